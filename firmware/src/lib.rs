@@ -1,0 +1,25 @@
+//! The token: keys, PIN, screen and applets behind a USB interface, as a sans-IO state machine.
+//!
+//! No std, no sockets, no clock: time, randomness, storage and the panel are handed in ([`seams`]), so that the
+//! same code runs in a test, in an emulator and on a microcontroller, and the same input gives the same bytes.
+//! [`Token`] is the way in; `docs/path.md` follows one APDU through these modules.
+#![no_std]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![deny(clippy::arithmetic_side_effects)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+// The order is the law: a module uses only modules listed below it (tests/floors.rs).
+pub mod seams;

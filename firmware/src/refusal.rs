@@ -1,0 +1,80 @@
+//! Why the token says no. The lower floors return these; each applet turns them into its status words once.
+
+use crate::seams::StorageFault;
+
+/// A refusal by `pin`, `consent`, `vault` or `crypto`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The PIN or PUK was wrong.
+    #[error("wrong PIN, {left} tries left")]
+    PinWrong {
+        /// Tries left.
+        left: u8,
+    },
+    /// No tries are left.
+    #[error("PIN blocked")]
+    PinBlocked,
+    /// The PIN (or the management key) was not verified, or its proof is spent.
+    #[error("PIN not verified")]
+    NotVerified,
+    /// The new PIN has the wrong length or characters.
+    #[error("PIN of a wrong form")]
+    PinForm,
+    /// The new PIN is too easy: repeated or ascending.
+    #[error("PIN too easy")]
+    PinWeak,
+    /// The factory PIN must be changed first.
+    #[error("factory PIN not changed yet")]
+    PinFactory,
+    /// The holder did not confirm.
+    #[error("not confirmed: {0}")]
+    NotConfirmed(Declined),
+    /// The text cannot be shown honestly.
+    #[error("text cannot be shown")]
+    CannotShow,
+    /// The key does not do this.
+    #[error("wrong use of the key")]
+    WrongUse,
+    /// There is no such key.
+    #[error("no such key")]
+    NoSuchKey,
+    /// No key waits for a certificate, or the certificate is for another key.
+    #[error("certificate without its pending key")]
+    NotPending,
+    /// The data is not what the command takes.
+    #[error("wrong data")]
+    WrongData,
+    /// No room left.
+    #[error("no room left")]
+    Full,
+    /// The state was not written.
+    #[error("memory failure")]
+    Memory,
+    /// The token failed its self-test or a check of its own; it works no more.
+    #[error("token fault")]
+    Fault,
+}
+
+/// How a prompt ended without OK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Declined {
+    /// Cancel was pressed.
+    #[error("cancelled")]
+    Cancelled,
+    /// Nobody pressed in time.
+    #[error("timed out")]
+    TimedOut,
+    /// The host aborted the command, or reset the slot.
+    #[error("aborted")]
+    Aborted,
+}
+
+impl From<StorageFault> for Refusal {
+    fn from(fault: StorageFault) -> Self {
+        match fault {
+            StorageFault::Full => Self::Full,
+            StorageFault::Broken => Self::Memory,
+            StorageFault::Damaged => Self::Fault,
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! PIV: identifiers, instructions and the two templates that commands carry.
+//! Source: NIST SP 800-73-4 parts 1 and 2, SP 800-78-4.
+
+use alloc::vec::Vec;
+
+use crate::{Malformed, tlv};
+
+/// The PIV application's full AID, version 1.0 (SP 800-73-4 part 1, 2.2).
+pub const AID: [u8; 11] = [0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 0x00];
+/// The AID without its version: the shortest truncation that SP 800-73-4 part 1, 2.2 names.
+pub const AID_TRUNCATED: usize = 9;
+/// The RID alone (NIST's), which stock tools select too.
+pub const RID: usize = 5;
+
+/// INS of the PIV commands (SP 800-73-4 part 2, table 2).
+pub mod instruction {
+    #![allow(missing_docs)]
+    pub const VERIFY: u8 = 0x20;
+    pub const CHANGE_REFERENCE_DATA: u8 = 0x24;
+    pub const RESET_RETRY_COUNTER: u8 = 0x2C;
+    pub const GENERATE_ASYMMETRIC_KEY_PAIR: u8 = 0x47;
+    pub const GENERAL_AUTHENTICATE: u8 = 0x87;
+    pub const SELECT: u8 = 0xA4;
+    pub const GET_RESPONSE: u8 = 0xC0;
+    pub const GET_DATA: u8 = 0xCB;
+    pub const PUT_DATA: u8 = 0xDB;
+}
+
+/// P2 of VERIFY and its kin: the application PIN (SP 800-73-4 part 1, table 4b).
+pub const PIN_REFERENCE: u8 = 0x80;
+/// P2: the PUK.
+pub const PUK_REFERENCE: u8 = 0x81;
+/// P2: the card management key.
+pub const MANAGEMENT_KEY: u8 = 0x9B;
+/// Bytes of a PIN or PUK on the wire, padded with FF (SP 800-73-4 part 2, 2.4.3).
+pub const PIN_FIELD: usize = 8;
+
+/// Cryptographic algorithm identifiers (SP 800-78-4, table 6-2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Three-key Triple-DES, ECB.
+    Tdes = 0x03,
+    /// RSA with a 2048-bit modulus.
+    Rsa2048 = 0x07,
+    /// AES-128, ECB.
+    Aes128 = 0x08,
+    /// AES-192, ECB.
+    Aes192 = 0x0A,
+    /// AES-256, ECB.
+    Aes256 = 0x0C,
+    /// ECC on P-256.
+    P256 = 0x11,
+    /// ECC on P-384.
+    P384 = 0x14,
+}
+
+impl Algorithm {
+    /// Reads an identifier; 00 is the older name of Triple-DES (SP 800-78-4, table 6-2).
+    pub const fn parse(byte: u8) -> Option<Self> {
+        Some(match byte {
+            0x00 | 0x03 => Self::Tdes,
+            0x07 => Self::Rsa2048,
+            0x08 => Self::Aes128,
+            0x0A => Self::Aes192,
+            0x0C => Self::Aes256,
+            0x11 => Self::P256,
+            0x14 => Self::P384,
+            _ => return None,
+        })
+    }
+}
+
+/// The four key references with a certificate (SP 800-73-4 part 1, table 4b).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Slot {
+    /// 9A, PIV Authentication.
+    Authentication = 0x9A,
+    /// 9C, Digital Signature: PIN Always.
+    Signature = 0x9C,
+    /// 9D, Key Management.
+    KeyManagement = 0x9D,
+    /// 9E, Card Authentication: PIN Never.
+    CardAuthentication = 0x9E,
+}
+
+impl Slot {
+    /// All four, in the order of their references.
+    pub const ALL: [Self; 4] =
+        [Self::Authentication, Self::Signature, Self::KeyManagement, Self::CardAuthentication];
+
+    /// Reads a key reference.
+    pub const fn parse(byte: u8) -> Option<Self> {
+        Some(match byte {
+            0x9A => Self::Authentication,
+            0x9C => Self::Signature,
+            0x9D => Self::KeyManagement,
+            0x9E => Self::CardAuthentication,
+            _ => return None,
+        })
+    }
+
+    /// The data object that holds the slot's certificate.
+    pub const fn certificate(self) -> u32 {
+        match self {
+            Self::Authentication => object::AUTHENTICATION_CERTIFICATE,
+            Self::Signature => object::SIGNATURE_CERTIFICATE,
+            Self::KeyManagement => object::KEY_MANAGEMENT_CERTIFICATE,
+            Self::CardAuthentication => object::CARD_AUTHENTICATION_CERTIFICATE,
+        }
+    }
+}
+
+/// BER-TLV tags of the data objects (SP 800-73-4 part 1, table 3).
+pub mod object {
+    #![allow(missing_docs)]
+    pub const DISCOVERY: u32 = 0x7E;
+    pub const BIOMETRIC_GROUP_TEMPLATE: u32 = 0x7F61;
+    pub const AUTHENTICATION_CERTIFICATE: u32 = 0x5F_C105;
+    pub const CARD_AUTHENTICATION_CERTIFICATE: u32 = 0x5F_C101;
+    pub const CHUID: u32 = 0x5F_C102;
+    pub const FINGERPRINTS: u32 = 0x5F_C103;
+    pub const SECURITY_OBJECT: u32 = 0x5F_C106;
+    pub const CCC: u32 = 0x5F_C107;
+    pub const FACIAL_IMAGE: u32 = 0x5F_C108;
+    pub const PRINTED_INFORMATION: u32 = 0x5F_C109;
+    pub const SIGNATURE_CERTIFICATE: u32 = 0x5F_C10A;
+    pub const KEY_MANAGEMENT_CERTIFICATE: u32 = 0x5F_C10B;
+    pub const KEY_HISTORY: u32 = 0x5F_C10C;
+    pub const IRIS_IMAGES: u32 = 0x5F_C121;
+}
+
+/// Tags inside commands and answers (SP 800-73-4 part 2).
+pub mod tag {
+    #![allow(missing_docs)]
+    pub const TAG_LIST: u32 = 0x5C;
+    pub const DATA: u32 = 0x53;
+    pub const APPLICATION_PROPERTY_TEMPLATE: u32 = 0x61;
+    pub const CONTROL_REFERENCE_TEMPLATE: u32 = 0xAC;
+    pub const ALGORITHM: u32 = 0x80;
+    pub const PUBLIC_KEY: u32 = 0x7F49;
+    pub const MODULUS: u32 = 0x81;
+    pub const EXPONENT: u32 = 0x82;
+    pub const POINT: u32 = 0x86;
+    pub const DYNAMIC_AUTHENTICATION_TEMPLATE: u32 = 0x7C;
+    pub const WITNESS: u32 = 0x80;
+    pub const CHALLENGE: u32 = 0x81;
+    pub const RESPONSE: u32 = 0x82;
+    pub const EXPONENTIATION: u32 = 0x85;
+    pub const CERTIFICATE: u32 = 0x70;
+    pub const CERTIFICATE_INFO: u32 = 0x71;
+    pub const ERROR_DETECTION_CODE: u32 = 0xFE;
+}
+
+/// A public key as GENERATE ASYMMETRIC KEY PAIR answers it (SP 800-73-4 part 2, 3.3.2), inside tag 7F49.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PublicKey<'a> {
+    /// The uncompressed point (SEC 1, 2.3.3): 65 bytes on P-256, 97 on P-384.
+    Point(&'a [u8]),
+    /// Modulus and public exponent, big-endian.
+    Rsa {
+        /// The modulus n.
+        modulus: &'a [u8],
+        /// The public exponent e.
+        exponent: &'a [u8],
+    },
+}
+
+impl<'a> PublicKey<'a> {
+    /// Reads a template with its tag 7F49.
+    ///
+    /// # Errors
+    /// Another tag, or neither a point nor an RSA key inside.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let inside = tlv::only(bytes, tag::PUBLIC_KEY)?;
+        if let Some(point) = tlv::find(inside, tag::POINT) {
+            return Ok(Self::Point(point));
+        }
+        match (tlv::find(inside, tag::MODULUS), tlv::find(inside, tag::EXPONENT)) {
+            (Some(modulus), Some(exponent)) => Ok(Self::Rsa { modulus, exponent }),
+            _ => Err(Malformed::new("public key template", "neither a point nor modulus and exponent")),
+        }
+    }
+
+    /// The template, with its tag.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut inside = Vec::new();
+        match self {
+            Self::Point(point) => tlv::put(&mut inside, tag::POINT, point),
+            Self::Rsa { modulus, exponent } => {
+                tlv::put(&mut inside, tag::MODULUS, modulus);
+                tlv::put(&mut inside, tag::EXPONENT, exponent);
+            }
+        }
+        tlv::object(tag::PUBLIC_KEY, &inside)
+    }
+}
+
+/// The data of a certificate object as PUT DATA stores it (SP 800-73-4 part 1, table 10): the certificate,
+/// not compressed, and an empty error detection code.
+pub fn certificate_object(certificate: &[u8]) -> Vec<u8> {
+    let mut out = tlv::object(tag::CERTIFICATE, certificate);
+    tlv::put(&mut out, tag::CERTIFICATE_INFO, &[0]);
+    tlv::put(&mut out, tag::ERROR_DETECTION_CODE, &[]);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hex_literal::hex;
+
+    #[test]
+    fn public_keys() {
+        let bytes = hex!("7F49 09 8103 C10203 8202 0101");
+        assert_eq!(
+            PublicKey::parse(&bytes),
+            Ok(PublicKey::Rsa { modulus: &hex!("C10203"), exponent: &[1, 1] })
+        );
+        let rsa = PublicKey::Rsa { modulus: &[0xC0; 256], exponent: &[1, 0, 1] };
+        assert_eq!(PublicKey::parse(&rsa.bytes()), Ok(rsa));
+        let point = PublicKey::Point(&[4; 65]);
+        assert_eq!(point.bytes()[..5], hex!("7F49 43 86 41"));
+        assert_eq!(PublicKey::parse(&point.bytes()), Ok(point));
+        assert!(PublicKey::parse(&hex!("7F4900")).is_err());
+    }
+
+    #[test]
+    fn a_certificate_object_ends_with_its_error_detection_code() {
+        assert_eq!(certificate_object(&[0x30, 0]), hex!("70 02 3000 71 01 00 FE 00"));
+    }
+}

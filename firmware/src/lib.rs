@@ -22,4 +22,23 @@ extern crate alloc;
 extern crate std;
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
+pub mod token;
+mod usb;
+mod ccid;
+mod apdu;
+mod piv;
+mod shield;
+mod applet;
+mod application;
+mod vault;
+mod consent;
+mod pin;
+mod record;
+mod crypto;
+pub mod profile;
+pub mod refusal;
 pub mod seams;
+
+pub use application::Factory;
+pub use crypto::{Job, Outcome};
+pub use token::{Stall, Token};

@@ -1,0 +1,380 @@
+//! PIN and PUK: the one place that decides whether the holder is there.
+//!
+//! A try is paid durably before the compare and given back after success, so that cutting the power buys no guess
+//! (DESIGN of the counter: GM/T 0027 9.2 b). The first VERIFY after plug-in stretches the candidate and unwraps
+//! the vault key with it, which is the compare; later ones compare a keyed digest held in RAM.
+
+use alloc::vec::Vec;
+
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::{
+    crypto::{Job, OpeningKey, Outcome, Stretch, hmac_sha256, unwrap, wrap},
+    profile::Profile,
+    record::{Keeper, Lock, Locks, Tries},
+    refusal::Refusal,
+    seams::{CryptoRng, RecordName, Storage},
+};
+
+/// The PIN that banks hand shields out with. It must be changed before the payment key works.
+pub const FACTORY_PIN: &[u8] = b"12345678";
+
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// The holder's PIN.
+    Pin,
+    /// The counter's unblocking key.
+    Puk,
+}
+
+/// Proof that the PIN was verified. This module alone makes it.
+#[derive(Debug)]
+pub struct Verified(());
+
+/// What a key operation brings along as proof.
+#[derive(Debug)]
+pub enum PinProof<'a> {
+    /// No PIN was verified.
+    Never,
+    /// The PIN was verified some time since the last reset.
+    Once(&'a Verified),
+    /// The PIN was verified just before; the proof is spent here.
+    Always(Verified),
+}
+
+/// How far a PIN command has come.
+#[derive(Debug)]
+pub enum Progress {
+    /// Done.
+    Done,
+    /// A PIN must be stretched first.
+    Work(Job),
+}
+
+/// What follows when the candidate is right.
+enum Then {
+    Verify,
+    Replace { target: Reference, new: Zeroizing<Vec<u8>>, salt: [u8; 16] },
+}
+
+/// A candidate whose try is paid, waiting to be stretched.
+struct Task {
+    reference: Reference,
+    candidate: Zeroizing<Vec<u8>>,
+    then: Then,
+}
+
+/// A keyed digest of the PIN that was right, for the time the token is plugged in.
+struct Remembered {
+    key: Zeroizing<[u8; 32]>,
+    digest: Zeroizing<[u8; 32]>,
+}
+
+impl Remembered {
+    fn new(pin: &[u8], rng: &mut impl CryptoRng) -> Self {
+        let mut key = Zeroizing::new([0; 32]);
+        rng.fill_bytes(&mut *key);
+        let digest = Zeroizing::new(hmac_sha256(&key, &[pin]));
+        Self { key, digest }
+    }
+
+    fn matches(&self, pin: &[u8]) -> bool {
+        Zeroizing::new(hmac_sha256(&self.key, &[pin])).ct_eq(&*self.digest).into()
+    }
+}
+
+/// The PIN and PUK of one token.
+pub(crate) struct Pins {
+    tries: Tries,
+    full: Tries,
+    length: (u8, u8),
+    factory: bool,
+    once: Option<Verified>,
+    fresh: Option<Verified>,
+    remembered: Option<Remembered>,
+    opening: Option<OpeningKey>,
+    task: Option<Task>,
+}
+
+impl Pins {
+    /// Reads the tries and locks of a token that exists.
+    pub(crate) fn open(keeper: &Keeper, storage: &impl Storage, profile: &Profile) -> Result<Self, Refusal> {
+        let tries = keeper.load(storage, RecordName::Tries)?.ok_or(Refusal::Fault)?;
+        let locks: Locks = keeper.load(storage, RecordName::Pin)?.ok_or(Refusal::Fault)?;
+        Ok(Self {
+            tries,
+            full: Tries { pin: profile.pin_tries, puk: profile.puk_tries },
+            length: profile.pin_length,
+            factory: locks.factory,
+            once: None,
+            fresh: None,
+            remembered: None,
+            opening: None,
+            task: None,
+        })
+    }
+
+    /// Writes the first PIN and PUK: both wrap the same vault key. `pin` of `None` is the factory's.
+    pub(crate) fn manufacture(
+        keeper: &Keeper,
+        storage: &mut impl Storage,
+        rng: &mut impl CryptoRng,
+        profile: &Profile,
+        pin: Option<&[u8]>,
+        puk: &[u8],
+        opening: &OpeningKey,
+    ) -> Result<(), Refusal> {
+        let mut lock = |secret: &[u8]| -> Result<Lock, Refusal> {
+            let mut salt = [0; 16];
+            rng.fill_bytes(&mut salt);
+            let work = stretch(keeper, profile.stretch, &[(secret, salt)]);
+            let Outcome::Stretched(stretched) = work.run() else { return Err(Refusal::Fault) };
+            close(stretched.first().ok_or(Refusal::Fault)?, salt, profile.stretch, opening, rng)
+        };
+        let locks = Locks { pin: lock(pin.unwrap_or(FACTORY_PIN))?, puk: lock(puk)?, factory: pin.is_none() };
+        keeper.save(storage, RecordName::Pin, &locks)?;
+        keeper.save(storage, RecordName::Tries, &Tries { pin: profile.pin_tries, puk: profile.puk_tries })
+    }
+
+    /// Tries left, PIN then PUK, and the most of each.
+    pub(crate) const fn tries(&self) -> [u8; 4] {
+        [self.tries.pin, self.tries.puk, self.full.pin, self.full.puk]
+    }
+
+    /// Tries left of one.
+    pub(crate) const fn left(&self, reference: Reference) -> u8 {
+        match reference {
+            Reference::Pin => self.tries.pin,
+            Reference::Puk => self.tries.puk,
+        }
+    }
+
+    /// Whether the PIN is still the factory's.
+    pub(crate) const fn is_factory(&self) -> bool {
+        self.factory
+    }
+
+    /// Whether the PIN was verified since the last reset.
+    pub(crate) const fn verified(&self) -> Option<&Verified> {
+        self.once.as_ref()
+    }
+
+    /// Takes the proof of a verification just before; there is one for each VERIFY.
+    pub(crate) const fn take_fresh(&mut self) -> Option<Verified> {
+        self.fresh.take()
+    }
+
+    /// The vault key that a right PIN or PUK unwrapped, once.
+    pub(crate) const fn take_opening(&mut self) -> Option<OpeningKey> {
+        self.opening.take()
+    }
+
+    /// Forgets that the PIN was verified (reset, or VERIFY with P1 'FF'), and a command under way.
+    pub(crate) fn forget(&mut self) {
+        self.once = None;
+        self.fresh = None;
+        self.task = None;
+    }
+
+    /// Forgets all that RAM held (power off).
+    pub(crate) fn power_off(&mut self) {
+        self.forget();
+        self.remembered = None;
+        self.opening = None;
+    }
+
+    /// VERIFY.
+    pub(crate) fn verify(
+        &mut self,
+        keeper: &Keeper,
+        storage: &mut impl Storage,
+        candidate: &[u8],
+    ) -> Result<Progress, Refusal> {
+        self.begin(keeper, storage, Reference::Pin, candidate, Then::Verify)
+    }
+
+    /// CHANGE REFERENCE DATA (`proof` and `target` alike) and RESET RETRY COUNTER (the PUK proves, the PIN is set).
+    pub(crate) fn replace(
+        &mut self,
+        keeper: &Keeper,
+        storage: &mut impl Storage,
+        rng: &mut impl CryptoRng,
+        (proof, candidate): (Reference, &[u8]),
+        (target, new): (Reference, &[u8]),
+    ) -> Result<Progress, Refusal> {
+        self.check_new(target, new)?; // before a try is paid: it says nothing about the old one
+        let mut salt = [0; 16];
+        rng.fill_bytes(&mut salt);
+        let then = Then::Replace { target, new: Zeroizing::new(new.to_vec()), salt };
+        self.begin(keeper, storage, proof, candidate, then)
+    }
+
+    /// Pays the try, then compares with what RAM remembers, or asks for the stretching.
+    fn begin(
+        &mut self,
+        keeper: &Keeper,
+        storage: &mut impl Storage,
+        reference: Reference,
+        candidate: &[u8],
+        then: Then,
+    ) -> Result<Progress, Refusal> {
+        self.task = None;
+        if self.left(reference) == 0 {
+            return Err(Refusal::PinBlocked);
+        }
+        if reference == Reference::Pin {
+            self.once = None;
+            self.fresh = None;
+        }
+        self.pay(keeper, storage, reference)?;
+        match (&then, &self.remembered) {
+            (Then::Verify, Some(remembered)) if remembered.matches(candidate) => {
+                self.settle(keeper, storage)?;
+                Ok(Progress::Done)
+            }
+            (Then::Verify, Some(_)) => self.wrong(reference),
+            _ => self.stretch(keeper, storage, Task { reference, candidate: Zeroizing::new(candidate.to_vec()), then }),
+        }
+    }
+
+    fn stretch(&mut self, keeper: &Keeper, storage: &impl Storage, task: Task) -> Result<Progress, Refusal> {
+        let locks: Locks = keeper.load(storage, RecordName::Pin)?.ok_or(Refusal::Fault)?;
+        let lock = match task.reference {
+            Reference::Pin => locks.pin,
+            Reference::Puk => locks.puk,
+        };
+        let mut jobs = stretch(keeper, lock.cost, &[(&task.candidate, lock.salt)]);
+        if let (Then::Replace { new, salt, .. }, Job::Stretch(work)) = (&task.then, &mut jobs) {
+            work.inputs.push((new.clone(), *salt));
+        }
+        self.task = Some(task);
+        Ok(Progress::Work(jobs))
+    }
+
+    /// Goes on with a stretched PIN.
+    ///
+    /// # Errors
+    /// `PinWrong`, or the state could not be written.
+    pub(crate) fn finish(
+        &mut self,
+        keeper: &Keeper,
+        storage: &mut impl Storage,
+        rng: &mut impl CryptoRng,
+        outcome: Outcome,
+    ) -> Result<(), Refusal> {
+        let (Some(task), Outcome::Stretched(stretched)) = (self.task.take(), outcome) else { return Err(Refusal::Fault) };
+        let mut locks: Locks = keeper.load(storage, RecordName::Pin)?.ok_or(Refusal::Fault)?;
+        let lock = match task.reference {
+            Reference::Pin => &locks.pin,
+            Reference::Puk => &locks.puk,
+        };
+        let Ok(opened) = unwrap(stretched.first().ok_or(Refusal::Fault)?, CONTEXT, &lock.wrapped) else {
+            return self.wrong(task.reference).map(|_| ());
+        };
+        let opening = OpeningKey::from_bytes(&opened)?;
+        if let Then::Replace { target, new, salt } = &task.then {
+            let closed = close(stretched.get(1).ok_or(Refusal::Fault)?, *salt, lock.cost, &opening, rng)?;
+            match target {
+                Reference::Pin => {
+                    locks.pin = closed;
+                    locks.factory = false;
+                }
+                Reference::Puk => locks.puk = closed,
+            }
+            keeper.save(storage, RecordName::Pin, &locks)?;
+            self.factory = locks.factory;
+            if *target == Reference::Pin {
+                self.remembered = Some(Remembered::new(new, rng));
+                self.opening = Some(opening);
+            }
+            return self.refill(keeper, storage, [task.reference, *target]);
+        }
+        self.remembered = Some(Remembered::new(&task.candidate, rng));
+        self.opening = Some(opening);
+        self.settle(keeper, storage)
+    }
+
+    /// A new PIN or PUK is stored: its tries are full again, and so are those of the one that proved it.
+    fn refill(&mut self, keeper: &Keeper, storage: &mut impl Storage, which: [Reference; 2]) -> Result<(), Refusal> {
+        let mut tries = self.tries;
+        for reference in which {
+            match reference {
+                Reference::Pin => tries.pin = self.full.pin,
+                Reference::Puk => tries.puk = self.full.puk,
+            }
+        }
+        keeper.save(storage, RecordName::Tries, &tries)?;
+        self.tries = tries;
+        Ok(())
+    }
+
+    /// Pays a try, durably. When that fails the try counts as paid here and nothing is compared.
+    fn pay(&mut self, keeper: &Keeper, storage: &mut impl Storage, reference: Reference) -> Result<(), Refusal> {
+        match reference {
+            Reference::Pin => self.tries.pin = self.tries.pin.saturating_sub(1),
+            Reference::Puk => self.tries.puk = self.tries.puk.saturating_sub(1),
+        }
+        keeper.save(storage, RecordName::Tries, &self.tries)
+    }
+
+    /// The PIN was right: its tries are full again, and it counts as verified. Should a power cut lose the refund,
+    /// the next right PIN brings it.
+    fn settle(&mut self, keeper: &Keeper, storage: &mut impl Storage) -> Result<(), Refusal> {
+        let tries = Tries { pin: self.full.pin, ..self.tries };
+        keeper.save_soon(storage, RecordName::Tries, &tries)?;
+        self.tries = tries;
+        self.once = Some(Verified(()));
+        self.fresh = Some(Verified(()));
+        Ok(())
+    }
+
+    /// The candidate was wrong; the try stays paid.
+    const fn wrong<T>(&self, reference: Reference) -> Result<T, Refusal> {
+        Err(Refusal::PinWrong { left: self.left(reference) })
+    }
+
+    /// Length, printable ASCII, and not a trivial one.
+    fn check_new(&self, target: Reference, new: &[u8]) -> Result<(), Refusal> {
+        let (least, most) = match target {
+            Reference::Pin => self.length,
+            Reference::Puk => (6, 8), // what PIV's field carries; the counter's machine sends no more
+        };
+        let fits = (usize::from(least)..=usize::from(most)).contains(&new.len());
+        if !fits || !new.iter().all(u8::is_ascii_graphic) {
+            return Err(Refusal::PinForm);
+        }
+        if is_trivial(new) { Err(Refusal::PinWeak) } else { Ok(()) }
+    }
+}
+
+/// All characters the same, or each the next of the one before ("345678", "abcdef"), or the previous.
+fn is_trivial(pin: &[u8]) -> bool {
+    let steps = |step: u8| {
+        pin.iter().zip(pin.iter().skip(1)).all(|(one, next)| one.wrapping_add(step) == *next)
+    };
+    steps(0) || steps(1) || steps(u8::MAX)
+}
+
+/// The context of wrapped vault keys.
+const CONTEXT: &[u8] = b"vault key";
+
+fn stretch(keeper: &Keeper, cost: Option<(u32, u32)>, inputs: &[(&[u8], [u8; 16])]) -> Job {
+    let inputs = inputs.iter().map(|(pin, salt)| (Zeroizing::new(pin.to_vec()), *salt)).collect();
+    Job::Stretch(Stretch { inputs, secret: keeper.stretching(), cost })
+}
+
+/// Wraps the vault key under a stretched PIN.
+fn close(
+    stretched: &[u8; 32],
+    salt: [u8; 16],
+    cost: Option<(u32, u32)>,
+    opening: &OpeningKey,
+    rng: &mut impl CryptoRng,
+) -> Result<Lock, Refusal> {
+    let mut bytes = opening.to_bytes();
+    let wrapped = wrap(stretched, CONTEXT, &bytes, rng);
+    bytes.zeroize();
+    Ok(Lock { salt, cost, wrapped })
+}

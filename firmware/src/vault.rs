@@ -1,0 +1,237 @@
+//! The vault: private keys, what each may do, and the one door to them, [`Vault::operate`].
+//!
+//! An applet obtains the proofs (that the PIN was verified, that the holder consented) and hands them over; the
+//! vault compares them with the key's policy. Keys are sealed to the vault key's public half, so that one can be
+//! made without the PIN; what never needs a PIN is wrapped by the device secret alone.
+
+use alloc::vec::Vec;
+
+use wire::{piv::Slot, shield::Container};
+
+use crate::{
+    consent::{Consent, Kind},
+    crypto::{self, KeyAlgorithm, OpeningKey, PrivateKey, SealingKey},
+    pin::PinProof,
+    record::{self, Keeper, Key, Origin},
+    refusal::Refusal,
+    seams::{CryptoRng, RecordName, Storage},
+};
+
+/// A key: the one in use, or the one that waits for its certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyId {
+    /// The container's key.
+    Current(Container),
+    /// The key that a certificate will put in the container's place.
+    Pending(Container),
+}
+
+impl KeyId {
+    /// The container that the key is for.
+    pub const fn container(self) -> Container {
+        match self {
+            Self::Current(container) | Self::Pending(container) => container,
+        }
+    }
+}
+
+/// What to do with a private key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// ECDSA: over the bytes consented to, or, unseen, over a digest.
+    Sign,
+    /// ECDH with the unseen point.
+    Agree,
+    /// RSA on the unseen padded block.
+    Raw,
+}
+
+/// When a key wants the PIN (SP 800-73-4 part 1, table 4b).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinPolicy {
+    /// Never.
+    Never,
+    /// Once since the last reset.
+    Once,
+    /// Just before each use.
+    Always,
+}
+
+/// What a key wants confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirm {
+    /// Nothing.
+    Nothing,
+    /// A payment order, or its own certification request, seen and confirmed.
+    Payment,
+    /// Its own certification request, seen and confirmed: a key without its certificate does nothing else.
+    Request,
+}
+
+/// What a key may do and when: plain data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// When it wants the PIN.
+    pub pin: PinPolicy,
+    /// What it wants confirmed.
+    pub confirm: Confirm,
+}
+
+impl Policy {
+    /// The policy of each key.
+    pub const fn of(key: KeyId) -> Self {
+        let (pin, confirm) = match key.container() {
+            Container::Piv(Slot::Authentication | Slot::KeyManagement) => (PinPolicy::Once, Confirm::Nothing),
+            Container::Piv(Slot::Signature) => (PinPolicy::Always, Confirm::Nothing),
+            Container::Piv(Slot::CardAuthentication) => (PinPolicy::Never, Confirm::Nothing),
+            Container::Payment => (PinPolicy::Always, Confirm::Payment), // GM/T 0027 9.2 c
+        };
+        match key {
+            KeyId::Current(_) => Self { pin, confirm },
+            KeyId::Pending(_) => Self { pin, confirm: Confirm::Request },
+        }
+    }
+
+    /// Whether these proofs are what the policy wants.
+    fn admits(self, pin: &PinProof<'_>, seen: &Consent, spki: &[u8]) -> Result<(), Refusal> {
+        let pin_holds = match self.pin {
+            PinPolicy::Never => true,
+            PinPolicy::Once => !matches!(pin, PinProof::Never),
+            PinPolicy::Always => matches!(pin, PinProof::Always(_)),
+        };
+        if !pin_holds {
+            return Err(Refusal::NotVerified);
+        }
+        let own_request = || seen.public_key() == Some(spki);
+        let confirmed = match (self.confirm, seen.kind()) {
+            (Confirm::Nothing, Kind::Unseen) | (Confirm::Payment, Kind::Payment) => true,
+            (_, Kind::Request) => own_request(),
+            _ => false,
+        };
+        if confirmed { Ok(()) } else { Err(Refusal::WrongUse) }
+    }
+}
+
+/// The private keys of one token.
+pub(crate) struct Vault {
+    sealing: SealingKey,
+    /// The vault key, from the first right PIN until power off.
+    opening: Option<OpeningKey>,
+    /// Keys opened since, so that the next signature costs only itself.
+    opened: Vec<Opened>,
+}
+
+struct Opened {
+    id: KeyId,
+    private: PrivateKey,
+    spki: Vec<u8>,
+}
+
+impl Vault {
+    pub(crate) const fn new(sealing: SealingKey) -> Self {
+        Self { sealing, opening: None, opened: Vec::new() }
+    }
+
+    /// Takes the vault key that a right PIN unwrapped.
+    pub(crate) fn unlock(&mut self, opening: OpeningKey) {
+        self.opening = Some(opening);
+    }
+
+    /// Forgets all keys (power off).
+    pub(crate) fn lock(&mut self) {
+        self.opening = None;
+        self.opened.clear();
+    }
+
+    /// The door: does `op` with a private key when both proofs are what its policy wants. The answer is an ECDSA
+    /// signature in DER, a shared secret, or an RSA block.
+    ///
+    /// # Errors
+    /// `NoSuchKey`, `NotVerified`, `WrongUse`, or the fault of a damaged record.
+    #[allow(clippy::too_many_arguments)] // the seams, and the four things that the door is about
+    pub(crate) fn operate(
+        &mut self,
+        keeper: &Keeper,
+        storage: &impl Storage,
+        rng: &mut impl CryptoRng,
+        key: KeyId,
+        op: Op,
+        pin: PinProof<'_>,
+        seen: Consent,
+    ) -> Result<Vec<u8>, Refusal> {
+        let index = self.open(keeper, storage, key)?;
+        let Opened { private, spki, .. } = self.opened.get(index).ok_or(Refusal::Fault)?;
+        Policy::of(key).admits(&pin, &seen, spki)?;
+        match (op, seen.kind()) {
+            (Op::Sign, Kind::Payment | Kind::Request) => private.sign_digest(&crypto::sha256(seen.bytes()), rng),
+            (Op::Sign, Kind::Unseen) => private.sign_digest(seen.bytes(), rng),
+            (Op::Agree, Kind::Unseen) => private.agree(seen.bytes()).map(|secret| secret.to_vec()),
+            (Op::Raw, Kind::Unseen) => private.raw(seen.bytes(), rng).map(|block| block.to_vec()),
+            _ => Err(Refusal::WrongUse),
+        }
+    }
+
+    /// Seals a new key for its place and gives back its record. It never leaves in clear.
+    pub(crate) fn seal(
+        &self,
+        keeper: &Keeper,
+        rng: &mut impl CryptoRng,
+        container: Container,
+        private: &PrivateKey,
+        origin: Origin,
+    ) -> Result<Key, Refusal> {
+        let (bytes, context) = (private.to_bytes(), [container.reference()]);
+        let sealed = match Policy::of(KeyId::Current(container)).pin {
+            PinPolicy::Never => crypto::wrap(keeper.wrapping(), &context, &bytes, rng),
+            PinPolicy::Once | PinPolicy::Always => crypto::seal(&self.sealing, &context, &bytes, rng),
+        };
+        Ok(Key {
+            algorithm: wire::piv::Algorithm::from(private.algorithm()) as u8,
+            origin,
+            sealed,
+            public: private.public_key(),
+            spki: private.spki(),
+        })
+    }
+
+    /// Drops what RAM holds of a container's keys: they were replaced.
+    pub(crate) fn forget(&mut self, container: Container) {
+        self.opened.retain(|opened| opened.id.container() != container);
+    }
+
+    /// Opens a key, and gives its place in `opened`.
+    fn open(&mut self, keeper: &Keeper, storage: &impl Storage, id: KeyId) -> Result<usize, Refusal> {
+        if let Some(index) = self.opened.iter().position(|opened| opened.id == id) {
+            return Ok(index);
+        }
+        let key = load(keeper, storage, id)?.ok_or(Refusal::NoSuchKey)?;
+        let context = [id.container().reference()];
+        let bytes = match Policy::of(KeyId::Current(id.container())).pin {
+            PinPolicy::Never => crypto::unwrap(keeper.wrapping(), &context, &key.sealed)?,
+            PinPolicy::Once | PinPolicy::Always => {
+                self.opening.as_ref().ok_or(Refusal::NotVerified)?.open(&context, &key.sealed)?
+            }
+        };
+        let algorithm = algorithm(&key)?;
+        let private = PrivateKey::from_bytes(algorithm, &bytes)?;
+        self.opened.push(Opened { id, private, spki: key.spki });
+        Ok(self.opened.len().saturating_sub(1))
+    }
+}
+
+/// The algorithm that a key's record names.
+pub(crate) fn algorithm(key: &Key) -> Result<KeyAlgorithm, Refusal> {
+    wire::piv::Algorithm::parse(key.algorithm).and_then(|found| found.try_into().ok()).ok_or(Refusal::Fault)
+}
+
+/// The record of a key; `None` when there is none.
+pub(crate) fn load(keeper: &Keeper, storage: &impl Storage, id: KeyId) -> Result<Option<Key>, Refusal> {
+    match id {
+        KeyId::Current(container) => {
+            let record: Option<record::Container> =
+                keeper.load(storage, RecordName::Container(container.reference()))?;
+            Ok(record.and_then(|found| found.key))
+        }
+        KeyId::Pending(container) => keeper.load(storage, RecordName::Pending(container.reference())),
+    }
+}

@@ -1,0 +1,421 @@
+//! What the holder sees, and the proof that it was seen.
+//!
+//! A [`Consent`] owns the bytes that will be signed, and those made by a [`Prompt`] have no other maker: nobody can
+//! show one text and sign another. What is shown is derived from the signed bytes only.
+
+// The order is the law: a module uses only modules listed below it.
+mod text;
+mod layout;
+
+use alloc::{format, string::String, vec::Vec};
+use core::fmt;
+
+use wire::{currency, payment::PaymentOrder, pkix::CertificationRequestInfo};
+
+use self::layout::Field;
+use crate::{
+    profile::{Generation, Profile},
+    refusal::Refusal,
+    seams::{Button, Screen},
+};
+
+/// What was consented to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A payment order that the holder confirmed.
+    Payment,
+    /// A certification request for a personal ID that the holder confirmed.
+    Request,
+    /// Bytes that nobody looked at.
+    Unseen,
+}
+
+/// The bytes to sign, and what the holder knows of them. It cannot be copied: one consent, one signature.
+pub struct Consent {
+    kind: Kind,
+    bytes: Vec<u8>,
+    /// Of a request: the key it is for.
+    public_key: Vec<u8>,
+}
+
+impl Consent {
+    /// Bytes that nobody looked at: for keys whose policy asks for no confirmation.
+    pub const fn unseen(bytes: Vec<u8>) -> Self {
+        Self { kind: Kind::Unseen, bytes, public_key: Vec::new() }
+    }
+
+    /// What was consented to.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The bytes to sign, and no others.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Of a [`Kind::Request`]: the key that it names, a whole SubjectPublicKeyInfo in DER.
+    pub fn public_key(&self) -> Option<&[u8]> {
+        (self.kind == Kind::Request).then_some(&*self.public_key)
+    }
+}
+
+/// Tells how many bytes, not which: unseen bytes may be a padded block of a decryption.
+impl fmt::Debug for Consent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Consent({:?}, {} bytes)", self.kind, self.bytes.len())
+    }
+}
+
+/// A question to the holder: pages, and the consent that OK on the last of them gives.
+#[derive(Debug)]
+pub struct Prompt {
+    pages: Vec<Vec<String>>,
+    /// The page shown, from 0.
+    page: usize,
+    consent: Consent,
+}
+
+/// What a button did.
+#[derive(Debug)]
+pub enum Pressed {
+    /// Another page is shown.
+    Turned(Prompt),
+    /// OK on the last page.
+    Confirmed(Consent),
+    /// Cancel, on any page.
+    Cancelled,
+}
+
+const PAYMENT_TITLE: &str = "付款 (测试令牌)";
+const REQUEST_TITLE: &str = "证书申请 (测试)";
+
+impl Prompt {
+    /// Asks for a payment: payee, amount, account, memo, order number, payer's account.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongUse`] for bytes that are not the one encoding of a payment order;
+    /// [`Refusal::CannotShow`] for text that the screen cannot show honestly.
+    pub fn payment(bytes: Vec<u8>, profile: &Profile) -> Result<Self, Refusal> {
+        let order = PaymentOrder::parse(&bytes).map_err(|_| Refusal::WrongUse)?;
+        check_order(&order).map_err(|_| Refusal::CannotShow)?;
+        let pages = lay_out(PAYMENT_TITLE, &order_fields(&order), profile)?;
+        Ok(Self { pages, page: 0, consent: Consent { kind: Kind::Payment, bytes, public_key: Vec::new() } })
+    }
+
+    /// Asks for a personal ID: each attribute of the subject.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongUse`] for bytes that are not a CertificationRequestInfo;
+    /// [`Refusal::CannotShow`] for text that the screen cannot show honestly.
+    pub fn request(bytes: Vec<u8>, profile: &Profile) -> Result<Self, Refusal> {
+        let request = CertificationRequestInfo::parse(&bytes).map_err(|_| Refusal::WrongUse)?;
+        let mut fields = Vec::new();
+        for (kind, value) in &request.subject {
+            text::check(value).map_err(|_| Refusal::CannotShow)?;
+            let dotted = format!("{kind}");
+            fields.push(Field::new(attribute_label(&dotted), value));
+        }
+        let pages = lay_out(REQUEST_TITLE, &fields, profile)?;
+        let public_key = request.public_key.into();
+        Ok(Self { pages, page: 0, consent: Consent { kind: Kind::Request, bytes, public_key } })
+    }
+
+    /// The page to show; without lines for a token without a screen.
+    pub fn screen(&self) -> Screen {
+        let lines = self.pages.get(self.page).cloned().unwrap_or_default();
+        Screen { lines, page: self.page.saturating_add(1).min(self.pages.len()), pages: self.pages.len() }
+    }
+
+    /// A button was pressed while [`Self::screen`] was shown. OK confirms on the last page only; before it, OK
+    /// turns the page.
+    pub fn press(self, button: Button) -> Pressed {
+        let next = self.page.saturating_add(1);
+        match button {
+            Button::Ok if next < self.pages.len() => Pressed::Turned(Self { page: next, ..self }),
+            Button::Ok if next == self.pages.len() => Pressed::Confirmed(self.consent),
+            // No page, no screen: a button that is not there confirms nothing.
+            Button::Ok | Button::Cancel => Pressed::Cancelled,
+        }
+    }
+
+    /// On a first-generation token the PIN, verified for this very command, is the consent.
+    ///
+    /// # Errors
+    /// Gives the prompt back when there is a screen: then the holder must look.
+    pub fn by_pin(self) -> Result<Consent, Self> {
+        if self.pages.is_empty() { Ok(self.consent) } else { Err(self) }
+    }
+}
+
+fn check_order(order: &PaymentOrder) -> Result<(), text::Fault> {
+    text::check_name(&order.payee_name)?;
+    for number in [&order.payee_account, &order.number, &order.payer_account] {
+        text::check_number(number)?;
+    }
+    if order.memo.is_empty() { Ok(()) } else { text::check(&order.memo) }
+}
+
+/// Payee and amount first and together, then what else decides, and last what only identifies.
+fn order_fields(order: &PaymentOrder) -> Vec<Field<'_>> {
+    let amount = format!("{}{}", currency::sign(order.currency.as_str()), order.decimal_amount());
+    let payee = Field { label: "收款人 To".into(), text: &order.payee_name, last: Some(amount) };
+    let mut fields = Vec::from([payee, Field::new("收款账号 Acct", &order.payee_account)]);
+    if !order.memo.is_empty() {
+        fields.push(Field::new("附言 Memo", &order.memo));
+    }
+    fields.push(Field::new("订单号 Order", &order.number));
+    fields.push(Field::new("付款账号 From", &order.payer_account));
+    fields
+}
+
+/// No pages when there is no screen.
+fn lay_out(title: &str, fields: &[Field<'_>], profile: &Profile) -> Result<Vec<Vec<String>>, Refusal> {
+    match profile.generation {
+        Generation::One => Ok(Vec::new()),
+        Generation::Two { columns, rows } => {
+            layout::pages(title, fields, columns, rows).ok_or(Refusal::CannotShow)
+        }
+    }
+}
+
+/// What a subject's attribute is called. Source: RFC 4519, 2; RFC 5280, appendix A.1.
+fn attribute_label(dotted: &str) -> String {
+    let known = match dotted {
+        "2.5.4.3" => "姓名 CN",
+        "2.5.4.4" => "姓 SN",
+        "2.5.4.5" => "编号 Serial",
+        "2.5.4.6" => "国家 C",
+        "2.5.4.7" => "城市 L",
+        "2.5.4.8" => "省 ST",
+        "2.5.4.9" => "街道 STREET",
+        "2.5.4.10" => "单位 O",
+        "2.5.4.11" => "部门 OU",
+        "2.5.4.12" => "职务 Title",
+        "2.5.4.42" => "名 GN",
+        "0.9.2342.19200300.100.1.1" => "用户 UID",
+        "0.9.2342.19200300.100.1.25" => "域 DC",
+        "1.2.840.113549.1.9.1" => "邮箱 Email",
+        _ => return dotted.into(),
+    };
+    known.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use core::time::Duration;
+    use der::{
+        Encode,
+        asn1::{GeneralizedTime, OctetString, PrintableString},
+    };
+    use proptest::prelude::*;
+    use wire::payment::PAYMENT_ORDER;
+
+    fn order(payee: &str, amount: u64, memo: &str) -> PaymentOrder {
+        let time = |seconds| GeneralizedTime::from_unix_duration(Duration::from_secs(seconds)).unwrap();
+        PaymentOrder {
+            kind: PAYMENT_ORDER,
+            number: "20260601-0001".into(),
+            nonce: OctetString::new(vec![7; 16]).unwrap(),
+            payer_account: "6222020000000001".into(),
+            payee_name: payee.into(),
+            payee_account: "6222021234567890123".into(),
+            amount,
+            currency: PrintableString::new("CNY").unwrap(),
+            issued: time(1_800_000_000),
+            expires: time(1_800_000_600),
+            memo: memo.into(),
+        }
+    }
+
+    fn ask(order: &PaymentOrder) -> Result<Prompt, Refusal> {
+        Prompt::payment(order.bytes().unwrap(), &Profile::standard())
+    }
+
+    fn turned(pressed: Pressed) -> Prompt {
+        match pressed {
+            Pressed::Turned(prompt) => prompt,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_payment_is_paged_and_confirmed_on_the_last_page_only() {
+        let order = order("上海水务", 10_000, "6月水费");
+        let prompt = ask(&order).unwrap();
+        let screen = prompt.screen();
+        let expected =
+            ["付款 (测试令牌)", "▪收款人 To", "上海水务", "¥100.00", "▪收款账号 Acct", "6222021234567890123"];
+        assert_eq!(screen, Screen { lines: expected.map(String::from).to_vec(), page: 1, pages: 2 });
+
+        let prompt = prompt.by_pin().unwrap_err();
+        let prompt = turned(prompt.press(Button::Ok));
+        let expected =
+            ["▪附言 Memo", "6月水费", "▪订单号 Order", "20260601-0001", "▪付款账号 From", "6222020000000001"];
+        assert_eq!(prompt.screen(), Screen { lines: expected.map(String::from).to_vec(), page: 2, pages: 2 });
+        let Pressed::Confirmed(consent) = prompt.press(Button::Ok) else { panic!() };
+        assert_eq!((consent.kind(), consent.public_key()), (Kind::Payment, None));
+        assert_eq!(consent.bytes(), order.bytes().unwrap());
+    }
+
+    #[test]
+    fn cancel_works_on_every_page() {
+        let order = order("上海水务", 10_000, &"水".repeat(200));
+        let mut prompt = ask(&order).unwrap();
+        for page in 1.. {
+            let screen = prompt.screen();
+            assert_eq!(screen.page, page);
+            assert!(matches!(ask_at(&order, page).press(Button::Cancel), Pressed::Cancelled));
+            if screen.page == screen.pages {
+                break;
+            }
+            prompt = turned(prompt.press(Button::Ok));
+        }
+        assert!(prompt.screen().pages > 4);
+    }
+
+    fn ask_at(order: &PaymentOrder, page: usize) -> Prompt {
+        (1..page).fold(ask(order).unwrap(), |prompt, _| turned(prompt.press(Button::Ok)))
+    }
+
+    #[test]
+    fn without_a_screen_the_pin_is_the_consent() {
+        let order = order("上海水务", 10_000, "");
+        let ask = || Prompt::payment(order.bytes().unwrap(), &Profile::first_generation()).unwrap();
+        assert_eq!(ask().screen(), Screen::default());
+        assert!(matches!(ask().press(Button::Ok), Pressed::Cancelled));
+        assert_eq!(ask().by_pin().unwrap().bytes(), order.bytes().unwrap());
+    }
+
+    #[test]
+    fn what_is_no_order_is_a_wrong_use() {
+        let good = order("上海水务", 10_000, "").bytes().unwrap();
+        let standard = Profile::standard();
+        for bytes in
+            [vec![], vec![0; 32], b"\x31\x00".to_vec(), good[1..].to_vec(), [&good[..], &[0]].concat()]
+        {
+            assert_eq!(Prompt::payment(bytes.clone(), &standard).unwrap_err(), Refusal::WrongUse);
+            assert_eq!(Prompt::request(bytes, &standard).unwrap_err(), Refusal::WrongUse);
+        }
+        assert_eq!(Prompt::request(good, &standard).unwrap_err(), Refusal::WrongUse);
+        assert_eq!(
+            Prompt::payment(request(&[("2.5.4.3", "张三")]), &standard).unwrap_err(),
+            Refusal::WrongUse
+        );
+    }
+
+    #[test]
+    fn dishonest_text_cannot_be_shown() {
+        let refused =
+            |order: &PaymentOrder| assert_eq!(ask(order).unwrap_err(), Refusal::CannotShow, "{order:?}");
+        for text in
+            ["上海\n¥1.00", "\u{202e}务水", "上\u{200b}海", "Bаnk", "上  海", "e\u{301}", "שלום", "▸水"]
+        {
+            refused(&order(text, 10_000, "水费"));
+            refused(&order("上海水务", 10_000, text));
+        }
+        refused(&order("¥1.00", 10_000, ""));
+        refused(&PaymentOrder { payee_account: "６２２２".into(), ..order("上海水务", 1, "") });
+        refused(&PaymentOrder { payer_account: "62\u{202e}22".into(), ..order("上海水务", 1, "") });
+        refused(&PaymentOrder { number: "1\n2".into(), ..order("上海水务", 1, "") });
+        // An amount is never broken over two lines.
+        refused(&order("上海水务", u64::MAX, ""));
+        let tiny = Profile { generation: Generation::Two { columns: 8, rows: 2 }, ..Profile::standard() };
+        let bytes = order("上海水务", 1, "").bytes().unwrap();
+        assert_eq!(Prompt::payment(bytes, &tiny).unwrap_err(), Refusal::CannotShow);
+    }
+
+    #[test]
+    fn currencies_have_their_sign_and_decimals() {
+        for (code, amount, shown) in [
+            ("CNY", 1, "¥0.01"),
+            ("JPY", 100, "JPY 100"),
+            ("EUR", 123_456, "€1234.56"),
+            ("KWD", 1, "KWD 0.001"),
+        ] {
+            let currency = PrintableString::new(code).unwrap();
+            let lines =
+                ask(&PaymentOrder { currency, ..order("上海水务", amount, "") }).unwrap().screen().lines;
+            assert_eq!(lines[2..4], ["上海水务", shown]);
+        }
+    }
+
+    /// A CertificationRequestInfo for a made-up key, by hand.
+    fn request(subject: &[(&str, &str)]) -> Vec<u8> {
+        let wrap = |tag: u8, body: Vec<u8>| {
+            let mut out = vec![tag];
+            match u8::try_from(body.len()).unwrap() {
+                short @ 0..=127 => out.push(short),
+                long => out.extend([0x81, long]),
+            }
+            [out, body].concat()
+        };
+        let rdn = |(kind, value): &(&str, &str)| {
+            let kind = der::asn1::ObjectIdentifier::new(kind).unwrap().to_der().unwrap();
+            wrap(0x31, wrap(0x30, [kind, (*value).to_der().unwrap()].concat()))
+        };
+        let names = wrap(0x30, subject.iter().flat_map(rdn).collect());
+        wrap(0x30, [vec![2, 1, 0], names, KEY.to_vec(), vec![0xA0, 0]].concat())
+    }
+    const KEY: &[u8] = &[0x30, 0x05, 0x03, 0x03, 0x00, 0x01, 0x02];
+
+    #[test]
+    fn a_request_shows_its_subject() {
+        let bytes =
+            request(&[("2.5.4.3", "张三"), ("2.5.4.5", "U0001"), ("1.3.6.1.4.1.32473.9999999.1", "x")]);
+        let prompt = Prompt::request(bytes.clone(), &Profile::standard()).unwrap();
+        assert_eq!(prompt.screen().lines, ["证书申请 (测试)", "▪姓名 CN", "张三", "▪编号 Serial", "U0001"]);
+        let prompt = turned(prompt.press(Button::Ok));
+        assert_eq!(prompt.screen().lines, ["▪1.3.6.1.4.1.32473.9", "▪999999.1", "x"]);
+        let Pressed::Confirmed(consent) = prompt.press(Button::Ok) else { panic!() };
+        assert_eq!(consent.kind(), Kind::Request);
+        assert_eq!((consent.bytes(), consent.public_key()), (&bytes[..], Some(KEY)));
+        for value in ["", "a\u{202e}b", "Bаnk", "x\n▪单位 O"] {
+            let refused = Prompt::request(request(&[("2.5.4.3", value)]), &Profile::standard());
+            assert_eq!(refused.unwrap_err(), Refusal::CannotShow, "{value}");
+        }
+    }
+
+    #[test]
+    fn debug_output_hides_the_bytes() {
+        assert_eq!(format!("{:?}", Consent::unseen(vec![0x5A; 3])), "Consent(Unseen, 3 bytes)");
+        assert_eq!(Consent::unseen(vec![1, 2]).bytes(), [1, 2]);
+    }
+
+    proptest! {
+        /// OK as often as there are pages confirms; once less does not; and the pages hold every field.
+        #[test]
+        fn the_consent_is_for_the_bytes_shown(
+            payee in "[a-z上海水务]{1,128}",
+            amount in 1_u64..1_000_000_000_000,
+            memo in "[0-9上海水务。]{0,256}",
+        ) {
+            let order = order(&payee, amount, &memo);
+            let mut prompt = ask(&order).unwrap();
+            let pages = prompt.screen().pages;
+            let mut text = String::new();
+            for page in 1..=pages {
+                prop_assert_eq!(prompt.screen().page, page);
+                text.extend(prompt.screen().lines.iter().map(|line| line.trim_start_matches('▸')));
+                match prompt.press(Button::Ok) {
+                    Pressed::Turned(next) => {
+                        prop_assert!(page < pages);
+                        prompt = next;
+                    }
+                    Pressed::Confirmed(consent) => {
+                        prop_assert_eq!(page, pages);
+                        prop_assert_eq!(consent.bytes(), order.bytes().unwrap());
+                        let together = format!("{payee}¥{}▪", order.decimal_amount());
+                        prop_assert!(text.contains(&together));
+                        prop_assert!(text.contains(&memo));
+                        return Ok(());
+                    }
+                    Pressed::Cancelled => panic!("OK cancelled"),
+                }
+            }
+            panic!("the last OK did not confirm");
+        }
+    }
+}

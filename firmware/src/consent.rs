@@ -396,26 +396,21 @@ mod tests {
             let mut prompt = ask(&order).unwrap();
             let pages = prompt.screen().pages;
             let mut text = String::new();
-            for page in 1..=pages {
-                prop_assert_eq!(prompt.screen().page, page);
+            let mut presses = 0;
+            let consent = loop {
+                presses += 1;
+                prop_assert_eq!(prompt.screen().page, presses);
                 text.extend(prompt.screen().lines.iter().map(|line| line.trim_start_matches('▸')));
                 match prompt.press(Button::Ok) {
-                    Pressed::Turned(next) => {
-                        prop_assert!(page < pages);
-                        prompt = next;
-                    }
-                    Pressed::Confirmed(consent) => {
-                        prop_assert_eq!(page, pages);
-                        prop_assert_eq!(consent.bytes(), order.bytes().unwrap());
-                        let together = format!("{payee}¥{}▪", order.decimal_amount());
-                        prop_assert!(text.contains(&together));
-                        prop_assert!(text.contains(&memo));
-                        return Ok(());
-                    }
+                    Pressed::Turned(next) => prompt = next,
+                    Pressed::Confirmed(consent) => break consent,
                     Pressed::Cancelled => panic!("OK cancelled"),
                 }
-            }
-            panic!("the last OK did not confirm");
+            };
+            prop_assert_eq!(presses, pages);
+            prop_assert_eq!(consent.bytes(), order.bytes().unwrap());
+            let together = format!("{payee}¥{}▪", order.decimal_amount());
+            prop_assert!(text.contains(&together) && text.contains(&memo));
         }
     }
 }

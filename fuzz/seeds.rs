@@ -1,0 +1,173 @@
+//! Writes the corpus of the codec targets: one honest example of each structure, made by the real encoders.
+//! (corpus/payment/certificate and request were made by openssl; corpora of token and server are recorded runs.)
+
+use std::{fs, path::Path, time::Duration};
+
+use der::asn1::{GeneralizedTime, OctetString, PrintableString};
+use wire::{
+    apdu::Command,
+    ccid::{ClassDescriptor, CommandStatus, IccStatus, ToHost, ToReader, to_host, to_reader},
+    payment::{PAYMENT_ORDER, PaymentOrder},
+    piv::{self, PublicKey, Slot},
+    shield::{Container, Information, install},
+    tlv,
+    usb::{DeviceDescriptor, EndpointDescriptor, InterfaceDescriptor},
+    usbip,
+};
+
+fn main() {
+    apdu();
+    ccid();
+    tlv();
+    usbip();
+    payment();
+}
+
+/// Writes one seed.
+fn seed(target: &str, name: &str, bytes: &[u8]) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
+    fs::create_dir_all(&folder)
+        .and_then(|()| fs::write(folder.join(name), bytes))
+        .expect("the corpus is writable");
+}
+
+fn encoded(command: &Command<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    command.encode(&mut out).expect("it fits");
+    out
+}
+
+fn select() -> Vec<u8> {
+    encoded(&Command::new(0, piv::instruction::SELECT, 4, 0, &piv::AID).expecting(256))
+}
+
+fn apdu() {
+    seed("apdu", "select", &select());
+    seed("apdu", "header", &encoded(&Command::new(0, piv::instruction::VERIFY, 0, 0x80, &[])));
+    seed("apdu", "verify", &encoded(&Command::new(0, piv::instruction::VERIFY, 0, 0x80, b"123456\xFF\xFF")));
+    seed("apdu", "get-response", &encoded(&Command::new(0, 0xC0, 0, 0, &[]).expecting(256)));
+    seed("apdu", "extended", &encoded(&Command::new(0x80, 0x2A, 0, 0, &[0x30; 300]).expecting(65_536)));
+    seed("apdu", "extended-answer", &encoded(&Command::new(0, 0xCB, 0x3F, 0xFF, &[]).expecting(65_536)));
+}
+
+fn ccid() {
+    let to = |name, kind, specific, data: &[u8]| {
+        let mut out = Vec::new();
+        ToReader { kind, slot: 0, sequence: 1, specific, data }.encode(&mut out);
+        seed("ccid", name, &out);
+    };
+    to("power-on", to_reader::ICC_POWER_ON, [1, 0, 0], &[]);
+    to("xfr-block", to_reader::XFR_BLOCK, [0, 0, 0], &select());
+    to("set-parameters", to_reader::SET_PARAMETERS, [1, 0, 0], &[0x11, 0x10, 0, 0x4D, 0, 0xFE, 0]);
+    let from = |name, kind, command, data: &[u8]| {
+        let mut out = Vec::new();
+        ToHost { kind, slot: 0, sequence: 1, icc: IccStatus::Active, command, specific: 0, data }
+            .encode(&mut out);
+        seed("ccid", name, &out);
+    };
+    from("answer", to_host::DATA_BLOCK, CommandStatus::Done, &[0x90, 0]);
+    from("more-time", to_host::DATA_BLOCK, CommandStatus::TimeExtension(1), &[]);
+    from("refused", to_host::SLOT_STATUS, CommandStatus::Failed(5), &[]);
+    seed("ccid", "device", &device().bytes());
+    seed("ccid", "configuration", &configuration());
+}
+
+fn device() -> DeviceDescriptor {
+    DeviceDescriptor {
+        usb: 0x0200,
+        class: [0; 3],
+        max_packet: 64,
+        vendor: 0x163C,
+        product: 0x0407,
+        release: 0x0100,
+        strings: [1, 2, 3],
+        configurations: 1,
+    }
+}
+
+fn configuration() -> Vec<u8> {
+    let mut out = vec![9, 2, 93, 0, 1, 1, 0, 0x80, 50];
+    let interface =
+        InterfaceDescriptor { number: 0, alternate: 0, endpoints: 3, class: [11, 0, 0], string: 0 };
+    out.extend_from_slice(&interface.bytes());
+    let class = ClassDescriptor {
+        max_slot: 0,
+        voltage: 7,
+        protocols: 2,
+        clock: [4000, 4000],
+        data_rate: [10_752, 344_064],
+        max_ifsd: 254,
+        features: 0x0004_047E,
+        max_message: 3072,
+        pin_support: 0,
+        busy_slots: 1,
+    };
+    out.extend_from_slice(&class.bytes());
+    for (address, attributes) in [(0x01, 2), (0x82, 2), (0x83, 3)] {
+        let endpoint = EndpointDescriptor { address, attributes, max_packet: 64, interval: 16 };
+        out.extend_from_slice(&endpoint.bytes());
+    }
+    out
+}
+
+fn tlv() {
+    let nine_a = Container::Piv(Slot::Authentication);
+    seed("tlv", "point", &PublicKey::Point(&[4; 65]).bytes());
+    seed("tlv", "rsa", &PublicKey::Rsa { modulus: &[0xC0; 256], exponent: &[1, 0, 1] }.bytes());
+    seed("tlv", "certificate", &piv::certificate_object(&[0x30, 0x82, 0, 0]));
+    seed("tlv", "install", &install(&[(Container::Payment, &[0x30, 0]), (nine_a, &[0x30, 0])]));
+    seed("tlv", "tags", &[tlv::object(0x5F_C105, &[0; 200]), tlv::object(0x9F01, &[])].concat());
+    let information = Information {
+        version: 1,
+        brand: "U盾".into(),
+        serial: "00C0FFEE".into(),
+        generation: 2,
+        tries: [6; 4],
+        pin_length: [6, 8],
+        state_version: 1,
+        flags: 1,
+    };
+    seed("tlv", "information", &information.bytes());
+}
+
+fn usbip() {
+    let words = |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|word| word.to_be_bytes()).collect() };
+    // An import reply: header, then path, bus id, numbers, speed, and the descriptor's fields.
+    let mut import = words(&[0x0111_0003, 0]);
+    let mut name = |text: &str, length: usize| {
+        import.extend_from_slice(text.as_bytes());
+        import.resize(import.len() + length - text.len(), 0);
+    };
+    name("/sys/devices/ushield/1-1", 256);
+    name("1-1", 32);
+    import.extend_from_slice(&words(&[1, 2, 2]));
+    import.extend_from_slice(&[0x16, 0x3C, 0x04, 0x07, 1, 0, 0, 0, 0, 1, 1, 1]);
+    seed("usbip", "import", &import);
+    seed("usbip", "busy", &words(&[0x0111_0003, usbip::op_status::BUSY]));
+    let reply = |command: u32, status: i32, length: u32| {
+        let head = words(&[command, 7, 0, 0, 0, status.cast_unsigned(), length]);
+        [head, vec![0; 20]].concat()
+    };
+    seed("usbip", "submitted", &reply(3, 0, 12));
+    seed("usbip", "stalled", &reply(3, usbip::urb_status::EPIPE, 0));
+    seed("usbip", "unlinked", &reply(4, usbip::urb_status::ECONNRESET, 0));
+}
+
+fn payment() {
+    let at = |seconds| GeneralizedTime::from_unix_duration(Duration::from_secs(seconds)).expect("after 1970");
+    let order = PaymentOrder {
+        kind: PAYMENT_ORDER,
+        number: "20260101-0001".into(),
+        nonce: OctetString::new([7; 16]).expect("short"),
+        payer_account: "6222020200001234567".into(),
+        payee_name: "上海水务".into(),
+        payee_account: "6222020200007654321".into(),
+        amount: 10_000,
+        currency: PrintableString::new("CNY").expect("printable"),
+        issued: at(1_767_225_600),
+        expires: at(1_767_229_200),
+        memo: "水费".into(),
+    };
+    seed("payment", "order", &order.bytes().expect("it keeps the rules"));
+    seed("payment", "amount", b"100.00");
+}

@@ -1,0 +1,28 @@
+//! BER-TLV, and the templates of PIV and of the shield applet that stand on it.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use wire::{
+    piv::PublicKey,
+    shield::{Information, install, parse_install},
+    tlv::{Reader, find, object, only},
+};
+
+fuzz_target!(|bytes: &[u8]| {
+    for found in Reader::new(bytes) {
+        let Ok(found) = found else { break };
+        assert!(found.value.len() < bytes.len());
+        assert_eq!(only(&object(found.tag, found.value), found.tag), Ok(found.value));
+        assert!(find(bytes, found.tag).is_some());
+    }
+    if let Ok(key) = PublicKey::parse(bytes) {
+        assert_eq!(PublicKey::parse(&key.bytes()), Ok(key));
+    }
+    if let Ok(information) = Information::parse(bytes) {
+        assert_eq!(Information::parse(&information.bytes()), Ok(information));
+    }
+    if let Ok(items) = parse_install(bytes) {
+        let again = install(&items);
+        assert_eq!(parse_install(&again), Ok(items));
+    }
+});

@@ -2,6 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use ushield_fuzz as _;
 use wire::{
     piv::PublicKey,
     shield::{Information, install, parse_install},

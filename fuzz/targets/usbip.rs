@@ -2,6 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use ushield_fuzz as _;
 use wire::usbip::{
     DEVICE, Device, Return, URB_HEADER, parse_import_header, parse_list_header, request_import,
 };

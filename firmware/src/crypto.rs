@@ -1,0 +1,23 @@
+//! The token's arithmetic: a closed set of algorithms, one file each. Nothing here knows what a key is for.
+
+// The order is the law: a module uses only modules listed below it (tests/floors.rs).
+mod self_test;
+mod known_answer;
+mod random_source;
+mod job;
+mod stretch;
+mod seal;
+mod management;
+mod key;
+mod rsa2048;
+mod p384;
+mod p256;
+mod hash;
+
+pub use hash::{hmac_sha256, sha256};
+pub use job::{GenerateRsa, Job, Outcome};
+pub use key::{KeyAlgorithm, PrivateKey};
+pub use management::{BLOCK_MAX, ManagementAlgorithm, ManagementKey};
+pub use seal::{OpeningKey, SealingKey, seal, unwrap, wrap};
+pub use self_test::self_test;
+pub use stretch::Stretch;

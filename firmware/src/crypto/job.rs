@@ -1,0 +1,63 @@
+//! Long computations, handed out so that the token answers everything else meanwhile. They hold all they need and
+//! draw no randomness of their own: the same job gives the same outcome on any thread.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::{key::PrivateKey, stretch::Stretch};
+use crate::refusal::Refusal;
+
+/// A computation that takes from milliseconds to seconds.
+#[derive(Debug)]
+pub enum Job {
+    /// PINs into keys.
+    Stretch(Stretch),
+    /// A new RSA key pair.
+    GenerateRsa(GenerateRsa),
+}
+
+/// What a [`Job`] brought.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The stretched keys, in the order of the inputs.
+    Stretched(Vec<Zeroizing<[u8; 32]>>),
+    /// The new key pair.
+    RsaKey(Result<PrivateKey, Refusal>),
+    /// It could not be computed: no memory, or a cost that Argon2 does not take.
+    Failed(Refusal),
+}
+
+/// A new RSA key pair from a seed. Wiped when dropped.
+pub struct GenerateRsa {
+    /// Random; the key follows from it.
+    pub seed: Zeroizing<[u8; 32]>,
+}
+
+impl GenerateRsa {
+    fn run(&self) -> Outcome {
+        let mut seed = *self.seed;
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        seed.zeroize();
+        Outcome::RsaKey(PrivateKey::generate_rsa(&mut rng))
+    }
+}
+
+impl fmt::Debug for GenerateRsa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GenerateRsa")
+    }
+}
+
+impl Job {
+    /// Computes. May be called on any thread.
+    pub fn run(self) -> Outcome {
+        match self {
+            Self::Stretch(stretch) => stretch.run().map_or_else(Outcome::Failed, Outcome::Stretched),
+            Self::GenerateRsa(generate) => generate.run(),
+        }
+    }
+}

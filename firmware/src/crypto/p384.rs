@@ -1,0 +1,82 @@
+//! P-384 (FIPS 186-5, SP 800-186 3.2.1.4): ECDSA and ECDH.
+
+use alloc::vec::Vec;
+
+use p384::{
+    NistP384, PublicKey, SecretKey,
+    ecdsa::{Signature, SigningKey, VerifyingKey, signature::hazmat::PrehashVerifier as _},
+    elliptic_curve::{Generate as _, ecdh},
+    pkcs8::EncodePublicKey as _,
+};
+use zeroize::Zeroizing;
+
+use super::key::field_of_digest;
+use crate::{refusal::Refusal, seams::CryptoRng};
+
+/// Bytes of a field element, and of a private key.
+pub(super) const FIELD: usize = 48;
+/// Bytes of an uncompressed point (SEC 1, 2.3.3).
+pub(super) const POINT: usize = 97;
+
+/// A private key with its public half at hand. Wiped when dropped.
+#[derive(Clone)]
+pub(super) struct Key(SigningKey);
+
+impl Key {
+    pub(super) fn generate<R: CryptoRng + ?Sized>(rng: &mut R) -> Self {
+        Self(SigningKey::from(SecretKey::generate_from_rng(rng)))
+    }
+
+    /// Refuses zero, and what is not less than the order.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, Refusal> {
+        SecretKey::from_slice(bytes).map(|key| Self(key.into())).map_err(|_| Refusal::WrongData)
+    }
+
+    pub(super) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(FIELD));
+        bytes.extend_from_slice(&Zeroizing::new(self.0.to_bytes()));
+        bytes
+    }
+
+    /// The uncompressed point.
+    pub(super) fn point(&self) -> Vec<u8> {
+        self.0.verifying_key().to_sec1_point(false).as_bytes().to_vec()
+    }
+
+    /// SubjectPublicKeyInfo (RFC 5480), DER.
+    pub(super) fn spki(&self) -> Vec<u8> {
+        self.0.verifying_key().to_public_key_der().map(|der| der.to_vec()).unwrap_or_default()
+    }
+
+    /// ECDSA over the digest, DER. The nonce is RFC 6979's with `extra` as its additional data (3.6): a bad random
+    /// source does not give the key away, and a glitch cannot make two signatures with one nonce.
+    pub(super) fn sign(&self, digest: &[u8], extra: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let field = field_of_digest::<FIELD>(digest)?;
+        let secret = self.0.as_nonzero_scalar();
+        let (signature, _) = ecdsa::hazmat::sign_prehashed_rfc6979::<NistP384, sha2::Sha384>(secret, &field, extra);
+        Ok(signature.to_der().as_bytes().to_vec())
+    }
+
+    /// The x coordinate of the shared point (SP 800-56A revision 3, 5.7.1.2).
+    pub(super) fn agree(&self, point: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+        let peer = peer(point)?;
+        let shared = ecdh::diffie_hellman::<NistP384>(*self.0.as_nonzero_scalar(), peer.as_affine());
+        Ok(Zeroizing::new(shared.raw_secret_bytes().to_vec()))
+    }
+}
+
+/// Whether the DER signature is right for the digest and the point.
+pub(super) fn verifies(point: &[u8], digest: &[u8], signature: &[u8]) -> bool {
+    let (Ok(key), Ok(signature)) = (VerifyingKey::from_sec1_bytes(point), Signature::from_der(signature)) else {
+        return false;
+    };
+    field_of_digest::<FIELD>(digest).is_ok_and(|field| key.verify_prehash(&field, &signature).is_ok())
+}
+
+/// Full public-key validation (SP 800-56A revision 3, 5.6.2.3.3): uncompressed, on the curve, not the identity.
+pub(super) fn peer(point: &[u8]) -> Result<PublicKey, Refusal> {
+    match point {
+        [4, ..] if point.len() == POINT => PublicKey::from_sec1_bytes(point).map_err(|_| Refusal::WrongData),
+        _ => Err(Refusal::WrongData),
+    }
+}

@@ -1,0 +1,90 @@
+//! RSA with a 2048-bit modulus and exponent 65537 (SP 800-78-4, table 3-1): the private operation on a padded block.
+
+use alloc::{boxed::Box, vec::Vec};
+
+use rsa::{
+    BoxedUint,
+    hazmat::{rsa_decrypt_and_check, rsa_encrypt},
+    pkcs8::EncodePublicKey as _,
+    traits::{PrivateKeyParts as _, PublicKeyParts as _},
+};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::{refusal::Refusal, seams::CryptoRng};
+
+/// Bits of the modulus.
+pub(super) const BITS: u32 = 2048;
+/// Bytes of the modulus, and of a block.
+pub(super) const BLOCK: usize = 256;
+/// Bytes of a prime.
+const PRIME: usize = 128;
+const PRIME_BITS: u32 = 1024;
+const EXPONENT: u64 = 65_537;
+
+/// A private key with its CRT values. Wiped when dropped.
+#[derive(Clone)]
+pub(super) struct Key(Box<rsa::PrivateKey>);
+
+impl Key {
+    /// Takes from tens of milliseconds to seconds: for [`super::Job`] only.
+    pub(super) fn generate<R: CryptoRng + ?Sized>(rng: &mut R) -> Result<Self, Refusal> {
+        let bits = usize::try_from(BITS).map_err(|_| Refusal::Fault)?;
+        rsa::PrivateKey::new(rng, bits).map(|key| Self(Box::new(key))).map_err(|_| Refusal::Fault)
+    }
+
+    /// Both primes, 128 bytes each; the exponent is always 65537.
+    pub(super) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(BLOCK));
+        for prime in self.0.primes() {
+            let prime = Zeroizing::new(prime.as_ref().to_be_bytes());
+            bytes.extend_from_slice(prime.get(prime.len().saturating_sub(PRIME)..).unwrap_or_default());
+        }
+        bytes
+    }
+
+    /// Reads [`Self::to_bytes`]; refuses what is not a pair of odd numbers whose product has 2048 bits.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, Refusal> {
+        let (p, q) = bytes.split_at_checked(PRIME).ok_or(Refusal::WrongData)?;
+        let prime = |bytes| BoxedUint::from_be_slice(bytes, PRIME_BITS).map_err(|_| Refusal::WrongData);
+        let key = rsa::PrivateKey::from_p_q(prime(p)?, prime(q)?, BoxedUint::from(EXPONENT))
+            .map_err(|_| Refusal::WrongData)?;
+        if key.size() != BLOCK { Err(Refusal::WrongData) } else { Ok(Self(Box::new(key))) }
+    }
+
+    /// Modulus and public exponent, big-endian without leading zeros.
+    pub(super) fn public(&self) -> (Vec<u8>, Vec<u8>) {
+        (self.0.n_bytes().into_vec(), self.0.e_bytes().into_vec())
+    }
+
+    /// SubjectPublicKeyInfo (RFC 8017, A.1), DER.
+    pub(super) fn spki(&self) -> Vec<u8> {
+        self.0.as_public_key().to_public_key_der().map(|der| der.to_vec()).unwrap_or_default()
+    }
+
+    /// RSADP and RSASP1 (RFC 8017, 5.1.2 and 5.2.1): base, exponents and CRT moduli blinded; the result is checked
+    /// with the public key, because one faulty CRT half gives away the factors.
+    pub(super) fn raw<R: CryptoRng + ?Sized>(
+        &self,
+        block: &[u8],
+        rng: &mut R,
+    ) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+        if block.len() != BLOCK {
+            return Err(Refusal::WrongData);
+        }
+        let representative = BoxedUint::from_be_slice(block, BITS).map_err(|_| Refusal::WrongData)?;
+        if &representative >= self.0.n().as_ref() {
+            return Err(Refusal::WrongData);
+        }
+        let mut result =
+            rsa_decrypt_and_check(&*self.0, Some(rng), &representative).map_err(|_| Refusal::Fault)?;
+        let bytes = Zeroizing::new(result.to_be_bytes().into_vec());
+        result.zeroize();
+        Ok(bytes)
+    }
+
+    /// Whether the public operation on `block` gives `result` (RSAEP, RFC 8017, 5.1.1).
+    pub(super) fn encrypts(&self, block: &[u8], result: &[u8]) -> bool {
+        let Ok(block) = BoxedUint::from_be_slice(block, BITS) else { return false };
+        rsa_encrypt(self.0.as_public_key(), &block).is_ok_and(|found| *found.to_be_bytes() == *result)
+    }
+}

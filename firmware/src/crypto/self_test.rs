@@ -1,0 +1,23 @@
+//! The self-test at power-up (GM/T 0027 5.5): a known answer of each algorithm, and the random source.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use super::{known_answer, random_source};
+use crate::{refusal::Refusal, seams::CryptoRng};
+
+/// Whether the arithmetic has passed. It cannot change while the program runs, and a program may make tokens by
+/// the hundred; two threads that come at once both compute, and agree.
+static ARITHMETIC: AtomicBool = AtomicBool::new(false);
+
+/// Tests the arithmetic, once in the life of the program, and the random source each time. It draws 1,024 bytes
+/// each time, whether or not the arithmetic was tested: the same seed gives the same token.
+///
+/// # Errors
+/// `Fault`: the token must not work.
+pub fn self_test<R: CryptoRng + ?Sized>(rng: &mut R) -> Result<(), Refusal> {
+    if !ARITHMETIC.load(Ordering::Relaxed) {
+        known_answer::check()?;
+        ARITHMETIC.store(true, Ordering::Relaxed);
+    }
+    random_source::check(rng)
+}

@@ -244,7 +244,9 @@ impl Shield {
         }
         let proof = proof.ok_or(Refusal::NotVerified)?;
         let seen = prompt.by_pin().map_err(|_| Refusal::Fault)?;
-        application.operate(key, Op::Sign, Some(proof), seen).map(|signature| Step::Done(Answer::data(signature)))
+        application
+            .operate(key, Op::Sign, Some(proof), seen)
+            .map(|signature| Step::Done(Answer::data(signature)))
     }
 }
 

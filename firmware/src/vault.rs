@@ -163,7 +163,9 @@ impl Vault {
         let Opened { private, spki, .. } = self.opened.get(index).ok_or(Refusal::Fault)?;
         Policy::of(key).admits(&pin, &seen, spki)?;
         match (op, seen.kind()) {
-            (Op::Sign, Kind::Payment | Kind::Request) => private.sign_digest(&crypto::sha256(seen.bytes()), rng),
+            (Op::Sign, Kind::Payment | Kind::Request) => {
+                private.sign_digest(&crypto::sha256(seen.bytes()), rng)
+            }
             (Op::Sign, Kind::Unseen) => private.sign_digest(seen.bytes(), rng),
             (Op::Agree, Kind::Unseen) => private.agree(seen.bytes()).map(|secret| secret.to_vec()),
             (Op::Raw, Kind::Unseen) => private.raw(seen.bytes(), rng).map(|block| block.to_vec()),

@@ -1,0 +1,614 @@
+//! The reader: one slot, with the card always in it. CCID 1.1, extended APDU level of exchange.
+//!
+//! Every message from the host gets one answer; a command that waits for the holder or for a long computation
+//! asks for more time once a second, so that a person may think and no host times out.
+
+mod intake;
+mod outbox;
+mod parameter;
+#[cfg(test)]
+mod tests;
+
+use alloc::vec::Vec;
+
+use wire::{
+    ccid::{
+        ClassDescriptor, CommandStatus, HEADER, IccStatus, ToHost, ToReader, class_request, level,
+        notify_slot_change, slot_error, to_host, to_reader,
+    },
+    usb::Setup,
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    apdu::Card,
+    applet::{Answer, Event as CardEvent, Step},
+    consent::{Pressed, Prompt},
+    crypto::{Job, Outcome},
+    refusal::Declined,
+    seams::{Millis, Panel},
+};
+use intake::{Intake, Piece};
+use outbox::Outbox;
+use parameter::{Parameters, T1};
+
+/// wMaxPacketSize of the bulk endpoints at full speed (USB 2.0, 5.8.3), in bytes.
+pub(crate) const PACKET: u16 = 64;
+/// Most bytes of abData. A longer APDU is chained.
+const MAX_DATA: usize = 3072;
+/// dwMaxCCIDMessageLength, in bytes.
+const MAX_MESSAGE: usize = MAX_DATA + HEADER;
+/// Most bytes of a command APDU: header, extended Lc, data, extended Le (ISO 7816-4, 5.2).
+const MAX_APDU: usize = 4 + 3 + 65_535 + 2;
+/// How often the buttons are looked at while a prompt waits, in milliseconds.
+const POLL: u64 = 20;
+/// How often a command asks for more time, in milliseconds. libccid gives up after 3 s at the least.
+const EXTENSION: u64 = 1_000;
+/// dwDefaultClock, in kHz, and dwDataRate at F 372 and D 1, in bit/s. The card is in the token: both are nominal.
+const CLOCK: u32 = 4_000;
+const DATA_RATE: u32 = 10_752;
+/// bClockStatus (CCID 1.1, 6.2.2): running, stopped in state L.
+const CLOCK_RUNNING: u8 = 0;
+const CLOCK_STOPPED: u8 = 1;
+
+/// The class descriptor (CCID 1.1, table 5.1-1).
+pub(crate) const fn class_descriptor() -> ClassDescriptor {
+    ClassDescriptor {
+        max_slot: 0,
+        voltage: 0x07,
+        protocols: 1 << T1,
+        clock: [CLOCK, CLOCK],
+        data_rate: [DATA_RATE, DATA_RATE],
+        max_ifsd: 254,
+        // Extended APDU level (0x40000), automatic IFSD (0x400), and the CCID sets parameters (0x40, 0x02), baud
+        // rate (0x20), clock (0x10), voltage (0x08) and activation (0x04) itself.
+        features: 0x0004_047E,
+        max_message: MAX_MESSAGE as u32,
+        pin_support: 0,
+        busy_slots: 1,
+    }
+}
+
+/// Why bulk OUT took nothing: the endpoint halts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unusable {
+    /// Shorter than a CCID header: there is nothing to answer to.
+    NoHeader,
+    /// The host sends and does not read.
+    Full,
+}
+
+/// A job and its number, so that the outcome of one that was aborted can be told apart.
+#[derive(Debug)]
+pub(crate) struct Numbered<T>(pub(crate) u32, pub(crate) T);
+
+/// When something that waits is due. Both are set at the first tick, because only a tick tells the time.
+#[derive(Debug, Default)]
+struct Clock {
+    extension: Option<Millis>,
+    deadline: Option<Millis>,
+}
+
+/// What the slot does.
+#[derive(Debug, Default)]
+enum Slot {
+    /// The card has no power.
+    #[default]
+    Inactive,
+    /// The card waits for a command.
+    Ready,
+    /// A command APDU comes in parts (CCID 1.1, 6.1.4).
+    Receiving { apdu: Zeroizing<Vec<u8>> },
+    /// The holder is asked.
+    Asking { sequence: u8, prompt: Prompt, clock: Clock },
+    /// Somebody computes; `job` until it is fetched.
+    Working { sequence: u8, number: u32, job: Option<Job>, clock: Clock },
+    /// A response APDU goes in parts; `rest` is what the host has not seen.
+    Sending { rest: Vec<u8> },
+    /// One half of an abort has come: all fails until the other does (CCID 1.1, 5.3.1 and 6.1.13).
+    Aborting { active: bool, sequence: u8, awaited: Awaited },
+}
+
+/// The half of an abort that is still to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
+    /// PC_to_RDR_Abort on bulk OUT.
+    Message,
+    /// ABORT on the control pipe.
+    Request,
+}
+
+impl Slot {
+    const fn powered(active: bool) -> Self {
+        if active { Self::Ready } else { Self::Inactive }
+    }
+
+    const fn is_active(&self) -> bool {
+        !matches!(self, Self::Inactive | Self::Aborting { active: false, .. })
+    }
+}
+
+/// What happens to the slot.
+#[derive(Debug)]
+enum Event<'a> {
+    /// A bulk OUT message for it.
+    Message(ToReader<'a>),
+    /// ABORT on the control pipe, with its bSeq.
+    Abort(u8),
+    Tick(Millis),
+    /// A job is done.
+    Finished(Numbered<Outcome>),
+    /// The device was configured anew, or unplugged: no answer goes out any more.
+    Reset,
+}
+
+/// The reader, with the card in its slot and the panel beside it.
+pub(crate) struct Reader<C: Card, P: Panel> {
+    pub(crate) card: C,
+    pub(crate) panel: P,
+    /// How long a prompt waits, in milliseconds.
+    prompt_timeout: u64,
+    slot: Slot,
+    parameters: Parameters,
+    intake: Intake,
+    outbox: Outbox,
+    /// Whether the host is still to be told that the card is there.
+    notify: bool,
+    jobs: u32,
+}
+
+impl<C: Card, P: Panel> Reader<C, P> {
+    pub(crate) fn new(card: C, panel: P, prompt_timeout: u64) -> Self {
+        Self {
+            card,
+            panel,
+            prompt_timeout,
+            slot: Slot::default(),
+            parameters: Parameters::default(),
+            intake: Intake::default(),
+            outbox: Outbox::default(),
+            notify: false,
+            jobs: 0,
+        }
+    }
+
+    /// Starts afresh, with the card off. A configured device tells once that the card is there (CCID 1.1, 6.3.1).
+    pub(crate) fn reset(&mut self, configured: bool) {
+        self.on(Event::Reset);
+        self.intake = Intake::default();
+        self.outbox.clear();
+        self.notify = configured;
+    }
+
+    /// The halt of bulk OUT was cleared: what had come of a message is forgotten.
+    pub(crate) fn clear_out(&mut self) {
+        self.intake = Intake::default();
+    }
+
+    /// The halt of bulk IN was cleared: a message that was read in part is forgotten.
+    pub(crate) fn clear_in(&mut self) {
+        self.outbox.drop_partial();
+    }
+
+    /// Takes a piece of a bulk OUT transfer.
+    ///
+    /// # Errors
+    /// [`Unusable`]: the endpoint should halt.
+    pub(crate) fn bulk_out(&mut self, piece: &[u8]) -> Result<(), Unusable> {
+        if self.outbox.is_full() {
+            return Err(Unusable::Full);
+        }
+        match self.intake.take(piece) {
+            Piece::Partial => {}
+            Piece::Whole => self.message(piece),
+            Piece::Gathered(message) => self.message(&Zeroizing::new(message)),
+            Piece::BadLength(header) => self.fail(&intake::headed(header), slot_error::BAD_LENGTH),
+            Piece::NoHeader => return Err(Unusable::NoHeader),
+        }
+        Ok(())
+    }
+
+    /// At most `max` bytes of the next message; `None` when there is none yet.
+    pub(crate) fn bulk_in(&mut self, max: usize) -> Option<Vec<u8>> {
+        self.outbox.read(max)
+    }
+
+    /// RDR_to_PC_NotifySlotChange, once after configuration: the card never leaves (CCID 1.1, 6.3.1).
+    pub(crate) fn interrupt_in(&mut self, max: usize) -> Option<Vec<u8>> {
+        let [kind, state] = notify_slot_change(true, true);
+        core::mem::take(&mut self.notify).then(|| [kind, state].into_iter().take(max).collect())
+    }
+
+    /// A class request on endpoint zero (CCID 1.1, 5.3); `None` when it is wrong.
+    pub(crate) fn class_request(&mut self, setup: Setup) -> Option<Vec<u8>> {
+        let [slot, sequence] = setup.value.to_le_bytes();
+        match (setup.request, setup.is_in()) {
+            (class_request::ABORT, false) if slot == 0 && setup.length == 0 => {
+                self.on(Event::Abort(sequence));
+                Some(Vec::new())
+            }
+            (class_request::GET_CLOCK_FREQUENCIES, true) if setup.value == 0 => Some(CLOCK.to_le_bytes().to_vec()),
+            (class_request::GET_DATA_RATES, true) if setup.value == 0 => Some(DATA_RATE.to_le_bytes().to_vec()),
+            _ => None,
+        }
+    }
+
+    /// Tells the time; the answer is when it wants to be told again, `None` when nothing waits.
+    pub(crate) fn tick(&mut self, now: Millis) -> Option<Millis> {
+        self.on(Event::Tick(now));
+        match &self.slot {
+            Slot::Asking { clock, .. } => {
+                let poll = clock.extension.map_or(now, |_| now.after(POLL));
+                [Some(poll), clock.extension, clock.deadline].into_iter().flatten().min()
+            }
+            Slot::Working { clock, .. } => Some(clock.extension.unwrap_or(now)),
+            _ => None,
+        }
+    }
+
+    /// The job that waits to be run, once.
+    pub(crate) fn job(&mut self) -> Option<Numbered<Job>> {
+        match &mut self.slot {
+            Slot::Working { number, job, .. } => job.take().map(|job| Numbered(*number, job)),
+            _ => None,
+        }
+    }
+
+    /// Brings the outcome of a job; one that was aborted meanwhile changes nothing.
+    pub(crate) fn finish(&mut self, outcome: Numbered<Outcome>) {
+        self.on(Event::Finished(outcome));
+    }
+
+    fn message(&mut self, bytes: &[u8]) {
+        let Ok(message) = ToReader::parse(bytes) else { return };
+        if message.slot == 0 {
+            self.on(Event::Message(message));
+        } else {
+            self.fail(&message, slot_error::BAD_SLOT);
+        }
+    }
+
+    fn set_state(&mut self, slot: Slot) {
+        self.slot = slot;
+    }
+
+    fn on(&mut self, event: Event<'_>) {
+        use Awaited::{Message, Request};
+        let next = match (core::mem::take(&mut self.slot), event) {
+            (slot, Event::Reset) => {
+                self.end(slot);
+                self.card.power_off();
+                self.parameters = Parameters::default();
+                Slot::Inactive
+            }
+
+            // The second half of an abort.
+            (Slot::Aborting { active, sequence, awaited: Message }, Event::Message(message))
+                if message.kind == to_reader::ABORT && message.sequence == sequence =>
+            {
+                self.slot_status(active, sequence, CommandStatus::Done);
+                Slot::powered(active)
+            }
+            (Slot::Aborting { active, sequence, awaited: Request }, Event::Abort(asked)) if asked == sequence => {
+                self.slot_status(active, sequence, CommandStatus::Done);
+                Slot::powered(active)
+            }
+            (slot @ Slot::Aborting { active, .. }, Event::Message(message)) => {
+                self.refuse(active, &message, slot_error::CMD_ABORTED);
+                slot
+            }
+            // The first.
+            (slot, Event::Abort(sequence)) => {
+                Slot::Aborting { active: self.end(slot), sequence, awaited: Message }
+            }
+            (slot, Event::Message(message)) if message.kind == to_reader::ABORT && message.data.is_empty() => {
+                Slot::Aborting { active: self.end(slot), sequence: message.sequence, awaited: Request }
+            }
+
+            // Power off, or on again, ends what waits, so that no host is locked out by a prompt; anything else
+            // is told that the slot is busy (CCID 1.1, table 6.2-2).
+            (slot @ (Slot::Asking { .. } | Slot::Working { .. }), Event::Message(message)) => {
+                if matches!(message.kind, to_reader::ICC_POWER_ON | to_reader::ICC_POWER_OFF) {
+                    let active = self.end(slot);
+                    self.command(Slot::powered(active), &message)
+                } else {
+                    self.refuse(true, &message, slot_error::CMD_SLOT_BUSY);
+                    slot
+                }
+            }
+            (slot, Event::Message(message)) => self.command(slot, &message),
+
+            (Slot::Asking { sequence, prompt, clock }, Event::Tick(now)) => self.ask(sequence, prompt, clock, now),
+            (Slot::Working { sequence, number, job, mut clock }, Event::Tick(now)) => {
+                self.extend(sequence, &mut clock, now);
+                Slot::Working { sequence, number, job, clock }
+            }
+            (Slot::Working { sequence, number, .. }, Event::Finished(Numbered(finished, outcome)))
+                if finished == number =>
+            {
+                let step = self.card.resume(CardEvent::Finished(outcome));
+                self.proceed(sequence, step)
+            }
+            // Nothing waits, or the job was aborted: its outcome is dropped.
+            (slot, Event::Tick(_) | Event::Finished(_)) => slot,
+        };
+        self.set_state(next);
+    }
+
+    /// Ends what the slot does, and says whether the card has power. A command that waited fails.
+    fn end(&mut self, slot: Slot) -> bool {
+        let active = slot.is_active();
+        match slot {
+            Slot::Asking { sequence, .. } | Slot::Working { sequence, .. } => {
+                if matches!(slot, Slot::Asking { .. }) {
+                    self.panel.show(None);
+                }
+                drop(self.card.resume(CardEvent::Declined(Declined::Aborted)));
+                let failed = CommandStatus::Failed(slot_error::CMD_ABORTED);
+                self.answer(to_host::DATA_BLOCK, active, sequence, failed, 0, &[]);
+            }
+            Slot::Aborting { sequence, awaited: Awaited::Request, .. } => {
+                self.slot_status(active, sequence, CommandStatus::Failed(slot_error::CMD_ABORTED));
+            }
+            _ => {}
+        }
+        active
+    }
+
+    /// A command to a slot that is free.
+    fn command(&mut self, slot: Slot, message: &ToReader<'_>) -> Slot {
+        let (active, sequence) = (slot.is_active(), message.sequence);
+        let [first, ..] = message.specific;
+        if takes_no_data(message.kind) && !message.data.is_empty() {
+            self.refuse(active, message, slot_error::BAD_LENGTH);
+            return slot;
+        }
+        match message.kind {
+            to_reader::ICC_POWER_ON if first > 3 => {
+                self.refuse(active, message, slot_error::BAD_POWER_SELECT);
+                slot
+            }
+            // On a powered card this is a warm reset.
+            to_reader::ICC_POWER_ON => {
+                let atr = self.card.power_on();
+                self.parameters = Parameters::default();
+                self.answer(to_host::DATA_BLOCK, true, sequence, CommandStatus::Done, 0, &atr);
+                Slot::Ready
+            }
+            to_reader::ICC_POWER_OFF => {
+                self.card.power_off();
+                self.slot_status(false, sequence, CommandStatus::Done);
+                Slot::Inactive
+            }
+            to_reader::GET_SLOT_STATUS => {
+                self.slot_status(active, sequence, CommandStatus::Done);
+                slot
+            }
+            to_reader::XFR_BLOCK if active => self.transfer(slot, message),
+            to_reader::GET_PARAMETERS if active => {
+                self.parameters(sequence);
+                slot
+            }
+            to_reader::RESET_PARAMETERS if active => {
+                self.parameters = Parameters::default();
+                self.parameters(sequence);
+                slot
+            }
+            to_reader::SET_PARAMETERS if active => {
+                match Parameters::parse(first, message.data) {
+                    Ok(parameters) => {
+                        self.parameters = parameters;
+                        self.parameters(sequence);
+                    }
+                    Err(offset) => self.refuse(active, message, offset),
+                }
+                slot
+            }
+            to_reader::XFR_BLOCK
+            | to_reader::GET_PARAMETERS
+            | to_reader::RESET_PARAMETERS
+            | to_reader::SET_PARAMETERS => {
+                self.refuse(active, message, slot_error::ICC_MUTE);
+                slot
+            }
+            // No PIN pad, no vendor command, no clock to stop, no T=0, nothing that moves, and rates that the
+            // reader sets itself; and what CCID 1.1 does not know.
+            _ => {
+                self.refuse(active, message, slot_error::COMMAND_NOT_SUPPORTED);
+                slot
+            }
+        }
+    }
+
+    /// XfrBlock to a card with power (CCID 1.1, 6.1.4).
+    fn transfer(&mut self, slot: Slot, message: &ToReader<'_>) -> Slot {
+        let sequence = message.sequence;
+        match (slot, message.level()) {
+            // A host that begins anew gives up what was under way.
+            (_, level::WHOLE) => {
+                let step = self.card.transmit(message.data);
+                self.proceed(sequence, step)
+            }
+            (_, level::BEGINS) => self.gather(message, Zeroizing::default()),
+            (Slot::Receiving { apdu }, level::CONTINUES) => self.gather(message, apdu),
+            (Slot::Receiving { mut apdu }, level::ENDS) => {
+                if !append(&mut apdu, message.data) {
+                    self.refuse(true, message, slot_error::BAD_LENGTH);
+                    return Slot::Ready;
+                }
+                let step = self.card.transmit(&apdu);
+                self.proceed(sequence, step)
+            }
+            (Slot::Sending { rest }, level::GO_ON) if message.data.is_empty() => self.send(sequence, rest, false),
+            _ => {
+                self.refuse(true, message, slot_error::BAD_LEVEL);
+                Slot::Ready
+            }
+        }
+    }
+
+    /// One more part of a command APDU; the answer asks for the next (CCID 1.1, 6.2.1).
+    fn gather(&mut self, message: &ToReader<'_>, mut apdu: Zeroizing<Vec<u8>>) -> Slot {
+        if !append(&mut apdu, message.data) {
+            self.refuse(true, message, slot_error::BAD_LENGTH);
+            return Slot::Ready;
+        }
+        self.answer(to_host::DATA_BLOCK, true, message.sequence, CommandStatus::Done, level::GO_ON as u8, &[]);
+        Slot::Receiving { apdu }
+    }
+
+    /// What comes of a command to the card.
+    fn proceed(&mut self, sequence: u8, step: Step) -> Slot {
+        match step {
+            Step::Done(Answer { mut data, status }) => {
+                data.extend_from_slice(&status.bytes());
+                self.send(sequence, data, true)
+            }
+            Step::Ask(prompt) => {
+                self.panel.show(Some(&prompt.screen()));
+                Slot::Asking { sequence, prompt, clock: Clock::default() }
+            }
+            Step::Work(job) => {
+                self.jobs = self.jobs.wrapping_add(1);
+                Slot::Working { sequence, number: self.jobs, job: Some(job), clock: Clock::default() }
+            }
+        }
+    }
+
+    /// Sends a response APDU, or what is left of it, as far as a message goes.
+    fn send(&mut self, sequence: u8, mut data: Vec<u8>, first: bool) -> Slot {
+        let rest = if data.len() > MAX_DATA { data.split_off(MAX_DATA) } else { Vec::new() };
+        let chain = match (first, rest.is_empty()) {
+            (true, true) => level::WHOLE,
+            (true, false) => level::BEGINS,
+            (false, true) => level::ENDS,
+            (false, false) => level::CONTINUES,
+        };
+        self.answer(to_host::DATA_BLOCK, true, sequence, CommandStatus::Done, chain as u8, &data);
+        if rest.is_empty() { Slot::Ready } else { Slot::Sending { rest } }
+    }
+
+    /// A tick while the holder is asked: time-out, buttons, and a request for more time.
+    fn ask(&mut self, sequence: u8, mut prompt: Prompt, mut clock: Clock, now: Millis) -> Slot {
+        let deadline = *clock.deadline.get_or_insert(now.after(self.prompt_timeout));
+        if now >= deadline {
+            return self.answered(sequence, CardEvent::Declined(Declined::TimedOut));
+        }
+        while let Some(button) = self.panel.pressed() {
+            match prompt.press(button) {
+                Pressed::Turned(next) => {
+                    prompt = next;
+                    self.panel.show(Some(&prompt.screen()));
+                }
+                Pressed::Confirmed(consent) => return self.answered(sequence, CardEvent::Confirmed(consent)),
+                Pressed::Cancelled => {
+                    return self.answered(sequence, CardEvent::Declined(Declined::Cancelled));
+                }
+            }
+        }
+        self.extend(sequence, &mut clock, now);
+        Slot::Asking { sequence, prompt, clock }
+    }
+
+    fn answered(&mut self, sequence: u8, event: CardEvent) -> Slot {
+        self.panel.show(None);
+        let step = self.card.resume(event);
+        self.proceed(sequence, step)
+    }
+
+    /// Asks the host for more time when it is due. The multiplier is 1: libccid multiplies its time-out by it.
+    fn extend(&mut self, sequence: u8, clock: &mut Clock, now: Millis) {
+        let due = *clock.extension.get_or_insert(now.after(EXTENSION));
+        if now < due {
+            return;
+        }
+        clock.extension = Some(now.after(EXTENSION));
+        // One that the host has not read yet says the same.
+        if self.outbox.is_empty() {
+            self.answer(to_host::DATA_BLOCK, true, sequence, CommandStatus::TimeExtension(1), 0, &[]);
+        }
+    }
+
+    fn parameters(&mut self, sequence: u8) {
+        let parameters = self.parameters;
+        self.answer(to_host::PARAMETERS, true, sequence, CommandStatus::Done, T1, parameters.bytes());
+    }
+
+    fn slot_status(&mut self, active: bool, sequence: u8, command: CommandStatus) {
+        let clock = if active { CLOCK_RUNNING } else { CLOCK_STOPPED };
+        self.answer(to_host::SLOT_STATUS, active, sequence, command, clock, &[]);
+    }
+
+    /// Fails a message to this slot.
+    fn refuse(&mut self, active: bool, message: &ToReader<'_>, error: u8) {
+        let (kind, failed) = (answer_to(message.kind), CommandStatus::Failed(error));
+        match kind {
+            to_host::SLOT_STATUS => self.slot_status(active, message.sequence, failed),
+            to_host::PARAMETERS => self.answer(kind, active, message.sequence, failed, T1, &[]),
+            _ => self.answer(kind, active, message.sequence, failed, 0, &[]),
+        }
+    }
+
+    /// Fails a message before it reaches the slot: its length is wrong, or there is no such slot.
+    fn fail(&mut self, message: &ToReader<'_>, error: u8) {
+        if message.slot == 0 {
+            return self.refuse(self.slot.is_active(), message, error);
+        }
+        let answer = ToHost {
+            kind: answer_to(message.kind),
+            slot: message.slot,
+            sequence: message.sequence,
+            icc: IccStatus::Absent,
+            command: CommandStatus::Failed(slot_error::BAD_SLOT),
+            specific: 0,
+            data: &[],
+        };
+        self.push(&answer);
+    }
+
+    fn answer(&mut self, kind: u8, active: bool, sequence: u8, command: CommandStatus, specific: u8, data: &[u8]) {
+        let icc = if active { IccStatus::Active } else { IccStatus::Inactive };
+        self.push(&ToHost { kind, slot: 0, sequence, icc, command, specific, data });
+    }
+
+    fn push(&mut self, answer: &ToHost<'_>) {
+        let mut message = Vec::new();
+        answer.encode(&mut message);
+        self.outbox.push(message);
+    }
+}
+
+/// Appends, unless the APDU would be longer than any may be.
+fn append(apdu: &mut Vec<u8>, part: &[u8]) -> bool {
+    let fits = apdu.len().saturating_add(part.len()) <= MAX_APDU;
+    if fits {
+        apdu.extend_from_slice(part);
+    }
+    fits
+}
+
+/// Which commands have no abData (CCID 1.1, 6.1).
+const fn takes_no_data(kind: u8) -> bool {
+    matches!(
+        kind,
+        to_reader::ICC_POWER_ON
+            | to_reader::ICC_POWER_OFF
+            | to_reader::GET_SLOT_STATUS
+            | to_reader::GET_PARAMETERS
+            | to_reader::RESET_PARAMETERS
+            | to_reader::ABORT
+    )
+}
+
+/// bMessageType of the answer (CCID 1.1, table 6.1-1 and 6.2; SlotStatus to what is not known).
+const fn answer_to(kind: u8) -> u8 {
+    match kind {
+        to_reader::ICC_POWER_ON | to_reader::XFR_BLOCK | to_reader::SECURE => to_host::DATA_BLOCK,
+        to_reader::GET_PARAMETERS | to_reader::RESET_PARAMETERS | to_reader::SET_PARAMETERS => {
+            to_host::PARAMETERS
+        }
+        to_reader::ESCAPE => to_host::ESCAPE,
+        to_reader::SET_DATA_RATE_AND_CLOCK => to_host::DATA_RATE_AND_CLOCK,
+        _ => to_host::SLOT_STATUS,
+    }
+}

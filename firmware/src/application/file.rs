@@ -1,0 +1,124 @@
+//! The application's certificates and data objects.
+
+use alloc::vec::Vec;
+
+use wire::{
+    piv::{self, Slot},
+    pkix,
+    shield::Container,
+    tlv,
+};
+
+use super::Application;
+use crate::{
+    record::{self, Install, Keeper},
+    refusal::Refusal,
+    seams::{CryptoRng, RecordName, Storage},
+    vault::{self, KeyId, Vault},
+};
+
+/// Most bytes of one data object (SP 800-73-4 part 1, table 7: the largest is 12,704).
+pub(super) const MAX_OBJECT: usize = 12_704;
+
+impl<S: Storage, R: CryptoRng> Application<S, R> {
+    /// Puts certificates in place, each with the pending key that it is for: all of them or none, whatever
+    /// happens in between.
+    ///
+    /// # Errors
+    /// `NotVerified`, `NotPending`, `WrongData` for what is no certificate, or the state was not written.
+    pub fn install(&mut self, items: &[(Container, &[u8])]) -> Result<(), Refusal> {
+        let state = self.state.as_mut().map_err(|refusal| *refusal)?;
+        state.pins.verified().ok_or(Refusal::NotVerified)?;
+        for (container, certificate) in items {
+            let pending = vault::load(&self.keeper, &self.storage, KeyId::Pending(*container))?;
+            let key = pkix::certificate_public_key(certificate).map_err(|_| Refusal::WrongData)?;
+            if pending.is_none_or(|pending| pending.spki != key) {
+                return Err(Refusal::NotPending);
+            }
+        }
+        let items = items.iter().map(|(container, der)| (container.reference(), der.to_vec())).collect();
+        // From here on the swap happens, now or at the next power-up.
+        self.keeper.save(&mut self.storage, RecordName::Install, &Install { items })?;
+        let done = finish_install(&self.keeper, &mut self.storage, &mut state.vault);
+        if let Err(refusal) = done {
+            // Half swapped: refuse to work until the next power-up finishes it.
+            self.state = Err(refusal);
+        }
+        done
+    }
+
+    /// A container's certificate, DER.
+    ///
+    /// # Errors
+    /// Its record is damaged.
+    pub fn certificate(&self, container: Container) -> Result<Option<Vec<u8>>, Refusal> {
+        let record: Option<record::Container> =
+            self.keeper.load(&self.storage, RecordName::Container(container.reference()))?;
+        let object = record.and_then(|record| record.certificate);
+        Ok(object.and_then(|object| tlv::find(&object, piv::tag::CERTIFICATE).map(<[u8]>::to_vec)))
+    }
+
+    /// A PIV data object's content (what stands inside tag 53); `None` when there is none.
+    ///
+    /// # Errors
+    /// Its record is damaged.
+    pub fn object(&self, tag: u32) -> Result<Option<Vec<u8>>, Refusal> {
+        match certificate_slot(tag) {
+            Some(slot) => {
+                let name = RecordName::Container(Container::Piv(slot).reference());
+                let record: Option<record::Container> = self.keeper.load(&self.storage, name)?;
+                Ok(record.and_then(|record| record.certificate))
+            }
+            None => self.keeper.load(&self.storage, RecordName::Object(tag)),
+        }
+    }
+
+    /// Replaces a PIV data object's content; an empty one removes it.
+    ///
+    /// # Errors
+    /// `Full` over 12,704 bytes, or the state was not written.
+    pub fn put_object(&mut self, tag: u32, content: &[u8]) -> Result<(), Refusal> {
+        if content.len() > MAX_OBJECT {
+            return Err(Refusal::Full);
+        }
+        let content = (!content.is_empty()).then(|| content.to_vec());
+        match (certificate_slot(tag), content) {
+            (Some(slot), certificate) => {
+                let name = RecordName::Container(Container::Piv(slot).reference());
+                let former: record::Container = self.keeper.load(&self.storage, name)?.unwrap_or_default();
+                let record = record::Container { key: former.key, certificate };
+                self.keeper.save(&mut self.storage, name, &record)
+            }
+            (None, Some(content)) => self.keeper.save(&mut self.storage, RecordName::Object(tag), &content),
+            (None, None) => Ok(self.storage.remove(RecordName::Object(tag))?),
+        }
+    }
+}
+
+/// The slot whose certificate a data object is.
+fn certificate_slot(tag: u32) -> Option<Slot> {
+    Slot::ALL.into_iter().find(|slot| slot.certificate() == tag)
+}
+
+/// Carries out an installation that was written down: each step may be done twice, so a power cut between two of
+/// them is made good at the next power-up.
+pub(super) fn finish_install(
+    keeper: &Keeper,
+    storage: &mut impl Storage,
+    vault: &mut Vault,
+) -> Result<(), Refusal> {
+    let Some(install) = keeper.load::<Install>(storage, RecordName::Install)? else { return Ok(()) };
+    for (reference, certificate) in &install.items {
+        let pending: Option<record::Key> = keeper.load(storage, RecordName::Pending(*reference))?;
+        // None: this one was swapped before the power went.
+        let Some(key) = pending else { continue };
+        let record =
+            record::Container { key: Some(key), certificate: Some(piv::certificate_object(certificate)) };
+        keeper.save(storage, RecordName::Container(*reference), &record)?;
+        storage.remove(RecordName::Pending(*reference))?;
+        if let Some(container) = Container::parse(*reference) {
+            vault.forget(container);
+        }
+    }
+    Ok(storage.remove(RecordName::Install)?)
+}

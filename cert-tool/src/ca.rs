@@ -1,0 +1,288 @@
+//! A bank's certification authority in a folder: its key, its certificate, its index, its CRL.
+//!
+//! ```text
+//! ca.pem       the certificate: P-256, self-signed, pathlen 0, keyCertSign and cRLSign
+//! ca-key.pem   the key: PKCS #8, encrypted with a passphrase unless told otherwise
+//! crl.pem      the CRL last issued; crl.der is the same for web servers (RFC 5280, 4.2.1.13: DER over http)
+//! index.json   what was issued and revoked
+//! lock         held while the index changes, so that two processes never lose each other's entries
+//! ```
+//!
+//! The index is written before a certificate leaves the CA: there is none that it does not know. A revocation is
+//! in the index before it is in the CRL.
+
+mod folder;
+mod sign;
+
+use std::path::{Path, PathBuf};
+
+use rcgen::Issuer as Signer;
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+
+pub use folder::{Founding, found};
+
+use crate::{
+    Error, Reason,
+    certificate::{Certificate, display_name, hex},
+    csr, file,
+    index::{Entry, Index, Revocation},
+    issuer::{Issuer, Order},
+    key::Key,
+    kind::Kind,
+    moment::{self, Validity},
+    secret::Secret,
+    subject::{DEFAULT_ORGANISATION, Subject, TEST_UNIT},
+};
+use folder::{CERTIFICATE, CRL, INDEX, KEY, Lock};
+
+/// How long a CRL is good for, in days, unless told otherwise.
+pub const CRL_DAYS: u32 = 30;
+
+/// An opened CA.
+pub struct Authority {
+    folder: PathBuf,
+    certificate: Certificate,
+    organisation: String,
+    signer: Signer<'static, Key>,
+}
+
+impl Authority {
+    /// Opens the CA in `folder`; the passphrase is asked for only when the key is encrypted.
+    ///
+    /// # Errors
+    /// There is no CA, its key is open to others, the passphrase is wrong, a file is damaged, or key and
+    /// certificate do not belong together.
+    pub fn open(folder: &Path, passphrase: &mut dyn FnMut() -> Result<Secret, Error>) -> Result<Self, Error> {
+        if !folder.join(CERTIFICATE).exists() {
+            return Err(Error::new(
+                Reason::Missing,
+                format!("there is no CA in {}", folder.display()),
+                format!("it has no {CERTIFICATE}"),
+                format!("cert-tool ca init --dir {}", folder.display()),
+            ));
+        }
+        let certificate = Certificate::parse(&file::read(&folder.join(CERTIFICATE))?)?;
+        Index::load(&folder.join(INDEX))?;
+        let path = folder.join(KEY);
+        let pem = zeroize::Zeroizing::new(file::read(&path)?);
+        file::check_private(&path, "600")?;
+        let key = Key::parse(&pem, passphrase)?;
+        if rcgen::PublicKeyData::subject_public_key_info(&key) != certificate.public_key {
+            return Err(Error::new(
+                Reason::WrongKey,
+                format!("the CA in {} was not opened", folder.display()),
+                format!("{KEY} is not the key of {CERTIFICATE}"),
+                "put the two files of one CA there; nothing was changed",
+            ));
+        }
+        let signer = Signer::from_ca_cert_der(&certificate.der.clone().into(), key).map_err(sign::broken)?;
+        let organisation = certificate
+            .subject
+            .iter()
+            .find(|(oid, _)| *oid == const_oid::db::rfc4519::O)
+            .map_or_else(|| DEFAULT_ORGANISATION.to_string(), |(_, text)| text.clone());
+        Ok(Self { folder: folder.to_path_buf(), certificate, organisation, signer })
+    }
+
+    /// The index as it is on the disk now.
+    ///
+    /// # Errors
+    /// As [`Index::load`].
+    pub fn index(&self) -> Result<Index, Error> {
+        Index::load(&self.folder.join(INDEX))
+    }
+
+    /// Where the CRL in PEM lies.
+    pub fn crl_path(&self) -> PathBuf {
+        self.folder.join(CRL)
+    }
+
+    /// Revokes a certificate by its serial number and issues the CRL anew.
+    ///
+    /// # Errors
+    /// It is unknown here, or was revoked before, or the disk's fault.
+    pub fn revoke(&mut self, serial: &str, reason: Revocation) -> Result<Entry, Error> {
+        self.change(|index, now| {
+            let refuse = |why: String, next: &str| {
+                Err(Error::new(Reason::Invalid, "nothing was revoked", why, next.to_string()))
+            };
+            let Some(entry) = index.certificates.iter_mut().find(|entry| entry.serial == serial) else {
+                return refuse(
+                    format!("this CA has issued no certificate with serial number {serial}"),
+                    "check the number (cert-tool show --file CERT) and the CA's folder",
+                );
+            };
+            if let Some(before) = entry.revoked_at {
+                return refuse(
+                    format!("{serial} was revoked on {}", moment::display(before)),
+                    "nothing needs to be done; cert-tool ca crl issues the CRL anew",
+                );
+            }
+            entry.revoke(now, reason);
+            Ok(entry.clone())
+        })
+    }
+
+    /// Issues the CRL anew, good for so many days; its number.
+    ///
+    /// # Errors
+    /// The disk's fault.
+    pub fn issue_crl(&mut self, days: u32) -> Result<u64, Error> {
+        let _lock = Lock::take(&self.folder)?;
+        let mut index = self.index()?;
+        self.write_crl(&mut index, moment::now(), days)
+    }
+
+    /// Changes the index under the lock, then issues the CRL.
+    fn change<T>(
+        &mut self,
+        edit: impl FnOnce(&mut Index, OffsetDateTime) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let _lock = Lock::take(&self.folder)?;
+        let (mut index, now) = (self.index()?, moment::now());
+        let changed = edit(&mut index, now)?;
+        index.save(&self.folder.join(INDEX))?;
+        self.write_crl(&mut index, now, CRL_DAYS).map_err(|fault| {
+            fault.with_state("the index knows of the revocation, the CRL not yet: cert-tool ca crl issues it")
+        })?;
+        Ok(changed)
+    }
+
+    /// The number is spent in the index before the CRL that bears it is written: no two CRLs share one.
+    fn write_crl(&self, index: &mut Index, now: OffsetDateTime, days: u32) -> Result<u64, Error> {
+        index.crl_number = index.crl_number.saturating_add(1);
+        let crl = sign::crl(&self.signer, index, now, Validity::Days(days).not_after(now)?)?;
+        index.save(&self.folder.join(INDEX))?;
+        folder::write_crl(&self.folder, &crl, true)?;
+        Ok(index.crl_number)
+    }
+
+    /// The rules that do not depend on the request.
+    fn not_after(
+        &self,
+        subject: &Subject,
+        validity: Validity,
+        now: OffsetDateTime,
+    ) -> Result<OffsetDateTime, Error> {
+        subject.check()?;
+        if subject.organisation != self.organisation {
+            return Err(refused(format!(
+                "the subject says “{}”, and this CA certifies for “{}” only",
+                subject.organisation, self.organisation
+            )));
+        }
+        if subject.unit.as_deref().is_some_and(|unit| unit != TEST_UNIT) {
+            return Err(refused("the subject has a unit that this CA does not certify".into()));
+        }
+        let not_after = validity.not_after(now)?;
+        if not_after > self.certificate.not_after {
+            return Err(refused(format!(
+                "it would end on {}, after the CA's own certificate ({})",
+                moment::display(not_after),
+                moment::display(self.certificate.not_after)
+            )));
+        }
+        Ok(not_after)
+    }
+}
+
+impl Issuer for Authority {
+    fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    fn organisation(&self) -> &str {
+        &self.organisation
+    }
+
+    fn ready(&mut self, subject: &Subject, validity: Validity) -> Result<(), Error> {
+        self.not_after(subject, validity, moment::now())?;
+        let _lock = Lock::take(&self.folder)?;
+        self.index().map(drop)
+    }
+
+    fn issue(&mut self, order: &Order<'_>) -> Result<Vec<u8>, Error> {
+        let now = moment::now();
+        let not_after = self.not_after(order.subject, order.validity, now)?;
+        let request = csr::check_for(order.request, order.subject)?;
+        let _lock = Lock::take(&self.folder)?;
+        let mut index = self.index()?;
+        let key = hex(&Sha256::digest(&request.public_key));
+        let subject = display_name(&request.subject);
+        check_key(&index, &key, order.kind, &subject)?;
+        let der = sign::certificate(&self.signer, order, &request, &index.crl_url, now, not_after)?;
+        index.certificates.push(Entry {
+            serial: Certificate::parse(&der)?.serial,
+            kind: order.kind,
+            subject,
+            key,
+            issued_at: now,
+            not_after,
+            token: order.token.map(str::to_string),
+            delivered_at: None,
+            revoked_at: None,
+            reason: None,
+        });
+        index.save(&self.folder.join(INDEX))?;
+        Ok(der)
+    }
+
+    fn stands(&mut self, certificate: &Certificate) -> Result<bool, Error> {
+        let known = self.index()?.find(&certificate.serial).is_some_and(|entry| entry.revoked_at.is_none());
+        Ok(known && certificate.issued_by(&self.certificate))
+    }
+
+    fn delivered(&mut self, token: &str, serials: &[String]) -> Result<(), Error> {
+        let _lock = Lock::take(&self.folder)?;
+        let (mut index, now) = (self.index()?, moment::now());
+        let mut lost = false;
+        for entry in &mut index.certificates {
+            if serials.contains(&entry.serial) {
+                entry.delivered_at = Some(now);
+            } else if entry.token.as_deref() == Some(token) && entry.is_on_its_way() {
+                entry.revoke(now, Revocation::Superseded);
+                lost = true;
+            }
+        }
+        index.save(&self.folder.join(INDEX))?;
+        if lost { self.write_crl(&mut index, now, CRL_DAYS).map(drop) } else { Ok(()) }
+    }
+
+    fn withdraw(&mut self, serials: &[String]) -> Result<(), Error> {
+        if serials.is_empty() {
+            return Ok(());
+        }
+        self.change(|index, now| {
+            for entry in index.certificates.iter_mut().filter(|entry| serials.contains(&entry.serial)) {
+                entry.revoke(now, Revocation::CessationOfOperation);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// One key, one use, one holder: a key that may authenticate to anybody must never be one that pays.
+fn check_key(index: &Index, key: &str, kind: Kind, subject: &str) -> Result<(), Error> {
+    let same = index.certificates.iter().filter(|entry| entry.key == key);
+    for entry in same {
+        if entry.kind != kind {
+            let why = format!("its key has a certificate for {} already ({})", entry.kind, entry.serial);
+            return Err(refused(why));
+        }
+        if entry.subject != subject {
+            return Err(refused(format!("its key is certified for “{}” already", entry.subject)));
+        }
+        if entry.reason == Some(Revocation::KeyCompromise) {
+            return Err(refused(format!("its key was revoked as compromised ({})", entry.serial)));
+        }
+    }
+    Ok(())
+}
+
+fn refused(why: String) -> Error {
+    Error::new(Reason::IssuerRefused, "the CA refused to issue", why, "correct it and run the command again")
+}
+
+#[cfg(test)]
+mod tests;

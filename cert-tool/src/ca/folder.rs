@@ -1,0 +1,160 @@
+//! The CA's folder: founding it, its lock, its CRL files.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use rcgen::Issuer as Signer;
+
+use super::{CRL_DAYS, sign};
+use crate::{
+    Error, Reason,
+    certificate::pem,
+    file::{self, Access},
+    index::Index,
+    key::Key,
+    moment::{self, Validity},
+    secret::Secret,
+    subject::check_text,
+};
+
+pub(super) const CERTIFICATE: &str = "ca.pem";
+pub(super) const KEY: &str = "ca-key.pem";
+pub(super) const CRL: &str = "crl.pem";
+pub(super) const CRL_DER: &str = "crl.der";
+pub(super) const INDEX: &str = "index.json";
+const LOCK: &str = "lock";
+
+/// How long to wait for another process.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a new CA is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Founding<'a> {
+    /// CN of its certificate.
+    pub name: &'a str,
+    /// O of its certificate and of all that it issues: the bank.
+    pub organisation: &'a str,
+    /// Where verifiers will fetch the CRL.
+    pub crl_url: &'a str,
+    /// How long its certificate is valid.
+    pub validity: Validity,
+}
+
+/// Founds a CA in `folder`, which is made owner-only. Without a passphrase its key lies there in clear.
+///
+/// # Errors
+/// There is a CA already (it is never overwritten), the folder is open to others, a text breaks a rule, or the
+/// disk's fault; then no CA is there.
+pub fn found(folder: &Path, founding: &Founding<'_>, passphrase: Option<&Secret>) -> Result<(), Error> {
+    check_text("name", founding.name)?;
+    check_text("organisation", founding.organisation)?;
+    check_url(founding.crl_url)?;
+    founding.validity.not_after(moment::now())?;
+    file::make_private_folder(folder)?;
+    let _lock = Lock::take(folder)?;
+    check_vacant(folder)?;
+    write(folder, founding, passphrase).inspect_err(|_| {
+        // All of these are ours: none was there before, and the lock is held.
+        for name in [KEY, INDEX, CRL, CRL_DER, CERTIFICATE] {
+            let _ = fs::remove_file(folder.join(name));
+        }
+    })
+}
+
+/// The certificate comes last: a folder has a CA once it has that.
+fn write(folder: &Path, founding: &Founding<'_>, passphrase: Option<&Secret>) -> Result<(), Error> {
+    let now = moment::now();
+    let key = Key::generate()?;
+    let pem_key = key.pem(passphrase)?;
+    let root = sign::root(&key, founding, now)?;
+    let index = Index::new(founding.crl_url.to_string());
+    let signer = Signer::from_ca_cert_der(&root.clone().into(), key).map_err(sign::broken)?;
+    let crl = sign::crl(&signer, &index, now, Validity::Days(CRL_DAYS).not_after(now)?)?;
+    file::write(&folder.join(KEY), pem_key.as_bytes(), Access::Owner, false)?;
+    index.save(&folder.join(INDEX))?;
+    write_crl(folder, &crl, false)?;
+    file::write(&folder.join(CERTIFICATE), pem("CERTIFICATE", &root).as_bytes(), Access::Everyone, false)
+}
+
+/// Writes both forms of the CRL.
+pub(super) fn write_crl(folder: &Path, der: &[u8], force: bool) -> Result<(), Error> {
+    file::write(&folder.join(CRL), pem("X509 CRL", der).as_bytes(), Access::Everyone, force)?;
+    file::write(&folder.join(CRL_DER), der, Access::Everyone, force)
+}
+
+fn check_vacant(folder: &Path) -> Result<(), Error> {
+    let Some(found) = [CERTIFICATE, KEY, INDEX, CRL, CRL_DER].into_iter().find(|n| folder.join(n).exists())
+    else {
+        return Ok(());
+    };
+    let what = format!("no CA was made in {}", folder.display());
+    if folder.join(CERTIFICATE).exists() {
+        return Err(Error::new(
+            Reason::Exists,
+            what,
+            "there is one already, and a CA is never overwritten",
+            "use it, or name another folder with --dir",
+        ));
+    }
+    Err(Error::new(
+        Reason::Exists,
+        what,
+        format!("{found} is there without {CERTIFICATE}: a CA that was never finished, or something else"),
+        "if nothing in that folder matters, remove it, or name another folder with --dir",
+    ))
+}
+
+/// Verifiers fetch a CRL by http, https or ldap (RFC 5280, 4.2.1.13); the URL goes into an IA5String.
+fn check_url(url: &str) -> Result<(), Error> {
+    let known = ["http://", "https://", "ldap://"].iter().any(|scheme| url.starts_with(scheme));
+    if known && url.len() <= 512 && url.chars().all(|c| c.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Reason::Invalid,
+        "the CRL's URL was refused",
+        "it is no http, https or ldap URL of at most 512 ASCII characters",
+        "give another --crl-url",
+    ))
+}
+
+/// The folder's lock; it is let go when dropped, also by the system when a process dies.
+pub(super) struct Lock(#[expect(dead_code, reason = "holding the file is holding the lock")] fs::File);
+
+impl Lock {
+    /// Takes it, waiting some seconds for another process.
+    pub(super) fn take(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join(LOCK);
+        let mut options = fs::OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt;
+            options.mode(0o600);
+        }
+        let file = options.open(&path).map_err(|fault| file::disk("open", &path, &fault))?;
+        let began = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self(file)),
+                Err(fs::TryLockError::WouldBlock) if began.elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(fs::TryLockError::WouldBlock) => return Err(locked(folder)),
+                Err(fs::TryLockError::Error(fault)) => return Err(file::disk("lock", &path, &fault)),
+            }
+        }
+    }
+}
+
+fn locked(folder: &Path) -> Error {
+    Error::new(
+        Reason::Locked,
+        format!("the CA in {} is in use", folder.display()),
+        "another process has held its lock for 10 seconds",
+        "run the command again when the other one has ended; nothing was changed",
+    )
+}

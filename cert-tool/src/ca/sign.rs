@@ -1,0 +1,126 @@
+//! What the CA signs: its own certificate, personal certificates, CRLs. Source: RFC 5280.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CrlDistributionPoint,
+    DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer as Signer, KeyIdMethod, KeyUsagePurpose,
+    RevocationReason, RevokedCertParams, SerialNumber, SubjectPublicKeyInfo,
+};
+use time::{Duration, OffsetDateTime};
+
+use super::Founding;
+use crate::{
+    Error, Reason,
+    csr::Request,
+    index::{Index, Revocation},
+    issuer::Order,
+    key::{Key, random},
+    kind::Kind,
+    subject::arcs,
+};
+
+/// Certificates are valid from a little before they are made: a verifier's clock may be behind the CA's.
+const SKEW: Duration = Duration::minutes(5);
+
+/// The CA's own certificate, DER.
+pub(super) fn root(key: &Key, founding: &Founding<'_>, now: OffsetDateTime) -> Result<Vec<u8>, Error> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::OrganizationName, founding.organisation);
+    params.distinguished_name.push(DnType::CommonName, founding.name);
+    params.not_before = now - SKEW;
+    params.not_after = founding.validity.not_after(now)?;
+    params.serial_number = Some(serial()?);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(params.self_signed(key).map_err(broken)?.der().to_vec())
+}
+
+/// A personal certificate, DER: the order's kind alone decides on its extensions.
+pub(super) fn certificate(
+    signer: &Signer<'_, Key>,
+    order: &Order<'_>,
+    request: &Request,
+    crl_url: &str,
+    now: OffsetDateTime,
+    not_after: OffsetDateTime,
+) -> Result<Vec<u8>, Error> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = order.subject.distinguished_name()?;
+    params.not_before = now - SKEW;
+    params.not_after = not_after;
+    params.serial_number = Some(serial()?);
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.use_authority_key_identifier_extension = true;
+    params.key_usages = order.kind.usages().to_vec();
+    params.extended_key_usages = vec![match order.kind {
+        Kind::Authentication => ExtendedKeyUsagePurpose::ClientAuth,
+        Kind::Payment => ExtendedKeyUsagePurpose::Other(arcs(order.kind.purpose())),
+    }];
+    params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![crl_url.to_string()] }];
+    let key = SubjectPublicKeyInfo::from_der(&request.public_key).map_err(broken)?;
+    Ok(params.signed_by(&key, signer).map_err(broken)?.der().to_vec())
+}
+
+/// The CRL of everything revoked, DER.
+pub(super) fn crl(
+    signer: &Signer<'_, Key>,
+    index: &Index,
+    now: OffsetDateTime,
+    next_update: OffsetDateTime,
+) -> Result<Vec<u8>, Error> {
+    let revoked = index.certificates.iter().filter_map(|entry| {
+        Some(RevokedCertParams {
+            serial_number: SerialNumber::from(bytes(&entry.serial)),
+            revocation_time: entry.revoked_at?,
+            reason_code: entry.reason.map(code),
+            invalidity_date: None,
+        })
+    });
+    let params = CertificateRevocationListParams {
+        // As a certificate's beginning: a verifier whose clock is behind must not take it for a future one.
+        this_update: now - SKEW,
+        next_update,
+        crl_number: SerialNumber::from(index.crl_number),
+        issuing_distribution_point: None,
+        revoked_certs: revoked.collect(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    Ok(params.signed_by(signer).map_err(broken)?.der().to_vec())
+}
+
+/// 20 random bytes, positive and of full length (RFC 5280, 4.1.2.2).
+fn serial() -> Result<SerialNumber, Error> {
+    let mut bytes = [0; 20];
+    random(&mut bytes)?;
+    bytes[0] = (bytes[0] & 0x7F) | 0x40;
+    Ok(SerialNumber::from_slice(&bytes))
+}
+
+fn code(reason: Revocation) -> RevocationReason {
+    match reason {
+        Revocation::Unspecified => RevocationReason::Unspecified,
+        Revocation::KeyCompromise => RevocationReason::KeyCompromise,
+        Revocation::AffiliationChanged => RevocationReason::AffiliationChanged,
+        Revocation::Superseded => RevocationReason::Superseded,
+        Revocation::CessationOfOperation => RevocationReason::CessationOfOperation,
+        Revocation::PrivilegeWithdrawn => RevocationReason::PrivilegeWithdrawn,
+    }
+}
+
+/// The bytes of a serial number in hexadecimal; the index holds what [`crate::certificate::hex`] wrote.
+fn bytes(serial: &str) -> Vec<u8> {
+    serial
+        .as_bytes()
+        .chunks(2)
+        .filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect()
+}
+
+pub(super) fn broken(fault: rcgen::Error) -> Error {
+    Error::new(
+        Reason::IssuerRefused,
+        "the CA could not sign",
+        fault,
+        "check the CA's files; nothing was issued",
+    )
+}

@@ -1,0 +1,214 @@
+//! The self-download: from a plugged token to a personal ID on it, in one step.
+//!
+//! Nothing is changed before everything that can be checked was checked. New keys are *pending*: until both
+//! certificates are installed, in one command, the former ID stays as it is and works. So an interruption at any
+//! step costs nothing but the attempt; the next run makes new pending keys. A certificate that was issued and
+//! never reached the token is revoked at once where that is known ([`Issuer::withdraw`]). Where the line broke in
+//! the very moment of installing it is not known, and the certificate stays good: revoking it could take the
+//! holder's only ID. It is revoked when the next enrolment of that token succeeds ([`Issuer::delivered`]).
+
+mod check;
+mod progress;
+
+use wire::shield::Information;
+
+pub use progress::{Progress, Silent, Step};
+
+use crate::{
+    Error,
+    certificate::Certificate,
+    install::{self, Known},
+    issuer::{Issuer, Order},
+    kind::Kind,
+    moment::Validity,
+    request,
+    secret::Secret,
+    subject::Subject,
+    token::Token,
+};
+
+/// What is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Enrolment<'a> {
+    /// Who is to hold the ID.
+    pub wish: Wish<'a>,
+    /// The brand that the token must be of, when that matters.
+    pub brand: Option<&'a str>,
+    /// How long the certificates are valid.
+    pub validity: Validity,
+}
+
+/// Who is to hold the ID.
+#[derive(Clone, Copy, Debug)]
+pub enum Wish<'a> {
+    /// This person. When the token has a good ID of the same person, nothing is done.
+    Enrol {
+        /// CN.
+        name: &'a str,
+        /// The user's ID at the bank.
+        user_id: &'a str,
+        /// Make a new ID even if the token has a good one, or somebody else's.
+        replace: bool,
+    },
+    /// The person whose ID the token has: the same subject with new keys.
+    Renew,
+}
+
+/// A personal ID on its token.
+#[derive(Clone, Debug)]
+pub struct Enrolled {
+    /// The token.
+    pub information: Information,
+    /// Whom the ID names.
+    pub subject: Subject,
+    /// The payment key's certificate.
+    pub payment: Certificate,
+    /// 9A's certificate.
+    pub authentication: Certificate,
+    /// False when the token had this ID already and nothing was done.
+    pub changed: bool,
+    /// What went wrong without harm to the ID.
+    pub warnings: Vec<String>,
+}
+
+/// Enrols: checks, makes both keys pending, has both requests signed on the token, has both certificates issued,
+/// installs them in one command, reads them back and compares. The PIN is asked for once, after the checks.
+///
+/// # Errors
+/// What happened, why, how things stand now (nearly always: the former ID is untouched), what to do next.
+pub fn enrol(
+    token: &mut dyn Token,
+    issuer: &mut dyn Issuer,
+    enrolment: &Enrolment<'_>,
+    pin: &mut dyn FnMut(&Information) -> Result<Secret, Error>,
+    progress: &mut dyn Progress,
+) -> Result<Enrolled, Error> {
+    let information = token.information().map_err(Error::from)?;
+    progress.step(&Step::Found(&information));
+    let former = check::token(token, &information, enrolment.brand)?;
+    let untouched = check::untouched(&former);
+    let subject = match check::decide(issuer, enrolment, &information, &former)? {
+        check::Decision::Make(subject) => subject,
+        check::Decision::Keep(enrolled) => {
+            progress.step(&Step::Kept(&enrolled.subject));
+            return Ok(*enrolled);
+        }
+    };
+    issuer.ready(&subject, enrolment.validity).map_err(|error| error.with_state(untouched))?;
+    let pin = pin(&information).map_err(|error| error.with_state(untouched))?;
+    check::pin(&pin, &information).map_err(|error| error.with_state(untouched))?;
+
+    let mut attempt = Attempt { token, issuer, progress, information: &information, issued: Vec::new() };
+    let certificates = match attempt.prepare(&subject, enrolment.validity, &pin) {
+        Ok(certificates) => certificates,
+        Err(error) => return Err(attempt.withdraw(error.with_state(untouched))),
+    };
+    attempt.deliver(subject, certificates, untouched)
+}
+
+/// An enrolment under way.
+struct Attempt<'a> {
+    token: &'a mut dyn Token,
+    issuer: &'a mut dyn Issuer,
+    progress: &'a mut dyn Progress,
+    information: &'a Information,
+    issued: Vec<String>,
+}
+
+impl Attempt<'_> {
+    /// All that leaves the former ID as it is: keys, requests, certificates. In the order of [`Kind::ALL`].
+    fn prepare(
+        &mut self,
+        subject: &Subject,
+        validity: Validity,
+        pin: &Secret,
+    ) -> Result<[Certificate; 2], Error> {
+        self.token.verify(pin.bytes()).map_err(Error::from)?;
+        self.progress.step(&Step::PinVerified);
+        let mut keys = Vec::new();
+        for kind in Kind::ALL {
+            keys.push(self.token.generate(kind.container()).map_err(Error::from)?);
+            self.progress.step(&Step::Generated(kind));
+        }
+        let mut requests = Vec::new();
+        for (kind, key) in Kind::ALL.into_iter().zip(&keys) {
+            let shown = kind == Kind::Payment && self.information.generation > 1;
+            self.progress.step(&Step::Signing { kind, subject, shown });
+            requests.push(request::make(self.token, pin, kind, key, subject)?);
+        }
+        let [payment, authentication] = [&requests[0], &requests[1]];
+        Ok([
+            self.issue(Kind::Payment, payment, subject, validity)?,
+            self.issue(Kind::Authentication, authentication, subject, validity)?,
+        ])
+    }
+
+    fn issue(
+        &mut self,
+        kind: Kind,
+        request: &[u8],
+        subject: &Subject,
+        validity: Validity,
+    ) -> Result<Certificate, Error> {
+        let token = Some(self.information.serial.as_str());
+        let der = self.issuer.issue(&Order { request, kind, subject, validity, token })?;
+        let certificate = Certificate::parse(&der)?;
+        self.issued.push(certificate.serial.clone());
+        check::issued(&certificate, kind, request, subject, self.issuer.certificate())?;
+        self.progress.step(&Step::Issued(kind, &certificate));
+        Ok(certificate)
+    }
+
+    /// From here on the former ID is at stake.
+    fn deliver(
+        mut self,
+        subject: Subject,
+        certificates: [Certificate; 2],
+        untouched: &str,
+    ) -> Result<Enrolled, Error> {
+        let [payment, authentication] = certificates;
+        self.progress.step(&Step::Installing);
+        let items = [(Kind::Payment, &payment), (Kind::Authentication, &authentication)];
+        if let Err(failure) = install::install(self.token, &items) {
+            return Err(match failure.known {
+                Known::Former => self.withdraw(failure.error.with_state(untouched)),
+                Known::Nothing => self.leave(failure.error),
+            });
+        }
+        self.progress.step(&Step::Compared);
+        let mut warnings = Vec::new();
+        if let Err(error) = self.issuer.delivered(&self.information.serial, &self.issued) {
+            warnings.push(format!("the ID is installed and good, but the CA could not record it: {error}"));
+        }
+        let information = self.information.clone();
+        Ok(Enrolled { information, subject, payment, authentication, changed: true, warnings })
+    }
+
+    /// The certificates did not arrive, and that is known.
+    fn withdraw(&mut self, error: Error) -> Error {
+        if self.issued.is_empty() {
+            return error;
+        }
+        let serials = self.issued.join(", ");
+        match self.issuer.withdraw(&self.issued) {
+            Ok(()) => error.with_state(format!("what was issued for this attempt is revoked again ({serials})")),
+            Err(fault) => error.with_state(format!(
+                "what was issued for this attempt ({serials}) is not revoked yet: {} ({}); cert-tool ca revoke does it",
+                fault.what(),
+                fault.why()
+            )),
+        }
+    }
+
+    /// Whether the certificates arrived is not known.
+    fn leave(&mut self, error: Error) -> Error {
+        error.with_state(format!(
+            "the certificates issued ({}) stay good; the next enrolment of this token that succeeds revokes them \
+             if they did not arrive. See what is there with cert-tool show",
+            self.issued.join(", ")
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! Telling how far enrolment is: a line per step in a terminal, whatever a caller likes elsewhere.
+
+use std::fmt;
+
+use wire::shield::Information;
+
+use crate::{certificate::Certificate, kind::Kind, moment, subject::Subject};
+
+/// A step of enrolment; its `Display` is the line that people read.
+#[derive(Clone, Copy, Debug)]
+pub enum Step<'a> {
+    /// A token answered.
+    Found(&'a Information),
+    /// It has a good ID of that person already: nothing is done.
+    Kept(&'a Subject),
+    /// The PIN was right.
+    PinVerified,
+    /// A pending key was made on the token.
+    Generated(Kind),
+    /// The token is about to sign the request; when `shown`, its screen waits for OK.
+    Signing {
+        /// Which of the two.
+        kind: Kind,
+        /// What the screen shows.
+        subject: &'a Subject,
+        /// Whether the token shows it and waits.
+        shown: bool,
+    },
+    /// The CA issued a certificate, and it is what was asked for.
+    Issued(Kind, &'a Certificate),
+    /// Both certificates are on their way to the token.
+    Installing,
+    /// Both were read back and are the same.
+    Compared,
+}
+
+impl fmt::Display for Step<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Found(token) => write!(f, "token {} {} found", token.brand, token.serial),
+            Self::Kept(subject) => write!(f, "it has a good personal ID of {subject}: nothing to do"),
+            Self::PinVerified => f.write_str("PIN verified"),
+            Self::Generated(kind) => write!(f, "{kind} key made on the token (pending)"),
+            Self::Signing { kind, subject, shown: true } => {
+                write!(f, "{kind} request for {subject}: compare the token's screen, then press OK on it")
+            }
+            Self::Signing { kind, .. } => write!(f, "{kind} request: signed on the token"),
+            Self::Issued(kind, certificate) => write!(
+                f,
+                "{kind} certificate {} issued, valid until {}",
+                certificate.serial,
+                moment::display(certificate.not_after)
+            ),
+            Self::Installing => f.write_str("installing both certificates in one command"),
+            Self::Compared => f.write_str("read back and compared: the new personal ID is on the token"),
+        }
+    }
+}
+
+/// Who wants to know.
+pub trait Progress {
+    /// A step was reached.
+    fn step(&mut self, step: &Step<'_>);
+}
+
+impl<F: FnMut(&Step<'_>)> Progress for F {
+    fn step(&mut self, step: &Step<'_>) {
+        self(step);
+    }
+}
+
+/// Nobody wants to know.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn step(&mut self, _step: &Step<'_>) {}
+}

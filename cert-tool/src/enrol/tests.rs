@@ -1,0 +1,464 @@
+//! Enrolment against a token in software that fails at the n-th command, before or after it took effect.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+
+use p256::{
+    SecretKey,
+    ecdsa::{Signature, SigningKey, signature::Signer},
+};
+use wire::{
+    apdu::StatusWord,
+    piv::PublicKey,
+    pkix,
+    shield::{Container, Information, status},
+};
+
+use super::*;
+use crate::{
+    Reason,
+    ca::{Authority, Founding, found},
+    subject::DEFAULT_ORGANISATION,
+    token::{Fault, Token},
+};
+
+const PIN: &str = "135246";
+
+/// When the fault strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    /// The command never arrives.
+    Before,
+    /// The command takes effect, its answer is lost.
+    After,
+}
+
+type Pair = (SigningKey, Vec<u8>);
+
+/// A token in software. After a fault of the line everything fails until it is plugged in again.
+struct Soft {
+    information: Information,
+    keys: BTreeMap<Container, Pair>,
+    pending: BTreeMap<Container, SigningKey>,
+    fresh_pin: bool,
+    count: usize,
+    fail: Option<(usize, Moment, Fault)>,
+    gone: bool,
+    liar: bool,
+    seen: Vec<String>,
+}
+
+impl Soft {
+    fn new() -> Self {
+        Self {
+            information: Information {
+                version: 1,
+                brand: "U-shield".into(),
+                serial: "00C0FFEE".into(),
+                generation: 2,
+                tries: [6; 4],
+                pin_length: [6, 8],
+                state_version: 1,
+                flags: Information::HEALTHY | Information::TEST_TOKEN,
+            },
+            keys: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            fresh_pin: false,
+            count: 0,
+            fail: None,
+            gone: false,
+            liar: false,
+            seen: Vec::new(),
+        }
+    }
+
+    fn plug(&mut self) {
+        (self.gone, self.fail, self.count, self.fresh_pin) = (false, None, 0, false);
+    }
+
+    /// Runs one command, with the fault that was ordered for it.
+    fn command<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        if self.gone {
+            return Err(Fault::Gone("unplugged".into()));
+        }
+        self.count += 1;
+        let Some((number, moment, fault)) = self.fail.clone() else { return body(self) };
+        if number != self.count {
+            return body(self);
+        }
+        self.gone = matches!(fault, Fault::Gone(_));
+        if moment == Moment::After {
+            body(self)?;
+        }
+        Err(fault)
+    }
+
+    /// The certificates in use, in the order of [`Kind::ALL`].
+    fn held(&self) -> [Option<Vec<u8>>; 2] {
+        Kind::ALL.map(|kind| self.keys.get(&kind.container()).map(|(_, certificate)| certificate.clone()))
+    }
+
+    /// The model: each certificate in use is for the key in use.
+    fn check_whole(&self) {
+        for (key, certificate) in self.keys.values() {
+            let info = pkix::certificate_public_key(certificate).unwrap();
+            let point = key.verifying_key().to_sec1_point(false);
+            assert!(info.ends_with(point.as_bytes()), "key and certificate do not belong together");
+        }
+    }
+}
+
+fn refused<T>(word: StatusWord) -> Result<T, Fault> {
+    Err(Fault::Refused(word))
+}
+
+impl Token for Soft {
+    fn information(&mut self) -> Result<Information, Fault> {
+        self.command(|token| Ok(token.information.clone()))
+    }
+
+    fn verify(&mut self, pin: &[u8]) -> Result<(), Fault> {
+        self.command(|token| {
+            token.fresh_pin = pin == PIN.as_bytes();
+            if token.fresh_pin {
+                return Ok(());
+            }
+            token.information.tries[0] -= 1;
+            refused(StatusWord::tries_left(token.information.tries[0]))
+        })
+    }
+
+    fn generate(&mut self, container: Container) -> Result<Vec<u8>, Fault> {
+        self.command(|token| {
+            let mut scalar = [0; 32];
+            getrandom::fill(&mut scalar).unwrap();
+            let key = SigningKey::from(SecretKey::from_slice(&scalar).unwrap());
+            let point = key.verifying_key().to_sec1_point(false);
+            token.pending.insert(container, key);
+            Ok(PublicKey::Point(point.as_bytes()).bytes())
+        })
+    }
+
+    fn sign_request(&mut self, container: Container, info: &[u8]) -> Result<Vec<u8>, Fault> {
+        self.command(|token| {
+            if !std::mem::take(&mut token.fresh_pin) {
+                return refused(StatusWord::SECURITY_NOT_SATISFIED);
+            }
+            let glance = pkix::CertificationRequestInfo::parse(info)?;
+            token.seen.push(format!("{} {:?}", container.name(), glance.subject[2].1));
+            let Some(key) = token.pending.get(&container) else { return refused(status::NOT_PENDING) };
+            let signature: Signature = if token.liar { key.sign(b"something else") } else { key.sign(info) };
+            Ok(signature.to_der().as_bytes().to_vec())
+        })
+    }
+
+    fn install(&mut self, certificates: &[(Container, &[u8])]) -> Result<(), Fault> {
+        self.command(|token| {
+            for (container, certificate) in certificates {
+                let Some(key) = token.pending.get(container) else { return refused(status::NOT_PENDING) };
+                let info = pkix::certificate_public_key(certificate)?;
+                if !info.ends_with(key.verifying_key().to_sec1_point(false).as_bytes()) {
+                    return refused(status::NOT_PENDING);
+                }
+            }
+            for (container, certificate) in certificates {
+                let key = token.pending.remove(container).unwrap();
+                token.keys.insert(*container, (key, certificate.to_vec()));
+            }
+            Ok(())
+        })
+    }
+
+    fn certificate(&mut self, container: Container) -> Result<Option<Vec<u8>>, Fault> {
+        self.command(|token| Ok(token.keys.get(&container).map(|(_, certificate)| certificate.clone())))
+    }
+
+    fn pending_public_key(&mut self, container: Container) -> Result<Option<Vec<u8>>, Fault> {
+        self.command(|token| {
+            let point = |key: &SigningKey| key.verifying_key().to_sec1_point(false).as_bytes().to_vec();
+            Ok(token.pending.get(&container).map(|key| PublicKey::Point(&point(key)).bytes()))
+        })
+    }
+}
+
+/// A CA that refuses the n-th certificate, or cannot write down what became of it.
+struct Frail {
+    ca: Authority,
+    refuse: Option<usize>,
+    cannot_record: bool,
+    issued: usize,
+}
+
+fn disk_full() -> Error {
+    Error::new(Reason::Disk, "index not written", "no space left", "make room")
+}
+
+impl Issuer for Frail {
+    fn certificate(&self) -> &Certificate {
+        self.ca.certificate()
+    }
+
+    fn organisation(&self) -> &str {
+        self.ca.organisation()
+    }
+
+    fn ready(&mut self, subject: &Subject, validity: Validity) -> Result<(), Error> {
+        self.ca.ready(subject, validity)
+    }
+
+    fn issue(&mut self, order: &Order<'_>) -> Result<Vec<u8>, Error> {
+        self.issued += 1;
+        if self.refuse == Some(self.issued) { Err(disk_full()) } else { self.ca.issue(order) }
+    }
+
+    fn stands(&mut self, certificate: &Certificate) -> Result<bool, Error> {
+        self.ca.stands(certificate)
+    }
+
+    fn delivered(&mut self, token: &str, serials: &[String]) -> Result<(), Error> {
+        if self.cannot_record { Err(disk_full()) } else { self.ca.delivered(token, serials) }
+    }
+
+    fn withdraw(&mut self, serials: &[String]) -> Result<(), Error> {
+        if self.cannot_record { Err(disk_full()) } else { self.ca.withdraw(serials) }
+    }
+}
+
+/// A folder with a CA, and a token.
+struct Scene {
+    _folder: tempfile::TempDir,
+    ca: Frail,
+    token: Soft,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("ca");
+        let founding = Founding {
+            name: "Test CA",
+            organisation: DEFAULT_ORGANISATION,
+            crl_url: "http://crl.bank.example/ca.crl",
+            validity: Validity::Days(3650),
+        };
+        found(&folder, &founding, None).unwrap();
+        let ca = Authority::open(&folder, &mut || Err(disk_full())).unwrap();
+        let ca = Frail { ca, refuse: None, cannot_record: false, issued: 0 };
+        Self { _folder: parent, ca, token: Soft::new() }
+    }
+
+    fn run(&mut self, wish: Wish<'_>, pin: &str) -> Result<Enrolled, Error> {
+        let enrolment = Enrolment { wish, brand: Some("U-shield"), validity: Validity::Days(365) };
+        enrol(&mut self.token, &mut self.ca, &enrolment, &mut |_| Ok(pin.into()), &mut Silent)
+    }
+
+    fn enrol(&mut self) -> Result<Enrolled, Error> {
+        self.run(zhang(true), PIN)
+    }
+
+    /// Serial numbers that the CA has neither seen delivered nor revoked.
+    fn on_their_way(&self) -> usize {
+        self.ca.ca.index().unwrap().certificates.iter().filter(|entry| entry.is_on_its_way()).count()
+    }
+}
+
+fn zhang(replace: bool) -> Wish<'static> {
+    Wish::Enrol { name: "张三", user_id: "6222020200112233", replace }
+}
+
+#[test]
+fn the_happy_day() {
+    let mut scene = Scene::new();
+    let lines = Rc::new(RefCell::new(Vec::new()));
+    let told = Rc::clone(&lines);
+    let enrolment = Enrolment { wish: zhang(false), brand: None, validity: Validity::Days(365) };
+    let mut progress = move |step: &Step<'_>| told.borrow_mut().push(step.to_string());
+    let enrolled =
+        enrol(&mut scene.token, &mut scene.ca, &enrolment, &mut |_| Ok(PIN.into()), &mut progress).unwrap();
+    assert!(enrolled.changed && enrolled.warnings.is_empty());
+    assert_eq!(enrolled.subject.unit.as_deref(), Some("U-shield test token"));
+    assert_eq!(
+        scene.token.held(),
+        [&enrolled.payment, &enrolled.authentication].map(|c| Some(c.der.clone()))
+    );
+    assert_eq!(scene.token.seen, ["payment \"张三\"", "9a \"张三\""]);
+    scene.token.check_whole();
+    assert_eq!(scene.on_their_way(), 0);
+    let lines = lines.borrow();
+    assert_eq!(lines[0], "token U-shield 00C0FFEE found");
+    assert_eq!(lines.last().unwrap(), "read back and compared: the new personal ID is on the token");
+    assert!(lines.iter().any(|line| line.contains("press OK")), "{lines:?}");
+}
+
+#[test]
+fn enrolling_twice_does_nothing_the_second_time() {
+    let mut scene = Scene::new();
+    let first = scene.run(zhang(false), PIN).unwrap();
+    let commands = scene.token.seen.len();
+    let second = scene.run(zhang(false), "000000").unwrap();
+    assert!(!second.changed);
+    assert_eq!((second.payment, scene.token.seen.len()), (first.payment, commands));
+    let other = Wish::Enrol { name: "李四", user_id: "1", replace: false };
+    let fault = scene.run(other, PIN).unwrap_err();
+    assert_eq!(fault.reason(), Reason::OtherHolder);
+    assert!(fault.why().contains("李四") && fault.what().contains("张三"));
+    // A revoked ID is no good one: enrolling makes another.
+    scene.ca.ca.revoke(&second.authentication.serial, crate::index::Revocation::KeyCompromise).unwrap();
+    assert!(scene.run(zhang(false), PIN).unwrap().changed);
+}
+
+#[test]
+fn renewing_takes_new_keys_and_the_same_name() {
+    let mut scene = Scene::new();
+    assert_eq!(scene.run(Wish::Renew, PIN).unwrap_err().reason(), Reason::NotEnrolled);
+    let first = scene.enrol().unwrap();
+    let second = scene.run(Wish::Renew, PIN).unwrap();
+    assert_eq!(second.subject, first.subject);
+    assert_ne!(second.payment.public_key, first.payment.public_key);
+    assert!(scene.ca.stands(&first.payment).unwrap(), "payments signed before the renewal stay verifiable");
+    scene.ca.ca.revoke(&second.payment.serial, crate::index::Revocation::KeyCompromise).unwrap();
+    assert_eq!(scene.run(Wish::Renew, PIN).unwrap_err().reason(), Reason::IssuerRefused);
+    let mut elsewhere = Scene::new();
+    std::mem::swap(&mut elsewhere.token, &mut scene.token);
+    assert_eq!(elsewhere.run(Wish::Renew, PIN).unwrap_err().reason(), Reason::IssuerRefused);
+}
+
+/// Each command fails once, in each way: the ID is the former or the new one, whole, what was issued in vain is
+/// revoked once that is known, and the message is true.
+#[test]
+fn interrupted_at_each_step() {
+    let faults = [
+        (Moment::Before, Fault::Gone("unplugged".into())),
+        (Moment::After, Fault::Gone("unplugged".into())),
+        (Moment::Before, Fault::Refused(StatusWord::MEMORY_FAILURE)),
+        (Moment::After, Fault::Refused(StatusWord::MEMORY_FAILURE)),
+        (Moment::Before, Fault::Refused(status::CANCELLED)),
+        (Moment::Before, Fault::Refused(status::TIMED_OUT)),
+    ];
+    let mut cuts = 0;
+    for with_former in [false, true] {
+        for (moment, fault) in &faults {
+            let mut number = 1;
+            loop {
+                let mut scene = Scene::new();
+                if with_former {
+                    scene.enrol().unwrap();
+                }
+                scene.token.plug();
+                let former = scene.token.held();
+                scene.token.fail = Some((number, *moment, fault.clone()));
+                let outcome = scene.enrol();
+                if scene.token.count < number {
+                    assert!(outcome.unwrap().changed, "without a fault it succeeds");
+                    break;
+                }
+                cuts += 1;
+                judge(&mut scene, &former, outcome, &format!("{fault:?} {moment:?} command {number}"));
+                number += 1;
+            }
+        }
+    }
+    println!("{cuts} cut points");
+    assert!(cuts > 150, "only {cuts} cut points");
+}
+
+fn judge(scene: &mut Scene, former: &[Option<Vec<u8>>; 2], outcome: Result<Enrolled, Error>, place: &str) {
+    scene.token.check_whole();
+    let held = scene.token.held();
+    match outcome {
+        Ok(enrolled) => {
+            let new = [&enrolled.payment, &enrolled.authentication].map(|c| Some(c.der.clone()));
+            assert_eq!(held, new, "{place}: success, but not the new ID");
+        }
+        Err(error) => {
+            let state = error.state().unwrap_or_default().to_string();
+            let doubt = state.contains("former personal ID or the new one") || state.contains("is installed");
+            let claims_former = state.contains("untouched") || state.contains("has none now");
+            assert!(!(claims_former && held != *former), "{place}: “{state}” is not true");
+            assert!(held == *former || doubt, "{place}: the ID changed, and “{state}” does not tell");
+            assert!(!error.next().is_empty() && !error.why().is_empty());
+            if claims_former {
+                assert_eq!(scene.on_their_way(), 0, "{place}: issued in vain and not revoked");
+            }
+        }
+    }
+    // Plugged in again, the same command works, and nothing is left on its way.
+    scene.token.plug();
+    assert!(scene.enrol().unwrap().changed, "{place}");
+    scene.token.check_whole();
+    assert_eq!(scene.on_their_way(), 0, "{place}");
+}
+
+#[test]
+fn the_ca_refuses_at_each_step() {
+    for refuse in [1, 2] {
+        for cannot_record in [false, true] {
+            let mut scene = Scene::new();
+            scene.enrol().unwrap();
+            let former = scene.token.held();
+            scene.ca = Frail { refuse: Some(refuse), cannot_record, issued: 0, ..scene.ca };
+            let error = scene.enrol().unwrap_err();
+            assert_eq!(error.reason(), Reason::Disk);
+            assert!(error.state().unwrap().starts_with("the former personal ID on the token is untouched"));
+            assert_eq!(scene.token.held(), former);
+            let vain = usize::from(refuse == 2 && cannot_record);
+            assert_eq!(scene.on_their_way(), vain);
+            assert_eq!(vain == 1, error.to_string().contains("cert-tool ca revoke"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_ca_that_cannot_record_the_delivery_is_a_warning() {
+    let mut scene = Scene::new();
+    scene.ca.cannot_record = true;
+    let enrolled = scene.enrol().unwrap();
+    assert!(enrolled.changed);
+    assert!(enrolled.warnings[0].contains("installed and good"), "{:?}", enrolled.warnings);
+}
+
+#[test]
+fn what_is_refused_before_anything_changes() {
+    let change: [(&str, fn(&mut Soft), Reason); 4] = [
+        ("brand", |token| token.information.brand = "Other".into(), Reason::OtherBrand),
+        ("health", |token| token.information.flags = 0, Reason::TokenFault),
+        ("tries", |token| token.information.tries[0] = 0, Reason::PinBlocked),
+        ("factory", |token| token.information.flags |= Information::FACTORY_PIN, Reason::FactoryPin),
+    ];
+    for (name, change, reason) in change {
+        let mut scene = Scene::new();
+        change(&mut scene.token);
+        let error = scene.enrol().unwrap_err();
+        assert_eq!(
+            (error.reason(), error.state()),
+            (reason, Some("nothing was changed on the token")),
+            "{name}"
+        );
+        assert!(scene.token.pending.is_empty());
+    }
+    let mut scene = Scene::new();
+    for (wish, pin) in [
+        (zhang(true), "12345"),
+        (zhang(true), "123456789"),
+        (Wish::Enrol { name: "张\u{202E}三", user_id: "1", replace: true }, PIN),
+        (Wish::Enrol { name: "张三", user_id: "一", replace: true }, PIN),
+    ] {
+        assert_eq!(scene.run(wish, pin).unwrap_err().reason(), Reason::Invalid);
+        assert_eq!(scene.token.information.tries[0], 6);
+    }
+    let error = scene.run(zhang(true), "000000").unwrap_err();
+    assert_eq!(error.reason(), Reason::PinWrong(Some(5)));
+    assert!(error.what().contains("5 tries left"));
+    assert!(scene.token.pending.is_empty(), "the PIN comes before the keys");
+    scene.token.information.tries[0] = 1;
+    assert_eq!(scene.run(zhang(true), "000000").unwrap_err().reason(), Reason::PinBlocked);
+}
+
+#[test]
+fn a_token_that_signs_something_else_gets_no_certificate() {
+    let mut scene = Scene::new();
+    scene.token.liar = true;
+    let error = scene.enrol().unwrap_err();
+    assert_eq!(error.reason(), Reason::IssuerRefused);
+    assert!(error.why().contains("proof of possession"));
+    assert!(scene.ca.ca.index().unwrap().certificates.is_empty());
+}

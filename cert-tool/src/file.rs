@@ -1,0 +1,234 @@
+//! Files that are there wholly or not at all, and keys that only their owner reads.
+
+use std::{
+    fs, io,
+    io::{Read, Write},
+    path::Path,
+};
+
+use atomic_write_file::AtomicWriteFile;
+
+use crate::{Error, Reason};
+
+/// Who may read a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Its owner only: keys, the index.
+    Owner,
+    /// Everyone that the folder lets in: certificates, CRLs, requests.
+    Everyone,
+}
+
+/// The most that any of our files may hold, in bytes; an index of 100,000 certificates stays below it.
+pub const MAX_FILE: u64 = 64 << 20;
+
+/// Writes a file, durable when this returns. Without `force` a file that is there already is refused; two
+/// processes that create the same file at once get one winner.
+///
+/// # Errors
+/// [`Reason::Exists`], or the disk's fault; what was there before is untouched then.
+pub fn write(path: &Path, bytes: &[u8], access: Access, force: bool) -> Result<(), Error> {
+    if force {
+        return replace(path, bytes, access).map_err(|fault| disk("write", path, &fault));
+    }
+    // The name is taken first, empty: that is what keeps two processes apart.
+    match reserve(path, access) {
+        Ok(()) => {}
+        Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists => return Err(exists(path)),
+        Err(fault) => return Err(disk("write", path, &fault)),
+    }
+    replace(path, bytes, access).map_err(|fault| {
+        // It is ours and empty; a failure to remove it changes nothing in what is reported.
+        let _ = fs::remove_file(path);
+        disk("write", path, &fault)
+    })
+}
+
+/// Reads a file of at most [`MAX_FILE`] bytes.
+///
+/// # Errors
+/// [`Reason::Missing`], [`Reason::Damaged`] when it is too long, or the disk's fault.
+pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let file = fs::File::open(path).map_err(|fault| disk("read", path, &fault))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|fault| disk("read", path, &fault))?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(Error::new(
+            Reason::Damaged,
+            format!("{} was not read", path.display()),
+            "it is longer than 64 MiB, and nothing that belongs here is",
+            "name the right file",
+        ));
+    }
+    Ok(bytes)
+}
+
+/// Makes a folder that only its owner enters; one that is there already must be so.
+///
+/// # Errors
+/// [`Reason::TooOpen`], or the disk's fault.
+pub fn make_private_folder(path: &Path) -> Result<(), Error> {
+    if !path.exists() {
+        make_folder(path).map_err(|fault| disk("make the folder", path, &fault))?;
+    }
+    check_private(path, "700")
+}
+
+/// Refuses a file or folder that others than its owner may open.
+///
+/// # Errors
+/// [`Reason::TooOpen`], or the disk's fault.
+#[cfg(unix)]
+pub fn check_private(path: &Path, right: &str) -> Result<(), Error> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(path).map_err(|fault| disk("read", path, &fault))?.permissions().mode();
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(Error::new(
+        Reason::TooOpen,
+        format!("{} is open to others", path.display()),
+        format!("its permissions are {:03o}, and what keys are in is for their owner only", mode & 0o777),
+        format!("chmod {right} {}   (or name a folder that is not there yet)", path.display()),
+    ))
+}
+
+/// Other systems keep the user's own folders private by their access lists.
+#[cfg(not(unix))]
+pub fn check_private(_path: &Path, _right: &str) -> Result<(), Error> {
+    Ok(())
+}
+
+/// What a fault of the disk means to people.
+pub fn disk(deed: &str, path: &Path, fault: &io::Error) -> Error {
+    let path = path.display();
+    let what = format!("could not {deed} {path}");
+    match fault.kind() {
+        io::ErrorKind::NotFound => Error::new(Reason::Missing, what, fault, "check the name and the folder"),
+        io::ErrorKind::PermissionDenied => {
+            Error::new(Reason::Disk, what, fault, "take a place where you may write, or ask its owner")
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            Error::new(Reason::Disk, what, fault, "make room on that disk and run the command again")
+        }
+        _ => Error::new(Reason::Disk, what, fault, "check the disk and run the command again"),
+    }
+}
+
+fn exists(path: &Path) -> Error {
+    Error::new(
+        Reason::Exists,
+        format!("{} was not written", path.display()),
+        "there is a file of that name",
+        "name another file, or say --force to replace it",
+    )
+}
+
+fn replace(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
+    let mut file = atomic(access).open(path)?;
+    file.write_all(bytes)?;
+    file.commit()?;
+    sync_folder(path)
+}
+
+#[cfg(unix)]
+fn mode(access: Access) -> u32 {
+    match access {
+        Access::Owner => 0o600,
+        Access::Everyone => 0o644,
+    }
+}
+
+#[cfg(unix)]
+fn atomic(access: Access) -> atomic_write_file::OpenOptions {
+    use atomic_write_file::unix::OpenOptionsExt as Theirs;
+    use std::os::unix::fs::OpenOptionsExt as Standard;
+    let mut options = AtomicWriteFile::options();
+    Theirs::preserve_mode(&mut options, false);
+    Standard::mode(&mut options, mode(access));
+    options
+}
+
+#[cfg(not(unix))]
+fn atomic(_access: Access) -> atomic_write_file::OpenOptions {
+    AtomicWriteFile::options()
+}
+
+fn reserve(path: &Path, access: Access) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(mode(access));
+    }
+    #[cfg(not(unix))]
+    let _ = access;
+    options.open(path).map(drop)
+}
+
+/// A rename is durable once its folder is.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn never_overwrites_unless_forced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.pem");
+        write(&path, b"first", Access::Everyone, false).unwrap();
+        assert_eq!(write(&path, b"second", Access::Everyone, false).unwrap_err().reason(), Reason::Exists);
+        assert_eq!(read(&path).unwrap(), b"first");
+        write(&path, b"second", Access::Everyone, true).unwrap();
+        assert_eq!(read(&path).unwrap(), b"second");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn keys_are_for_their_owner() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        write(&path, b"secret", Access::Owner, false).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        write(&path, b"secret", Access::Owner, true).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        check_private(&path, "600").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(check_private(&path, "600").unwrap_err().reason(), Reason::TooOpen);
+    }
+
+    #[test]
+    fn a_missing_folder_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let fault = write(&folder.path().join("no/a.pem"), b"", Access::Everyone, false).unwrap_err();
+        assert_eq!(fault.reason(), Reason::Missing);
+        assert_eq!(read(&folder.path().join("b")).unwrap_err().reason(), Reason::Missing);
+    }
+}

@@ -1,0 +1,85 @@
+//! A certification request signed on the token: the private key never leaves it.
+//!
+//! `rcgen` writes the CertificationRequestInfo and hands it, whole, to a remote key; the remote key hands it on to
+//! the token, which shows the subject, hashes and signs. No digest crosses the line: the token would not take one.
+
+use std::cell::RefCell;
+
+use rcgen::{CertificateParams, PKCS_ECDSA_P256_SHA256, PublicKeyData, SignatureAlgorithm};
+use wire::shield::Container;
+
+use crate::{
+    Error, csr,
+    kind::Kind,
+    secret::Secret,
+    subject::Subject,
+    token::{self, Fault, Token},
+};
+
+/// Has the token sign a request for its pending key, whose public key (tag 7F49) GENERATE gave. The PIN is
+/// verified right before, because the payment key wants that each time. Gives the request, DER; its proof of
+/// possession was checked.
+///
+/// # Errors
+/// The token refused or is gone, or what it signed does not fit the key.
+pub fn make(
+    token: &mut dyn Token,
+    pin: &Secret,
+    kind: Kind,
+    public_key: &[u8],
+    subject: &Subject,
+) -> Result<Vec<u8>, Error> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = subject.distinguished_name()?;
+    let key = RemoteKey {
+        point: token::point(public_key)?,
+        container: kind.container(),
+        pin,
+        line: RefCell::new(Line { token, fault: None }),
+    };
+    let request = match params.serialize_request(&key) {
+        Ok(request) => request.der().to_vec(),
+        Err(other) => {
+            let fault = key.line.into_inner().fault;
+            return Err(fault.unwrap_or_else(|| Fault::Nonsense(other.to_string())).into());
+        }
+    };
+    csr::check_for(&request, subject)?;
+    Ok(request)
+}
+
+/// The key on the token, as `rcgen` wants one.
+struct RemoteKey<'a> {
+    point: Vec<u8>,
+    container: Container,
+    pin: &'a Secret,
+    line: RefCell<Line<'a>>,
+}
+
+/// `rcgen` knows one error for all remote keys, so the real one waits here.
+struct Line<'a> {
+    token: &'a mut dyn Token,
+    fault: Option<Fault>,
+}
+
+impl PublicKeyData for RemoteKey<'_> {
+    fn der_bytes(&self) -> &[u8] {
+        &self.point
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ECDSA_P256_SHA256
+    }
+}
+
+impl rcgen::SigningKey for RemoteKey<'_> {
+    fn sign(&self, info: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        let mut line = self.line.borrow_mut();
+        let signed =
+            line.token.verify(self.pin.bytes()).and_then(|()| line.token.sign_request(self.container, info));
+        signed.map_err(|fault| {
+            line.fault = Some(fault);
+            rcgen::Error::RemoteKeyError
+        })
+    }
+}

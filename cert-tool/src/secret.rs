@@ -1,0 +1,132 @@
+//! PINs and passphrases: from a prompt, a file or the environment, never from `argv`, and wiped after use.
+
+use std::{fmt, path::Path};
+
+use zeroize::Zeroizing;
+
+use crate::{Error, Reason, file};
+
+/// A PIN or a passphrase; wiped when dropped, and never shown.
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+impl Secret {
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&[u8]> for Secret {
+    fn from(bytes: &[u8]) -> Self {
+        Self(Zeroizing::new(bytes.to_vec()))
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        text.as_bytes().into()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// Where a secret comes from: the file if one is named, else the environment, else a prompt.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// What it is, for messages: "PIN".
+    pub name: &'a str,
+    /// The file that the user named; its first line is the secret.
+    pub file: Option<&'a Path>,
+    /// The variable of the environment.
+    pub variable: &'a str,
+    /// The option that names the file, for messages.
+    pub option: &'a str,
+}
+
+impl Source<'_> {
+    /// Asks for the secret; `question` is what the prompt says.
+    ///
+    /// # Errors
+    /// The file cannot be read, there is no terminal to ask at, or the secret is empty.
+    pub fn ask(&self, question: &str) -> Result<Secret, Error> {
+        let secret = match self.stored()? {
+            Some(secret) => secret,
+            None => self.prompt(question)?,
+        };
+        self.not_empty(secret)
+    }
+
+    /// Asks for a new secret: at a prompt twice, so that a slip does not lock anybody out.
+    ///
+    /// # Errors
+    /// As [`Self::ask`], and two answers that differ.
+    pub fn ask_new(&self, question: &str) -> Result<Secret, Error> {
+        if let Some(secret) = self.stored()? {
+            return self.not_empty(secret);
+        }
+        let first = self.prompt(question)?;
+        let second = self.prompt("the same again: ")?;
+        if first.0 != second.0 {
+            let what = format!("the {} was not taken", self.name);
+            return Err(Error::new(Reason::Invalid, what, "the two answers differ", "run the command again"));
+        }
+        self.not_empty(first)
+    }
+
+    fn stored(&self) -> Result<Option<Secret>, Error> {
+        if let Some(path) = self.file {
+            let bytes = Zeroizing::new(file::read(path)?);
+            let line = bytes.split(|&byte| byte == b'\n' || byte == b'\r').next().unwrap_or_default();
+            return Ok(Some(line.into()));
+        }
+        Ok(std::env::var(self.variable).ok().map(Zeroizing::new).map(|text| text.as_str().into()))
+    }
+
+    fn prompt(&self, question: &str) -> Result<Secret, Error> {
+        let answer = rpassword::prompt_password(question).map_err(|fault| {
+            Error::new(
+                Reason::Invalid,
+                format!("the {} was not asked for", self.name),
+                format!("there is no terminal to ask at ({fault})"),
+                format!("put it in a file and say {} FILE, or set {}", self.option, self.variable),
+            )
+        })?;
+        Ok(Zeroizing::new(answer).as_str().into())
+    }
+
+    fn not_empty(&self, secret: Secret) -> Result<Secret, Error> {
+        if !secret.bytes().is_empty() {
+            return Ok(secret);
+        }
+        let what = format!("the {} was not taken", self.name);
+        Err(Error::new(
+            Reason::Invalid,
+            what,
+            "it is empty",
+            format!("give one, or say {} FILE", self.option),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_gives_its_first_line_and_debug_gives_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pin");
+        std::fs::write(&path, "135246\r\nnot this\n").unwrap();
+        let source =
+            Source { name: "PIN", file: Some(&path), variable: "CERT_TOOL_NONE", option: "--pin-file" };
+        let secret = source.ask("").unwrap();
+        assert_eq!(secret.bytes(), b"135246");
+        assert!(!format!("{secret:?}").contains("135"));
+        std::fs::write(&path, "\n").unwrap();
+        assert_eq!(source.ask("").unwrap_err().reason(), Reason::Invalid);
+    }
+}

@@ -1,0 +1,174 @@
+//! Whom a certificate names: organisation, unit, name, the user's ID. Source: RFC 5280, 4.1.2.6 and appendix A.1.
+
+use const_oid::{
+    ObjectIdentifier,
+    db::rfc4519::{CN, O, ORGANIZATIONAL_UNIT_NAME as OU, SERIAL_NUMBER},
+};
+use rcgen::{DistinguishedName, DnType, DnValue};
+
+use crate::{Error, Reason};
+
+/// The organizationalUnit of every certificate whose key lives in an emulated token.
+pub const TEST_UNIT: &str = "U-shield test token";
+
+/// The organisation of a CA that was not told another.
+pub const DEFAULT_ORGANISATION: &str = "U-shield Test Bank";
+
+/// The subject of a personal certificate, in this order: O, OU, CN, serialNumber.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// O: the bank, 1 to 64 characters.
+    pub organisation: String,
+    /// OU: [`TEST_UNIT`] for an emulated token.
+    pub unit: Option<String>,
+    /// CN: the person's name, 1 to 64 characters.
+    pub name: String,
+    /// serialNumber (2.5.4.5): the user's ID at the bank, 1 to 64 characters of PrintableString.
+    pub user_id: String,
+}
+
+impl Subject {
+    /// The attributes in order.
+    pub fn attributes(&self) -> Vec<(ObjectIdentifier, String)> {
+        let unit = self.unit.iter().map(|unit| (OU, unit.clone()));
+        [(O, self.organisation.clone())]
+            .into_iter()
+            .chain(unit)
+            .chain([(CN, self.name.clone()), (SERIAL_NUMBER, self.user_id.clone())])
+            .collect()
+    }
+
+    /// Reads attributes that are these, in this order, and no others.
+    pub fn from_attributes(attributes: &[(ObjectIdentifier, String)]) -> Option<Self> {
+        let value = |oid| attributes.iter().find(|(other, _)| *other == oid).map(|(_, text)| text.clone());
+        let subject = Self {
+            organisation: value(O)?,
+            unit: value(OU),
+            name: value(CN)?,
+            user_id: value(SERIAL_NUMBER)?,
+        };
+        (subject.attributes() == attributes).then_some(subject)
+    }
+
+    /// The rules: lengths, and nothing that a screen cannot show honestly.
+    ///
+    /// # Errors
+    /// The first rule broken.
+    pub fn check(&self) -> Result<(), Error> {
+        check_text("organisation", &self.organisation)?;
+        if let Some(unit) = &self.unit {
+            check_text("unit", unit)?;
+        }
+        check_text("name", &self.name)?;
+        check_text("user ID", &self.user_id)?;
+        // X.520, 6.2.9: serialNumber is a PrintableString.
+        let printable = |c: char| c.is_ascii_alphanumeric() || " '()+,-./:=?".contains(c);
+        if self.user_id.chars().all(printable) {
+            return Ok(());
+        }
+        Err(invalid("user ID", "has other characters than letters, digits, space and '()+,-./:=? of ASCII"))
+    }
+
+    /// The name as `rcgen` writes it: UTF8String, but PrintableString for serialNumber.
+    ///
+    /// # Errors
+    /// The user's ID is not PrintableString.
+    pub fn distinguished_name(&self) -> Result<DistinguishedName, Error> {
+        let user_id = self
+            .user_id
+            .as_str()
+            .try_into()
+            .map_err(|_| invalid("user ID", "does not fit a PrintableString"))?;
+        let mut name = DistinguishedName::new();
+        name.push(DnType::OrganizationName, self.organisation.as_str());
+        if let Some(unit) = &self.unit {
+            name.push(DnType::OrganizationalUnitName, unit.as_str());
+        }
+        name.push(DnType::CommonName, self.name.as_str());
+        name.push(DnType::CustomDnType(arcs(SERIAL_NUMBER)), DnValue::PrintableString(user_id));
+        Ok(name)
+    }
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} (ID {}, {})", self.name, self.user_id, self.organisation)
+    }
+}
+
+/// An OID's arcs, as `rcgen` takes them.
+pub fn arcs(oid: ObjectIdentifier) -> Vec<u64> {
+    oid.arcs().map(u64::from).collect()
+}
+
+/// 1 to 64 characters (RFC 5280, A.1: ub-common-name), none of them control, bidirectional or zero-width.
+///
+/// # Errors
+/// Another text.
+pub fn check_text(what: &str, text: &str) -> Result<(), Error> {
+    if !(1..=64).contains(&text.chars().count()) {
+        return Err(invalid(what, "is not of 1 to 64 characters"));
+    }
+    if text.trim() != text {
+        return Err(invalid(what, "begins or ends with a space"));
+    }
+    if text.chars().any(|c| c.is_control() || unseen(c)) {
+        return Err(invalid(
+            what,
+            "has characters that no screen shows (control, bidirectional, zero-width)",
+        ));
+    }
+    Ok(())
+}
+
+/// Characters that change what is seen without being seen (UTS 39, 3.1: Default_Ignorable and bidi controls).
+const fn unseen(c: char) -> bool {
+    matches!(c, '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+fn invalid(what: &str, why: &str) -> Error {
+    Error::new(
+        Reason::Invalid,
+        format!("the {what} was refused"),
+        format!("it {why}"),
+        "correct it and run the command again",
+    )
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn zhang() -> Subject {
+        Subject {
+            organisation: DEFAULT_ORGANISATION.into(),
+            unit: Some(TEST_UNIT.into()),
+            name: "张三".into(),
+            user_id: "6222020200112233".into(),
+        }
+    }
+
+    #[test]
+    fn attributes_travel() {
+        let subject = zhang();
+        subject.check().unwrap();
+        assert_eq!(Subject::from_attributes(&subject.attributes()), Some(subject.clone()));
+        let mut reordered = subject.attributes();
+        reordered.swap(0, 2);
+        assert_eq!(Subject::from_attributes(&reordered), None);
+        let mut twice = subject.attributes();
+        twice.push((CN, "李四".into()));
+        assert_eq!(Subject::from_attributes(&twice), None);
+    }
+
+    #[test]
+    fn what_cannot_be_shown_is_refused() {
+        for name in ["", " 张三", "张\u{202E}三", "张\u{200B}三", "a\nb", &"长".repeat(65)] {
+            let subject = Subject { name: name.into(), ..zhang() };
+            assert_eq!(subject.check().unwrap_err().reason(), Reason::Invalid, "{name:?}");
+        }
+        assert!(Subject { user_id: "张三".into(), ..zhang() }.check().is_err());
+        assert!(Subject { name: "长".repeat(64), ..zhang() }.check().is_ok());
+    }
+}

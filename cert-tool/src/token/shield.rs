@@ -1,0 +1,39 @@
+//! The token over `card`: every road that it knows leads to the same commands.
+
+use card::shield::Shield;
+use wire::{
+    piv::Algorithm,
+    shield::{Container, Information},
+};
+
+use super::{Fault, Token};
+
+impl Token for Shield<'_> {
+    fn information(&mut self) -> Result<Information, Fault> {
+        Ok(Shield::information(self)?)
+    }
+
+    fn verify(&mut self, pin: &[u8]) -> Result<(), Fault> {
+        Ok(Shield::verify(self, pin)?)
+    }
+
+    fn generate(&mut self, container: Container) -> Result<Vec<u8>, Fault> {
+        Ok(Shield::generate(self, container, Algorithm::P256)?)
+    }
+
+    fn sign_request(&mut self, container: Container, info: &[u8]) -> Result<Vec<u8>, Fault> {
+        Ok(Shield::sign_request(self, container, info)?)
+    }
+
+    fn install(&mut self, certificates: &[(Container, &[u8])]) -> Result<(), Fault> {
+        Ok(Shield::install(self, certificates)?)
+    }
+
+    fn certificate(&mut self, container: Container) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(Shield::certificate(self, container)?)
+    }
+
+    fn pending_public_key(&mut self, container: Container) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(Shield::pending_public_key(self, container)?)
+    }
+}

@@ -17,7 +17,7 @@ mod hash;
 pub use hash::{hmac_sha256, sha256};
 pub use job::{GenerateRsa, Job, Outcome};
 pub use key::{KeyAlgorithm, PrivateKey};
-pub use management::{BLOCK_MAX, ManagementAlgorithm, ManagementKey};
+pub use management::{ManagementAlgorithm, ManagementKey};
 pub use seal::{OpeningKey, SealingKey, seal, unwrap, wrap};
 pub use self_test::self_test;
 pub use stretch::Stretch;

@@ -136,4 +136,13 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
             self.keeper.load(&self.storage, RecordName::Management)?.ok_or(Refusal::Fault)?;
         ManagementKey::from_bytes(&crypto::unwrap(self.keeper.wrapping(), MANAGEMENT, &record)?)
     }
+
+    /// Replaces the card management key.
+    ///
+    /// # Errors
+    /// The state was not written.
+    pub fn set_management_key(&mut self, key: &ManagementKey) -> Result<(), Refusal> {
+        let record = crypto::wrap(self.keeper.wrapping(), MANAGEMENT, &key.to_bytes(), &mut self.rng);
+        self.keeper.save(&mut self.storage, RecordName::Management, &record)
+    }
 }

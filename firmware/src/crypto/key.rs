@@ -38,7 +38,9 @@ impl TryFrom<Algorithm> for KeyAlgorithm {
             Algorithm::P256 => Ok(Self::P256),
             Algorithm::P384 => Ok(Self::P384),
             Algorithm::Rsa2048 => Ok(Self::Rsa2048),
-            Algorithm::Tdes | Algorithm::Aes128 | Algorithm::Aes192 | Algorithm::Aes256 => Err(Refusal::WrongUse),
+            Algorithm::Tdes | Algorithm::Aes128 | Algorithm::Aes192 | Algorithm::Aes256 => {
+                Err(Refusal::WrongUse)
+            }
         }
     }
 }
@@ -162,7 +164,11 @@ impl PrivateKey {
     /// # Errors
     /// `WrongData`: another length, or not below the modulus. `WrongUse`: no RSA key. `Fault`: the result failed
     /// its check.
-    pub fn raw<R: CryptoRng + ?Sized>(&self, block: &[u8], rng: &mut R) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    pub fn raw<R: CryptoRng + ?Sized>(
+        &self,
+        block: &[u8],
+        rng: &mut R,
+    ) -> Result<Zeroizing<Vec<u8>>, Refusal> {
         match &self.0 {
             Kind::Rsa2048(key) => key.raw(block, rng),
             Kind::P256(_) | Kind::P384(_) => Err(Refusal::WrongUse),

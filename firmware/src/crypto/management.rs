@@ -15,9 +15,6 @@ use zeroize::Zeroizing;
 
 use crate::refusal::Refusal;
 
-/// The longest block of all, in bytes.
-pub const BLOCK_MAX: usize = 16;
-
 /// What management keys there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ManagementAlgorithm {

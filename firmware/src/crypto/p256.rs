@@ -57,7 +57,8 @@ impl Key {
     pub(super) fn sign(&self, digest: &[u8], extra: &[u8]) -> Result<Vec<u8>, Refusal> {
         let field = field_of_digest::<FIELD>(digest)?;
         let secret = self.0.as_nonzero_scalar();
-        let (signature, _) = ecdsa::hazmat::sign_prehashed_rfc6979::<NistP256, sha2::Sha256>(secret, &field, extra);
+        let (signature, _) =
+            ecdsa::hazmat::sign_prehashed_rfc6979::<NistP256, sha2::Sha256>(secret, &field, extra);
         Ok(signature.to_der().as_bytes().to_vec())
     }
 
@@ -74,7 +75,8 @@ impl Key {
 
 /// Whether the DER signature is right for the digest and the point.
 pub(super) fn verifies(point: &[u8], digest: &[u8], signature: &[u8]) -> bool {
-    let (Ok(key), Ok(signature)) = (VerifyingKey::from_sec1_bytes(point), Signature::from_der(signature)) else {
+    let (Ok(key), Ok(signature)) = (VerifyingKey::from_sec1_bytes(point), Signature::from_der(signature))
+    else {
         return false;
     };
     field_of_digest::<FIELD>(digest).is_ok_and(|field| key.verify_prehash(&field, &signature).is_ok())

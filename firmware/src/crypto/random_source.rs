@@ -86,7 +86,11 @@ mod tests {
         let counter = |at: usize| (at.wrapping_mul(167) >> 1) as u8;
         assert_eq!(judge(counter), Ok(()), "the base of the cases below");
         assert_eq!(judge(|_| 0x5A), Err(Refusal::Fault), "stuck");
-        assert_eq!(judge(|at| if (500..506).contains(&at) { 7 } else { counter(at) }), Err(Refusal::Fault), "a run");
+        assert_eq!(
+            judge(|at| if (500..506).contains(&at) { 7 } else { counter(at) }),
+            Err(Refusal::Fault),
+            "a run"
+        );
         assert_eq!(judge(|at| (at % 16) as u8 * 17), Err(Refusal::Fault), "sixteen values");
         assert_eq!(judge(|at| counter(at) | 0x10 << (at % 4)), Err(Refusal::Fault), "too many ones");
     }

@@ -120,7 +120,8 @@ pub fn unwrap(key: &[u8; 32], context: &[u8], wrapped: &[u8]) -> Result<Zeroizin
 fn derive(shared: &[u8], ephemeral: &[u8], recipient: &[u8]) -> Zeroizing<[u8; 32]> {
     let mut key = Zeroizing::new([0; 32]);
     // The error is for more than 255 blocks of output (RFC 5869, 2.3).
-    let _one_block = Hkdf::<Sha256>::new(Some(LABEL), shared).expand_multi_info(&[ephemeral, recipient], &mut *key);
+    let _one_block =
+        Hkdf::<Sha256>::new(Some(LABEL), shared).expand_multi_info(&[ephemeral, recipient], &mut *key);
     key
 }
 

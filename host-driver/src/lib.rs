@@ -1,1 +1,16 @@
-//! In the making.
+//! Shows tokens to an operating system over USB/IP.
+//!
+//! [`Exporter`] is the way in: it serves any number of [`urb::Device`]s, and a firmware token is one ([`plug`]).
+//! [`store`] keeps a token's records, [`panel`] is its screen and buttons.
+
+// The order is the law: a module uses only modules listed below it (tests/floors.rs).
+mod exporter;
+pub mod usbip;
+pub mod bus;
+pub mod panel;
+pub mod peer;
+pub mod urb;
+mod lock;
+
+pub use bus::{BusId, State, Unavailable};
+pub use exporter::{Entry, Exporter, Listen, StartError, raise_descriptor_limit};

@@ -1,0 +1,417 @@
+//! The bus: the devices that are plugged, and who holds each.
+//!
+//! Two locks a device. The *slot* guards the device itself, for the time of one batch of transfers; the *status* says
+//! who holds it and is never kept while the device works, so that a busy device delays neither a list nor another.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, LazyLock, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use firmware::seams::Millis;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::{
+    lock::lock,
+    panel::Handle,
+    urb::{Descriptors, Device, Done, Work},
+};
+
+/// All devices are on bus 1; the second number is the device's.
+const BUS: u32 = 1;
+
+/// Long computations at a time, in the whole process: each may take a core and 19 MiB (Argon2id).
+static JOBS: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from).max(2)));
+
+/// The moment that [`Millis`] count from.
+static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// Now, as devices know it.
+pub fn now() -> Millis {
+    Millis(u64::try_from(EPOCH.elapsed().as_millis()).unwrap_or(u64::MAX))
+}
+
+/// The name of a device on the bus, such as `1-1`, and its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BusId(u16);
+
+impl BusId {
+    /// Reads `1-N`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = text.strip_prefix("1-")?;
+        let id = Self(number.parse().ok()?);
+        // One spelling only: not `1-+1`, not `1-01`.
+        (id.to_string() == text && id.0 != 0).then_some(id)
+    }
+
+    /// busnum and devnum.
+    pub fn number(self) -> [u32; 2] {
+        [BUS, u32::from(self.0)]
+    }
+
+    /// The number that URB messages carry.
+    pub fn device(self) -> u32 {
+        BUS << 16 | u32::from(self.0)
+    }
+}
+
+impl fmt::Display for BusId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{BUS}-{}", self.0)
+    }
+}
+
+/// Where a device is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Plugged, and nobody holds it.
+    Free,
+    /// A host holds it.
+    Held {
+        /// The host's address.
+        peer: SocketAddr,
+    },
+    /// Pulled out; [`Bus::plug_again`] puts it back.
+    Unplugged,
+}
+
+/// Why a device was not handed out, or not moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    /// There is no such device, or it is unplugged.
+    #[error("no such device")]
+    Missing,
+    /// Somebody holds it.
+    #[error("another host holds the device")]
+    Held,
+    /// 65,535 devices are plugged.
+    #[error("the bus is full")]
+    Full,
+}
+
+/// The devices.
+#[derive(Debug, Default)]
+pub struct Bus {
+    ports: Mutex<Ports>,
+    /// Rung when a device comes, goes, is taken or is given back.
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Ports {
+    by_id: BTreeMap<BusId, Arc<Port>>,
+    last: u16,
+}
+
+/// One device's place on the bus.
+pub struct Port {
+    id: BusId,
+    descriptors: Descriptors,
+    bell: Arc<Notify>,
+    panel: Option<Handle>,
+    status: Mutex<Status>,
+    slot: Mutex<Slot>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Status {
+    state: State,
+    /// The lease that [`State::Held`] speaks of.
+    lease: u64,
+}
+
+struct Slot {
+    device: Option<Box<dyn Device>>,
+    /// The lease that may drive the device; 0 when its power is off.
+    lease: u64,
+    /// A [`Work`] of this device is under way, perhaps one given out under an earlier lease.
+    working: bool,
+}
+
+impl fmt::Debug for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Port").field("id", &self.id).field("state", &self.state()).finish_non_exhaustive()
+    }
+}
+
+impl Bus {
+    /// Plugs a device in, with the handle of its panel when it has one: whoever drives the device looks at it again
+    /// when a button is pressed.
+    ///
+    /// # Errors
+    /// The bus is full.
+    pub fn plug(&self, device: Box<dyn Device>, panel: Option<Handle>) -> Result<BusId, Unavailable> {
+        let descriptors = device.descriptors();
+        let bell = panel.as_ref().map(Handle::bell).unwrap_or_default();
+        let mut ports = lock(&self.ports);
+        let id = ports.next_id().ok_or(Unavailable::Full)?;
+        let port = Port {
+            id,
+            descriptors,
+            bell,
+            panel,
+            status: Mutex::new(Status { state: State::Free, lease: 0 }),
+            slot: Mutex::new(Slot { device: Some(device), lease: 0, working: false }),
+        };
+        ports.by_id.insert(id, Arc::new(port));
+        drop(ports);
+        self.changed.notify_waiters();
+        Ok(id)
+    }
+
+    /// Pulls a device out: its power is off when this returns, and its host sees it go.
+    ///
+    /// # Errors
+    /// There is no such device, or it is out already.
+    pub fn unplug(&self, id: BusId) -> Result<(), Unavailable> {
+        let port = self.port(id).ok_or(Unavailable::Missing)?;
+        {
+            let mut status = lock(&port.status);
+            if status.state == State::Unplugged {
+                return Err(Unavailable::Missing);
+            }
+            *status = Status { state: State::Unplugged, lease: 0 };
+        }
+        port.power_off(None);
+        port.bell.notify_one();
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    /// Puts a device back that [`Self::unplug`] pulled out.
+    ///
+    /// # Errors
+    /// There is no such device, or it is not out.
+    pub fn plug_again(&self, id: BusId) -> Result<(), Unavailable> {
+        let port = self.port(id).ok_or(Unavailable::Missing)?;
+        {
+            let mut status = lock(&port.status);
+            if status.state != State::Unplugged {
+                return Err(Unavailable::Held);
+            }
+            status.state = State::Free;
+        }
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    /// Takes a device off the bus for good; its host sees it go.
+    ///
+    /// # Errors
+    /// There is no such device.
+    pub fn remove(&self, id: BusId) -> Result<Box<dyn Device>, Unavailable> {
+        let port = lock(&self.ports).by_id.remove(&id).ok_or(Unavailable::Missing)?;
+        *lock(&port.status) = Status { state: State::Unplugged, lease: 0 };
+        port.power_off(None);
+        let device = lock(&port.slot).device.take();
+        port.bell.notify_one();
+        self.changed.notify_waiters();
+        device.ok_or(Unavailable::Missing)
+    }
+
+    /// Takes a device for a host: its power is on until the lease is dropped.
+    ///
+    /// # Errors
+    /// It is not there, or somebody holds it.
+    pub fn claim(self: &Arc<Self>, id: BusId, peer: SocketAddr) -> Result<Lease, Unavailable> {
+        static LEASES: AtomicU64 = AtomicU64::new(1);
+        let port = self.port(id).ok_or(Unavailable::Missing)?;
+        let lease = LEASES.fetch_add(1, Ordering::Relaxed);
+        {
+            let mut status = lock(&port.status);
+            match status.state {
+                State::Free => *status = Status { state: State::Held { peer }, lease },
+                State::Held { .. } => return Err(Unavailable::Held),
+                State::Unplugged => return Err(Unavailable::Missing),
+            }
+        }
+        // From here on the lease's drop gives the device back.
+        let lease = Lease { bus: Arc::clone(self), port, number: lease };
+        lease.port.power_on(lease.number)?;
+        self.changed.notify_waiters();
+        Ok(lease)
+    }
+
+    /// A port, by name.
+    pub fn port(&self, id: BusId) -> Option<Arc<Port>> {
+        lock(&self.ports).by_id.get(&id).cloned()
+    }
+
+    /// All ports, in order.
+    pub fn ports(&self) -> Vec<Arc<Port>> {
+        lock(&self.ports).by_id.values().cloned().collect()
+    }
+
+    /// Returns when a device comes, goes, is taken or is given back. Ask for it before looking at the state.
+    pub fn changed(&self) -> tokio::sync::futures::Notified<'_> {
+        self.changed.notified()
+    }
+}
+
+impl Ports {
+    /// Numbers are not used again until all have been, so that nobody gets another device than the one he meant.
+    fn next_id(&mut self) -> Option<BusId> {
+        let after = (self.last..u16::MAX).map(|last| last + 1);
+        let number = after.chain(1..=self.last).find(|number| !self.by_id.contains_key(&BusId(*number)))?;
+        self.last = number;
+        Some(BusId(number))
+    }
+}
+
+impl Port {
+    /// The device's name.
+    pub const fn id(&self) -> BusId {
+        self.id
+    }
+
+    /// What the device tells about itself.
+    pub const fn descriptors(&self) -> &Descriptors {
+        &self.descriptors
+    }
+
+    /// The device's screen and buttons.
+    pub const fn panel(&self) -> Option<&Handle> {
+        self.panel.as_ref()
+    }
+
+    /// Where the device is.
+    pub fn state(&self) -> State {
+        lock(&self.status).state
+    }
+
+    fn power_on(&self, lease: u64) -> Result<(), Unavailable> {
+        let mut slot = lock(&self.slot);
+        // It may have been pulled out in between.
+        if lock(&self.status).lease != lease {
+            return Err(Unavailable::Missing);
+        }
+        slot.device.as_mut().ok_or(Unavailable::Missing)?.attach();
+        slot.lease = lease;
+        Ok(())
+    }
+
+    /// Switches the device off, if `only` this lease, or anybody, drives it. A device that panics at that is broken.
+    fn power_off(&self, only: Option<u64>) -> bool {
+        let mut slot = lock(&self.slot);
+        if slot.lease == 0 || only.is_some_and(|lease| lease != slot.lease) {
+            return true;
+        }
+        slot.lease = 0;
+        let Some(device) = &mut slot.device else { return true };
+        catch_unwind(AssertUnwindSafe(|| device.unplug())).is_ok()
+    }
+}
+
+/// The lease is over: the device was pulled out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+/// A host's hold on a device. Dropping it switches the device off and frees it, in that order.
+#[derive(Debug)]
+pub struct Lease {
+    bus: Arc<Bus>,
+    port: Arc<Port>,
+    number: u64,
+}
+
+impl Lease {
+    /// The device's place.
+    pub fn port(&self) -> &Port {
+        &self.port
+    }
+
+    /// Returns when the device should be driven again: a button, the end of a job, or an unplug.
+    pub async fn rung(&self) {
+        self.port.bell.notified().await;
+    }
+
+    /// Drives the device: `turn` has it alone while it runs. A job that it then gives out is started.
+    ///
+    /// Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// The device was pulled out.
+    pub fn drive<T>(&self, turn: impl FnOnce(&mut dyn Device) -> T) -> Result<T, Gone> {
+        let mut slot = lock(&self.port.slot);
+        let slot = &mut *slot;
+        let device = slot.device.as_mut().filter(|_| slot.lease == self.number).ok_or(Gone)?;
+        let outcome = turn(device.as_mut());
+        // One at a time: a host that comes and goes cannot heap them up.
+        if !slot.working
+            && let Some(work) = device.job()
+        {
+            slot.working = true;
+            let job = Running { port: Arc::clone(&self.port), lease: self.number, done: false };
+            tokio::spawn(job.run(work));
+        }
+        Ok(outcome)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let sound = self.port.power_off(Some(self.number));
+        {
+            let mut status = lock(&self.port.status);
+            if status.lease != self.number {
+                return;
+            }
+            let state = if sound { State::Free } else { State::Unplugged };
+            *status = Status { state, lease: 0 };
+        }
+        if !sound {
+            tracing::error!(bus_id = %self.port.id, "the device failed at power-off and was taken off the list");
+        }
+        self.bus.changed.notify_waiters();
+    }
+}
+
+/// A job under way. When it ends without an outcome, because it panicked, the device is switched off.
+struct Running {
+    port: Arc<Port>,
+    lease: u64,
+    done: bool,
+}
+
+impl Running {
+    async fn run(self, work: Work) {
+        // The semaphore is never closed.
+        let _turn = JOBS.acquire().await;
+        let wait = tokio::task::spawn_blocking(move || {
+            let done = work();
+            self.finish(done);
+        });
+        if let Err(error) = wait.await {
+            tracing::error!(%error, "a job of a device failed");
+        }
+    }
+
+    fn finish(mut self, done: Done) {
+        let mut slot = lock(&self.port.slot);
+        if slot.lease == self.lease
+            && let Some(device) = &mut slot.device
+        {
+            device.finish(done);
+        }
+        drop(slot);
+        self.done = true;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.done {
+            self.port.power_off(Some(self.lease));
+        }
+        lock(&self.port.slot).working = false;
+        self.port.bell.notify_one();
+    }
+}

@@ -1,0 +1,232 @@
+//! The exporter: a bus of devices, served over USB/IP.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::{JoinHandle, JoinSet},
+};
+
+use crate::{
+    bus::{Bus, BusId, State, Unavailable},
+    panel::Handle,
+    peer::{self, Cidr},
+    urb::Device,
+    usbip::{self, Timing},
+};
+
+/// Connections at a time. Only those before the import are not bound by the number of devices, and they last
+/// [`Timing::greeting`].
+const CONNECTIONS: usize = 4096;
+
+/// Where and whom to serve.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// The address; port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// Who may connect besides root and the own user on this machine.
+    pub allow: Vec<Cidr>,
+    /// How long peers may take.
+    pub timing: Timing,
+}
+
+impl Default for Listen {
+    /// 127.0.0.1 and the port that IANA assigned.
+    fn default() -> Self {
+        let address = (Ipv4Addr::LOCALHOST, wire::usbip::PORT).into();
+        Self { address, allow: Vec::new(), timing: Timing::STANDARD }
+    }
+}
+
+/// Why the exporter does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Somebody else listens there.
+    #[error("{0} is taken, perhaps by usbipd or by another ushield. Choose another port: --listen {1}")]
+    Taken(SocketAddr, SocketAddr),
+    /// The address is not one of this machine's, or not ours to use.
+    #[error(
+        "cannot listen on {0}: {1}. Choose an address of this machine, and a port over 1023: --listen ADDRESS:PORT"
+    )]
+    Address(SocketAddr, #[source] io::Error),
+    /// Others could connect, and nobody said who may.
+    #[error(
+        "{0} can be reached from other machines. Say which may connect: --allow CIDR, such as 192.168.122.0/24"
+    )]
+    Open(SocketAddr),
+}
+
+/// One device, for lists.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its name.
+    pub bus_id: BusId,
+    /// Where it is.
+    pub state: State,
+    /// Its screen and buttons.
+    pub panel: Option<Handle>,
+}
+
+/// A running server. Dropping it hangs up on all hosts.
+#[derive(Debug)]
+pub struct Exporter {
+    local: SocketAddr,
+    bus: Arc<Bus>,
+    accepting: JoinHandle<()>,
+}
+
+impl Exporter {
+    /// Starts to listen. Needs a tokio runtime with I/O and time.
+    ///
+    /// # Errors
+    /// The address cannot be used; the text says what to type instead.
+    pub async fn start(listen: Listen) -> Result<Self, StartError> {
+        let address = listen.address;
+        if !address.ip().to_canonical().is_loopback() && listen.allow.is_empty() {
+            return Err(StartError::Open(address));
+        }
+        let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => StartError::Taken(address, SocketAddr::new(address.ip(), 0)),
+            _ => StartError::Address(address, error),
+        })?;
+        let local = listener.local_addr().map_err(|error| StartError::Address(address, error))?;
+        let bus = Arc::new(Bus::default());
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&bus), listen));
+        tracing::info!(%local, "listening");
+        Ok(Self { local, bus, accepting })
+    }
+
+    /// The address, with the port that the system chose.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// The bus: the devices with all that can be done to them.
+    pub const fn bus(&self) -> &Arc<Bus> {
+        &self.bus
+    }
+
+    /// Plugs a device in, with the handle of its panel when it has one.
+    ///
+    /// # Errors
+    /// The bus is full.
+    pub fn plug(&self, device: impl Device + 'static, panel: Option<Handle>) -> Result<BusId, Unavailable> {
+        self.bus.plug(Box::new(device), panel)
+    }
+
+    /// Pulls a device out; its host sees it go.
+    ///
+    /// # Errors
+    /// There is no such device, or it is out already.
+    pub fn unplug(&self, id: BusId) -> Result<(), Unavailable> {
+        self.bus.unplug(id)
+    }
+
+    /// Puts a device back that was pulled out.
+    ///
+    /// # Errors
+    /// There is no such device, or it is not out.
+    pub fn plug_again(&self, id: BusId) -> Result<(), Unavailable> {
+        self.bus.plug_again(id)
+    }
+
+    /// All devices, in order.
+    pub fn list(&self) -> Vec<Entry> {
+        let entry = |port: Arc<crate::bus::Port>| Entry {
+            bus_id: port.id(),
+            state: port.state(),
+            panel: port.panel().cloned(),
+        };
+        self.bus.ports().into_iter().map(entry).collect()
+    }
+
+    /// The screen and buttons of a device.
+    pub fn panel(&self, id: BusId) -> Option<Handle> {
+        self.bus.port(id)?.panel().cloned()
+    }
+
+    /// Pulls all devices out, hangs up, and waits until all sessions are over.
+    pub async fn shutdown(mut self) {
+        for port in self.bus.ports() {
+            // One that is out already is what we want.
+            let _ = self.bus.unplug(port.id());
+        }
+        self.accepting.abort();
+        // An error says that it was aborted.
+        let _ = (&mut self.accepting).await;
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, bus: Arc<Bus>, listen: Listen) {
+    // Dropped with this task, and the sessions with it.
+    let mut sessions = JoinSet::new();
+    let allow: Arc<[Cidr]> = listen.allow.into();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) if sessions.len() < CONNECTIONS => {
+                    sessions.spawn(session(stream, peer, Arc::clone(&bus), Arc::clone(&allow), listen.timing));
+                }
+                Ok((_, peer)) => tracing::warn!(%peer, "too many connections; this one was closed"),
+                Err(error) => {
+                    // Out of descriptors, or the peer has gone: neither is a reason to end.
+                    tracing::warn!(%error, "no connection accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+            Some(ended) = sessions.join_next() => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a session failed");
+                }
+            }
+        }
+    }
+}
+
+async fn session(stream: TcpStream, peer: SocketAddr, bus: Arc<Bus>, allow: Arc<[Cidr]>, timing: Timing) {
+    let admitted = stream.local_addr().map(|local| peer::admit(peer, local, &allow));
+    match admitted {
+        Ok(Ok(())) => {}
+        Ok(Err(refused)) => return tracing::warn!(%peer, "a connection was refused: {refused}"),
+        Err(error) => return tracing::debug!(%peer, %error, "a connection broke"),
+    }
+    if let Err(error) = prepare(&stream) {
+        return tracing::debug!(%peer, %error, "a connection broke");
+    }
+    usbip::serve(stream, peer, bus, timing).await;
+}
+
+/// Replies leave at once; and a machine that has vanished is noticed within a minute, so that its token is free again.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    use rustix::net::sockopt;
+    stream.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, Duration::from_secs(30))?;
+    sockopt::set_tcp_keepintvl(stream, Duration::from_secs(10))?;
+    sockopt::set_tcp_keepcnt(stream, 3)?;
+    Ok(())
+}
+
+/// Raises the soft limit of open files to the hard one: a device in use takes a descriptor. Returns the limit, if any.
+pub fn raise_descriptor_limit() -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return limit.current;
+    }
+    match setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    }
+}

@@ -1,0 +1,198 @@
+//! The token's screen and buttons, on the host.
+//!
+//! [`panel`] makes two ends: [`Panel`] goes into the token, and [`Handle`] is for everybody else: a terminal, the control
+//! API, a test. How buttons get pressed is the panel's [`Habit`]; whatever it is, a handle may look and press too.
+
+mod script;
+
+use std::sync::Arc;
+
+use firmware::seams::{self, Button, Screen};
+use tokio::sync::{Notify, watch};
+
+pub use script::{Failed, Malformed, Script};
+
+/// What presses the buttons.
+#[derive(Clone, Debug, Default)]
+pub enum Habit {
+    /// Only handles do.
+    #[default]
+    Wait,
+    /// OK on each page.
+    Accept,
+    /// Cancel on each page.
+    Reject,
+}
+
+/// What the panel shows, as of its last change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Face {
+    /// The page, or `None` when the screen is dark.
+    pub screen: Option<Screen>,
+    /// How many pages have been shown so far: two pages with the same text differ in it.
+    pub shown: u64,
+    pressed: Option<Button>,
+}
+
+impl Face {
+    /// The lines of the page, one below the other; empty when the screen is dark.
+    pub fn text(&self) -> String {
+        self.screen.as_ref().map(|screen| screen.lines.join("\n")).unwrap_or_default()
+    }
+}
+
+/// A press that nobody asked for: the screen is dark, or shows something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the screen does not wait for this button")]
+pub struct NotShown;
+
+/// Makes a panel and its handle.
+pub fn panel(habit: Habit) -> (Panel, Handle) {
+    let handle = Handle { face: Arc::new(watch::Sender::default()), bell: Arc::default() };
+    (Panel { handle: handle.clone(), habit }, handle)
+}
+
+/// The end for the token.
+#[derive(Debug)]
+pub struct Panel {
+    handle: Handle,
+    habit: Habit,
+}
+
+impl seams::Panel for Panel {
+    fn show(&mut self, screen: Option<&Screen>) {
+        let pressed = match (screen, &self.habit) {
+            (Some(_), Habit::Accept) => Some(Button::Ok),
+            (Some(_), Habit::Reject) => Some(Button::Cancel),
+            _ => None,
+        };
+        self.handle.face.send_if_modified(|face| {
+            let changed = face.screen.is_some() || screen.is_some();
+            face.shown += u64::from(screen.is_some());
+            face.screen = screen.cloned();
+            face.pressed = pressed;
+            changed
+        });
+        if pressed.is_some() {
+            self.handle.bell.notify_one();
+        }
+    }
+
+    fn pressed(&mut self) -> Option<Button> {
+        // A look first: most polls find nothing, and taking would wake every watcher.
+        self.handle.face.borrow().pressed?;
+        let mut button = None;
+        self.handle.face.send_if_modified(|face| {
+            button = face.pressed.take();
+            false
+        });
+        button
+    }
+}
+
+/// The end for people and programs. Clones are the same panel.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    face: Arc<watch::Sender<Face>>,
+    bell: Arc<Notify>,
+}
+
+impl Handle {
+    /// What is shown now.
+    pub fn face(&self) -> Face {
+        self.face.borrow().clone()
+    }
+
+    /// Watches the screen; the current state counts as seen.
+    pub fn watch(&self) -> watch::Receiver<Face> {
+        self.face.subscribe()
+    }
+
+    /// Presses a button.
+    ///
+    /// # Errors
+    /// The screen is dark: nobody asks.
+    pub fn press(&self, button: Button) -> Result<(), NotShown> {
+        self.press_if(button, |_| true)
+    }
+
+    /// Presses a button if the page is the wanted one; it cannot change in between.
+    ///
+    /// # Errors
+    /// The screen is dark, or shows another page.
+    pub fn press_if(&self, button: Button, wanted: impl FnOnce(&Screen) -> bool) -> Result<(), NotShown> {
+        let mut pressed = false;
+        self.face.send_if_modified(|face| {
+            pressed = face.screen.as_ref().is_some_and(wanted);
+            if pressed {
+                face.pressed = Some(button);
+            }
+            false
+        });
+        if !pressed {
+            return Err(NotShown);
+        }
+        self.bell.notify_one();
+        Ok(())
+    }
+
+    /// Waits until the face is the wanted one, and returns it. Never returns if that does not happen.
+    pub async fn wait(&self, wanted: impl FnMut(&Face) -> bool) -> Face {
+        let mut watch = self.watch();
+        // The sender lives in `self`: the channel cannot close.
+        watch.wait_for(wanted).await.map(|face| face.clone()).unwrap_or_default()
+    }
+
+    /// What wakes the session that drives the token.
+    pub(crate) fn bell(&self) -> Arc<Notify> {
+        Arc::clone(&self.bell)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use seams::Panel as _;
+
+    fn page(text: &str) -> Screen {
+        Screen { lines: vec![text.into()], page: 1, pages: 1 }
+    }
+
+    #[test]
+    fn habits_press_on_each_page() {
+        for (habit, button) in [(Habit::Accept, Button::Ok), (Habit::Reject, Button::Cancel)] {
+            let (mut panel, handle) = panel(habit);
+            for _ in 0..2 {
+                panel.show(Some(&page("pay")));
+                assert_eq!((panel.pressed(), panel.pressed()), (Some(button), None));
+            }
+            panel.show(None);
+            assert_eq!((panel.pressed(), handle.face().shown), (None, 2));
+        }
+    }
+
+    #[test]
+    fn a_press_counts_for_the_page_it_was_meant_for() {
+        let (mut panel, handle) = panel(Habit::Wait);
+        assert_eq!(handle.press(Button::Ok), Err(NotShown));
+        panel.show(Some(&page("one")));
+        assert_eq!(handle.press_if(Button::Ok, |screen| screen.lines == ["two"]), Err(NotShown));
+        assert_eq!(panel.pressed(), None);
+        handle.press(Button::Ok).unwrap();
+        panel.show(Some(&page("two")));
+        assert_eq!(panel.pressed(), None);
+        handle.press(Button::Cancel).unwrap();
+        assert_eq!(panel.pressed(), Some(Button::Cancel));
+    }
+
+    #[tokio::test]
+    async fn waits_for_a_text() {
+        let (mut panel, handle) = panel(Habit::Wait);
+        let waiting = tokio::spawn(async move { handle.wait(|face| face.text().contains("二")).await.shown });
+        for text in ["一", "二"] {
+            panel.show(Some(&page(text)));
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(waiting.await.unwrap(), 2);
+    }
+}

@@ -1,0 +1,149 @@
+//! Who may connect: on the loopback interface root and the server's own user, elsewhere whom `--allow` names.
+
+mod owner;
+
+use std::{
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+};
+
+/// A range of addresses, such as `192.168.122.0/24`; a single address is its own range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cidr {
+    network: IpAddr,
+    prefix: u8,
+}
+
+/// A text that is not a range of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a range of addresses such as 192.168.122.0/24 or fd00::/8")]
+pub struct NotCidr;
+
+impl FromStr for Cidr {
+    type Err = NotCidr;
+
+    fn from_str(text: &str) -> Result<Self, NotCidr> {
+        let (network, prefix) = text.split_once('/').map_or((text, None), |(ip, bits)| (ip, Some(bits)));
+        let network: IpAddr = network.parse().map_err(|_| NotCidr)?;
+        let longest = if network.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.map_or(Ok(longest), str::parse).map_err(|_| NotCidr)?;
+        if prefix > longest {
+            return Err(NotCidr);
+        }
+        Ok(Self { network, prefix })
+    }
+}
+
+impl fmt::Display for Cidr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.network, self.prefix)
+    }
+}
+
+impl Cidr {
+    /// Whether the range holds this address. IPv4 inside IPv6 counts as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let differ = match (self.network, address.to_canonical()) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                (network.to_bits() ^ address.to_bits()).leading_zeros()
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                (network.to_bits() ^ address.to_bits()).leading_zeros()
+            }
+            _ => return false,
+        };
+        differ >= u32::from(self.prefix)
+    }
+}
+
+/// Why a peer was sent away.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// Its address is not allowed.
+    #[error("its address is not allowed: start with --allow {0} to let it in")]
+    Address(IpAddr),
+    /// It is another user's.
+    #[error(
+        "it belongs to user {0}, and only root and the server's own user are served: --allow {1} lets all in"
+    )]
+    OtherUser(u32, IpAddr),
+    /// The system does not say whose it is.
+    #[error("the system does not say whose it is ({0}): --allow {1} lets all in")]
+    Unknown(io::Error, IpAddr),
+}
+
+/// Decides about a connection between these two addresses.
+///
+/// On the loopback interface the kernel's socket table says whose the peer's socket is. Where there is no such table
+/// (only Linux has one that we read), or the peer's connection is not in it, the peer is refused: whoever wants to serve
+/// all local users says so with `--allow 127.0.0.0/8`.
+///
+/// # Errors
+/// The peer must not be served.
+pub fn admit(peer: SocketAddr, local: SocketAddr, allow: &[Cidr]) -> Result<(), Refused> {
+    let address = peer.ip().to_canonical();
+    if allow.iter().any(|range| range.contains(address)) {
+        return Ok(());
+    }
+    if !address.is_loopback() {
+        return Err(Refused::Address(address));
+    }
+    let uid = owner::owner(peer, local).map_err(|error| Refused::Unknown(error, address))?;
+    if uid == 0 || uid == rustix::process::geteuid().as_raw() {
+        Ok(())
+    } else {
+        Err(Refused::OtherUser(uid, address))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream};
+
+    fn cidr(text: &str) -> Cidr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn ranges() {
+        for (range, address, inside) in [
+            ("10.0.0.0/8", "10.255.0.1", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("192.168.122.77", "192.168.122.77", true),
+            ("192.168.122.77", "192.168.122.76", false),
+            ("0.0.0.0/0", "8.8.8.8", true),
+            ("0.0.0.0/0", "::1", false),
+            ("192.168.122.9/24", "::ffff:192.168.122.1", true),
+            ("fd00::/8", "fd12::1", true),
+            ("::1", "::1", true),
+        ] {
+            assert_eq!(cidr(range).contains(address.parse().unwrap()), inside, "{range} {address}");
+        }
+        for text in ["", "10.0.0.0/33", "10.0.0/8", "::/129", "10.0.0.0/", "10.0.0.0/-1", "a/8"] {
+            assert_eq!(text.parse::<Cidr>(), Err(NotCidr), "{text}");
+        }
+        assert_eq!(cidr("10.0.0.0/8").to_string(), "10.0.0.0/8");
+    }
+
+    #[test]
+    fn our_own_connection_is_admitted_and_a_stranger_is_not() {
+        for listen in ["127.0.0.1:0", "[::1]:0", "[::]:0"] {
+            let Ok(listener) = TcpListener::bind(listen) else { continue };
+            let mut to = listener.local_addr().unwrap();
+            if to.ip().is_unspecified() {
+                to.set_ip([127, 0, 0, 1].into());
+            }
+            let client = TcpStream::connect(to).unwrap();
+            let (server, peer) = listener.accept().unwrap();
+            admit(peer, server.local_addr().unwrap(), &[]).unwrap();
+            // One that has hung up is nobody's any more: its row says uid 0.
+            drop(client);
+            assert!(matches!(admit(peer, server.local_addr().unwrap(), &[]), Err(Refused::Unknown(..))));
+            assert!(admit(peer, server.local_addr().unwrap(), &[cidr("127.0.0.0/8"), cidr("::1")]).is_ok());
+        }
+        let far = "192.0.2.1:5000".parse().unwrap();
+        assert!(matches!(admit(far, far, &[cidr("10.0.0.0/8")]), Err(Refused::Address(_))));
+    }
+}

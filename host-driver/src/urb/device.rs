@@ -1,0 +1,106 @@
+//! What a plug drives.
+
+use std::any::Any;
+
+use firmware::seams::Millis;
+use wire::usb::{DeviceDescriptor, EndpointDescriptor, InterfaceDescriptor, Setup, descriptor};
+
+/// The endpoint answers STALL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stall;
+
+/// A long computation of a device; it may run on any thread.
+pub type Work = Box<dyn FnOnce() -> Done + Send>;
+
+/// What came out of a [`Work`]; only the device that gave it out knows its type.
+pub type Done = Box<dyn Any + Send>;
+
+/// A USB device as a sans-IO state machine. Every call returns fast: what takes long is given out as [`Work`].
+///
+/// Endpoints are numbers without the direction bit; lengths are in bytes.
+pub trait Device: Send {
+    /// What the device tells about itself; asked once, when it is plugged.
+    fn descriptors(&self) -> Descriptors;
+
+    /// A host has taken the device: power is on.
+    fn attach(&mut self) {}
+
+    /// Power is off: everything volatile is forgotten, and outcomes of [`Work`] given out before are void.
+    fn unplug(&mut self);
+
+    /// A control transfer. `data` is the OUT data stage; an IN data stage is what returns, at most wLength bytes.
+    ///
+    /// # Errors
+    /// The request is not one that the device takes.
+    fn control(&mut self, setup: Setup, data: &[u8]) -> Result<Vec<u8>, Stall>;
+
+    /// A bulk OUT transfer.
+    ///
+    /// # Errors
+    /// The endpoint is halted or not there.
+    fn bulk_out(&mut self, endpoint: u8, data: &[u8]) -> Result<(), Stall>;
+
+    /// A bulk IN transfer of at most `max` bytes; `None` when there is nothing yet (NAK).
+    ///
+    /// # Errors
+    /// The endpoint is halted or not there.
+    fn bulk_in(&mut self, endpoint: u8, max: usize) -> Result<Option<Vec<u8>>, Stall>;
+
+    /// An interrupt IN transfer of at most `max` bytes; `None` when there is nothing yet (NAK).
+    ///
+    /// # Errors
+    /// The endpoint is halted or not there.
+    fn interrupt_in(&mut self, endpoint: u8, max: usize) -> Result<Option<Vec<u8>>, Stall>;
+
+    /// Time goes on; returns when the device wants the next tick, if it wants one.
+    fn tick(&mut self, now: Millis) -> Option<Millis>;
+
+    /// A long computation that somebody must run and hand to [`Self::finish`].
+    fn job(&mut self) -> Option<Work>;
+
+    /// Takes what came out of the last [`Self::job`].
+    fn finish(&mut self, done: Done);
+}
+
+/// What a device tells about itself before anybody asks over the bus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Descriptors {
+    /// The device descriptor.
+    pub device: DeviceDescriptor,
+    /// The configuration descriptor with all that belongs to it.
+    pub configuration: Vec<u8>,
+}
+
+impl Descriptors {
+    /// bConfigurationValue (USB 2.0, table 9-10, offset 5).
+    pub fn configuration_value(&self) -> u8 {
+        self.configuration.get(5).copied().unwrap_or(0)
+    }
+
+    /// Class, subclass and protocol of each interface, by its first alternate setting.
+    pub fn interfaces(&self) -> impl Iterator<Item = [u8; 3]> + '_ {
+        wire::usb::descriptors(&self.configuration).filter_map(|found| match *found.bytes {
+            [9, descriptor::INTERFACE, _, 0, _, class, sub, protocol, _] => Some([class, sub, protocol]),
+            _ => None,
+        })
+    }
+
+    /// The endpoints besides endpoint 0.
+    pub fn endpoints(&self) -> impl Iterator<Item = EndpointDescriptor> + '_ {
+        wire::usb::endpoints(&self.configuration)
+    }
+
+    /// A device with one interface and the given endpoints, for tests and examples.
+    pub fn of(
+        device: DeviceDescriptor,
+        interface: InterfaceDescriptor,
+        endpoints: &[EndpointDescriptor],
+    ) -> Self {
+        let mut configuration = vec![9, descriptor::CONFIGURATION, 0, 0, 1, 1, 0, 0x80, 50];
+        configuration.extend(interface.bytes());
+        endpoints.iter().for_each(|endpoint| configuration.extend(endpoint.bytes()));
+        let total = u16::try_from(configuration.len()).unwrap_or(u16::MAX).to_le_bytes();
+        configuration[2..4].copy_from_slice(&total);
+        Self { device, configuration }
+    }
+}

@@ -1,0 +1,373 @@
+//! The queue: IN transfers wait here until the device has data; everything else is answered at once.
+
+use std::collections::VecDeque;
+
+use wire::usb::Setup;
+
+use super::device::{Descriptors, Device, Stall};
+
+/// The most that one host may have pending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Pending transfers an endpoint.
+    pub transfers: usize,
+    /// Bytes asked for by all pending transfers together.
+    pub bytes: usize,
+}
+
+impl Limits {
+    /// Linux' usbfs lets a process have 16 MiB; no driver of a token keeps more than a few transfers of 64 KiB.
+    pub const STANDARD: Self = Self { transfers: 64, bytes: 4 << 20 };
+}
+
+/// A transfer, by the number that the plug's protocol gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Urb<'a> {
+    /// The protocol's number; unique among the pending ones.
+    pub sequence: u64,
+    /// What to transfer.
+    pub transfer: Transfer<'a>,
+}
+
+/// What a transfer does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transfer<'a> {
+    /// Endpoint 0: the setup packet, OUT data, and the most bytes of IN data.
+    Control {
+        /// The setup packet.
+        setup: Setup,
+        /// Data of an OUT data stage.
+        data: &'a [u8],
+        /// Room for an IN data stage, in bytes.
+        max: usize,
+    },
+    /// Bulk or interrupt data to the device.
+    Out {
+        /// 1 to 15.
+        endpoint: u8,
+        /// All of it.
+        data: &'a [u8],
+    },
+    /// Bulk or interrupt data from the device.
+    In {
+        /// 1 to 15.
+        endpoint: u8,
+        /// The most bytes to receive.
+        max: usize,
+    },
+}
+
+/// How a transfer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Well.
+    Ok,
+    /// The endpoint answered STALL, or there is no such endpoint.
+    Stall,
+    /// The device sent more than was asked for ("babble"); what was asked for is there.
+    Overflow,
+}
+
+/// The end of a transfer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// The number of its [`Urb`].
+    pub sequence: u64,
+    /// How it ended.
+    pub status: Status,
+    /// Bytes transferred, either way.
+    pub length: usize,
+    /// Data of an IN transfer, `length` bytes; empty for OUT.
+    pub data: Vec<u8>,
+}
+
+impl Completion {
+    fn out(sequence: u64, sent: Result<usize, Stall>) -> Self {
+        let (status, length) = sent.map_or((Status::Stall, 0), |length| (Status::Ok, length));
+        Self { sequence, status, length, data: Vec::new() }
+    }
+
+    /// Cuts what the device gave to what was asked for: a longer reply breaks the host's driver
+    /// (Nitrokey/nitrokey-3-firmware#261).
+    fn received(sequence: u64, received: Result<Vec<u8>, Stall>, max: usize) -> Self {
+        let Ok(mut data) = received else { return Self::out(sequence, Err(Stall)) };
+        let status = if data.len() > max { Status::Overflow } else { Status::Ok };
+        data.truncate(max);
+        Self { sequence, status, length: data.len(), data }
+    }
+}
+
+/// Why a transfer was not taken: the host breaks the rules, and the plug ends its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Overrun {
+    /// Over [`Limits::transfers`].
+    #[error("too many pending transfers on an endpoint")]
+    Transfers,
+    /// Over [`Limits::bytes`].
+    #[error("too many bytes asked for by pending transfers")]
+    Bytes,
+    /// A pending transfer has the same number.
+    #[error("the sequence number of a pending transfer was used again")]
+    Sequence,
+}
+
+/// The pending transfers of one host with one device.
+#[derive(Debug)]
+pub struct Queue {
+    limits: Limits,
+    bytes: usize,
+    lines: Vec<Line>,
+    outs: Vec<u8>,
+}
+
+/// The transfers that wait on one IN endpoint, oldest first.
+#[derive(Debug)]
+struct Line {
+    endpoint: u8,
+    interrupt: bool,
+    waiting: VecDeque<Pending>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    sequence: u64,
+    max: usize,
+}
+
+impl Line {
+    fn ask(&self, device: &mut dyn Device, max: usize) -> Result<Option<Vec<u8>>, Stall> {
+        if self.interrupt {
+            device.interrupt_in(self.endpoint, max)
+        } else {
+            device.bulk_in(self.endpoint, max)
+        }
+    }
+}
+
+impl Queue {
+    /// An empty queue for the endpoints of this device.
+    pub fn new(descriptors: &Descriptors, limits: Limits) -> Self {
+        let (mut lines, mut outs) = (Vec::new(), Vec::new());
+        for endpoint in descriptors.endpoints() {
+            let number = endpoint.address & 0x0F;
+            if endpoint.address & 0x80 == 0 {
+                outs.push(number);
+            } else {
+                // bmAttributes bits 1..0: 3 is interrupt (USB 2.0, table 9-13).
+                let interrupt = endpoint.attributes & 3 == 3;
+                lines.push(Line { endpoint: number, interrupt, waiting: VecDeque::new() });
+            }
+        }
+        Self { limits, bytes: 0, lines, outs }
+    }
+
+    /// Carries a transfer out, or keeps it until [`Self::poll`] finds data for it. Ends are told to `done`.
+    ///
+    /// # Errors
+    /// The host goes over the limits, or uses a number twice.
+    pub fn submit(
+        &mut self,
+        device: &mut dyn Device,
+        urb: Urb<'_>,
+        done: &mut impl FnMut(Completion),
+    ) -> Result<(), Overrun> {
+        let sequence = urb.sequence;
+        match urb.transfer {
+            Transfer::Control { setup, data, max } => {
+                done(control(device, sequence, setup, data, max));
+            }
+            Transfer::Out { endpoint, data } => {
+                let sent =
+                    if self.outs.contains(&endpoint) { device.bulk_out(endpoint, data) } else { Err(Stall) };
+                done(Completion::out(sequence, sent.map(|()| data.len())));
+            }
+            Transfer::In { endpoint, max } => return self.receive(device, sequence, endpoint, max, done),
+        }
+        // A request may have made data ready, or halted an endpoint.
+        self.poll(device, done);
+        Ok(())
+    }
+
+    fn receive(
+        &mut self,
+        device: &mut dyn Device,
+        sequence: u64,
+        endpoint: u8,
+        max: usize,
+        done: &mut impl FnMut(Completion),
+    ) -> Result<(), Overrun> {
+        if self.lines.iter().flat_map(|line| &line.waiting).any(|pending| pending.sequence == sequence) {
+            return Err(Overrun::Sequence);
+        }
+        let Some(line) = self.lines.iter_mut().find(|line| line.endpoint == endpoint) else {
+            done(Completion::out(sequence, Err(Stall)));
+            return Ok(());
+        };
+        // The usual case: the answer is there, and nothing has to be remembered.
+        if line.waiting.is_empty()
+            && let Some(received) = line.ask(device, max).transpose()
+        {
+            done(Completion::received(sequence, received, max));
+            return Ok(());
+        }
+        if line.waiting.len() >= self.limits.transfers {
+            return Err(Overrun::Transfers);
+        }
+        let bytes = self.bytes.saturating_add(max);
+        if bytes > self.limits.bytes {
+            return Err(Overrun::Bytes);
+        }
+        self.bytes = bytes;
+        line.waiting.push_back(Pending { sequence, max });
+        Ok(())
+    }
+
+    /// Offers the waiting transfers to the device, oldest first.
+    pub fn poll(&mut self, device: &mut dyn Device, done: &mut impl FnMut(Completion)) {
+        for line in &mut self.lines {
+            while let Some(pending) = line.waiting.front() {
+                let Some(received) = line.ask(device, pending.max).transpose() else { break };
+                done(Completion::received(pending.sequence, received, pending.max));
+                self.bytes = self.bytes.saturating_sub(pending.max);
+                line.waiting.pop_front();
+            }
+        }
+    }
+
+    /// Takes a waiting transfer out; `false` when there is none with this number, because it is done already.
+    pub fn unlink(&mut self, sequence: u64) -> bool {
+        for line in &mut self.lines {
+            if let Some(at) = line.waiting.iter().position(|pending| pending.sequence == sequence)
+                && let Some(pending) = line.waiting.remove(at)
+            {
+                self.bytes = self.bytes.saturating_sub(pending.max);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// How many transfers wait.
+    pub fn waiting(&self) -> usize {
+        self.lines.iter().map(|line| line.waiting.len()).sum()
+    }
+}
+
+fn control(device: &mut dyn Device, sequence: u64, setup: Setup, data: &[u8], max: usize) -> Completion {
+    let wanted = usize::from(setup.length);
+    if setup.is_in() {
+        // Data is asked for and nothing of it may come: the transfer is an OUT one in disguise.
+        if wanted > 0 && max == 0 {
+            return Completion::out(sequence, Err(Stall));
+        }
+        // A device may answer with less than wLength, never with more (USB 2.0, 9.3.5).
+        let received = device.control(setup, &[]).map(|mut received| {
+            received.truncate(wanted.min(max));
+            received
+        });
+        return Completion::received(sequence, received, max);
+    }
+    // The data stage is wLength bytes, neither more nor less.
+    let sent = if data.len() == wanted { device.control(setup, data) } else { Err(Stall) };
+    Completion::out(sequence, sent.map(|_| data.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::urb::fake::{Echo, descriptors};
+
+    fn urb(sequence: u64, transfer: Transfer<'_>) -> Urb<'_> {
+        Urb { sequence, transfer }
+    }
+
+    fn submit(queue: &mut Queue, device: &mut Echo, urb: Urb<'_>) -> Result<Vec<Completion>, Overrun> {
+        let mut ends = Vec::new();
+        queue.submit(device, urb, &mut |end| ends.push(end))?;
+        Ok(ends)
+    }
+
+    const fn read(max: usize) -> Transfer<'static> {
+        Transfer::In { endpoint: 2, max }
+    }
+
+    fn parts() -> (Queue, Echo) {
+        (Queue::new(&descriptors(), Limits { transfers: 3, bytes: 300 }), Echo::default())
+    }
+
+    #[test]
+    fn an_in_transfer_waits_for_data_and_the_oldest_is_first() {
+        let (mut queue, mut device) = parts();
+        for sequence in [7, 8] {
+            assert_eq!(submit(&mut queue, &mut device, urb(sequence, read(64))), Ok(vec![]));
+        }
+        let out = Transfer::Out { endpoint: 1, data: b"hello" };
+        let ends = submit(&mut queue, &mut device, urb(9, out)).unwrap();
+        let told: Vec<_> = ends.iter().map(|end| (end.sequence, end.status, end.length)).collect();
+        assert_eq!(told, [(9, Status::Ok, 5), (7, Status::Ok, 5)]);
+        assert_eq!(ends[1].data, b"hello");
+        assert_eq!(queue.waiting(), 1);
+    }
+
+    #[test]
+    fn unlink_takes_out_what_waits_and_nothing_else() {
+        let (mut queue, mut device) = parts();
+        submit(&mut queue, &mut device, urb(7, read(200))).unwrap();
+        assert!(queue.unlink(7));
+        assert!(!queue.unlink(7));
+        assert_eq!((queue.waiting(), queue.bytes), (0, 0));
+        device.give(b"late");
+        queue.poll(&mut device, &mut |end| panic!("{end:?}"));
+    }
+
+    #[test]
+    fn limits_hold_and_a_number_is_used_once() {
+        let (mut queue, mut device) = parts();
+        submit(&mut queue, &mut device, urb(1, read(100))).unwrap();
+        assert_eq!(submit(&mut queue, &mut device, urb(1, read(1))), Err(Overrun::Sequence));
+        assert_eq!(submit(&mut queue, &mut device, urb(2, read(201))), Err(Overrun::Bytes));
+        submit(&mut queue, &mut device, urb(2, read(200))).unwrap();
+        submit(&mut queue, &mut device, urb(3, read(0))).unwrap();
+        assert_eq!(submit(&mut queue, &mut device, urb(4, read(0))), Err(Overrun::Transfers));
+        let elsewhere = Transfer::In { endpoint: 3, max: 0 };
+        assert_eq!(submit(&mut queue, &mut device, urb(4, elsewhere)), Ok(vec![]));
+    }
+
+    #[test]
+    fn unknown_endpoints_stall() {
+        let (mut queue, mut device) = parts();
+        for transfer in [
+            Transfer::In { endpoint: 9, max: 8 },
+            Transfer::In { endpoint: 1, max: 8 },
+            Transfer::Out { endpoint: 2, data: b"x" },
+        ] {
+            let ends = submit(&mut queue, &mut device, urb(1, transfer)).unwrap();
+            assert_eq!((ends[0].status, ends[0].length), (Status::Stall, 0));
+        }
+    }
+
+    #[test]
+    fn a_reply_is_never_longer_than_what_was_asked_for() {
+        let (mut queue, mut device) = parts();
+        device.rude = true;
+        device.give(&[1; 500]);
+        let ends = submit(&mut queue, &mut device, urb(1, read(16))).unwrap();
+        assert_eq!((ends[0].status, ends[0].data.len(), ends[0].length), (Status::Overflow, 16, 16));
+        let setup = Setup { request_type: 0x80, request: 6, value: 0x0100, index: 0, length: 8 };
+        for (max, status) in [(8, Status::Ok), (4, Status::Ok), (0, Status::Stall)] {
+            let control = Transfer::Control { setup, data: &[], max };
+            let ends = submit(&mut queue, &mut device, urb(2, control)).unwrap();
+            assert_eq!((ends[0].status, ends[0].data.len()), (status, max));
+        }
+    }
+
+    #[test]
+    fn an_out_data_stage_is_as_long_as_the_setup_packet_says() {
+        let (mut queue, mut device) = parts();
+        let setup = Setup { request_type: 0x21, request: 1, value: 0, index: 0, length: 2 };
+        for (data, status) in [(&b"ab"[..], Status::Ok), (b"a", Status::Stall), (b"abc", Status::Stall)] {
+            let control = Transfer::Control { setup, data, max: 0 };
+            assert_eq!(submit(&mut queue, &mut device, urb(1, control)).unwrap()[0].status, status);
+        }
+    }
+}

@@ -22,7 +22,7 @@ mod tests {
 
     #[test]
     fn of_the_standard_profile() {
-        assert_eq!(atr(b"U-shield T1"), hex!("3B 8B 81 31 FE 4D 55 2D 73 68 69 65 6C 64 20 54 31 6E"));
+        assert_eq!(atr(b"U-shield T1"), hex!("3B 8B 81 31 FE 4D 55 2D 73 68 69 65 6C 64 20 54 31 AA"));
     }
 
     #[test]

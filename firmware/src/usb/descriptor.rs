@@ -113,13 +113,18 @@ mod tests {
     #[test]
     fn configuration_as_stock_drivers_read_it() {
         let bytes = configuration();
-        assert_eq!(bytes, hex!(
-            "09025D000101008032"                                                 // 93 bytes, configuration 1
-            "090400000" "30B000000"                                              // CCID, three endpoints
-            "36211001000702000000A00F0000A00F000001002A0000002A000001FE000000"   // 1.10, one slot, T=1, 4 MHz
-            "0000000000000000 7E040400 0A0C0000 00000000 00 01"                  // extended APDU, 3082 bytes
-            "07050102400000" "07058202400000" "07058303080020"
-        ));
+        let expected = hex!(
+            "09 02 5D00 01 01 00 80 32" // 93 bytes, configuration 1, powered by the bus
+            "09 04 00 00 03 0B 00 00 00" // interface 0: CCID, three endpoints
+            "36 21 1001 00 07 02000000" // CCID 1.10, one slot, every voltage, T=1
+            "A00F0000 A00F0000 01 002A0000 002A0000 01" // 4 MHz, 10,752 bit/s
+            "FE000000 00000000 00000000 7E040400 0A0C0000" // IFSD 254, extended APDU, 3082 bytes
+            "00 00 0000 00 01"
+            "07 05 01 02 4000 00"
+            "07 05 82 02 4000 00"
+            "07 05 83 03 0800 20"
+        );
+        assert_eq!(bytes, expected);
         let kinds: Vec<u8> = descriptors(&bytes).map(|found| found.kind).collect();
         assert_eq!(kinds, [2, 4, 0x21, 5, 5, 5]);
         assert_eq!(endpoints(&bytes).map(|found| found.address).collect::<Vec<_>>(), [0x01, 0x82, 0x83]);

@@ -22,6 +22,10 @@ extern crate alloc;
 extern crate std;
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
+pub mod token;
+mod usb;
+mod ccid;
+mod apdu;
 mod piv;
 mod shield;
 mod applet;
@@ -39,3 +43,4 @@ mod fixture;
 
 pub use application::Factory;
 pub use crypto::{Job, Outcome};
+pub use token::{Finished, Stall, Ticket, Token};

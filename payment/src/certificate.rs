@@ -1,0 +1,139 @@
+//! What a payment certificate must be, apart from its path. Source: RFC 5280, 4.1 and 4.2; RFC 5480, 2.
+
+use aws_lc_rs::{
+    digest::{SHA256, digest},
+    signature::{ECDSA_P256_SHA256_ASN1, ParsedPublicKey},
+};
+use der::{
+    Any, Decode, Encode, Tag, Tagged,
+    asn1::{ObjectIdentifier, PrintableStringRef},
+    oid::AssociatedOid,
+};
+use std::ops::RangeInclusive;
+use wire::payment::PAYMENT_PURPOSE;
+use x509_cert::{
+    Certificate,
+    ext::pkix::{ExtendedKeyUsage, KeyUsage, KeyUsages},
+    name::Name,
+    spki::SubjectPublicKeyInfoOwned,
+    time::Validity,
+};
+
+use crate::{Reason, payer::Holder};
+
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+const SERIAL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.5");
+const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+
+/// Seconds since 1970 in which something is valid, both ends included.
+pub(crate) type Window = RangeInclusive<u64>;
+
+/// A payment certificate, read.
+#[derive(Clone, Debug)]
+pub(crate) struct Leaf {
+    pub(crate) holder: Holder,
+    pub(crate) key: ParsedPublicKey,
+}
+
+impl Leaf {
+    /// Reads a certificate that is for payments and nothing else.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Reason> {
+        let certificate = parse(bytes)?;
+        let tbs = certificate.tbs_certificate();
+        check_purpose(&certificate)?;
+        check_key_usage(&certificate)?;
+        let key = public_key(tbs.subject_public_key_info())?;
+        let user_id = match &*attributes(tbs.subject(), SERIAL_NUMBER) {
+            [one] if !one.is_empty() => one.clone(),
+            _ => return Err(Reason::CertificateMalformed),
+        };
+        let name = attributes(tbs.subject(), COMMON_NAME).into_iter().next().unwrap_or_default();
+        Ok(Self { holder: Holder { user_id, name, fingerprint: fingerprint(bytes) }, key })
+    }
+}
+
+pub(crate) fn fingerprint(certificate: &[u8]) -> [u8; 32] {
+    let mut fingerprint = [0; 32];
+    fingerprint.copy_from_slice(digest(&SHA256, certificate).as_ref());
+    fingerprint
+}
+
+/// When a certificate is valid.
+pub(crate) fn window(certificate: &[u8]) -> Result<Window, Reason> {
+    let certificate = parse(certificate)?;
+    let Validity { not_before, not_after, .. } = certificate.tbs_certificate().validity();
+    Ok(not_before.to_unix_duration().as_secs()..=not_after.to_unix_duration().as_secs())
+}
+
+fn parse(bytes: &[u8]) -> Result<Certificate, Reason> {
+    let certificate = Certificate::from_der(bytes).map_err(|_| Reason::CertificateMalformed)?;
+    match certificate.to_der() {
+        Ok(again) if again == bytes => Ok(certificate),
+        _ => Err(Reason::CertificateMalformed),
+    }
+}
+
+/// Exactly the payment purpose (RFC 5280, 4.2.1.12): a certificate that also logs in would let a log-in pay.
+fn check_purpose(certificate: &Certificate) -> Result<(), Reason> {
+    match extension::<ExtendedKeyUsage>(certificate)? {
+        Some(purposes) if purposes.0 == [PAYMENT_PURPOSE] => Ok(()),
+        _ => Err(Reason::CertificatePurpose),
+    }
+}
+
+/// Exactly digitalSignature and nonRepudiation (RFC 5280, 4.2.1.3).
+fn check_key_usage(certificate: &Certificate) -> Result<(), Reason> {
+    match extension::<KeyUsage>(certificate)? {
+        Some(usage) if usage.0 == KeyUsages::DigitalSignature | KeyUsages::NonRepudiation => Ok(()),
+        _ => Err(Reason::CertificateKeyUsage),
+    }
+}
+
+/// An extension of which there is at most one.
+fn extension<T: for<'a> Decode<'a> + AssociatedOid>(certificate: &Certificate) -> Result<Option<T>, Reason> {
+    let extensions = certificate.tbs_certificate().extensions().into_iter().flatten();
+    let mut found = extensions.filter(|extension| extension.extn_id == T::OID);
+    match (found.next(), found.next()) {
+        (None, _) => Ok(None),
+        (Some(one), None) => {
+            T::from_der(one.extn_value.as_bytes()).map(Some).map_err(|_| Reason::CertificateMalformed)
+        }
+        (Some(_), Some(_)) => Err(Reason::CertificateMalformed),
+    }
+}
+
+/// P-256, named curve, uncompressed point (RFC 5480, 2.2).
+fn public_key(info: &SubjectPublicKeyInfoOwned) -> Result<ParsedPublicKey, Reason> {
+    let curve = info.algorithm.parameters.as_ref().and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
+    let point = info.subject_public_key.as_bytes().ok_or(Reason::CertificateMalformed)?;
+    if info.algorithm.oid != EC_PUBLIC_KEY || curve != Some(P256) || point.first() != Some(&4) {
+        return Err(Reason::AlgorithmRefused);
+    }
+    parse_point(point)
+}
+
+/// An uncompressed point of P-256; that it lies on the curve is checked here.
+pub(crate) fn parse_point(point: &[u8]) -> Result<ParsedPublicKey, Reason> {
+    ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).map_err(|_| Reason::CertificateMalformed)
+}
+
+/// Whether the signature is the key's over the message. High and low S both pass, as FIPS 186-5 has it.
+pub(crate) fn check_signature(key: &ParsedPublicKey, message: &[u8], signature: &[u8]) -> Result<(), Reason> {
+    key.verify_sig(message, signature).map_err(|_| Reason::SignatureInvalid)
+}
+
+/// A subject's attributes of one type, as text; what is not text counts as empty.
+fn attributes(name: &Name, kind: ObjectIdentifier) -> Vec<String> {
+    name.iter().filter(|attribute| attribute.oid == kind).map(|attribute| text(&attribute.value)).collect()
+}
+
+fn text(value: &Any) -> String {
+    let text = match value.tag() {
+        Tag::PrintableString => {
+            value.decode_as::<PrintableStringRef<'_>>().map(|text| text.as_str().to_owned())
+        }
+        _ => value.decode_as::<String>(),
+    };
+    text.unwrap_or_default()
+}

@@ -1,0 +1,225 @@
+//! The one form of CMS SignedData that carries a payment order. Source: RFC 5652, 5; RFC 5754, 2.2 and 3.3.
+//!
+//! Reading keeps nothing but slices, and ends by writing the document again and comparing: whatever is not the one
+//! encoding is refused, without a list of what could be different.
+
+use der::{
+    AnyRef, Decode, DecodeValue, Encode, EncodeValue, FixedTag, Header, Length, Reader, Sequence,
+    SliceReader, Tag, Tagged, Writer,
+    asn1::{ObjectIdentifier, OctetStringRef},
+};
+
+use crate::Reason;
+
+/// Longest document, in bytes: an order of 2 KiB and a few certificates.
+pub const MAX_DOCUMENT: usize = 16 * 1024;
+/// Most certificates in a document.
+pub const MAX_CERTIFICATES: usize = 8;
+
+const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
+const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
+/// The contents of AlgorithmIdentifier: id-sha256, parameters absent (RFC 5754, 2).
+const SHA256: &[u8] = &[0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
+/// The same for ecdsa-with-SHA256 (RFC 5754, 3.3).
+const ECDSA_SHA256: &[u8] = &[0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x04, 0x03, 0x02];
+
+/// What a document holds; its certificates are in the order of DER's SET OF.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Document<'a> {
+    pub(crate) order: &'a [u8],
+    pub(crate) certificates: Vec<&'a [u8]>,
+    /// The signer's among them.
+    pub(crate) signer: &'a [u8],
+    pub(crate) signature: &'a [u8],
+}
+
+#[derive(Sequence)]
+struct ContentInfo<'a> {
+    content_type: ObjectIdentifier,
+    #[asn1(context_specific = "0", tag_mode = "EXPLICIT")]
+    content: SignedData<'a>,
+}
+
+#[derive(Sequence)]
+struct SignedData<'a> {
+    version: u8,
+    digest_algorithms: Elements<'a>,
+    content: EncapsulatedContentInfo<'a>,
+    #[asn1(context_specific = "0", tag_mode = "IMPLICIT", optional = "true")]
+    certificates: Option<Elements<'a>>,
+    #[asn1(context_specific = "1", tag_mode = "IMPLICIT", optional = "true")]
+    crls: Option<Elements<'a>>,
+    signers: Elements<'a>,
+}
+
+#[derive(Sequence)]
+struct EncapsulatedContentInfo<'a> {
+    content_type: ObjectIdentifier,
+    #[asn1(context_specific = "0", tag_mode = "EXPLICIT", optional = "true")]
+    content: Option<&'a OctetStringRef>,
+}
+
+#[derive(Sequence)]
+struct SignerInfo<'a> {
+    version: u8,
+    /// SignerIdentifier: IssuerAndSerialNumber here, as version 1 demands.
+    signer: AnyRef<'a>,
+    digest_algorithm: AnyRef<'a>,
+    #[asn1(context_specific = "0", tag_mode = "IMPLICIT", optional = "true")]
+    signed_attributes: Option<Elements<'a>>,
+    signature_algorithm: AnyRef<'a>,
+    signature: &'a OctetStringRef,
+    #[asn1(context_specific = "1", tag_mode = "IMPLICIT", optional = "true")]
+    unsigned_attributes: Option<Elements<'a>>,
+}
+
+/// The contents of a SET OF, not looked into: `der`'s own sets sort what they read, which costs a square of what a
+/// peer sends.
+#[derive(Clone, Copy)]
+struct Elements<'a>(&'a [u8]);
+
+impl FixedTag for Elements<'_> {
+    const TAG: Tag = Tag::Set;
+}
+
+impl<'a> DecodeValue<'a> for Elements<'a> {
+    type Error = der::Error;
+
+    fn decode_value<R: Reader<'a>>(reader: &mut R, header: Header) -> der::Result<Self> {
+        reader.read_slice(header.length()).map(Self)
+    }
+}
+
+impl EncodeValue for Elements<'_> {
+    fn value_len(&self) -> der::Result<Length> {
+        self.0.len().try_into()
+    }
+
+    fn encode_value(&self, writer: &mut impl Writer) -> der::Result<()> {
+        writer.write(self.0)
+    }
+}
+
+impl<'a> Elements<'a> {
+    /// The elements, whole, each a SEQUENCE, strictly ascending as DER wants them (X.690, 11.6).
+    fn sequences(self, most: usize) -> Result<Vec<&'a [u8]>, Reason> {
+        let mut reader = SliceReader::new(self.0).map_err(|_| Reason::Malformed)?;
+        let mut elements: Vec<&[u8]> = Vec::new();
+        while !reader.is_finished() {
+            if elements.len() == most {
+                return Err(Reason::TooLarge);
+            }
+            let element = reader.tlv_bytes().map_err(|_| Reason::Malformed)?;
+            if element.first() != Some(&0x30) || elements.last().is_some_and(|last| *last >= element) {
+                return Err(Reason::Malformed);
+            }
+            elements.push(element);
+        }
+        Ok(elements)
+    }
+}
+
+/// Reads a document.
+pub(crate) fn read(bytes: &[u8]) -> Result<Document<'_>, Reason> {
+    if bytes.len() > MAX_DOCUMENT {
+        return Err(Reason::TooLarge);
+    }
+    let outer = ContentInfo::from_der(bytes).map_err(|_| Reason::Malformed)?;
+    let data = &outer.content;
+    let signers = data.signers.sequences(2).map_err(|_| Reason::SignerCount)?;
+    let &[signer] = signers.as_slice() else { return Err(Reason::SignerCount) };
+    let signer = SignerInfo::from_der(signer).map_err(|_| Reason::Malformed)?;
+    // A signature over attributes is one over a SET OF, which can be passed off as content: there are none.
+    if signer.signed_attributes.is_some() || signer.unsigned_attributes.is_some() {
+        return Err(Reason::AttributesPresent);
+    }
+    if signer.digest_algorithm.value() != SHA256 || signer.signature_algorithm.value() != ECDSA_SHA256 {
+        return Err(Reason::AlgorithmRefused);
+    }
+    let Some(order) = data.content.content.filter(|_| data.content.content_type == DATA) else {
+        return Err(Reason::ContentRefused);
+    };
+    let certificates = match data.certificates {
+        Some(certificates) => certificates.sequences(MAX_CERTIFICATES)?,
+        None => return Err(Reason::CertificateMissing),
+    };
+    let (order, signature) = (order.as_bytes(), signer.signature.as_bytes());
+    // Versions, types, CRLs, the digest algorithms, every length and tag.
+    if write_with(order, &certificates, signer.signer, signature).ok().as_deref() != Some(bytes) {
+        return Err(Reason::Malformed);
+    }
+    let named = |certificate: &&&[u8]| signer_identifier(certificate).is_some_and(|id| id == signer.signer);
+    let mut found = certificates.iter().filter(named);
+    match (found.next(), found.next()) {
+        (Some(&signer), None) => Ok(Document { order, certificates, signer, signature }),
+        _ => Err(Reason::CertificateMissing),
+    }
+}
+
+/// Writes a document; `signer` is one of `certificates`, which are sorted here.
+pub(crate) fn write(
+    order: &[u8],
+    certificates: &[&[u8]],
+    signer: &[u8],
+    signature: &[u8],
+) -> Option<Vec<u8>> {
+    let mut certificates = certificates.to_vec();
+    certificates.sort_unstable();
+    certificates.dedup();
+    let identifier = signer_identifier(signer)?;
+    write_with(order, &certificates, AnyRef::new(Tag::Sequence, &identifier.0).ok()?, signature).ok()
+}
+
+fn write_with(
+    order: &[u8],
+    certificates: &[&[u8]],
+    signer: AnyRef<'_>,
+    signature: &[u8],
+) -> der::Result<Vec<u8>> {
+    let signer = SignerInfo {
+        version: 1,
+        signer,
+        digest_algorithm: AnyRef::new(Tag::Sequence, SHA256)?,
+        signed_attributes: None,
+        signature_algorithm: AnyRef::new(Tag::Sequence, ECDSA_SHA256)?,
+        signature: OctetStringRef::new(signature)?,
+        unsigned_attributes: None,
+    }
+    .to_der()?;
+    let content = EncapsulatedContentInfo { content_type: DATA, content: Some(OctetStringRef::new(order)?) };
+    let digest_algorithm = AnyRef::new(Tag::Sequence, SHA256)?.to_der()?;
+    let certificates = certificates.concat();
+    let content = SignedData {
+        version: 1,
+        digest_algorithms: Elements(&digest_algorithm),
+        content,
+        certificates: Some(Elements(&certificates)),
+        crls: None,
+        signers: Elements(&signer),
+    };
+    ContentInfo { content_type: SIGNED_DATA, content }.to_der()
+}
+
+/// The contents of an IssuerAndSerialNumber.
+struct Identifier(Vec<u8>);
+
+impl PartialEq<AnyRef<'_>> for Identifier {
+    fn eq(&self, other: &AnyRef<'_>) -> bool {
+        other.tag() == Tag::Sequence && other.value() == self.0
+    }
+}
+
+/// Issuer and serial number of a certificate (RFC 5280, 4.1.2; RFC 5652, 10.2.4).
+fn signer_identifier(certificate: &[u8]) -> Option<Identifier> {
+    let certificate = AnyRef::from_der(certificate).ok()?;
+    let mut certificate = SliceReader::new(certificate.value()).ok()?;
+    let mut tbs = SliceReader::new(AnyRef::decode(&mut certificate).ok()?.value()).ok()?;
+    // [0] EXPLICIT Version: there in every certificate of version 3.
+    if tbs.tlv_bytes().ok()?.first() != Some(&0xA0) {
+        return None;
+    }
+    let serial = tbs.tlv_bytes().ok()?;
+    let _signature_algorithm = tbs.tlv_bytes().ok()?;
+    let issuer = tbs.tlv_bytes().ok()?;
+    Some(Identifier([issuer, serial].concat()))
+}

@@ -1,0 +1,54 @@
+//! Who may pay from which account.
+
+use std::collections::HashMap;
+
+use crate::replay::Unavailable;
+
+/// Whom the certificate names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The user's ID at the bank: the subject's one serialNumber attribute (2.5.4.5), where enrolment puts it.
+    pub user_id: String,
+    /// The subject's commonName, empty if it has none. For people to read; not for decisions.
+    pub name: String,
+    /// SHA-256 of the certificate's DER.
+    pub fingerprint: [u8; 32],
+}
+
+/// The bank's book: binds the payer of an order to the holder of a certificate. A certificate names a user, an order
+/// names an account, and only the bank knows whose account it is.
+///
+/// A closure `|holder, payer_account| -> bool` is a book, as are [`SameId`] and [`Accounts`].
+pub trait PayerBook: Send + Sync {
+    /// Whether the holder may pay from the account.
+    ///
+    /// # Errors
+    /// The book cannot tell now.
+    fn may_pay(&self, holder: &Holder, payer_account: &str) -> Result<bool, Unavailable>;
+}
+
+impl<F: Fn(&Holder, &str) -> bool + Send + Sync> PayerBook for F {
+    fn may_pay(&self, holder: &Holder, payer_account: &str) -> Result<bool, Unavailable> {
+        Ok(self(holder, payer_account))
+    }
+}
+
+/// The user's ID is the account: for banks that enrol by account, and for tests.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SameId;
+
+impl PayerBook for SameId {
+    fn may_pay(&self, holder: &Holder, payer_account: &str) -> Result<bool, Unavailable> {
+        Ok(holder.user_id == payer_account)
+    }
+}
+
+/// A table from account to the user's ID.
+#[derive(Clone, Debug, Default)]
+pub struct Accounts(pub HashMap<String, String>);
+
+impl PayerBook for Accounts {
+    fn may_pay(&self, holder: &Holder, payer_account: &str) -> Result<bool, Unavailable> {
+        Ok(self.0.get(payer_account) == Some(&holder.user_id))
+    }
+}

@@ -1,0 +1,204 @@
+//! Why a payment document is refused.
+
+/// Why a payment document is refused. [`Reason::code`] is stable: put it in logs, tickets and tests.
+///
+/// | code | what is wrong |
+/// |---|---|
+/// | `too_large` | longer than 16 KiB, or more than eight certificates |
+/// | `malformed` | not CMS SignedData in the one form that `seal` writes, or bytes after it |
+/// | `content_refused` | the content is detached, or not of type id-data |
+/// | `signer_count` | no SignerInfo, or several |
+/// | `attributes_present` | signed or unsigned attributes |
+/// | `algorithm_refused` | another algorithm than ECDSA P-256 with SHA-256 |
+/// | `order_malformed` | the content is no payment order in DER |
+/// | `certificate_missing` | the signer's certificate is not in the document |
+/// | `certificate_malformed` | the signer's certificate cannot be read, or names no user ID |
+/// | `certificate_untrusted` | no path from the certificate to the bank's CA |
+/// | `certificate_expired` | the certificate or one of its issuers has expired |
+/// | `certificate_not_yet_valid` | the certificate or one of its issuers is not valid yet |
+/// | `certificate_revoked` | the certificate or one of its issuers is on a CRL |
+/// | `certificate_purpose` | extended key usage is not the payment purpose alone |
+/// | `certificate_key_usage` | key usage is not digitalSignature and nonRepudiation alone |
+/// | `signature_invalid` | the signature is not the key's over these bytes |
+/// | `payer_mismatch` | the certificate's holder may not pay from the payer's account |
+/// | `order_mismatch` | signed, but not the order that the bank issued |
+/// | `order_not_yet_valid` | issued in the future |
+/// | `order_expired` | the order's time is over |
+/// | `order_replayed` | the order was accepted before |
+/// | `revocation_unknown` | could not tell: no CRL covers the certificate, or its CRL is not the CA's |
+/// | `crl_expired` | could not tell: the CRL is too old |
+/// | `payer_unavailable` | could not tell: the payer book did not answer |
+/// | `replay_unavailable` | could not tell: the replay store did not answer, is full, or its clock went back |
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Over the limits.
+    #[error("the document is larger than any payment; take it from the customer's program again")]
+    TooLarge,
+    /// Not the one form.
+    #[error(
+        "the document is not CMS SignedData in DER as U-shield seals it; ask for the file that was sealed"
+    )]
+    Malformed,
+    /// Detached or of another type.
+    #[error("the document does not contain the order as id-data; seal it again, attached")]
+    ContentRefused,
+    /// Not one signer.
+    #[error("the document has not exactly one signer; seal the order again with the payment key alone")]
+    SignerCount,
+    /// Attributes.
+    #[error("the document has CMS attributes, under which other content could hide; seal it without them")]
+    AttributesPresent,
+    /// Other algorithms.
+    #[error("the document or key is not of ECDSA P-256 with SHA-256; seal the order with a payment key")]
+    AlgorithmRefused,
+    /// No order.
+    #[error("what was signed is not a payment order; issue an order and have that signed")]
+    OrderMalformed,
+    /// The signer's certificate is not there.
+    #[error("the signer's certificate is not in the document; seal the order again with the certificate")]
+    CertificateMissing,
+    /// The certificate cannot be read.
+    #[error("the signer's certificate cannot be read or names no single user ID; enrol again")]
+    CertificateMalformed,
+    /// No path.
+    #[error("the certificate does not lead to the bank's CA; check the CA file, or enrol with this bank")]
+    CertificateUntrusted,
+    /// Expired.
+    #[error("the certificate or its CA's has expired; renew it")]
+    CertificateExpired,
+    /// Not valid yet.
+    #[error("the certificate or its CA's is not valid yet; check the clocks of the bank and the CA")]
+    CertificateNotYetValid,
+    /// On a CRL.
+    #[error("the certificate was revoked; the holder needs a new personal ID")]
+    CertificateRevoked,
+    /// Another purpose.
+    #[error("the certificate is not for payments alone; sign with the payment certificate")]
+    CertificatePurpose,
+    /// Another key usage.
+    #[error("the certificate's key usage is not that of payments; enrol again")]
+    CertificateKeyUsage,
+    /// The signature does not fit.
+    #[error("the signature does not fit the order and the certificate: one of them was changed; do not pay")]
+    SignatureInvalid,
+    /// Somebody else's account.
+    #[error("the holder may not pay from this account; do not pay, and ask the account's owner")]
+    PayerMismatch,
+    /// Another order.
+    #[error("this is not the order that the bank issued; do not pay, and issue the order again")]
+    OrderMismatch,
+    /// From the future.
+    #[error("the order was issued in the future; check the bank's clocks")]
+    OrderNotYetValid,
+    /// Over.
+    #[error("the order has expired; issue a new one")]
+    OrderExpired,
+    /// Again.
+    #[error("the order was accepted before; do not pay twice, and issue a new order for another payment")]
+    OrderReplayed,
+    /// No CRL.
+    #[error("whether the certificate was revoked is unknown; fetch the CRL of each CA in the path")]
+    RevocationUnknown,
+    /// An old CRL.
+    #[error("the CRL is past its next update; fetch a new one")]
+    CrlExpired,
+    /// The payer book did not answer.
+    #[error("the payer book did not answer; try again when it does")]
+    PayerUnavailable,
+    /// The replay store did not answer.
+    #[error("the replay store did not answer, is full, or its clock went back; try again when it is well")]
+    ReplayUnavailable,
+}
+
+impl Reason {
+    /// All reasons, in the order of the checks.
+    pub const ALL: [Self; 25] = [
+        Self::TooLarge,
+        Self::Malformed,
+        Self::SignerCount,
+        Self::AttributesPresent,
+        Self::AlgorithmRefused,
+        Self::ContentRefused,
+        Self::CertificateMissing,
+        Self::OrderMalformed,
+        Self::CertificateMalformed,
+        Self::CertificatePurpose,
+        Self::CertificateKeyUsage,
+        Self::CertificateUntrusted,
+        Self::CertificateExpired,
+        Self::CertificateNotYetValid,
+        Self::CertificateRevoked,
+        Self::RevocationUnknown,
+        Self::CrlExpired,
+        Self::SignatureInvalid,
+        Self::OrderMismatch,
+        Self::OrderNotYetValid,
+        Self::OrderExpired,
+        Self::PayerMismatch,
+        Self::PayerUnavailable,
+        Self::OrderReplayed,
+        Self::ReplayUnavailable,
+    ];
+
+    /// The reason in one stable word.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::TooLarge => "too_large",
+            Self::Malformed => "malformed",
+            Self::ContentRefused => "content_refused",
+            Self::SignerCount => "signer_count",
+            Self::AttributesPresent => "attributes_present",
+            Self::AlgorithmRefused => "algorithm_refused",
+            Self::OrderMalformed => "order_malformed",
+            Self::CertificateMissing => "certificate_missing",
+            Self::CertificateMalformed => "certificate_malformed",
+            Self::CertificateUntrusted => "certificate_untrusted",
+            Self::CertificateExpired => "certificate_expired",
+            Self::CertificateNotYetValid => "certificate_not_yet_valid",
+            Self::CertificateRevoked => "certificate_revoked",
+            Self::CertificatePurpose => "certificate_purpose",
+            Self::CertificateKeyUsage => "certificate_key_usage",
+            Self::SignatureInvalid => "signature_invalid",
+            Self::PayerMismatch => "payer_mismatch",
+            Self::OrderMismatch => "order_mismatch",
+            Self::OrderNotYetValid => "order_not_yet_valid",
+            Self::OrderExpired => "order_expired",
+            Self::OrderReplayed => "order_replayed",
+            Self::RevocationUnknown => "revocation_unknown",
+            Self::CrlExpired => "crl_expired",
+            Self::PayerUnavailable => "payer_unavailable",
+            Self::ReplayUnavailable => "replay_unavailable",
+        }
+    }
+
+    /// True when the document was not found bad, but could not be found good either. Nothing is paid in both
+    /// cases; here the same document may be accepted later.
+    pub const fn could_not_tell(self) -> bool {
+        matches!(
+            self,
+            Self::RevocationUnknown | Self::CrlExpired | Self::PayerUnavailable | Self::ReplayUnavailable
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn codes_are_unique_documented_and_say_what_to_do() {
+        let codes: HashSet<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+        assert_eq!(codes.len(), Reason::ALL.len());
+        let table: Vec<_> =
+            include_str!("reason.rs").lines().filter(|line| line.starts_with("/// | `")).collect();
+        assert_eq!(table.len(), Reason::ALL.len());
+        for reason in Reason::ALL {
+            let row = table.iter().find(|row| row.starts_with(&format!("/// | `{}` |", reason.code())));
+            let row = row.unwrap_or_else(|| panic!("{} is not in the table", reason.code()));
+            assert_eq!(row.contains("could not tell"), reason.could_not_tell(), "{row}");
+            assert!(reason.to_string().contains("; "), "{reason} does not say what to do");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The client's side: an order and its signature become a document.
+
+use wire::{Malformed, payment::PaymentOrder};
+
+use crate::{
+    certificate::{Leaf, check_signature},
+    document::{self, MAX_CERTIFICATES, MAX_DOCUMENT},
+};
+
+/// Why a document was not sealed; `E` is why the signer did not sign.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError<E> {
+    /// The bytes are no order.
+    #[error("{0}; take the order from the bank again")]
+    Order(#[from] Malformed),
+    /// The first certificate is not for payments, or there is none, or there are too many.
+    #[error("the certificate is not a payment certificate; enrol, and give the payment certificate first")]
+    Certificate,
+    /// The signer did not sign.
+    #[error("{0}")]
+    Sign(E),
+    /// The signer signed something else, or with another key.
+    #[error(
+        "the signature does not fit the order and the certificate; give the certificate of the key that signed"
+    )]
+    Signature,
+}
+
+/// Seals an order: CMS SignedData in DER, content attached, no attributes.
+///
+/// `order` is the DER of a [`PaymentOrder`]. `certificates` (DER) begins with the signer's; intermediate CAs may
+/// follow, up to eight in all. `sign` gets `order`, and returns ECDSA P-256 with SHA-256 over it, DER encoded.
+/// The signature is checked before anything is returned.
+///
+/// # Errors
+/// See [`SealError`].
+pub fn seal<E>(
+    order: &[u8],
+    certificates: &[impl AsRef<[u8]>],
+    sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>,
+) -> Result<Vec<u8>, SealError<E>> {
+    PaymentOrder::parse(order)?;
+    let certificates: Vec<&[u8]> = certificates.iter().map(AsRef::as_ref).collect();
+    let signer = *certificates.first().ok_or(SealError::Certificate)?;
+    let leaf = Leaf::read(signer).map_err(|_| SealError::Certificate)?;
+    let signature = sign(order).map_err(SealError::Sign)?;
+    check_signature(&leaf.key, order, &signature).map_err(|_| SealError::Signature)?;
+    document::write(order, &certificates, signer, &signature)
+        .filter(|sealed| sealed.len() <= MAX_DOCUMENT && certificates.len() <= MAX_CERTIFICATES)
+        .ok_or(SealError::Certificate)
+}

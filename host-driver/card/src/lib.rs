@@ -1,1 +1,30 @@
-//! In the making.
+//! The host's view of one token: how to find it, how to talk to it, and its commands with their types.
+//!
+//! Blocking, without an async runtime and without threads of its own, so that a dynamic library (PKCS#11, IFD) may
+//! link it into any process. It knows the token by its bytes only (`wire`), never by its code.
+//!
+//! ```no_run
+//! use card::{Error, road, shield::Shield};
+//!
+//! fn main() -> Result<(), Error> {
+//!     let mut card = road::open(&road::Selection::from_environment())?;
+//!     let information = Shield::select(&mut card)?.information()?;
+//!     println!("{} {}", information.brand, information.serial);
+//!     Ok(())
+//! }
+//! ```
+
+// The order is the law: a module uses only modules listed below it (tests/floors.rs).
+pub mod road;
+pub mod shield;
+pub mod piv;
+pub mod card;
+pub mod ccid;
+pub mod usb;
+pub mod usbip;
+pub mod pipe;
+pub mod error;
+
+pub use card::{Answer, Card, PinState, Transmit};
+pub use error::{Error, SlotError};
+pub use pipe::Pipe;

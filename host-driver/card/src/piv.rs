@@ -1,0 +1,304 @@
+//! The PIV applet's commands. Source: NIST SP 800-73-4 part 2; its bytes are in [`wire::piv`].
+
+mod management;
+
+use wire::{
+    apdu::{Command, StatusWord},
+    piv::{
+        AID, Algorithm, MANAGEMENT_KEY, PIN_FIELD, PIN_REFERENCE, PUK_REFERENCE, Slot, certificate_object,
+        instruction, object, tag,
+    },
+    tlv,
+};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::{
+    card::{Card, PinState, pin_state},
+    error::Error,
+    pipe::Secret,
+};
+
+/// "All there is", for answers that may exceed 256 bytes.
+const ALL: u32 = 65_536;
+
+/// A card with the PIV applet selected.
+pub struct Piv<'a> {
+    card: &'a mut Card,
+}
+
+impl<'a> Piv<'a> {
+    /// SELECT by the whole AID (3.1.1).
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with 6A82 when the card has no PIV applet, and the line's own.
+    pub fn select(card: &'a mut Card) -> Result<Self, Error> {
+        card.select(&AID)?;
+        Ok(Self { card })
+    }
+
+    /// The card below.
+    pub const fn card(&mut self) -> &mut Card {
+        self.card
+    }
+
+    /// VERIFY with the PIN, 1 to 8 bytes; it is padded here (3.2.1).
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: 63Cx wrong ([`Error::tries`] tells how many are left), 6983 locked.
+    pub fn verify(&mut self, pin: &[u8]) -> Result<(), Error> {
+        let field = padded(&[pin])?;
+        self.pin(instruction::VERIFY, PIN_REFERENCE, &field)
+    }
+
+    /// VERIFY without data: whether the PIN is verified, or how many tries are left (3.2.1). It spends none.
+    ///
+    /// # Errors
+    /// The line's own.
+    pub fn pin_state(&mut self) -> Result<PinState, Error> {
+        let command = Command::new(0, instruction::VERIFY, 0, PIN_REFERENCE, &[]);
+        pin_state(&self.card.transmit(&command)?)
+    }
+
+    /// VERIFY with P1 FF: the PIN is not verified any more (3.2.1).
+    ///
+    /// # Errors
+    /// The line's own.
+    pub fn log_out(&mut self) -> Result<(), Error> {
+        self.card.data(&Command::new(0, instruction::VERIFY, 0xFF, PIN_REFERENCE, &[])).map(drop)
+    }
+
+    /// CHANGE REFERENCE DATA of the PIN (3.2.2).
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: 63Cx when the old one is wrong, 6A80 when the new one does not do.
+    pub fn change_pin(&mut self, old: &[u8], new: &[u8]) -> Result<(), Error> {
+        let fields = padded(&[old, new])?;
+        self.pin(instruction::CHANGE_REFERENCE_DATA, PIN_REFERENCE, &fields)
+    }
+
+    /// CHANGE REFERENCE DATA of the PUK (3.2.2).
+    ///
+    /// # Errors
+    /// [`Error::PukRefused`] when the old one is wrong or locked.
+    pub fn change_puk(&mut self, old: &[u8], new: &[u8]) -> Result<(), Error> {
+        let fields = padded(&[old, new])?;
+        self.pin(instruction::CHANGE_REFERENCE_DATA, PUK_REFERENCE, &fields).map_err(Error::of_puk)
+    }
+
+    /// RESET RETRY COUNTER: the PUK unlocks the PIN and sets a new one (3.2.3).
+    ///
+    /// # Errors
+    /// [`Error::PukRefused`] when the PUK is wrong or locked.
+    pub fn unblock(&mut self, puk: &[u8], new_pin: &[u8]) -> Result<(), Error> {
+        let fields = padded(&[puk, new_pin])?;
+        self.pin(instruction::RESET_RETRY_COUNTER, PIN_REFERENCE, &fields).map_err(Error::of_puk)
+    }
+
+    fn pin(&mut self, instruction: u8, reference: u8, fields: &[u8]) -> Result<(), Error> {
+        self.card.data(&Command::new(0, instruction, 0, reference, fields)).map(drop)
+    }
+
+    /// GET DATA: the content of a data object of [`object`], without its tag 53 (or 7E); `None` when it is empty
+    /// or not there (3.1.2).
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with 6982 for an object behind the PIN, and the line's own.
+    pub fn data_object(&mut self, tag_of_object: u32) -> Result<Option<Vec<u8>>, Error> {
+        let list = tag_list(tag_of_object);
+        let command = Command::new(0, instruction::GET_DATA, 0x3F, 0xFF, &list).expecting(ALL);
+        let answer = match self.card.data(&command) {
+            Err(Error::Refused(StatusWord::NOT_FOUND)) => return Ok(None),
+            other => other?,
+        };
+        let outer = match tag_of_object {
+            object::DISCOVERY | object::BIOMETRIC_GROUP_TEMPLATE => tag_of_object,
+            _ => tag::DATA,
+        };
+        let content = tlv::only(&answer, outer)?;
+        Ok((!content.is_empty()).then(|| content.to_vec()))
+    }
+
+    /// PUT DATA: replaces a data object; empty content empties it (3.3.1). Wants the management key.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: 6982 without the management key, 6A84 when there is no room.
+    pub fn put_data_object(&mut self, tag_of_object: u32, content: &[u8]) -> Result<(), Error> {
+        let data = match tag_of_object {
+            object::DISCOVERY | object::BIOMETRIC_GROUP_TEMPLATE => tlv::object(tag_of_object, content),
+            _ => {
+                let mut data = tag_list(tag_of_object);
+                tlv::put(&mut data, tag::DATA, content);
+                data
+            }
+        };
+        self.card.data(&Command::new(0, instruction::PUT_DATA, 0x3F, 0xFF, &data)).map(drop)
+    }
+
+    /// The certificate of a slot, DER; `None` when there is none (part 1, table 10).
+    ///
+    /// # Errors
+    /// [`Error::Nonsense`] for a compressed one, which we do not read, and the line's own.
+    pub fn certificate(&mut self, slot: Slot) -> Result<Option<Vec<u8>>, Error> {
+        let Some(content) = self.data_object(slot.certificate())? else { return Ok(None) };
+        if tlv::find(&content, tag::CERTIFICATE_INFO)
+            .is_some_and(|info| info.iter().any(|bits| bits & 1 != 0))
+        {
+            return Err(Error::nonsense(
+                "certificate object",
+                "it is compressed, which this program does not read",
+            ));
+        }
+        match tlv::find(&content, tag::CERTIFICATE) {
+            Some(certificate) => Ok(Some(certificate.to_vec())),
+            None => Err(Error::nonsense("certificate object", "no tag 70")),
+        }
+    }
+
+    /// Stores the certificate (DER) of a slot. Wants the management key.
+    ///
+    /// # Errors
+    /// As [`Self::put_data_object`].
+    pub fn put_certificate(&mut self, slot: Slot, certificate: &[u8]) -> Result<(), Error> {
+        self.put_data_object(slot.certificate(), &certificate_object(certificate))
+    }
+
+    /// GENERATE ASYMMETRIC KEY PAIR: a new key in the slot at once (3.3.2). The public key, tag 7F49
+    /// ([`wire::piv::PublicKey`] reads it). Wants the management key.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: 6982 without the management key, 6A80 for an algorithm that the slot does not take.
+    pub fn generate(&mut self, slot: Slot, algorithm: Algorithm) -> Result<Vec<u8>, Error> {
+        let inside = tlv::object(tag::ALGORITHM, &[algorithm as u8]);
+        let data = tlv::object(tag::CONTROL_REFERENCE_TEMPLATE, &inside);
+        let instruction = instruction::GENERATE_ASYMMETRIC_KEY_PAIR;
+        self.card.data(&Command::new(0, instruction, 0, slot as u8, &data).expecting(ALL))
+    }
+
+    /// GENERAL AUTHENTICATE, signing: `block` is the digest for ECDSA, the whole padded block for RSA (3.2.4 and
+    /// appendix A.3). The signature: DER for ECDSA, as long as the modulus for RSA.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: 6982 without the PIN (9C wants it just before), 6A80 for a block that does not fit.
+    pub fn sign(&mut self, slot: Slot, algorithm: Algorithm, block: &[u8]) -> Result<Vec<u8>, Error> {
+        self.operate(slot, algorithm, tag::CHALLENGE, block).map(|mut secret| std::mem::take(&mut *secret))
+    }
+
+    /// GENERAL AUTHENTICATE, ECDH: the shared secret (the x coordinate) with the other side's uncompressed point
+    /// (3.2.4 and appendix A.4).
+    ///
+    /// # Errors
+    /// As [`Self::sign`]; 6A80 for a point that is not on the curve.
+    pub fn agree(
+        &mut self,
+        slot: Slot,
+        algorithm: Algorithm,
+        point: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        self.operate(slot, algorithm, tag::EXPONENTIATION, point)
+    }
+
+    /// GENERAL AUTHENTICATE, RSA decryption without removing the padding: as long as the modulus (3.2.4 and
+    /// appendix A.4).
+    ///
+    /// # Errors
+    /// As [`Self::sign`].
+    pub fn decrypt_raw(
+        &mut self,
+        slot: Slot,
+        algorithm: Algorithm,
+        block: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        self.operate(slot, algorithm, tag::CHALLENGE, block)
+    }
+
+    /// `7C { 82 00, input }` out, `7C { 82 output }` back.
+    fn operate(
+        &mut self,
+        slot: Slot,
+        algorithm: Algorithm,
+        input: u32,
+        block: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let mut inside = Vec::with_capacity(block.len() + 8);
+        tlv::put(&mut inside, tag::RESPONSE, &[]);
+        tlv::put(&mut inside, input, block);
+        // An ECDSA signature and a shared secret fit a short answer, an RSA block does not.
+        let ne = if algorithm == Algorithm::Rsa2048 { ALL } else { 256 };
+        let answer = self.authenticate(algorithm, slot as u8, &inside, ne)?;
+        Ok(Zeroizing::new(field(&answer, tag::RESPONSE)?.to_vec()))
+    }
+
+    /// One GENERAL AUTHENTICATE; what stands inside tag 7C.
+    fn authenticate(
+        &mut self,
+        algorithm: Algorithm,
+        reference: u8,
+        inside: &[u8],
+        ne: u32,
+    ) -> Result<Secret, Error> {
+        let data = tlv::object(tag::DYNAMIC_AUTHENTICATION_TEMPLATE, inside);
+        let instruction = instruction::GENERAL_AUTHENTICATE;
+        let command = Command::new(0, instruction, algorithm as u8, reference, &data).expecting(ne);
+        Ok(Secret::new(self.card.data(&command)?))
+    }
+
+    /// Authenticates with the card management key, both sides (3.2.4 and appendix A.1): TDES or AES. Until the next
+    /// reset the token then takes PUT DATA and GENERATE.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the key's length is not the algorithm's, [`Error::Refused`] when the token holds
+    /// another key, [`Error::Nonsense`] when the token cannot prove that it has it.
+    pub fn authenticate_management(&mut self, algorithm: Algorithm, key: &[u8]) -> Result<(), Error> {
+        let cipher = management::Cipher::new(algorithm, key)?;
+        let ask = tlv::object(tag::WITNESS, &[]);
+        let answer = self.authenticate(algorithm, MANAGEMENT_KEY, &ask, 256)?;
+        let mut witness = Zeroizing::new(field(&answer, tag::WITNESS)?.to_vec());
+        cipher.decrypt(&mut witness)?;
+        let mut challenge = Zeroizing::new(vec![0; witness.len()]);
+        getrandom::fill(&mut challenge).map_err(|error| Error::Broken(std::io::Error::other(error)))?;
+        let mut inside = Secret::new(Vec::with_capacity(2 * witness.len() + 8));
+        tlv::put(&mut inside, tag::WITNESS, &witness);
+        tlv::put(&mut inside, tag::CHALLENGE, &challenge);
+        let answer = self.authenticate(algorithm, MANAGEMENT_KEY, &inside, 256)?;
+        cipher.encrypt(&mut challenge)?;
+        let proof = field(&answer, tag::RESPONSE)?;
+        if !bool::from(subtle::ConstantTimeEq::ct_eq(proof, challenge.as_slice())) {
+            return Err(Error::nonsense(
+                "GENERAL AUTHENTICATE",
+                "the token does not know the management key",
+            ));
+        }
+        witness.zeroize();
+        Ok(())
+    }
+}
+
+/// The field inside a 7C template.
+fn field(answer: &[u8], tag_of_field: u32) -> Result<&[u8], Error> {
+    let inside = tlv::only(answer, tag::DYNAMIC_AUTHENTICATION_TEMPLATE)?;
+    tlv::find(inside, tag_of_field)
+        .ok_or(Error::nonsense("GENERAL AUTHENTICATE", "the answer lacks its field"))
+}
+
+/// `5C L tag` (3.1.2).
+fn tag_list(tag_of_object: u32) -> Vec<u8> {
+    let bytes = tag_of_object.to_be_bytes();
+    let from = bytes.iter().position(|byte| *byte != 0).unwrap_or(3);
+    tlv::object(tag::TAG_LIST, &bytes[from..])
+}
+
+/// Each PIN in a field of eight bytes, filled with FF (2.4.3).
+fn padded(pins: &[&[u8]]) -> Result<Secret, Error> {
+    let mut out = Secret::new(Vec::with_capacity(pins.len() * PIN_FIELD));
+    for (at, pin) in pins.iter().enumerate() {
+        if pin.is_empty() || pin.len() > PIN_FIELD {
+            return Err(Error::Invalid("a PIV PIN has 1 to 8 bytes: nothing was sent, no try is spent"));
+        }
+        out.extend_from_slice(pin);
+        out.resize((at + 1) * PIN_FIELD, 0xFF);
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests;

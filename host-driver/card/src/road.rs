@@ -1,0 +1,261 @@
+//! Which token, and by which road: the one place that decides.
+//!
+//! Roads in order: the USB/IP server that the caller or `USHIELD_USBIP` names, else the one at 127.0.0.1:3240, then
+//! the machine's own USB.
+
+use std::{env, fmt, time::Duration};
+
+use wire::shield::Information;
+
+use crate::{
+    card::Card,
+    ccid,
+    error::Error,
+    pipe::Pipe,
+    shield::Shield,
+    usb::{self, Libusb},
+    usbip::{self, Link},
+};
+
+/// The environment variable that says where the USB/IP server is: `HOST:PORT`, or `HOST:PORT/BUSID`.
+pub const ENVIRONMENT: &str = "USHIELD_USBIP";
+/// Where `ushield up` listens unless told otherwise.
+pub const DEFAULT_ADDRESS: &str = "127.0.0.1:3240";
+
+/// Which token to open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// The USB/IP server, `HOST:PORT` or `HOST:PORT/BUSID`; `None` looks at [`DEFAULT_ADDRESS`], then at USB.
+    pub usbip: Option<String>,
+    /// The bus id on that server.
+    pub bus_id: Option<String>,
+    /// iSerialNumber of the token.
+    pub serial: Option<String>,
+    /// How long one command may take; it should exceed the token's prompt time-out.
+    pub patience: Duration,
+}
+
+impl Default for Selection {
+    fn default() -> Self {
+        Self { usbip: None, bus_id: None, serial: None, patience: ccid::PATIENCE }
+    }
+}
+
+impl Selection {
+    /// What `USHIELD_USBIP` says, if it is set and not empty.
+    pub fn from_environment() -> Self {
+        let usbip = env::var(ENVIRONMENT).ok().filter(|value| !value.is_empty());
+        Self { usbip, ..Self::default() }
+    }
+
+    /// The server at `address`, `HOST:PORT` or `HOST:PORT/BUSID`.
+    pub fn usbip(address: impl Into<String>) -> Self {
+        Self { usbip: Some(address.into()), ..Self::default() }
+    }
+
+    /// The server and the bus id, wherever each was named.
+    fn place(&self) -> (&str, Option<&str>) {
+        let named = self.usbip.as_deref().unwrap_or(DEFAULT_ADDRESS);
+        let (address, bus_id) = match named.split_once('/') {
+            Some((address, bus_id)) => (address, Some(bus_id)),
+            None => (named, None),
+        };
+        (address, self.bus_id.as_deref().or(bus_id))
+    }
+}
+
+/// The way to one token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Road {
+    /// A USB/IP server's.
+    UsbIp {
+        /// `HOST:PORT`.
+        address: String,
+        /// The bus id there.
+        bus_id: String,
+    },
+    /// This machine's USB.
+    Usb {
+        /// Bus number and device address.
+        place: (u8, u8),
+    },
+}
+
+impl fmt::Display for Road {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UsbIp { address, bus_id } => write!(f, "{address}/{bus_id}"),
+            Self::Usb { place: (bus, device) } => write!(f, "USB bus {bus}, device {device}"),
+        }
+    }
+}
+
+/// A token that was found and not opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// How to reach it.
+    pub road: Road,
+    /// idVendor and idProduct.
+    pub id: (u16, u16),
+}
+
+/// The tokens that fit the selection, but for its serial, which only an opened token tells.
+///
+/// # Errors
+/// The server that was named is not there. That none listens at the default address is no error.
+pub fn discover(selection: &Selection) -> Result<Vec<Found>, Error> {
+    let (address, bus_id) = selection.place();
+    let exported = match usbip::list_with_interfaces(address) {
+        Err(Error::NotFound(_)) if selection.usbip.is_none() => Vec::new(),
+        other => other?,
+    };
+    let mut found: Vec<Found> = exported
+        .into_iter()
+        .filter(|exported| {
+            exported.is_reader() && bus_id.is_none_or(|bus_id| exported.device.bus_id == bus_id)
+        })
+        .map(|exported| Found {
+            id: (exported.device.vendor, exported.device.product),
+            road: Road::UsbIp { address: address.into(), bus_id: exported.device.bus_id },
+        })
+        .collect();
+    if selection.usbip.is_none() && bus_id.is_none() && found.is_empty() {
+        let on_bus = usb::list();
+        found.extend(
+            on_bus.into_iter().map(|token| Found { road: Road::Usb { place: token.place }, id: token.id }),
+        );
+    }
+    Ok(found)
+}
+
+/// Opens the one token that fits the selection and powers it.
+///
+/// # Errors
+/// [`Error::NotFound`] when none fits and [`Error::Ambiguous`] when more than one does, both with what to type;
+/// [`Error::Busy`] when another program holds it.
+pub fn open(selection: &Selection) -> Result<Card, Error> {
+    // A bus id names the token, and a server need not list one that is held: import says then that it is busy.
+    if let (address, Some(bus_id)) = selection.place() {
+        let road = Road::UsbIp { address: address.into(), bus_id: bus_id.into() };
+        return with_serial(&road, selection)?.ok_or_else(|| none(selection));
+    }
+    let found = discover(selection)?;
+    match (found.as_slice(), &selection.serial) {
+        ([], _) => Err(none(selection)),
+        ([one], None) => open_road(&one.road, selection.patience),
+        (several, None) => Err(ambiguous(several)),
+        (several, Some(_)) => search(several, selection),
+    }
+}
+
+/// [`open`], then GET INFORMATION: the proof that it is a token of ours.
+///
+/// # Errors
+/// As [`open`]; [`Error::NotFound`] when the card has no shield applet.
+pub fn open_shield(selection: &Selection) -> Result<(Card, Information), Error> {
+    let mut card = open(selection)?;
+    let information = Shield::select(&mut card).and_then(|mut shield| shield.information());
+    match information {
+        Ok(information) => Ok((card, information)),
+        Err(Error::Refused(status)) => Err(Error::NotFound(format!(
+            "the card that was found is no U-shield token (it answers {status} to our applet): name the right one with \
+             {ENVIRONMENT}=HOST:PORT/BUSID"
+        ))),
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens what a road leads to and powers it.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_road(road: &Road, patience: Duration) -> Result<Card, Error> {
+    match road {
+        Road::UsbIp { address, bus_id } => Card::open_with_patience(Link::import(address, bus_id)?, patience),
+        Road::Usb { place } => Card::open_with_patience(Libusb::open(*place)?, patience),
+    }
+}
+
+/// The one with the right serial. A token that is busy cannot be asked.
+fn search(found: &[Found], selection: &Selection) -> Result<Card, Error> {
+    let mut busy = false;
+    for token in found {
+        match with_serial(&token.road, selection) {
+            Ok(Some(card)) => return Ok(card),
+            Ok(None) => {}
+            Err(Error::Busy) => busy = true,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(if busy { Error::Busy } else { none(selection) })
+}
+
+/// Opens a token if it has the serial asked for, or if none is.
+fn with_serial(road: &Road, selection: &Selection) -> Result<Option<Card>, Error> {
+    let patience = selection.patience;
+    match road {
+        Road::UsbIp { address, bus_id } => {
+            powered(Link::import(address, bus_id)?, selection.serial.as_deref(), patience)
+        }
+        Road::Usb { place } => powered(Libusb::open(*place)?, selection.serial.as_deref(), patience),
+    }
+}
+
+fn powered(
+    mut pipe: impl Pipe + 'static,
+    serial: Option<&str>,
+    patience: Duration,
+) -> Result<Option<Card>, Error> {
+    if serial.is_some() && pipe.serial()?.as_deref() != serial {
+        return Ok(None);
+    }
+    Card::open_with_patience(pipe, patience).map(Some)
+}
+
+fn none(selection: &Selection) -> Error {
+    let serial = selection.serial.as_ref().map_or(String::new(), |serial| format!(" with serial {serial}"));
+    Error::NotFound(match &selection.usbip {
+        Some(address) => format!(
+            "no token{serial} is free at {address}: `ushield ls` shows them, `ushield plug` plugs one in"
+        ),
+        None => format!(
+            "no token{serial} was found, neither at {DEFAULT_ADDRESS} nor on USB: start one with `ushield up`, plug one \
+             in, or say where it is with {ENVIRONMENT}=HOST:PORT"
+        ),
+    })
+}
+
+fn ambiguous(found: &[Found]) -> Error {
+    let roads: Vec<String> = found.iter().map(|token| token.road.to_string()).collect();
+    let how = match &found[0].road {
+        Road::UsbIp { .. } => format!("name one, for example {ENVIRONMENT}={}", roads[0]),
+        Road::Usb { .. } => "name one by its serial number, or unplug the others".into(),
+    };
+    Error::Ambiguous(format!("{} tokens were found ({}): {how}", roads.len(), roads.join("; ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_in_every_form() {
+        let mut selection = Selection::default();
+        assert_eq!(selection.place(), ("127.0.0.1:3240", None));
+        selection = Selection::usbip("[::1]:9/1-2");
+        assert_eq!(selection.place(), ("[::1]:9", Some("1-2")));
+        selection.bus_id = Some("1-3".into());
+        assert_eq!(selection.place(), ("[::1]:9", Some("1-3")));
+    }
+
+    #[test]
+    fn what_to_type() {
+        let found = |bus_id: &str| Found {
+            road: Road::UsbIp { address: "127.0.0.1:3240".into(), bus_id: bus_id.into() },
+            id: (0x163C, 0x0407),
+        };
+        let text = ambiguous(&[found("1-1"), found("1-2")]).to_string();
+        assert!(text.contains("USHIELD_USBIP=127.0.0.1:3240/1-1") && text.contains("1-2"), "{text}");
+        assert!(none(&Selection::default()).to_string().contains("ushield up"));
+    }
+}

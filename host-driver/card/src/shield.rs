@@ -1,0 +1,246 @@
+//! The shield applet's commands. Source: docs/shield-applet.md; its bytes are in [`wire::shield`].
+
+use wire::{
+    apdu::{Command, StatusWord},
+    piv::{Algorithm, PIN_REFERENCE, PUK_REFERENCE},
+    shield::{AID, CLASS, Container, Information, get, install, instruction, tag},
+    tlv,
+};
+
+use crate::{
+    card::{Card, PinState, pin_state},
+    error::Error,
+    pipe::Secret,
+};
+
+/// "All there is", for answers that may exceed 256 bytes.
+const ALL: u32 = 65_536;
+
+/// A card with the shield applet selected.
+pub struct Shield<'a> {
+    card: &'a mut Card,
+}
+
+impl<'a> Shield<'a> {
+    /// SELECT by the whole AID. It ends the PIN's proof for the payment key.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with 6A82 when the card is no U-shield token, and the line's own.
+    pub fn select(card: &'a mut Card) -> Result<Self, Error> {
+        card.select(&AID)?;
+        Ok(Self { card })
+    }
+
+    /// The card below.
+    pub const fn card(&mut self) -> &mut Card {
+        self.card
+    }
+
+    /// GET INFORMATION: brand, serial, generation, tries left, flags.
+    ///
+    /// # Errors
+    /// [`Error::Nonsense`] when the answer lacks something, and the line's own. A token that failed its self-test
+    /// still answers.
+    pub fn information(&mut self) -> Result<Information, Error> {
+        let answer = self.own(instruction::GET_INFORMATION, 0, 0, &[], 256)?;
+        Ok(Information::parse(&answer)?)
+    }
+
+    /// VERIFY with the PIN, not padded. The next command of the payment key spends its proof.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: 63Cx wrong ([`Error::tries`] tells how many are left), 6983 locked.
+    pub fn verify(&mut self, pin: &[u8]) -> Result<(), Error> {
+        if pin.is_empty() {
+            return Err(Error::Invalid("the PIN is empty: nothing was sent, no try is spent"));
+        }
+        let command = Command::new(0, instruction::VERIFY, 0, PIN_REFERENCE, pin);
+        self.card.data(&command).map(drop)
+    }
+
+    /// VERIFY without data: whether the PIN is verified, or how many tries are left. It spends none.
+    ///
+    /// # Errors
+    /// The line's own.
+    pub fn pin_state(&mut self) -> Result<PinState, Error> {
+        let command = Command::new(0, instruction::VERIFY, 0, PIN_REFERENCE, &[]);
+        pin_state(&self.card.transmit(&command)?)
+    }
+
+    /// CHANGE REFERENCE DATA of the PIN.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: 63Cx when the old one is wrong, 9D06 when the new one is too easy or of a wrong length.
+    pub fn change_pin(&mut self, old: &[u8], new: &[u8]) -> Result<(), Error> {
+        self.replace(instruction::CHANGE_REFERENCE_DATA, PIN_REFERENCE, old, new)
+    }
+
+    /// CHANGE REFERENCE DATA of the PUK.
+    ///
+    /// # Errors
+    /// [`Error::PukRefused`] when the old one is wrong or locked, 9D06 as above.
+    pub fn change_puk(&mut self, old: &[u8], new: &[u8]) -> Result<(), Error> {
+        self.replace(instruction::CHANGE_REFERENCE_DATA, PUK_REFERENCE, old, new).map_err(Error::of_puk)
+    }
+
+    /// RESET RETRY COUNTER: what the counter does with the PUK for a locked PIN. Sets a new PIN.
+    ///
+    /// # Errors
+    /// [`Error::PukRefused`] when the PUK is wrong or locked, 9D06 as above.
+    pub fn unblock(&mut self, puk: &[u8], new_pin: &[u8]) -> Result<(), Error> {
+        self.replace(instruction::RESET_RETRY_COUNTER, PIN_REFERENCE, puk, new_pin).map_err(Error::of_puk)
+    }
+
+    fn replace(&mut self, instruction: u8, reference: u8, old: &[u8], new: &[u8]) -> Result<(), Error> {
+        // Room before the bytes: no copy of a PIN stays behind in a buffer that was too small.
+        let mut data = Secret::new(Vec::with_capacity(old.len() + new.len() + 16));
+        tlv::put(&mut data, tag::OLD, old);
+        tlv::put(&mut data, tag::NEW, new);
+        self.card.data(&Command::new(CLASS, instruction, 0, reference, &data)).map(drop)
+    }
+
+    /// GENERATE: a *pending* key in the container, which works on with its former one until [`Self::install`].
+    /// The public key, tag 7F49 ([`wire::piv::PublicKey`] reads it). Wants the PIN verified.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: 6982 without the PIN, 6A80 for an algorithm that the container does not take.
+    pub fn generate(&mut self, container: Container, algorithm: Algorithm) -> Result<Vec<u8>, Error> {
+        let data = tlv::object(tag::ALGORITHM, &[algorithm as u8]);
+        self.own(instruction::GENERATE, 0, container.reference(), &data, ALL)
+    }
+
+    /// SIGN REQUEST: the signature (ECDSA with SHA-256, DER) over a whole CertificationRequestInfo, DER. The screen
+    /// shows its subject; this call waits for OK.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: 6982 without the PIN, 6985 when it is not the container's own request, 9D01 Cancel, 9D02
+    /// nobody pressed in time, 9D03 factory PIN.
+    pub fn sign_request(&mut self, container: Container, info: &[u8]) -> Result<Vec<u8>, Error> {
+        self.own(instruction::SIGN_REQUEST, 0, container.reference(), info, 256)
+    }
+
+    /// INSTALL CERTIFICATES: puts each certificate (DER) with its pending key in place, all or none. Wants the PIN.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: 9D05 when a certificate is not for the pending key, 6982 without the PIN.
+    pub fn install(&mut self, items: &[(Container, &[u8])]) -> Result<(), Error> {
+        let command = Command::new(CLASS, instruction::INSTALL_CERTIFICATES, 0, 0, &[]);
+        let data = install(items);
+        self.card.data(&Command { data: &data, extended: data.len() > 255, ..command }).map(drop)
+    }
+
+    /// SIGN PAYMENT: the signature (ECDSA with SHA-256, DER) over a whole PaymentOrder, DER. The screen shows it;
+    /// this call waits for OK. Each needs a VERIFY of its own just before.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: 6982 without the PIN, 9D01 Cancel, 9D02 nobody pressed in time, 9D03 factory PIN, 9D04
+    /// text that cannot be shown, 6A88 without a payment key.
+    pub fn sign_payment(&mut self, order: &[u8]) -> Result<Vec<u8>, Error> {
+        self.own(instruction::SIGN_PAYMENT, 0, 0, order, 256)
+    }
+
+    /// The certificate in the container, DER; `None` when there is none.
+    ///
+    /// # Errors
+    /// The line's own.
+    pub fn certificate(&mut self, container: Container) -> Result<Option<Vec<u8>>, Error> {
+        self.object(get::CERTIFICATE, container)
+    }
+
+    /// The public key in use, tag 7F49; `None` when there is none.
+    ///
+    /// # Errors
+    /// The line's own.
+    pub fn public_key(&mut self, container: Container) -> Result<Option<Vec<u8>>, Error> {
+        self.object(get::PUBLIC_KEY, container)
+    }
+
+    /// The public key that waits for its certificate, tag 7F49; `None` when none does.
+    ///
+    /// # Errors
+    /// The line's own.
+    pub fn pending_public_key(&mut self, container: Container) -> Result<Option<Vec<u8>>, Error> {
+        self.object(get::PENDING_PUBLIC_KEY, container)
+    }
+
+    fn object(&mut self, what: u8, container: Container) -> Result<Option<Vec<u8>>, Error> {
+        match self.own(instruction::GET_OBJECT, what, container.reference(), &[], ALL) {
+            Ok(object) => Ok(Some(object)),
+            Err(Error::Refused(StatusWord::NOT_FOUND)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A command of class 80 with an answer of at most `ne` bytes.
+    fn own(&mut self, instruction: u8, p1: u8, p2: u8, data: &[u8], ne: u32) -> Result<Vec<u8>, Error> {
+        self.card.data(&Command::new(CLASS, instruction, p1, p2, data).expecting(ne))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::card::tests::script;
+    use hex_literal::hex;
+
+    const SELECT: (&[u8], &[u8]) = (&hex!("00A4040009 F0555348 49454C4401 00"), &hex!("9000"));
+
+    #[test]
+    fn the_bytes_of_each_command() {
+        let key = hex!("7F49 03 8601 04");
+        let mut card = script(&[
+            SELECT,
+            (&hex!("00200080 06 313335373930"), &hex!("9000")),
+            (&hex!("00200080"), &hex!("9000")),
+            (&hex!("80240080 0A 8003 313233 8103 343536"), &hex!("9000")),
+            (&hex!("802C0080 06 8001 31 8101 32"), &hex!("9000")),
+            (&hex!("80460050 000003 800111 0000"), &[&key[..], &hex!("9000")].concat()),
+            (&hex!("802B0050 02 3000 00"), &hex!("3002 9000")),
+            (&hex!("802A0000 02 3000 00"), &hex!("3003 9000")),
+            (&hex!("80DB0000 09 A007 800150 8102 3000"), &hex!("9000")),
+            (&hex!("80CA0050 000000"), &hex!("6A82")),
+            (&hex!("80CA019A 000000"), &hex!("0102 9000")),
+            (&hex!("80CA0250 000000"), &hex!("6982")),
+        ]);
+        let mut shield = Shield::select(&mut card).unwrap();
+        let nine_a = Container::Piv(wire::piv::Slot::Authentication);
+        shield.verify(b"135790").unwrap();
+        assert_eq!(shield.pin_state().unwrap(), PinState::Verified);
+        shield.change_pin(b"123", b"456").unwrap();
+        shield.unblock(b"1", b"2").unwrap();
+        assert_eq!(shield.generate(Container::Payment, Algorithm::P256).unwrap(), key);
+        assert_eq!(shield.sign_request(Container::Payment, &[0x30, 0]).unwrap(), [0x30, 2]);
+        assert_eq!(shield.sign_payment(&[0x30, 0]).unwrap(), [0x30, 3]);
+        shield.install(&[(Container::Payment, &[0x30, 0])]).unwrap();
+        assert_eq!(shield.certificate(Container::Payment).unwrap(), None);
+        assert_eq!(shield.public_key(nine_a).unwrap(), Some(vec![1, 2]));
+        assert!(matches!(
+            shield.pending_public_key(Container::Payment),
+            Err(Error::Refused(StatusWord::SECURITY_NOT_SATISFIED))
+        ));
+    }
+
+    #[test]
+    fn whose_tries_are_told() {
+        let mut card = script(&[
+            SELECT,
+            (&hex!("00200080"), &hex!("63C4")),
+            (&hex!("00200080 01 31"), &hex!("63C3")),
+            (&hex!("00200080 01 31"), &hex!("6983")),
+            (&hex!("00200080"), &hex!("6983")),
+            (&hex!("802C0080 06 800131 810132"), &hex!("63C2")),
+            (&hex!("80240081 06 800131 810132"), &hex!("6983")),
+            (&hex!("802C0080 06 800131 810132"), &hex!("9D06")),
+        ]);
+        let mut shield = Shield::select(&mut card).unwrap();
+        assert_eq!(shield.pin_state().unwrap(), PinState::Tries(4));
+        assert_eq!(shield.verify(b"1").unwrap_err().tries(), Some(3));
+        assert_eq!(shield.verify(b"1").unwrap_err().tries(), Some(0));
+        assert_eq!(shield.pin_state().unwrap(), PinState::Tries(0));
+        assert!(matches!(shield.unblock(b"1", b"2"), Err(Error::PukRefused(StatusWord(0x63C2)))));
+        assert!(matches!(shield.change_puk(b"1", b"2"), Err(Error::PukRefused(StatusWord::BLOCKED))));
+        assert!(matches!(shield.unblock(b"1", b"2"), Err(Error::Refused(_))));
+        // An empty PIN would ask for the tries left and look verified.
+        assert!(matches!(shield.verify(b""), Err(Error::Invalid(_))));
+    }
+}

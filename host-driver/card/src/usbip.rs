@@ -1,0 +1,217 @@
+//! USB/IP, the client's side: lists what a server exports and imports one of it, in user space.
+//! Source: Linux, Documentation/usb/usbip_protocol.rst. Its bytes are in [`wire::usbip`].
+
+mod inbox;
+mod link;
+
+use std::{
+    io::{self, ErrorKind, Write},
+    net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs},
+    time::Duration,
+};
+
+use wire::usbip::{self as bytes, Device, op_status};
+
+use crate::{Error, pipe::SMART_CARD};
+use inbox::{Deadline, Inbox};
+
+pub use link::Link;
+
+/// How long a server may take to accept, and then to answer a list or an import.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Most devices we take in a list.
+const MAX_DEVICES: u32 = 65_536;
+
+/// A device of a list, and the class of each of its interfaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// The device.
+    pub device: Device,
+    /// bInterfaceClass, bInterfaceSubClass, bInterfaceProtocol of each.
+    pub interfaces: Vec<[u8; 3]>,
+}
+
+impl Exported {
+    /// Whether it is a smart card reader (CCID 1.1, 4.3), as each token is.
+    pub fn is_reader(&self) -> bool {
+        self.interfaces.iter().any(|class| matches!(class, [SMART_CARD, ..]))
+    }
+}
+
+/// The devices that the server at `address` exports. `address` is a host name or an IP address, with a port or
+/// without (then 3240): `bank.example:3240`, `127.0.0.1`, `::1`, `[::1]:3240`.
+///
+/// # Errors
+/// [`Error::NotFound`] when nothing listens there, and the line's own.
+pub fn list(address: &str) -> Result<Vec<Device>, Error> {
+    Ok(list_with_interfaces(address)?.into_iter().map(|exported| exported.device).collect())
+}
+
+/// [`list`], with the interfaces of each device.
+///
+/// # Errors
+/// As [`list`].
+pub fn list_with_interfaces(address: &str) -> Result<Vec<Exported>, Error> {
+    let mut talk = Talk::connect(address)?;
+    talk.send(&bytes::request_list())?;
+    match bytes::parse_list_header(talk.read()?)? {
+        op_status::OK => {}
+        _ => return Err(Error::nonsense("USB/IP list", "the server refused to list")),
+    }
+    let count = u32::from_be_bytes(talk.read()?);
+    if count > MAX_DEVICES {
+        return Err(Error::nonsense("USB/IP list", "more than 65,536 devices"));
+    }
+    // Grows with what really comes, never by the peer's count.
+    let mut devices = Vec::new();
+    for _ in 0..count {
+        let device = Device::parse(&talk.read()?)?;
+        let mut interfaces = Vec::new();
+        for _ in 0..device.interfaces() {
+            let [class, subclass, protocol, _] = talk.read::<4>()?;
+            interfaces.push([class, subclass, protocol]);
+        }
+        devices.push(Exported { device, interfaces });
+    }
+    Ok(devices)
+}
+
+/// Imports: the socket, still with what came after the reply, and the device.
+fn import(address: &str, bus_id: &str) -> Result<(TcpStream, Inbox, Device), Error> {
+    let request = bytes::request_import(bus_id)
+        .map_err(|_| Error::Invalid("a bus id has 31 bytes at most; `ushield ls` shows it"))?;
+    let mut talk = Talk::connect(address)?;
+    talk.send(&request)?;
+    match bytes::parse_import_header(talk.read()?)? {
+        op_status::OK => {}
+        // A server that is not ours says UNAVAILABLE, too, for a device that it does not export.
+        op_status::UNAVAILABLE | op_status::BUSY => return Err(Error::Busy),
+        op_status::NO_DEVICE => {
+            return Err(Error::NotFound(format!(
+                "no token {bus_id:?} at {address}: `ushield ls` shows those that there are"
+            )));
+        }
+        _ => return Err(Error::nonsense("USB/IP import", "the server failed")),
+    }
+    let device = Device::parse(&talk.read()?)?;
+    if device.bus_id != bus_id {
+        return Err(Error::nonsense("USB/IP import", "another device than the one asked for"));
+    }
+    Ok((talk.socket, talk.inbox, device))
+}
+
+/// A connection before a device is imported.
+struct Talk {
+    socket: TcpStream,
+    inbox: Inbox,
+    deadline: Deadline,
+}
+
+impl Talk {
+    fn connect(address: &str) -> Result<Self, Error> {
+        let socket = connect(address)?;
+        // Each message is small and waited for (peers.md §3, row 9).
+        socket.set_nodelay(true).map_err(Error::Broken)?;
+        socket.set_write_timeout(Some(PATIENCE)).map_err(Error::Broken)?;
+        Ok(Self { socket, inbox: Inbox::new(), deadline: Deadline::within(PATIENCE, "the USB/IP server") })
+    }
+
+    fn send(&mut self, request: &[u8]) -> Result<(), Error> {
+        self.socket.write_all(request).map_err(lost)
+    }
+
+    fn read<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+        self.inbox.need(&self.socket, N, &mut self.deadline).map_err(|error| match error {
+            Error::Broken(error) => lost(error),
+            other => other,
+        })?;
+        let read =
+            *self.inbox.bytes().first_chunk::<N>().ok_or(Error::Broken(ErrorKind::UnexpectedEof.into()))?;
+        self.inbox.take(N);
+        Ok(read)
+    }
+}
+
+/// The line broke before anything was imported: most often the server does not serve this user or address.
+fn lost(error: io::Error) -> Error {
+    match error.kind() {
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Error::Forbidden(
+            "the USB/IP server closed the connection: it serves root and its own user only, unless it was started \
+             with `ushield up --listen ADDRESS --allow CIDR`"
+                .into(),
+        ),
+        _ => Error::from(error),
+    }
+}
+
+fn connect(address: &str) -> Result<TcpStream, Error> {
+    let candidates = resolve(address).map_err(|error| {
+        Error::NotFound(format!("cannot find the host of {address:?} ({error}): write it as HOST:PORT"))
+    })?;
+    let mut last = None;
+    for candidate in candidates {
+        match TcpStream::connect_timeout(&candidate, PATIENCE) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => last = Some(error),
+        }
+    }
+    let error = last.unwrap_or_else(|| ErrorKind::AddrNotAvailable.into());
+    Err(match error.kind() {
+        ErrorKind::ConnectionRefused => Error::NotFound(format!(
+            "no token is served at {address} (connection refused): start one with `ushield up`, or say where one \
+             is with USHIELD_USBIP=HOST:PORT"
+        )),
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => Error::TimedOut("the USB/IP server to accept"),
+        _ => Error::NotFound(format!(
+            "{address} cannot be reached ({error}): is the address right? Start a token here with `ushield up`"
+        )),
+    })
+}
+
+/// The addresses behind a text.
+fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
+    let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
+    if let Ok(ip) = bare.parse::<IpAddr>() {
+        return Ok(vec![(ip, bytes::PORT).into()]);
+    }
+    if address.contains(':') {
+        return Ok(address.to_socket_addrs()?.collect());
+    }
+    Ok((address, bytes::PORT).to_socket_addrs()?.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_in_every_form() {
+        for (text, port) in [
+            ("127.0.0.1", 3240),
+            ("127.0.0.1:9", 9),
+            ("::1", 3240),
+            ("[::1]", 3240),
+            ("[::1]:9", 9),
+            ("localhost", 3240),
+            ("localhost:9", 9),
+        ] {
+            let found = resolve(text).unwrap();
+            assert!(
+                found.iter().all(|address| address.port() == port && address.ip().is_loopback()),
+                "{text}"
+            );
+        }
+        for wrong in ["", "127.0.0.1:", "127.0.0.1:70000", "[::1", "no.such.host.invalid"] {
+            assert!(connect(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_connection_says_which_command_starts_a_token() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        drop(listener);
+        let error = list(&address).unwrap_err();
+        assert!(matches!(&error, Error::NotFound(text) if text.contains("ushield up")), "{error}");
+    }
+}

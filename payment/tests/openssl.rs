@@ -135,7 +135,7 @@ fn the_asn1_module_is_what_the_der_is() {
     let types: Vec<&str> = parsed
         .lines()
         .filter(|line| line.contains("d=1"))
-        .map(|line| line.split("prim:").nth(1).unwrap().split(':').next().unwrap().trim())
+        .map(|line| line.split("prim:").nth(1).unwrap().split([':', '[']).next().unwrap().trim())
         .collect();
 
     let module = include_str!("../../docs/payment-order.asn1");

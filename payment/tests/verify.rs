@@ -92,8 +92,9 @@ fn the_form_is_one() {
     refused(&[&good[..], &[0]].concat(), "malformed");
     refused(&vec![0x30; 16 * 1024 + 1], "too_large");
     let stranger = |serial: u8| {
-        let serial_number = Some(rcgen::SerialNumber::from_slice(&[serial]));
-        ca.issue(&rcgen::CertificateParams { serial_number, ..customer_params() }).certificate
+        let mut params = customer_params();
+        params.serial_number = Some(rcgen::SerialNumber::from_slice(&[serial]));
+        ca.issue(&params).certificate
     };
     let certificates: Vec<Vec<u8>> = (0..9_u8).map(stranger).collect();
     let mut certificates: Vec<&[u8]> = certificates.iter().map(Vec::as_slice).collect();

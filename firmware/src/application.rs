@@ -162,7 +162,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     pub fn select(&mut self, changed: bool) {
         self.making = None;
         let Ok(state) = &mut self.state else { return };
-        drop(state.pins.take_fresh());
+        let _spent = state.pins.take_fresh();
         if changed {
             state.pins.forget();
         }

@@ -39,7 +39,7 @@ pub enum PinProof<'a> {
     /// No PIN was verified.
     Never,
     /// The PIN was verified some time since the last reset.
-    Once(&'a Verified),
+    Once(#[expect(dead_code, reason = "a proof is carried, not read")] &'a Verified),
     /// The PIN was verified just before; the proof is spent here.
     Always(Verified),
 }

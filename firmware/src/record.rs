@@ -106,7 +106,11 @@ impl Keeper {
     /// Derives the keys of one device.
     pub(crate) fn new(secret: &[u8; 32]) -> Self {
         let derive = |purpose: &[u8]| hmac_sha256(secret, &[b"ushield 1 ", purpose]);
-        Self { integrity: derive(b"integrity"), wrapping: derive(b"wrapping"), stretching: derive(b"stretching") }
+        Self {
+            integrity: derive(b"integrity"),
+            wrapping: derive(b"wrapping"),
+            stretching: derive(b"stretching"),
+        }
     }
 
     /// The key for what the device secret alone protects.
@@ -121,15 +125,13 @@ impl Keeper {
 
     fn tag(&self, name: RecordName, body: &[u8]) -> [u8; 32] {
         let name = alloc::format!("{name}");
-        hmac_sha256(&self.integrity, &[name.as_bytes(), &[0], body])
+        hmac_sha256(self.integrity, &[name.as_bytes(), &[0], body])
     }
 
     /// The record's bytes.
     fn encode<T: Serialize>(&self, name: RecordName, value: &T) -> Result<Zeroizing<Vec<u8>>, Refusal> {
-        let mut bytes = Vec::new();
-        bytes.push(STATE_VERSION);
-        let bytes = postcard::to_extend(value, bytes).map_err(|_| Refusal::Fault)?;
-        let mut bytes = Zeroizing::new(bytes);
+        let version = Vec::from([STATE_VERSION]);
+        let mut bytes = Zeroizing::new(postcard::to_extend(value, version).map_err(|_| Refusal::Fault)?);
         let tag = self.tag(name, &bytes);
         bytes.extend_from_slice(tag.get(..TAG).unwrap_or_default());
         Ok(bytes)

@@ -1,0 +1,149 @@
+//! A token on the bench: its endpoints are driven directly, and time is what the test says.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use card::{
+    Card, Error, Pipe,
+    pipe::Interface,
+};
+use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
+use firmware::{Factory, Token, profile::Profile, seams::Millis};
+use wire::usb::{Setup, request};
+
+use crate::{flash::Flash, holder::Holder};
+
+/// The device secret of all tokens in tests.
+pub const SECRET: [u8; 32] = [0x5E; 32];
+/// The PIN of tokens made with one.
+pub const PIN: &[u8] = b"135790";
+/// The PUK that the counter keeps.
+pub const PUK: &[u8] = b"87654312";
+
+/// The token that tests make.
+pub type Shield = Token<Flash, Holder, ChaCha20Rng>;
+
+/// The default brand without the cost of stretching, which has tests of its own.
+pub fn profile() -> Profile {
+    Profile { stretch: None, ..Profile::standard() }
+}
+
+/// Makes a token in the flash; `pin` of `None` leaves the factory's.
+pub fn manufacture(profile: Profile, pin: Option<&[u8]>, flash: &Flash, holder: &Holder) -> Shield {
+    let factory = Factory { pin: pin.map(|pin| pin.to_vec().into()), puk: PUK.to_vec().into() };
+    let rng = ChaCha20Rng::from_seed([1; 32]);
+    Token::manufacture(profile, &SECRET, flash.clone(), holder.clone(), rng, &factory).expect("a new token")
+}
+
+/// Plugs in the token that the flash holds.
+pub fn open(profile: Profile, flash: &Flash, holder: &Holder) -> Shield {
+    Token::open(profile, &SECRET, flash.clone(), holder.clone(), ChaCha20Rng::from_seed([2; 32]))
+}
+
+/// A token on the bench. Clones are further hands on the same token.
+#[derive(Clone)]
+pub struct Bench {
+    state: Arc<Mutex<State>>,
+    interface: Interface,
+}
+
+struct State {
+    token: Shield,
+    now: Millis,
+}
+
+/// A step of the bench's clock, while the token says "not yet".
+const STEP: u64 = 100;
+
+impl Bench {
+    /// Plugs the token in and configures it, as a host does.
+    pub fn plug(mut token: Shield) -> Self {
+        token.attach();
+        let interface =
+            Interface::find(token.device(), &token.configuration()).expect("descriptors with a CCID interface");
+        let setup = Setup {
+            request_type: 0,
+            request: request::SET_CONFIGURATION,
+            value: interface.configuration.into(),
+            index: 0,
+            length: 0,
+        };
+        token.control(setup, &[]).expect("SET_CONFIGURATION");
+        Self { state: Arc::new(Mutex::new(State { token, now: Millis(0) })), interface }
+    }
+
+    /// Powers the card on.
+    pub fn card(&self) -> Result<Card, Error> {
+        Card::open(self.clone())
+    }
+
+    /// Pulls the token out.
+    pub fn unplug(&self) {
+        self.state().token.unplug();
+    }
+
+    /// The token itself, for what no host can do.
+    pub fn with<T>(&self, act: impl FnOnce(&mut Shield) -> T) -> T {
+        act(&mut self.state().token)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics while it holds the token")
+    }
+}
+
+impl State {
+    /// Lets time go on by `milliseconds`, and the token work.
+    fn pass(&mut self, milliseconds: u64) {
+        self.now = self.now.after(milliseconds);
+        self.token.tick(self.now);
+        while let Some(job) = self.token.job() {
+            self.token.finish(job.run());
+        }
+        self.token.tick(self.now);
+    }
+}
+
+impl Pipe for Bench {
+    fn interface(&self) -> &Interface {
+        &self.interface
+    }
+
+    fn control(&mut self, setup: Setup, data: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut state = self.state();
+        let answer = state.token.control(setup, data).map_err(|_| Error::Stalled);
+        state.pass(0);
+        answer
+    }
+
+    fn bulk_out(&mut self, data: &[u8]) -> Result<(), Error> {
+        let endpoint = self.interface.bulk_out;
+        let mut state = self.state();
+        state.token.bulk_out(endpoint, data).map_err(|_| Error::Stalled)?;
+        state.pass(0);
+        Ok(())
+    }
+
+    fn bulk_in(&mut self, into: &mut Vec<u8>, max: usize, timeout: Duration) -> Result<(), Error> {
+        let mut state = self.state();
+        let end = state.now.after(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
+        loop {
+            let endpoint = self.interface.bulk_in & 0x7F;
+            if let Some(data) = state.token.bulk_in(endpoint, max).map_err(|_| Error::Stalled)? {
+                into.extend(data);
+                return Ok(());
+            }
+            if state.now >= end {
+                return Err(Error::TimedOut("the token on the bench"));
+            }
+            state.pass(STEP);
+        }
+    }
+
+    fn interrupt_in(&mut self, _timeout: Duration) -> Result<Option<Vec<u8>>, Error> {
+        let Some((endpoint, packet)) = self.interface.interrupt_in else { return Ok(None) };
+        self.state().token.interrupt_in(endpoint & 0x7F, packet.into()).map_err(|_| Error::Stalled)
+    }
+}

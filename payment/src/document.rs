@@ -223,3 +223,70 @@ fn signer_identifier(certificate: &[u8]) -> Option<Identifier> {
     let issuer = tbs.tlv_bytes().ok()?;
     Some(Identifier([issuer, serial].concat()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cms::{content_info::ContentInfo as TheirContentInfo, signed_data::SignedData as TheirSignedData};
+    use proptest::prelude::*;
+
+    fn certificate() -> Vec<u8> {
+        let key = rcgen::KeyPair::generate().unwrap();
+        rcgen::CertificateParams::default().self_signed(&key).unwrap().der().to_vec()
+    }
+
+    /// The `cms` crate, written by others, finds in the document what went into it, and writes it the same.
+    #[test]
+    fn another_reader_agrees() {
+        let (signer, other) = (certificate(), certificate());
+        let bytes = write(b"order", &[&other, &signer, &other], &signer, b"signature").unwrap();
+        let info = TheirContentInfo::from_der(&bytes).unwrap();
+        assert_eq!(info.content_type, SIGNED_DATA);
+        let data = info.content.decode_as::<TheirSignedData>().unwrap();
+        assert_eq!(data.encap_content_info.econtent.as_ref().unwrap().value(), b"order");
+        assert_eq!(data.encap_content_info.econtent_type, DATA);
+        assert_eq!((data.certificates.as_ref().unwrap().0.len(), data.signer_infos.0.len()), (2, 1));
+        let one = data.signer_infos.0.get(0).unwrap();
+        assert_eq!(one.signature.as_bytes(), b"signature");
+        assert!(one.signed_attrs.is_none() && one.unsigned_attrs.is_none());
+        assert_eq!(info.to_der().unwrap(), bytes);
+
+        let document = read(&bytes).unwrap();
+        assert_eq!((document.order, document.signer), (&b"order"[..], &signer[..]));
+        assert_eq!((document.certificates.len(), document.signature), (2, &b"signature"[..]));
+    }
+
+    #[test]
+    fn a_signer_without_a_version_3_certificate_is_not_written() {
+        for nonsense in [&b""[..], b"\x30\x00", b"\x30\x02\x30\x00", b"\x30\x05\x30\x03\x02\x01\x01"] {
+            assert_eq!(write(b"order", &[nonsense], nonsense, b"signature"), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(read(&bytes).is_err());
+            let _only_that_it_returns = signer_identifier(&bytes);
+        }
+
+        /// Damage inside a good frame reaches deeper than noise does.
+        #[test]
+        fn spliced_documents_are_read_without_a_panic(
+            at in 0_usize..400, cut in 0_usize..40, insert in prop::collection::vec(any::<u8>(), 0..40),
+        ) {
+            let signer = [&b"\x30\x12\x30\x10\xA0\x03\x02\x01\x02\x02\x01\x05\x30\x00\x30\x04\x31\x02\x30\x00"[..]].concat();
+            let mut bytes = write(b"order", &[&signer], &signer, b"signature").unwrap();
+            let whole = bytes.clone();
+            let at = at % bytes.len();
+            let end = (at + cut).min(bytes.len());
+            bytes.splice(at..end, insert);
+            if let Ok(document) = read(&bytes) {
+                // Only what is not framing may differ.
+                let again = write(document.order, &document.certificates, document.signer, document.signature);
+                prop_assert_eq!(again.as_ref(), Some(&bytes));
+            }
+            prop_assert!(read(&whole).is_ok());
+        }
+    }
+}

@@ -1,4 +1,76 @@
-//! The signed payment document: [`seal`] it at the customer's, [`Verifier::verify`] it at the bank's.
+//! The signed payment document: the customer's program [`seal`]s it, the bank's backend [`Verifier::verify`]s it.
+//!
+//! The bank issues a [`PaymentOrder`]; the token shows it and signs its DER, exactly those bytes; [`seal`] puts order,
+//! signature and certificate into a CMS document (RFC 5652) that `openssl cms -verify -purpose any` accepts. A backend
+//! needs this crate and nothing else of U-shield: no USB, no runtime, no service. Backends in other languages find the
+//! order's ASN.1 in `docs/payment-order.asn1`.
+//!
+//! ```
+//! use payment::{Check, MemoryReplay, Reason, SameId, Verifier, order, seal};
+//!
+//! # // A CA, and the customer's payment certificate, as `cert-tool` makes them.
+//! # use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+//! # use rcgen::{KeyUsagePurpose, SigningKey};
+//! # let mut params = CertificateParams::default();
+//! # params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+//! # let ca_key = KeyPair::generate()?;
+//! # let ca_pem = params.self_signed(&ca_key)?.pem();
+//! # let ca = Issuer::new(params, ca_key);
+//! # let mut params = CertificateParams::default();
+//! # params.distinguished_name.push(DnType::CustomDnType(vec![2, 5, 4, 5]), "6222020000000001");
+//! # params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::ContentCommitment];
+//! # let purpose = wire::payment::PAYMENT_PURPOSE.arcs().map(u64::from).collect();
+//! # params.extended_key_usages = vec![ExtendedKeyUsagePurpose::Other(purpose)];
+//! # let key = KeyPair::generate()?;
+//! # let certificate = params.signed_by(&key, &ca)?.der().to_vec();
+//! # let token = |bytes: &[u8]| key.sign(bytes);
+//! // The bank issues an order, and keeps it.
+//! let issued = order::from_json(r#"{
+//!     "number": "20260601-0001",
+//!     "nonce": "000102030405060708090a0b0c0d0e0f",
+//!     "payer_account": "6222020000000001",
+//!     "payee_name": "上海水务",
+//!     "payee_account": "6222021234567890123",
+//!     "amount": "100.00",
+//!     "currency": "CNY",
+//!     "issued": "2026-06-01T08:00:00Z",
+//!     "expires": "2026-06-01T08:10:00Z"
+//! }"#)?.bytes()?;
+//!
+//! // At the customer's: `token` is where the screen shows the order and OK is pressed.
+//! let document = seal(&issued, &[certificate], |bytes| token(bytes))?;
+//!
+//! // At the bank: one verifier and one store for all threads. Give it the CRLs, too.
+//! let verifier = Verifier::new(ca_pem.as_bytes(), &[])?;
+//! let replay = MemoryReplay::default();
+//! let check = Check {
+//!     at: order::parse_time("2026-06-01T08:05:00Z")?, // SystemTime::now(), in earnest
+//!     payers: &SameId,                                // or a table, or |holder, account| ...
+//!     replay: &replay,
+//!     issued: Some(&issued),
+//! };
+//! let payment = verifier.verify(&document, &check)?;
+//! assert_eq!(payment.order.decimal_amount(), "100.00");
+//! assert_eq!(payment.holder.user_id, "6222020000000001");
+//!
+//! // The same document again, and one with a byte changed.
+//! assert_eq!(verifier.verify(&document, &check), Err(Reason::OrderReplayed));
+//! let mut changed = document.clone();
+//! *changed.last_mut().unwrap() ^= 1;
+//! assert_eq!(verifier.verify(&changed, &check).unwrap_err().code(), "signature_invalid");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is checked
+//!
+//! In this order, the first failure being the [`Reason`]: the document has the one form that [`seal`] writes (DER, one
+//! SignerInfo, no attributes, attached content of type id-data, no CRLs, SHA-256 and ECDSA); the content is a payment
+//! order; the signer's certificate is there, is for P-256, for payments and nothing else, and leads to the bank's CA
+//! through certificates that are valid at the time and not revoked; the signature fits; the order is the one that was
+//! issued, and its time has come and is not over; the holder may pay from the account ([`PayerBook`]); and the order was
+//! not accepted before ([`ReplayStore`]), which is recorded last and only if all else was good.
+//!
+//! A peer's bytes never panic and never cost more than [`MAX_DOCUMENT`] of memory and eight certificates' paths.
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod verify;

@@ -61,3 +61,31 @@ impl Job {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn generate(seed: u8) -> PrivateKey {
+        match Job::GenerateRsa(GenerateRsa { seed: Zeroizing::new([seed; 32]) }).run() {
+            Outcome::RsaKey(Ok(key)) => key,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_seed_decides() {
+        assert_eq!(generate(1).public_key(), generate(1).public_key());
+        assert_ne!(generate(1).public_key(), generate(2).public_key());
+    }
+
+    #[test]
+    fn a_stretching_that_fails_says_so() {
+        let job = |cost| {
+            let inputs = alloc::vec![(Zeroizing::new(b"135790".to_vec()), [0; 16])];
+            Job::Stretch(Stretch { inputs, secret: Zeroizing::new([0; 32]), cost })
+        };
+        assert!(matches!(job(None).run(), Outcome::Stretched(keys) if keys.len() == 1));
+        assert!(matches!(job(Some((0, 0))).run(), Outcome::Failed(Refusal::Fault)));
+    }
+}

@@ -192,3 +192,136 @@ pub(super) fn field_of_digest<const FIELD: usize>(digest: &[u8]) -> Result<[u8; 
     field.get_mut(zeros..).ok_or(Refusal::WrongData)?.copy_from_slice(leftmost);
     Ok(field)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chacha20::ChaCha20Rng;
+    use hex_literal::hex;
+    use rand_core::SeedableRng as _;
+
+    const EC: [KeyAlgorithm; 2] = [KeyAlgorithm::P256, KeyAlgorithm::P384];
+
+    fn rng(seed: u8) -> ChaCha20Rng {
+        ChaCha20Rng::from_seed([seed; 32])
+    }
+
+    fn verifies(key: &PrivateKey, digest: &[u8], signature: &[u8]) -> bool {
+        let template = key.public_key();
+        let Ok(PublicKey::Point(point)) = PublicKey::parse(&template) else { panic!("no point") };
+        match key.algorithm() {
+            KeyAlgorithm::P256 => p256::verifies(point, digest, signature),
+            KeyAlgorithm::P384 => p384::verifies(point, digest, signature),
+            KeyAlgorithm::Rsa2048 => panic!("RSA"),
+        }
+    }
+
+    #[test]
+    fn a_stored_key_is_the_same_key() {
+        for (algorithm, length) in EC.into_iter().zip([32, 48]) {
+            let key = PrivateKey::generate_ec(algorithm, &mut rng(1)).unwrap();
+            let bytes = key.to_bytes();
+            assert_eq!(bytes.len(), length);
+            let again = PrivateKey::from_bytes(algorithm, &bytes).unwrap();
+            assert_eq!((again.public_key(), again.algorithm()), (key.public_key(), algorithm));
+            for wrong in [&[][..], &bytes[1..], &std::vec![0; length], &std::vec![0xFF; length], &[1; 256]] {
+                assert!(PrivateKey::from_bytes(algorithm, wrong).is_err(), "{algorithm:?} {wrong:02X?}");
+            }
+        }
+        let key = PrivateKey::generate_rsa(&mut rng(1)).unwrap();
+        let again = PrivateKey::from_bytes(KeyAlgorithm::Rsa2048, &key.to_bytes()).unwrap();
+        assert_eq!((again.spki(), key.to_bytes().len()), (key.spki(), 256));
+        for wrong in [&[][..], &[1; 256], &[0xFF; 256], &[0xFE; 256], &[0xFF; 255]] {
+            assert!(PrivateKey::from_bytes(KeyAlgorithm::Rsa2048, wrong).is_err());
+        }
+    }
+
+    /// Two signatures over one digest differ, and both are right: the nonce is hedged.
+    #[test]
+    fn signs_a_digest_of_any_usual_length() {
+        for algorithm in EC {
+            let (key, mut rng) = (PrivateKey::generate_ec(algorithm, &mut rng(2)).unwrap(), rng(3));
+            for length in [20, 28, 32, 48, 64] {
+                let digest = std::vec![0xA5; length];
+                let signatures = [(); 2].map(|()| key.sign_digest(&digest, &mut rng).unwrap());
+                assert_ne!(signatures[0], signatures[1]);
+                for signature in &signatures {
+                    assert!(verifies(&key, &digest, signature));
+                    assert!(!verifies(&key, &std::vec![0xA6; length], signature));
+                }
+            }
+            for length in [0, 19, 65] {
+                assert_eq!(key.sign_digest(&std::vec![1; length], &mut rng), Err(Refusal::WrongData));
+            }
+        }
+    }
+
+    /// RFC 6979, A.2.5: signatures over digests that are shorter (SHA-1) and longer (SHA-512) than the field.
+    #[test]
+    fn digests_are_cut_on_the_right_and_filled_on_the_left() {
+        assert_eq!(field_of_digest::<4>(&[9; 20]), Ok([9; 4]));
+        let mut filled = [0; 32];
+        filled[12..].fill(7);
+        assert_eq!(field_of_digest::<32>(&[7; 20]), Ok(filled));
+        let secret = hex!("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721");
+        let key = PrivateKey::from_bytes(KeyAlgorithm::P256, &secret).unwrap();
+        let sha1 = hex!("8151325dcdbae9e0ff95f9f9658432dbedfdb209");
+        let signature = hex!(
+            "3044 0220 61340c88c3aaebeb4f6d667f672ca9759a6ccaa9fa8811313039ee4a35471d32"
+            "0220 6d7f147dac089441bb2e2fe8f7a3fa264b9c475098fdcf6e00d7c996e1b8b7eb"
+        );
+        assert!(verifies(&key, &sha1, &signature));
+        let sha512 = hex!(
+            "39a5e04aaff7455d9850c605364f514c11324ce64016960d23d5dc57d3ffd8f4"
+            "9a739468ab8049bf18eef820cdb1ad6c9015f838556bc7fad4138b23fdf986c7"
+        );
+        let signature = hex!(
+            "3045 022100 8496a60b5e9b47c825488827e0495b0e3fa109ec4568fd3f8d1097678eb97f00"
+            "0220 2362ab1adbe2b8adf9cb9edab740ea6049c028114f2460f96554f61fae3302fe"
+        );
+        assert!(verifies(&key, &sha512, &signature));
+    }
+
+    #[test]
+    fn a_key_does_only_what_it_is_for() {
+        let (ec, mut rng) = (PrivateKey::generate_ec(KeyAlgorithm::P256, &mut rng(4)).unwrap(), rng(5));
+        assert_eq!(ec.raw(&[0; 256], &mut rng), Err(Refusal::WrongUse));
+        assert!(PrivateKey::generate_ec(KeyAlgorithm::Rsa2048, &mut rng).is_none());
+        let rsa = PrivateKey::generate_rsa(&mut rng).unwrap();
+        assert_eq!(rsa.sign_digest(&[0; 32], &mut rng), Err(Refusal::WrongUse));
+        assert_eq!(rsa.agree(&[4; 65]), Err(Refusal::WrongUse));
+        assert_eq!(rsa.raw(&[0xFF; 256], &mut rng), Err(Refusal::WrongData), "not below the modulus");
+        assert_eq!(std::format!("{rsa:?}"), "PrivateKey(Rsa2048)");
+    }
+
+    /// The points at infinity, off the curve, of the other curve, and compressed.
+    #[test]
+    fn what_is_no_point() {
+        for algorithm in EC {
+            let key = PrivateKey::generate_ec(algorithm, &mut rng(6)).unwrap();
+            let template = key.public_key();
+            let Ok(PublicKey::Point(point)) = PublicKey::parse(&template) else { panic!("no point") };
+            assert!(key.agree(point).is_ok());
+            let mut off = point.to_vec();
+            *off.last_mut().unwrap() ^= 1;
+            let compressed = [&[2], &point[1..=point.len() / 2]].concat();
+            for wrong in [&[0][..], &off, &compressed, &[4; 65], &[4; 97], &point[1..], &[]] {
+                assert_eq!(key.agree(wrong), Err(Refusal::WrongData), "{wrong:02X?}");
+            }
+        }
+    }
+
+    /// RFC 5480 and RFC 8017, A.1: the SubjectPublicKeyInfo of a key, whose last bytes are the key itself.
+    #[test]
+    fn spki() {
+        let key = PrivateKey::generate_ec(KeyAlgorithm::P256, &mut rng(7)).unwrap();
+        let head = hex!("3059 3013 06072a8648ce3d0201 06082a8648ce3d030107 034200");
+        assert_eq!(key.spki(), [&head[..], &key.public_key()[5..]].concat());
+        let key = PrivateKey::generate_ec(KeyAlgorithm::P384, &mut rng(7)).unwrap();
+        let head = hex!("3076 3010 06072a8648ce3d0201 06052b81040022 036200");
+        assert_eq!(key.spki(), [&head[..], &key.public_key()[5..]].concat());
+        let spki = PrivateKey::generate_rsa(&mut rng(7)).unwrap().spki();
+        assert_eq!(spki[..24], hex!("30820122 300d 06092a864886f70d010101 0500 0382010f00"));
+        assert_eq!(spki[289..], hex!("0203010001"));
+    }
+}

@@ -43,7 +43,8 @@ fn block_ciphers() -> Result<bool, Refusal> {
     let key = hex!("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
     let plain = hex!("00112233445566778899aabbccddeeff");
     let tdes = hex!("0123456789abcdef 23456789abcdef01 456789abcdef0123");
-    let table: [(ManagementAlgorithm, &[u8], &[u8], &[u8]); 4] = [
+    type Row<'a> = (ManagementAlgorithm, &'a [u8], &'a [u8], &'a [u8]);
+    let table: [Row<'_>; 4] = [
         (ManagementAlgorithm::Aes128, &key, &plain, &hex!("69c4e0d86a7b0430d8cdb78070b4c55a")),
         (ManagementAlgorithm::Aes192, &key, &plain, &hex!("dda97ca4864cdfe06eaf70a0ec0d7191")),
         (ManagementAlgorithm::Aes256, &key, &plain, &hex!("8ea2b7ca516745bfeafc49904b496089")),

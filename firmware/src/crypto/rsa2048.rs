@@ -72,7 +72,7 @@ impl Key {
             return Err(Refusal::WrongData);
         }
         let representative = BoxedUint::from_be_slice(block, BITS).map_err(|_| Refusal::WrongData)?;
-        if &representative >= self.0.n().as_ref() {
+        if representative >= *self.0.n().as_ref() {
             return Err(Refusal::WrongData);
         }
         let mut result =

@@ -143,3 +143,66 @@ pub(super) fn decrypt(
     let plain = Aes256Gcm::new(key.into()).decrypt(&Nonce::from(*nonce), payload);
     plain.map(Zeroizing::new).map_err(|_| Refusal::Fault)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::hash::hmac_sha256;
+    use chacha20::ChaCha20Rng;
+    use rand_core::SeedableRng as _;
+
+    fn rng(seed: u8) -> ChaCha20Rng {
+        ChaCha20Rng::from_seed([seed; 32])
+    }
+
+    #[test]
+    fn what_is_sealed_opens_for_its_key_and_context_only() {
+        let key = OpeningKey::generate(&mut rng(1));
+        let sealed = seal(&key.sealing_key(), b"9a", b"a private key", &mut rng(2));
+        assert_eq!(sealed.len(), 13 + 81);
+        assert_eq!(**key.open(b"9a", &sealed).unwrap(), *b"a private key");
+        let again = OpeningKey::from_bytes(&key.to_bytes()).unwrap();
+        let sealing = SealingKey::from_bytes(&again.sealing_key().to_bytes()).unwrap();
+        assert_eq!(**again.open(b"", &seal(&sealing, b"", b"", &mut rng(3))).unwrap(), *b"");
+
+        assert_eq!(key.open(b"9c", &sealed), Err(Refusal::Fault));
+        assert_eq!(OpeningKey::generate(&mut rng(4)).open(b"9a", &sealed), Err(Refusal::Fault));
+        for at in 0..sealed.len() {
+            let mut damaged = sealed.clone();
+            damaged[at] ^= 1;
+            assert_eq!(key.open(b"9a", &damaged), Err(Refusal::Fault), "byte {at}");
+            assert_eq!(key.open(b"9a", &sealed[..at]), Err(Refusal::Fault), "cut at {at}");
+        }
+        assert_ne!(seal(&key.sealing_key(), b"9a", b"a private key", &mut rng(5)), sealed);
+    }
+
+    #[test]
+    fn what_is_wrapped_unwraps_with_its_key_and_context_only() {
+        let wrapped = wrap(&[1; 32], b"vault", b"secret", &mut rng(1));
+        assert_eq!(wrapped.len(), 6 + 28);
+        assert_eq!(**unwrap(&[1; 32], b"vault", &wrapped).unwrap(), *b"secret");
+        assert_eq!(unwrap(&[2; 32], b"vault", &wrapped), Err(Refusal::Fault));
+        assert_eq!(unwrap(&[1; 32], b"other", &wrapped), Err(Refusal::Fault));
+        for at in 0..wrapped.len() {
+            let mut damaged = wrapped.clone();
+            damaged[at] ^= 0x80;
+            assert_eq!(unwrap(&[1; 32], b"vault", &damaged), Err(Refusal::Fault), "byte {at}");
+            assert_eq!(unwrap(&[1; 32], b"vault", &wrapped[..at]), Err(Refusal::Fault), "cut at {at}");
+        }
+    }
+
+    /// RFC 5869, 2.2 and 2.3, spelled out with HMAC.
+    #[test]
+    fn the_key_is_hkdf() {
+        let extracted = hmac_sha256(LABEL, &[b"shared"]);
+        let expanded = hmac_sha256(extracted, &[b"ephemeral", b"recipient", &[1]]);
+        assert_eq!(*derive(b"shared", b"ephemeral", b"recipient"), expanded);
+    }
+
+    #[test]
+    fn no_key_shows_itself() {
+        assert_eq!(std::format!("{:?}", OpeningKey::generate(&mut rng(1))), "OpeningKey");
+        assert!(SealingKey::from_bytes(&[4; 65]).is_err());
+        assert!(OpeningKey::from_bytes(&[0; 32]).is_err());
+    }
+}

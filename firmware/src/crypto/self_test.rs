@@ -21,3 +21,21 @@ pub fn self_test<R: CryptoRng + ?Sized>(rng: &mut R) -> Result<(), Refusal> {
     }
     random_source::check(rng)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chacha20::ChaCha20Rng;
+    use rand_core::{Rng as _, SeedableRng as _};
+
+    /// The first token of a program and the later ones draw the same from their source.
+    #[test]
+    fn it_draws_the_same_each_time() {
+        let next = || {
+            let mut rng = ChaCha20Rng::from_seed([8; 32]);
+            assert_eq!(self_test(&mut rng), Ok(()));
+            rng.next_u64()
+        };
+        assert_eq!(next(), next());
+    }
+}

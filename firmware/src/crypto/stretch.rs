@@ -38,7 +38,7 @@ impl Stretch {
 
     fn one(&self, pin: &[u8], salt: &[u8; 16]) -> Result<Zeroizing<[u8; 32]>, Refusal> {
         let Some((memory, passes)) = self.cost else {
-            return Ok(Zeroizing::new(hmac_sha256(&*self.secret, &[salt, pin])));
+            return Ok(Zeroizing::new(hmac_sha256(&self.secret, &[salt, pin])));
         };
         let params = Params::new(memory, passes, 1, Some(32)).map_err(|_| Refusal::Fault)?;
         argon2id(&*self.secret, params, pin, salt)
@@ -60,4 +60,47 @@ pub(super) fn argon2id(
         .hash_password_into_with_memory(password, salt, &mut *tag, blocks.as_mut_slice())
         .map_err(|_| Refusal::Fault)?;
     Ok(tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hex_literal::hex;
+
+    fn stretch(cost: Option<(u32, u32)>, pins: &[(&[u8], u8)], secret: u8) -> Stretch {
+        let inputs = pins.iter().map(|(pin, salt)| (Zeroizing::new(pin.to_vec()), [*salt; 16])).collect();
+        Stretch { inputs, secret: Zeroizing::new([secret; 32]), cost }
+    }
+
+    /// RFC 9106, 5.3 is in the known answers; here, what the key depends on.
+    #[test]
+    fn each_input_counts() {
+        for cost in [None, Some((64, 1))] {
+            let one = |pin, salt, secret| stretch(cost, &[(pin, salt)], secret).run().unwrap().pop().unwrap();
+            let key = one(b"135790", 1, 1);
+            assert_eq!(*key, *one(b"135790", 1, 1));
+            for other in [one(b"135791", 1, 1), one(b"135790", 2, 1), one(b"135790", 1, 2)] {
+                assert_ne!(*key, *other);
+            }
+            let both = stretch(cost, &[(b"135790", 1), (b"246813", 2)], 1).run().unwrap();
+            assert_eq!([*both[0], *both[1]], [*key, *one(b"246813", 2, 1)]);
+        }
+        let cheap = stretch(Some((64, 1)), &[(b"135790", 1)], 1).run().unwrap();
+        assert_ne!(*cheap[0], *stretch(Some((64, 2)), &[(b"135790", 1)], 1).run().unwrap()[0]);
+    }
+
+    /// In memory: HMAC-SHA256(secret, salt, PIN), with a salt of fixed length before the PIN.
+    #[test]
+    fn without_cost_it_is_one_hmac() {
+        let key = stretch(None, &[(b"135790", 0)], 0).run().unwrap().pop().unwrap();
+        assert_eq!(*key, hmac_sha256([0; 32], &[&hex!("00000000000000000000000000000000 313335373930")]));
+    }
+
+    #[test]
+    fn a_cost_that_cannot_be() {
+        for cost in [(0, 1), (7, 1), (64, 0)] {
+            assert_eq!(stretch(Some(cost), &[(b"135790", 1)], 1).run(), Err(Refusal::Fault), "{cost:?}");
+        }
+        assert_eq!(std::format!("{:?}", stretch(None, &[(b"135790", 1)], 1)), "Stretch(1 inputs, None)");
+    }
 }

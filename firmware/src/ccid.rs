@@ -227,8 +227,12 @@ impl<C: Card, P: Panel> Reader<C, P> {
                 self.on(Event::Abort(sequence));
                 Some(Vec::new())
             }
-            (class_request::GET_CLOCK_FREQUENCIES, true) if setup.value == 0 => Some(CLOCK.to_le_bytes().to_vec()),
-            (class_request::GET_DATA_RATES, true) if setup.value == 0 => Some(DATA_RATE.to_le_bytes().to_vec()),
+            (class_request::GET_CLOCK_FREQUENCIES, true) if setup.value == 0 => {
+                Some(CLOCK.to_le_bytes().to_vec())
+            }
+            (class_request::GET_DATA_RATES, true) if setup.value == 0 => {
+                Some(DATA_RATE.to_le_bytes().to_vec())
+            }
             _ => None,
         }
     }
@@ -257,6 +261,17 @@ impl<C: Card, P: Panel> Reader<C, P> {
     /// Brings the outcome of a job; one that was aborted meanwhile changes nothing.
     pub(crate) fn finish(&mut self, outcome: Numbered<Outcome>) {
         self.on(Event::Finished(outcome));
+    }
+
+    /// Bytes of the buffers.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        let slot = match &self.slot {
+            Slot::Receiving { apdu } => apdu.capacity(),
+            Slot::Sending { rest } => rest.capacity(),
+            _ => 0,
+        };
+        slot + self.outbox.held() + if let Intake::Gathering(bytes) = &self.intake { bytes.capacity() } else { 0 }
     }
 
     fn message(&mut self, bytes: &[u8]) {
@@ -289,7 +304,9 @@ impl<C: Card, P: Panel> Reader<C, P> {
                 self.slot_status(active, sequence, CommandStatus::Done);
                 Slot::powered(active)
             }
-            (Slot::Aborting { active, sequence, awaited: Request }, Event::Abort(asked)) if asked == sequence => {
+            (Slot::Aborting { active, sequence, awaited: Request }, Event::Abort(asked))
+                if asked == sequence =>
+            {
                 self.slot_status(active, sequence, CommandStatus::Done);
                 Slot::powered(active)
             }
@@ -301,7 +318,9 @@ impl<C: Card, P: Panel> Reader<C, P> {
             (slot, Event::Abort(sequence)) => {
                 Slot::Aborting { active: self.end(slot), sequence, awaited: Message }
             }
-            (slot, Event::Message(message)) if message.kind == to_reader::ABORT && message.data.is_empty() => {
+            (slot, Event::Message(message))
+                if message.kind == to_reader::ABORT && message.data.is_empty() =>
+            {
                 Slot::Aborting { active: self.end(slot), sequence: message.sequence, awaited: Request }
             }
 
@@ -318,7 +337,9 @@ impl<C: Card, P: Panel> Reader<C, P> {
             }
             (slot, Event::Message(message)) => self.command(slot, &message),
 
-            (Slot::Asking { sequence, prompt, clock }, Event::Tick(now)) => self.ask(sequence, prompt, clock, now),
+            (Slot::Asking { sequence, prompt, clock }, Event::Tick(now)) => {
+                self.ask(sequence, prompt, clock, now)
+            }
             (Slot::Working { sequence, number, job, mut clock }, Event::Tick(now)) => {
                 self.extend(sequence, &mut clock, now);
                 Slot::Working { sequence, number, job, clock }
@@ -439,7 +460,9 @@ impl<C: Card, P: Panel> Reader<C, P> {
                 let step = self.card.transmit(&apdu);
                 self.proceed(sequence, step)
             }
-            (Slot::Sending { rest }, level::GO_ON) if message.data.is_empty() => self.send(sequence, rest, false),
+            (Slot::Sending { rest }, level::GO_ON) if message.data.is_empty() => {
+                self.send(sequence, rest, false)
+            }
             _ => {
                 self.refuse(true, message, slot_error::BAD_LEVEL);
                 Slot::Ready
@@ -453,7 +476,14 @@ impl<C: Card, P: Panel> Reader<C, P> {
             self.refuse(true, message, slot_error::BAD_LENGTH);
             return Slot::Ready;
         }
-        self.answer(to_host::DATA_BLOCK, true, message.sequence, CommandStatus::Done, level::GO_ON as u8, &[]);
+        self.answer(
+            to_host::DATA_BLOCK,
+            true,
+            message.sequence,
+            CommandStatus::Done,
+            level::GO_ON as u8,
+            &[],
+        );
         Slot::Receiving { apdu }
     }
 
@@ -566,7 +596,15 @@ impl<C: Card, P: Panel> Reader<C, P> {
         self.push(&answer);
     }
 
-    fn answer(&mut self, kind: u8, active: bool, sequence: u8, command: CommandStatus, specific: u8, data: &[u8]) {
+    fn answer(
+        &mut self,
+        kind: u8,
+        active: bool,
+        sequence: u8,
+        command: CommandStatus,
+        specific: u8,
+        data: &[u8],
+    ) {
         let icc = if active { IccStatus::Active } else { IccStatus::Inactive };
         self.push(&ToHost { kind, slot: 0, sequence, icc, command, specific, data });
     }

@@ -217,3 +217,6 @@ impl<S: Storage, P: Panel, R: CryptoRng> Token<S, P, R> {
         self.reader.card.application_mut().storage()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -167,7 +167,9 @@ impl Device {
 
             // 9.4.6: in the Configured state the behaviour is not specified; ours is to stall.
             (Default | Addressed { .. }, Event::Request(SetAddress(0))) => (Default, done()),
-            (Default | Addressed { .. }, Event::Request(SetAddress(address))) => (Addressed { address }, done()),
+            (Default | Addressed { .. }, Event::Request(SetAddress(address))) => {
+                (Addressed { address }, done())
+            }
 
             // 9.4.3: valid in all states.
             (state, Event::Request(GetDescriptor { kind, index, language })) => {
@@ -182,9 +184,10 @@ impl Device {
             (Addressed { address } | Configured { address, .. }, Event::Request(SetConfiguration(0))) => {
                 (Addressed { address }, Ok(Reply::Configured(false)))
             }
-            (Addressed { address } | Configured { address, .. }, Event::Request(SetConfiguration(CONFIGURATION))) => {
-                (Configured { address, halted: Halted::default() }, Ok(Reply::Configured(true)))
-            }
+            (
+                Addressed { address } | Configured { address, .. },
+                Event::Request(SetConfiguration(CONFIGURATION)),
+            ) => (Configured { address, halted: Halted::default() }, Ok(Reply::Configured(true))),
 
             (state @ Configured { .. }, Event::Request(GetInterface(0))) => (state, data(&[0])),
             (Configured { address, .. }, Event::Request(SetInterface { interface: 0, alternate: 0 })) => {
@@ -192,7 +195,9 @@ impl Device {
             }
 
             // 9.4.5. Powered by the bus, no remote wakeup; an interface has no status.
-            (state @ (Addressed { .. } | Configured { .. }), Event::Request(DeviceStatus)) => (state, data(&[0, 0])),
+            (state @ (Addressed { .. } | Configured { .. }), Event::Request(DeviceStatus)) => {
+                (state, data(&[0, 0]))
+            }
             (state @ Configured { .. }, Event::Request(InterfaceStatus(0))) => (state, data(&[0, 0])),
             (state @ (Addressed { .. } | Configured { .. }), Event::Request(EndpointStatus(0x00 | 0x80))) => {
                 (state, data(&[0, 0]))

@@ -53,7 +53,9 @@ impl Exchange {
             // A reader that sends a command while another runs is told off before it comes here.
             (waiting @ Self::Waiting { .. }, _) => (waiting, StatusWord::CONDITIONS_NOT_SATISFIED.into()),
 
-            (Self::Chain { header: begun, data }, chained) if begun == header => gather(header, data, command, chained),
+            (Self::Chain { header: begun, data }, chained) if begun == header => {
+                gather(header, data, command, chained)
+            }
             // Two hosts, or one that gave up: neither half may pass for a whole.
             (Self::Chain { .. }, _) => (Self::Ready, StatusWord::LAST_OF_CHAIN_EXPECTED.into()),
 
@@ -182,7 +184,12 @@ mod tests {
 
     #[test]
     fn another_command_ends_a_chain_and_is_refused() {
-        for other in [&hex!("00DB3FFE 01 04")[..], &hex!("00DA3FFF 01 04"), &hex!("80DB3FFF 01 04"), &hex!("00C0000000")] {
+        for other in [
+            &hex!("00DB3FFE 01 04")[..],
+            &hex!("00DA3FFF 01 04"),
+            &hex!("80DB3FFF 01 04"),
+            &hex!("00C0000000"),
+        ] {
             let mut exchange = Exchange::default();
             assert_eq!(receive(&mut exchange, &hex!("10DB3FFF 02 0102")), StatusWord::OK.into());
             assert_eq!(receive(&mut exchange, other), StatusWord::LAST_OF_CHAIN_EXPECTED.into());
@@ -200,7 +207,8 @@ mod tests {
         }
         let mut last = hex!("00DB3FFF40").to_vec();
         last.extend_from_slice(&[7; 64]);
-        let mut over = Exchange::Chain { header: hex!("00DB3FFF"), data: Zeroizing::new(std::vec![7; MOST - 63]) };
+        let mut over =
+            Exchange::Chain { header: hex!("00DB3FFF"), data: Zeroizing::new(std::vec![7; MOST - 63]) };
         assert!(matches!(receive(&mut exchange, &last), Received::Gathered(data) if data.len() == MOST));
         assert_eq!(receive(&mut over, &last), StatusWord::WRONG_LENGTH.into());
         assert!(matches!(over, Exchange::Ready));
@@ -210,7 +218,9 @@ mod tests {
     fn get_response_brings_the_rest() {
         let mut exchange = Exchange::default();
         let data: Vec<u8> = (0..=255).chain(0..=255).chain([1, 2, 3]).collect();
-        let Step::Done(first) = exchange.settle(Step::Done(Answer::data(data.clone())), 256) else { panic!() };
+        let Step::Done(first) = exchange.settle(Step::Done(Answer::data(data.clone())), 256) else {
+            panic!()
+        };
         assert_eq!((first.data.len(), first.status), (256, StatusWord(0x6100)));
         // A wrong GET RESPONSE loses nothing.
         assert_eq!(receive(&mut exchange, &hex!("00C0000100")), StatusWord::WRONG_P1P2.into());

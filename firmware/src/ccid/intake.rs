@@ -106,7 +106,8 @@ mod tests {
 
     fn message(data: usize) -> Vec<u8> {
         let mut out = Vec::new();
-        ToReader { kind: 0x6F, slot: 0, sequence: 1, specific: [0; 3], data: &std::vec![7; data] }.encode(&mut out);
+        ToReader { kind: 0x6F, slot: 0, sequence: 1, specific: [0; 3], data: &std::vec![7; data] }
+            .encode(&mut out);
         out
     }
 

@@ -51,6 +51,11 @@ impl Outbox {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.messages.iter().map(Vec::capacity).sum()
+    }
+
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }

@@ -31,7 +31,9 @@ impl Parameters {
         if protocol != T1 {
             return Err(slot_error::BAD_PROTOCOL);
         }
-        let &[speed, checksum, guard, waiting, stop, ifsc, nad] = data else { return Err(slot_error::BAD_LENGTH) };
+        let &[speed, checksum, guard, waiting, stop, ifsc, nad] = data else {
+            return Err(slot_error::BAD_LENGTH);
+        };
         if speed & 0xF0 == 0 || speed & 0x0F == 0 {
             return Err(10); // bmFindexDindex
         }

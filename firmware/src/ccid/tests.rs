@@ -307,7 +307,9 @@ fn class_requests() {
     let get = |request, value, request_type| Setup { request_type, request, value, index: 0, length: 4 };
     assert_eq!(reader.class_request(get(2, 0, 0xA1)), Some(hex!("A00F0000").to_vec())); // 4000 kHz
     assert_eq!(reader.class_request(get(3, 0, 0xA1)), Some(hex!("002A0000").to_vec())); // 10,752 bit/s
-    for wrong in [get(2, 1, 0xA1), get(2, 0, 0x21), get(3, 0, 0x21), get(1, 0, 0xA1), get(4, 0, 0xA1), get(0, 0, 0x21)] {
+    for wrong in
+        [get(2, 1, 0xA1), get(2, 0, 0x21), get(3, 0, 0x21), get(1, 0, 0xA1), get(4, 0, 0xA1), get(0, 0, 0x21)]
+    {
         assert_eq!(reader.class_request(wrong), None, "{wrong:?}");
     }
     assert_eq!(reader.class_request(Setup { value: 1, ..abort(1) }), None); // slot 1

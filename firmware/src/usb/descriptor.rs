@@ -88,9 +88,11 @@ pub(crate) const fn device(profile: &Profile) -> DeviceDescriptor {
 pub(crate) fn configuration() -> Vec<u8> {
     let interface =
         InterfaceDescriptor { number: 0, alternate: 0, endpoints: 3, class: [0x0B, 0, 0], string: 0 };
-    let bulk = |address| EndpointDescriptor { address, attributes: BULK, max_packet: ccid::PACKET, interval: 0 };
+    let bulk =
+        |address| EndpointDescriptor { address, attributes: BULK, max_packet: ccid::PACKET, interval: 0 };
     // A card event may wait 32 ms; its message has two bytes.
-    let events = EndpointDescriptor { address: INTERRUPT_IN, attributes: INTERRUPT, max_packet: 8, interval: 32 };
+    let events =
+        EndpointDescriptor { address: INTERRUPT_IN, attributes: INTERRUPT, max_packet: 8, interval: 32 };
     let mut body = interface.bytes().to_vec();
     body.extend_from_slice(&ccid::class_descriptor().bytes());
     for endpoint in [bulk(BULK_OUT), bulk(BULK_IN), events] {

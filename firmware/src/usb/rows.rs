@@ -183,16 +183,23 @@ struct Row {
 
 fn rows() -> Vec<Row> {
     let plain = CASES.iter().flat_map(|(request, setup, clause, answers)| {
-        [Default, Addressed, Configured].into_iter().zip(answers).map(|(before, answer)| {
-            (before, *request, *setup, *clause, *answer)
-        })
+        [Default, Addressed, Configured]
+            .into_iter()
+            .zip(answers)
+            .map(|(before, answer)| (before, *request, *setup, *clause, *answer))
     });
-    let halted = HALTED.iter().map(|(request, setup, clause, answer)| {
-        (HaltedAt(0x82), *request, *setup, *clause, *answer)
-    });
-    (1..).zip(plain.chain(halted))
+    let halted = HALTED
+        .iter()
+        .map(|(request, setup, clause, answer)| (HaltedAt(0x82), *request, *setup, *clause, *answer));
+    (1..)
+        .zip(plain.chain(halted))
         .map(|(number, (before, request, setup, clause, answer))| Row {
-            number, before, request, setup, clause, answer,
+            number,
+            before,
+            request,
+            setup,
+            clause,
+            answer,
         })
         .collect()
 }
@@ -223,11 +230,8 @@ impl Where {
 
     fn device(self, about: About<'_>) -> Device {
         let mut device = Device::new();
-        let steps: &[[u8; 8]] = &[
-            hex!("0005 0500 0000 0000"),
-            hex!("0009 0100 0000 0000"),
-            hex!("0203 0000 8200 0000"),
-        ];
+        let steps: &[[u8; 8]] =
+            &[hex!("0005 0500 0000 0000"), hex!("0009 0100 0000 0000"), hex!("0203 0000 8200 0000")];
         let count = match self {
             Default => 0,
             Addressed => 1,
@@ -246,7 +250,9 @@ impl Row {
         let hex: Vec<String> = self.setup.iter().map(|byte| format!("{byte:02X}")).collect();
         let answer = match self.answer {
             Stalls => "stall".into(),
-            Data(bytes) => format!("`{}`", bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>()),
+            Data(bytes) => {
+                format!("`{}`", bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>())
+            }
             Named(name, ALL) => format!("{name} descriptor"),
             Named(name, length) => format!("{name} descriptor, its first {length} bytes"),
             Done(after) => format!("done; then {}", after.name()),
@@ -342,7 +348,10 @@ fn chapter9_endpoints_stall_unless_configured_and_not_halted() {
         assert_eq!(device.check(endpoint), Err(Stall));
     }
     let halted = HaltedAt(BULK_IN).device(about);
-    assert_eq!((halted.check(BULK_OUT), halted.check(BULK_IN), halted.check(INTERRUPT_IN)), (Ok(()), Err(Stall), Ok(())));
+    assert_eq!(
+        (halted.check(BULK_OUT), halted.check(BULK_IN), halted.check(INTERRUPT_IN)),
+        (Ok(()), Err(Stall), Ok(()))
+    );
     assert_eq!(Configured.device(about).check(0x81), Err(Stall));
 }
 

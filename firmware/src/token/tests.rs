@@ -1,0 +1,512 @@
+//! The whole token over its bus: a recorded story, and hosts that send anything.
+
+use std::{collections::VecDeque, env, format, fs, string::String, vec, vec::Vec};
+
+use chacha20::ChaCha20Rng;
+use core::time::Duration;
+use der::asn1::{GeneralizedTime, OctetString, PrintableString};
+use hex_literal::hex;
+use p256::ecdsa::{DerSignature, VerifyingKey, signature::Verifier as _};
+use proptest::prelude::*;
+use wire::{
+    apdu::{self, StatusWord},
+    ccid::{ToHost, ToReader, level, to_host, to_reader},
+    payment::{PAYMENT_ORDER, PaymentOrder},
+    piv::{self, PublicKey},
+    shield::{self, Container},
+    tlv,
+};
+
+use super::*;
+use crate::{
+    fixture::{self, Flash, PUK, SECRET},
+    seams::{Button, Screen},
+};
+
+/// A panel whose buttons are pressed beforehand; it keeps every page that was shown.
+#[derive(Default)]
+struct Buttons {
+    pressed: VecDeque<Button>,
+    shown: Option<Screen>,
+    pages: Vec<Screen>,
+}
+
+impl Panel for Buttons {
+    fn show(&mut self, screen: Option<&Screen>) {
+        self.shown = screen.cloned();
+        self.pages.extend(screen.cloned());
+    }
+
+    fn pressed(&mut self) -> Option<Button> {
+        self.pressed.pop_front()
+    }
+}
+
+type Tested = Token<Flash, Buttons, ChaCha20Rng>;
+
+fn factory_token() -> Tested {
+    let factory = Factory { pin: None, puk: PUK.to_vec().into() };
+    let (flash, panel) = (Flash::default(), Buttons::default());
+    Token::manufacture(fixture::profile(), &SECRET, flash, panel, fixture::rng(7), &factory).unwrap()
+}
+
+fn hexed(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+/// A host that writes down every byte, and every page of the screen.
+struct Host {
+    token: Tested,
+    lines: String,
+    sequence: u8,
+    now: u64,
+}
+
+impl Host {
+    fn new() -> Self {
+        let mut token = factory_token();
+        token.attach();
+        Self { token, lines: String::new(), sequence: 0, now: 0 }
+    }
+
+    fn note(&mut self, what: &str, bytes: &[u8]) {
+        self.lines.push_str(&format!("{what} {}\n", hexed(bytes)));
+    }
+
+    fn control(&mut self, setup: [u8; 8]) -> Vec<u8> {
+        self.note("control >", &setup);
+        let answer = self.token.control(Setup::parse(setup), &[]).unwrap();
+        self.note("control <", &answer);
+        answer
+    }
+
+    fn message(&mut self, kind: u8, specific: [u8; 3], data: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        ToReader { kind, slot: 0, sequence: self.sequence, specific, data }.encode(&mut out);
+        self.sequence = self.sequence.wrapping_add(1);
+        self.note("bulk    >", &out);
+        self.token.bulk_out(1, &out).unwrap();
+        self.answer()
+    }
+
+    /// Waits as a host does: jobs run, time goes by, and the screen is written down.
+    fn answer(&mut self) -> Vec<u8> {
+        loop {
+            while let Some(job) = self.token.job() {
+                self.token.finish(job.run());
+            }
+            if let Some(answer) = self.token.bulk_in(2, 4096).unwrap() {
+                self.note("bulk    <", &answer);
+                let parsed = ToHost::parse(&answer).unwrap();
+                if !matches!(parsed.command, wire::ccid::CommandStatus::TimeExtension(_)) {
+                    return parsed.data.to_vec();
+                }
+                continue;
+            }
+            self.now += 500;
+            assert!(self.now < 1_000_000, "no answer comes");
+            self.token.tick(Millis(self.now));
+            for page in core::mem::take(&mut self.token.panel().pages) {
+                for line in page.lines {
+                    self.lines.push_str(&format!("screen {}/{}: {line}\n", page.page, page.pages));
+                }
+            }
+        }
+    }
+
+    fn transmit(&mut self, command: apdu::Command<'_>) -> (Vec<u8>, StatusWord) {
+        let mut bytes = Vec::new();
+        command.encode(&mut bytes).unwrap();
+        let mut answer = self.message(to_reader::XFR_BLOCK, [0; 3], &bytes);
+        let status = answer.split_off(answer.len() - 2);
+        (answer, StatusWord(u16::from_be_bytes([status[0], status[1]])))
+    }
+
+    fn ok(&mut self, command: apdu::Command<'_>) -> Vec<u8> {
+        let (data, status) = self.transmit(command.expecting(65_536));
+        assert_eq!(status, StatusWord::OK, "{command:02X?}");
+        data
+    }
+
+    fn press(&mut self, buttons: &[Button]) {
+        self.token.panel().pressed = buttons.iter().copied().collect();
+    }
+
+    fn verify(&mut self, pin: &[u8]) -> StatusWord {
+        self.transmit(apdu::Command::new(0, shield::instruction::VERIFY, 0, 0x80, pin)).1
+    }
+}
+
+fn shield_command(instruction: u8, p2: u8, data: &[u8]) -> apdu::Command<'_> {
+    apdu::Command::new(shield::CLASS, instruction, 0, p2, data)
+}
+
+fn sequence(parts: &[&[u8]]) -> Vec<u8> {
+    tlv::object(0x30, &parts.concat())
+}
+
+/// SubjectPublicKeyInfo of a P-256 point (RFC 5480, 2).
+fn spki(point: &[u8]) -> Vec<u8> {
+    let algorithm = hex!("301306072A8648CE3D020106082A8648CE3D030107");
+    sequence(&[&algorithm, &tlv::object(0x03, &[&[0], point].concat())])
+}
+
+/// A CertificationRequestInfo (RFC 2986, 4.1) for 张三.
+fn request(point: &[u8]) -> Vec<u8> {
+    let attribute = sequence(&[&hex!("0603550403"), &tlv::object(0x0C, "张三".as_bytes())]);
+    let name = sequence(&[&tlv::object(0x31, &attribute)]);
+    sequence(&[&hex!("020100"), &name, &spki(point), &hex!("A000")])
+}
+
+/// The outline of a certificate: all that the token looks at.
+fn certificate(point: &[u8]) -> Vec<u8> {
+    let tbs = sequence(&[&hex!("A003020102020107 3000 3000 3000 3000"), &spki(point)]);
+    sequence(&[&tbs, &hex!("3000 03020001")])
+}
+
+fn order() -> Vec<u8> {
+    let time = |seconds| GeneralizedTime::from_unix_duration(Duration::from_secs(seconds)).unwrap();
+    let order = PaymentOrder {
+        kind: PAYMENT_ORDER,
+        number: "20260601-0001".into(),
+        nonce: OctetString::new(vec![7; 16]).unwrap(),
+        payer_account: "6222020000000001".into(),
+        payee_name: "上海水务".into(),
+        payee_account: "6222021234567890123".into(),
+        amount: 10_000,
+        currency: PrintableString::new("CNY").unwrap(),
+        issued: time(1_800_000_000),
+        expires: time(1_800_000_600),
+        memo: "水费".into(),
+    };
+    order.bytes().unwrap()
+}
+
+const FACTORY_PIN: &[u8] = b"12345678";
+const OKS: [Button; 9] = [Button::Ok; 9];
+const PAYMENT: u8 = 0x50;
+
+/// From the socket to a signed payment, then one that is cancelled.
+fn story(host: &mut Host) {
+    for setup in [
+        hex!("8006 0001 0000 1200"),
+        hex!("8006 0002 0000 FF00"),
+        hex!("8006 0003 0000 FF00"),
+        hex!("8006 0203 0408 FF00"),
+        hex!("8006 0303 0904 FF00"),
+        hex!("0009 0100 0000 0000"),
+        hex!("A102 0000 0000 0400"),
+    ] {
+        host.control(setup);
+    }
+    let event = host.token.interrupt_in(3, 8).unwrap().unwrap();
+    host.note("event   <", &event);
+    host.message(to_reader::ICC_POWER_ON, [0; 3], &[]);
+    host.ok(apdu::Command::new(0, piv::instruction::SELECT, 4, 0, &piv::AID));
+    host.ok(apdu::Command::new(0, piv::instruction::GET_DATA, 0x3F, 0xFF, &hex!("5C017E")));
+    host.ok(apdu::Command::new(0, piv::instruction::SELECT, 4, 0, &shield::AID[..6]));
+    host.ok(shield_command(shield::instruction::GET_INFORMATION, 0, &[]));
+    let change = [tlv::object(0x80, FACTORY_PIN), tlv::object(0x81, fixture::PIN)].concat();
+    host.ok(shield_command(shield::instruction::CHANGE_REFERENCE_DATA, 0x80, &change));
+    assert_eq!(host.verify(b"000000"), StatusWord(0x63C5));
+    let point = enrol(host);
+    assert_eq!(host.verify(fixture::PIN), StatusWord::OK);
+    host.press(&OKS);
+    let signature = host.ok(shield_command(shield::instruction::SIGN_PAYMENT, 0, &order()));
+    let key = VerifyingKey::from_sec1_bytes(&point).unwrap();
+    key.verify(&order(), &DerSignature::from_bytes(&signature).unwrap()).unwrap();
+    assert_eq!(host.verify(fixture::PIN), StatusWord::OK);
+    host.press(&[Button::Ok, Button::Cancel]);
+    let (_, status) = host.transmit(shield_command(shield::instruction::SIGN_PAYMENT, 0, &order()));
+    assert_eq!(status, shield::status::CANCELLED);
+    host.message(to_reader::ICC_POWER_OFF, [0; 3], &[]);
+    host.token.unplug();
+}
+
+/// A payment key with its certificate; its point.
+fn enrol(host: &mut Host) -> Vec<u8> {
+    assert_eq!(host.verify(fixture::PIN), StatusWord::OK);
+    let template = host.ok(shield_command(shield::instruction::GENERATE, PAYMENT, &hex!("80 01 11")));
+    let Ok(PublicKey::Point(point)) = PublicKey::parse(&template) else { panic!("{template:02X?}") };
+    host.press(&OKS);
+    assert_eq!(host.verify(fixture::PIN), StatusWord::OK);
+    let signature = host.ok(shield_command(shield::instruction::SIGN_REQUEST, PAYMENT, &request(point)));
+    let key = VerifyingKey::from_sec1_bytes(point).unwrap();
+    key.verify(&request(point), &DerSignature::from_bytes(&signature).unwrap()).unwrap();
+    let install = shield::install(&[(Container::Payment, &certificate(point))]);
+    assert_eq!(host.verify(fixture::PIN), StatusWord::OK);
+    host.ok(shield_command(shield::instruction::INSTALL_CERTIFICATES, 0, &install));
+    host.token.panel().pressed.clear();
+    point.to_vec()
+}
+
+/// Same seed and same input, same bytes out: the story's record is kept in `firmware/tests/transcript.txt`.
+/// To write it anew: `WRITE_TRANSCRIPT=1 cargo test -p firmware transcript`.
+#[test]
+fn the_transcript_is_the_same_every_time() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcript.txt");
+    let mut host = Host::new();
+    story(&mut host);
+    if env::var_os("WRITE_TRANSCRIPT").is_some() {
+        fs::write(path, &host.lines).unwrap();
+    }
+    let kept = fs::read_to_string(path).unwrap();
+    for (number, (kept, line)) in kept.lines().zip(host.lines.lines()).enumerate() {
+        assert_eq!(kept, line, "line {}", number + 1);
+    }
+    assert_eq!(kept.len(), host.lines.len());
+}
+
+/// A token that is ready to ask: configured, powered, enrolled, the PIN verified.
+fn ready() -> Host {
+    let mut host = Host::new();
+    host.control(hex!("0009 0100 0000 0000"));
+    host.message(to_reader::ICC_POWER_ON, [0; 3], &[]);
+    host.ok(apdu::Command::new(0, piv::instruction::SELECT, 4, 0, &shield::AID));
+    let change = [tlv::object(0x80, FACTORY_PIN), tlv::object(0x81, fixture::PIN)].concat();
+    host.ok(shield_command(shield::instruction::CHANGE_REFERENCE_DATA, 0x80, &change));
+    enrol(&mut host);
+    assert_eq!(host.verify(fixture::PIN), StatusWord::OK);
+    host
+}
+
+/// Sends SIGN PAYMENT and leaves the screen waiting; the message's bSeq.
+fn show(host: &mut Host) -> u8 {
+    let order = order();
+    let mut bytes = Vec::new();
+    shield_command(shield::instruction::SIGN_PAYMENT, 0, &order).expecting(256).encode(&mut bytes).unwrap();
+    let mut out = Vec::new();
+    let sequence = 0xA0;
+    ToReader { kind: to_reader::XFR_BLOCK, slot: 0, sequence, specific: [0; 3], data: &bytes }.encode(&mut out);
+    host.token.bulk_out(1, &out).unwrap();
+    host.token.tick(Millis(host.now));
+    assert!(host.token.panel().shown.is_some());
+    sequence
+}
+
+/// Whatever ends the prompt, a signature never comes of it, and the PIN's proof is spent.
+#[test]
+fn what_ends_a_prompt() {
+    let ends: [(&str, fn(&mut Host)); 6] = [
+        ("power off", |host| drop(host.message(to_reader::ICC_POWER_OFF, [0; 3], &[]))),
+        ("reset", |host| drop(host.message(to_reader::ICC_POWER_ON, [0; 3], &[]))),
+        ("abort", |host| drop(host.control(hex!("2101 0007 0000 0000")))),
+        ("configuration 1", |host| drop(host.control(hex!("0009 0100 0000 0000")))),
+        ("configuration 0", |host| drop(host.control(hex!("0009 0000 0000 0000")))),
+        ("unplug", |host| host.token.unplug()),
+    ];
+    for (name, end) in ends {
+        let mut host = ready();
+        show(&mut host);
+        end(&mut host);
+        assert!(host.token.panel().shown.is_none(), "{name} clears the screen");
+        host.press(&OKS);
+        assert_eq!(host.token.tick(Millis(host.now + 1)), None, "{name} ends the prompt");
+        host.token.panel().pressed.clear();
+        host.token.attach();
+        host.control(hex!("0009 0100 0000 0000"));
+        host.message(to_reader::ICC_POWER_ON, [0; 3], &[]);
+        host.ok(apdu::Command::new(0, piv::instruction::SELECT, 4, 0, &shield::AID));
+        let (_, status) = host.transmit(shield_command(shield::instruction::SIGN_PAYMENT, 0, &order()));
+        assert_eq!(status, StatusWord::SECURITY_NOT_SATISFIED, "{name}");
+    }
+}
+
+#[test]
+fn nobody_presses_in_time() {
+    let mut host = ready();
+    let (_, status) = host.transmit(shield_command(shield::instruction::SIGN_PAYMENT, 0, &order()));
+    assert_eq!(status, shield::status::TIMED_OUT);
+    assert!(host.token.panel().shown.is_none());
+    let extensions = host.lines.lines().filter(|line| line.ends_with("800100")).count();
+    assert_eq!(extensions, 59);
+}
+
+/// A host that sends a second order while the first is shown: it is busy, and what was shown is what is signed.
+#[test]
+fn two_orders_at_once() {
+    let mut host = ready();
+    let sequence = show(&mut host);
+    host.token.bulk_out(1, &xfr(0x33, level::WHOLE, &hex!("802A0000 01 30 00"))).unwrap();
+    assert_eq!(host.token.bulk_in(2, 999).unwrap().unwrap(), hex!("80 00000000 00 33 40 E0 00"));
+    host.press(&OKS);
+    host.token.tick(Millis(host.now + 1));
+    let answer = host.token.bulk_in(2, 999).unwrap().unwrap();
+    let answer = ToHost::parse(&answer).unwrap();
+    assert_eq!((answer.kind, answer.sequence), (to_host::DATA_BLOCK, sequence));
+    assert!(answer.data.ends_with(&[0x90, 0x00]));
+}
+
+#[test]
+fn a_transfer_without_a_header_halts_the_endpoint_until_cleared() {
+    let mut host = ready();
+    assert_eq!(host.token.bulk_out(1, &[0x6F; 9]), Err(Stall));
+    assert_eq!(host.token.bulk_out(1, &hex!("65 00000000 00 01 000000")), Err(Stall));
+    assert_eq!(host.control(hex!("8200 0000 0100 0200")), [1, 0]);
+    host.control(hex!("0201 0000 0100 0000"));
+    host.message(to_reader::GET_SLOT_STATUS, [0; 3], &[]);
+}
+
+#[test]
+fn clearing_a_halt_forgets_half_a_message() {
+    let mut host = ready();
+    let status = hex!("65 00000000 00 01 000000");
+    // Half a message out, then a halt: the next transfer begins a message.
+    let long = xfr(1, level::WHOLE, &[0; 100]);
+    host.token.bulk_out(1, &long[..64]).unwrap();
+    host.control(hex!("0203 0000 0100 0000"));
+    host.control(hex!("0201 0000 0100 0000"));
+    host.token.bulk_out(1, &status).unwrap();
+    // Half an answer in, then a halt: the next read begins an answer.
+    assert_eq!(host.token.bulk_in(2, 4).unwrap().unwrap().len(), 4);
+    host.control(hex!("0203 0000 8200 0000"));
+    assert_eq!(host.token.bulk_in(2, 99), Err(Stall));
+    host.control(hex!("0201 0000 8200 0000"));
+    assert_eq!(host.token.bulk_in(2, 99), Ok(None));
+}
+
+#[test]
+fn endpoints_need_a_configuration_and_have_numbers() {
+    let mut token = factory_token();
+    assert_eq!((token.bulk_out(1, &[]), token.bulk_in(2, 9), token.interrupt_in(3, 9)), (Err(Stall), Err(Stall), Err(Stall)));
+    token.attach();
+    assert_eq!(token.configuration_value(), 0);
+    token.control(Setup::parse(hex!("0009 0100 0000 0000")), &[]).unwrap();
+    assert_eq!(token.configuration_value(), 1);
+    for number in [0, 2, 3, 4, 15, 0x81, 255] {
+        assert_eq!(token.bulk_out(number, &[]), Err(Stall), "bulk OUT {number}");
+    }
+    for number in [0, 1, 3, 255] {
+        assert_eq!(token.bulk_in(number, 9), Err(Stall), "bulk IN {number}");
+    }
+    assert_eq!(token.interrupt_in(2, 9), Err(Stall));
+    assert_eq!(token.interrupt_in(3, 9), Ok(Some(hex!("5003").to_vec())));
+    assert_eq!(token.interrupt_in(3, 9), Ok(None));
+}
+
+fn xfr(sequence: u8, level: u16, data: &[u8]) -> Vec<u8> {
+    let [low, high] = level.to_le_bytes();
+    let mut out = Vec::new();
+    let message = ToReader { kind: to_reader::XFR_BLOCK, slot: 0, sequence, specific: [0, low, high], data };
+    message.encode(&mut out);
+    out
+}
+
+// ---- Hosts that send anything
+
+#[derive(Clone, Debug)]
+enum Call {
+    Control([u8; 8], Vec<u8>),
+    Out(u8, Vec<u8>),
+    In(u8, usize),
+    Interrupt(u8, usize),
+    Tick(u64),
+    Press(bool),
+    Work(bool),
+    Attach,
+    Unplug,
+}
+
+/// Bytes that get past the first check more often than chance would.
+fn message() -> impl Strategy<Value = Vec<u8>> {
+    let kind = prop_oneof![4 => Just(0x6Fu8), 1 => 0x60u8..0x74, 1 => any::<u8>()];
+    let level = prop_oneof![4 => Just(0u16), 2 => 0u16..4, 1 => Just(0x10), 1 => any::<u16>()];
+    let slot = prop_oneof![9 => Just(0u8), 1 => any::<u8>()];
+    let header = prop_oneof![
+        Just(hex!("00A40400 05 A000000308 00").to_vec()),
+        Just(hex!("00A40400 06 F05553484945 00").to_vec()),
+        Just(hex!("00200080 06 313335373930").to_vec()),
+        Just(hex!("00CB3FFF 03 5C017E 01").to_vec()),
+        Just(hex!("00CB3FFF 03 5C017E").to_vec()),
+        Just(hex!("10DB3FFF 04 5C017E53").to_vec()),
+        Just(hex!("00C00000 00").to_vec()),
+        Just(hex!("80F20000 00").to_vec()),
+        Just(hex!("80460050 03 800111 00").to_vec()),
+        Just(hex!("802A0000 02 3000 00").to_vec()),
+        prop::collection::vec(any::<u8>(), 0..40),
+        prop::collection::vec(any::<u8>(), 3000..3072),
+    ];
+    (kind, slot, any::<u8>(), level, header, 0u8..20).prop_map(|(kind, slot, sequence, level, data, lie)| {
+        let [low, high] = level.to_le_bytes();
+        let mut out = Vec::new();
+        ToReader { kind, slot, sequence: sequence % 4, specific: [0, low, high], data: &data }.encode(&mut out);
+        if lie == 0 {
+            out[1] ^= sequence; // dwLength
+        }
+        out
+    })
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    let known = prop_oneof![
+        Just(hex!("0009 0100 0000 0000")),
+        Just(hex!("0201 0000 0100 0000")),
+        Just(hex!("0203 0000 8200 0000")),
+        Just(hex!("0201 0000 8200 0000")),
+        Just(hex!("2101 0001 0000 0000")),
+        Just(hex!("2101 0002 0000 0000")),
+        any::<[u8; 8]>(),
+    ];
+    prop_oneof![
+        2 => (known, prop::collection::vec(any::<u8>(), 0..9)).prop_map(|(setup, data)| Call::Control(setup, data)),
+        8 => message().prop_map(|data| Call::Out(1, data)),
+        1 => (any::<u8>(), prop::collection::vec(any::<u8>(), 0..200)).prop_map(|(at, data)| Call::Out(at % 4, data)),
+        8 => (prop_oneof![9 => Just(2u8), 1 => any::<u8>()], prop_oneof![Just(64usize), Just(4096), 0usize..80])
+            .prop_map(|(at, max)| Call::In(at, max)),
+        1 => (Just(3u8), 0usize..9).prop_map(|(at, max)| Call::Interrupt(at, max)),
+        2 => (0u64..40_000).prop_map(Call::Tick),
+        1 => any::<bool>().prop_map(Call::Press),
+        3 => any::<bool>().prop_map(Call::Work),
+        1 => Just(Call::Attach),
+        1 => Just(Call::Unplug),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    /// Whatever a host sends, nothing panics, an IN is never longer than asked, and what the reader holds is bounded.
+    #[test]
+    fn any_host(calls in prop::collection::vec(call(), 0..60), prepared: bool) {
+        let mut token = if prepared { ready().token } else { factory_token() };
+        let (mut now, mut late) = (0, None);
+        for call in calls {
+            match call {
+                Call::Control(setup, data) => {
+                    let setup = Setup::parse(setup);
+                    if let Ok(answer) = token.control(setup, &data) {
+                        prop_assert!(answer.len() <= usize::from(setup.length));
+                    }
+                }
+                Call::Out(at, data) => drop(token.bulk_out(at, &data)),
+                Call::In(at, max) => {
+                    let answer = token.bulk_in(at, max);
+                    prop_assert!(answer.is_err() || answer.unwrap().is_none_or(|answer| answer.len() <= max));
+                }
+                Call::Interrupt(at, max) => {
+                    let answer = token.interrupt_in(at, max);
+                    prop_assert!(answer.is_err() || answer.unwrap().is_none_or(|answer| answer.len() <= max));
+                }
+                Call::Tick(later) => {
+                    now += later;
+                    if let Some(next) = token.tick(Millis(now)) {
+                        prop_assert!(next >= Millis(now) && next <= Millis(now + 1_000));
+                    }
+                }
+                Call::Press(ok) => token.panel().pressed.push_back(if ok { Button::Ok } else { Button::Cancel }),
+                Call::Work(keep) => {
+                    if let Some(late) = late.take() {
+                        token.finish(late);
+                    }
+                    if let Some(job) = token.job() {
+                        let finished = job.run();
+                        if keep { late = Some(finished) } else { token.finish(finished) }
+                    }
+                }
+                Call::Attach => token.attach(),
+                Call::Unplug => token.unplug(),
+            }
+            prop_assert!(token.reader.held() < 128 * 1024, "{} bytes", token.reader.held());
+        }
+    }
+}

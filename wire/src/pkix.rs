@@ -132,3 +132,140 @@ fn directory_string(value: AnyRef<'_>) -> der::Result<String> {
         tag => Err(tag.value_error().into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{format, string::ToString, vec};
+    use hex_literal::hex;
+    use proptest::prelude::*;
+
+    /// The key of both vectors, as `openssl pkey -pubout` writes it.
+    const KEY: &[u8] = &hex!(
+        "3059301306072a8648ce3d020106082a8648ce3d03010703420004f5c674449ce0de59bf8029edd0b05212ea771eddda820b"
+        "56f51aa7eb326f79a6d8aca0dc86b5a1ba57b00fe96634b319c8a14898f126cf69a724299a5e51fe75"
+    );
+
+    /// The signed part of a request by `openssl req -new -utf8`.
+    const REQUEST: &[u8] = &hex!(
+        "3081cc020100306a310b300906035504061302434e311b3019060355040a0c12552d736869656c6420546573742042616e6b"
+        "310f300d06035504030c06e5bca0e4b88931193017060355040513103632323230323030303030303030303131123010060a"
+        "0992268993f22c6401010c0275313059301306072a8648ce3d020106082a8648ce3d03010703420004f5c674449ce0de59bf"
+        "8029edd0b05212ea771eddda820b56f51aa7eb326f79a6d8aca0dc86b5a1ba57b00fe96634b319c8a14898f126cf69a72429"
+        "9a5e51fe75a000"
+    );
+
+    /// A self-signed certificate by `openssl req -x509`.
+    const CERTIFICATE: &[u8] = &hex!(
+        "3082016e30820113a00302010202147908091a66fa85a1d1800d87072a7084a07eb4cd300a06082a8648ce3d040302300c31"
+        "0a300806035504030c0154301e170d3236313132333232343532335a170d3336313132303232343532335a300c310a300806"
+        "035504030c01543059301306072a8648ce3d020106082a8648ce3d03010703420004f5c674449ce0de59bf8029edd0b05212"
+        "ea771eddda820b56f51aa7eb326f79a6d8aca0dc86b5a1ba57b00fe96634b319c8a14898f126cf69a724299a5e51fe75a353"
+        "3051301d0603551d0e0416041422fa12090c2c9aefa4ac20cf642f4cdbcd52b61a301f0603551d2304183016801422fa1209"
+        "0c2c9aefa4ac20cf642f4cdbcd52b61a300f0603551d130101ff040530030101ff300a06082a8648ce3d0403020349003046"
+        "022100a99c2444b5b005f343d0d2945f990f5c88d64f6be63041eaaf6c114d4939c1af022100a4dd3ba36c4c8cd8cb61d2bc"
+        "eb85a12eb6ca75f76e766fef81ab23ddc98ef913"
+    );
+
+    #[test]
+    fn openssls_request() {
+        let request = CertificationRequestInfo::parse(REQUEST).unwrap();
+        let subject: Vec<_> =
+            request.subject.iter().map(|(kind, value)| (kind.to_string(), &**value)).collect();
+        let expected = [
+            ("2.5.4.6", "CN"),
+            ("2.5.4.10", "U-shield Test Bank"),
+            ("2.5.4.3", "张三"),
+            ("2.5.4.5", "6222020000000001"),
+            ("0.9.2342.19200300.100.1.1", "u1"),
+        ];
+        assert_eq!(subject, expected.map(|(kind, value)| (kind.into(), value)));
+        assert_eq!(request.public_key, KEY);
+    }
+
+    #[test]
+    fn openssls_certificate() {
+        assert_eq!(certificate_public_key(CERTIFICATE).unwrap(), KEY);
+    }
+
+    #[test]
+    fn what_is_cut_or_grown_is_refused() {
+        for length in 0..REQUEST.len() {
+            assert!(CertificationRequestInfo::parse(&REQUEST[..length]).is_err(), "{length}");
+        }
+        for length in 0..CERTIFICATE.len() {
+            assert!(certificate_public_key(&CERTIFICATE[..length]).is_err(), "{length}");
+        }
+        assert!(CertificationRequestInfo::parse(&[REQUEST, &[0]].concat()).is_err());
+        assert!(certificate_public_key(&[CERTIFICATE, &[0]].concat()).is_err());
+        // One is not the other, and an order is neither.
+        assert!(CertificationRequestInfo::parse(CERTIFICATE).is_err());
+        assert!(certificate_public_key(REQUEST).is_err());
+    }
+
+    fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+        let body = parts.concat();
+        let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+        match body.len() {
+            0..0x80 => [&[tag, length[1]], &*body].concat(),
+            0x80..0x100 => [&[tag, 0x81, length[1]], &*body].concat(),
+            _ => [&[tag, 0x82, length[0], length[1]], &*body].concat(),
+        }
+    }
+
+    /// A CommonName of this string type.
+    fn attribute(tag: u8, value: &[u8]) -> Vec<u8> {
+        tlv(0x31, &[&tlv(0x30, &[&hex!("0603550403"), &tlv(tag, &[value])])])
+    }
+
+    fn request(version: &[u8], names: &[u8], rest: &[&[u8]]) -> Vec<u8> {
+        tlv(0x30, &[&[version, &tlv(0x30, &[names]), KEY], rest].concat())
+    }
+
+    #[test]
+    fn only_rfc_2986() {
+        let read = |bytes: &[u8]| CertificationRequestInfo::parse(bytes).map(|request| request.subject.len());
+        let (zero, name, none): (&[u8], _, &[u8]) = (&hex!("020100"), attribute(0x0C, b"x"), &hex!("A000"));
+        assert_eq!(read(&request(zero, &name, &[none])), Ok(1));
+        assert!(read(&request(&hex!("020101"), &name, &[none])).is_err(), "version");
+        assert!(read(&request(zero, &name, &[])).is_err(), "no attributes field");
+        assert!(read(&request(zero, &name, &[&hex!("8000")])).is_err(), "attributes, primitive");
+        assert!(read(&request(zero, &name, &[&hex!("A100")])).is_err(), "another field");
+        assert!(read(&request(zero, &name, &[none, none])).is_err(), "a field too many");
+        assert!(read(&request(zero, &[], &[none])).is_err(), "no subject");
+        assert!(read(&request(zero, &hex!("3100"), &[none])).is_err(), "no subject, in a SET");
+        assert!(read(&request(zero, &hex!("3000"), &[none])).is_err(), "a SEQUENCE for a SET");
+        // The string types that need no guess; TeletexString and BMPString do.
+        for (tag, value) in [(0x0C, "张".as_bytes()), (0x13, b"x"), (0x16, b"x@y")] {
+            assert_eq!(read(&request(zero, &attribute(tag, value), &[none])), Ok(1), "{tag:x}");
+        }
+        for (tag, value) in [(0x0C, &b"\xFF"[..]), (0x13, b"x@y"), (0x14, b"x"), (0x1E, b"\0x"), (0x04, b"x")]
+        {
+            assert!(read(&request(zero, &attribute(tag, value), &[none])).is_err(), "{tag:x}");
+        }
+        assert_eq!(read(&request(zero, &name.repeat(MAX_ATTRIBUTES), &[none])), Ok(MAX_ATTRIBUTES));
+        assert!(read(&request(zero, &name.repeat(MAX_ATTRIBUTES + 1), &[none])).is_err(), "too many");
+        let long = vec![b'x'; 300];
+        let parsed = request(zero, &attribute(0x0C, &long), &[none]);
+        assert_eq!(CertificationRequestInfo::parse(&parsed).unwrap().subject[0].1.len(), 300);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..300), at in 0_usize..200, to in any::<u8>()) {
+            prop_assert!(CertificationRequestInfo::parse(&bytes).is_err());
+            prop_assert!(certificate_public_key(&bytes).is_err());
+            let (mut request, mut certificate) = (REQUEST.to_vec(), CERTIFICATE.to_vec());
+            (request[at], certificate[at]) = (to, to);
+            // What is found lies in what was given.
+            if let Ok(found) = CertificationRequestInfo::parse(&request) {
+                let text = format!("{:?}", found.subject);
+                prop_assert!(!found.subject.is_empty() && !text.is_empty());
+                prop_assert!(request.windows(found.public_key.len()).any(|window| window == found.public_key));
+            }
+            if let Ok(found) = certificate_public_key(&certificate) {
+                prop_assert!(certificate.windows(found.len()).any(|window| window == found));
+            }
+        }
+    }
+}

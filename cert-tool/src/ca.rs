@@ -236,16 +236,19 @@ impl Issuer for Authority {
     fn delivered(&mut self, token: &str, serials: &[String]) -> Result<(), Error> {
         let _lock = Lock::take(&self.folder)?;
         let (mut index, now) = (self.index()?, moment::now());
+        let before = index.clone();
         let mut lost = false;
         for entry in &mut index.certificates {
             if serials.contains(&entry.serial) {
-                entry.delivered_at = Some(now);
+                entry.delivered_at.get_or_insert(now);
             } else if entry.token.as_deref() == Some(token) && entry.is_on_its_way() {
                 entry.revoke(now, Revocation::Superseded);
                 lost = true;
             }
         }
-        index.save(&self.folder.join(INDEX))?;
+        if index != before {
+            index.save(&self.folder.join(INDEX))?;
+        }
         if lost { self.write_crl(&mut index, now, CRL_DAYS).map(drop) } else { Ok(()) }
     }
 

@@ -1,6 +1,163 @@
 //! The program, one file for each subcommand; thin over the library.
 
-/// x
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+mod crl;
+mod enrol;
+mod export;
+mod init;
+mod install;
+mod issue;
+mod renew;
+mod request;
+mod revoke;
+mod show;
+mod options;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+use serde_json::{Value, json};
+
+use crate::Error;
+
+/// The personal ID on a U-shield: a bank's CA, requests signed on the token, certificates installed on it
+///
+/// The private keys never leave the token. PIN and passphrase come from a prompt, a file or the environment, never
+/// from the command line.
+#[derive(Parser)]
+#[command(name = "cert-tool", version, arg_required_else_help = true)]
+#[command(after_help = "Examples:
+  cert-tool ca init --dir CA
+  cert-tool enrol --ca CA --name 张三 --user-id 6222020200112233
+  cert-tool show
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage.")]
+pub struct Program {
+    #[command(subcommand)]
+    command: Command,
+    /// Print the result as JSON; a failure too
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The bank's certification authority: init, issue, revoke, crl
+    #[command(subcommand)]
+    Ca(Authority),
+    #[command(alias = "enroll")]
+    Enrol(enrol::Enrol),
+    Renew(renew::Renew),
+    Show(show::Show),
+    Export(export::Export),
+    Request(request::Request),
+    Issue(issue::Issue),
+    Install(install::Install),
+    Revoke(revoke::Revoke),
+    Crl(crl::Crl),
+}
+
+#[derive(Subcommand)]
+enum Authority {
+    Init(init::Init),
+    Issue(issue::Issue),
+    Revoke(revoke::Revoke),
+    Crl(crl::Crl),
+}
+
+/// What a command has to say: for people, and for programs.
+struct Report {
+    text: String,
+    json: Value,
+}
+
+/// The program's main function: runs what `argv` says. A wrong usage ends the process with 2.
+pub fn main() -> ExitCode {
+    let program = Program::parse();
+    match program.command.run() {
+        Ok(report) => {
+            let text = if program.json { report.json.to_string() } else { report.text };
+            print(&text)
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            if program.json {
+                print(&failure(&error).to_string());
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Command {
+    fn run(self) -> Result<Report, Error> {
+        match self {
+            Self::Ca(Authority::Init(command)) => command.run(),
+            Self::Ca(Authority::Issue(command)) | Self::Issue(command) => command.run(),
+            Self::Ca(Authority::Revoke(command)) | Self::Revoke(command) => command.run(),
+            Self::Ca(Authority::Crl(command)) | Self::Crl(command) => command.run(),
+            Self::Enrol(command) => command.run(),
+            Self::Renew(command) => command.run(),
+            Self::Show(command) => command.run(),
+            Self::Export(command) => command.run(),
+            Self::Request(command) => command.run(),
+            Self::Install(command) => command.run(),
+        }
+    }
+}
+
+/// Prints the result; a reader that has gone away is no failure of ours, a full disk is.
+fn print(text: &str) -> ExitCode {
+    let mut out = io::stdout().lock();
+    let line_end = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
+    match write!(out, "{text}{line_end}").and_then(|()| out.flush()) {
+        Err(fault) if fault.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("error: the result was not written ({fault})");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn failure(error: &Error) -> Value {
+    json!({ "error": {
+        "reason": error.reason().code(),
+        "what": error.what(),
+        "why": error.why(),
+        "state": error.state(),
+        "next": error.next(),
+    }})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_subcommand_has_an_example() {
+        fn walk(command: &clap::Command) {
+            for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+                if sub.has_subcommands() {
+                    walk(sub);
+                } else {
+                    let help = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+                    assert!(help.contains("cert-tool "), "{} has no example", sub.get_name());
+                    assert!(sub.get_about().is_some(), "{} says nothing of itself", sub.get_name());
+                }
+            }
+        }
+        let program = Program::command();
+        program.clone().debug_assert();
+        walk(&program);
+    }
+
+    #[test]
+    fn enroll_is_enrol() {
+        let parsed = Program::try_parse_from(["cert-tool", "enroll", "--name", "a", "--user-id", "1"]);
+        assert!(matches!(parsed.map(|program| program.command), Ok(Command::Enrol(_))));
+        assert!(Program::try_parse_from(["cert-tool", "enrol", "--pin", "123456"]).is_err());
+    }
 }

@@ -8,11 +8,10 @@
 //! holder's only ID. It is revoked when the next enrolment of that token succeeds ([`Issuer::delivered`]).
 
 mod check;
-mod progress;
 
 use wire::shield::Information;
 
-pub use progress::{Progress, Silent, Step};
+pub use crate::progress::{Progress, Silent, Step};
 
 use crate::{
     Error,
@@ -21,7 +20,7 @@ use crate::{
     issuer::{Issuer, Order},
     kind::Kind,
     moment::Validity,
-    request,
+    readiness, request,
     secret::Secret,
     subject::Subject,
     token::Token,
@@ -85,18 +84,19 @@ pub fn enrol(
 ) -> Result<Enrolled, Error> {
     let information = token.information().map_err(Error::from)?;
     progress.step(&Step::Found(&information));
-    let former = check::token(token, &information, enrolment.brand)?;
+    readiness::check(&information, enrolment.brand)?;
+    let former = check::held(token)?;
     let untouched = check::untouched(&former);
     let subject = match check::decide(issuer, enrolment, &information, &former)? {
         check::Decision::Make(subject) => subject,
         check::Decision::Keep(enrolled) => {
             progress.step(&Step::Kept(&enrolled.subject));
-            return Ok(*enrolled);
+            return Ok(keep(issuer, *enrolled));
         }
     };
     issuer.ready(&subject, enrolment.validity).map_err(|error| error.with_state(untouched))?;
     let pin = pin(&information).map_err(|error| error.with_state(untouched))?;
-    check::pin(&pin, &information).map_err(|error| error.with_state(untouched))?;
+    readiness::check_pin(&pin, &information).map_err(|error| error.with_state(untouched))?;
 
     let mut attempt = Attempt { token, issuer, progress, information: &information, issued: Vec::new() };
     let certificates = match attempt.prepare(&subject, enrolment.validity, &pin) {
@@ -104,6 +104,23 @@ pub fn enrol(
         Err(error) => return Err(attempt.withdraw(error.with_state(untouched))),
     };
     attempt.deliver(subject, certificates, untouched)
+}
+
+/// The ID is there: if the answer to its installation was lost, the CA learns now that it arrived.
+fn keep(issuer: &mut dyn Issuer, mut enrolled: Enrolled) -> Enrolled {
+    let serials = [&enrolled.payment, &enrolled.authentication].map(|certificate| certificate.serial.clone());
+    enrolled.warnings.extend(record(issuer, &enrolled.information, &serials));
+    enrolled
+}
+
+/// Tells the CA what arrived; gives the warning when it could not be recorded.
+fn record(issuer: &mut dyn Issuer, information: &Information, serials: &[String]) -> Option<String> {
+    let fault = issuer.delivered(&information.serial, serials).err()?;
+    Some(format!(
+        "the ID is installed and good, but the CA could not record it: {} ({})",
+        fault.what(),
+        fault.why()
+    ))
 }
 
 /// An enrolment under way.
@@ -132,15 +149,18 @@ impl Attempt<'_> {
         }
         let mut requests = Vec::new();
         for (kind, key) in Kind::ALL.into_iter().zip(&keys) {
-            let shown = kind == Kind::Payment && self.information.generation > 1;
+            let shown = self.information.generation > 1;
             self.progress.step(&Step::Signing { kind, subject, shown });
             requests.push(request::make(self.token, pin, kind, key, subject)?);
         }
         let [payment, authentication] = [&requests[0], &requests[1]];
-        Ok([
+        let certificates = [
             self.issue(Kind::Payment, payment, subject, validity)?,
             self.issue(Kind::Authentication, authentication, subject, validity)?,
-        ])
+        ];
+        // Installing wants the PIN verified since the last reset, and somebody may have waited long.
+        self.token.verify(pin.bytes()).map_err(Error::from)?;
+        Ok(certificates)
     }
 
     fn issue(
@@ -176,10 +196,7 @@ impl Attempt<'_> {
             });
         }
         self.progress.step(&Step::Compared);
-        let mut warnings = Vec::new();
-        if let Err(error) = self.issuer.delivered(&self.information.serial, &self.issued) {
-            warnings.push(format!("the ID is installed and good, but the CA could not record it: {error}"));
-        }
+        let warnings = record(self.issuer, self.information, &self.issued).into_iter().collect();
         let information = self.information.clone();
         Ok(Enrolled { information, subject, payment, authentication, changed: true, warnings })
     }

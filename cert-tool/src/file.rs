@@ -115,7 +115,8 @@ pub fn disk(deed: &str, path: &Path, fault: &io::Error) -> Error {
     }
 }
 
-fn exists(path: &Path) -> Error {
+/// What it means that a file is there.
+pub fn exists(path: &Path) -> Error {
     Error::new(
         Reason::Exists,
         format!("{} was not written", path.display()),

@@ -1,11 +1,15 @@
 //! Installing certificates and making sure: what the token holds afterwards is read back, and that alone counts,
 //! whatever the answer to the command was or whether it arrived.
 
+use wire::{apdu::StatusWord, shield::Information};
+
 use crate::{
     Error, Reason,
     certificate::Certificate,
     kind::Kind,
-    token::{self, Token},
+    readiness,
+    secret::Secret,
+    token::{self, Fault, Token},
 };
 
 /// What is known about the token after an installation that failed.
@@ -13,8 +17,8 @@ use crate::{
 pub enum Known {
     /// It holds what it held before.
     Former,
-    /// It could not be asked: it holds the former or the new certificates, all of one kind (INSTALL CERTIFICATES
-    /// promises that).
+    /// It holds the former or the new certificates, all of one kind (INSTALL CERTIFICATES promises that), now or
+    /// once it is plugged in again.
     Nothing,
 }
 
@@ -30,47 +34,78 @@ pub struct Failure {
 /// Installs the certificates in one command, reads them back and compares.
 ///
 /// # Errors
-/// The token does not hold them now, or could not be asked.
+/// The token does not hold them now, or it is not known what it holds.
 pub fn install(token: &mut dyn Token, certificates: &[(Kind, &Certificate)]) -> Result<(), Failure> {
-    let nothing = |error: Error| Failure { error, known: Known::Nothing };
-    let mut former = Vec::new();
-    for (kind, _) in certificates {
-        let known = Known::Former;
-        former.push(
-            token
-                .certificate(kind.container())
-                .map_err(|fault| Failure { error: Error::from(fault), known })?,
-        );
-    }
     let items: Vec<_> = certificates.iter().map(|(kind, c)| (kind.container(), c.der.as_slice())).collect();
     let answer = token.install(&items);
-    let mut held = Vec::new();
-    for (kind, _) in certificates {
-        match (token.certificate(kind.container()), &answer) {
-            (Ok(certificate), _) => held.push(certificate),
-            (Err(_), Err(fault)) => return Err(nothing(in_doubt(fault.clone().into()))),
-            (Err(fault), Ok(())) => return Err(nothing(not_read_back(fault.into()))),
-        }
+    if let Err(fault) = &answer
+        && is_final(fault)
+    {
+        return Err(Failure { error: fault.clone().into(), known: Known::Former });
     }
-    let is_new = held.iter().zip(certificates).all(|(held, (_, new))| held.as_ref() == Some(&new.der));
-    match answer {
+    let held = read_back(token, certificates);
+    let error = match (answer, held) {
         // An answer that was lost on the way matters no more once the certificates are there.
-        _ if is_new => Ok(()),
-        Err(fault) if held == former => Err(Failure { error: fault.into(), known: Known::Former }),
-        _ => Err(nothing(Error::new(
+        (_, Ok(true)) => return Ok(()),
+        (Err(fault), _) => in_doubt(fault),
+        (Ok(()), Err(fault)) => not_read_back(fault),
+        (Ok(()), Ok(false)) => Error::new(
             Reason::NotTheSame,
             "the token holds other certificates than the ones sent to it",
             "what was read back differs from what was installed",
             "do not use this token; run cert-tool show and take it to the bank",
-        ))),
+        ),
+    };
+    Err(Failure { error, known: Known::Nothing })
+}
+
+/// Whether the token holds exactly these certificates.
+fn read_back(token: &mut dyn Token, certificates: &[(Kind, &Certificate)]) -> Result<bool, Fault> {
+    for (kind, certificate) in certificates {
+        if token.certificate(kind.container())?.as_ref() != Some(&certificate.der) {
+            return Ok(false);
+        }
     }
+    Ok(true)
+}
+
+/// Whether the token refused before it wrote anything. A token whose storage failed may have written the command
+/// down, and finishes it at the next power-up (docs/shield-applet.md).
+fn is_final(fault: &Fault) -> bool {
+    let unsure = [StatusWord::MEMORY_FAILURE, StatusWord::NO_MEMORY, StatusWord::FAULT];
+    matches!(fault, Fault::Refused(word) if !unsure.contains(word))
+}
+
+/// Installs certificates that came from elsewhere, after all checks: the step `cert-tool install`.
+///
+/// # Errors
+/// The token is not fit, a certificate is not for its pending key, the PIN is wrong, or as [`install`].
+pub fn install_checked(
+    token: &mut dyn Token,
+    pin: &mut dyn FnMut(&Information) -> Result<Secret, Error>,
+    certificates: &[(Kind, &Certificate)],
+) -> Result<(), Error> {
+    let information = token.information()?;
+    readiness::check(&information, None)?;
+    for (kind, certificate) in certificates {
+        check_pending(token, *kind, certificate)?;
+    }
+    let pin = pin(&information)?;
+    readiness::check_pin(&pin, &information)?;
+    token.verify(pin.bytes())?;
+    install(token, certificates).map_err(|failure| match failure.known {
+        Known::Former => {
+            failure.error.with_state("the certificates and keys in use on the token are untouched")
+        }
+        Known::Nothing => failure.error,
+    })
 }
 
 /// Refuses a certificate that is not for the token's pending key, before anything is sent.
 ///
 /// # Errors
 /// [`Reason::WrongKey`], or the token is gone.
-pub fn check_pending(token: &mut dyn Token, kind: Kind, certificate: &Certificate) -> Result<(), Error> {
+fn check_pending(token: &mut dyn Token, kind: Kind, certificate: &Certificate) -> Result<(), Error> {
     let pending = token.pending_public_key(kind.container())?;
     let point = pending.as_deref().map(token::point).transpose()?;
     let certified = crate::certificate::p256_key(&certificate.public_key)
@@ -89,12 +124,20 @@ pub fn check_pending(token: &mut dyn Token, kind: Kind, certificate: &Certificat
     .with_state("nothing was changed on the token"))
 }
 
-fn in_doubt(error: Error) -> Error {
-    error.with_state(
-        "the token was lost while it installed: it holds the former personal ID or the new one, whole, never a mixture",
+fn in_doubt(fault: Fault) -> Error {
+    let error = Error::from(fault);
+    Error::new(
+        error.reason(),
+        "it is not known whether the new personal ID was installed",
+        format!("{} ({})", error.what(), error.why()),
+        "unplug the token, plug it in and run the same command again: it looks at what is there first",
+    )
+    .with_state(
+        "once it is plugged in again the token holds the former personal ID or the new one, whole, never a mixture",
     )
 }
 
-fn not_read_back(error: Error) -> Error {
-    error.with_state("the token said that the new personal ID is installed, but it could not be read back")
+fn not_read_back(fault: Fault) -> Error {
+    Error::from(fault)
+        .with_state("the token said that the new personal ID is installed, but it could not be read back")
 }

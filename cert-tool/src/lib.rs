@@ -12,6 +12,8 @@ pub mod commands;
 pub mod enrol;
 pub mod install;
 pub mod request;
+pub mod progress;
+pub mod readiness;
 pub mod token;
 pub mod ca;
 mod key;

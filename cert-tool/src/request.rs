@@ -6,11 +6,13 @@
 use std::cell::RefCell;
 
 use rcgen::{CertificateParams, PKCS_ECDSA_P256_SHA256, PublicKeyData, SignatureAlgorithm};
-use wire::shield::Container;
+use wire::shield::{Container, Information};
 
 use crate::{
     Error, csr,
     kind::Kind,
+    progress::{Progress, Step},
+    readiness,
     secret::Secret,
     subject::Subject,
     token::{self, Fault, Token},
@@ -46,6 +48,34 @@ pub fn make(
     };
     csr::check_for(&request, subject)?;
     Ok(request)
+}
+
+/// Makes a pending key and a request for it, after all checks: the step `cert-tool request`. A test token's request
+/// says so in its subject.
+///
+/// # Errors
+/// As [`make`], and what [`readiness::check`] refuses.
+pub fn prepare(
+    token: &mut dyn Token,
+    pin: &mut dyn FnMut(&Information) -> Result<Secret, Error>,
+    kind: Kind,
+    subject: &Subject,
+    progress: &mut dyn Progress,
+) -> Result<Vec<u8>, Error> {
+    let information = token.information()?;
+    progress.step(&Step::Found(&information));
+    readiness::check(&information, None)?;
+    let subject = Subject { unit: readiness::unit(&information), ..subject.clone() };
+    subject.check()?;
+    let pin = pin(&information)?;
+    readiness::check_pin(&pin, &information)?;
+    token.verify(pin.bytes())?;
+    progress.step(&Step::PinVerified);
+    let key = token.generate(kind.container())?;
+    progress.step(&Step::Generated(kind));
+    progress.step(&Step::Signing { kind, subject: &subject, shown: information.generation > 1 });
+    make(token, &pin, kind, &key, &subject)
+        .map_err(|error| error.with_state("the certificates and keys in use on the token are untouched"))
 }
 
 /// The key on the token, as `rcgen` wants one.

@@ -1,5 +1,7 @@
 //! The token as enrolment sees it, and what its refusals mean to people.
 
+mod shield;
+
 use wire::{
     Malformed,
     apdu::StatusWord,

@@ -43,16 +43,27 @@ pub struct Founding<'a> {
     pub validity: Validity,
 }
 
+impl Founding<'_> {
+    /// Refuses now what [`found`] would refuse later, before anybody is asked for a passphrase.
+    ///
+    /// # Errors
+    /// A text breaks a rule, the validity ends before it begins, or there is a CA already.
+    pub fn check(&self, folder: &Path) -> Result<(), Error> {
+        check_text("name", self.name)?;
+        check_text("organisation", self.organisation)?;
+        check_url(self.crl_url)?;
+        self.validity.not_after(moment::now())?;
+        check_vacant(folder)
+    }
+}
+
 /// Founds a CA in `folder`, which is made owner-only. Without a passphrase its key lies there in clear.
 ///
 /// # Errors
 /// There is a CA already (it is never overwritten), the folder is open to others, a text breaks a rule, or the
 /// disk's fault; then no CA is there.
 pub fn found(folder: &Path, founding: &Founding<'_>, passphrase: Option<&Secret>) -> Result<(), Error> {
-    check_text("name", founding.name)?;
-    check_text("organisation", founding.organisation)?;
-    check_url(founding.crl_url)?;
-    founding.validity.not_after(moment::now())?;
+    founding.check(folder)?;
     file::make_private_folder(folder)?;
     let _lock = Lock::take(folder)?;
     check_vacant(folder)?;

@@ -9,10 +9,9 @@ use crate::{
     csr,
     issuer::Issuer,
     kind::Kind,
-    moment,
-    secret::Secret,
-    subject::{Subject, TEST_UNIT},
-    token::{self, Token},
+    moment, readiness,
+    subject::Subject,
+    token::Token,
 };
 
 /// The certificates on the token before: payment, then authentication.
@@ -26,44 +25,8 @@ pub(super) enum Decision {
     Keep(Box<Enrolled>),
 }
 
-/// The token must be fit for enrolment. Gives what it holds.
-pub(super) fn token(
-    token: &mut dyn Token,
-    information: &Information,
-    brand: Option<&str>,
-) -> Result<Former, Error> {
-    let serial = &information.serial;
-    let refuse = |reason, what: String, why: &str, next: &str| {
-        Err(Error::new(reason, what, why.to_string(), next.to_string())
-            .with_state("nothing was changed on the token"))
-    };
-    if let Some(brand) = brand.filter(|brand| *brand != information.brand) {
-        return refuse(
-            Reason::OtherBrand,
-            format!("token {serial} was refused: it is a {}", information.brand),
-            &format!("the brand asked for is {brand}"),
-            "plug in the right token, or say --brand with the brand of this one",
-        );
-    }
-    if !information.has(Information::HEALTHY) {
-        return refuse(
-            Reason::TokenFault,
-            format!("token {serial} was refused: it failed its self-test"),
-            "a token whose self-test failed does not work",
-            "unplug it and plug it in; if it stays so, it has to be replaced",
-        );
-    }
-    if information.tries[0] == 0 {
-        return refuse(
-            Reason::PinBlocked,
-            format!("the PIN of token {serial} is blocked"),
-            "no tries are left",
-            "have it unblocked at the bank's counter (ushield pin unblock, with the PUK)",
-        );
-    }
-    if information.has(Information::FACTORY_PIN) {
-        return Err(token::factory_pin().with_state("nothing was changed on the token"));
-    }
+/// What the token holds.
+pub(super) fn held(token: &mut dyn Token) -> Result<Former, Error> {
     let mut held = |kind: Kind| -> Result<Option<Certificate>, Error> {
         let der = token.certificate(kind.container())?;
         // What cannot be read is no ID; enrolling over it is the way out.
@@ -87,7 +50,7 @@ pub(super) fn decide(
     information: &Information,
     former: &Former,
 ) -> Result<Decision, Error> {
-    let unit = information.has(Information::TEST_TOKEN).then(|| TEST_UNIT.to_string());
+    let unit = readiness::unit(information);
     let holder = former[0].as_ref().and_then(Certificate::holder);
     let (name, user_id, replace) = match enrolment.wish {
         Wish::Enrol { name, user_id, replace } => (name, user_id, replace),
@@ -169,20 +132,6 @@ fn kept(
         changed: false,
         warnings: Vec::new(),
     }))
-}
-
-/// A PIN that the token cannot have costs no try.
-pub(super) fn pin(pin: &Secret, information: &Information) -> Result<(), Error> {
-    let [shortest, longest] = information.pin_length.map(usize::from);
-    if (shortest..=longest).contains(&pin.bytes().len()) {
-        return Ok(());
-    }
-    Err(Error::new(
-        Reason::Invalid,
-        "the PIN was not sent to the token",
-        format!("this token's PINs have {shortest} to {longest} characters"),
-        "run the same command with the right PIN; no try was spent",
-    ))
 }
 
 /// What the CA issued must be what was asked for: a remote CA is trusted no further than that.

@@ -30,6 +30,8 @@ enum Moment {
     Before,
     /// The command takes effect, its answer is lost.
     After,
+    /// The command takes effect once the token is plugged in again.
+    Late,
 }
 
 type Pair = (SigningKey, Vec<u8>);
@@ -39,7 +41,9 @@ struct Soft {
     information: Information,
     keys: BTreeMap<Container, Pair>,
     pending: BTreeMap<Container, SigningKey>,
+    verified: bool,
     fresh_pin: bool,
+    late: Vec<(Container, Vec<u8>)>,
     count: usize,
     fail: Option<(usize, Moment, Fault)>,
     gone: bool,
@@ -62,7 +66,9 @@ impl Soft {
             },
             keys: BTreeMap::new(),
             pending: BTreeMap::new(),
+            verified: false,
             fresh_pin: false,
+            late: Vec::new(),
             count: 0,
             fail: None,
             gone: false,
@@ -72,7 +78,16 @@ impl Soft {
     }
 
     fn plug(&mut self) {
-        (self.gone, self.fail, self.count, self.fresh_pin) = (false, None, 0, false);
+        (self.gone, self.fail, self.count) = (false, None, 0);
+        (self.verified, self.fresh_pin) = (false, false);
+        for (container, certificate) in std::mem::take(&mut self.late) {
+            self.swap(container, certificate);
+        }
+    }
+
+    fn swap(&mut self, container: Container, certificate: Vec<u8>) {
+        let key = self.pending.remove(&container).unwrap();
+        self.keys.insert(container, (key, certificate));
     }
 
     /// Runs one command, with the fault that was ordered for it.
@@ -86,7 +101,7 @@ impl Soft {
             return body(self);
         }
         self.gone = matches!(fault, Fault::Gone(_));
-        if moment == Moment::After {
+        if moment != Moment::Before {
             body(self)?;
         }
         Err(fault)
@@ -119,7 +134,8 @@ impl Token for Soft {
     fn verify(&mut self, pin: &[u8]) -> Result<(), Fault> {
         self.command(|token| {
             token.fresh_pin = pin == PIN.as_bytes();
-            if token.fresh_pin {
+            token.verified = token.fresh_pin;
+            if token.verified {
                 return Ok(());
             }
             token.information.tries[0] -= 1;
@@ -129,6 +145,9 @@ impl Token for Soft {
 
     fn generate(&mut self, container: Container) -> Result<Vec<u8>, Fault> {
         self.command(|token| {
+            if !token.verified {
+                return refused(StatusWord::SECURITY_NOT_SATISFIED);
+            }
             let mut scalar = [0; 32];
             getrandom::fill(&mut scalar).unwrap();
             let key = SigningKey::from(SecretKey::from_slice(&scalar).unwrap());
@@ -152,7 +171,12 @@ impl Token for Soft {
     }
 
     fn install(&mut self, certificates: &[(Container, &[u8])]) -> Result<(), Fault> {
+        let late =
+            self.fail.as_ref().is_some_and(|(n, moment, _)| (*n, *moment) == (self.count + 1, Moment::Late));
         self.command(|token| {
+            if !token.verified {
+                return refused(StatusWord::SECURITY_NOT_SATISFIED);
+            }
             for (container, certificate) in certificates {
                 let Some(key) = token.pending.get(container) else { return refused(status::NOT_PENDING) };
                 let info = pkix::certificate_public_key(certificate)?;
@@ -161,8 +185,11 @@ impl Token for Soft {
                 }
             }
             for (container, certificate) in certificates {
-                let key = token.pending.remove(container).unwrap();
-                token.keys.insert(*container, (key, certificate.to_vec()));
+                if late {
+                    token.late.push((*container, certificate.to_vec()));
+                } else {
+                    token.swap(*container, certificate.to_vec());
+                }
             }
             Ok(())
         })
@@ -331,6 +358,8 @@ fn interrupted_at_each_step() {
         (Moment::After, Fault::Gone("unplugged".into())),
         (Moment::Before, Fault::Refused(StatusWord::MEMORY_FAILURE)),
         (Moment::After, Fault::Refused(StatusWord::MEMORY_FAILURE)),
+        (Moment::Late, Fault::Gone("unplugged".into())),
+        (Moment::Late, Fault::Refused(StatusWord::MEMORY_FAILURE)),
         (Moment::Before, Fault::Refused(status::CANCELLED)),
         (Moment::Before, Fault::Refused(status::TIMED_OUT)),
     ];
@@ -363,6 +392,7 @@ fn interrupted_at_each_step() {
 
 fn judge(scene: &mut Scene, former: &[Option<Vec<u8>>; 2], outcome: Result<Enrolled, Error>, place: &str) {
     scene.token.check_whole();
+    scene.token.plug();
     let held = scene.token.held();
     match outcome {
         Ok(enrolled) => {
@@ -382,8 +412,8 @@ fn judge(scene: &mut Scene, former: &[Option<Vec<u8>>; 2], outcome: Result<Enrol
         }
     }
     // Plugged in again, the same command works, and nothing is left on its way.
-    scene.token.plug();
-    assert!(scene.enrol().unwrap().changed, "{place}");
+    let again = scene.run(zhang(false), PIN).unwrap();
+    assert_eq!(again.changed, former[0].is_none() && held[0].is_none(), "{place}");
     scene.token.check_whole();
     assert_eq!(scene.on_their_way(), 0, "{place}");
 }
@@ -418,7 +448,8 @@ fn a_ca_that_cannot_record_the_delivery_is_a_warning() {
 
 #[test]
 fn what_is_refused_before_anything_changes() {
-    let change: [(&str, fn(&mut Soft), Reason); 4] = [
+    type Change = fn(&mut Soft);
+    let change: [(&str, Change, Reason); 4] = [
         ("brand", |token| token.information.brand = "Other".into(), Reason::OtherBrand),
         ("health", |token| token.information.flags = 0, Reason::TokenFault),
         ("tries", |token| token.information.tries[0] = 0, Reason::PinBlocked),

@@ -37,3 +37,14 @@ impl Token for Shield<'_> {
         Ok(Shield::pending_public_key(self, container)?)
     }
 }
+
+impl From<card::Error> for Fault {
+    fn from(error: card::Error) -> Self {
+        match error {
+            card::Error::Refused(word) | card::Error::PukRefused(word) => Self::Refused(word),
+            card::Error::Busy => Self::Busy,
+            card::Error::Nonsense(fault) => fault.into(),
+            other => Self::Gone(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! `cert-tool export`.
+
+use clap::Args;
+use serde_json::json;
+use wire::shield::Container;
+
+use super::{
+    Report,
+    options::{ContainerName, OutOptions, TokenOptions},
+};
+use crate::{
+    Error, Reason,
+    certificate::{Certificate, pem},
+    token::Token,
+};
+
+/// Write a certificate that is on the token to a file
+#[derive(Args)]
+#[command(after_help = "Example:
+  cert-tool export --container payment --out pay.pem")]
+pub(super) struct Export {
+    /// Which one
+    #[arg(long, value_enum, default_value = "payment")]
+    container: ContainerName,
+    /// Write DER
+    #[arg(long, requires = "out")]
+    der: bool,
+    #[command(flatten)]
+    token: TokenOptions,
+    #[command(flatten)]
+    out: OutOptions,
+}
+
+impl Export {
+    pub(super) fn run(self) -> Result<Report, Error> {
+        self.out.check()?;
+        let container = Container::from(self.container);
+        let held = self.token.with(|token| Ok(Token::certificate(token, container)?))?;
+        let der = held.ok_or_else(|| {
+            Error::new(
+                Reason::NotEnrolled,
+                "nothing was exported",
+                format!("the token has no {} certificate", container.name()),
+                "cert-tool show tells what is there; cert-tool enrol makes a personal ID",
+            )
+        })?;
+        let text = pem("CERTIFICATE", &der);
+        let bytes = if self.der { der.clone() } else { text.clone().into_bytes() };
+        let said =
+            self.out.write(&bytes, |path| format!("{} certificate: {}", container.name(), path.display()))?;
+        let serial = Certificate::parse(&der).ok().map(|certificate| certificate.serial);
+        Ok(Report {
+            text: said,
+            json: json!({ "container": container.name(), "serial": serial, "pem": text }),
+        })
+    }
+}

@@ -1,0 +1,306 @@
+//! Options that several subcommands share.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use card::{Card, road, shield::Shield};
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use wire::shield::{Container, Information};
+
+use crate::{
+    Error, Reason,
+    ca::Authority,
+    certificate::{Certificate, display_name, display_purpose},
+    file::{self, Access},
+    kind::Kind,
+    moment::{self, Validity},
+    secret::{Secret, Source},
+    token::Fault,
+};
+
+/// Which CA.
+#[derive(Args)]
+pub(super) struct CaOptions {
+    /// The CA's folder [default: ushield/ca in the user's state folder]
+    #[arg(long, visible_alias = "dir", value_name = "DIR", env = "CERT_TOOL_CA")]
+    ca: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseOptions,
+}
+
+/// Where the passphrase of the CA's key is.
+#[derive(Args)]
+pub(super) struct PassphraseOptions {
+    /// The file with the passphrase; else CERT_TOOL_PASSPHRASE, else you are asked
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+impl PassphraseOptions {
+    pub(super) fn source(&self) -> Source<'_> {
+        Source {
+            name: "passphrase",
+            file: self.passphrase_file.as_deref(),
+            variable: "CERT_TOOL_PASSPHRASE",
+            option: "--passphrase-file",
+        }
+    }
+}
+
+impl CaOptions {
+    /// Opens the CA.
+    pub(super) fn open(&self) -> Result<Authority, Error> {
+        let folder = folder(self.ca.as_deref())?;
+        let question = format!("passphrase of the CA in {}: ", folder.display());
+        Authority::open(&folder, &mut || self.passphrase.source().ask(&question))
+    }
+}
+
+/// The CA's folder: the one named, or the one in the user's state folder (XDG base directory specification).
+pub(super) fn folder(named: Option<&Path>) -> Result<PathBuf, Error> {
+    if let Some(named) = named {
+        return Ok(named.to_path_buf());
+    }
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let state = set("XDG_STATE_HOME")
+        .or_else(|| set("HOME").map(|home| home.join(".local/state")))
+        .or_else(|| set("LOCALAPPDATA"));
+    state.map(|state| state.join("ushield/ca")).ok_or_else(|| {
+        Error::new(
+            Reason::Missing,
+            "there is no folder for a CA",
+            "neither XDG_STATE_HOME nor HOME is set",
+            "name one with --ca DIR",
+        )
+    })
+}
+
+/// Which token.
+#[derive(Args)]
+pub(super) struct TokenOptions {
+    /// The USB/IP server of the token, HOST:PORT or HOST:PORT/BUSID [default: 127.0.0.1:3240, then USB]
+    #[arg(long, value_name = "HOST:PORT", env = road::ENVIRONMENT)]
+    usbip: Option<String>,
+    /// The token's serial number; may be left out where there is one token
+    #[arg(long, value_name = "SERIAL")]
+    token: Option<String>,
+}
+
+impl TokenOptions {
+    /// Opens the token and hands its shield applet to `work`.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Shield<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        let selection = road::Selection {
+            usbip: self.usbip.clone(),
+            serial: self.token.clone(),
+            ..road::Selection::default()
+        };
+        let mut card = road::open(&selection).map_err(not_reached)?;
+        let mut shield = select(&mut card)?;
+        work(&mut shield)
+    }
+}
+
+fn select(card: &mut Card) -> Result<Shield<'_>, Error> {
+    Shield::select(card).map_err(|error| match error {
+        card::Error::Refused(word) => Error::new(
+            Reason::TokenRefused,
+            "the card that was found is no U-shield",
+            format!("it has no shield applet (status {word})"),
+            "name the right one with --usbip HOST:PORT/BUSID or --token SERIAL",
+        ),
+        other => Fault::from(other).into(),
+    })
+}
+
+/// The card's own text says what to do.
+fn not_reached(error: card::Error) -> Error {
+    let reason = if matches!(error, card::Error::Busy) { Reason::TokenBusy } else { Reason::TokenGone };
+    Error::new(
+        reason,
+        "the token was not reached",
+        error,
+        "check with ushield ls that it is plugged in, then run the same command again",
+    )
+}
+
+/// Where the PIN is.
+#[derive(Args)]
+pub(super) struct PinOptions {
+    /// The file with the PIN; else USHIELD_PIN, else you are asked
+    #[arg(long, value_name = "FILE")]
+    pin_file: Option<PathBuf>,
+}
+
+impl PinOptions {
+    pub(super) fn ask(&self, token: &Information) -> Result<Secret, Error> {
+        let source = Source {
+            name: "PIN",
+            file: self.pin_file.as_deref(),
+            variable: "USHIELD_PIN",
+            option: "--pin-file",
+        };
+        source.ask(&format!("PIN of {} {} ({} tries left): ", token.brand, token.serial, token.tries[0]))
+    }
+}
+
+/// How long a certificate is valid.
+#[derive(Args)]
+#[group(multiple = false)]
+pub(super) struct ValidityOptions {
+    /// Valid for so many days
+    #[arg(long, value_name = "N", default_value_t = 365)]
+    days: u32,
+    /// Valid until the end of this day (2027-12-31) or this moment (2027-12-31T12:00:00Z)
+    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    not_after: Option<OffsetDateTime>,
+}
+
+impl ValidityOptions {
+    pub(super) fn validity(&self) -> Validity {
+        self.not_after.map_or(Validity::Days(self.days), Validity::Until)
+    }
+}
+
+/// Where a result goes.
+#[derive(Args)]
+pub(super) struct OutOptions {
+    /// The file to write, PEM [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Replace the file if it is there
+    #[arg(long, requires = "out")]
+    force: bool,
+}
+
+impl OutOptions {
+    /// Refuses now what [`Self::write`] would refuse later.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        match &self.out {
+            Some(path) if !self.force && path.exists() => Err(file::exists(path)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the bytes if a file is named; gives what then is to be said on standard output.
+    pub(super) fn write(&self, bytes: &[u8], said: impl FnOnce(&Path) -> String) -> Result<String, Error> {
+        match &self.out {
+            None => Ok(String::from_utf8_lossy(bytes).into_owned()),
+            Some(path) => {
+                file::write(path, bytes, Access::Everyone, self.force)?;
+                Ok(said(path))
+            }
+        }
+    }
+
+    pub(super) fn is_named(&self) -> bool {
+        self.out.is_some()
+    }
+}
+
+/// A container by the name that people see.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum ContainerName {
+    /// The payment key
+    Payment,
+    /// PIV authentication
+    #[value(name = "9a", alias = "authentication")]
+    Slot9a,
+    /// PIV signature
+    #[value(name = "9c")]
+    Slot9c,
+    /// PIV key management
+    #[value(name = "9d")]
+    Slot9d,
+    /// PIV card authentication
+    #[value(name = "9e")]
+    Slot9e,
+}
+
+impl From<ContainerName> for Container {
+    fn from(name: ContainerName) -> Self {
+        use wire::piv::Slot;
+        match name {
+            ContainerName::Payment => Self::Payment,
+            ContainerName::Slot9a => Self::Piv(Slot::Authentication),
+            ContainerName::Slot9c => Self::Piv(Slot::Signature),
+            ContainerName::Slot9d => Self::Piv(Slot::KeyManagement),
+            ContainerName::Slot9e => Self::Piv(Slot::CardAuthentication),
+        }
+    }
+}
+
+/// A certificate for people.
+pub(super) fn describe(certificate: &Certificate) -> String {
+    let left = (certificate.not_after - moment::now()).whole_days();
+    let state = if certificate.valid_at(moment::now()) {
+        format!("{left} days left")
+    } else if left < 0 {
+        "EXPIRED".into()
+    } else {
+        "NOT VALID NOW".into()
+    };
+    let purposes: Vec<_> = certificate.purposes.iter().map(|purpose| display_purpose(*purpose)).collect();
+    format!(
+        "  subject  {}\n  issuer   {}\n  serial   {}\n  valid    {} to {} ({state})\n  usage    {}\n  purpose  {}\n",
+        display_name(&certificate.subject),
+        display_name(&certificate.issuer),
+        certificate.serial,
+        moment::display(certificate.not_before),
+        moment::display(certificate.not_after),
+        certificate.usages.join(", "),
+        purposes.join(", "),
+    )
+}
+
+/// A certificate for programs.
+pub(super) fn certificate_json(certificate: &Certificate) -> Value {
+    json!({
+        "serial": certificate.serial,
+        "subject": display_name(&certificate.subject),
+        "issuer": display_name(&certificate.issuer),
+        "not_before": moment::display(certificate.not_before),
+        "not_after": moment::display(certificate.not_after),
+        "days_left": (certificate.not_after - moment::now()).whole_days(),
+        "key_usage": certificate.usages,
+        "extended_key_usage": certificate.purposes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "pem": certificate.pem(),
+    })
+}
+
+/// A token for programs.
+pub(super) fn token_json(information: &Information) -> Value {
+    json!({
+        "brand": information.brand,
+        "serial": information.serial,
+        "generation": information.generation,
+        "pin_tries_left": information.tries[0],
+        "healthy": information.has(Information::HEALTHY),
+        "factory_pin": information.has(Information::FACTORY_PIN),
+        "enrolled": information.has(Information::ENROLLED),
+        "pending": information.has(Information::PENDING),
+        "test_token": information.has(Information::TEST_TOKEN),
+    })
+}
+
+/// Whom a certificate is for.
+#[derive(Args)]
+pub(super) struct HolderOptions {
+    /// The holder's name, as the token's screen will show it
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: String,
+    /// The holder's ID at the bank
+    #[arg(long, value_name = "ID")]
+    pub(super) user_id: String,
+}
+
+/// Which of the two certificates.
+#[derive(Args)]
+pub(super) struct KindOptions {
+    /// Which of the two certificates of a personal ID
+    #[arg(long, value_enum)]
+    pub(super) kind: Kind,
+}

@@ -1,0 +1,86 @@
+//! `cert-tool ca revoke`.
+
+use std::path::Path;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Report, options::CaOptions};
+use crate::{Error, Reason, certificate::Certificate, file, index::Revocation, issuer::Issuer as _, moment};
+
+/// Revoke a certificate and issue the CRL anew
+#[derive(Args)]
+#[command(after_help = "Examples:
+  cert-tool ca revoke --dir CA cert.pem --reason key-compromise
+  cert-tool ca revoke --dir CA 5F3A9C…")]
+pub(super) struct Revoke {
+    /// The certificate's serial number in hexadecimal, or a file with the certificate
+    #[arg(value_name = "SERIAL|CERT")]
+    certificate: String,
+    /// Why
+    #[arg(long, value_enum, default_value = "unspecified")]
+    reason: Revocation,
+    #[command(flatten)]
+    ca: CaOptions,
+}
+
+impl Revoke {
+    pub(super) fn run(self) -> Result<Report, Error> {
+        let mut ca = self.ca.open()?;
+        let path = Path::new(&self.certificate);
+        let serial = if path.is_file() {
+            let certificate = Certificate::parse(&file::read(path)?)?;
+            if !certificate.issued_by(ca.certificate()) {
+                return Err(Error::new(
+                    Reason::Invalid,
+                    "nothing was revoked",
+                    format!("{} was not issued by this CA", path.display()),
+                    "name the folder of the CA that issued it",
+                ));
+            }
+            certificate.serial
+        } else {
+            serial(&self.certificate)?
+        };
+        let entry = ca.revoke(&serial, self.reason)?;
+        let crl = ca.crl_path();
+        let text = format!(
+            "{} certificate {serial} ({}) is revoked; new CRL: {}",
+            entry.kind,
+            entry.subject,
+            crl.display()
+        );
+        let at = entry.revoked_at.map(moment::display);
+        Ok(Report {
+            text,
+            json: json!({ "serial": serial, "reason": entry.reason, "revoked_at": at, "crl": crl }),
+        })
+    }
+}
+
+/// A serial number as openssl prints it, with or without colons, in either case.
+fn serial(text: &str) -> Result<String, Error> {
+    let digits = text.replace(':', "").to_ascii_uppercase();
+    let good = !digits.is_empty() && digits.len() <= 40 && digits.chars().all(|c| c.is_ascii_hexdigit());
+    if good {
+        return Ok(if digits.len().is_multiple_of(2) { digits } else { format!("0{digits}") });
+    }
+    Err(Error::new(
+        Reason::Invalid,
+        "nothing was revoked",
+        format!("“{text}” is neither a file nor a serial number in hexadecimal"),
+        "name the certificate's file, or its number (cert-tool show --file CERT)",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serial_numbers_in_every_form() {
+        assert_eq!(serial("5f:3a").unwrap(), "5F3A");
+        assert_eq!(serial("F3A").unwrap(), "0F3A");
+        assert!(serial("").is_err() && serial("no.pem").is_err() && serial(&"A".repeat(41)).is_err());
+    }
+}

@@ -1,0 +1,67 @@
+//! What is checked of a token before anything on it changes.
+
+use wire::shield::Information;
+
+use crate::{Error, Reason, secret::Secret, subject::TEST_UNIT, token};
+
+/// The token must be healthy, of the brand asked for, and have a PIN that is not blocked and not the factory's.
+///
+/// # Errors
+/// The first of these that it is not.
+pub fn check(information: &Information, brand: Option<&str>) -> Result<(), Error> {
+    let serial = &information.serial;
+    let refuse = |reason, what: String, why: &str, next: &str| {
+        Err(Error::new(reason, what, why.to_string(), next.to_string())
+            .with_state("nothing was changed on the token"))
+    };
+    if let Some(brand) = brand.filter(|brand| *brand != information.brand) {
+        return refuse(
+            Reason::OtherBrand,
+            format!("token {serial} was refused: it is a {}", information.brand),
+            &format!("the brand asked for is {brand}"),
+            "plug in the right token, or say --brand with the brand of this one",
+        );
+    }
+    if !information.has(Information::HEALTHY) {
+        return refuse(
+            Reason::TokenFault,
+            format!("token {serial} was refused: it failed its self-test"),
+            "a token whose self-test failed does not work",
+            "unplug it and plug it in; if it stays so, it has to be replaced",
+        );
+    }
+    if information.tries[0] == 0 {
+        return refuse(
+            Reason::PinBlocked,
+            format!("the PIN of token {serial} is blocked"),
+            "no tries are left",
+            "have it unblocked at the bank's counter (ushield pin unblock, with the PUK)",
+        );
+    }
+    if information.has(Information::FACTORY_PIN) {
+        return Err(token::factory_pin().with_state("nothing was changed on the token"));
+    }
+    Ok(())
+}
+
+/// The organizationalUnit of whatever is certified for this token: an emulated one says that it is a test token.
+pub fn unit(information: &Information) -> Option<String> {
+    information.has(Information::TEST_TOKEN).then(|| TEST_UNIT.to_string())
+}
+
+/// A PIN that the token cannot have costs no try.
+///
+/// # Errors
+/// [`Reason::Invalid`].
+pub fn check_pin(pin: &Secret, information: &Information) -> Result<(), Error> {
+    let [shortest, longest] = information.pin_length.map(usize::from);
+    if (shortest..=longest).contains(&pin.bytes().len()) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Reason::Invalid,
+        "the PIN was not sent to the token",
+        format!("this token's PINs have {shortest} to {longest} characters"),
+        "run the same command with the right PIN; no try was spent",
+    ))
+}

@@ -1,0 +1,287 @@
+//! The program as people run it, without a token: the CA, requests that openssl makes, what openssl says of the
+//! results, two processes at once, a full disk.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+const PASSPHRASE: &str = "correct horse";
+
+/// A folder of one test's own.
+struct Scene {
+    folder: tempfile::TempDir,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// With a CA in `ca`.
+    fn with_ca() -> Self {
+        let scene = Self::new();
+        scene.good(&["ca", "init", "--dir", "ca", "--name", "Test CA"]);
+        scene
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cert-tool"));
+        command.args(arguments).current_dir(self.folder.path());
+        command
+            .env("CERT_TOOL_PASSPHRASE", PASSPHRASE)
+            .env_remove("CERT_TOOL_CA")
+            .env_remove("USHIELD_USBIP");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.program(arguments).output().unwrap()
+    }
+
+    fn good(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    /// Refused with exit code 1; gives what it said.
+    fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", text(&output.stdout));
+        let said = text(&output.stderr);
+        assert!(said.contains("why:") && said.contains("next:"), "{said}");
+        said
+    }
+
+    fn openssl(&self, arguments: &[&str]) -> (bool, String) {
+        let output =
+            Command::new("openssl").args(arguments).current_dir(self.folder.path()).output().unwrap_or_else(
+                |fault| panic!("openssl does not run ({fault}): install the package `openssl`"),
+            );
+        (output.status.success(), text(&[output.stdout, output.stderr].concat()))
+    }
+
+    fn accepted(&self, arguments: &[&str]) -> String {
+        let (good, said) = self.openssl(arguments);
+        assert!(good, "openssl {}: {said}", arguments.join(" "));
+        said
+    }
+
+    /// A request for 张三, made by openssl.
+    fn request(&self) {
+        self.accepted(&["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "key.pem"]);
+        let subject = "/O=U-shield Test Bank/CN=张三/serialNumber=6222";
+        self.accepted(&["req", "-new", "-utf8", "-key", "key.pem", "-subj", subject, "-out", "r.csr"]);
+    }
+}
+
+/// `ca issue` of `r.csr` for 张三, with more options.
+fn issue<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let all = ["ca", "issue", "--dir", "ca", "--request", "r.csr", "--name", "张三", "--user-id", "6222"];
+    [&all, more].concat()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn from_founding_to_revocation() {
+    let scene = Scene::with_ca();
+    scene.request();
+    scene.good(&issue(&["--kind", "payment", "--out", "cert.pem", "--not-after", "2030-06-30"]));
+    let dates = scene.accepted(&["x509", "-in", "cert.pem", "-noout", "-enddate"]);
+    assert!(dates.contains("Jun 30 23:59:59 2030 GMT"), "{dates}");
+    let verify = ["verify", "-CAfile", "ca/ca.pem", "-CRLfile", "ca/crl.pem", "-crl_check", "cert.pem"];
+    scene.accepted(&verify);
+    scene.accepted(&["pkey", "-in", "ca/ca-key.pem", "-passin", "pass:correct horse", "-noout"]);
+
+    let shown = scene.good(&["show", "--file", "cert.pem"]);
+    assert!(shown.contains("CN=张三") && shown.contains("payment (1.3.6.1.4.1.32473.20.2)"), "{shown}");
+    let json = scene.good(&["show", "--file", "cert.pem", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let serial = json["serial"].as_str().unwrap();
+    assert_eq!(
+        scene.accepted(&["x509", "-in", "cert.pem", "-noout", "-serial"]).trim(),
+        format!("serial={serial}")
+    );
+
+    let said = scene.good(&["revoke", "cert.pem", "--reason", "key-compromise", "--ca", "ca"]);
+    assert!(said.contains(serial), "{said}");
+    let (good, said) = scene.openssl(&verify);
+    assert!(!good && said.contains("certificate revoked"), "{said}");
+    assert!(scene.refused(&["ca", "revoke", serial, "--dir", "ca"]).contains("was revoked on"));
+    assert!(scene.refused(&issue(&["--kind", "payment"])).contains("compromised"));
+    scene.good(&["ca", "crl", "--dir", "ca", "--days", "7", "--out", "served.crl", "--der"]);
+    scene.accepted(&[
+        "crl",
+        "-in",
+        "served.crl",
+        "-inform",
+        "DER",
+        "-CAfile",
+        "ca/ca.pem",
+        "-noout",
+        "-text",
+    ]);
+}
+
+#[test]
+fn nothing_is_overwritten_or_taken_on_trust() {
+    let scene = Scene::with_ca();
+    scene.request();
+    let key = fs::read(scene.path("ca/ca-key.pem")).unwrap();
+    assert!(scene.refused(&["ca", "init", "--dir", "ca"]).contains("never overwritten"));
+    assert_eq!(fs::read(scene.path("ca/ca-key.pem")).unwrap(), key);
+
+    fs::write(scene.path("cert.pem"), "mine").unwrap();
+    scene.refused(&issue(&["--kind", "payment", "--out", "cert.pem"]));
+    assert_eq!(fs::read(scene.path("cert.pem")).unwrap(), b"mine");
+    scene.good(&issue(&["--kind", "payment", "--out", "cert.pem", "--force"]));
+
+    let other = ["ca", "issue", "--dir", "ca", "--request", "r.csr", "--name", "李四", "--user-id", "6222"];
+    assert!(scene.refused(&[&other[..], &["--kind", "payment"]].concat()).contains("张三"));
+    assert!(scene.refused(&issue(&["--kind", "authentication"])).contains("for payment already"));
+    fs::write(scene.path("r.csr"), "junk").unwrap();
+    scene.refused(&issue(&["--kind", "payment"]));
+
+    let wrong =
+        scene.program(&["ca", "crl", "--dir", "ca"]).env("CERT_TOOL_PASSPHRASE", "wrong").output().unwrap();
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(text(&wrong.stderr).contains("passphrase is wrong"), "{}", text(&wrong.stderr));
+}
+
+#[test]
+fn a_failure_is_json_too_and_usage_is_2() {
+    let scene = Scene::new();
+    let output = scene.run(&["ca", "crl", "--dir", "none", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["error"]["reason"], "missing");
+    assert!(json["error"]["next"].as_str().unwrap().contains("ca init"));
+    for usage in [&["ca", "init", "--passphrase", "x"][..], &["enrol"], &["frobnicate"], &[]] {
+        assert_eq!(scene.run(usage).status.code(), Some(2), "{usage:?}");
+    }
+}
+
+#[test]
+fn no_token_says_what_to_do() {
+    let scene = Scene::with_ca();
+    // A port that was free a moment ago, and nobody listens on.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let server = format!("127.0.0.1:{port}");
+    let enrol = ["enrol", "--ca", "ca", "--name", "张三", "--user-id", "1", "--usbip", &server];
+    assert!(scene.refused(&enrol).contains("the token was not reached"));
+    assert!(scene.refused(&["show", "--usbip", &server]).contains("ushield"));
+}
+
+#[test]
+fn two_processes_found_one_ca() {
+    for _ in 0..5 {
+        let scene = Scene::new();
+        let init = ["ca", "init", "--dir", "ca"];
+        let children: Vec<_> = (0..4).map(|_| scene.program(&init).output_later()).collect();
+        let won = children.into_iter().map(Running::join).filter(|output| output.status.success()).count();
+        assert_eq!(won, 1);
+        scene.accepted(&["verify", "-CAfile", "ca/ca.pem", "ca/ca.pem"]);
+        scene.accepted(&["crl", "-in", "ca/crl.pem", "-CAfile", "ca/ca.pem", "-noout"]);
+        scene.good(&["ca", "crl", "--dir", "ca"]);
+    }
+}
+
+#[test]
+fn processes_that_issue_at_once_lose_nothing() {
+    let scene = Scene::with_ca();
+    scene.request();
+    let arguments = issue(&["--kind", "payment", "--json"]);
+    let children: Vec<_> = (0..6).map(|_| scene.program(&arguments).output_later()).collect();
+    let mut serials: Vec<String> = children
+        .into_iter()
+        .map(|child| {
+            let output = child.join();
+            assert!(output.status.success(), "{}", text(&output.stderr));
+            let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            json["certificate"]["serial"].as_str().unwrap().to_string()
+        })
+        .collect();
+    let index: serde_json::Value =
+        serde_json::from_slice(&fs::read(scene.path("ca/index.json")).unwrap()).unwrap();
+    let mut known: Vec<String> = index["certificates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["serial"].as_str().unwrap().to_string())
+        .collect();
+    serials.sort();
+    known.sort();
+    assert_eq!(serials, known);
+}
+
+/// A disk that takes nothing more: a limit of zero bytes a file, which writes meet as they meet a full disk.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_leaves_things_as_they_were() {
+    let scene = Scene::with_ca();
+    scene.request();
+    let full = |arguments: &[&str]| {
+        let program = env!("CARGO_BIN_EXE_cert-tool");
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"", program]).args(arguments);
+        let output = command
+            .current_dir(scene.folder.path())
+            .env("CERT_TOOL_PASSPHRASE", PASSPHRASE)
+            .output()
+            .unwrap();
+        // Its words go to a pipe, which the limit does not touch.
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+        let said = text(&output.stderr);
+        assert!(said.contains("make room"), "{said}");
+        said
+    };
+    let before = files(&scene.path("ca"));
+    full(&issue(&["--kind", "payment"]));
+    full(&["ca", "crl", "--dir", "ca"]);
+    assert_eq!(files(&scene.path("ca")), before);
+    full(&["ca", "init", "--dir", "other"]);
+    assert!(!scene.path("other/ca.pem").exists());
+    scene.good(&["ca", "init", "--dir", "other"]);
+    scene.good(&issue(&["--kind", "payment"]));
+}
+
+/// All files of a folder with what is in them.
+#[cfg(unix)]
+fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+/// A program that runs while others do.
+struct Running(std::process::Child);
+
+trait OutputLater {
+    fn output_later(&mut self) -> Running;
+}
+
+impl OutputLater for Command {
+    fn output_later(&mut self) -> Running {
+        use std::process::Stdio;
+        Running(self.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+}
+
+impl Running {
+    fn join(self) -> Output {
+        self.0.wait_with_output().unwrap()
+    }
+}

@@ -1,0 +1,129 @@
+//! The floor: the least that a USB/IP server which signs can do. No APDU parser, no PIN, no storage, one device,
+//! one client: what is written to bulk OUT is signed (its last 32 bytes are the digest), bulk IN answers.
+
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::{TcpListener, TcpStream},
+};
+
+use chacha20::ChaCha20Rng;
+use p256::ecdsa::{Signature, SigningKey, signature::hazmat::RandomizedPrehashSigner};
+use rand_core::SeedableRng;
+use wire::usbip::{OP_HEADER, URB_HEADER, VERSION};
+
+/// What the floor does with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Work {
+    /// Answers without signing: the cost of the transport.
+    Echo,
+    /// Signs with p256, as the token does.
+    Sign,
+}
+
+/// Serves each client on a thread of its own, until the process ends.
+pub(crate) fn serve(listener: &TcpListener, work: Work) -> anyhow::Result<()> {
+    loop {
+        let (mut stream, _) = listener.accept()?;
+        let mut signer = Signer::new(work)?;
+        std::thread::spawn(move || match session(&mut stream, &mut signer) {
+            Err(error) if error.kind() != ErrorKind::UnexpectedEof => eprintln!("floor: {error}"),
+            _ => {}
+        });
+    }
+}
+
+struct Signer {
+    work: Work,
+    key: SigningKey,
+    rng: ChaCha20Rng,
+}
+
+impl Signer {
+    fn new(work: Work) -> anyhow::Result<Self> {
+        Ok(Self { work, key: SigningKey::from_slice(&[0x17; 32])?, rng: ChaCha20Rng::from_seed([7; 32]) })
+    }
+
+    /// A CCID data block with a signature over the last 32 bytes of the message, DER, and 9000.
+    fn answer(&mut self, message: &[u8]) -> Vec<u8> {
+        let mut out = vec![0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        match (self.work, message.last_chunk::<32>()) {
+            (Work::Sign, Some(digest)) => {
+                let signature: Signature =
+                    self.key.sign_prehash_with_rng(&mut self.rng, digest).expect("a digest of 32 bytes");
+                out.extend_from_slice(signature.to_der().as_bytes());
+            }
+            _ => out.extend_from_slice(&[0x5A; 71]),
+        }
+        out.extend_from_slice(&[0x90, 0]);
+        out[1] = (out.len() - 10) as u8;
+        out
+    }
+}
+
+fn session(stream: &mut TcpStream, signer: &mut Signer) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    stream.read_exact(&mut [0; OP_HEADER + 32])?; // OP_REQ_IMPORT
+    stream.write_all(&import_reply())?;
+    let (mut input, mut output, mut waiting) =
+        (Vec::with_capacity(4096), Vec::with_capacity(4096), Vec::new());
+    let mut chunk = [0; 4096];
+    loop {
+        let read = stream.read(&mut chunk)?;
+        if read == 0 {
+            return Ok(());
+        }
+        input.extend_from_slice(&chunk[..read]);
+        let mut used = 0;
+        while let Some(urb) = Urb::read(&input[used..]) {
+            used += urb.size;
+            if urb.is_in {
+                urb.reply(&waiting, &mut output);
+            } else {
+                waiting = signer.answer(urb.data);
+                urb.reply(&[], &mut output);
+            }
+        }
+        input.drain(..used);
+        stream.write_all(&output)?;
+        output.clear();
+    }
+}
+
+/// A whole USBIP_CMD_SUBMIT in the buffer.
+struct Urb<'a> {
+    head: &'a [u8; URB_HEADER],
+    is_in: bool,
+    length: u32,
+    data: &'a [u8],
+    size: usize,
+}
+
+impl<'a> Urb<'a> {
+    fn read(input: &'a [u8]) -> Option<Self> {
+        let (head, rest) = input.split_first_chunk::<URB_HEADER>()?;
+        let word = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        let (is_in, length) = (word(12) == 1, word(24));
+        let data = if is_in { &[][..] } else { rest.get(..length as usize)? };
+        Some(Self { head, is_in, length, data, size: URB_HEADER + data.len() })
+    }
+
+    fn reply(&self, data: &[u8], output: &mut Vec<u8>) {
+        let actual = if self.is_in { data.len() as u32 } else { self.length };
+        output.extend_from_slice(&3u32.to_be_bytes());
+        output.extend_from_slice(&self.head[4..8]);
+        output.extend_from_slice(&[0; 16]); // devid, direction, endpoint, status
+        output.extend_from_slice(&actual.to_be_bytes());
+        output.extend_from_slice(&[0; 20]);
+        output.extend_from_slice(data);
+    }
+}
+
+fn import_reply() -> Vec<u8> {
+    let mut out = [&VERSION.to_be_bytes()[..], &[0, 3, 0, 0, 0, 0]].concat();
+    let device = out.len();
+    out.resize(device + wire::usbip::DEVICE, 0);
+    out[device + 256..device + 259].copy_from_slice(b"1-1");
+    out[device + 288 + 3] = 1; // busnum
+    out[device + 292 + 3] = 2; // devnum
+    out
+}

@@ -1,0 +1,71 @@
+//! Measures what `docs/benches.md` names, and prints one table. Started by `benches/run`.
+
+mod sign;
+mod table;
+mod process;
+mod line;
+mod floor;
+mod sample;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    server: Option<ServerKind>,
+    /// Write the table as JSON, too.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Rounds in which all arms take their turn.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+    /// Few operations: shows that everything runs; the figures mean nothing.
+    #[arg(long)]
+    smoke: bool,
+}
+
+/// The servers that this program starts for itself.
+#[derive(Subcommand)]
+enum ServerKind {
+    /// The floor: a bare USB/IP server.
+    Floor {
+        /// What it does with a message.
+        work: floor::Work,
+    },
+}
+
+/// How much is measured.
+#[derive(Clone, Copy)]
+struct Scale {
+    rounds: usize,
+    smoke: bool,
+}
+
+impl Scale {
+    /// The number of operations of an arm in one round.
+    fn count(self, full: usize) -> usize {
+        if self.smoke { full.div_ceil(100) } else { full }
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    match arguments.server {
+        Some(ServerKind::Floor { work }) => floor::serve(&process::listen()?, work),
+        None => measure(&arguments),
+    }
+}
+
+fn measure(arguments: &Arguments) -> anyhow::Result<()> {
+    let rounds = if arguments.smoke { 1 } else { usize::from(arguments.rounds) };
+    let scale = Scale { rounds, smoke: arguments.smoke };
+    process::pin()?;
+    let rows = sign::measure(scale)?;
+    table::print(&rows);
+    if let Some(file) = &arguments.json {
+        std::fs::write(file, serde_json::to_vec_pretty(&table::json(&rows, rounds))?)?;
+    }
+    Ok(())
+}

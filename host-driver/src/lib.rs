@@ -1,14 +1,16 @@
 //! Shows tokens to an operating system over USB/IP.
 //!
-//! [`Exporter`] is the way in: it serves any number of [`urb::Device`]s, and a firmware token is one ([`plug`]).
+//! [`Exporter`] is the way in: it serves any number of [`urb::Device`]s, and a firmware token is one.
 //! [`store`] keeps a token's records, [`panel`] is its screen and buttons.
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod exporter;
+mod plug;
 pub mod usbip;
 pub mod bus;
 pub mod panel;
 pub mod peer;
+pub mod store;
 pub mod urb;
 mod lock;
 

@@ -1,0 +1,62 @@
+//! The firmware's token as a device that plugs drive.
+
+use firmware::{
+    Stall as TokenStall, Token,
+    seams::{CryptoRng, Millis, Panel, Storage},
+    token::Finished,
+};
+use wire::usb::Setup;
+
+use crate::urb::{Descriptors, Device, Done, Stall, Work};
+
+impl From<TokenStall> for Stall {
+    fn from(_: TokenStall) -> Self {
+        Self
+    }
+}
+
+impl<S: Storage + Send, P: Panel + Send, R: CryptoRng + Send> Device for Token<S, P, R> {
+    fn descriptors(&self) -> Descriptors {
+        Descriptors { device: self.device(), configuration: self.configuration() }
+    }
+
+    fn attach(&mut self) {
+        Self::attach(self);
+    }
+
+    fn unplug(&mut self) {
+        Self::unplug(self);
+    }
+
+    fn control(&mut self, setup: Setup, data: &[u8]) -> Result<Vec<u8>, Stall> {
+        Ok(Self::control(self, setup, data)?)
+    }
+
+    fn bulk_out(&mut self, endpoint: u8, data: &[u8]) -> Result<(), Stall> {
+        Ok(Self::bulk_out(self, endpoint, data)?)
+    }
+
+    fn bulk_in(&mut self, endpoint: u8, max: usize) -> Result<Option<Vec<u8>>, Stall> {
+        Ok(Self::bulk_in(self, endpoint, max)?)
+    }
+
+    fn interrupt_in(&mut self, endpoint: u8, max: usize) -> Result<Option<Vec<u8>>, Stall> {
+        Ok(Self::interrupt_in(self, endpoint, max)?)
+    }
+
+    fn tick(&mut self, now: Millis) -> Option<Millis> {
+        Self::tick(self, now)
+    }
+
+    fn job(&mut self) -> Option<Work> {
+        let ticket = Self::job(self)?;
+        Some(Box::new(move || Box::new(ticket.run())))
+    }
+
+    fn finish(&mut self, done: Done) {
+        // Only this token's own tickets come back to it.
+        if let Ok(finished) = done.downcast::<Finished>() {
+            Self::finish(self, *finished);
+        }
+    }
+}

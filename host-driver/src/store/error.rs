@@ -1,0 +1,73 @@
+//! Why a store, or the device secret, cannot be opened, and what to do about it.
+
+use std::{io, path::PathBuf};
+
+/// Nothing was changed; the text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder, or a file in it, could not be used.
+    #[error("{0} cannot be used: {1}. Name another folder, or make this one yours to read and write")]
+    Folder(PathBuf, #[source] io::Error),
+    /// It belongs to somebody else.
+    #[error("{0} belongs to user {1}: run as that user, or name another")]
+    Owner(PathBuf, u32),
+    /// Others can read it.
+    #[error(
+        "{path} can be read by others than you, and so may have been: close it with `chmod {mode} {path}`, and think \
+         about new keys and PINs"
+    )]
+    Public {
+        /// What can be read.
+        path: PathBuf,
+        /// The mode that closes it.
+        mode: &'static str,
+    },
+    /// Another process serves this token.
+    #[error(
+        "{folder} is in use by {}: stop that one first, or name another folder",
+        .pid.map_or_else(|| "another process".into(), |pid| format!("process {pid}"))
+    )]
+    Held {
+        /// The token's folder.
+        folder: PathBuf,
+        /// Who holds it, as far as is known.
+        pid: Option<u32>,
+    },
+    /// A file that this version did not write.
+    #[error(
+        "{name} is not a file that this version of ushield writes ({why}). If a newer version did, run that one; if it is \
+         something else, move it out of the folder. Nothing was changed"
+    )]
+    Unknown {
+        /// The file.
+        name: String,
+        /// What is not known about it.
+        why: &'static str,
+    },
+    /// A file whose content is not what was written.
+    #[error(
+        "{name} is damaged ({why}). Put the folder back from a copy, or move it away to start with a new token; its keys \
+         are lost then. Nothing was changed"
+    )]
+    Damaged {
+        /// The file.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The system has no randomness to make a secret of.
+    #[error("the system gave no random bytes: {0}. Try again once it is up")]
+    Random(String),
+}
+
+impl OpenError {
+    /// Puts the file's name to what its envelope says.
+    pub(super) fn of(name: impl Into<String>, fault: super::envelope::Fault) -> Self {
+        let name = name.into();
+        if fault.unknown {
+            Self::Unknown { name, why: fault.why }
+        } else {
+            Self::Damaged { name, why: fault.why }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The device secret: 32 random bytes in a file of their own, so that a copied state folder alone is worth nothing.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use zeroize::Zeroizing;
+
+use super::{envelope, error::OpenError, file::private};
+
+/// The name under which the checksum is made.
+const NAME: &str = "secret";
+
+/// Reads the secret, which is made, for its owner only, if there is none.
+///
+/// # Errors
+/// The file cannot be read or made, others can read it, or it is not a secret of this version.
+pub fn secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, OpenError> {
+    let failed = |error| OpenError::Folder(path.into(), error);
+    match read(path)? {
+        Some(secret) => Ok(secret),
+        None => {
+            create(path)?;
+            // Another process may have been first: its secret is the one.
+            read(path)?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, OpenError> {
+    let failed = |error| OpenError::Folder(path.into(), error);
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    private(&file.metadata().map_err(failed)?, path, "600")?;
+    let mut content = Zeroizing::new(Vec::with_capacity(256));
+    file.take(256).read_to_end(&mut content).map_err(failed)?;
+    let name = path.display().to_string();
+    let record = envelope::open_whole(NAME, &content).map_err(|fault| OpenError::of(&*name, fault))?;
+    let secret = <[u8; 32]>::try_from(record);
+    let secret = secret.map_err(|_| OpenError::Damaged { name, why: "it is not 32 bytes" })?;
+    Ok(Some(Zeroizing::new(secret)))
+}
+
+/// Makes the file whole under another name, and gives it its own only if that is still free.
+fn create(path: &Path) -> Result<(), OpenError> {
+    let failed = |error| OpenError::Folder(path.into(), error);
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    let mut secret = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *secret).map_err(|error| OpenError::Random(error.to_string()))?;
+    let content = Zeroizing::new(envelope::seal(NAME, 0, &*secret));
+    let temporary = beside(path)?;
+    let made = write(&temporary, &content).and_then(|()| match fs::hard_link(&temporary, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    });
+    let swept = fs::remove_file(&temporary);
+    made.and(swept).and_then(|()| File::open(folder)?.sync_all()).map_err(failed)
+}
+
+/// A name that nobody else uses at this moment.
+fn beside(path: &Path) -> Result<PathBuf, OpenError> {
+    let unique = getrandom::u64().map_err(|error| OpenError::Random(error.to_string()))?;
+    let mut name = OsString::from(path);
+    name.push(format!(".{unique:016x}.tmp"));
+    Ok(name.into())
+}
+
+fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn is_made_once_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config/ushield/secret");
+        let first = secret(&path).unwrap();
+        assert_eq!(*secret(&path).unwrap(), *first);
+        assert_ne!(*first, [0; 32]);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn one_that_others_can_read_or_that_is_damaged_is_refused_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        secret(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(secret(&path).unwrap_err().to_string().contains("chmod 600"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(&path, "short").unwrap();
+        assert!(matches!(secret(&path), Err(OpenError::Damaged { .. })));
+        assert_eq!(fs::read(&path).unwrap(), b"short");
+    }
+
+    #[test]
+    fn those_who_race_get_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        let secrets = std::thread::scope(|scope| {
+            let racers: Vec<_> = (0..8).map(|_| scope.spawn(|| *secret(&path).unwrap())).collect();
+            racers.into_iter().map(|racer| racer.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert!(secrets.iter().all(|secret| *secret == secrets[0]));
+    }
+}

@@ -288,4 +288,4 @@ fn refused(why: String) -> Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

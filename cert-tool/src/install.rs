@@ -141,3 +141,71 @@ fn not_read_back(fault: Fault) -> Error {
     Error::from(fault)
         .with_state("the token said that the new personal ID is installed, but it could not be read back")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ca::{Authority, found, tests::founding},
+        issuer::{Issuer, Order},
+        moment::Validity,
+        progress::Silent,
+        request,
+        subject::{Subject, tests::zhang},
+        token::soft::{PIN, Soft},
+    };
+
+    /// The steps one by one: request, issue.
+    fn certificate(token: &mut Soft, ca: &mut Authority, kind: Kind) -> Certificate {
+        let wish = Subject { unit: None, ..zhang() };
+        let request = request::prepare(token, &mut |_| Ok(PIN.into()), kind, &wish, &mut Silent).unwrap();
+        let (subject, validity) = (zhang(), Validity::Days(1));
+        let order = Order { request: &request, kind, subject: &subject, validity, token: None };
+        Certificate::parse(&ca.issue(&order).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn step_by_step() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("ca");
+        found(&folder, &founding(), None).unwrap();
+        let mut ca = Authority::open(&folder, &mut || panic!("no passphrase")).unwrap();
+        let mut token = Soft::new();
+        let mut asked = 0;
+        let mut pin = |_: &Information| {
+            asked += 1;
+            Ok(PIN.into())
+        };
+        let stale = certificate(&mut token, &mut ca, Kind::Payment);
+        let payment = certificate(&mut token, &mut ca, Kind::Payment);
+        let authentication = certificate(&mut token, &mut ca, Kind::Authentication);
+
+        for wrong in [(Kind::Payment, &stale), (Kind::Authentication, &payment)] {
+            let error = install_checked(&mut token, &mut pin, &[wrong]).unwrap_err();
+            assert_eq!(
+                (error.reason(), error.state()),
+                (Reason::WrongKey, Some("nothing was changed on the token"))
+            );
+        }
+        let both = [(Kind::Payment, &payment), (Kind::Authentication, &authentication)];
+        install_checked(&mut token, &mut pin, &both).unwrap();
+        assert_eq!(token.held(), both.map(|(_, certificate)| Some(certificate.der.clone())));
+        token.check_whole();
+        let error = install_checked(&mut token, &mut pin, &both).unwrap_err();
+        assert!(error.why().contains("no key waits"), "{error}");
+        assert_eq!(asked, 1, "the PIN is asked for after the checks");
+    }
+
+    #[test]
+    fn a_token_that_holds_something_else_is_told() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("ca");
+        found(&folder, &founding(), None).unwrap();
+        let mut ca = Authority::open(&folder, &mut || panic!("no passphrase")).unwrap();
+        let mut token = Soft::new();
+        let payment = certificate(&mut token, &mut ca, Kind::Payment);
+        token.forgetful = true;
+        let failure = install(&mut token, &[(Kind::Payment, &payment)]).unwrap_err();
+        assert_eq!((failure.error.reason(), failure.known), (Reason::NotTheSame, Known::Nothing));
+    }
+}

@@ -1,6 +1,8 @@
 //! The token as enrolment sees it, and what its refusals mean to people.
 
 mod shield;
+#[cfg(test)]
+pub(crate) mod soft;
 
 use wire::{
     Malformed,

@@ -53,7 +53,8 @@ impl Founding<'_> {
         check_text("organisation", self.organisation)?;
         check_url(self.crl_url)?;
         self.validity.not_after(moment::now())?;
-        check_vacant(folder)
+        // A CA that is only half there may be one that another process is founding: that is for the lock to tell.
+        if folder.join(CERTIFICATE).exists() { Err(occupied(folder)) } else { Ok(()) }
     }
 }
 
@@ -101,21 +102,24 @@ fn check_vacant(folder: &Path) -> Result<(), Error> {
     else {
         return Ok(());
     };
-    let what = format!("no CA was made in {}", folder.display());
     if folder.join(CERTIFICATE).exists() {
-        return Err(Error::new(
-            Reason::Exists,
-            what,
-            "there is one already, and a CA is never overwritten",
-            "use it, or name another folder with --dir",
-        ));
+        return Err(occupied(folder));
     }
     Err(Error::new(
         Reason::Exists,
-        what,
+        format!("no CA was made in {}", folder.display()),
         format!("{found} is there without {CERTIFICATE}: a CA that was never finished, or something else"),
         "if nothing in that folder matters, remove it, or name another folder with --dir",
     ))
+}
+
+fn occupied(folder: &Path) -> Error {
+    Error::new(
+        Reason::Exists,
+        format!("no CA was made in {}", folder.display()),
+        "there is one already, and a CA is never overwritten",
+        "use it, or name another folder with --dir",
+    )
 }
 
 /// Verifiers fetch a CRL by http, https or ldap (RFC 5280, 4.2.1.13); the URL goes into an IA5String.

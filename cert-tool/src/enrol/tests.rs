@@ -1,16 +1,10 @@
-//! Enrolment against a token in software that fails at the n-th command, before or after it took effect.
+//! Enrolment against a token in software that fails at each command, in each way.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{cell::RefCell, rc::Rc};
 
-use p256::{
-    SecretKey,
-    ecdsa::{Signature, SigningKey, signature::Signer},
-};
 use wire::{
     apdu::StatusWord,
-    piv::PublicKey,
-    pkix,
-    shield::{Container, Information, status},
+    shield::{Information, status},
 };
 
 use super::*;
@@ -18,194 +12,11 @@ use crate::{
     Reason,
     ca::{Authority, Founding, found},
     subject::DEFAULT_ORGANISATION,
-    token::{Fault, Token},
+    token::{
+        Fault,
+        soft::{Moment, PIN, Soft},
+    },
 };
-
-const PIN: &str = "135246";
-
-/// When the fault strikes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Moment {
-    /// The command never arrives.
-    Before,
-    /// The command takes effect, its answer is lost.
-    After,
-    /// The command takes effect once the token is plugged in again.
-    Late,
-}
-
-type Pair = (SigningKey, Vec<u8>);
-
-/// A token in software. After a fault of the line everything fails until it is plugged in again.
-struct Soft {
-    information: Information,
-    keys: BTreeMap<Container, Pair>,
-    pending: BTreeMap<Container, SigningKey>,
-    verified: bool,
-    fresh_pin: bool,
-    late: Vec<(Container, Vec<u8>)>,
-    count: usize,
-    fail: Option<(usize, Moment, Fault)>,
-    gone: bool,
-    liar: bool,
-    seen: Vec<String>,
-}
-
-impl Soft {
-    fn new() -> Self {
-        Self {
-            information: Information {
-                version: 1,
-                brand: "U-shield".into(),
-                serial: "00C0FFEE".into(),
-                generation: 2,
-                tries: [6; 4],
-                pin_length: [6, 8],
-                state_version: 1,
-                flags: Information::HEALTHY | Information::TEST_TOKEN,
-            },
-            keys: BTreeMap::new(),
-            pending: BTreeMap::new(),
-            verified: false,
-            fresh_pin: false,
-            late: Vec::new(),
-            count: 0,
-            fail: None,
-            gone: false,
-            liar: false,
-            seen: Vec::new(),
-        }
-    }
-
-    fn plug(&mut self) {
-        (self.gone, self.fail, self.count) = (false, None, 0);
-        (self.verified, self.fresh_pin) = (false, false);
-        for (container, certificate) in std::mem::take(&mut self.late) {
-            self.swap(container, certificate);
-        }
-    }
-
-    fn swap(&mut self, container: Container, certificate: Vec<u8>) {
-        let key = self.pending.remove(&container).unwrap();
-        self.keys.insert(container, (key, certificate));
-    }
-
-    /// Runs one command, with the fault that was ordered for it.
-    fn command<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
-        if self.gone {
-            return Err(Fault::Gone("unplugged".into()));
-        }
-        self.count += 1;
-        let Some((number, moment, fault)) = self.fail.clone() else { return body(self) };
-        if number != self.count {
-            return body(self);
-        }
-        self.gone = matches!(fault, Fault::Gone(_));
-        if moment != Moment::Before {
-            body(self)?;
-        }
-        Err(fault)
-    }
-
-    /// The certificates in use, in the order of [`Kind::ALL`].
-    fn held(&self) -> [Option<Vec<u8>>; 2] {
-        Kind::ALL.map(|kind| self.keys.get(&kind.container()).map(|(_, certificate)| certificate.clone()))
-    }
-
-    /// The model: each certificate in use is for the key in use.
-    fn check_whole(&self) {
-        for (key, certificate) in self.keys.values() {
-            let info = pkix::certificate_public_key(certificate).unwrap();
-            let point = key.verifying_key().to_sec1_point(false);
-            assert!(info.ends_with(point.as_bytes()), "key and certificate do not belong together");
-        }
-    }
-}
-
-fn refused<T>(word: StatusWord) -> Result<T, Fault> {
-    Err(Fault::Refused(word))
-}
-
-impl Token for Soft {
-    fn information(&mut self) -> Result<Information, Fault> {
-        self.command(|token| Ok(token.information.clone()))
-    }
-
-    fn verify(&mut self, pin: &[u8]) -> Result<(), Fault> {
-        self.command(|token| {
-            token.fresh_pin = pin == PIN.as_bytes();
-            token.verified = token.fresh_pin;
-            if token.verified {
-                return Ok(());
-            }
-            token.information.tries[0] -= 1;
-            refused(StatusWord::tries_left(token.information.tries[0]))
-        })
-    }
-
-    fn generate(&mut self, container: Container) -> Result<Vec<u8>, Fault> {
-        self.command(|token| {
-            if !token.verified {
-                return refused(StatusWord::SECURITY_NOT_SATISFIED);
-            }
-            let mut scalar = [0; 32];
-            getrandom::fill(&mut scalar).unwrap();
-            let key = SigningKey::from(SecretKey::from_slice(&scalar).unwrap());
-            let point = key.verifying_key().to_sec1_point(false);
-            token.pending.insert(container, key);
-            Ok(PublicKey::Point(point.as_bytes()).bytes())
-        })
-    }
-
-    fn sign_request(&mut self, container: Container, info: &[u8]) -> Result<Vec<u8>, Fault> {
-        self.command(|token| {
-            if !std::mem::take(&mut token.fresh_pin) {
-                return refused(StatusWord::SECURITY_NOT_SATISFIED);
-            }
-            let glance = pkix::CertificationRequestInfo::parse(info)?;
-            token.seen.push(format!("{} {:?}", container.name(), glance.subject[2].1));
-            let Some(key) = token.pending.get(&container) else { return refused(status::NOT_PENDING) };
-            let signature: Signature = if token.liar { key.sign(b"something else") } else { key.sign(info) };
-            Ok(signature.to_der().as_bytes().to_vec())
-        })
-    }
-
-    fn install(&mut self, certificates: &[(Container, &[u8])]) -> Result<(), Fault> {
-        let late =
-            self.fail.as_ref().is_some_and(|(n, moment, _)| (*n, *moment) == (self.count + 1, Moment::Late));
-        self.command(|token| {
-            if !token.verified {
-                return refused(StatusWord::SECURITY_NOT_SATISFIED);
-            }
-            for (container, certificate) in certificates {
-                let Some(key) = token.pending.get(container) else { return refused(status::NOT_PENDING) };
-                let info = pkix::certificate_public_key(certificate)?;
-                if !info.ends_with(key.verifying_key().to_sec1_point(false).as_bytes()) {
-                    return refused(status::NOT_PENDING);
-                }
-            }
-            for (container, certificate) in certificates {
-                if late {
-                    token.late.push((*container, certificate.to_vec()));
-                } else {
-                    token.swap(*container, certificate.to_vec());
-                }
-            }
-            Ok(())
-        })
-    }
-
-    fn certificate(&mut self, container: Container) -> Result<Option<Vec<u8>>, Fault> {
-        self.command(|token| Ok(token.keys.get(&container).map(|(_, certificate)| certificate.clone())))
-    }
-
-    fn pending_public_key(&mut self, container: Container) -> Result<Option<Vec<u8>>, Fault> {
-        self.command(|token| {
-            let point = |key: &SigningKey| key.verifying_key().to_sec1_point(false).as_bytes().to_vec();
-            Ok(token.pending.get(&container).map(|key| PublicKey::Point(&point(key)).bytes()))
-        })
-    }
-}
 
 /// A CA that refuses the n-th certificate, or cannot write down what became of it.
 struct Frail {

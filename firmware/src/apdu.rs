@@ -19,6 +19,7 @@ use crate::{
     seams::{CryptoRng, Storage},
     shield::Shield,
 };
+pub(crate) use exchange::append;
 use exchange::{Exchange, Received};
 
 /// The basic logical channel is the only one (ISO 7816-4, 5.4.1).

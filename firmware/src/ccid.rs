@@ -3,6 +3,9 @@
 //! Every message from the host gets one answer; a command that waits for the holder or for a long computation
 //! asks for more time once a second, so that a person may think and no host times out.
 
+mod answer;
+mod command;
+mod slot;
 mod intake;
 mod outbox;
 mod parameter;
@@ -13,12 +16,11 @@ use alloc::vec::Vec;
 
 use wire::{
     ccid::{
-        ClassDescriptor, CommandStatus, HEADER, IccStatus, ToHost, ToReader, class_request, level,
-        notify_slot_change, slot_error, to_host, to_reader,
+        ClassDescriptor, CommandStatus, HEADER, ToReader, class_request, level, notify_slot_change,
+        slot_error, to_host, to_reader,
     },
     usb::Setup,
 };
-use zeroize::Zeroizing;
 
 use crate::{
     apdu::Card,
@@ -31,6 +33,7 @@ use crate::{
 use intake::{Intake, Piece};
 use outbox::Outbox;
 use parameter::{Parameters, T1};
+use slot::{Awaited, Clock, Event, Slot};
 
 /// wMaxPacketSize of the bulk endpoints at full speed (USB 2.0, 5.8.3), in bytes.
 pub(crate) const PACKET: u16 = 64;
@@ -47,9 +50,6 @@ const EXTENSION: u64 = 1_000;
 /// dwDefaultClock, in kHz, and dwDataRate at F 372 and D 1, in bit/s. The card is in the token: both are nominal.
 const CLOCK: u32 = 4_000;
 const DATA_RATE: u32 = 10_752;
-/// bClockStatus (CCID 1.1, 6.2.2): running, stopped in state L.
-const CLOCK_RUNNING: u8 = 0;
-const CLOCK_STOPPED: u8 = 1;
 
 /// The class descriptor (CCID 1.1, table 5.1-1).
 pub(crate) const fn class_descriptor() -> ClassDescriptor {
@@ -81,66 +81,6 @@ pub(crate) enum Unusable {
 /// A job and its number, so that the outcome of one that was aborted can be told apart.
 #[derive(Debug)]
 pub(crate) struct Numbered<T>(pub(crate) u32, pub(crate) T);
-
-/// When something that waits is due. Both are set at the first tick, because only a tick tells the time.
-#[derive(Debug, Default)]
-struct Clock {
-    extension: Option<Millis>,
-    deadline: Option<Millis>,
-}
-
-/// What the slot does.
-#[derive(Debug, Default)]
-enum Slot {
-    /// The card has no power.
-    #[default]
-    Inactive,
-    /// The card waits for a command.
-    Ready,
-    /// A command APDU comes in parts (CCID 1.1, 6.1.4).
-    Receiving { apdu: Zeroizing<Vec<u8>> },
-    /// The holder is asked.
-    Asking { sequence: u8, prompt: Prompt, clock: Clock },
-    /// Somebody computes; `job` until it is fetched.
-    Working { sequence: u8, number: u32, job: Option<Job>, clock: Clock },
-    /// A response APDU goes in parts; `rest` is what the host has not seen.
-    Sending { rest: Vec<u8> },
-    /// One half of an abort has come: all fails until the other does (CCID 1.1, 5.3.1 and 6.1.13).
-    Aborting { active: bool, sequence: u8, awaited: Awaited },
-}
-
-/// The half of an abort that is still to come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Awaited {
-    /// PC_to_RDR_Abort on bulk OUT.
-    Message,
-    /// ABORT on the control pipe.
-    Request,
-}
-
-impl Slot {
-    const fn powered(active: bool) -> Self {
-        if active { Self::Ready } else { Self::Inactive }
-    }
-
-    const fn is_active(&self) -> bool {
-        !matches!(self, Self::Inactive | Self::Aborting { active: false, .. })
-    }
-}
-
-/// What happens to the slot.
-#[derive(Debug)]
-enum Event<'a> {
-    /// A bulk OUT message for it.
-    Message(ToReader<'a>),
-    /// ABORT on the control pipe, with its bSeq.
-    Abort(u8),
-    Tick(Millis),
-    /// A job is done.
-    Finished(Numbered<Outcome>),
-    /// The device was configured anew, or unplugged: no answer goes out any more.
-    Reset,
-}
 
 /// The reader, with the card in its slot and the panel beside it.
 pub(crate) struct Reader<C: Card, P: Panel> {
@@ -201,7 +141,7 @@ impl<C: Card, P: Panel> Reader<C, P> {
         match self.intake.take(piece) {
             Piece::Partial => {}
             Piece::Whole => self.message(piece),
-            Piece::Gathered(message) => self.message(&Zeroizing::new(message)),
+            Piece::Gathered(message) => self.message(&message),
             Piece::BadLength(header) => self.fail(&intake::headed(header), slot_error::BAD_LENGTH),
             Piece::NoHeader => return Err(Unusable::NoHeader),
         }
@@ -271,7 +211,8 @@ impl<C: Card, P: Panel> Reader<C, P> {
             Slot::Sending { rest } => rest.capacity(),
             _ => 0,
         };
-        slot + self.outbox.held() + if let Intake::Gathering(bytes) = &self.intake { bytes.capacity() } else { 0 }
+        slot + self.outbox.held()
+            + if let Intake::Gathering(bytes) = &self.intake { bytes.capacity() } else { 0 }
     }
 
     fn message(&mut self, bytes: &[u8]) {
@@ -376,117 +317,6 @@ impl<C: Card, P: Panel> Reader<C, P> {
         active
     }
 
-    /// A command to a slot that is free.
-    fn command(&mut self, slot: Slot, message: &ToReader<'_>) -> Slot {
-        let (active, sequence) = (slot.is_active(), message.sequence);
-        let [first, ..] = message.specific;
-        if takes_no_data(message.kind) && !message.data.is_empty() {
-            self.refuse(active, message, slot_error::BAD_LENGTH);
-            return slot;
-        }
-        match message.kind {
-            to_reader::ICC_POWER_ON if first > 3 => {
-                self.refuse(active, message, slot_error::BAD_POWER_SELECT);
-                slot
-            }
-            // On a powered card this is a warm reset.
-            to_reader::ICC_POWER_ON => {
-                let atr = self.card.power_on();
-                self.parameters = Parameters::default();
-                self.answer(to_host::DATA_BLOCK, true, sequence, CommandStatus::Done, 0, &atr);
-                Slot::Ready
-            }
-            to_reader::ICC_POWER_OFF => {
-                self.card.power_off();
-                self.slot_status(false, sequence, CommandStatus::Done);
-                Slot::Inactive
-            }
-            to_reader::GET_SLOT_STATUS => {
-                self.slot_status(active, sequence, CommandStatus::Done);
-                slot
-            }
-            to_reader::XFR_BLOCK if active => self.transfer(slot, message),
-            to_reader::GET_PARAMETERS if active => {
-                self.parameters(sequence);
-                slot
-            }
-            to_reader::RESET_PARAMETERS if active => {
-                self.parameters = Parameters::default();
-                self.parameters(sequence);
-                slot
-            }
-            to_reader::SET_PARAMETERS if active => {
-                match Parameters::parse(first, message.data) {
-                    Ok(parameters) => {
-                        self.parameters = parameters;
-                        self.parameters(sequence);
-                    }
-                    Err(offset) => self.refuse(active, message, offset),
-                }
-                slot
-            }
-            to_reader::XFR_BLOCK
-            | to_reader::GET_PARAMETERS
-            | to_reader::RESET_PARAMETERS
-            | to_reader::SET_PARAMETERS => {
-                self.refuse(active, message, slot_error::ICC_MUTE);
-                slot
-            }
-            // No PIN pad, no vendor command, no clock to stop, no T=0, nothing that moves, and rates that the
-            // reader sets itself; and what CCID 1.1 does not know.
-            _ => {
-                self.refuse(active, message, slot_error::COMMAND_NOT_SUPPORTED);
-                slot
-            }
-        }
-    }
-
-    /// XfrBlock to a card with power (CCID 1.1, 6.1.4).
-    fn transfer(&mut self, slot: Slot, message: &ToReader<'_>) -> Slot {
-        let sequence = message.sequence;
-        match (slot, message.level()) {
-            // A host that begins anew gives up what was under way.
-            (_, level::WHOLE) => {
-                let step = self.card.transmit(message.data);
-                self.proceed(sequence, step)
-            }
-            (_, level::BEGINS) => self.gather(message, Zeroizing::default()),
-            (Slot::Receiving { apdu }, level::CONTINUES) => self.gather(message, apdu),
-            (Slot::Receiving { mut apdu }, level::ENDS) => {
-                if !append(&mut apdu, message.data) {
-                    self.refuse(true, message, slot_error::BAD_LENGTH);
-                    return Slot::Ready;
-                }
-                let step = self.card.transmit(&apdu);
-                self.proceed(sequence, step)
-            }
-            (Slot::Sending { rest }, level::GO_ON) if message.data.is_empty() => {
-                self.send(sequence, rest, false)
-            }
-            _ => {
-                self.refuse(true, message, slot_error::BAD_LEVEL);
-                Slot::Ready
-            }
-        }
-    }
-
-    /// One more part of a command APDU; the answer asks for the next (CCID 1.1, 6.2.1).
-    fn gather(&mut self, message: &ToReader<'_>, mut apdu: Zeroizing<Vec<u8>>) -> Slot {
-        if !append(&mut apdu, message.data) {
-            self.refuse(true, message, slot_error::BAD_LENGTH);
-            return Slot::Ready;
-        }
-        self.answer(
-            to_host::DATA_BLOCK,
-            true,
-            message.sequence,
-            CommandStatus::Done,
-            level::GO_ON as u8,
-            &[],
-        );
-        Slot::Receiving { apdu }
-    }
-
     /// What comes of a command to the card.
     fn proceed(&mut self, sequence: u8, step: Step) -> Slot {
         match step {
@@ -557,96 +387,5 @@ impl<C: Card, P: Panel> Reader<C, P> {
         if self.outbox.is_empty() {
             self.answer(to_host::DATA_BLOCK, true, sequence, CommandStatus::TimeExtension(1), 0, &[]);
         }
-    }
-
-    fn parameters(&mut self, sequence: u8) {
-        let parameters = self.parameters;
-        self.answer(to_host::PARAMETERS, true, sequence, CommandStatus::Done, T1, parameters.bytes());
-    }
-
-    fn slot_status(&mut self, active: bool, sequence: u8, command: CommandStatus) {
-        let clock = if active { CLOCK_RUNNING } else { CLOCK_STOPPED };
-        self.answer(to_host::SLOT_STATUS, active, sequence, command, clock, &[]);
-    }
-
-    /// Fails a message to this slot.
-    fn refuse(&mut self, active: bool, message: &ToReader<'_>, error: u8) {
-        let (kind, failed) = (answer_to(message.kind), CommandStatus::Failed(error));
-        match kind {
-            to_host::SLOT_STATUS => self.slot_status(active, message.sequence, failed),
-            to_host::PARAMETERS => self.answer(kind, active, message.sequence, failed, T1, &[]),
-            _ => self.answer(kind, active, message.sequence, failed, 0, &[]),
-        }
-    }
-
-    /// Fails a message before it reaches the slot: its length is wrong, or there is no such slot.
-    fn fail(&mut self, message: &ToReader<'_>, error: u8) {
-        if message.slot == 0 {
-            return self.refuse(self.slot.is_active(), message, error);
-        }
-        let answer = ToHost {
-            kind: answer_to(message.kind),
-            slot: message.slot,
-            sequence: message.sequence,
-            icc: IccStatus::Absent,
-            command: CommandStatus::Failed(slot_error::BAD_SLOT),
-            specific: 0,
-            data: &[],
-        };
-        self.push(&answer);
-    }
-
-    fn answer(
-        &mut self,
-        kind: u8,
-        active: bool,
-        sequence: u8,
-        command: CommandStatus,
-        specific: u8,
-        data: &[u8],
-    ) {
-        let icc = if active { IccStatus::Active } else { IccStatus::Inactive };
-        self.push(&ToHost { kind, slot: 0, sequence, icc, command, specific, data });
-    }
-
-    fn push(&mut self, answer: &ToHost<'_>) {
-        let mut message = Vec::new();
-        answer.encode(&mut message);
-        self.outbox.push(message);
-    }
-}
-
-/// Appends, unless the APDU would be longer than any may be.
-fn append(apdu: &mut Vec<u8>, part: &[u8]) -> bool {
-    let fits = apdu.len().saturating_add(part.len()) <= MAX_APDU;
-    if fits {
-        apdu.extend_from_slice(part);
-    }
-    fits
-}
-
-/// Which commands have no abData (CCID 1.1, 6.1).
-const fn takes_no_data(kind: u8) -> bool {
-    matches!(
-        kind,
-        to_reader::ICC_POWER_ON
-            | to_reader::ICC_POWER_OFF
-            | to_reader::GET_SLOT_STATUS
-            | to_reader::GET_PARAMETERS
-            | to_reader::RESET_PARAMETERS
-            | to_reader::ABORT
-    )
-}
-
-/// bMessageType of the answer (CCID 1.1, table 6.1-1 and 6.2; SlotStatus to what is not known).
-const fn answer_to(kind: u8) -> u8 {
-    match kind {
-        to_reader::ICC_POWER_ON | to_reader::XFR_BLOCK | to_reader::SECURE => to_host::DATA_BLOCK,
-        to_reader::GET_PARAMETERS | to_reader::RESET_PARAMETERS | to_reader::SET_PARAMETERS => {
-            to_host::PARAMETERS
-        }
-        to_reader::ESCAPE => to_host::ESCAPE,
-        to_reader::SET_DATA_RATE_AND_CLOCK => to_host::DATA_RATE_AND_CLOCK,
-        _ => to_host::SLOT_STATUS,
     }
 }

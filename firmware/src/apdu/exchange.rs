@@ -14,8 +14,8 @@ use crate::applet::{Answer, Step};
 /// Most data bytes of a chain.
 pub(super) const MOST: usize = 16 * 1024;
 
-/// Where the exchange stands.
-#[derive(Debug, Default)]
+/// Where the exchange stands. It has no `Debug`: commands carry PINs.
+#[derive(Default)]
 pub(super) enum Exchange {
     /// A command may come.
     #[default]
@@ -29,7 +29,7 @@ pub(super) enum Exchange {
 }
 
 /// What a command APDU is.
-#[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug, PartialEq, Eq))]
 pub(super) enum Received {
     /// Not for an applet: here is the answer.
     Answered(Answer),
@@ -122,7 +122,7 @@ fn gather(
 }
 
 /// Appends without leaving a copy of a secret behind where the buffer grew.
-fn append(data: &mut Zeroizing<Vec<u8>>, part: &[u8]) {
+pub(crate) fn append(data: &mut Zeroizing<Vec<u8>>, part: &[u8]) {
     let length = data.len().saturating_add(part.len());
     if length > data.capacity() {
         let mut larger = Zeroizing::new(Vec::with_capacity(length.next_power_of_two()));

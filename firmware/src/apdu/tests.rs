@@ -67,7 +67,13 @@ fn select_of_an_unknown_name_keeps_the_current_one() {
     let mut card = card();
     transmit(&mut card, &select(&piv::AID));
     assert_eq!(status(&mut card, &hex!("00200080 08 313335373930FFFF")), 0x9000);
-    for unknown in [&hex!("A0000000030000")[..], &piv::AID[..4], &[], &shield::AID[..5], &hex!("A00000030800001000010000")] {
+    for unknown in [
+        &hex!("A0000000030000")[..],
+        &piv::AID[..4],
+        &[],
+        &shield::AID[..5],
+        &hex!("A00000030800001000010000"),
+    ] {
         assert_eq!(status(&mut card, &select(unknown)), 0x6A82, "{unknown:02X?}");
     }
     assert_eq!(card.selected, Selected::Piv);
@@ -144,7 +150,11 @@ fn classes() {
         for (aid, expected) in [&[][..], &piv::AID, &shield::AID].into_iter().zip(expected) {
             let mut card = card();
             transmit(&mut card, &select(aid));
-            assert_eq!(status(&mut card, &[class, 0x55, 0, 0]), expected, "class {class:02X} after {aid:02X?}");
+            assert_eq!(
+                status(&mut card, &[class, 0x55, 0, 0]),
+                expected,
+                "class {class:02X} after {aid:02X?}"
+            );
         }
     }
 }
@@ -208,6 +218,8 @@ fn an_unhealthy_token_says_so_and_does_nothing_else() {
 fn an_outcome_that_nobody_waits_for_is_a_fault() {
     let mut card = card();
     transmit(&mut card, &select(&shield::AID));
-    let Step::Done(answer) = card.resume(Event::Declined(crate::refusal::Declined::Aborted)) else { panic!() };
+    let Step::Done(answer) = card.resume(Event::Declined(crate::refusal::Declined::Aborted)) else {
+        panic!()
+    };
     assert_eq!(answer.status, StatusWord::FAULT);
 }

@@ -4,30 +4,31 @@
 use alloc::vec::Vec;
 
 use wire::ccid::{HEADER, ToReader, length};
+use zeroize::Zeroizing;
 
 use super::{MAX_MESSAGE, PACKET};
 
 /// What has come so far.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) enum Intake {
     /// Nothing.
     #[default]
     Empty,
     /// The beginning of a message.
-    Gathering(Vec<u8>),
+    Gathering(Zeroizing<Vec<u8>>),
     /// The rest of a transfer that was refused: so many bytes may still come.
     Discarding(usize),
 }
 
 /// What a piece of a transfer completed.
-#[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug, PartialEq, Eq))]
 pub(super) enum Piece {
     /// Nothing yet.
     Partial,
     /// The message is the piece itself: the usual case, without a copy.
     Whole,
     /// The message that was gathered.
-    Gathered(Vec<u8>),
+    Gathered(Zeroizing<Vec<u8>>),
     /// The transfer is over, or will be passed over; its dwLength is wrong. The header, for the answer.
     BadLength([u8; HEADER]),
     /// A transfer shorter than a header.
@@ -63,14 +64,14 @@ impl Intake {
             }
             bad_length(piece)
         } else {
-            let mut bytes = Vec::with_capacity(total);
+            let mut bytes = Zeroizing::new(Vec::with_capacity(total));
             bytes.extend_from_slice(piece);
             *self = Self::Gathering(bytes);
             Piece::Partial
         }
     }
 
-    fn go_on(&mut self, mut bytes: Vec<u8>, piece: &[u8], ended: bool) -> Piece {
+    fn go_on(&mut self, mut bytes: Zeroizing<Vec<u8>>, piece: &[u8], ended: bool) -> Piece {
         let total = total(&bytes).unwrap_or(0);
         let missing = total.saturating_sub(bytes.len());
         if piece.len() > missing || (piece.len() < missing && (ended || piece.is_empty())) {
@@ -126,7 +127,7 @@ mod tests {
         let bytes = message(150);
         assert_eq!(intake.take(&bytes[..64]), Piece::Partial);
         assert_eq!(intake.take(&bytes[64..128]), Piece::Partial);
-        assert_eq!(intake.take(&bytes[128..]), Piece::Gathered(bytes));
+        assert_eq!(intake.take(&bytes[128..]), Piece::Gathered(bytes.into()));
         assert!(matches!(intake, Intake::Empty));
     }
 

@@ -6,7 +6,7 @@ use alloc::{collections::VecDeque, vec::Vec};
 const MOST: usize = 8;
 
 /// The messages; empty, it holds no memory.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Outbox {
     messages: VecDeque<Vec<u8>>,
     /// Bytes of the first one that were read already.

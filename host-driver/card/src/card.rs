@@ -273,4 +273,4 @@ pub(crate) fn pin_state(answer: &Answer) -> Result<PinState, Error> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -230,7 +230,7 @@ mod tests {
     /// Machines without a bus (containers, CI) have no tokens there: that is no error, and it is quick.
     #[test]
     fn a_missing_bus_lists_nothing() {
-        if rusb::Context::new().is_err() || !std::path::Path::new("/dev/bus/usb").exists() {
+        if Context::new().is_err() || !std::path::Path::new("/dev/bus/usb").exists() {
             assert_eq!(list(), []);
         }
         assert!(matches!(Libusb::open((250, 250)), Err(Error::NotFound(_) | Error::Broken(_))));

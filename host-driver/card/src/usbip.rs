@@ -18,7 +18,7 @@ use inbox::{Deadline, Inbox};
 pub use link::Link;
 
 /// How long a server may take to accept, and then to answer a list or an import.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Most devices we take in a list.
 const MAX_DEVICES: u32 = 65_536;
 

@@ -1,0 +1,209 @@
+//! What honest peers do, whole and in pieces.
+
+use std::{
+    io::{Read, Write},
+    thread,
+    time::Duration,
+};
+
+use card::{
+    Card, Error, Pipe,
+    road::{self, Road, Selection},
+    usbip::{self, Link},
+};
+use wire::{apdu::Command, usb::Setup};
+
+use crate::{
+    fake::{ATR, SERIAL, Token, imported},
+    server::{Server, always, enumerated, honest, returned, witness},
+};
+
+/// A server with one token, for so many connections.
+fn serve(connections: usize, bus_ids: &'static [&'static str]) -> Server {
+    always(connections, move |stream| {
+        honest(&stream, &mut Token::default(), bus_ids, |reply| (&stream).write_all(reply));
+    })
+}
+
+fn session(address: &str) -> Result<(), Error> {
+    let devices = usbip::list(address)?;
+    assert_eq!(devices.len(), 1);
+    assert_eq!(
+        (devices[0].vendor, devices[0].bus_id.as_str(), devices[0].id()),
+        (0x163C, "1-1", 0x0001_0002)
+    );
+    let mut card = Card::open(Link::import(address, "1-1")?)?;
+    assert_eq!(card.atr(), ATR);
+    let answer = card.transmit(&Command::new(0, 0xCA, 1, 2, b"abc"))?;
+    assert_eq!((answer.status.0, &answer.data[..]), (0x9000, &b"\x00\xCA\x01\x02\x03abc"[..]));
+    Ok(())
+}
+
+#[test]
+fn lists_imports_and_transmits() {
+    session(&serve(2, &["1-1"])).unwrap();
+}
+
+#[test]
+fn replies_one_byte_at_a_time() {
+    let address = always(2, |stream| {
+        honest(&stream, &mut Token::default(), &["1-1"], |reply| {
+            reply.iter().try_for_each(|byte| (&stream).write_all(&[*byte]))
+        });
+    });
+    session(&address).unwrap();
+}
+
+#[test]
+fn cut_at_every_byte() {
+    // How many bytes the server says in a whole session.
+    let (said, saying) = witness();
+    let address = always(2, move |stream| {
+        let mut bytes = 0;
+        honest(&stream, &mut Token::default(), &["1-1"], |reply| {
+            bytes += reply.len();
+            (&stream).write_all(reply)
+        });
+        said.send(bytes).unwrap();
+    });
+    session(&address).unwrap();
+    let (list, import) = (saying.recv().unwrap(), saying.recv().unwrap());
+    println!("{} cuts: {list} bytes of a list, {import} of a session", list + import);
+
+    let cut_after = |whole: usize, connect: &dyn Fn(&str) -> Result<(), Error>| {
+        let mut room = 0..whole;
+        let address = always(whole, move |stream| {
+            let mut room = room.next().unwrap();
+            honest(&stream, &mut Token::default(), &["1-1"], |reply| {
+                let now = reply.len().min(room);
+                room -= now;
+                (&stream).write_all(&reply[..now])?;
+                if now < reply.len() { Err(std::io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+            });
+        });
+        for cut in 0..whole {
+            let error = connect(&address).expect_err("a cut session succeeds");
+            assert!(matches!(error, Error::Broken(_) | Error::Forbidden(_)), "cut at {cut}: {error:?}");
+        }
+    };
+    cut_after(list, &|address| usbip::list(address).map(drop));
+    cut_after(import, &|address| {
+        let mut card = Card::open(Link::import(address, "1-1")?)?;
+        card.transmit(&Command::new(0, 0xCA, 1, 2, b"abc")).map(drop)
+    });
+}
+
+/// The goal of perf.md §5: command and answer cost one write of the host.
+#[test]
+fn out_and_in_travel_in_one_write() {
+    let (seen, sees) = witness();
+    let address = enumerated(move |mut stream, _| {
+        let mut bytes = [0; 4096];
+        let read = stream.read(&mut bytes).unwrap();
+        seen.send(bytes[..read].to_vec()).unwrap();
+        let _ = stream.read(&mut bytes);
+    });
+    let mut link = Link::import(&address, "1-1").unwrap();
+    thread::spawn(move || link.exchange(&[0x65; 10], &mut Vec::new(), 100, Duration::from_secs(1)));
+    let bytes = sees.recv().unwrap();
+    assert_eq!(bytes.len(), 48 + 10 + 48);
+    assert_eq!((bytes[3], bytes[15], bytes[19], &bytes[48..58]), (1, 0, 1, &[0x65; 10][..]));
+    assert_eq!((bytes[58 + 3], bytes[58 + 15], bytes[58 + 19]), (1, 1, 2));
+}
+
+#[test]
+fn replies_in_any_order() {
+    let address = enumerated(|mut stream, mut commands| {
+        // The interrupt URB of the test waits; then comes a command whose answer overtakes it.
+        let (watch, ..) = commands.submit();
+        assert_eq!((watch.ep, watch.direction), (3, 1));
+        let (out, length, ..) = commands.submit();
+        let (answer, ..) = commands.submit();
+        let mut replies = returned(&answer, 0, 3, b"yes");
+        replies.extend(returned(&watch, 0, 2, &[0x50, 3]));
+        replies.extend(returned(&out, 0, length, &[]));
+        stream.write_all(&replies).unwrap();
+        let _ = commands.next();
+    });
+    let mut link = Link::import(&address, "1-1").unwrap();
+    assert_eq!(link.interrupt_in(Duration::from_millis(50)).unwrap(), None);
+    let mut answer = Vec::new();
+    link.exchange(&[0x65; 10], &mut answer, 100, Duration::from_secs(5)).unwrap();
+    assert_eq!(answer, b"yes");
+    assert_eq!(link.interrupt_in(Duration::from_secs(5)).unwrap(), Some(vec![0x50, 3]));
+}
+
+#[test]
+fn a_stall_is_no_broken_line() {
+    let address = serve(1, &["1-1"]);
+    let mut link = Link::import(&address, "1-1").unwrap();
+    let unknown = Setup { request_type: 0x80, request: 0xEE, value: 0, index: 0, length: 8 };
+    assert!(matches!(link.control(unknown, &[]), Err(Error::Stalled)));
+    assert_eq!(link.serial().unwrap().as_deref(), Some(SERIAL));
+}
+
+#[test]
+fn a_stalled_command_takes_its_answer_back() {
+    let (seen, sees) = witness();
+    let address = enumerated(move |mut stream, mut commands| {
+        let (out, ..) = commands.submit();
+        let (answer, ..) = commands.submit();
+        stream.write_all(&returned(&out, -32, 0, &[])).unwrap();
+        let Some(::usbip::usbip_protocol::UsbIpCommand::UsbIpCmdUnlink { header, unlink_seqnum }) =
+            commands.next()
+        else {
+            panic!("no UNLINK")
+        };
+        seen.send(unlink_seqnum == answer.seqnum).unwrap();
+        stream.write_all(&crate::server::unlinked(&header, -104)).unwrap();
+        let _ = commands.next();
+    });
+    let mut link = Link::import(&address, "1-1").unwrap();
+    let outcome = link.exchange(&[0x65; 10], &mut Vec::new(), 100, Duration::from_secs(5));
+    assert!(matches!(outcome, Err(Error::Stalled)));
+    assert!(sees.recv().unwrap());
+}
+
+#[test]
+fn busy_and_unknown_tokens() {
+    let address = serve(1, &["1-1"]);
+    // The crate's one refusal is status 1, which a server of ours gives for a token that is held.
+    let error = Link::import(&address, "9-9").map(drop).unwrap_err();
+    assert!(matches!(error, Error::Busy) && error.to_string().contains("busy"));
+    for (status, expected) in [(2, "busy"), (4, "ushield ls"), (3, "nonsense")] {
+        let address = always(1, move |mut stream| {
+            let _ = stream.read(&mut [0; 64]);
+            let mut reply = imported("1-1")[..8].to_vec();
+            reply[7] = status;
+            stream.write_all(&reply).unwrap();
+        });
+        let error = Link::import(&address, "1-1").map(drop).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    let long = "1-".repeat(20);
+    assert!(matches!(Link::import(&address, &long).map(drop), Err(Error::Invalid(_))));
+}
+
+#[test]
+fn one_two_and_no_tokens() {
+    let open = |server: &Server, rest: &str| road::open(&Selection::usbip(format!("{}{rest}", &**server)));
+    assert!(matches!(open(&serve(1, &[]), ""), Err(Error::NotFound(_))));
+    let two = serve(4, &["1-1", "1-2"]);
+    let Err(Error::Ambiguous(text)) = open(&two, "") else { panic!("one of two") };
+    assert!(text.contains(&format!("USHIELD_USBIP={}/1-1", &*two)), "{text}");
+    assert!(open(&two, "/1-2").is_ok());
+    let found = road::discover(&Selection { bus_id: Some("1-2".into()), ..Selection::usbip(&*two) }).unwrap();
+    let road = Road::UsbIp { address: two.to_string(), bus_id: "1-2".into() };
+    assert_eq!((found.len(), &found[0].road, found[0].id), (1, &road, (0x163C, 0x0407)));
+    // A card that echoes is no token of ours.
+    assert!(road::open_shield(&Selection::usbip(format!("{}/1-1", &*two))).is_err());
+}
+
+#[test]
+fn a_token_by_its_serial() {
+    let two = serve(5, &["1-1", "1-2"]);
+    let open =
+        |serial: &str| road::open(&Selection { serial: Some(serial.into()), ..Selection::usbip(&*two) });
+    assert_eq!(open(SERIAL).unwrap().atr(), ATR);
+    assert!(matches!(open("12345678"), Err(Error::NotFound(text)) if text.contains("12345678")));
+}

@@ -118,7 +118,9 @@ fn reset_and_power_forget_the_selection_and_the_pin() {
         let mut card = card();
         transmit(&mut card, &select(&piv::AID));
         assert_eq!(status(&mut card, &hex!("00200080 08 313335373930FFFF")), 0x9000);
+        assert!(card.application.verified());
         reset(&mut card);
+        assert!(!card.application.verified());
         assert_eq!(status(&mut card, &hex!("00200080")), 0x6D00);
         transmit(&mut card, &select(&piv::AID));
         assert_eq!(status(&mut card, &hex!("00200080")), 0x63C6);

@@ -315,6 +315,34 @@ fn what_ends_a_prompt() {
     }
 }
 
+/// The PIN is stretched at the first VERIFY after the token was plugged in, and compared with what RAM holds at
+/// the later ones, also after a reset of the card: what RAM holds goes with the power only.
+#[test]
+fn unplugging_wipes_what_ram_knows_of_the_pin() {
+    let stretches = |host: &mut Host| {
+        let mut verify = Vec::new();
+        let select = apdu::Command::new(0, piv::instruction::SELECT, 4, 0, &shield::AID);
+        host.message(to_reader::ICC_POWER_ON, [0; 3], &[]);
+        host.ok(select);
+        apdu::Command::new(0, shield::instruction::VERIFY, 0, 0x80, fixture::PIN)
+            .encode(&mut verify)
+            .unwrap();
+        host.token.bulk_out(1, &xfr(0, level::WHOLE, &verify)).unwrap();
+        let job = host.token.job();
+        let stretched = job.is_some();
+        job.into_iter().for_each(|job| host.token.finish(job.run()));
+        assert!(host.answer().ends_with(&[0x90, 0x00]));
+        stretched
+    };
+    let mut host = ready();
+    assert!(!stretches(&mut host));
+    host.token.unplug();
+    host.token.attach();
+    host.control(hex!("0009 0100 0000 0000"));
+    assert!(stretches(&mut host));
+    assert!(!stretches(&mut host));
+}
+
 #[test]
 fn nobody_presses_in_time() {
     let mut host = ready();

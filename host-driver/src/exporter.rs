@@ -16,13 +16,15 @@ use crate::{
     bus::{Bus, BusId, State, Unavailable},
     panel::Handle,
     peer::{self, Cidr},
+    shard::Shards,
     urb::Device,
     usbip::{self, Timing},
 };
 
-/// Connections at a time. Only those before the import are not bound by the number of devices, and they last
-/// [`Timing::greeting`].
-const CONNECTIONS: usize = 4096;
+/// Connections at a time that have not taken a device; they last [`Timing::greeting`] at most.
+const GREETINGS: usize = 1024;
+/// How long a session may take to end when the exporter stops.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Where and whom to serve.
 #[derive(Clone, Debug)]
@@ -77,6 +79,7 @@ pub struct Entry {
 pub struct Exporter {
     local: SocketAddr,
     bus: Arc<Bus>,
+    shards: Arc<Shards>,
     accepting: JoinHandle<()>,
 }
 
@@ -95,10 +98,10 @@ impl Exporter {
             _ => StartError::Address(address, error),
         })?;
         let local = listener.local_addr().map_err(|error| StartError::Address(address, error))?;
-        let bus = Arc::new(Bus::default());
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&bus), listen));
+        let (bus, shards) = (Arc::<Bus>::default(), Arc::<Shards>::default());
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&bus), Arc::clone(&shards), listen));
         tracing::info!(%local, "listening");
-        Ok(Self { local, bus, accepting })
+        Ok(Self { local, bus, shards, accepting })
     }
 
     /// The address, with the port that the system chose.
@@ -159,24 +162,31 @@ impl Exporter {
         self.accepting.abort();
         // An error says that it was aborted.
         let _ = (&mut self.accepting).await;
+        for thread in self.shards.stop() {
+            // A device that hangs is left behind.
+            let joined = tokio::task::spawn_blocking(move || thread.join());
+            let _ = tokio::time::timeout(LAST_WORDS, joined).await;
+        }
     }
 }
 
 impl Drop for Exporter {
     fn drop(&mut self) {
         self.accepting.abort();
+        self.shards.stop();
     }
 }
 
-async fn accept(listener: TcpListener, bus: Arc<Bus>, listen: Listen) {
-    // Dropped with this task, and the sessions with it.
-    let mut sessions = JoinSet::new();
+async fn accept(listener: TcpListener, bus: Arc<Bus>, shards: Arc<Shards>, listen: Listen) {
+    // Greetings. Dropped with this task, and they with it.
+    let mut greetings = JoinSet::new();
     let allow: Arc<[Cidr]> = listen.allow.into();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) if sessions.len() < CONNECTIONS => {
-                    sessions.spawn(session(stream, peer, Arc::clone(&bus), Arc::clone(&allow), listen.timing));
+                Ok((stream, peer)) if greetings.len() < GREETINGS => {
+                    let (bus, shards) = (Arc::clone(&bus), Arc::clone(&shards));
+                    greetings.spawn(session(stream, peer, bus, shards, Arc::clone(&allow), listen.timing));
                 }
                 Ok((_, peer)) => tracing::warn!(%peer, "too many connections; this one was closed"),
                 Err(error) => {
@@ -185,7 +195,7 @@ async fn accept(listener: TcpListener, bus: Arc<Bus>, listen: Listen) {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             },
-            Some(ended) = sessions.join_next() => {
+            Some(ended) = greetings.join_next() => {
                 if let Err(error) = ended {
                     tracing::error!(%error, "a session failed");
                 }
@@ -194,7 +204,14 @@ async fn accept(listener: TcpListener, bus: Arc<Bus>, listen: Listen) {
     }
 }
 
-async fn session(stream: TcpStream, peer: SocketAddr, bus: Arc<Bus>, allow: Arc<[Cidr]>, timing: Timing) {
+async fn session(
+    stream: TcpStream,
+    peer: SocketAddr,
+    bus: Arc<Bus>,
+    shards: Arc<Shards>,
+    allow: Arc<[Cidr]>,
+    timing: Timing,
+) {
     let admitted = stream.local_addr().map(|local| peer::admit(peer, local, &allow));
     match admitted {
         Ok(Ok(())) => {}
@@ -204,7 +221,7 @@ async fn session(stream: TcpStream, peer: SocketAddr, bus: Arc<Bus>, allow: Arc<
     if let Err(error) = prepare(&stream) {
         return tracing::debug!(%peer, %error, "a connection broke");
     }
-    usbip::serve(stream, peer, bus, timing).await;
+    usbip::serve(stream, peer, bus, shards, timing).await;
 }
 
 /// Replies leave at once; and a machine that has vanished is noticed within a minute, so that its token is free again.

@@ -7,6 +7,7 @@
 mod exporter;
 mod plug;
 pub mod usbip;
+pub mod shard;
 pub mod bus;
 pub mod panel;
 pub mod peer;

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     bus::{self, Bus, BusId, Gone, Lease, State, Unavailable},
+    shard::Shards,
     urb::{Device, Limits, Overrun, Queue, Transfer, Urb},
 };
 
@@ -67,18 +68,37 @@ impl From<Gone> for End {
     }
 }
 
-/// Serves one connection to its end. The device that it took is free again when this returns or is dropped.
-pub async fn serve(stream: TcpStream, peer: SocketAddr, bus: Arc<Bus>, timing: Timing) {
+/// Serves one connection: its greeting here, and its transfers on a thread of `shards`. The device that it took is free
+/// again when the session ends, however it does.
+pub async fn serve(stream: TcpStream, peer: SocketAddr, bus: Arc<Bus>, shards: Arc<Shards>, timing: Timing) {
     let mut line = Line { stream, input: Vec::new(), start: 0, output: Vec::new() };
-    let attached = match greet(&mut line, peer, bus, timing).await {
-        Ok(attached) => attached,
+    let moved = match greet(&mut line, peer, bus, timing).await {
+        Ok(attached) => transfer_to(&shards, line, peer, attached),
         Err(end) => return report(&end, peer, None),
     };
+    if let Err(error) = moved {
+        report(&error.into(), peer, None);
+    }
+}
+
+/// Goes on with a session on a thread of its own.
+fn transfer_to(shards: &Shards, line: Line, peer: SocketAddr, attached: Attached) -> io::Result<()> {
+    let place = shards.place()?;
+    let Line { stream, input, start, output } = line;
+    let stream = stream.into_std()?;
     let bus_id = attached.lease.port().id();
     tracing::info!(%peer, %bus_id, "the device was taken");
-    if let Err(end) = attached.run(&mut line).await {
-        report(&end, peer, Some(bus_id));
-    }
+    place.handle.clone().spawn(async move {
+        let _place = place;
+        let ended = match TcpStream::from_std(stream) {
+            Ok(stream) => attached.run(&mut Line { stream, input, start, output }).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(end) = ended {
+            report(&end, peer, Some(bus_id));
+        }
+    });
+    Ok(())
 }
 
 fn report(end: &End, peer: SocketAddr, bus_id: Option<BusId>) {

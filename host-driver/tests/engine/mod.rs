@@ -1,0 +1,69 @@
+//! What the tests of the exporter share: a server, a device that does what it is told, and a client of raw bytes.
+
+// Each test program uses its own part of this.
+#![allow(dead_code, unreachable_pub)]
+
+pub mod client;
+pub mod device;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use host_driver::{BusId, Exporter, Listen, State, usbip::Timing};
+use tokio::runtime::Runtime;
+
+use client::Client;
+use device::{Fake, Told};
+
+/// An exporter with a runtime of its own, so that tests are plain and blocking, as clients are.
+pub struct Server {
+    pub exporter: Exporter,
+    pub runtime: Runtime,
+}
+
+impl Server {
+    pub fn start() -> Self {
+        Self::with(Timing::STANDARD)
+    }
+
+    pub fn with(timing: Timing) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listen = Listen { address, timing, ..Listen::default() };
+        let exporter = runtime.block_on(Exporter::start(listen)).unwrap();
+        Self { exporter, runtime }
+    }
+
+    /// Plugs in a device that does what it is told.
+    pub fn plug(&self) -> (BusId, Arc<Told>) {
+        let (fake, told) = Fake::new();
+        (self.exporter.plug(fake, None).unwrap(), told)
+    }
+
+    pub fn connect(&self) -> Client {
+        Client::connect(self.exporter.local_addr())
+    }
+
+    /// Connects, and takes the device.
+    pub fn take(&self, id: BusId) -> Client {
+        let mut client = self.connect();
+        assert_eq!(client.import(id), Ok(()));
+        client
+    }
+
+    /// Waits, for seconds at most, until the device is free.
+    pub fn wait_free(&self, id: BusId) {
+        eventually("the device is free", || self.exporter.bus().port(id).unwrap().state() == State::Free);
+    }
+}
+
+/// Waits for what must come.
+pub fn eventually(what: &str, mut come: impl FnMut() -> bool) {
+    for _ in 0..5000 {
+        if come() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    panic!("did not come: {what}");
+}

@@ -26,7 +26,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("ushield-tests", EVERYTHING),
     ("ushield-benches", EVERYTHING),
 ];
-const EVERYTHING: &[&str] = &["wire", "firmware", "card", "payment", "reader", "cert-tool", "host-driver"];
+const EVERYTHING: &[&str] =
+    &["wire", "firmware", "card", "payment", "reader", "cert-tool", "host-driver", "ushield-tests"];
 
 /// One crate: which crates of the workspace it depends on, and its sources by their path below `src`.
 struct Crate {

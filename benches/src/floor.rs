@@ -6,9 +6,8 @@ use std::{
     net::{TcpListener, TcpStream},
 };
 
-use chacha20::ChaCha20Rng;
+use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
 use p256::ecdsa::{Signature, SigningKey, signature::hazmat::RandomizedPrehashSigner};
-use rand_core::SeedableRng;
 use wire::usbip::{OP_HEADER, URB_HEADER, VERSION};
 
 /// What the floor does with a message.

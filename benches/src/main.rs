@@ -1,6 +1,10 @@
 //! Measures what `docs/benches.md` names, and prints one table. Started by `benches/run`.
 
 mod sign;
+mod pin;
+mod memory;
+mod verify;
+mod token;
 mod table;
 mod process;
 mod line;
@@ -34,6 +38,14 @@ enum ServerKind {
         /// What it does with a message.
         work: floor::Work,
     },
+    /// Tokens, in memory or one in a folder.
+    Tokens {
+        /// How many.
+        count: u16,
+        /// The folder.
+        #[arg(long)]
+        state: Option<PathBuf>,
+    },
 }
 
 /// How much is measured.
@@ -54,6 +66,7 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     match arguments.server {
         Some(ServerKind::Floor { work }) => floor::serve(&process::listen()?, work),
+        Some(ServerKind::Tokens { count, ref state }) => token::serve(count, state.as_deref()),
         None => measure(&arguments),
     }
 }
@@ -62,7 +75,10 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let rounds = if arguments.smoke { 1 } else { usize::from(arguments.rounds) };
     let scale = Scale { rounds, smoke: arguments.smoke };
     process::pin()?;
-    let rows = sign::measure(scale)?;
+    let mut rows = Vec::new();
+    for section in [sign::measure, pin::measure, memory::measure, verify::measure] {
+        rows.extend(section(scale)?);
+    }
     table::print(&rows);
     if let Some(file) = &arguments.json {
         std::fs::write(file, serde_json::to_vec_pretty(&table::json(&rows, rounds))?)?;

@@ -1,0 +1,55 @@
+//! What a token costs in memory, and how long a host waits for its first signature.
+
+use anyhow::ensure;
+use card::piv::Piv;
+use ushield_tests::bench::PIN;
+use wire::piv::{Algorithm, Slot};
+
+use crate::{
+    Scale,
+    line::Order,
+    process::Server,
+    sample::{Arm, Figures, in_turn},
+    table::{Goal, Row},
+    token,
+};
+
+/// Tokens in the crowd.
+const CROWD: u16 = 1000;
+
+pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
+    let one = Server::start(&["tokens", "1"])?;
+    let crowd = Server::start(&["tokens", &CROWD.to_string()])?;
+    let devices = card::usbip::list(&crowd.address.to_string())?.len();
+    ensure!(devices == usize::from(CROWD), "{devices} tokens are listed");
+    let (alone, together) = (one.memory()? as f64, crowd.memory()? as f64);
+    let each = (together - alone) / f64::from(CROWD - 1);
+    let mut arms: [Arm<'_>; 1] = [Box::new(|| attach(&one))];
+    let taken = in_turn(scale.rounds, scale.count(200), &mut arms)?;
+    let [attach] = &taken[..] else { anyhow::bail!("one arm") };
+    Ok(vec![
+        Row::new("server with 1 token", vec![("KiB", alone)]),
+        Row::new("server with 1,000 tokens", vec![("KiB", together)]),
+        Row::new("each idle token of 1,000, with key and certificate", vec![("KiB", each)]).beside(
+            "8 KiB",
+            each / 8.0,
+            Some(Goal::AtMost(1.0)),
+        ),
+        Row::timed("attach to first signature", Figures::of(attach)),
+    ])
+}
+
+/// Connect, import, enumerate, power on, SELECT, VERIFY, sign; hang up.
+fn attach(server: &Server) -> anyhow::Result<()> {
+    let mut card = loop {
+        match token::card(server.address, "1-1", Order::OneWrite) {
+            // The one before has hung up, and the server has not noticed yet.
+            Err(card::Error::Busy) => std::thread::yield_now(),
+            other => break other?,
+        }
+    };
+    let mut piv = Piv::select(&mut card)?;
+    piv.verify(PIN)?;
+    piv.sign(Slot::Authentication, Algorithm::P256, &[0x5A; 32])?;
+    Ok(())
+}

@@ -94,7 +94,7 @@ impl TokenOptions {
     /// Opens the token and hands its shield applet to `work`.
     pub(super) fn with<T>(&self, work: impl FnOnce(&mut Shield<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let selection = road::Selection {
-            usbip: self.usbip.clone(),
+            usbip: self.usbip.clone().filter(|place| !place.is_empty()),
             serial: self.token.clone(),
             ..road::Selection::default()
         };

@@ -21,6 +21,8 @@ use crate::{
 /// A CA that refuses the n-th certificate, or cannot write down what became of it.
 struct Frail {
     ca: Authority,
+    /// What it issues in place of what it was asked for.
+    instead: Option<Vec<u8>>,
     refuse: Option<usize>,
     cannot_record: bool,
     issued: usize,
@@ -45,7 +47,11 @@ impl Issuer for Frail {
 
     fn issue(&mut self, order: &Order<'_>) -> Result<Vec<u8>, Error> {
         self.issued += 1;
-        if self.refuse == Some(self.issued) { Err(disk_full()) } else { self.ca.issue(order) }
+        match self.instead.clone() {
+            Some(other) => Ok(other),
+            None if self.refuse == Some(self.issued) => Err(disk_full()),
+            None => self.ca.issue(order),
+        }
     }
 
     fn stands(&mut self, certificate: &Certificate) -> Result<bool, Error> {
@@ -80,7 +86,7 @@ impl Scene {
         };
         found(&folder, &founding, None).unwrap();
         let ca = Authority::open(&folder, &mut || Err(disk_full())).unwrap();
-        let ca = Frail { ca, refuse: None, cannot_record: false, issued: 0 };
+        let ca = Frail { ca, instead: None, refuse: None, cannot_record: false, issued: 0 };
         Self { _folder: parent, ca, token: Soft::new() }
     }
 
@@ -303,4 +309,53 @@ fn a_token_that_signs_something_else_gets_no_certificate() {
     assert_eq!(error.reason(), Reason::IssuerRefused);
     assert!(error.why().contains("proof of possession"));
     assert!(scene.ca.ca.index().unwrap().certificates.is_empty());
+}
+
+#[test]
+fn what_the_ca_issues_is_checked_before_it_is_installed() {
+    let mut elsewhere = Scene::new();
+    let foreign = elsewhere.enrol().unwrap().payment;
+    let mut scene = Scene::new();
+    let former = scene.enrol().unwrap();
+    let held = scene.token.held();
+    for (instead, why) in [
+        (foreign.der, "not signed by the CA"),
+        (former.payment.der, "for another key"),
+        (former.authentication.der, "for another key"),
+        (b"junk".to_vec(), "neither DER nor PEM"),
+    ] {
+        scene.ca.instead = Some(instead);
+        let error = scene.enrol().unwrap_err();
+        assert!(error.why().contains(why), "{error}");
+        assert!(error.state().unwrap().contains("untouched"), "{error}");
+        assert_eq!(scene.token.held(), held);
+    }
+}
+
+#[test]
+fn each_thing_that_a_certificate_must_be() {
+    let mut scene = Scene::new();
+    let enrolled = scene.enrol().unwrap();
+    let root = scene.ca.certificate().clone();
+    let mut params = rcgen::CertificateParams::default();
+    params.distinguished_name = enrolled.subject.distinguished_name().unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let request = params.serialize_request(&key).unwrap().der().to_vec();
+    let subject = &enrolled.subject;
+    let order =
+        Order { request: &request, kind: Kind::Payment, subject, validity: Validity::Days(1), token: None };
+    let good = Certificate::parse(&scene.ca.ca.issue(&order).unwrap()).unwrap();
+    let why = |certificate: &Certificate, kind, subject: &Subject| {
+        check::issued(certificate, kind, &request, subject, &root).map_err(|error| error.why().to_string())
+    };
+    assert_eq!(why(&good, Kind::Payment, subject), Ok(()));
+    let says = |outcome: Result<(), String>, text: &str| {
+        assert!(outcome.as_ref().is_err_and(|e| e.contains(text)), "{outcome:?}")
+    };
+    says(why(&good, Kind::Authentication, subject), "usage");
+    let other = Subject { name: "李四".into(), ..subject.clone() };
+    says(why(&good, Kind::Payment, &other), "somebody else");
+    let mut expired = good.clone();
+    expired.not_after = good.not_before;
+    says(why(&expired, Kind::Payment, subject), "not valid now");
 }

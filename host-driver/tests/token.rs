@@ -1,0 +1,110 @@
+//! The firmware's token on the bus, with its records on disk.
+
+mod engine;
+
+use std::path::Path;
+
+use engine::{
+    Server,
+    client::{Client, GET_DEVICE},
+};
+use firmware::{Factory, Token, profile::Profile};
+use host_driver::{
+    BusId,
+    panel::{Habit, Panel, panel},
+    store::{FileStore, secret},
+};
+use rand_core::SeedableRng;
+use wire::usb::Setup;
+use zeroize::Zeroizing;
+
+type Kept = Token<FileStore, Panel, chacha20::ChaCha20Rng>;
+
+fn token(folder: &Path) -> (Kept, host_driver::panel::Handle) {
+    let secret = secret(&folder.join("config/secret")).unwrap();
+    let store = FileStore::open(&folder.join("token")).unwrap();
+    let (panel, handle) = panel(Habit::Accept);
+    let rng = chacha20::ChaCha20Rng::seed_from_u64(1);
+    let token = if Kept::exists(&store).unwrap() {
+        Token::open(Profile::standard(), &secret, store, panel, rng)
+    } else {
+        let pin = |text: &[u8]| Zeroizing::new(text.to_vec());
+        let factory = Factory { pin: Some(pin(b"246802")), puk: pin(b"12345678") };
+        Token::manufacture(Profile::standard(), &secret, store, panel, rng, &factory).unwrap()
+    };
+    assert!(token.is_healthy());
+    (token, handle)
+}
+
+fn plug(server: &Server, folder: &Path) -> BusId {
+    let (token, handle) = token(folder);
+    server.exporter.plug(token, Some(handle)).unwrap()
+}
+
+/// A CCID message, and the answer that is not a request for more time.
+fn ccid(host: &mut Client, kind: u8, sequence: u8, data: &[u8]) -> Vec<u8> {
+    let answer = host.exchange(&message(kind, sequence, data));
+    patiently(host, answer, sequence)
+}
+
+fn message(kind: u8, sequence: u8, data: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(data.len()).unwrap().to_le_bytes();
+    [&[kind], &length[..], &[0, sequence, 0, 0, 0], data].concat()
+}
+
+fn patiently(host: &mut Client, mut answer: Vec<u8>, sequence: u8) -> Vec<u8> {
+    while answer[7] >> 6 == 2 {
+        let read = host.bulk_in(65_556);
+        answer = host.end_of(read).1;
+    }
+    assert_eq!((answer[6], answer[7]), (sequence, 0));
+    answer[10..].to_vec()
+}
+
+fn power_on(server: &Server, id: BusId) -> Client {
+    let mut host = server.take(id);
+    let control = host.control(Setup { request_type: 0, request: 9, value: 1, index: 0, length: 0 });
+    assert_eq!(host.end_of(control).0, 0);
+    assert_eq!(ccid(&mut host, 0x62, 0, &[])[0], 0x3B);
+    // SELECT PIV.
+    let piv = [&[0, 0xA4, 4, 0, 9][..], &wire::piv::AID[..9], &[0]].concat();
+    assert!(ccid(&mut host, 0x6F, 1, &piv).ends_with(&[0x90, 0]));
+    host
+}
+
+fn verify(pin: &[u8; 6]) -> Vec<u8> {
+    [&[0, 0x20, 0, 0x80, 8][..], pin, &[0xFF, 0xFF]].concat()
+}
+
+#[test]
+fn a_token_works_over_the_bus_and_its_tries_outlive_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start();
+    let id = plug(&server, folder.path());
+    let mut host = power_on(&server, id);
+    assert_eq!(ccid(&mut host, 0x6F, 2, &verify(b"246802")), [0x90, 0]);
+    for left in [5, 4] {
+        assert_eq!(ccid(&mut host, 0x6F, 3, &verify(b"135790")), [0x63, 0xC0 | left]);
+    }
+    // The host goes away in the middle of a try: it was paid.
+    host.bulk_out(&message(0x6F, 4, &verify(b"135790")));
+    let _ = host.reply().unwrap();
+    drop(host);
+    server.wait_free(id);
+    let query = [0, 0x20, 0, 0x80];
+    let mut host = power_on(&server, id);
+    assert_eq!(ccid(&mut host, 0x6F, 5, &query), [0x63, 0xC3]);
+    // The process ends; the next one finds the same token.
+    drop(host);
+    drop(server.exporter.bus().remove(id).unwrap());
+    let id = plug(&server, folder.path());
+    let mut host = power_on(&server, id);
+    assert_eq!(ccid(&mut host, 0x6F, 6, &query), [0x63, 0xC3]);
+    // While Argon2 runs in a thread of its own, the token answers.
+    let right = message(0x6F, 7, &verify(b"246802"));
+    let (out, read, control) = (host.bulk_out(&right), host.bulk_in(64), host.control(GET_DEVICE));
+    assert_eq!(host.end_of(out).0, 0);
+    assert_eq!(host.end_of(control).1.len(), 18);
+    let answer = host.end_of(read).1;
+    assert_eq!(patiently(&mut host, answer, 7), [0x90, 0]);
+}

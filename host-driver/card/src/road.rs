@@ -3,7 +3,10 @@
 //! Roads in order: the USB/IP server that the caller or `USHIELD_USBIP` names, else the one at 127.0.0.1:3240, then
 //! the machine's own USB.
 
-use std::{env, fmt, time::Duration};
+use std::{
+    env, fmt, thread,
+    time::{Duration, Instant},
+};
 
 use wire::shield::Information;
 
@@ -21,6 +24,10 @@ use crate::{
 pub const ENVIRONMENT: &str = "USHIELD_USBIP";
 /// Where `ushield up` listens unless told otherwise.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:3240";
+/// A token that was just let go is powered off before it is back on the list: so long we try again.
+const SETTLE: Duration = Duration::from_secs(1);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Which token to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,10 +111,15 @@ pub struct Found {
 /// # Errors
 /// The server that was named is not there. That none listens at the default address is no error.
 pub fn discover(selection: &Selection) -> Result<Vec<Found>, Error> {
+    look(selection).map(|(found, _)| found)
+}
+
+/// [`discover`], and whether a USB/IP server is there: one whose list is empty may have tokens that are held.
+fn look(selection: &Selection) -> Result<(Vec<Found>, bool), Error> {
     let (address, bus_id) = selection.place();
-    let exported = match usbip::list_with_interfaces(address) {
-        Err(Error::NotFound(_)) if selection.usbip.is_none() => Vec::new(),
-        other => other?,
+    let (exported, served) = match usbip::list_with_interfaces(address) {
+        Err(Error::NotFound(_)) if selection.usbip.is_none() => (Vec::new(), false),
+        other => (other?, true),
     };
     let mut found: Vec<Found> = exported
         .into_iter()
@@ -125,7 +137,7 @@ pub fn discover(selection: &Selection) -> Result<Vec<Found>, Error> {
             on_bus.into_iter().map(|token| Found { road: Road::Usb { place: token.place }, id: token.id }),
         );
     }
-    Ok(found)
+    Ok((found, served))
 }
 
 /// Opens the one token that fits the selection and powers it.
@@ -134,17 +146,39 @@ pub fn discover(selection: &Selection) -> Result<Vec<Found>, Error> {
 /// [`Error::NotFound`] when none fits and [`Error::Ambiguous`] when more than one does, both with what to type;
 /// [`Error::Busy`] when another program holds it.
 pub fn open(selection: &Selection) -> Result<Card, Error> {
-    // A bus id names the token, and a server need not list one that is held: import says then that it is busy.
-    if let (address, Some(bus_id)) = selection.place() {
-        let road = Road::UsbIp { address: address.into(), bus_id: bus_id.into() };
-        return with_serial(&road, selection)?.ok_or_else(|| none(selection));
+    let end = Instant::now() + SETTLE;
+    loop {
+        match open_now(selection) {
+            (Err(_), true) if Instant::now() < end => thread::sleep(PAUSE),
+            (outcome, _) => return outcome,
+        }
     }
-    let found = discover(selection)?;
-    match (found.as_slice(), &selection.serial) {
-        ([], _) => Err(none(selection)),
+}
+
+/// One try, and whether another may fare better: the token is held, perhaps by who is just letting it go.
+fn open_now(selection: &Selection) -> (Result<Card, Error>, bool) {
+    let outcome = match selection.place() {
+        // A bus id names the token, and a list leaves out one that is held: import says that it is busy.
+        (address, Some(bus_id)) => {
+            let road = Road::UsbIp { address: address.into(), bus_id: bus_id.into() };
+            with_serial(&road, selection).and_then(|card| card.ok_or_else(|| none(selection, true)))
+        }
+        _ => match look(selection) {
+            Ok((found, true)) if found.is_empty() => return (Err(none(selection, true)), true),
+            Ok((found, served)) => choose(&found, selection, served),
+            Err(error) => Err(error),
+        },
+    };
+    let held = matches!(outcome, Err(Error::Busy));
+    (outcome, held)
+}
+
+fn choose(found: &[Found], selection: &Selection, served: bool) -> Result<Card, Error> {
+    match (found, &selection.serial) {
+        ([], _) => Err(none(selection, served)),
         ([one], None) => open_road(&one.road, selection.patience),
         (several, None) => Err(ambiguous(several)),
-        (several, Some(_)) => search(several, selection),
+        (several, Some(_)) => search(several, selection, served),
     }
 }
 
@@ -177,7 +211,7 @@ pub fn open_road(road: &Road, patience: Duration) -> Result<Card, Error> {
 }
 
 /// The one with the right serial. A token that is busy cannot be asked.
-fn search(found: &[Found], selection: &Selection) -> Result<Card, Error> {
+fn search(found: &[Found], selection: &Selection, served: bool) -> Result<Card, Error> {
     let mut busy = false;
     for token in found {
         match with_serial(&token.road, selection) {
@@ -187,7 +221,7 @@ fn search(found: &[Found], selection: &Selection) -> Result<Card, Error> {
             Err(error) => return Err(error),
         }
     }
-    Err(if busy { Error::Busy } else { none(selection) })
+    Err(if busy { Error::Busy } else { none(selection, served) })
 }
 
 /// Opens a token if it has the serial asked for, or if none is.
@@ -212,16 +246,19 @@ fn powered(
     Card::open_with_patience(pipe, patience).map(Some)
 }
 
-fn none(selection: &Selection) -> Error {
+fn none(selection: &Selection, served: bool) -> Error {
     let serial = selection.serial.as_ref().map_or(String::new(), |serial| format!(" with serial {serial}"));
-    Error::NotFound(match &selection.usbip {
-        Some(address) => format!(
-            "no token{serial} is free at {address}: `ushield ls` shows them, `ushield plug` plugs one in"
-        ),
-        None => format!(
-            "no token{serial} was found, neither at {DEFAULT_ADDRESS} nor on USB: start one with `ushield up`, plug one \
-             in, or say where it is with {ENVIRONMENT}=HOST:PORT"
-        ),
+    let (address, _) = selection.place();
+    Error::NotFound(if served {
+        format!(
+            "no token{serial} is free at {address}: another program may hold it, or it is unplugged; `ushield ls` \
+             shows them, `ushield plug` plugs one in"
+        )
+    } else {
+        format!(
+            "no token{serial} was found, neither at {address} nor on USB: start one with `ushield up`, plug one in, \
+             or say where it is with {ENVIRONMENT}=HOST:PORT"
+        )
     })
 }
 
@@ -256,6 +293,6 @@ mod tests {
         };
         let text = ambiguous(&[found("1-1"), found("1-2")]).to_string();
         assert!(text.contains("USHIELD_USBIP=127.0.0.1:3240/1-1") && text.contains("1-2"), "{text}");
-        assert!(none(&Selection::default()).to_string().contains("ushield up"));
+        assert!(none(&Selection::default(), false).to_string().contains("ushield up"));
     }
 }

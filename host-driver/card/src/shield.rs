@@ -124,9 +124,8 @@ impl<'a> Shield<'a> {
     /// # Errors
     /// [`Error::Refused`]: 9D05 when a certificate is not for the pending key, 6982 without the PIN.
     pub fn install(&mut self, items: &[(Container, &[u8])]) -> Result<(), Error> {
-        let command = Command::new(CLASS, instruction::INSTALL_CERTIFICATES, 0, 0, &[]);
         let data = install(items);
-        self.card.data(&Command { data: &data, extended: data.len() > 255, ..command }).map(drop)
+        self.card.data(&Command::new(CLASS, instruction::INSTALL_CERTIFICATES, 0, 0, &data)).map(drop)
     }
 
     /// SIGN PAYMENT: the signature (ECDSA with SHA-256, DER) over a whole PaymentOrder, DER. The screen shows it;

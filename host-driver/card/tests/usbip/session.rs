@@ -187,7 +187,7 @@ fn busy_and_unknown_tokens() {
 #[test]
 fn one_two_and_no_tokens() {
     let open = |server: &Server, rest: &str| road::open(&Selection::usbip(format!("{}{rest}", &**server)));
-    assert!(matches!(open(&serve(1, &[]), ""), Err(Error::NotFound(_))));
+    assert!(matches!(open(&serve(1000, &[]), ""), Err(Error::NotFound(_))));
     let two = serve(4, &["1-1", "1-2"]);
     let Err(Error::Ambiguous(text)) = open(&two, "") else { panic!("one of two") };
     assert!(text.contains(&format!("USHIELD_USBIP={}/1-1", &*two)), "{text}");
@@ -206,4 +206,20 @@ fn a_token_by_its_serial() {
         |serial: &str| road::open(&Selection { serial: Some(serial.into()), ..Selection::usbip(&*two) });
     assert_eq!(open(SERIAL).unwrap().atr(), ATR);
     assert!(matches!(open("12345678"), Err(Error::NotFound(text)) if text.contains("12345678")));
+}
+
+/// A program that just ended may still be on its way out: that is no reason to say busy.
+#[test]
+fn a_token_that_was_just_let_go_is_waited_for() {
+    let mut turn = 0;
+    let address = always(10, move |mut stream| {
+        turn += 1;
+        if turn < 4 {
+            let _ = stream.read(&mut [0; 64]);
+            let reply = ::usbip::usbip_protocol::UsbIpResponse::op_rep_import_fail();
+            return stream.write_all(&reply.to_bytes()).unwrap();
+        }
+        honest(&stream, &mut Token::default(), &["1-1"], |reply| (&stream).write_all(reply));
+    });
+    assert!(road::open(&Selection::usbip(format!("{}/1-1", &*address))).is_ok());
 }

@@ -111,7 +111,8 @@ impl From<Fault> for Error {
 /// What a status word means to people.
 fn refusal(word: StatusWord) -> Error {
     if let Some(left) = word.tries().filter(|left| *left > 0) {
-        let what = format!("the PIN was wrong: {left} tries left");
+        let tries = if left == 1 { "1 try".into() } else { format!("{left} tries") };
+        let what = format!("the PIN was wrong: {tries} left");
         let next = "run the same command with the right PIN; after the last wrong try the token locks";
         return Error::new(Reason::PinWrong(Some(left)), what, format!("the token said {word}"), next);
     }

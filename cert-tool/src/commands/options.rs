@@ -143,7 +143,9 @@ impl PinOptions {
             variable: "USHIELD_PIN",
             option: "--pin-file",
         };
-        source.ask(&format!("PIN of {} {} ({} tries left): ", token.brand, token.serial, token.tries[0]))
+        let tries =
+            if token.tries[0] == 1 { "the last try" } else { &format!("{} tries left", token.tries[0]) };
+        source.ask(&format!("PIN of {} {} ({tries}): ", token.brand, token.serial))
     }
 }
 

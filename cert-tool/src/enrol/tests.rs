@@ -76,7 +76,10 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let parent = tempfile::tempdir().unwrap();
+        // In memory where there is such a place: hundreds of cuts need no real disk.
+        let memory = std::path::Path::new("/dev/shm");
+        let parent =
+            if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let folder = parent.path().join("ca");
         let founding = Founding {
             name: "Test CA",

@@ -88,7 +88,9 @@ impl<S: Storage, R: CryptoRng> Interpreter<S, R> {
 
     /// Carries out a command that is whole, and cuts its answer for the host.
     fn carry_out(&mut self, command: &Command<'_>) -> Step {
-        let expected = command.expected.unwrap_or(0);
+        // Stock tools leave Le out and take the data all the same, as real cards give it: as if they asked for all.
+        let all = if command.extended { 65_536 } else { 256 };
+        let expected = command.expected.unwrap_or(all);
         let step = self.dispatch(command);
         self.exchange.settle(step, expected)
     }

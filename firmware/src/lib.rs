@@ -42,5 +42,4 @@ pub mod seams;
 mod fixture;
 
 pub use application::Factory;
-pub use crypto::{Job, Outcome};
 pub use token::{Finished, Stall, Ticket, Token};

@@ -46,8 +46,8 @@ pub enum Generation {
 }
 
 impl Profile {
-    /// The default brand. Its USB identifiers are borrowed from a reader (SCM Microsystems' list entry in stock
-    /// libccid, with no quirk there), so that an unconfigured pcscd takes the token.
+    /// The default brand. Its USB identifiers are borrowed: 163C:0407 stands in the list of stock libccid, which has
+    /// no quirk for it, so that an unconfigured pcscd takes the token. A brand of its own needs its own.
     pub fn standard() -> Self {
         Self {
             brand: "U-shield".into(),
@@ -67,6 +67,10 @@ impl Profile {
 
     /// The default brand's first generation: the same token without a screen.
     pub fn first_generation() -> Self {
-        Self { generation: Generation::One, product: ["U-shield test token G1".into(), "U盾测试令牌一代".into()], ..Self::standard() }
+        Self {
+            generation: Generation::One,
+            product: ["U-shield test token G1".into(), "U盾测试令牌一代".into()],
+            ..Self::standard()
+        }
     }
 }

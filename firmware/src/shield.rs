@@ -106,6 +106,10 @@ impl Shield {
             (Waiting::Consent { key, proof }, Event::Confirmed(seen)) => {
                 application.operate(key, Op::Sign, proof, seen).map(Answer::data)
             }
+            (Waiting::Pin, Event::Declined(how)) => {
+                application.forget_verification(); // and the PIN that was being stretched
+                Err(Refusal::NotConfirmed(how))
+            }
             (_, Event::Declined(how)) => Err(Refusal::NotConfirmed(how)),
             _ => Err(Refusal::Fault),
         }

@@ -133,12 +133,12 @@ pub(crate) fn append(data: &mut Zeroizing<Vec<u8>>, part: &[u8]) {
 }
 
 fn fetch(rest: Vec<u8>, status: StatusWord, command: &Command<'_>) -> (Exchange, Received) {
-    let refusal = match (command.p1, command.p2, command.data.is_empty(), command.expected) {
-        (0, 0, true, Some(expected)) => {
-            let (next, answer) = cut(rest, status, expected);
+    let refusal = match (command.p1, command.p2, command.data.is_empty()) {
+        (0, 0, true) => {
+            let (next, answer) = cut(rest, status, command.expected.unwrap_or(256));
             return (next, Received::Answered(answer));
         }
-        (0, 0, ..) => StatusWord::WRONG_LENGTH,
+        (0, 0, false) => StatusWord::WRONG_LENGTH,
         _ => StatusWord::WRONG_P1P2,
     };
     (Exchange::Answering { rest, status }, refusal.into())
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!((first.data.len(), first.status), (256, StatusWord(0x6100)));
         // A wrong GET RESPONSE loses nothing.
         assert_eq!(receive(&mut exchange, &hex!("00C0000100")), StatusWord::WRONG_P1P2.into());
-        assert_eq!(receive(&mut exchange, &hex!("00C00000")), StatusWord::WRONG_LENGTH.into());
+        assert_eq!(receive(&mut exchange, &hex!("00C00000 01 00")), StatusWord::WRONG_LENGTH.into());
         let Received::Answered(second) = receive(&mut exchange, &hex!("00C0000000")) else { panic!() };
         assert_eq!((second.data.len(), second.status), (256, StatusWord(0x6103)));
         let Received::Answered(third) = receive(&mut exchange, &hex!("00C0000003")) else { panic!() };

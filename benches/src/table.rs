@@ -39,8 +39,8 @@ impl Goal {
     fn text(self, figure: f64) -> String {
         let verdict = if self.met(figure) { "met" } else { "NOT met" };
         match self {
-            Self::AtMost(goal) => format!("at most {goal}: {verdict}"),
-            Self::AtLeast(goal) => format!("at least {goal}: {verdict}"),
+            Self::AtMost(goal) => format!("at most {goal:.2}: {verdict}"),
+            Self::AtLeast(goal) => format!("at least {goal:.2}: {verdict}"),
         }
     }
 }

@@ -1,0 +1,94 @@
+//! A token from the counter: its PIN is set, and the payment key and 9A, 9C have keys and certificates.
+
+use std::time::Duration;
+
+use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
+use der::asn1::{GeneralizedTime, OctetString, PrintableString};
+use firmware::{Factory, Token};
+use wire::{
+    apdu::{Command, StatusWord},
+    payment::{PAYMENT_ORDER, PaymentOrder},
+    piv::{PublicKey, Slot, instruction::SELECT},
+    shield::{self, AID, CLASS, Container, instruction},
+    tlv,
+};
+
+use crate::host::{Flash, Holder, Host, SECRET, profile};
+
+/// The PIN that the counter set.
+pub const PIN: &[u8] = b"135790";
+/// The PUK.
+pub const PUK: &[u8] = b"87654312";
+
+/// Its flash, and the payment key's point.
+pub fn enrolled() -> (Flash, Vec<u8>) {
+    let flash = Flash::default();
+    let factory = Factory { pin: Some(PIN.to_vec().into()), puk: PUK.to_vec().into() };
+    let rng = ChaCha20Rng::from_seed([1; 32]);
+    let made = Token::manufacture(profile(), &SECRET, flash.clone(), Holder::default(), rng, &factory);
+    drop(made.expect("a new token"));
+    let mut host = Host::plug(flash.clone());
+    let mut ok = |command: Command<'_>| {
+        let (data, status) = host.transmit(command);
+        assert_eq!(status, StatusWord::OK, "{command:02X?}");
+        data
+    };
+    ok(Command::new(0, SELECT, 4, 0, &AID));
+    ok(Command::new(0, instruction::VERIFY, 0, 0x80, PIN));
+    let containers =
+        [Container::Payment, Container::Piv(Slot::Authentication), Container::Piv(Slot::Signature)];
+    let made: Vec<(Container, Vec<u8>)> = containers
+        .into_iter()
+        .map(|container| {
+            let key =
+                ok(Command::new(CLASS, instruction::GENERATE, 0, container.reference(), &[0x80, 1, 0x11]));
+            (container, point(&key))
+        })
+        .collect();
+    let certificates: Vec<Vec<u8>> = made.iter().map(|(_, point)| certificate(point)).collect();
+    let items: Vec<(Container, &[u8])> =
+        made.iter().zip(&certificates).map(|((container, _), bytes)| (*container, &bytes[..])).collect();
+    ok(Command::new(CLASS, instruction::INSTALL_CERTIFICATES, 0, 0, &shield::install(&items)));
+    drop(host);
+    (flash, made[0].1.clone())
+}
+
+fn point(template: &[u8]) -> Vec<u8> {
+    match PublicKey::parse(template) {
+        Ok(PublicKey::Point(point)) => point.to_vec(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn sequence(parts: &[&[u8]]) -> Vec<u8> {
+    tlv::object(0x30, &parts.concat())
+}
+
+/// The outline of a certificate: all that a token looks at.
+fn certificate(point: &[u8]) -> Vec<u8> {
+    // id-ecPublicKey, prime256v1 (RFC 5480, 2).
+    let algorithm = b"\x30\x13\x06\x07\x2A\x86\x48\xCE\x3D\x02\x01\x06\x08\x2A\x86\x48\xCE\x3D\x03\x01\x07";
+    let key = sequence(&[algorithm, &tlv::object(3, &[&[0], point].concat())]);
+    let tbs = sequence(&[b"\xA0\x03\x02\x01\x02\x02\x01\x07\x30\x00\x30\x00\x30\x00\x30\x00", &key]);
+    sequence(&[&tbs, b"\x30\x00\x03\x02\x00\x01"])
+}
+
+/// An order for 100.00 CNY.
+pub fn order() -> Vec<u8> {
+    let time =
+        |seconds| GeneralizedTime::from_unix_duration(Duration::from_secs(seconds)).expect("after 1970");
+    let order = PaymentOrder {
+        kind: PAYMENT_ORDER,
+        number: "20260601-0001".into(),
+        nonce: OctetString::new([7; 16]).expect("short"),
+        payer_account: "6222020000000001".into(),
+        payee_name: "上海水务".into(),
+        payee_account: "6222021234567890123".into(),
+        amount: 10_000,
+        currency: PrintableString::new("CNY").expect("printable"),
+        issued: time(1_800_000_000),
+        expires: time(1_800_000_600),
+        memo: "水费".into(),
+    };
+    order.bytes().expect("it keeps the rules")
+}

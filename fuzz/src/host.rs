@@ -1,0 +1,179 @@
+//! A token and the shortest honest host: it frames APDUs as CCID, runs jobs, and lets time pass.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+
+use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
+use firmware::{
+    Token,
+    profile::Profile,
+    seams::{Button, Millis, Panel, RecordName, Screen, Storage, StorageFault},
+};
+use wire::{
+    apdu::{Command, StatusWord},
+    ccid::{CommandStatus, ToHost, ToReader, to_reader},
+    usb::Setup,
+};
+
+/// The device secret.
+pub const SECRET: [u8; 32] = [0x5E; 32];
+/// Bulk OUT, by its number.
+pub const OUT: u8 = 1;
+/// Bulk IN, by its number.
+pub const IN: u8 = 2;
+
+/// The default brand without the cost of stretching.
+pub fn profile() -> Profile {
+    Profile { stretch: None, ..Profile::standard() }
+}
+
+/// A flash in memory; clones are the same flash.
+#[derive(Clone, Default)]
+pub struct Flash(Rc<RefCell<BTreeMap<RecordName, Vec<u8>>>>);
+
+impl Flash {
+    /// Another flash with the same records.
+    pub fn copy(&self) -> Self {
+        Self(Rc::new(RefCell::new(self.0.borrow().clone())))
+    }
+}
+
+impl Storage for Flash {
+    fn load(&self, name: RecordName) -> Result<Option<Vec<u8>>, StorageFault> {
+        Ok(self.0.borrow().get(&name).cloned())
+    }
+
+    fn save(&mut self, name: RecordName, record: &[u8]) -> Result<(), StorageFault> {
+        self.0.borrow_mut().insert(name, record.to_vec());
+        Ok(())
+    }
+
+    fn remove(&mut self, name: RecordName) -> Result<(), StorageFault> {
+        self.0.borrow_mut().remove(&name);
+        Ok(())
+    }
+
+    fn names(&self) -> Result<Vec<RecordName>, StorageFault> {
+        Ok(self.0.borrow().keys().copied().collect())
+    }
+}
+
+/// What the holder does with each page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mood {
+    /// Presses OK.
+    #[default]
+    Agrees,
+    /// Presses Cancel.
+    Cancels,
+    /// Has gone for a coffee.
+    Away,
+}
+
+/// A holder at the screen.
+#[derive(Default)]
+pub struct Holder {
+    /// What the holder does.
+    pub mood: Mood,
+    /// All that was shown since somebody cleared this, without line ends.
+    pub seen: String,
+    asked: bool,
+    /// OK was pressed since somebody cleared this.
+    pub agreed: bool,
+}
+
+impl Panel for Holder {
+    fn show(&mut self, screen: Option<&Screen>) {
+        self.asked = screen.is_some();
+        for line in screen.iter().flat_map(|screen| &screen.lines) {
+            self.seen.push_str(line);
+        }
+    }
+
+    fn pressed(&mut self) -> Option<Button> {
+        if !std::mem::take(&mut self.asked) {
+            return None;
+        }
+        match self.mood {
+            Mood::Agrees => {
+                self.agreed = true;
+                Some(Button::Ok)
+            }
+            Mood::Cancels => Some(Button::Cancel),
+            Mood::Away => None,
+        }
+    }
+}
+
+/// The host.
+pub struct Host {
+    /// The token at the other end.
+    pub token: Token<Flash, Holder, ChaCha20Rng>,
+    sequence: u8,
+    now: u64,
+}
+
+impl Host {
+    /// Plugs in the token that the flash holds.
+    pub fn plug(flash: Flash) -> Self {
+        let rng = ChaCha20Rng::from_seed([3; 32]);
+        let token = Token::open(profile(), &SECRET, flash, Holder::default(), rng);
+        let mut host = Self { token, sequence: 0, now: 0 };
+        host.begin();
+        host
+    }
+
+    /// Takes the power away and gives it back, configures the token, and powers the card on.
+    pub fn begin(&mut self) {
+        self.token.unplug();
+        self.token.attach();
+        let configure = Setup { request_type: 0, request: 9, value: 1, index: 0, length: 0 };
+        self.token.control(configure, &[]).expect("SET_CONFIGURATION 1");
+        assert!(self.message(to_reader::ICC_POWER_ON, &[]).is_some(), "an ATR");
+    }
+
+    /// Sends one message and waits for its answer; `None` when the reader failed it.
+    pub fn message(&mut self, kind: u8, data: &[u8]) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        self.sequence = self.sequence.wrapping_add(1);
+        ToReader { kind, slot: 0, sequence: self.sequence, specific: [0; 3], data }.encode(&mut out);
+        self.token.bulk_out(OUT, &out).expect("a configured endpoint takes a message");
+        for _ in 0..1000 {
+            self.work();
+            let Some(bytes) = self.token.bulk_in(IN, 70_000).expect("a configured endpoint") else {
+                self.now += 500;
+                continue;
+            };
+            let answer = ToHost::parse(&bytes).expect("one whole message");
+            match answer.command {
+                _ if answer.sequence != self.sequence => {}
+                CommandStatus::TimeExtension(_) => {}
+                CommandStatus::Done => return Some(answer.data.to_vec()),
+                CommandStatus::Failed(_) => return None,
+            }
+        }
+        panic!("no answer comes")
+    }
+
+    /// Runs what waits to be run, and tells the time.
+    pub fn work(&mut self) {
+        self.token.tick(Millis(self.now));
+        while let Some(ticket) = self.token.job() {
+            self.token.finish(ticket.run());
+        }
+        self.token.tick(Millis(self.now));
+    }
+
+    /// Sends a command APDU as it stands.
+    pub fn send(&mut self, apdu: &[u8]) -> (Vec<u8>, StatusWord) {
+        let mut answer = self.message(to_reader::XFR_BLOCK, apdu).expect("a powered card answers");
+        let status = answer.split_off(answer.len().checked_sub(2).expect("SW1-SW2"));
+        (answer, StatusWord(u16::from_be_bytes([status[0], status[1]])))
+    }
+
+    /// Sends a command.
+    pub fn transmit(&mut self, command: Command<'_>) -> (Vec<u8>, StatusWord) {
+        let mut bytes = Vec::new();
+        command.expecting(65_536).encode(&mut bytes).expect("it fits");
+        self.send(&bytes)
+    }
+}

@@ -1,0 +1,296 @@
+//! A host that does anything, in any order, to an enrolled token, beside a model of PIN and key policy.
+//!
+//! The model is an upper bound: what it forbids must not happen. A signature needs its PIN; the payment key's and
+//! 9C's need it anew each time; a payment needs OK on a screen that showed payee and amount; tries never come back
+//! but by the right PIN or the PUK.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use p256::ecdsa::{DerSignature, VerifyingKey, signature::Verifier};
+use ushield_fuzz::{
+    enrolled::{self, PIN, PUK},
+    host::{Flash, Host, IN, Mood, OUT},
+};
+use wire::{
+    apdu::{Command, StatusWord},
+    payment::PaymentOrder,
+    piv::{self, instruction::SELECT},
+    shield::{self, CLASS, Information, instruction},
+    tlv,
+    usb::Setup,
+};
+
+/// The PIN that changes of PIN toggle to.
+const OTHER_PIN: &[u8] = b"246813";
+/// Tries of the default brand.
+const TRIES: u8 = 6;
+/// Operations in one run.
+const MOST: usize = 64;
+
+fuzz_target!(|input: &[u8]| {
+    // Made once: enrolling takes longer than a run.
+    thread_local!(static ENROLLED: (Flash, Vec<u8>) = enrolled::enrolled());
+    let (flash, point) = ENROLLED.with(|(flash, point)| (flash.copy(), point.clone()));
+    let mut run = Run {
+        host: Host::plug(flash),
+        point: VerifyingKey::from_sec1_bytes(&point).expect("a point"),
+        pin: PIN,
+        tries: TRIES,
+        verified: false,
+        fresh: false,
+    };
+    let mut input = Input(input);
+    for _ in 0..MOST {
+        let Some(operation) = input.byte() else { break };
+        run.step(operation, &mut input);
+    }
+    run.check_tries();
+});
+
+/// The bytes of the run, taken from the front.
+struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    /// A byte of length, and as many bytes.
+    fn bytes(&mut self) -> &'a [u8] {
+        let length = usize::from(self.byte().unwrap_or(0)).min(self.0.len());
+        let (taken, rest) = self.0.split_at(length);
+        self.0 = rest;
+        taken
+    }
+}
+
+/// The token, and what the model knows of it.
+struct Run {
+    host: Host,
+    point: VerifyingKey,
+    pin: &'static [u8],
+    /// PIN tries left, exactly.
+    tries: u8,
+    /// The PIN may have been verified since the last reset.
+    verified: bool,
+    /// No private-key command since the PIN may have been verified.
+    fresh: bool,
+}
+
+impl Run {
+    fn step(&mut self, operation: u8, input: &mut Input<'_>) {
+        match operation % 16 {
+            0 => self.select(&piv::AID),
+            1 => self.select(&shield::AID),
+            2 => self.verify(self.pin),
+            3 => self.verify(b"000000"),
+            4 => self.sign(0x9A),
+            5 => self.sign(0x9C),
+            6 => self.pay(&enrolled::order()),
+            7 => {
+                // An order with some bytes changed: signed only if it still is one, and as it was shown.
+                let mut order = enrolled::order();
+                for change in input.bytes().chunks_exact(2) {
+                    let at = usize::from(change[0]) % order.len();
+                    order[at] = change[1];
+                }
+                self.pay(&order);
+            }
+            8 => {
+                self.host.token.panel().mood =
+                    [Mood::Agrees, Mood::Cancels, Mood::Away][usize::from(operation >> 4) % 3]
+            }
+            9 => self.restart(),
+            10 => self.change_pin(),
+            11 => self.unblock(),
+            12 | 13 => self.anything(input.bytes()),
+            14 => self.bulk(input.bytes()),
+            _ => self.control(input),
+        }
+    }
+
+    fn select(&mut self, aid: &[u8]) {
+        let select = Command::new(0, SELECT, 4, 0, aid);
+        let (_, mut status) = self.host.transmit(select);
+        if status == StatusWord::LAST_OF_CHAIN_EXPECTED {
+            // Somebody began a chain: it is dropped now.
+            (_, status) = self.host.transmit(select);
+        }
+        assert_eq!(status, StatusWord::OK);
+    }
+
+    fn verify(&mut self, pin: &'static [u8]) {
+        self.select(&shield::AID);
+        let (_, status) = self.host.transmit(Command::new(0, instruction::VERIFY, 0, 0x80, pin));
+        if self.tries == 0 {
+            assert_eq!(status, StatusWord::BLOCKED, "a blocked PIN stays so, even the right one");
+        } else if pin == self.pin {
+            assert_eq!(status, StatusWord::OK);
+            (self.tries, self.verified, self.fresh) = (TRIES, true, true);
+        } else {
+            self.wrong();
+            let word = if self.tries == 0 { StatusWord::BLOCKED } else { StatusWord::tries_left(self.tries) };
+            assert!(status == word || status == StatusWord::tries_left(0), "{status} after a wrong PIN");
+        }
+    }
+
+    /// A wrong PIN costs a try and takes the former verification back (ISO 7816-4, 11.6.6).
+    fn wrong(&mut self) {
+        self.tries -= 1;
+        (self.verified, self.fresh) = (false, false);
+    }
+
+    /// GENERAL AUTHENTICATE with whatever applet is selected.
+    fn sign(&mut self, slot: u8) {
+        let mut inside = tlv::object(piv::tag::RESPONSE, &[]);
+        tlv::put(&mut inside, piv::tag::CHALLENGE, &[0x5A; 32]);
+        let data = tlv::object(piv::tag::DYNAMIC_AUTHENTICATION_TEMPLATE, &inside);
+        let command = Command::new(0, piv::instruction::GENERAL_AUTHENTICATE, 0x11, slot, &data);
+        let (_, status) = self.host.transmit(command);
+        if status == StatusWord::OK {
+            assert!(self.verified, "{slot:02X} signed without the PIN");
+            assert!(slot != 0x9C || self.fresh, "9C signed twice for one PIN");
+        }
+        self.spend(status);
+    }
+
+    /// A private-key command has taken the proof, unless no applet knew it.
+    fn spend(&mut self, status: StatusWord) {
+        if !matches!(status, StatusWord::WRONG_INSTRUCTION | StatusWord::WRONG_CLASS) {
+            self.fresh = false;
+        }
+    }
+
+    fn pay(&mut self, order: &[u8]) {
+        let panel = self.host.token.panel();
+        panel.seen.clear();
+        panel.agreed = false;
+        let (signature, status) =
+            self.host.transmit(Command::new(CLASS, instruction::SIGN_PAYMENT, 0, 0, order));
+        if status == StatusWord::OK {
+            assert!(self.fresh, "a payment without its own PIN");
+            let panel = self.host.token.panel();
+            assert!(panel.agreed, "a payment without OK");
+            let order_read = PaymentOrder::parse(order).expect("only an order is signed");
+            for text in [&order_read.payee_name, &order_read.payee_account, &order_read.decimal_amount()] {
+                let (shown, text) = (squeeze(&panel.seen), squeeze(text));
+                assert!(shown.contains(&text), "{text} was not shown: {shown}");
+            }
+            let signature = DerSignature::from_bytes(&signature).expect("DER");
+            self.point.verify(order, &signature).expect("the payment key's signature over these bytes");
+        }
+        self.spend(status);
+    }
+
+    /// Power off and on: what is stored stays, what was verified goes.
+    fn restart(&mut self) {
+        self.host.begin();
+        (self.verified, self.fresh) = (false, false);
+        self.check_tries();
+    }
+
+    fn change_pin(&mut self) {
+        let new = if self.pin == PIN { OTHER_PIN } else { PIN };
+        self.select(&shield::AID);
+        let data = [tlv::object(shield::tag::OLD, self.pin), tlv::object(shield::tag::NEW, new)].concat();
+        let command = Command::new(CLASS, instruction::CHANGE_REFERENCE_DATA, 0, 0x80, &data);
+        let (_, status) = self.host.transmit(command);
+        if self.tries == 0 {
+            assert_eq!(status, StatusWord::BLOCKED);
+        } else {
+            assert_eq!(status, StatusWord::OK);
+            (self.pin, self.tries, self.verified, self.fresh) = (new, TRIES, true, true);
+        }
+    }
+
+    /// The counter unlocks the token with its PUK.
+    fn unblock(&mut self) {
+        self.select(&shield::AID);
+        let data = [tlv::object(shield::tag::OLD, PUK), tlv::object(shield::tag::NEW, PIN)].concat();
+        let (_, status) =
+            self.host.transmit(Command::new(CLASS, instruction::RESET_RETRY_COUNTER, 0, 0x80, &data));
+        if status == StatusWord::OK {
+            (self.pin, self.tries, self.verified, self.fresh) = (PIN, TRIES, true, true);
+        }
+    }
+
+    /// Any command APDU. It cannot know PIN or PUK; it may spend tries, and proofs.
+    fn anything(&mut self, apdu: &[u8]) {
+        if knows(apdu) {
+            return;
+        }
+        let (data, status) = self.host.send(apdu);
+        let signs = match apdu {
+            [_, piv::instruction::GENERAL_AUTHENTICATE, _, 0x9A | 0x9C | 0x9D, ..] => true,
+            [_, instruction::SIGN_PAYMENT | instruction::SIGN_REQUEST, ..] => true,
+            _ => false,
+        };
+        assert!(
+            !(signs && status == StatusWord::OK && !data.is_empty()) || self.verified,
+            "signed without the PIN"
+        );
+        self.tries_spent();
+    }
+
+    /// Any transfer to bulk OUT; then the host starts afresh.
+    fn bulk(&mut self, data: &[u8]) {
+        if !knows(data) {
+            // A stall is an answer, too.
+            let _ = self.host.token.bulk_out(OUT, data);
+            self.host.work();
+            let _ = self.host.token.bulk_in(IN, 70_000);
+        }
+        self.host.begin();
+        (self.verified, self.fresh) = (false, false);
+        self.tries_spent();
+    }
+
+    /// Any control transfer; then the host starts afresh.
+    fn control(&mut self, input: &mut Input<'_>) {
+        let mut setup = [0; 8];
+        setup.fill_with(|| input.byte().unwrap_or(0));
+        let setup = Setup::parse(setup);
+        if let Ok(data) = self.host.token.control(setup, input.bytes()) {
+            assert!(data.len() <= usize::from(setup.length), "more than wLength");
+        }
+        self.host.begin();
+        (self.verified, self.fresh) = (false, false);
+        self.tries_spent();
+    }
+
+    /// What the token says of itself.
+    fn information(&mut self) -> Information {
+        self.select(&shield::AID);
+        let (data, status) = self.host.transmit(Command::new(CLASS, instruction::GET_INFORMATION, 0, 0, &[]));
+        assert_eq!(status, StatusWord::OK);
+        let information = Information::parse(&data).expect("its own format");
+        assert!(information.has(Information::HEALTHY | Information::ENROLLED), "{information:?}");
+        information
+    }
+
+    fn check_tries(&mut self) {
+        assert_eq!(self.information().tries[0], self.tries);
+    }
+
+    /// After something that may have spent tries but cannot bring any back.
+    fn tries_spent(&mut self) {
+        let left = self.information().tries[0];
+        assert!(left <= self.tries, "{} tries became {left}", self.tries);
+        if left < self.tries {
+            (self.verified, self.fresh) = (false, false);
+        }
+        self.tries = left;
+    }
+}
+
+/// Whether bytes hold one of the secrets, which only the modelled operations may use.
+fn knows(bytes: &[u8]) -> bool {
+    [PIN, OTHER_PIN, PUK].iter().any(|secret| bytes.windows(secret.len()).any(|window| window == *secret))
+}
+
+/// Without the spaces and line breaks that a screen may add.
+fn squeeze(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace()).collect()
+}

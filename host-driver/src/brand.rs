@@ -1,0 +1,143 @@
+//! Brands: what `--brand` and `--generation` mean. A brand is a TOML file; what it leaves out is the default brand's.
+
+use std::path::Path;
+
+use firmware::profile::{Generation, Profile};
+use serde::Deserialize;
+
+use crate::failure::{Context, Failure};
+
+/// The default brand's name.
+pub(crate) const STANDARD: &str = "standard";
+
+/// A brand file. Names are `firmware::profile::Profile`'s.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Brand {
+    brand: Option<String>,
+    /// idVendor and idProduct, each 4 hexadecimal digits: "163c:0407".
+    usb: Option<String>,
+    /// bcdDevice.
+    release: Option<u16>,
+    /// iManufacturer in en-US and zh-CN.
+    manufacturer: Option<[String; 2]>,
+    /// iProduct in en-US and zh-CN.
+    product: Option<[String; 2]>,
+    /// At most 15 ASCII characters.
+    historical_bytes: Option<String>,
+    generation: Option<u8>,
+    /// Cells a line and lines a page, of the second generation.
+    screen: Option<[usize; 2]>,
+    /// Shortest and longest.
+    pin_length: Option<[u8; 2]>,
+    pin_tries: Option<u8>,
+    puk_tries: Option<u8>,
+    /// Seconds.
+    prompt_timeout: Option<u64>,
+}
+
+/// The profile of a brand: the default one's name, or a file.
+pub(crate) fn profile(brand: &str, generation: Option<u8>) -> Result<Profile, Failure> {
+    let brand = if brand == STANDARD { Brand::default() } else { read(Path::new(brand))? };
+    let generation = generation.or(brand.generation);
+    apply(brand, generation)
+        .map_err(|why| Failure::new("the brand was refused").because(why).next("correct the brand's file"))
+}
+
+fn read(path: &Path) -> Result<Brand, Failure> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::new(format!("the brand {name} could not be read"))
+            .because(error)
+            .next(format!("name a TOML file, or leave --brand out for the default one ({STANDARD})"))
+    })?;
+    toml::from_str(&text).what(format!("the brand {name} was not understood"))
+}
+
+fn apply(brand: Brand, generation: Option<u8>) -> Result<Profile, String> {
+    let usual = if generation == Some(1) { Profile::first_generation() } else { Profile::standard() };
+    let screen = brand.screen.unwrap_or([20, 6]);
+    let generation = match generation {
+        Some(1) => Generation::One,
+        None | Some(2) if screen[0] >= 16 && screen[1] >= 3 => {
+            Generation::Two { columns: screen[0], rows: screen[1] }
+        }
+        None | Some(2) => return Err("a screen has 16 columns and 3 rows at least".into()),
+        Some(other) => return Err(format!("there is no generation {other}: 1 has no screen, 2 has one")),
+    };
+    let pin_length = brand.pin_length.map_or(usual.pin_length, |[least, most]| (least, most));
+    // GM/T 0027: 6 characters at least; the applet's VERIFY takes 30 at most.
+    if !(6 <= pin_length.0 && pin_length.0 <= pin_length.1 && pin_length.1 <= 30) {
+        return Err("pin_length is not within 6 to 30".into());
+    }
+    let tries = |tries: Option<u8>, usual: u8| match tries.unwrap_or(usual) {
+        tries @ 1..=10 => Ok(tries),
+        other => Err(format!("{other} tries: 1 to 10 are allowed")),
+    };
+    Ok(Profile {
+        brand: brand.brand.unwrap_or(usual.brand),
+        usb: brand.usb.as_deref().map_or(Ok(usual.usb), usb)?,
+        release: brand.release.unwrap_or(usual.release),
+        manufacturer: brand.manufacturer.unwrap_or(usual.manufacturer),
+        product: brand.product.unwrap_or(usual.product),
+        historical_bytes: brand.historical_bytes.map_or(Ok(usual.historical_bytes), historical_bytes)?,
+        generation,
+        pin_length,
+        pin_tries: tries(brand.pin_tries, usual.pin_tries)?,
+        puk_tries: tries(brand.puk_tries, usual.puk_tries)?,
+        prompt_timeout: brand
+            .prompt_timeout
+            .map_or(usual.prompt_timeout, |seconds| seconds.saturating_mul(1000)),
+        stretch: usual.stretch,
+    })
+}
+
+fn usb(text: &str) -> Result<(u16, u16), String> {
+    let number = |digits: &str| u16::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 4);
+    text.split_once(':')
+        .and_then(|(vendor, product)| Some((number(vendor)?, number(product)?)))
+        .ok_or_else(|| format!("usb is {text:?}: it should look like \"163c:0407\""))
+}
+
+fn historical_bytes(text: String) -> Result<Vec<u8>, String> {
+    if text.is_ascii() && text.len() <= 15 {
+        Ok(text.into_bytes())
+    } else {
+        Err("historical_bytes: 15 ASCII characters at most".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Result<Profile, String> {
+        let brand: Brand = toml::from_str(text).map_err(|error| error.to_string())?;
+        let generation = brand.generation;
+        apply(brand, generation)
+    }
+
+    #[test]
+    fn what_a_brand_leaves_out_is_the_default() {
+        assert_eq!(of("").unwrap(), Profile::standard());
+        assert_eq!(of("generation = 1").unwrap(), Profile::first_generation());
+        let long =
+            of("brand = \"工行\"\nusb = \"a625:0801\"\npin_length = [6, 30]\nscreen = [16, 3]").unwrap();
+        assert_eq!((long.brand.as_str(), long.usb, long.pin_length), ("工行", (0xA625, 0x0801), (6, 30)));
+        assert_eq!(long.generation, Generation::Two { columns: 16, rows: 3 });
+    }
+
+    #[test]
+    fn what_no_token_may_have_is_refused() {
+        for text in [
+            "colour = 1",
+            "usb = \"1:2\"",
+            "generation = 3",
+            "pin_length = [4, 8]",
+            "pin_tries = 11",
+            "screen = [8, 2]",
+        ] {
+            assert!(of(text).is_err(), "{text}");
+        }
+    }
+}

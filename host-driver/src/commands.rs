@@ -1,0 +1,93 @@
+//! The subcommands, one file each.
+
+mod completions;
+mod demo;
+mod down;
+mod ls;
+mod man;
+mod pay;
+mod pin;
+mod plug;
+mod press;
+mod screen;
+mod up;
+mod verify;
+mod wait;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Outcome;
+
+/// Bank tokens (U-shields) of software: USB, PIN, screen and buttons, with keys that never leave.
+///
+/// Test tokens: they protect no money. Try `ushield demo` first.
+#[derive(Parser)]
+#[command(
+    name = "ushield",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Example:
+  ushield demo                       the whole story in a second
+  ushield up -d && ushield ls        tokens for programs and machines to attach
+  ushield down"
+)]
+pub(crate) struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(demo::Demo),
+    Up(up::Up),
+    Down(down::Down),
+    Wait(wait::Wait),
+    Ls(ls::Ls),
+    Plug(plug::Plug),
+    Unplug(plug::Unplug),
+    Screen(screen::Screen),
+    Press(press::Press),
+    Pin(pin::Pin),
+    Pay(pay::Pay),
+    Verify(verify::Verify),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+impl Program {
+    /// Runs the subcommand.
+    pub(crate) fn run(self) -> Outcome {
+        match self.command {
+            Command::Demo(command) => command.run(),
+            Command::Up(command) => command.run(),
+            Command::Down(command) => command.run(),
+            Command::Wait(command) => command.run(),
+            Command::Ls(command) => command.run(),
+            Command::Plug(command) => command.run(),
+            Command::Unplug(command) => command.run(),
+            Command::Screen(command) => command.run(),
+            Command::Press(command) => command.run(),
+            Command::Pin(command) => command.run(),
+            Command::Pay(command) => command.run(),
+            Command::Verify(command) => command.run(),
+            Command::Completions(command) => command.run(),
+            Command::Man(command) => command.run(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound_and_every_command_shows_an_example() {
+        Program::command().debug_assert();
+        for command in Program::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.starts_with("Example"), "{}", command.get_name());
+        }
+    }
+}

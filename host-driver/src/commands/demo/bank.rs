@@ -1,0 +1,95 @@
+//! The demo's bank: issues personal IDs and orders, and verifies what comes back.
+
+use std::time::{Duration, SystemTime};
+
+use cert_tool::{
+    ca::{Authority, Founding, found},
+    file,
+    moment::Validity,
+    subject::DEFAULT_ORGANISATION,
+};
+use payment::{Check, MemoryReplay, Payment, PaymentOrder, Reason, SameId, Verifier, order};
+
+use crate::{
+    failure::{Context, Failure},
+    place::{self, Scratch},
+};
+
+pub(super) struct Bank {
+    pub(super) authority: Authority,
+    /// ca.pem.
+    pub(super) ca: Vec<u8>,
+    /// crl.pem.
+    pub(super) crl: Vec<u8>,
+    verifier: Verifier,
+    replay: MemoryReplay,
+    /// The CA's folder; its key ends with the demo.
+    _folder: Scratch,
+}
+
+impl Bank {
+    pub(super) fn open() -> Result<Self, Failure> {
+        let folder = Scratch(place::fresh_folder("ushield-bank")?);
+        let founding = Founding {
+            name: "U-shield Demo CA",
+            organisation: DEFAULT_ORGANISATION,
+            crl_url: "http://bank.example/crl.der",
+            validity: Validity::Days(3650),
+        };
+        found(&folder.0, &founding, None)?;
+        let authority = Authority::open(&folder.0, &mut || Ok("".into()))?;
+        let ca = file::read(&folder.0.join("ca.pem"))?;
+        let crl = file::read(&authority.crl_path())?;
+        let verifier = Verifier::new(&ca, &[&crl]).what("the bank cannot verify")?;
+        Ok(Self { authority, ca, crl, verifier, replay: MemoryReplay::default(), _folder: folder })
+    }
+
+    /// An order in fen, good for ten minutes.
+    pub(super) fn order(&self, number: &str, amount: u64) -> Result<PaymentOrder, Failure> {
+        let what = "the bank cannot issue an order";
+        let now = SystemTime::now();
+        let json = order::OrderJson {
+            number: number.into(),
+            nonce: order::fresh_nonce().what(what)?,
+            payer_account: super::USER_ID.into(),
+            payee_name: "上海水务".into(),
+            payee_account: "1001244300000000123".into(),
+            amount: format!("{}.{:02}", amount / 100, amount % 100),
+            currency: "CNY".into(),
+            issued: order::format_time(now).what(what)?,
+            expires: order::format_time(now + Duration::from_secs(600)).what(what)?,
+            memo: "11月水费".into(),
+        };
+        PaymentOrder::try_from(&json).what(what)
+    }
+
+    /// As a backend verifies; what is good is remembered.
+    pub(super) fn verify(&self, document: &[u8], issued: Option<&[u8]>) -> Result<Payment, Reason> {
+        let check = Check { at: SystemTime::now(), payers: &SameId, replay: &self.replay, issued };
+        self.verifier.verify(document, &check)
+    }
+
+    /// Why the bank refuses this.
+    pub(super) fn refuses(&self, document: &[u8]) -> Result<String, Failure> {
+        match self.verify(document, None) {
+            Err(reason) => Ok(format!("{}: {reason}", reason.code())),
+            Ok(_) => Err(Failure::new("the bank accepted what it must refuse")),
+        }
+    }
+}
+
+/// Trebles the amount inside a signed document, as a thief on the line would: everything else stays as it was.
+pub(super) fn raise_amount(order: &PaymentOrder, document: &[u8]) -> Result<Vec<u8>, Failure> {
+    let what = "the amount could not be changed";
+    let raised = PaymentOrder { amount: order.amount * 3, ..order.clone() };
+    let (before, after) = (order.bytes().what(what)?, raised.bytes().what(what)?);
+    let at = document.windows(before.len()).position(|window| window == before);
+    match at {
+        Some(at) if before.len() == after.len() => {
+            let mut changed = document.to_vec();
+            changed[at..at + after.len()].copy_from_slice(&after);
+            Ok(changed)
+        }
+        _ => Err(Failure::new(what)),
+    }
+}

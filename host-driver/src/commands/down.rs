@@ -1,0 +1,48 @@
+//! `ushield down`.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+use rustix::process::{Pid, test_kill_process};
+
+use crate::{
+    control::{client::Which, view::Health},
+    failure::{Exit, Failure, Outcome},
+    terminal::say,
+};
+
+/// How long a clean end may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Stop a running `up`: its tokens are unplugged, their state is kept
+#[derive(Args)]
+#[command(after_help = "Example:\n  ushield down")]
+pub(crate) struct Down {
+    #[command(flatten)]
+    which: Which,
+}
+
+impl Down {
+    pub(crate) fn run(self) -> Outcome {
+        let client = self.which.running()?;
+        let Health { pid, control, .. } = client.health().clone();
+        let _: Health = client.post("/shutdown", &())?;
+        let start = Instant::now();
+        // The socket is the last thing that a clean end removes.
+        while Path::new(&control).exists() && alive(pid) {
+            if start.elapsed() > PATIENCE {
+                return Err(Failure::new(format!("process {pid} does not stop")).next(format!("kill {pid}")));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        say(&format!("Stopped process {pid}."));
+        Ok(Exit::Done)
+    }
+}
+
+fn alive(pid: u32) -> bool {
+    i32::try_from(pid).ok().and_then(Pid::from_raw).is_some_and(|pid| test_kill_process(pid).is_ok())
+}

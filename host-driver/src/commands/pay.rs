@@ -1,0 +1,130 @@
+//! `ushield pay`.
+
+use std::path::{Path, PathBuf};
+
+use card::shield::Shield;
+use cert_tool::file::{self, Access};
+use clap::Args;
+use payment::{PaymentOrder, SealError, order as json, seal};
+use wire::shield::{Container, Information};
+
+use crate::{
+    failure::{Context, Exit, Failure, Outcome},
+    secret::{PinFile, pin},
+    terminal::{say, warn},
+    token::{Road, explain},
+};
+
+/// Have a payment order signed on the token, and seal it for the bank
+///
+/// The token's screen shows the payment; nothing is written unless OK is pressed there.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  ushield pay order.json --out payment.cms
+  ushield pay order.json --out payment.cms --usbip 127.0.0.1:4000 --pin-file pin.txt")]
+pub(crate) struct Pay {
+    /// The order from the bank, JSON
+    order: PathBuf,
+    /// Where to put the signed payment (CMS SignedData, DER)
+    #[arg(long, value_name = "F.cms")]
+    out: PathBuf,
+    /// Overwrite the file if it is there
+    #[arg(long)]
+    force: bool,
+    /// The bank's CA certificate, PEM or DER: check the result as the bank will
+    #[arg(long, value_name = "CA.pem")]
+    ca: Option<PathBuf>,
+    #[command(flatten)]
+    road: Road,
+    #[command(flatten)]
+    pin_file: PinFile,
+}
+
+impl Pay {
+    pub(crate) fn run(self) -> Outcome {
+        let order = order(&self.order)?;
+        let bytes = order.bytes().what("the order was not understood")?;
+        if self.out.exists() && !self.force {
+            return Err(Failure::new(format!("{} is there already", self.out.display()))
+                .next("name another file, or say --force to overwrite it"));
+        }
+        let document = self.sign(&bytes)?;
+        if let Some(ca) = &self.ca {
+            check(&document, ca, &bytes)?;
+        }
+        file::write(&self.out, &document, Access::Everyone, self.force)?;
+        say(&format!(
+            "Signed: {} {} to {}, order {} → {}",
+            order.decimal_amount(),
+            order.currency.as_str(),
+            order.payee_name,
+            order.number,
+            self.out.display()
+        ));
+        Ok(Exit::Done)
+    }
+
+    fn sign(&self, order: &[u8]) -> Result<Vec<u8>, Failure> {
+        let refused = |error: card::Error| explain("the payment was not signed", &error);
+        let mut card = self.road.open()?;
+        let mut shield = Shield::select(&mut card).map_err(refused)?;
+        let information = shield.information().map_err(refused)?;
+        ready(&information)?;
+        let certificate = shield.certificate(Container::Payment).map_err(refused)?;
+        let certificate = certificate.ok_or_else(not_enrolled)?;
+        let pin = pin(&self.pin_file, &information)?;
+        let shows = information.generation > 1;
+        let sealed = seal(order, &[certificate], |bytes| {
+            shield.verify(pin.bytes())?;
+            if shows {
+                warn("Compare the payment on the token's screen, then press OK there.");
+            }
+            shield.sign_payment(bytes)
+        });
+        sealed.map_err(|error| match error {
+            SealError::Sign(error) => refused(error),
+            other => Failure::new("the payment was not sealed").because(other),
+        })
+    }
+}
+
+/// Reads an order from JSON.
+pub(super) fn order(path: &Path) -> Result<PaymentOrder, Failure> {
+    let text = String::from_utf8(file::read(path)?).what(format!("{} is not text", path.display()))?;
+    json::from_json(&text).what(format!("the order {} was not understood", path.display()))
+}
+
+/// Refuses before the PIN is asked for what would be refused after it.
+fn ready(information: &Information) -> Result<(), Failure> {
+    if !information.has(Information::HEALTHY) {
+        return Err(Failure::new("the token failed its self-test")
+            .next("unplug it and plug it in; if it stays so, make a new one"));
+    }
+    if information.has(Information::FACTORY_PIN) {
+        return Err(Failure::new("the payment was not signed")
+            .because("the token still has its factory PIN")
+            .next("choose a PIN of your own: ushield pin change"));
+    }
+    if information.has(Information::ENROLLED) { Ok(()) } else { Err(not_enrolled()) }
+}
+
+fn not_enrolled() -> Failure {
+    Failure::new("the payment was not signed")
+        .because("the token has no personal ID yet")
+        .next("get one: cert-tool enrol")
+}
+
+/// As the bank will, but for the payer and for replay, which only the bank can tell.
+fn check(document: &[u8], ca: &Path, order: &[u8]) -> Result<(), Failure> {
+    let what = "the payment was signed, but it was not written";
+    let verifier = payment::Verifier::new(&file::read(ca)?, &[]).what(what)?;
+    let check = payment::Check {
+        at: std::time::SystemTime::now(),
+        payers: &|_: &payment::Holder, _: &str| true,
+        replay: &payment::MemoryReplay::new(1),
+        issued: Some(order),
+    };
+    verifier.verify(document, &check).map(drop).map_err(|reason| {
+        Failure::new(what).because(format!("the bank would refuse it ({}): {reason}", reason.code()))
+    })
+}

@@ -1,0 +1,68 @@
+//! `ushield screen`.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::{
+    commands::plug::Chosen,
+    control::{
+        client::escape,
+        view::{Refusal, Shown},
+    },
+    failure::{Context, Exit, Failure, Outcome},
+    terminal::{draw, say},
+};
+
+/// Show what a token's screen shows
+///
+/// Exit code: 0, or 1 when --wait was not met in time.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  ushield screen
+  ushield screen --wait '上海水务' --timeout 30
+  ushield screen --json | jq -r '.screen.lines[]'")]
+pub(crate) struct Screen {
+    #[command(flatten)]
+    chosen: Chosen,
+    /// Wait until the screen's text matches this regular expression
+    #[arg(long, value_name = "RE")]
+    wait: Option<String>,
+    /// How long to wait, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    timeout: u64,
+    /// Print JSON; "screen" is null when the screen is dark
+    #[arg(long)]
+    json: bool,
+}
+
+impl Screen {
+    pub(crate) fn run(self) -> Outcome {
+        let (client, token) = self.chosen.find()?;
+        let mut path = format!("/tokens/{}/screen", escape(&token.bus_id));
+        let mut patience = Duration::ZERO;
+        if let Some(wait) = &self.wait {
+            patience = Duration::from_secs(self.timeout);
+            path += &format!("?wait={}&timeout={}", escape(wait), self.timeout);
+        }
+        let shown: Shown = client.get(&path, patience).map_err(with_screen)?;
+        if self.json {
+            say(&serde_json::to_string(&shown).what("the screen could not be written")?);
+            return Ok(Exit::Done);
+        }
+        match shown.screen {
+            Some(screen) => say(draw(&screen, "").trim_end()),
+            None => say("(the screen is dark)"),
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// A refusal that says what the screen shows.
+pub(crate) fn with_screen(refusal: Refusal) -> Failure {
+    let shows = match &refusal.screen {
+        Some(screen) => format!("the screen shows\n{}", draw(screen, "").trim_end()),
+        None => "the screen is dark".to_owned(),
+    };
+    Failure::from(refusal).because(shows)
+}

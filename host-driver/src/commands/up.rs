@@ -1,0 +1,256 @@
+//! `ushield up`.
+
+mod announce;
+mod console;
+mod detach;
+
+use std::{
+    fs,
+    io::IsTerminal,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use clap::Args;
+use host_driver::{
+    Exporter, Listen,
+    panel::{Habit, Script},
+    peer::Cidr,
+    raise_descriptor_limit,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::forge::{self, Forge, Home};
+use crate::{
+    brand,
+    control::{
+        bench::Bench,
+        server::{Door, vacate},
+        view::{Health, Ready},
+    },
+    failure::{Context, Exit, Failure, Outcome},
+    place,
+    terminal::{Paint, say},
+};
+
+/// Serve tokens over USB/IP, for machines and programs to attach
+///
+/// The first start makes a token. It is kept in the state folder; --memory keeps it nowhere.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  ushield up                                   in this terminal, with the token's screen
+  ushield up -d                                in the background: ushield screen, ushield press ok, ushield down
+  ushield up -d --memory --pin-file pin --panel accept      for CI: nothing kept, OK pressed by itself
+  ushield up --listen 192.168.122.1:3240 --allow 192.168.122.0/24")]
+pub(crate) struct Up {
+    /// Run in the background; returns once tokens can be attached
+    #[arg(short, long)]
+    detach: bool,
+    /// Write JSON (listen, control, tokens) to this file once tokens can be attached
+    #[arg(long, value_name = "F")]
+    ready_file: Option<PathBuf>,
+    /// Where to serve USB/IP; port 0 lets the system choose
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3240")]
+    listen: SocketAddr,
+    /// Who may connect besides root and you on this machine; may be repeated
+    #[arg(long, value_name = "CIDR")]
+    allow: Vec<Cidr>,
+    /// The folder of the tokens [default: ~/.local/state/ushield]
+    #[arg(long, value_name = "DIR", conflicts_with = "memory")]
+    state: Option<PathBuf>,
+    /// The device secret that opens the state, kept apart from it [default: ~/.config/ushield/secret]
+    #[arg(long, value_name = "FILE", conflicts_with = "memory")]
+    secret: Option<PathBuf>,
+    /// The brand: a TOML file, or the default one
+    #[arg(long, value_name = "FILE", default_value = brand::STANDARD)]
+    brand: String,
+    /// 1: no screen, the PIN is the consent; 2: screen and buttons [default: the brand's]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=2))]
+    generation: Option<u8>,
+    /// What presses the buttons: terminal (you, here), accept (OK at once), reject, none (`ushield press` only) or
+    /// script:FILE
+    #[arg(long, value_name = "PANEL", default_value = "terminal", value_parser = panel)]
+    panel: Panel,
+    /// How many tokens [default: those that there are, or 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    tokens: Option<u16>,
+    /// Keep the tokens in memory only
+    #[arg(long)]
+    memory: bool,
+    /// For CI: new tokens have the PIN in this file from the start, and the PUK 12345678
+    #[arg(long, value_name = "FILE")]
+    pin_file: Option<PathBuf>,
+    /// The control socket [default: in $XDG_RUNTIME_DIR/ushield]
+    #[arg(long, value_name = "SOCKET")]
+    control: Option<PathBuf>,
+}
+
+/// What presses the buttons.
+#[derive(Clone, Debug)]
+enum Panel {
+    Terminal,
+    Habit(Habit),
+    Script(Script),
+}
+
+fn panel(text: &str) -> Result<Panel, String> {
+    match text {
+        "terminal" => Ok(Panel::Terminal),
+        "accept" => Ok(Panel::Habit(Habit::Accept)),
+        "reject" => Ok(Panel::Habit(Habit::Reject)),
+        "none" => Ok(Panel::Habit(Habit::Wait)),
+        _ => {
+            let path =
+                text.strip_prefix("script:").ok_or("none of terminal, accept, reject, none, script:FILE")?;
+            let script = fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+            Script::parse(&script).map(Panel::Script).map_err(|error| format!("{path}: {error}"))
+        }
+    }
+}
+
+impl Up {
+    pub(crate) fn run(self) -> Outcome {
+        if self.detach && !detach::in_background() {
+            return detach::start();
+        }
+        if self.detach {
+            detach::begin();
+        }
+        log();
+        raise_descriptor_limit();
+        let forge = self.forge()?;
+        let control = match &self.control {
+            Some(socket) => socket.clone(),
+            None => place::socket(&place::runtime()?, forge.state()),
+        };
+        vacate(&control)?;
+        let runtime = tokio::runtime::Runtime::new().what("the runtime could not be started")?;
+        let outcome = runtime.block_on(self.serve(forge, &control));
+        // With the runtime goes the last hold on the tokens' folders.
+        runtime.shutdown_timeout(Duration::from_secs(5));
+        // The socket goes last: `ushield down` waits for it.
+        let _ = fs::remove_file(&control);
+        if !self.detach && outcome.is_ok() {
+            say("Stopped.");
+        }
+        outcome
+    }
+
+    async fn serve(&self, mut forge: Forge, control: &Path) -> Outcome {
+        let mut ends = Ends::new()?;
+        let listen = Listen { address: self.listen, allow: self.allow.clone(), ..Listen::default() };
+        let exporter = Exporter::start(listen)
+            .await
+            .map_err(|error| Failure::new("USB/IP is not served").because(error))?;
+        let seats = forge.seats(&exporter, self.habit())?;
+        let door = Door::open(control)?;
+        let health = Health {
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            state: forge.state().map(|state| state.display().to_string()),
+            listen: exporter.local_addr().to_string(),
+            control: control.display().to_string(),
+        };
+        let bench = Arc::new(Bench::new(health, exporter, seats));
+        let serving = tokio::spawn(door.serve(bench.clone()));
+        self.play(&bench);
+        self.announce(&bench, &forge.notes())?;
+        tokio::select! {
+            () = bench.stopped() => {}
+            () = ends.any() => bench.stop(),
+        }
+        if let Some(file) = &self.ready_file {
+            let _ = fs::remove_file(file);
+        }
+        // A client that holds its connection open does not hold us up.
+        let _ = tokio::time::timeout(Duration::from_secs(1), serving).await;
+        bench.unplug_all();
+        Ok(Exit::Done)
+    }
+
+    fn forge(&self) -> Result<Forge, Failure> {
+        let profile = brand::profile(&self.brand, self.generation)?;
+        let pin = self.pin_file.as_deref().map(forge::chosen_pin).transpose()?;
+        let home = if self.memory {
+            Home::Memory
+        } else {
+            let state = self.state.clone().map_or_else(place::state, Ok)?;
+            let secret = self.secret.clone().map_or_else(place::secret, Ok)?;
+            Home::Disk { state, secret }
+        };
+        Forge::open(home, profile, pin, self.tokens)
+    }
+
+    const fn habit(&self) -> Habit {
+        match &self.panel {
+            Panel::Habit(habit) => match habit {
+                Habit::Accept => Habit::Accept,
+                Habit::Reject => Habit::Reject,
+                Habit::Wait => Habit::Wait,
+            },
+            Panel::Terminal | Panel::Script(_) => Habit::Wait,
+        }
+    }
+
+    /// Sets the panel going.
+    fn play(&self, bench: &Bench) {
+        match &self.panel {
+            Panel::Script(script) => {
+                for seat in bench.seats() {
+                    tokio::spawn(script.clone().run(seat.panel.clone()));
+                }
+            }
+            Panel::Terminal if !self.detach && std::io::stdin().is_terminal() => console::start(bench),
+            _ => {}
+        }
+    }
+
+    fn announce(&self, bench: &Bench, notes: &[String]) -> Result<(), Failure> {
+        let ready = Ready { health: bench.health().clone(), tokens: bench.tokens() };
+        let listen = ready.health.listen.parse().what("the address is not an address")?;
+        if let Some(file) = &self.ready_file {
+            let json = serde_json::to_vec_pretty(&ready).what("the ready file could not be written")?;
+            cert_tool::file::write(file, &json, cert_tool::file::Access::Owner, true)?;
+        }
+        let text = announce::text(&ready, listen, notes, Paint::stdout());
+        if self.detach {
+            let log = Path::new(&ready.health.control).with_extension("log");
+            return detach::release(&format!("{text}, log {}", log.display()), &log);
+        }
+        say(&text);
+        Ok(())
+    }
+}
+
+/// Diagnostics, to standard error: USHIELD_LOG=info or debug tells more.
+fn log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("USHIELD_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let _ = log.with_ansi(std::io::stderr().is_terminal()).try_init();
+}
+
+/// The signals that end it.
+struct Ends([tokio::signal::unix::Signal; 3]);
+
+impl Ends {
+    fn new() -> Result<Self, Failure> {
+        let watch = |kind| signal(kind).what("signals cannot be watched");
+        Ok(Self([
+            watch(SignalKind::interrupt())?,
+            watch(SignalKind::terminate())?,
+            watch(SignalKind::hangup())?,
+        ]))
+    }
+
+    async fn any(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}

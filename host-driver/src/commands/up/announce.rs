@@ -1,0 +1,115 @@
+//! What `up` says once tokens can be attached.
+
+use std::net::SocketAddr;
+
+use crate::{
+    control::view::{Ready, Token},
+    terminal::Paint,
+};
+
+/// USB/IP's own port: nobody has to name it.
+const USUAL: u16 = wire::usbip::PORT;
+
+/// All of it. `notes` are what the holder of a new token must know.
+pub(super) fn text(ready: &Ready, listen: SocketAddr, notes: &[String], paint: Paint) -> String {
+    let mut out = String::new();
+    for token in &ready.tokens {
+        let Token { bus_id, serial, product, usb, .. } = token;
+        out += &format!(
+            "{} {product}, serial {serial}, USB {usb}\n",
+            paint.bold(&format!("Plugged in: {bus_id}"))
+        );
+    }
+    for note in notes {
+        out += &format!("{note}\n");
+    }
+    let bus_id = ready.tokens.first().map_or("1-1", |token| token.bus_id.as_str());
+    out += &format!("\n{}\n", paint.bold("Attach it"));
+    for (place, command) in attach(listen, bus_id) {
+        out += &format!("  {place:<24} {command}\n");
+    }
+    let road = if listen.port() == USUAL && listen.ip().is_loopback() {
+        String::new()
+    } else {
+        format!(" --usbip {}", local(listen))
+    };
+    out += &format!(
+        "\n{}\n",
+        paint.bold("Use it without attaching (programs of this project speak USB/IP themselves)")
+    );
+    for (what, command) in [
+        ("make a bank's CA", "cert-tool ca init --dir CA".to_owned()),
+        (
+            "get a personal ID",
+            format!("cert-tool enrol --ca CA --name 张三 --user-id 6222020200112233{road}"),
+        ),
+        ("sign a payment", format!("ushield pay ORDER.json --out F.cms{road}")),
+        ("see and press", "ushield screen; ushield press ok".to_owned()),
+        ("stop", "ushield down   (or Ctrl-C here)".to_owned()),
+    ] {
+        out += &format!("  {what:<24} {command}\n");
+    }
+    out + &format!(
+        "\n{}",
+        paint.dim(&format!("control socket {}, process {}", ready.health.control, ready.health.pid))
+    )
+}
+
+/// The exact commands, by where they are typed.
+fn attach(listen: SocketAddr, bus_id: &str) -> Vec<(&'static str, String)> {
+    // A QEMU guest with user networking reaches the host's loopback as 10.0.2.2, and arrives as QEMU's own user.
+    let (here, guest) = match listen.ip() {
+        ip if ip.is_loopback() => (ip.to_string(), "10.0.2.2".to_owned()),
+        ip if ip.is_unspecified() => ("127.0.0.1".to_owned(), "HOST".to_owned()),
+        ip => (ip.to_string(), ip.to_string()),
+    };
+    let port = |option: &str| {
+        if listen.port() == USUAL { String::new() } else { format!(" {option} {}", listen.port()) }
+    };
+    let linux = port("--tcp-port");
+    vec![
+        ("this Linux", format!("sudo modprobe vhci-hcd && sudo usbip{linux} attach -r {here} -b {bus_id}")),
+        (
+            "Linux in a VM",
+            format!("sudo modprobe vhci-hcd && sudo usbip{linux} attach -r {guest} -b {bus_id}"),
+        ),
+        ("Windows (usbip-win2)", format!("usbip.exe{} attach -r {guest} -b {bus_id}", port("-t"))),
+    ]
+}
+
+/// Where a program on this machine finds the server.
+fn local(listen: SocketAddr) -> SocketAddr {
+    match listen {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => (std::net::Ipv4Addr::LOCALHOST, v4.port()).into(),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => (std::net::Ipv6Addr::LOCALHOST, v6.port()).into(),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_name_the_port_only_where_they_must() {
+        let commands = |listen: &str| {
+            attach(listen.parse().unwrap(), "1-1").into_iter().map(|(_, command)| command).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            commands("127.0.0.1:3240"),
+            [
+                "sudo modprobe vhci-hcd && sudo usbip attach -r 127.0.0.1 -b 1-1",
+                "sudo modprobe vhci-hcd && sudo usbip attach -r 10.0.2.2 -b 1-1",
+                "usbip.exe attach -r 10.0.2.2 -b 1-1",
+            ]
+        );
+        assert_eq!(
+            commands("0.0.0.0:4000"),
+            [
+                "sudo modprobe vhci-hcd && sudo usbip --tcp-port 4000 attach -r 127.0.0.1 -b 1-1",
+                "sudo modprobe vhci-hcd && sudo usbip --tcp-port 4000 attach -r HOST -b 1-1",
+                "usbip.exe -t 4000 attach -r HOST -b 1-1",
+            ]
+        );
+    }
+}

@@ -1,0 +1,125 @@
+//! The tokens that a running `up` serves, as the control socket sees them.
+
+use firmware::seams;
+use host_driver::{Exporter, State, bus::BusId, panel::Handle};
+use tokio::sync::watch;
+
+use crate::control::view::{Button, Health, Screen, Token};
+
+/// Tokens in their places, and the server that shows them.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    health: Health,
+    exporter: Exporter,
+    seats: Vec<Seat>,
+    stopping: watch::Sender<bool>,
+}
+
+/// A token that was plugged in: it keeps its place when it is pulled out.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    /// Its name on the bus.
+    pub(crate) bus_id: BusId,
+    /// What stays the same; what changes is asked anew each time.
+    pub(crate) token: Token,
+    /// Its screen and buttons.
+    pub(crate) panel: Handle,
+}
+
+impl Bench {
+    pub(crate) fn new(health: Health, exporter: Exporter, seats: Vec<Seat>) -> Self {
+        Self { health, exporter, seats, stopping: watch::Sender::new(false) }
+    }
+
+    pub(crate) const fn health(&self) -> &Health {
+        &self.health
+    }
+
+    pub(crate) fn seats(&self) -> &[Seat] {
+        &self.seats
+    }
+
+    /// All tokens as they are now.
+    pub(crate) fn tokens(&self) -> Vec<Token> {
+        self.seats.iter().map(|seat| self.token(seat)).collect()
+    }
+
+    /// A token as it is now.
+    pub(crate) fn token(&self, seat: &Seat) -> Token {
+        let state = self.exporter.bus().port(seat.bus_id).map_or(State::Unplugged, |port| port.state());
+        Token {
+            plugged: state != State::Unplugged,
+            attached: matches!(state, State::Held { .. }),
+            screen: seat.screen(),
+            ..seat.token.clone()
+        }
+    }
+
+    /// A token by its bus id or serial number.
+    pub(crate) fn seat(&self, id: &str) -> Option<&Seat> {
+        self.seats.iter().find(|seat| seat.token.bus_id == id || seat.token.serial.eq_ignore_ascii_case(id))
+    }
+
+    /// Puts a token back; nothing happens when it is in.
+    pub(crate) fn plug(&self, seat: &Seat) {
+        // The only refusal is that it is in already.
+        let _ = self.exporter.plug_again(seat.bus_id);
+    }
+
+    /// Pulls a token out; nothing happens when it is out.
+    pub(crate) fn unplug(&self, seat: &Seat) {
+        // The only refusal is that it is out already.
+        let _ = self.exporter.unplug(seat.bus_id);
+    }
+
+    /// Asks everything here to end.
+    pub(crate) fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Returns once [`Self::stop`] was called.
+    pub(crate) async fn stopped(&self) {
+        // The sender lives in `self`: the channel cannot close.
+        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
+    }
+
+    /// Pulls all tokens out: their power is off when this returns. Whoever drops the bench hangs up.
+    pub(crate) fn unplug_all(&self) {
+        self.seats.iter().for_each(|seat| self.unplug(seat));
+    }
+}
+
+impl Seat {
+    /// What the screen shows.
+    pub(crate) fn screen(&self) -> Option<Screen> {
+        self.panel.face().screen.as_ref().map(Screen::from)
+    }
+
+    /// Presses a button if the page is the wanted one: what is judged is what is confirmed. Returns how many pages had
+    /// been shown before, or the page that was not the wanted one.
+    pub(crate) fn press(
+        &self,
+        button: Button,
+        wanted: impl Fn(&Screen) -> bool,
+    ) -> Result<u64, Option<Screen>> {
+        let shown = self.panel.face().shown;
+        let mut judged = None;
+        let pressed = self.panel.press_if(button.into(), |screen| wanted(judged.insert(screen.into())));
+        if pressed.is_ok() { Ok(shown) } else { Err(judged) }
+    }
+}
+
+impl From<&seams::Screen> for Screen {
+    fn from(screen: &seams::Screen) -> Self {
+        Self { lines: screen.lines.clone(), page: screen.page, pages: screen.pages }
+    }
+}
+
+impl From<Button> for seams::Button {
+    fn from(button: Button) -> Self {
+        match button {
+            Button::Ok => Self::Ok,
+            Button::Cancel => Self::Cancel,
+        }
+    }
+}

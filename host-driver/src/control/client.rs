@@ -1,0 +1,239 @@
+//! The client of the control socket. Each call is one request; the program that calls is blocking.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, StatusCode, body::Bytes, header};
+use hyper_util::rt::TokioIo;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::net::UnixStream;
+
+use crate::{
+    control::view::{Health, Refusal},
+    failure::{Context, Failure},
+    place,
+};
+
+/// The longest a server may take for what does not wait for a person.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Which running `up` is meant.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Which {
+    /// The folder of the tokens, as `up` was told
+    #[arg(long, value_name = "DIR", conflicts_with = "control")]
+    pub(crate) state: Option<PathBuf>,
+    /// The control socket, as `up` said it
+    #[arg(long, value_name = "SOCKET", env = "USHIELD_CONTROL")]
+    pub(crate) control: Option<PathBuf>,
+}
+
+/// A running `up`.
+pub(crate) struct Client {
+    socket: PathBuf,
+    health: Health,
+}
+
+/// Why there is no answer.
+enum Silence {
+    /// Nobody listens at the socket.
+    Nobody,
+    /// Something else.
+    Failed(String),
+}
+
+impl Which {
+    /// Finds the one that is meant; `None` when nothing is running.
+    pub(crate) fn find(&self) -> Result<Option<Client>, Failure> {
+        let Some(sockets) = self.sockets()? else { return Ok(None) };
+        let mut found: Vec<Client> = Vec::new();
+        for socket in sockets {
+            if let Some(client) = Client::open(socket)? {
+                found.push(client);
+            }
+        }
+        if let Some(state) = &self.state {
+            let state = fs::canonicalize(state).unwrap_or_else(|_| state.clone());
+            found.retain(|client| client.health.state.as_deref() == state.to_str());
+        }
+        match found.len() {
+            0 => Ok(None),
+            1 => Ok(found.pop()),
+            _ => {
+                let list =
+                    |client: &Client| format!("--control {}   ({})", client.health.control, client.place());
+                let lines: Vec<String> = found.iter().map(list).collect();
+                Err(Failure::new("it is not clear which tokens you mean")
+                    .because(format!("{} `ushield up` are running", found.len()))
+                    .next(format!("say which:\n{}", lines.join("\n"))))
+            }
+        }
+    }
+
+    /// As [`Self::find`]; nothing running is a failure.
+    pub(crate) fn running(&self) -> Result<Client, Failure> {
+        self.find()?.ok_or_else(|| {
+            let place = match (&self.control, &self.state) {
+                (Some(socket), _) => format!("nobody answers at {}", socket.display()),
+                (None, Some(state)) => format!("nobody serves {}", state.display()),
+                (None, None) => "no `ushield up` of yours answers".to_owned(),
+            };
+            Failure::new("nothing is running").because(place).next("start it: ushield up -d")
+        })
+    }
+
+    fn sockets(&self) -> Result<Option<Vec<PathBuf>>, Failure> {
+        if let Some(socket) = &self.control {
+            return Ok(Some(vec![socket.clone()]));
+        }
+        let runtime = place::runtime()?;
+        let Ok(entries) = fs::read_dir(&runtime) else { return Ok(None) };
+        let sockets = entries.flatten().map(|entry| entry.path());
+        let mut sockets: Vec<PathBuf> =
+            sockets.filter(|path| path.extension().is_some_and(|end| end == "sock")).collect();
+        sockets.sort();
+        Ok(Some(sockets))
+    }
+}
+
+impl Client {
+    /// Asks who listens at a socket; `None` when nobody does.
+    pub(crate) fn open(socket: PathBuf) -> Result<Option<Self>, Failure> {
+        match exchange(&socket, "GET", "/health", Vec::new(), PATIENCE) {
+            Ok((_, body)) => {
+                let health = serde_json::from_slice(&body)
+                    .what(format!("{} answers, but not as ushield does", socket.display()))?;
+                Ok(Some(Self { socket, health }))
+            }
+            Err(Silence::Nobody) => Ok(None),
+            Err(Silence::Failed(why)) => {
+                Err(Failure::new(format!("{} does not answer", socket.display())).because(why))
+            }
+        }
+    }
+
+    /// Who serves.
+    pub(crate) const fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// What it serves, for people.
+    pub(crate) fn place(&self) -> String {
+        let kept = self.health.state.as_deref().unwrap_or("tokens in memory");
+        format!("{kept}, process {}, USB/IP at {}", self.health.pid, self.health.listen)
+    }
+
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str, patience: Duration) -> Result<T, Refusal> {
+        self.call("GET", path, Vec::new(), patience)
+    }
+
+    pub(crate) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Refusal> {
+        let body = serde_json::to_vec(body).map_err(|error| refusal(error.to_string()))?;
+        self.call("POST", path, body, PATIENCE)
+    }
+
+    fn call<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        path: &str,
+        body: Vec<u8>,
+        patience: Duration,
+    ) -> Result<T, Refusal> {
+        let (status, body) = match exchange(&self.socket, method, path, body, patience + PATIENCE) {
+            Ok(answer) => answer,
+            Err(Silence::Nobody) => return Err(refusal("it has just stopped".into())),
+            Err(Silence::Failed(why)) => return Err(refusal(why)),
+        };
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|error| refusal(error.to_string()));
+        }
+        Err(serde_json::from_slice(&body)
+            .unwrap_or_else(|_| refusal(format!("{status}: {}", String::from_utf8_lossy(&body)))))
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.error).next(refusal.next)
+    }
+}
+
+fn refusal(error: String) -> Refusal {
+    Refusal { error, next: "look whether it is running: ushield ls".into(), screen: None }
+}
+
+/// One request and its answer, on a connection of its own.
+fn exchange(
+    socket: &Path,
+    method: &str,
+    path: &str,
+    body: Vec<u8>,
+    patience: Duration,
+) -> Result<(StatusCode, Bytes), Silence> {
+    let failed = |why: &dyn std::fmt::Display| Silence::Failed(why.to_string());
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
+    let talk = async {
+        let stream = UnixStream::connect(socket).await.map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => Silence::Nobody,
+            _ => failed(&error),
+        })?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| failed(&error))?;
+        tokio::spawn(connection);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "ushield")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|error| failed(&error))?;
+        let answer = sender.send_request(request).await.map_err(|error| failed(&error))?;
+        let status = answer.status();
+        let body = answer.into_body().collect().await.map_err(|error| failed(&error))?;
+        Ok((status, body.to_bytes()))
+    };
+    runtime.block_on(async {
+        tokio::time::timeout(patience, talk).await.unwrap_or_else(|_| {
+            Err(Silence::Failed(format!("there was no answer for {} seconds", patience.as_secs())))
+        })
+    })
+}
+
+/// A text as part of a path or query (RFC 3986, 2.3: all but the unreserved characters are escaped).
+pub(crate) fn escape(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_what_is_not_plain() {
+        assert_eq!(escape("1-1"), "1-1");
+        assert_eq!(escape("¥ 1/2"), "%C2%A5%201%2F2");
+    }
+
+    #[test]
+    fn a_socket_left_behind_is_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.sock");
+        assert!(Client::open(path.clone()).unwrap().is_none());
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        assert!(Client::open(path).unwrap().is_none());
+    }
+}

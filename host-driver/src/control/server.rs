@@ -1,0 +1,215 @@
+//! The server of the control socket.
+
+use std::{
+    fs,
+    os::unix::fs::{FileTypeExt, PermissionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    extract::{self, Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use regex_lite::Regex;
+use serde::Deserialize;
+use tokio::{net::UnixListener, time::timeout};
+
+use crate::{
+    control::{
+        bench::{Bench, Seat},
+        client::Client,
+        view::{self, Health, Press, Refusal, Shown, Token, Tokens},
+    },
+    failure::{Context, Failure},
+    place,
+    terminal::warn,
+};
+
+/// The longest that a request may wait for a screen.
+const MOST_PATIENCE: u64 = 3600;
+/// How long an answer to a press waits for the screen to change.
+const REACTION: Duration = Duration::from_secs(2);
+
+/// A control socket that nobody answers at yet.
+pub(crate) struct Door {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Door {
+    /// Makes the socket, for its owner only, in the place that [`vacate`] has made free.
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let name = path.display();
+        let listener = UnixListener::bind(path).map_err(|error| {
+            Failure::new(format!("the control socket {name} could not be made"))
+                .because(error)
+                .next("name another one with --control SOCKET")
+        })?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+            .what(format!("the control socket {name} could not be closed to others"))?;
+        Ok(Self { listener, path: path.to_owned() })
+    }
+
+    /// Answers until told to stop.
+    pub(crate) async fn serve(self, bench: Arc<Bench>) {
+        let routes = Router::new()
+            .route("/health", get(health))
+            .route("/tokens", get(tokens))
+            .route("/tokens/{id}/screen", get(screen))
+            .route("/tokens/{id}/press", post(press))
+            .route("/tokens/{id}/plug", post(plug))
+            .route("/tokens/{id}/unplug", post(unplug))
+            .route("/shutdown", post(shutdown))
+            .fallback(nowhere)
+            .with_state(bench.clone());
+        let serve =
+            axum::serve(self.listener, routes).with_graceful_shutdown(async move { bench.stopped().await });
+        if let Err(error) = serve.await {
+            warn(&format!("ushield: the control socket {} failed: {error}", self.path.display()));
+        }
+    }
+}
+
+/// Makes a socket's place free: one that was left behind is removed, one that somebody serves is refused. Must not be
+/// called inside a runtime.
+pub(crate) fn vacate(path: &Path) -> Result<(), Failure> {
+    place::check_socket(path)?;
+    let name = path.display();
+    if let Some(other) = Client::open(path.to_owned())? {
+        return Err(Failure::new(format!("the control socket {name} is taken"))
+            .because(format!("it serves {}", other.place()))
+            .next(format!(
+                "stop it with `ushield down --control {name}`, or name another with --control SOCKET"
+            )));
+    }
+    // Only a socket is removed: never a file that the user named by mistake.
+    if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
+        let _ = fs::remove_file(path);
+    }
+    Ok(())
+}
+
+/// A refusal on its way out.
+struct No(StatusCode, Refusal);
+
+impl IntoResponse for No {
+    fn into_response(self) -> Response {
+        (self.0, Json(self.1)).into_response()
+    }
+}
+
+fn no(status: StatusCode, error: impl Into<String>, next: impl Into<String>) -> No {
+    No(status, Refusal { error: error.into(), next: next.into(), screen: None })
+}
+
+type Answer<T> = Result<Json<T>, No>;
+
+async fn health(State(bench): State<Arc<Bench>>) -> Json<Health> {
+    Json(bench.health().clone())
+}
+
+async fn tokens(State(bench): State<Arc<Bench>>) -> Json<Tokens> {
+    Json(Tokens { tokens: bench.tokens() })
+}
+
+async fn nowhere() -> No {
+    no(StatusCode::NOT_FOUND, "there is nothing here", "GET /health, GET /tokens")
+}
+
+async fn shutdown(State(bench): State<Arc<Bench>>) -> Json<Health> {
+    bench.stop();
+    Json(bench.health().clone())
+}
+
+/// The query of a screen request.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Until {
+    /// Wait until the text matches this.
+    wait: Option<String>,
+    /// How long, in seconds.
+    timeout: Option<u64>,
+}
+
+async fn screen(
+    State(bench): State<Arc<Bench>>,
+    extract::Path(id): extract::Path<String>,
+    Query(until): Query<Until>,
+) -> Answer<Shown> {
+    let seat = seat(&bench, &id)?;
+    let Some(wait) = until.wait else {
+        return Ok(Json(Shown { screen: seat.screen() }));
+    };
+    let pattern = pattern(&wait)?;
+    let patience = until.timeout.unwrap_or(60).min(MOST_PATIENCE);
+    let matching = seat.panel.wait(|face| {
+        face.screen.as_ref().is_some_and(|screen| pattern.is_match(&view::Screen::from(screen).text()))
+    });
+    let met = tokio::select! {
+        met = timeout(Duration::from_secs(patience), matching) => met,
+        () = bench.stopped() => return Err(no(StatusCode::SERVICE_UNAVAILABLE, "the tokens were stopped while waiting", "start them again: ushield up -d")),
+    };
+    met.map(|face| Json(Shown { screen: face.screen.as_ref().map(view::Screen::from) })).map_err(|_| {
+        let error = format!("the screen did not show {wait:?} within {patience} seconds");
+        let next = "compare it with the text that you expect, or wait longer with --timeout";
+        No(StatusCode::REQUEST_TIMEOUT, Refusal { error, next: next.into(), screen: seat.screen() })
+    })
+}
+
+async fn press(
+    State(bench): State<Arc<Bench>>,
+    extract::Path(id): extract::Path<String>,
+    Json(press): Json<Press>,
+) -> Answer<Shown> {
+    let seat = seat(&bench, &id)?;
+    let pattern = press.if_shows.as_deref().map(pattern).transpose()?;
+    // One look and one press under one lock: what was judged is what is confirmed.
+    let before = seat.press(press.button, |screen| {
+        pattern.as_ref().is_none_or(|pattern| pattern.is_match(&screen.text()))
+    });
+    let before = before.map_err(|screen| {
+        let error = match (&screen, &press.if_shows) {
+            (Some(_), Some(wanted)) => format!("nothing was pressed: the screen does not show {wanted:?}"),
+            _ => "nothing was pressed: the screen is dark, and nobody asks".to_owned(),
+        };
+        let next = "wait for the right text first: ushield screen --wait RE".to_owned();
+        No(StatusCode::CONFLICT, Refusal { error, next, screen })
+    })?;
+    // Not to change in time is no error: what is shown then is the answer.
+    let changed = seat.panel.wait(|face| face.screen.is_none() || face.shown > before);
+    let _ = timeout(REACTION, changed).await;
+    Ok(Json(Shown { screen: seat.screen() }))
+}
+
+async fn plug(State(bench): State<Arc<Bench>>, extract::Path(id): extract::Path<String>) -> Answer<Token> {
+    let seat = seat(&bench, &id)?;
+    bench.plug(seat);
+    Ok(Json(bench.token(seat)))
+}
+
+async fn unplug(State(bench): State<Arc<Bench>>, extract::Path(id): extract::Path<String>) -> Answer<Token> {
+    let seat = seat(&bench, &id)?;
+    bench.unplug(seat);
+    Ok(Json(bench.token(seat)))
+}
+
+fn seat<'a>(bench: &'a Bench, id: &str) -> Result<&'a Seat, No> {
+    bench
+        .seat(id)
+        .ok_or_else(|| no(StatusCode::NOT_FOUND, format!("there is no token {id}"), "GET /tokens lists them"))
+}
+
+fn pattern(text: &str) -> Result<Regex, No> {
+    Regex::new(text).map_err(|error| {
+        no(
+            StatusCode::BAD_REQUEST,
+            format!("{text:?} is not a regular expression: {error}"),
+            "put a \\ before . * + ? ( ) [ ] { } | ^ $ to mean the character itself",
+        )
+    })
+}

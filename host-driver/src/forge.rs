@@ -1,0 +1,249 @@
+//! Makes and opens the tokens that `up` serves, and plugs them in.
+//!
+//! ```text
+//! STATE/1/flash/   the first token's records, locked while it is served
+//! STATE/1/puk      its PUK: the envelope that the bank's counter keeps
+//! ```
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use cert_tool::file::{self, Access};
+use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
+use firmware::{
+    Factory, Token,
+    profile::{Generation, Profile},
+    seams::Storage,
+};
+use host_driver::{
+    Exporter,
+    panel::{Habit, Panel, panel},
+    store::{self, FileStore, MemoryStore},
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    control::{bench::Seat, view},
+    failure::{Context, Failure},
+    place,
+};
+
+/// The PUK where nothing is at stake: with a chosen PIN, and in memory.
+const OPEN_PUK: &[u8] = b"12345678";
+
+/// Where tokens live.
+pub(crate) enum Home {
+    /// Nowhere: they end with the process.
+    Memory,
+    /// In a folder, opened by a secret that is kept elsewhere.
+    Disk { state: PathBuf, secret: PathBuf },
+}
+
+/// Tokens about to be plugged in.
+pub(crate) struct Forge {
+    profile: Profile,
+    pin: Option<Zeroizing<Vec<u8>>>,
+    place: Place,
+    made: Vec<Made>,
+    old: usize,
+}
+
+enum Place {
+    Memory { count: u16 },
+    Disk { state: PathBuf, secret: Zeroizing<[u8; 32]>, flashes: Vec<FileStore> },
+}
+
+/// A token that was made just now.
+struct Made {
+    bus_id: String,
+    puk: Option<PathBuf>,
+}
+
+type Plugged<S> = Token<S, Panel, ChaCha20Rng>;
+
+impl Forge {
+    /// Takes the tokens' folders, so that nobody else serves them. `count` tokens, or those that there are.
+    pub(crate) fn open(
+        home: Home,
+        mut profile: Profile,
+        pin: Option<Zeroizing<Vec<u8>>>,
+        count: Option<u16>,
+    ) -> Result<Self, Failure> {
+        let place = match home {
+            Home::Memory => {
+                // Nobody can copy the memory of another's process: there is nothing to slow down.
+                profile.stretch = None;
+                Place::Memory { count: count.unwrap_or(1) }
+            }
+            Home::Disk { state, secret } => open_state(&state, &secret, count)?,
+        };
+        Ok(Self { profile, pin, place, made: Vec::new(), old: 0 })
+    }
+
+    /// The folder of the tokens.
+    pub(crate) fn state(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Memory { .. } => None,
+            Place::Disk { state, .. } => Some(state),
+        }
+    }
+
+    /// Plugs all tokens in, making those that are not there yet.
+    pub(crate) fn seats(&mut self, exporter: &Exporter, habit: Habit) -> Result<Vec<Seat>, Failure> {
+        match &mut self.place {
+            Place::Memory { count } => {
+                let count = *count;
+                let mut secret = Zeroizing::new([0; 32]);
+                getrandom::fill(secret.as_mut()).what("there is no randomness")?;
+                (0..count)
+                    .map(|_| self.seat(exporter, &habit, &secret, MemoryStore::default(), None))
+                    .collect()
+            }
+            Place::Disk { state, secret, flashes } => {
+                let (state, secret, flashes) = (state.clone(), secret.clone(), std::mem::take(flashes));
+                let place = |number| state.join(format!("{number}/puk"));
+                let numbered = (1_usize..).zip(flashes);
+                numbered
+                    .map(|(number, flash)| self.seat(exporter, &habit, &secret, flash, Some(place(number))))
+                    .collect()
+            }
+        }
+    }
+
+    fn seat<S: Storage + Send + 'static>(
+        &mut self,
+        exporter: &Exporter,
+        habit: &Habit,
+        secret: &[u8; 32],
+        flash: S,
+        puk: Option<PathBuf>,
+    ) -> Result<Seat, Failure> {
+        let rng = rng()?;
+        let (inside, handle) = panel(habit.clone());
+        let profile = self.profile.clone();
+        let mut made = None;
+        let token = if Plugged::<S>::exists(&flash).what("the token's state could not be read")? {
+            Token::open(profile, secret, flash, inside, rng)
+        } else {
+            let factory = Factory { pin: self.pin.clone(), puk: self.puk(puk.as_deref())? };
+            made = Some(puk.filter(|_| self.pin.is_none()));
+            Token::manufacture(profile, secret, flash, inside, rng, &factory)
+                .what("no token could be made")?
+        };
+        if !token.is_healthy() {
+            crate::terminal::warn(
+                "ushield: a token failed its self-test: it is there, says so, and refuses to work",
+            );
+        }
+        let serial = token.serial().to_owned();
+        let bus_id = exporter.plug(token, Some(handle.clone())).what("the token could not be plugged in")?;
+        match made {
+            Some(puk) => self.made.push(Made { bus_id: bus_id.to_string(), puk }),
+            None => self.old += 1,
+        }
+        Ok(Seat { bus_id, token: self.view(bus_id.to_string(), serial), panel: handle })
+    }
+
+    fn view(&self, bus_id: String, serial: String) -> view::Token {
+        let (vendor, product) = self.profile.usb;
+        let [name, _] = &self.profile.product;
+        view::Token {
+            bus_id,
+            serial,
+            product: name.clone(),
+            usb: format!("{vendor:04x}:{product:04x}"),
+            generation: if self.profile.generation == Generation::One { 1 } else { 2 },
+            plugged: true,
+            attached: false,
+            screen: None,
+        }
+    }
+
+    /// A new token's PUK. It is in its envelope before the token is made: there is never one that nobody can unblock.
+    fn puk(&self, envelope: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let Some(path) = envelope.filter(|_| self.pin.is_none()) else {
+            return Ok(Zeroizing::new(OPEN_PUK.to_vec()));
+        };
+        let puk = digits()?;
+        let mut line = puk.clone();
+        line.push(b'\n');
+        file::write(path, &line, Access::Owner, true)?;
+        Ok(puk)
+    }
+
+    /// What the holder of the tokens must know.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.old > 0 && self.pin.is_some() {
+            notes.push("--pin-file changed nothing on tokens that were there already.".to_owned());
+        }
+        let Some(first) = self.made.first() else { return notes };
+        let names: Vec<&str> = self.made.iter().map(|made| made.bus_id.as_str()).collect();
+        let names = names.join(", ");
+        notes.push(match (&self.pin, &first.puk) {
+            (Some(_), _) => format!("New: {names}, with the PIN that you chose and the PUK 12345678."),
+            (None, Some(puk)) => format!(
+                "New: {names}, with the factory PIN 12345678: change it first (ushield pin change).\n\
+                 The PUK is in {}, the counter's envelope (ushield pin unblock).",
+                puk.display()
+            ),
+            (None, None) => format!(
+                "New: {names}, in memory only, with the factory PIN 12345678: change it first (ushield pin change).\n\
+                 The PUK is 12345678."
+            ),
+        });
+        notes
+    }
+}
+
+/// Reads a chosen PIN.
+pub(crate) fn chosen_pin(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let source =
+        cert_tool::secret::Source { name: "PIN", file: Some(path), variable: "", option: "--pin-file" };
+    Ok(Zeroizing::new(source.ask("")?.bytes().to_vec()))
+}
+
+fn open_state(state: &Path, secret: &Path, count: Option<u16>) -> Result<Place, Failure> {
+    place::private_folder(state)?;
+    let state = fs::canonicalize(state).what(format!("the folder {} could not be read", state.display()))?;
+    let there = (1..=u16::MAX).take_while(|number| state.join(number.to_string()).is_dir()).count();
+    let count = count.map_or(there.max(1), usize::from);
+    if there > 0 && !secret.exists() {
+        return Err(Failure::new(format!("there is no device secret {}", secret.display()))
+            .because(format!("the tokens in {} were made with one, and open with no other", state.display()))
+            .next(
+                "put the file back, or say where it is with --secret FILE; new tokens: another --state DIR",
+            ));
+    }
+    let mut flashes = Vec::new();
+    for number in 1..=count {
+        let folder = state.join(number.to_string());
+        place::private_folder(&folder)?;
+        let flash = FileStore::open(&folder.join("flash"));
+        flashes.push(flash.map_err(|error| Failure::new("the token is not served").because(error))?);
+    }
+    let secret = store::secret(secret).what("the device secret was not read")?;
+    Ok(Place::Disk { state, secret, flashes })
+}
+
+fn rng() -> Result<ChaCha20Rng, Failure> {
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(seed.as_mut()).what("there is no randomness")?;
+    Ok(ChaCha20Rng::from_seed(*seed))
+}
+
+/// Eight random digits, each as likely as another.
+fn digits() -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut digits = Zeroizing::new(Vec::with_capacity(9));
+    while digits.len() < 8 {
+        let mut byte = Zeroizing::new([0; 1]);
+        getrandom::fill(byte.as_mut()).what("there is no randomness")?;
+        // 250 is the largest multiple of ten below 256.
+        if byte[0] < 250 {
+            digits.push(b'0' + byte[0] % 10);
+        }
+    }
+    Ok(digits)
+}

@@ -1,0 +1,27 @@
+//! `ushield`: bank tokens of software, as real as a host can tell.
+
+mod brand;
+mod commands;
+mod control;
+mod failure;
+mod forge;
+mod place;
+mod secret;
+mod terminal;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let command = commands::Program::parse();
+    match command.run() {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(failure) => {
+            let paint = terminal::Paint::stderr();
+            terminal::warn(&format!("{} {failure}", paint.bad("ushield:")));
+            ExitCode::from(failure.exit() as u8)
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Where things live: the state of the tokens, their secret, the socket of a running `up`. All for their owner only.
+
+use std::{
+    fs,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
+    path::{Path, PathBuf},
+};
+
+use crate::failure::{Context, Failure};
+
+/// The longest path of a Unix socket that Linux takes (unix(7): 108 bytes with the final zero).
+const MAX_SOCKET: usize = 107;
+/// Bytes of the longest name that [`socket`] gives.
+const SOCKET_NAME: usize = 21;
+
+/// The folder of the tokens when `--state` names none: below the user's state folder (XDG Base Directory).
+pub(crate) fn state() -> Result<PathBuf, Failure> {
+    below("XDG_STATE_HOME", ".local/state", "--state DIR")
+}
+
+/// The file of the device secret when `--secret` names none: apart from the state, below the config folder.
+pub(crate) fn secret() -> Result<PathBuf, Failure> {
+    Ok(below("XDG_CONFIG_HOME", ".config", "--secret FILE")?.join("secret"))
+}
+
+fn below(variable: &str, usual: &str, option: &str) -> Result<PathBuf, Failure> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute(variable)
+        .or_else(|| absolute("HOME").map(|home| home.join(usual)))
+        .map(|folder| folder.join("ushield"))
+        .ok_or_else(|| {
+            Failure::new("there is no folder to use")
+                .because(format!("neither {variable} nor HOME says where yours is"))
+                .next(format!("say {option}"))
+        })
+}
+
+/// The folder of the sockets: `$XDG_RUNTIME_DIR/ushield`, or `/tmp/ushield-UID` where that is missing or too long
+/// for a socket's path. Made if it is not there; refused if it is not the user's own.
+pub(crate) fn runtime() -> Result<PathBuf, Failure> {
+    let own = rustix::process::getuid().as_raw();
+    let wanted = std::env::var_os("XDG_RUNTIME_DIR")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute() && path.is_dir())
+        .map(|path| path.join("ushield"))
+        .filter(|path| path.as_os_str().len() + 1 + SOCKET_NAME <= MAX_SOCKET);
+    let folder = wanted.unwrap_or_else(|| PathBuf::from(format!("/tmp/ushield-{own}")));
+    private_folder(&folder)?;
+    Ok(folder)
+}
+
+/// Makes a folder for the owner only, with its parents; one that is there must be the user's own and closed to others.
+pub(crate) fn private_folder(folder: &Path) -> Result<(), Failure> {
+    let name = folder.display();
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .what(format!("the folder {name} could not be made"))?;
+    let refuse = |why: &str, next: String| {
+        Err(Failure::new(format!("the folder {name} is not used")).because(why).next(next))
+    };
+    // The link itself first: in /tmp a stranger could have put one there.
+    let link = fs::symlink_metadata(folder).what(format!("the folder {name} could not be read"))?;
+    let found = fs::metadata(folder).what(format!("the folder {name} could not be read"))?;
+    let own = rustix::process::getuid().as_raw();
+    if link.uid() != own || found.uid() != own {
+        return refuse("it belongs to another user", "name another one".into());
+    }
+    if found.mode() & 0o077 != 0 {
+        return refuse("others than its owner may open it", format!("chmod 700 {name}"));
+    }
+    Ok(())
+}
+
+/// A new folder for the owner only, among the temporary files.
+pub(crate) fn fresh_folder(name: &str) -> Result<PathBuf, Failure> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).what("there is no randomness")?;
+    let folder = std::env::temp_dir().join(format!("{name}-{:016x}", u64::from_le_bytes(random)));
+    let made = fs::DirBuilder::new().mode(0o700).create(&folder);
+    made.what(format!("the folder {} could not be made", folder.display()))?;
+    Ok(folder)
+}
+
+/// A folder that goes when this goes.
+pub(crate) struct Scratch(pub(crate) PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What stays behind is for its owner only, and the system sweeps temporary files.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The socket of the `up` that serves this state; for a token in memory, of this process.
+pub(crate) fn socket(runtime: &Path, state: Option<&Path>) -> PathBuf {
+    match state {
+        Some(state) => runtime.join(format!("{:016x}.sock", fingerprint(state))),
+        None => runtime.join(format!("memory-{}.sock", std::process::id())),
+    }
+}
+
+/// FNV-1a: short, and the same in every build (the standard library's hasher promises neither).
+fn fingerprint(path: &Path) -> u64 {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    bytes
+        .iter()
+        .fold(0xCBF2_9CE4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3))
+}
+
+/// A socket's path that the system takes.
+pub(crate) fn check_socket(path: &Path) -> Result<(), Failure> {
+    let length = path.as_os_str().len();
+    if length <= MAX_SOCKET {
+        return Ok(());
+    }
+    Err(Failure::new(format!("the socket {} cannot be made", path.display()))
+        .because(format!("its path has {length} bytes, and the system takes {MAX_SOCKET}"))
+        .next("name a shorter one with --control SOCKET"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_folder_open_to_others_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("a/b");
+        private_folder(&folder).unwrap();
+        assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o777, 0o700);
+        private_folder(&folder).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(private_folder(&folder).unwrap_err().to_string().contains("chmod 700"));
+        let file = parent.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(private_folder(&file).is_err());
+    }
+
+    #[test]
+    fn sockets_are_short_and_told_apart() {
+        let runtime = Path::new("/tmp/ushield-0");
+        let one = socket(runtime, Some(Path::new("/a")));
+        assert_ne!(one, socket(runtime, Some(Path::new("/b"))));
+        assert!(one.file_name().unwrap().len() <= SOCKET_NAME);
+        assert!(check_socket(Path::new(&"x".repeat(108))).is_err());
+    }
+}

@@ -1,0 +1,29 @@
+//! Where the PIN comes from.
+
+use std::path::PathBuf;
+
+use cert_tool::secret::{Secret, Source};
+use clap::Args;
+use wire::shield::Information;
+
+use crate::failure::Failure;
+
+/// The file with the PIN.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PinFile {
+    /// The file with the PIN; else USHIELD_PIN, else you are asked
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pin_file: Option<PathBuf>,
+}
+
+/// Asks for the PIN of this token.
+pub(crate) fn pin(file: &PinFile, information: &Information) -> Result<Secret, Failure> {
+    let [left, ..] = information.tries;
+    if left == 0 {
+        return Err(Failure::new("the PIN is blocked: no tries are left")
+            .next("unblock it with the PUK: ushield pin unblock"));
+    }
+    let source =
+        Source { name: "PIN", file: file.pin_file.as_deref(), variable: "USHIELD_PIN", option: "--pin-file" };
+    Ok(source.ask(&format!("PIN of {} ({left} tries left): ", information.serial))?)
+}

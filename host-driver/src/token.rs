@@ -1,0 +1,35 @@
+//! The token as a client of it sees it: which one, and what its refusals mean.
+
+use card::{Card, road};
+use clap::Args;
+
+use crate::failure::Failure;
+
+/// Which token, by which road.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Road {
+    /// The USB/IP server of the token
+    #[arg(long, value_name = "HOST:PORT", env = "USHIELD_USBIP")]
+    pub(crate) usbip: Option<String>,
+    /// The token, by bus id or serial number; may be left out where there is one
+    #[arg(long, value_name = "ID")]
+    pub(crate) token: Option<String>,
+}
+
+impl Road {
+    /// Opens the token.
+    pub(crate) fn open(&self) -> Result<Card, Failure> {
+        let (bus_id, serial) = match &self.token {
+            Some(id) if host_driver::BusId::parse(id).is_some() => (Some(id.clone()), None),
+            other => (None, other.clone()),
+        };
+        let selection =
+            road::Selection { usbip: self.usbip.clone(), bus_id, serial, ..road::Selection::default() };
+        road::open(&selection).map_err(|error| explain("the token was not reached", &error))
+    }
+}
+
+/// A failure of a card; its text says what to do next.
+pub(crate) fn explain(what: &str, error: &card::Error) -> Failure {
+    Failure::new(what).because(error)
+}

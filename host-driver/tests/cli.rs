@@ -1,0 +1,258 @@
+//! The program as its users run it: processes, files, sockets. `openssl` judges where it is installed.
+
+mod world;
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use world::World;
+
+/// Whether `openssl` is there to judge. Everything else is checked without it, too.
+fn openssl(arguments: &[&str]) -> Option<bool> {
+    match Command::new("openssl").args(arguments).output() {
+        Ok(output) => Some(output.status.success()),
+        Err(_) => {
+            eprintln!("no openssl here: not judged by it");
+            None
+        }
+    }
+}
+
+#[test]
+fn the_demo_leaves_what_openssl_accepts() {
+    let world = World::new();
+    let folder = world.path("d");
+    let out = folder.to_str().unwrap();
+    let said = world.done(&["demo", "--out", out]);
+    for word in ["上海水务", "¥100.00", "Cancel", "openssl cms -verify"] {
+        assert!(said.contains(word), "{word} is missing in\n{said}");
+    }
+    let file = |name: &str| format!("{out}/{name}");
+    for name in ["ca.pem", "crl.pem", "cert.pem", "order.json", "order.der", "payment.cms"] {
+        assert!(Path::new(&file(name)).is_file(), "{name}");
+    }
+    let cms = |name: &str, content: &str| {
+        openssl(&[
+            "cms",
+            "-verify",
+            "-inform",
+            "DER",
+            "-in",
+            &file(name),
+            "-CAfile",
+            &file("ca.pem"),
+            "-purpose",
+            "any",
+            "-out",
+            &file(content),
+            "-binary",
+        ])
+    };
+    if let Some(good) = cms("payment.cms", "content.der") {
+        assert!(good);
+        assert_eq!(fs::read(file("content.der")).unwrap(), fs::read(file("order.der")).unwrap());
+        assert_eq!(openssl(&["verify", "-CAfile", &file("ca.pem"), &file("cert.pem")]), Some(true));
+        let mut changed = fs::read(file("payment.cms")).unwrap();
+        let order = fs::read(file("order.der")).unwrap();
+        let at = changed.windows(order.len()).position(|window| window == order).unwrap();
+        changed[at + order.len() - 1] ^= 1;
+        fs::write(file("changed.cms"), changed).unwrap();
+        assert_eq!(cms("changed.cms", "x.der"), Some(false));
+    }
+    let arguments = ["verify", &file("payment.cms"), "--ca", &file("ca.pem"), "--crl", &file("crl.pem")];
+    world.done(&[&arguments[..], &["--order", &file("order.json")]].concat());
+
+    let again = world.run(&["demo", "--out", out]);
+    assert_eq!(again.code, 1);
+    assert!(again.complained.contains("--force"), "{}", again.complained);
+    world.done(&["demo", "--out", out, "--force"]);
+}
+
+#[test]
+fn a_payment_from_up_to_down() {
+    let world = World::new();
+    let up = world.up(&["--memory", "--pin-file", &world.file("pin", "135246\n"), "--panel", "none"]);
+    let road = up.road();
+    let pin = world.file("pin", "135246\n");
+    world.enrol(&up, "135246");
+
+    let listed: serde_json::Value = serde_json::from_str(&world.done(&["ls", "--json"])).unwrap();
+    let token = &listed["tokens"][0];
+    assert_eq!((token["plugged"].as_bool(), token["attached"].as_bool()), (Some(true), Some(false)));
+    assert_eq!(up.ready["tokens"][0]["serial"], token["serial"]);
+    assert!(world.done(&["screen"]).contains("dark"));
+    assert_eq!(world.done(&["screen", "--json"]).trim(), r#"{"screen":null}"#);
+    assert_eq!(world.run(&["press", "ok"]).code, 1, "nobody asks");
+
+    let order = world.order("no-1");
+    let cms = world.path("f.cms");
+    let pay = ["pay", &order, "--out", cms.to_str().unwrap(), "--usbip", &road, "--pin-file", &pin];
+    // Another text on the screen than the one expected: nothing is pressed.
+    let paying = world.start(&pay);
+    world.done(&["screen", "--wait", "上海水务", "--timeout", "30"]);
+    world.done(&["wait", "--for", "asked"]);
+    let refused = world.run(&["press", "ok", "--if-shows", "北京水务"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.complained.contains("上海水务"), "{}", refused.complained);
+    world.done(&["press", "cancel", "--if-shows", "上海水务"]);
+    let refused = World::end(paying);
+    assert_eq!(refused.code, 1);
+    assert!(refused.complained.contains("Cancel"), "{}", refused.complained);
+    assert!(!cms.exists(), "a refusal writes nothing");
+
+    let paying = world.start(&pay);
+    world.done(&["screen", "--wait", "上海水务", "--timeout", "30"]);
+    world.press_through();
+    let paid = World::end(paying);
+    assert_eq!(paid.code, 0, "{}", paid.complained);
+
+    let ca = world.path("ca/ca.pem");
+    let crl = world.path("ca/crl.pem");
+    let (cms, ca, crl) = (cms.to_str().unwrap(), ca.to_str().unwrap(), crl.to_str().unwrap());
+    let good = world.done(&["verify", cms, "--ca", ca, "--crl", crl, "--order", &order, "--json"]);
+    let good: serde_json::Value = serde_json::from_str(&good).unwrap();
+    assert_eq!(good["good"], true);
+
+    let other = world.order("no-2");
+    let refused = world.run(&["verify", cms, "--ca", ca, "--order", &other, "--json"]);
+    assert_eq!(refused.code, 1, "{}", refused.complained);
+    let refused: serde_json::Value = serde_json::from_str(&refused.said).unwrap();
+    assert!(refused["reason"].is_string(), "{refused}");
+    let junk = world.file("junk.pem", "junk");
+    assert_eq!(world.run(&["verify", cms, "--ca", &junk]).code, 2);
+    assert_eq!(world.run(&["verify", "/nowhere.cms", "--ca", ca]).code, 2);
+
+    assert!(world.done(&["down"]).contains("Stopped"));
+    let nothing = world.run(&["down"]);
+    assert_eq!(nothing.code, 1);
+    assert!(nothing.complained.contains("nothing is running"), "{}", nothing.complained);
+    world.done(&["wait", "--for", "down", "--timeout", "5"]);
+}
+
+#[test]
+fn the_first_start_makes_a_token_and_the_second_says_who_holds_it() {
+    let world = World::new();
+    let state = world.path("state");
+    let state = state.to_str().unwrap();
+    let up = world.up(&["--state", state]);
+    for word in ["12345678", "puk", "usbip attach", "10.0.2.2", "usbip.exe", "cert-tool enrol"] {
+        let word = word.replace("usbip attach", "attach -r 127.0.0.1");
+        assert!(up.said.contains(&word), "{word} is missing in\n{}", up.said);
+    }
+    let serial = up.ready["tokens"][0]["serial"].clone();
+    let second = world.run(&["up", "-d", "--listen", "127.0.0.1:0", "--state", state]);
+    assert_eq!(second.code, 1);
+    assert!(second.complained.contains(&up.ready["pid"].to_string()), "{}", second.complained);
+    closed_to_others(Path::new(state));
+
+    // The PIN, changed and unblocked; the same token after another start.
+    let (old, new) = (world.file("old", "12345678"), world.file("new", "246813"));
+    let road = up.road();
+    world.done(&["pin", "change", "--old-file", &old, "--new-file", &new, "--usbip", &road]);
+    let refused = world.run(&["pin", "change", "--old-file", &old, "--new-file", &new, "--usbip", &road]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.complained.contains("tries left"), "{}", refused.complained);
+    world.done(&["down", "--state", state]);
+    let up = world.up(&["--state", state]);
+    assert_eq!(up.ready["tokens"][0]["serial"], serial);
+    assert!(!up.said.contains("12345678"), "{}", up.said);
+    let puk = find(Path::new(state), "puk");
+    let newer = world.file("newer", "864209");
+    let road = up.road();
+    world.done(&[
+        "pin",
+        "unblock",
+        "--puk-file",
+        puk.to_str().unwrap(),
+        "--new-file",
+        &newer,
+        "--usbip",
+        &road,
+    ]);
+    world.done(&["pin", "change", "--old-file", &newer, "--new-file", &new, "--usbip", &road]);
+}
+
+#[test]
+fn a_taken_port_says_what_to_type() {
+    let world = World::new();
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = held.local_addr().unwrap().to_string();
+    let refused = world.run(&["up", "-d", "--memory", "--listen", &address]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.complained.contains("--listen"), "{}", refused.complained);
+    assert_eq!(world.run(&["ls"]).code, 1);
+}
+
+#[test]
+fn tokens_are_pulled_out_and_put_back() {
+    let world = World::new();
+    let up = world.up(&["--memory", "--tokens", "2", "--panel", "none"]);
+    assert_eq!(up.ready["tokens"].as_array().unwrap().len(), 2);
+    let ambiguous = world.run(&["unplug"]);
+    assert_eq!(ambiguous.code, 1);
+    assert!(ambiguous.complained.contains("--token 1-2"), "{}", ambiguous.complained);
+    world.done(&["unplug", "--token", "1-2"]);
+    world.done(&["wait", "--for", "unplugged", "--token", "1-2"]);
+    let devices = card::usbip::list(&up.road()).unwrap();
+    assert_eq!(devices.len(), 1);
+    world.done(&["plug", "--token", up.ready["tokens"][1]["serial"].as_str().unwrap()]);
+    world.done(&["wait", "--for", "free", "--token", "1-2"]);
+    assert_eq!(card::usbip::list(&up.road()).unwrap().len(), 2);
+    assert_eq!(world.run(&["wait", "--for", "attached", "--timeout", "0"]).code, 1);
+    assert_eq!(world.run(&["screen", "--token", "1-1", "--wait", "x", "--timeout", "0"]).code, 1);
+    assert_eq!(world.run(&["screen", "--token", "1-9"]).code, 1);
+}
+
+#[test]
+fn a_signal_ends_it_cleanly() {
+    let world = World::new();
+    let up = world.up(&["--memory"]);
+    let control = up.ready["control"].as_str().unwrap().to_owned();
+    let pid = rustix::process::Pid::from_raw(up.ready["pid"].as_i64().unwrap().try_into().unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let start = Instant::now();
+    while Path::new(&control).exists() {
+        assert!(start.elapsed() < Duration::from_secs(20), "the socket is still there");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(world.run(&["ls"]).code, 1);
+}
+
+#[test]
+fn completions_and_manual_pages() {
+    let world = World::new();
+    assert!(world.done(&["completions", "bash"]).contains("ushield"));
+    let folder = world.path("man");
+    world.done(&["man", folder.to_str().unwrap()]);
+    assert!(folder.join("ushield-up.1").is_file());
+}
+
+fn closed_to_others(folder: &Path) {
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{} is open to others", entry.path().display());
+        if entry.path().is_dir() {
+            closed_to_others(&entry.path());
+        }
+    }
+}
+
+fn find(folder: &Path, name: &str) -> std::path::PathBuf {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            if entry.file_name() == name {
+                return entry.path();
+            }
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+    panic!("no {name}")
+}

@@ -1,0 +1,190 @@
+//! A user's world of its own: home, state, sockets and files in a temporary folder; what runs there ends with it.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use cert_tool::{
+    ca::{Authority, Founding, found},
+    enrol::{Enrolment, Silent, Wish, enrol},
+    moment::Validity,
+    subject::DEFAULT_ORGANISATION,
+};
+
+/// What a program said and how it ended.
+pub struct Ended {
+    pub code: i32,
+    pub said: String,
+    pub complained: String,
+}
+
+/// A running `up`.
+pub struct Up {
+    pub said: String,
+    pub ready: serde_json::Value,
+}
+
+impl Up {
+    /// Where USB/IP is served.
+    pub fn road(&self) -> String {
+        self.ready["listen"].as_str().unwrap().to_owned()
+    }
+}
+
+pub struct World {
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    pub fn new() -> Self {
+        // Short: a socket lives below it.
+        let folder = tempfile::Builder::new().prefix("us").tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        fs::create_dir(folder.path().join("run")).unwrap();
+        Self { folder }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file for its owner only; its path.
+    pub fn file(&self, name: &str, text: &str) -> String {
+        let path = self.path(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ushield"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.folder.path())
+            .env("TMPDIR", self.folder.path())
+            .env("XDG_RUNTIME_DIR", self.path("run"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).spawn().unwrap()
+    }
+
+    pub fn end(child: Child) -> Ended {
+        let output = child.wait_with_output().unwrap();
+        Ended {
+            code: output.status.code().unwrap_or(-1),
+            said: String::from_utf8(output.stdout).unwrap(),
+            complained: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Ended {
+        Self::end(self.start(arguments))
+    }
+
+    /// Runs what must succeed; what it said.
+    pub fn done(&self, arguments: &[&str]) -> String {
+        let Ended { code, said, complained } = self.run(arguments);
+        assert_eq!(code, 0, "{arguments:?}: {said}{complained}");
+        said
+    }
+
+    /// `up -d` on a free port.
+    pub fn up(&self, arguments: &[&str]) -> Up {
+        let ready = self.path("ready.json");
+        let mut all = vec!["up", "-d", "--listen", "127.0.0.1:0", "--ready-file", ready.to_str().unwrap()];
+        all.extend(arguments);
+        let said = self.done(&all);
+        let ready = serde_json::from_slice(&fs::read(&ready).unwrap()).unwrap();
+        Up { said, ready }
+    }
+
+    /// Makes a CA in `ca` and enrols the token, pressing OK on its screen.
+    pub fn enrol(&self, up: &Up, pin: &str) {
+        let ca = self.path("ca");
+        let founding = Founding {
+            name: "Test Bank CA",
+            organisation: DEFAULT_ORGANISATION,
+            crl_url: "http://crl.example/crl.der",
+            validity: Validity::Days(3650),
+        };
+        found(&ca, &founding, None).unwrap();
+        let mut authority = Authority::open(&ca, &mut || panic!("no passphrase")).unwrap();
+        let enrolled = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            // Two requests, a page or more each: OK whenever somebody asks.
+            scope.spawn(|| {
+                while !enrolled.load(Ordering::Relaxed) {
+                    self.run(&["press", "ok"]);
+                }
+            });
+            let enrolled = Flag(&enrolled);
+            let selection =
+                card::road::Selection { usbip: Some(up.road()), ..card::road::Selection::default() };
+            let mut card = card::road::open(&selection).unwrap();
+            let mut shield = card::shield::Shield::select(&mut card).unwrap();
+            let wish = Wish::Enrol { name: "张三", user_id: "6222020200112233", replace: false };
+            let enrolment = Enrolment { wish, brand: None, validity: Validity::Days(365) };
+            enrol(&mut shield, &mut authority, &enrolment, &mut |_| Ok(pin.into()), &mut Silent).unwrap();
+            drop(enrolled);
+        });
+    }
+
+    /// Presses OK until the screen is dark.
+    pub fn press_through(&self) {
+        for _ in 0..20 {
+            if self.done(&["screen", "--json"]).contains("null") {
+                return;
+            }
+            self.done(&["press", "ok"]);
+        }
+        panic!("the screen does not end");
+    }
+
+    /// A payment order of ¥100.00, good for an hour.
+    pub fn order(&self, number: &str) -> String {
+        let now = cert_tool::moment::now();
+        let order = serde_json::json!({
+            "number": number,
+            "nonce": "000102030405060708090a0b0c0d0e0f",
+            "payer_account": "6222020200112233",
+            "payee_name": "上海水务",
+            "payee_account": "1001244300000000123",
+            "amount": "100.00",
+            "currency": "CNY",
+            "issued": cert_tool::moment::display(now),
+            "expires": cert_tool::moment::display(now + std::time::Duration::from_secs(3600)),
+            "memo": "11月水费",
+        });
+        self.file(&format!("{number}.json"), &order.to_string())
+    }
+}
+
+/// Says that it is over, even when a test fails.
+struct Flag<'a>(&'a AtomicBool);
+
+impl Drop for Flag<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // Whatever is still running here is stopped; several runs are told apart by their sockets.
+        let sockets = fs::read_dir(self.path("run/ushield")).into_iter().flatten().flatten();
+        for socket in sockets.map(|entry| entry.path()) {
+            let _ = self.command(&["down", "--control", socket.to_str().unwrap_or_default()]).output();
+        }
+    }
+}

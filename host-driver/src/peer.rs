@@ -1,6 +1,8 @@
 //! Who may connect: on the loopback interface root and the server's own user, elsewhere whom `--allow` names.
 
 mod owner;
+mod diag;
+mod table;
 
 use std::{
     fmt, io,
@@ -75,9 +77,9 @@ pub enum Refused {
 
 /// Decides about a connection between these two addresses.
 ///
-/// On the loopback interface the kernel's socket table says whose the peer's socket is. Where there is no such table
-/// (only Linux has one that we read), or the peer's connection is not in it, the peer is refused: whoever wants to serve
-/// all local users says so with `--allow 127.0.0.0/8`.
+/// On the loopback interface the kernel says whose the peer's socket is. Where it does not (we know how to ask Linux
+/// only), or knows no such connection, the peer is refused: whoever wants to serve all local users says so with
+/// `--allow 127.0.0.0/8`.
 ///
 /// # Errors
 /// The peer must not be served.

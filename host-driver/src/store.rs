@@ -4,14 +4,15 @@
 //! its format's version and a checksum; what is damaged or unknown is refused with a word on what to do, and is never
 //! written over. The device secret lives in a file elsewhere ([`secret`]).
 
-pub mod fault;
+#[cfg(test)]
+mod fault;
 mod memory;
 mod folder;
-mod tries;
-mod envelope;
 mod secret;
-mod error;
+mod tries;
 pub mod file;
+mod error;
+mod envelope;
 
 pub use error::OpenError;
 pub use folder::FileStore;

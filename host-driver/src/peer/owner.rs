@@ -1,84 +1,34 @@
-//! Whose a local connection is, by Linux' socket tables `/proc/net/tcp` and `/proc/net/tcp6` (proc_net_tcp.rst).
+//! Whose a local connection is: one question to the kernel, or its whole table where the question is not to be had.
 
-use std::{
-    fs, io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-};
+use std::{io, net::SocketAddr};
 
-/// `TCP_ESTABLISHED` of include/net/tcp_states.h. In other states the socket may have no owner any more, and its row
-/// says uid 0, which is root's.
-const ESTABLISHED: &str = "01";
+use super::{diag, table};
 
 /// The user who owns the socket at the other end of the connection between `peer` and `local`.
 pub(super) fn owner(peer: SocketAddr, local: SocketAddr) -> io::Result<u32> {
-    let ends = (canonical(peer), canonical(local));
-    let mut unread = None;
-    for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
-        match fs::read_to_string(table) {
-            Ok(text) => {
-                if let Some(uid) = text.lines().skip(1).find_map(|row| uid(row, ends)) {
-                    return Ok(uid);
-                }
-            }
-            Err(error) => unread = Some(error),
-        }
-    }
-    Err(unread.unwrap_or_else(|| io::Error::other("the connection is not in its tables")))
-}
-
-fn canonical(address: SocketAddr) -> (IpAddr, u16) {
-    (address.ip().to_canonical(), address.port())
-}
-
-/// The uid of a row, if it is the open end at `ends.0` of a connection with `ends.1`.
-fn uid(row: &str, ends: ((IpAddr, u16), (IpAddr, u16))) -> Option<u32> {
-    // sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode
-    let mut fields = row.split_ascii_whitespace().skip(1);
-    let found = (address(fields.next()?)?, address(fields.next()?)?);
-    if found != ends || fields.next()? != ESTABLISHED {
-        return None;
-    }
-    let uid = fields.nth(3)?.parse().ok()?;
-    let inode = fields.nth(1)?;
-    (inode != "0").then_some(uid)
-}
-
-/// Words in the machine's order, as the kernel prints them; the port as a number.
-fn address(text: &str) -> Option<(IpAddr, u16)> {
-    let (words, port) = text.split_once(':')?;
-    let word = |at: usize| u32::from_str_radix(words.get(8 * at..8 * at + 8)?, 16).ok().map(u32::to_ne_bytes);
-    let address = match words.len() {
-        8 => IpAddr::V4(Ipv4Addr::from(word(0)?)),
-        32 => {
-            let words = [word(0)?, word(1)?, word(2)?, word(3)?];
-            let bytes: [u8; 16] = words.concat().try_into().ok()?;
-            IpAddr::V6(Ipv6Addr::from(bytes)).to_canonical()
-        }
-        _ => return None,
-    };
-    Some((address, u16::from_str_radix(port, 16).ok()?))
+    let ends = [peer, local].map(|address| (address.ip().to_canonical(), address.port()));
+    let found = diag::uid(ends).or_else(|_| table::uid(ends))?;
+    found.ok_or_else(|| io::Error::other("the connection is not among its open ones"))
 }
 
 #[cfg(test)]
-#[cfg(target_endian = "little")]
 mod tests {
     use super::*;
-
-    const ROW: &str = "   3: 0100007F:A2C4 0100007F:0CA8 01 00000000:00000000 00:00000000 00000000  1000        0 123456 1 0000000000000000 20 4 30 10 -1";
-
-    fn ends(peer: &str, local: &str) -> ((IpAddr, u16), (IpAddr, u16)) {
-        (canonical(peer.parse().unwrap()), canonical(local.parse().unwrap()))
-    }
+    use std::net::{TcpListener, TcpStream};
 
     #[test]
-    fn reads_a_row() {
-        let (peer, local) = ("127.0.0.1:41668", "127.0.0.1:3240");
-        assert_eq!(uid(ROW, ends(peer, local)), Some(1000));
-        assert_eq!(uid(ROW, ends(local, peer)), None);
-        assert_eq!(uid(&ROW.replace(" 01 ", " 06 "), ends(peer, local)), None);
-        assert_eq!(uid(&ROW.replace("123456", "0"), ends(peer, local)), None);
-        let mapped = ROW.replace("0100007F", "0000000000000000FFFF00000100007F");
-        assert_eq!(uid(&mapped, ends(peer, local)), Some(1000));
-        assert_eq!(uid("", ends(peer, local)), None);
+    fn both_ways_name_the_same_user() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, peer) = listener.accept().unwrap();
+        let local = server.local_addr().unwrap();
+        let own = Some(rustix::process::geteuid().as_raw());
+        let ends = [peer, local].map(|address| (address.ip(), address.port()));
+        assert_eq!((diag::uid(ends).unwrap(), table::uid(ends).unwrap()), (own, own));
+        drop(client);
+        assert_eq!((diag::uid(ends).unwrap_or(None), table::uid(ends).unwrap()), (None, None));
+        // The kernel would answer with the listening socket: that is not a connection.
+        let listening = [(local.ip(), local.port()), (local.ip(), 1)];
+        assert_eq!((diag::uid(listening).unwrap_or(None), table::uid(listening).unwrap()), (None, None));
     }
 }

@@ -98,11 +98,6 @@ impl FaultyDisk {
         state.fail = Some((state.operations + operation, kind));
     }
 
-    /// Operations so far that changed something.
-    pub fn operations(&self) -> usize {
-        lock(&self.state).operations
-    }
-
     /// Whether the power is off.
     pub fn is_off(&self) -> bool {
         lock(&self.state).off

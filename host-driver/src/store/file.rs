@@ -1,5 +1,5 @@
-//! What a store does to the file system, one call an operation: on the real one, and in [`super::fault`] on one that
-//! loses its power.
+//! What a store does to the file system, one call an operation: on the real one, and in tests on one that loses its
+//! power.
 
 use std::{
     fs::{self, File, OpenOptions},

@@ -5,10 +5,7 @@ use std::{
     time::Duration,
 };
 
-use card::{
-    Card, Error, Pipe,
-    pipe::Interface,
-};
+use card::{Card, Error, Pipe, pipe::Interface};
 use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
 use firmware::{Factory, Token, profile::Profile, seams::Millis};
 use wire::usb::{Setup, request};
@@ -61,8 +58,8 @@ impl Bench {
     /// Plugs the token in and configures it, as a host does.
     pub fn plug(mut token: Shield) -> Self {
         token.attach();
-        let interface =
-            Interface::find(token.device(), &token.configuration()).expect("descriptors with a CCID interface");
+        let interface = Interface::find(token.device(), &token.configuration())
+            .expect("descriptors with a CCID interface");
         let setup = Setup {
             request_type: 0,
             request: request::SET_CONFIGURATION,

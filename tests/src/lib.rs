@@ -1,8 +1,10 @@
 //! What the tests stand on: a flash whose power can be cut, a holder who looks at the screen, a token on the bench
-//! and the same token over USB/IP, and the language of the stories.
+//! and the same token over USB/IP, a bank, and the language of the stories.
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
-
+pub mod story;
+pub mod road;
+pub mod bank;
 pub mod bench;
 pub mod holder;
 pub mod flash;

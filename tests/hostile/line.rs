@@ -1,0 +1,126 @@
+//! The line is cut at every byte that a client sends: the token is back on the list at once, and nothing is lost.
+
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+use card::{Card, Error, piv::Piv, usbip};
+use ushield_tests::{
+    bench::{self, PIN},
+    flash::Flash,
+    holder::Holder,
+    road::{Exported, Plugged, Road},
+};
+use wire::piv::{Algorithm, Slot};
+
+fn exported() -> Exported {
+    let (flash, holder) = (Flash::default(), Holder::default());
+    let mut token = bench::manufacture(bench::profile(), Some(PIN), &flash, &holder);
+    token.unplug();
+    match Plugged::new(Road::UsbIp, bench::profile(), &flash, &holder) {
+        Plugged::Exported(exported) => exported,
+        Plugged::Bench(_) => unreachable!("asked for USB/IP"),
+    }
+}
+
+fn import(address: &str) -> Result<Card, Error> {
+    // What is held is not on the list, as with any other USB/IP server.
+    let listed = usbip::list(address)?.into_iter().next().ok_or(Error::Busy)?;
+    Card::open(usbip::Link::import(address, &listed.bus_id)?)
+}
+
+/// What a host does in a sitting: PIN, key, signature.
+fn sitting(address: &str) -> Result<(), Error> {
+    let mut card = import(address)?;
+    let mut piv = Piv::select(&mut card)?;
+    piv.verify(PIN)?;
+    piv.authenticate_management(Algorithm::Tdes, &[1, 2, 3, 4, 5, 6, 7, 8].repeat(3))?;
+    piv.generate(Slot::Authentication, Algorithm::P256)?;
+    piv.sign(Slot::Authentication, Algorithm::P256, &[7; 32]).map(drop)
+}
+
+/// A relay between one client and the exporter, which writes down what the client sends.
+fn record(exporter: &str) -> Vec<u8> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let (exporter, log) = (exporter.to_owned(), Arc::clone(&sent));
+    let relay = thread::spawn(move || {
+        // The list, then the import.
+        for _connection in 0..2 {
+            let (mut client, _) = listener.accept().unwrap();
+            let mut server = TcpStream::connect(&exporter).unwrap();
+            let (mut back, mut answers) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            let down = thread::spawn(move || drop(std::io::copy(&mut answers, &mut back)));
+            log.lock().unwrap().clear(); // only the import's connection is replayed
+            let mut buffer = [0; 4096];
+            while let Ok(n @ 1..) = client.read(&mut buffer) {
+                log.lock().unwrap().extend_from_slice(&buffer[..n]);
+                if server.write_all(&buffer[..n]).is_err() {
+                    break;
+                }
+            }
+            server.shutdown(Shutdown::Both).ok();
+            client.shutdown(Shutdown::Both).ok();
+            down.join().unwrap();
+        }
+    });
+    sitting(&address).expect("a sitting over the relay");
+    relay.join().unwrap();
+    Arc::try_unwrap(sent).unwrap().into_inner().unwrap()
+}
+
+#[test]
+fn cut_at_every_byte() {
+    let exported = exported();
+    let address = exported.address();
+    let session = record(&address);
+    retry(&address);
+    let (mut slowest, mut cuts) = (Duration::ZERO, 0);
+    for cut in 0..=session.len() {
+        let mut client = TcpStream::connect(&address).unwrap();
+        client.write_all(&session[..cut]).unwrap();
+        client.shutdown(Shutdown::Both).ok();
+        drop(client);
+        let begin = Instant::now();
+        // Back on the list, and to be had, within a second. (The exporter may yet find the import of the client
+        // that is gone, so that what is on the list is taken and given back once more.)
+        while usbip::list(&address).unwrap().is_empty() || usbip::Link::import(&address, "1-1").is_err() {
+            assert!(begin.elapsed() < Duration::from_secs(1), "cut at byte {cut}: the token is not back");
+            thread::sleep(Duration::from_millis(1));
+        }
+        slowest = slowest.max(begin.elapsed());
+        cuts += 1;
+        // Spread over the session, a whole sitting: nothing was lost.
+        if cut % 97 == 0 {
+            retry(&address);
+        }
+    }
+    retry(&address);
+    println!("{cuts} cuts, the token back after at most {slowest:?}");
+}
+
+/// A sitting by a host that waits for the token to be free.
+fn retry(address: &str) {
+    let begin = Instant::now();
+    while let Err(error) = sitting(address) {
+        assert!(matches!(error, Error::Busy), "{error}");
+        assert!(begin.elapsed() < Duration::from_secs(1), "still busy");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn one_holder_at_a_time() {
+    let exported = exported();
+    let address = exported.address();
+    let card = import(&address).unwrap();
+    assert_eq!(usbip::list(&address).unwrap().len(), 0);
+    assert!(matches!(usbip::Link::import(&address, "1-1"), Err(Error::Busy)));
+    drop(card);
+    retry(&address);
+}

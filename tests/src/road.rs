@@ -1,0 +1,112 @@
+//! The roads from a host to a token: the same stories run over each of them.
+
+use std::time::Duration;
+
+use card::{Card, Error, usbip::Link};
+use firmware::profile::Profile;
+use host_driver::{BusId, Exporter, Listen};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{
+    bench::{self, Bench},
+    flash::Flash,
+    holder::Holder,
+};
+
+/// By which road.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Road {
+    /// The token's endpoints are called directly; time is simulated.
+    InProcess,
+    /// The exporter, TCP on the loopback, and the userspace client.
+    UsbIp,
+}
+
+/// A token plugged in at the end of a road.
+pub enum Plugged {
+    /// On the bench.
+    Bench(Box<Bench>),
+    /// On the exporter's bus.
+    Exported(Exported),
+}
+
+/// An exporter with one token on its bus. Threads of its own serve it.
+pub struct Exported {
+    exporter: Option<Exporter>,
+    bus_id: BusId,
+    runtime: Runtime,
+}
+
+impl Plugged {
+    /// Plugs in the token that the flash holds.
+    pub fn new(road: Road, profile: Profile, flash: &Flash, holder: &Holder) -> Self {
+        let token = bench::open(profile, flash, holder);
+        match road {
+            Road::InProcess => Self::Bench(Box::new(Bench::plug(token))),
+            Road::UsbIp => {
+                let runtime =
+                    Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
+                let listen = Listen { address: ([127, 0, 0, 1], 0).into(), ..Listen::default() };
+                let exporter = runtime.block_on(Exporter::start(listen)).expect("a free port");
+                let bus_id = {
+                    let _context = runtime.enter();
+                    exporter.plug(token, None).expect("room on the bus")
+                };
+                Self::Exported(Exported { exporter: Some(exporter), bus_id, runtime })
+            }
+        }
+    }
+
+    /// Opens the card; a token whose former holder was just cut off may need a moment.
+    ///
+    /// # Errors
+    /// The road's own.
+    pub fn card(&self) -> Result<Card, Error> {
+        match self {
+            Self::Bench(bench) => bench.card(),
+            Self::Exported(exported) => exported.card(),
+        }
+    }
+
+    /// Pulls the token out, whatever it does.
+    pub fn unplug(&self) {
+        match self {
+            Self::Bench(bench) => bench.unplug(),
+            Self::Exported(exported) => {
+                let _context = exported.runtime.enter();
+                exported.exporter().unplug(exported.bus_id).expect("it was plugged in");
+            }
+        }
+    }
+}
+
+impl Exported {
+    /// Where the exporter listens.
+    pub fn address(&self) -> String {
+        self.exporter().local_addr().to_string()
+    }
+
+    fn exporter(&self) -> &Exporter {
+        self.exporter.as_ref().expect("it lives as long as this")
+    }
+
+    fn card(&self) -> Result<Card, Error> {
+        let mut tries = 0;
+        loop {
+            match Link::import(&self.address(), &self.bus_id.to_string()) {
+                Err(Error::Busy) if tries < 100 => {
+                    tries += 1;
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                other => return Card::open(other?),
+            }
+        }
+    }
+}
+
+impl Drop for Exported {
+    fn drop(&mut self) {
+        let _context = self.runtime.enter();
+        drop(self.exporter.take());
+    }
+}

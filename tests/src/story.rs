@@ -1,0 +1,333 @@
+//! The language of the stories: what a holder, a host and a bank do, and what they see.
+
+use card::{Card, Error, shield::Shield};
+use cert_tool::{
+    enrol::{self, Enrolled, Enrolment, Silent, Wish},
+    moment::Validity,
+    secret::Secret,
+};
+use firmware::{profile::Profile, seams::Button};
+use payment::Reason;
+use wire::{
+    apdu::StatusWord,
+    shield::{Container, Information, status},
+};
+
+use crate::{
+    bank::{Bank, NAME, USER_ID},
+    bench::{self, PIN},
+    flash::Flash,
+    holder::{Holder, Mood},
+    road::{Plugged, Road},
+};
+
+/// Why a token said no, in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum No {
+    /// Wrong PIN or PUK.
+    PinWrong {
+        /// Tries left.
+        left: u8,
+    },
+    /// No tries are left.
+    PinBlocked,
+    /// The PIN was not verified.
+    NotVerified,
+    /// Cancel.
+    Cancelled,
+    /// Nobody pressed.
+    TimedOut,
+    /// The factory PIN was not changed yet.
+    FactoryPin,
+    /// The text cannot be shown.
+    CannotShow,
+    /// The key does not do this.
+    WrongUse,
+    /// The new PIN is too easy.
+    WeakPin,
+    /// Another status word.
+    Status(StatusWord),
+    /// The line broke before an answer came.
+    Gone,
+}
+
+impl From<Error> for No {
+    fn from(error: Error) -> Self {
+        let Some(word) = error.status() else { return Self::Gone };
+        match (word, word.tries()) {
+            (_, Some(left)) => Self::PinWrong { left },
+            (StatusWord::BLOCKED, _) => Self::PinBlocked,
+            (StatusWord::SECURITY_NOT_SATISFIED, _) => Self::NotVerified,
+            (StatusWord::CONDITIONS_NOT_SATISFIED, _) => Self::WrongUse,
+            (status::CANCELLED, _) => Self::Cancelled,
+            (status::TIMED_OUT, _) => Self::TimedOut,
+            (status::FACTORY_PIN, _) => Self::FactoryPin,
+            (status::CANNOT_SHOW, _) => Self::CannotShow,
+            (status::WEAK_PIN, _) => Self::WeakPin,
+            (word, _) => Self::Status(word),
+        }
+    }
+}
+
+/// What came of a command, waiting to be looked at.
+#[must_use]
+#[derive(Debug)]
+pub struct Outcome<T>(Result<T, No>);
+
+impl<T: std::fmt::Debug> Outcome<T> {
+    /// It was done.
+    #[track_caller]
+    pub fn succeeds(self) -> T {
+        self.0.unwrap_or_else(|no| panic!("the token refused: {no:?}"))
+    }
+
+    /// It was refused, for this reason.
+    #[track_caller]
+    pub fn refuses(self, expected: No) {
+        assert_eq!(self.0.err(), Some(expected));
+    }
+}
+
+/// A token, the one who holds it, a host and a bank.
+pub struct Story {
+    road: Road,
+    profile: Profile,
+    flash: Flash,
+    /// The person before the token.
+    pub holder: Holder,
+    /// The bank.
+    pub bank: Bank,
+    plugged: Option<Plugged>,
+    card: Option<Card>,
+    pin: Vec<u8>,
+}
+
+impl Story {
+    /// A token with [`PIN`], plugged in.
+    pub fn new(road: Road) -> Self {
+        Self::with(road, bench::profile(), Some(PIN))
+    }
+
+    /// A token of another profile; a `pin` of `None` leaves the factory's.
+    pub fn with(road: Road, profile: Profile, pin: Option<&[u8]>) -> Self {
+        let (flash, holder) = (Flash::default(), Holder::default());
+        drop(bench::manufacture(profile.clone(), pin, &flash, &holder));
+        let pin = pin.unwrap_or(b"12345678").to_vec();
+        let bank = Bank::new();
+        let mut story = Self { road, profile, flash, holder, bank, plugged: None, card: None, pin };
+        story.plug();
+        story
+    }
+
+    /// A token whose holder has a personal ID.
+    pub fn enrolled(road: Road) -> Self {
+        let mut story = Self::new(road);
+        story.enrol().succeeds();
+        story
+    }
+
+    /// Plugs the token in and powers it on.
+    pub fn plug(&mut self) {
+        self.card = None;
+        let plugged = Plugged::new(self.road, self.profile.clone(), &self.flash, &self.holder);
+        self.card = Some(plugged.card().expect("a token that powers on"));
+        self.plugged = Some(plugged);
+    }
+
+    /// Pulls the token out: its power is gone, whatever it did.
+    pub fn unplug(&mut self) {
+        if let Some(plugged) = self.plugged.take() {
+            plugged.unplug();
+        }
+        self.card = None;
+    }
+
+    /// Pulls the token out and plugs it in again.
+    pub fn replug(&mut self) {
+        self.unplug();
+        self.plug();
+    }
+
+    /// The end of the road where the token is, for a second host.
+    pub const fn plugged(&self) -> Option<&Plugged> {
+        self.plugged.as_ref()
+    }
+
+    /// The end of the road, for a hand that pulls while the host is busy.
+    pub fn take_plugged(&mut self) -> Plugged {
+        self.plugged.take().expect("plugged in")
+    }
+
+    /// The holder will type this PIN from now on.
+    pub fn mistype(&mut self, pin: &str) {
+        self.pin = pin.as_bytes().to_vec();
+    }
+
+    /// The token's flash.
+    pub const fn flash(&self) -> &Flash {
+        &self.flash
+    }
+
+    /// The card in the host's hands.
+    pub fn card(&mut self) -> &mut Card {
+        self.card.as_mut().expect("plugged in")
+    }
+
+    /// Does something with the shield applet selected.
+    pub fn shield<T>(&mut self, act: impl FnOnce(&mut Shield<'_>) -> Result<T, Error>) -> Outcome<T> {
+        let card = self.card.as_mut().expect("plugged in");
+        Outcome(Shield::select(card).and_then(|mut shield| act(&mut shield)).map_err(No::from))
+    }
+
+    /// What the token says of itself.
+    #[track_caller]
+    pub fn information(&mut self) -> Information {
+        self.shield(|shield| shield.information()).succeeds()
+    }
+
+    /// The holder types a PIN.
+    pub fn verify(&mut self, pin: &str) -> Outcome<()> {
+        self.shield(|shield| shield.verify(pin.as_bytes()))
+    }
+
+    /// The holder changes the PIN; a change that succeeds is remembered.
+    pub fn change_pin(&mut self, old: &str, new: &str) -> Outcome<()> {
+        let outcome = self.shield(|shield| shield.change_pin(old.as_bytes(), new.as_bytes()));
+        if outcome.0.is_ok() {
+            self.pin = new.as_bytes().to_vec();
+        }
+        outcome
+    }
+
+    /// The counter sets a new PIN with the PUK.
+    pub fn unblock(&mut self, puk: &str, new: &str) -> Outcome<()> {
+        let outcome = self.shield(|shield| shield.unblock(puk.as_bytes(), new.as_bytes()));
+        if outcome.0.is_ok() {
+            self.pin = new.as_bytes().to_vec();
+        }
+        outcome
+    }
+
+    /// The self-download of a personal ID, or of a new one. The error is the whole text that the user sees.
+    pub fn try_enrol(&mut self) -> Result<Enrolled, String> {
+        let card = self.card.as_mut().expect("plugged in");
+        let mut shield = Shield::select(card).map_err(|error| error.to_string())?;
+        let wish = Wish::Enrol { name: NAME, user_id: USER_ID, replace: true };
+        let enrolment = Enrolment { wish, brand: None, validity: Validity::Days(30) };
+        let pin = self.pin.clone();
+        let mut ask = |_: &Information| Ok(Secret::from(&pin[..]));
+        enrol::enrol(&mut shield, &mut self.bank.authority, &enrolment, &mut ask, &mut Silent)
+            .map_err(|error| error.to_string())
+    }
+
+    /// As [`Self::try_enrol`], for stories in which it must succeed.
+    pub fn enrol(&mut self) -> Outcome<Enrolled> {
+        let enrolled = self.try_enrol().unwrap_or_else(|text| panic!("{text}"));
+        self.holder.seen();
+        Outcome(Ok(enrolled))
+    }
+
+    /// A payment in yuan, to be looked at, pressed and verified.
+    pub fn pay(&mut self, payee: &str, amount: &str) -> Pay<'_> {
+        let order = self.bank.order(payee, amount, "CNY", "6月水费").bytes().expect("a valid order");
+        self.pay_order(order)
+    }
+
+    /// A payment by order, or by what pretends to be one.
+    pub fn pay_order(&mut self, order: Vec<u8>) -> Pay<'_> {
+        Pay { story: self, order, shown: Vec::new() }
+    }
+
+    /// Whether a payment works now, from PIN to bank.
+    pub fn can_pay(&mut self) -> bool {
+        let order = self.bank.order("上海水务", "1.00", "CNY", "").bytes().expect("a valid order");
+        let Ok(signature) = self.sign(&order) else { return false };
+        let Ok(sealed) = self.seal(&order, signature) else { return false };
+        self.bank.verify(&sealed, &order).is_ok()
+    }
+
+    fn sign(&mut self, order: &[u8]) -> Result<Vec<u8>, No> {
+        let pin = self.pin.clone();
+        self.shield(|shield| {
+            shield.verify(&pin)?;
+            shield.sign_payment(order)
+        })
+        .0
+    }
+
+    fn seal(&mut self, order: &[u8], signature: Vec<u8>) -> Result<Vec<u8>, String> {
+        let certificate = self.shield(|shield| shield.certificate(Container::Payment)).succeeds();
+        let certificates = [certificate.ok_or("no payment certificate")?];
+        payment::seal(order, &certificates, |_| Ok::<_, No>(signature)).map_err(|error| format!("{error:?}"))
+    }
+}
+
+/// A payment under way.
+#[must_use]
+pub struct Pay<'a> {
+    story: &'a mut Story,
+    order: Vec<u8>,
+    shown: Vec<String>,
+}
+
+impl Pay<'_> {
+    /// The screen must show these lines, one after another.
+    pub fn shows(mut self, lines: &str) -> Self {
+        self.shown.push(lines.into());
+        self
+    }
+
+    /// The holder presses this on every page.
+    #[track_caller]
+    pub fn press(self, button: Button) -> Pressed<Self> {
+        self.run(Mood::Press(button))
+    }
+
+    /// The holder looks, and presses nothing.
+    #[track_caller]
+    pub fn wait(self) -> Pressed<Self> {
+        self.run(Mood::Look)
+    }
+
+    #[track_caller]
+    fn run(self, mood: Mood) -> Pressed<Self> {
+        self.story.holder.be(mood);
+        self.story.holder.seen();
+        let signature = self.story.sign(&self.order);
+        self.story.holder.be(Mood::Press(Button::Ok));
+        let screen = self.story.holder.seen();
+        for lines in &self.shown {
+            let whole = format!("\n{screen}\n").contains(&format!("\n{lines}\n"));
+            assert!(whole, "the screen did not show\n{lines}\nbut\n{screen}");
+        }
+        assert!(!self.story.holder.is_asked(), "the screen is clear afterwards");
+        Pressed { pay: self, signature }
+    }
+}
+
+/// A payment after the button.
+#[must_use]
+pub struct Pressed<P> {
+    pay: P,
+    signature: Result<Vec<u8>, No>,
+}
+
+impl Pressed<Pay<'_>> {
+    /// The bank accepts it; the sealed document and the order.
+    #[track_caller]
+    pub fn verifies(self) -> (Vec<u8>, Vec<u8>) {
+        let signature = self.signature.unwrap_or_else(|no| panic!("the token refused: {no:?}"));
+        let Pay { story, order, .. } = self.pay;
+        let sealed = story.seal(&order, signature).expect("a signature that fits");
+        let payment = story.bank.verify(&sealed, &order).expect("the bank accepts it");
+        assert_eq!(payment.order_der, order);
+        assert_eq!(story.bank.verify(&sealed, &order), Err(Reason::OrderReplayed), "but only once");
+        (sealed, order)
+    }
+
+    /// The token refused it.
+    #[track_caller]
+    pub fn refuses(self, expected: No) {
+        assert_eq!(self.signature.err(), Some(expected));
+    }
+}

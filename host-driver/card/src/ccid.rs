@@ -190,6 +190,7 @@ impl<P: Pipe> Reader<P> {
         answer_kind: u8,
     ) -> Result<(IccStatus, u8), Error> {
         self.sequence = self.sequence.wrapping_add(1);
+        self.command.clear();
         ToReader { kind, slot: SLOT, sequence: self.sequence, specific, data }.encode(&mut self.command);
         self.answer.clear();
         let end = Instant::now() + self.patience;
@@ -197,7 +198,6 @@ impl<P: Pipe> Reader<P> {
         let timeout = self.block_timeout.min(self.patience);
         let sent = self.pipe.exchange(&self.command, &mut self.answer, max, timeout);
         self.command.as_mut_slice().zeroize(); // it may hold a PIN
-        self.command.clear();
         match sent.and_then(|()| self.answer_in(answer_kind, timeout, end)) {
             // Nobody waits for the answer any more: the token must know, or its screen keeps asking.
             Err(Error::TimedOut(what)) => {
@@ -298,7 +298,6 @@ impl<P: Pipe> Reader<P> {
             .encode(&mut self.command);
         self.answer.clear();
         self.pipe.bulk_out(&self.command)?;
-        self.command.clear();
         self.read(ABORT_TIMEOUT)?;
         match self.answer_in(to_host::SLOT_STATUS, ABORT_TIMEOUT, Instant::now() + ABORT_TIMEOUT) {
             // A slot that had finished already has nothing to abort.

@@ -241,12 +241,14 @@ impl Urbs {
 
     /// Waits for a URB's reply; at the deadline, takes the URB back.
     fn finish(&mut self, sequence: u32, into: &mut Vec<u8>, deadline: Deadline) -> Result<(), Error> {
+        let before = into.len();
         let status = match self.wait(sequence, into, deadline) {
             // Its data may have raced the cancellation: then it is as good as in time.
             Err(Error::TimedOut(what)) => self.cancel(sequence, into)?.ok_or(Error::TimedOut(what))?,
             other => other?,
         };
-        done(status)
+        // What a failed transfer brought is not an answer.
+        done(status).inspect_err(|_| into.truncate(before))
     }
 
     /// Waits for the reply to `sequence`; its data is appended to `into`. Other replies are kept in the table.

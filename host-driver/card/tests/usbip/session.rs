@@ -142,6 +142,23 @@ fn a_stall_is_no_broken_line() {
     assert_eq!(link.serial().unwrap().as_deref(), Some(SERIAL));
 }
 
+/// Linux sends what a failed transfer brought before it failed.
+#[test]
+fn a_failed_transfer_may_bring_bytes() {
+    let address = enumerated(|mut stream, mut commands| {
+        let (urb, ..) = commands.submit();
+        stream.write_all(&returned(&urb, -32, 3, b"bad")).unwrap();
+        let (urb, ..) = commands.submit();
+        stream.write_all(&returned(&urb, 0, 4, b"good")).unwrap();
+        let _ = commands.next();
+    });
+    let mut link = Link::import(&address, "1-1").unwrap();
+    let mut data = Vec::new();
+    assert!(matches!(link.bulk_in(&mut data, 100, Duration::from_secs(5)), Err(Error::Stalled)));
+    link.bulk_in(&mut data, 100, Duration::from_secs(5)).unwrap();
+    assert_eq!(data, b"good");
+}
+
 #[test]
 fn a_stalled_command_takes_its_answer_back() {
     let (seen, sees) = witness();

@@ -20,7 +20,8 @@ use rcgen::Issuer as Signer;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-pub use folder::{Founding, found};
+pub use folder::found;
+pub use sign::Founding;
 
 use crate::{
     Error, Reason,

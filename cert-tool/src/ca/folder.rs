@@ -8,7 +8,7 @@ use std::{
 
 use rcgen::Issuer as Signer;
 
-use super::{CRL_DAYS, sign};
+use super::{CRL_DAYS, sign, sign::Founding};
 use crate::{
     Error, Reason,
     certificate::pem,
@@ -29,19 +29,6 @@ const LOCK: &str = "lock";
 
 /// How long to wait for another process.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What a new CA is to be.
-#[derive(Clone, Copy, Debug)]
-pub struct Founding<'a> {
-    /// CN of its certificate.
-    pub name: &'a str,
-    /// O of its certificate and of all that it issues: the bank.
-    pub organisation: &'a str,
-    /// Where verifiers will fetch the CRL.
-    pub crl_url: &'a str,
-    /// How long its certificate is valid.
-    pub validity: Validity,
-}
 
 impl Founding<'_> {
     /// Refuses now what [`found`] would refuse later, before anybody is asked for a passphrase.

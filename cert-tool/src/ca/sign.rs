@@ -7,7 +7,6 @@ use rcgen::{
 };
 use time::{Duration, OffsetDateTime};
 
-use super::Founding;
 use crate::{
     Error, Reason,
     csr::Request,
@@ -15,11 +14,25 @@ use crate::{
     issuer::Order,
     key::{Key, random},
     kind::Kind,
+    moment::Validity,
     subject::arcs,
 };
 
 /// Certificates are valid from a little before they are made: a verifier's clock may be behind the CA's.
 const SKEW: Duration = Duration::minutes(5);
+
+/// What a new CA is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Founding<'a> {
+    /// CN of its certificate.
+    pub name: &'a str,
+    /// O of its certificate and of all that it issues: the bank.
+    pub organisation: &'a str,
+    /// Where verifiers will fetch the CRL.
+    pub crl_url: &'a str,
+    /// How long its certificate is valid.
+    pub validity: Validity,
+}
 
 /// The CA's own certificate, DER.
 pub(super) fn root(key: &Key, founding: &Founding<'_>, now: OffsetDateTime) -> Result<Vec<u8>, Error> {

@@ -154,7 +154,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     pub fn reset(&mut self) {
         self.making = None;
         if let Ok(state) = &mut self.state {
-            state.pins.forget();
+            state.pins.forget(&self.keeper, &mut self.storage);
         }
     }
 
@@ -164,7 +164,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         let Ok(state) = &mut self.state else { return };
         let _spent = state.pins.take_fresh();
         if changed {
-            state.pins.forget();
+            state.pins.forget(&self.keeper, &mut self.storage);
         }
     }
 
@@ -172,7 +172,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     pub fn power_off(&mut self) {
         self.reset();
         if let Ok(state) = &mut self.state {
-            state.pins.power_off();
+            state.pins.power_off(&self.keeper, &mut self.storage);
             state.vault.lock();
         }
     }
@@ -202,7 +202,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// Forgets that the PIN was verified.
     pub fn forget_verification(&mut self) {
         if let Ok(state) = &mut self.state {
-            state.pins.forget();
+            state.pins.forget(&self.keeper, &mut self.storage);
         }
     }
 

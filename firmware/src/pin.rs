@@ -171,16 +171,26 @@ impl Pins {
         self.opening.take()
     }
 
-    /// Forgets that the PIN was verified (reset, or VERIFY with P1 'FF'), and a command under way.
-    pub(crate) fn forget(&mut self) {
+    /// Forgets that the PIN was verified (reset, or VERIFY with P1 'FF'), and a command under way. A candidate that
+    /// waits to be stretched will never be compared: its try is given back, so that a lost line costs nothing. A
+    /// power cut, which leaves no time for this, costs the try.
+    pub(crate) fn forget(&mut self, keeper: &Keeper, storage: &mut impl Storage) {
         self.once = None;
         self.fresh = None;
-        self.task = None;
+        let Some(task) = self.task.take() else { return };
+        let mut tries = self.tries;
+        match task.reference {
+            Reference::Pin => tries.pin = tries.pin.saturating_add(1).min(self.full.pin),
+            Reference::Puk => tries.puk = tries.puk.saturating_add(1).min(self.full.puk),
+        }
+        if keeper.save(storage, RecordName::Tries, &tries).is_ok() {
+            self.tries = tries;
+        }
     }
 
     /// Forgets all that RAM held (power off).
-    pub(crate) fn power_off(&mut self) {
-        self.forget();
+    pub(crate) fn power_off(&mut self, keeper: &Keeper, storage: &mut impl Storage) {
+        self.forget(keeper, storage);
         self.remembered = None;
         self.opening = None;
     }
@@ -268,8 +278,11 @@ impl Pins {
         rng: &mut impl CryptoRng,
         outcome: Outcome,
     ) -> Result<(), Refusal> {
-        let (Some(task), Outcome::Stretched(stretched)) = (self.task.take(), outcome) else {
-            return Err(Refusal::Fault);
+        let task = self.task.take().ok_or(Refusal::Fault)?;
+        let stretched = match outcome {
+            Outcome::Stretched(stretched) => stretched,
+            Outcome::Failed(refusal) => return Err(refusal),
+            Outcome::RsaKey(_) => return Err(Refusal::Fault),
         };
         let mut locks: Locks = keeper.load(storage, RecordName::Pin)?.ok_or(Refusal::Fault)?;
         let lock = match task.reference {
@@ -480,6 +493,23 @@ mod tests {
         bench.flash.writes_left = Some(0); // a try that cannot be paid buys no compare, right or wrong
         assert_eq!(bench.verify(PIN), Err(Refusal::Memory));
         assert!(bench.pins.verified().is_none());
+    }
+
+    /// What was never compared told nobody anything.
+    #[test]
+    fn a_candidate_that_is_never_compared_costs_nothing() {
+        let mut bench = Bench::new(Some(PIN));
+        assert_eq!(bench.verify(b"000001"), Err(Refusal::PinWrong { left: 5 }));
+        for _ in 0..10 {
+            let progress = bench.pins.verify(&bench.keeper, &mut bench.flash, PIN).unwrap();
+            assert_eq!(bench.pins.left(Reference::Pin), 4);
+            bench.pins.power_off(&bench.keeper, &mut bench.flash);
+            let Progress::Work(job) = progress else { panic!() };
+            let late = bench.pins.finish(&bench.keeper, &mut bench.flash, &mut rng(3), job.run());
+            assert_eq!(late, Err(Refusal::Fault), "and it is not compared later");
+        }
+        bench.replug();
+        assert_eq!(bench.pins.left(Reference::Pin), 5);
     }
 
     #[test]

@@ -173,6 +173,12 @@ impl Forge {
         Ok(puk)
     }
 
+    /// Where the PUKs of the new tokens are.
+    fn envelopes(&self) -> String {
+        let envelopes = self.made.iter().filter_map(|made| Some(made.puk.as_ref()?.display().to_string()));
+        envelopes.collect::<Vec<_>>().join(", ")
+    }
+
     /// What the holder of the tokens must know.
     pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
@@ -184,10 +190,10 @@ impl Forge {
         let names = names.join(", ");
         notes.push(match (&self.pin, &first.puk) {
             (Some(_), _) => format!("New: {names}, with the PIN that you chose and the PUK 12345678."),
-            (None, Some(puk)) => format!(
+            (None, Some(_)) => format!(
                 "New: {names}, with the factory PIN 12345678: change it first (ushield pin change).\n\
                  The PUK is in {}, the counter's envelope (ushield pin unblock).",
-                puk.display()
+                self.envelopes()
             ),
             (None, None) => format!(
                 "New: {names}, in memory only, with the factory PIN 12345678: change it first (ushield pin change).\n\

@@ -158,7 +158,14 @@ fn the_first_start_makes_a_token_and_the_second_says_who_holds_it() {
     assert_eq!(refused.code, 1);
     assert!(refused.complained.contains("tries left"), "{}", refused.complained);
     world.done(&["down", "--state", state]);
-    let up = world.up(&["--state", state]);
+    // Without the secret that opens them the tokens stay as they are; nothing is made anew in their place.
+    let (secret, elsewhere) = (world.path(".config/ushield/secret"), world.path("elsewhere"));
+    fs::rename(&secret, &elsewhere).unwrap();
+    let refused = world.run(&["up", "-d", "--listen", "127.0.0.1:0", "--state", state]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.complained.contains("--secret"), "{}", refused.complained);
+    assert!(!secret.exists());
+    let up = world.up(&["--state", state, "--secret", elsewhere.to_str().unwrap()]);
     assert_eq!(up.ready["tokens"][0]["serial"], serial);
     assert!(!up.said.contains("12345678"), "{}", up.said);
     let puk = find(Path::new(state), "puk");

@@ -2,7 +2,10 @@
 
 use clap::{Args, CommandFactory};
 
-use crate::failure::{Exit, Outcome};
+use crate::{
+    failure::{Exit, Outcome},
+    terminal::say,
+};
 
 /// Print a shell's completions
 #[derive(Args)]
@@ -16,12 +19,9 @@ pub(crate) struct Completions {
 
 impl Completions {
     pub(crate) fn run(self) -> Outcome {
-        clap_complete::generate(
-            self.shell,
-            &mut super::Program::command(),
-            "ushield",
-            &mut std::io::stdout(),
-        );
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut super::Program::command(), "ushield", &mut script);
+        say(String::from_utf8_lossy(&script).trim_end());
         Ok(Exit::Done)
     }
 }

@@ -63,7 +63,7 @@ impl Demo {
         story.change_pin()?;
         let mut bank = story.open_bank()?;
         let enrolled = story.enrol(&mut bank)?;
-        let order = bank.order("20260001", 100_00)?;
+        let order = bank.order("20260001", 10_000)?;
         let document = story.pay(&bank, &order, &enrolled)?;
         story.refusals(&bank, &order, &document)?;
         drop(inside);
@@ -216,7 +216,7 @@ impl Story {
         let reason = bank.refuses(document)?;
         self.steps.done(&format!("The same payment is sent again: {refused}"), &[&reason]);
 
-        let another = bank.order("20260002", 5_000_00)?.bytes().what("the order could not be encoded")?;
+        let another = bank.order("20260002", 500_000)?.bytes().what("the order could not be encoded")?;
         self.steps
             .done("Malware orders another payment; the screen shows it, and the holder presses Cancel", &[]);
         self.thumb.will_press(Button::Cancel);

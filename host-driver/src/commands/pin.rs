@@ -64,7 +64,7 @@ impl Pin {
                     variable: "USHIELD_PIN",
                     option: "--old-file",
                 };
-                new.set("the PIN was not changed", 0, "PIN that there is", &source, |shield, old, new| {
+                new.set("the PIN was not changed", 0, "PIN now", &source, |shield, old, new| {
                     shield.change_pin(old, new)
                 })?;
                 say("The PIN is changed.");

@@ -58,11 +58,12 @@ impl Screen {
     }
 }
 
-/// A refusal that says what the screen shows.
+/// A refusal that says what the screen shows, where that is the reason.
 pub(crate) fn with_screen(refusal: Refusal) -> Failure {
-    let shows = match &refusal.screen {
+    let shows = refusal.shown.as_ref().map(|shown| match &shown.screen {
         Some(screen) => format!("the screen shows\n{}", draw(screen, "").trim_end()),
         None => "the screen is dark".to_owned(),
-    };
-    Failure::from(refusal).because(shows)
+    });
+    let failure = Failure::from(refusal);
+    if let Some(shows) = shows { failure.because(shows) } else { failure }
 }

@@ -132,6 +132,11 @@ impl Up {
         runtime.shutdown_timeout(Duration::from_secs(5));
         // The socket goes last: `ushield down` waits for it.
         let _ = fs::remove_file(&control);
+        // A log without a word is of no use to anybody.
+        let log = log_file(&control);
+        if self.detach && fs::metadata(&log).is_ok_and(|found| found.len() == 0) {
+            let _ = fs::remove_file(&log);
+        }
         if !self.detach && outcome.is_ok() {
             say("Stopped.");
         }
@@ -216,12 +221,17 @@ impl Up {
         }
         let text = announce::text(&ready, listen, notes, Paint::stdout());
         if self.detach {
-            let log = Path::new(&ready.health.control).with_extension("log");
+            let log = log_file(Path::new(&ready.health.control));
             return detach::release(&format!("{text}, log {}", log.display()), &log);
         }
         say(&text);
         Ok(())
     }
+}
+
+/// Where the program in the background writes what it has to say.
+fn log_file(control: &Path) -> PathBuf {
+    control.with_extension("log")
 }
 
 /// Diagnostics, to standard error: USHIELD_LOG=info or debug tells more.

@@ -163,7 +163,7 @@ impl From<Refusal> for Failure {
 }
 
 fn refusal(error: String) -> Refusal {
-    Refusal { error, next: "look whether it is running: ushield ls".into(), screen: None }
+    Refusal { error, next: "look whether it is running: ushield ls".into(), shown: None }
 }
 
 /// One request and its answer, on a connection of its own.

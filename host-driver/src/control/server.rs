@@ -10,7 +10,8 @@ use std::{
 
 use axum::{
     Json, Router,
-    extract::{self, Query, State},
+    body::Bytes,
+    extract::{self, Query, State, rejection::QueryRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -104,7 +105,7 @@ impl IntoResponse for No {
 }
 
 fn no(status: StatusCode, error: impl Into<String>, next: impl Into<String>) -> No {
-    No(status, Refusal { error: error.into(), next: next.into(), screen: None })
+    No(status, Refusal { error: error.into(), next: next.into(), shown: None })
 }
 
 type Answer<T> = Result<Json<T>, No>;
@@ -139,9 +140,13 @@ struct Until {
 async fn screen(
     State(bench): State<Arc<Bench>>,
     extract::Path(id): extract::Path<String>,
-    Query(until): Query<Until>,
+    until: Result<Query<Until>, QueryRejection>,
 ) -> Answer<Shown> {
     let seat = seat(&bench, &id)?;
+    let Query(until) = until.map_err(|error| {
+        let next = "say nothing, or ?wait=RE and &timeout=SECONDS";
+        no(StatusCode::BAD_REQUEST, format!("the question was not understood: {error}"), next)
+    })?;
     let Some(wait) = until.wait else {
         return Ok(Json(Shown { screen: seat.screen() }));
     };
@@ -157,16 +162,22 @@ async fn screen(
     met.map(|face| Json(Shown { screen: face.screen.as_ref().map(view::Screen::from) })).map_err(|_| {
         let error = format!("the screen did not show {wait:?} within {patience} seconds");
         let next = "compare it with the text that you expect, or wait longer with --timeout";
-        No(StatusCode::REQUEST_TIMEOUT, Refusal { error, next: next.into(), screen: seat.screen() })
+        let shown = Some(Shown { screen: seat.screen() });
+        No(StatusCode::REQUEST_TIMEOUT, Refusal { error, next: next.into(), shown })
     })
 }
 
 async fn press(
     State(bench): State<Arc<Bench>>,
     extract::Path(id): extract::Path<String>,
-    Json(press): Json<Press>,
+    body: Bytes,
 ) -> Answer<Shown> {
     let seat = seat(&bench, &id)?;
+    // Whatever content type it is sent as: curl's own is that of forms.
+    let press: Press = serde_json::from_slice(&body).map_err(|error| {
+        let next = r#"send JSON: {"button": "ok"}, {"button": "cancel"}, with "if_shows": "RE" if you like"#;
+        no(StatusCode::BAD_REQUEST, format!("the press was not understood: {error}"), next)
+    })?;
     let pattern = press.if_shows.as_deref().map(pattern).transpose()?;
     // One look and one press under one lock: what was judged is what is confirmed.
     let before = seat.press(press.button, |screen| {
@@ -178,7 +189,7 @@ async fn press(
             _ => "nothing was pressed: the screen is dark, and nobody asks".to_owned(),
         };
         let next = "wait for the right text first: ushield screen --wait RE".to_owned();
-        No(StatusCode::CONFLICT, Refusal { error, next, screen })
+        No(StatusCode::CONFLICT, Refusal { error, next, shown: Some(Shown { screen }) })
     })?;
     // Not to change in time is no error: what is shown then is the answer.
     let changed = seat.panel.wait(|face| face.screen.is_none() || face.shown > before);

@@ -100,9 +100,9 @@ pub(crate) struct Refusal {
     pub(crate) error: String,
     /// What to do next.
     pub(crate) next: String,
-    /// What the screen shows, where that matters.
+    /// What the screen shows, where that is the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) screen: Option<Screen>,
+    pub(crate) shown: Option<Shown>,
 }
 
 /// What `--ready-file` holds once the tokens can be attached.

@@ -44,7 +44,7 @@ impl Bank {
         Ok(Self { authority, ca, crl, verifier, replay: MemoryReplay::default(), _folder: folder })
     }
 
-    /// An order in fen, good for ten minutes.
+    /// An order in fen, good for a day.
     pub(super) fn order(&self, number: &str, amount: u64) -> Result<PaymentOrder, Failure> {
         let what = "the bank cannot issue an order";
         let now = SystemTime::now();
@@ -57,7 +57,7 @@ impl Bank {
             amount: format!("{}.{:02}", amount / 100, amount % 100),
             currency: "CNY".into(),
             issued: order::format_time(now).what(what)?,
-            expires: order::format_time(now + Duration::from_secs(600)).what(what)?,
+            expires: order::format_time(now + Duration::from_secs(86_400)).what(what)?,
             memo: "11月水费".into(),
         };
         PaymentOrder::try_from(&json).what(what)

@@ -1,5 +1,5 @@
 //! Writes the corpus of the codec targets: one honest example of each structure, made by the real encoders.
-//! (corpus/payment/certificate and request were made by openssl; corpora of token and server are recorded runs.)
+//! (corpus/payment/certificate and request were made by openssl; corpus/token is written by hand, operation by operation.)
 
 use std::{fs, path::Path, time::Duration};
 
@@ -21,6 +21,7 @@ fn main() {
     tlv();
     usbip();
     payment();
+    server();
 }
 
 /// Writes one seed.
@@ -170,4 +171,32 @@ fn payment() {
     };
     seed("payment", "order", &order.bytes().expect("it keeps the rules"));
     seed("payment", "amount", b"100.00");
+}
+
+fn server() {
+    let submit = |sequence, is_in, endpoint, length, setup| {
+        usbip::Submit { sequence, device: 0x0001_0001, is_in, endpoint, length, setup }.bytes()
+    };
+    let configure = submit(1, false, 0, 0, [0, 9, 1, 0, 0, 0, 0, 0]);
+    let device = submit(2, true, 0, 18, [0x80, 6, 0, 1, 0, 0, 18, 0]);
+    let block = |kind, data: &[u8]| {
+        let mut out = Vec::new();
+        ToReader { kind, slot: 0, sequence: 1, specific: [0; 3], data }.encode(&mut out);
+        out
+    };
+    let out = |sequence, message: Vec<u8>| {
+        let length = u32::try_from(message.len()).expect("short");
+        [&submit(sequence, false, 1, length, [0; 8])[..], &message].concat()
+    };
+    let answer = |sequence| submit(sequence, true, 2, 4096, [0; 8]);
+    let power = [&out(3, block(to_reader::ICC_POWER_ON, &[]))[..], &answer(4)].concat();
+    let select = [&out(5, block(to_reader::XFR_BLOCK, &select()))[..], &answer(6)].concat();
+    seed("server", "list", &[&[0][..], &usbip::request_list()].concat());
+    seed("server", "import-busy", &[&[0][..], &usbip::request_import("1-2").expect("short")].concat());
+    seed("server", "enumerate", &[&[1][..], &device, &configure].concat());
+    seed("server", "select", &[&[1][..], &configure, &power, &select].concat());
+    let unlink = usbip::Unlink { sequence: 9, device: 0x0001_0001, victim: 8 }.bytes();
+    let parked = submit(8, true, 3, 8, [0; 8]);
+    seed("server", "unlink", &[&[1][..], &configure, &parked, &unlink].concat());
+    seed("server", "stall", &[&[1][..], &submit(7, true, 5, 64, [0; 8])].concat());
 }

@@ -24,7 +24,9 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
     ensure!(devices == usize::from(CROWD), "{devices} tokens are listed");
     let (alone, together) = (one.memory()? as f64, crowd.memory()? as f64);
     let each = (together - alone) / f64::from(CROWD - 1);
-    let mut arms: [Arm<'_>; 1] = [Box::new(|| attach(&one))];
+    // Each time another token: the one before is being let go while the next is taken.
+    let mut turn = (1..=CROWD).cycle();
+    let mut arms: [Arm<'_>; 1] = [Box::new(|| attach(&crowd, turn.next().unwrap_or(1)))];
     let taken = in_turn(scale.rounds, scale.count(200), &mut arms)?;
     let [attach] = &taken[..] else { anyhow::bail!("one arm") };
     Ok(vec![
@@ -40,14 +42,8 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
 }
 
 /// Connect, import, enumerate, power on, SELECT, VERIFY, sign; hang up.
-fn attach(server: &Server) -> anyhow::Result<()> {
-    let mut card = loop {
-        match token::card(server.address, "1-1", Order::OneWrite) {
-            // The one before has hung up, and the server has not noticed yet.
-            Err(card::Error::Busy) => std::thread::yield_now(),
-            other => break other?,
-        }
-    };
+fn attach(server: &Server, number: u16) -> anyhow::Result<()> {
+    let mut card = token::card(server.address, &format!("1-{number}"), Order::OneWrite)?;
     let mut piv = Piv::select(&mut card)?;
     piv.verify(PIN)?;
     piv.sign(Slot::Authentication, Algorithm::P256, &[0x5A; 32])?;

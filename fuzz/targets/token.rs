@@ -35,6 +35,7 @@ fuzz_target!(|input: &[u8]| {
         host: Host::plug(flash),
         point: VerifyingKey::from_sec1_bytes(&point).expect("a point"),
         pin: PIN,
+        applet: None,
         tries: TRIES,
         verified: false,
         fresh: false,
@@ -71,6 +72,8 @@ struct Run {
     host: Host,
     point: VerifyingKey,
     pin: &'static [u8],
+    /// The applet that is selected, where that is known.
+    applet: Option<&'static [u8]>,
     /// PIN tries left, exactly.
     tries: u8,
     /// The PIN may have been verified since the last reset.
@@ -111,7 +114,7 @@ impl Run {
         }
     }
 
-    fn select(&mut self, aid: &[u8]) {
+    fn select(&mut self, aid: &'static [u8]) {
         let select = Command::new(0, SELECT, 4, 0, aid);
         let (_, mut status) = self.host.transmit(select);
         if status == StatusWord::LAST_OF_CHAIN_EXPECTED {
@@ -119,6 +122,12 @@ impl Run {
             (_, status) = self.host.transmit(select);
         }
         assert_eq!(status, StatusWord::OK);
+        // SELECT spends the proof for one use; another applet spends them all.
+        self.fresh = false;
+        if self.applet.is_some_and(|former| former != aid) {
+            self.verified = false;
+        }
+        self.applet = Some(aid);
     }
 
     fn verify(&mut self, pin: &'static [u8]) {
@@ -187,6 +196,7 @@ impl Run {
     /// Power off and on: what is stored stays, what was verified goes.
     fn restart(&mut self) {
         self.host.begin();
+        self.applet = None;
         (self.verified, self.fresh) = (false, false);
         self.check_tries();
     }
@@ -222,6 +232,7 @@ impl Run {
             return;
         }
         let (data, status) = self.host.send(apdu);
+        self.applet = None; // it may have been SELECT
         let signs = match apdu {
             [_, piv::instruction::GENERAL_AUTHENTICATE, _, 0x9A | 0x9C | 0x9D, ..] => true,
             [_, instruction::SIGN_PAYMENT | instruction::SIGN_REQUEST, ..] => true,
@@ -243,6 +254,7 @@ impl Run {
             let _ = self.host.token.bulk_in(IN, 70_000);
         }
         self.host.begin();
+        self.applet = None;
         (self.verified, self.fresh) = (false, false);
         self.tries_spent();
     }
@@ -256,6 +268,7 @@ impl Run {
             assert!(data.len() <= usize::from(setup.length), "more than wLength");
         }
         self.host.begin();
+        self.applet = None;
         (self.verified, self.fresh) = (false, false);
         self.tries_spent();
     }

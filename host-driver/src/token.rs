@@ -19,12 +19,12 @@ pub(crate) struct Road {
 impl Road {
     /// Opens the token.
     pub(crate) fn open(&self) -> Result<Card, Failure> {
+        let usbip = self.usbip.clone().filter(|address| !address.is_empty());
         let (bus_id, serial) = match &self.token {
             Some(id) if host_driver::BusId::parse(id).is_some() => (Some(id.clone()), None),
             other => (None, other.clone()),
         };
-        let selection =
-            road::Selection { usbip: self.usbip.clone(), bus_id, serial, ..road::Selection::default() };
+        let selection = road::Selection { usbip, bus_id, serial, ..road::Selection::default() };
         road::open(&selection).map_err(|error| explain("the token was not reached", &error))
     }
 }

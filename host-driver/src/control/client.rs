@@ -1,11 +1,13 @@
 //! The client of the control socket. Each call is one request; the program that calls is blocking.
 
 use std::{
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use clap::builder::OsStringValueParser;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, StatusCode, body::Bytes, header};
 use hyper_util::rt::TokioIo;
@@ -25,11 +27,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Which {
     /// The folder of the tokens, as `up` was told
-    #[arg(long, value_name = "DIR", conflicts_with = "control")]
+    #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     /// The control socket, as `up` said it
-    #[arg(long, value_name = "SOCKET", env = "USHIELD_CONTROL")]
-    pub(crate) control: Option<PathBuf>,
+    #[arg(long, value_name = "SOCKET", env = "USHIELD_CONTROL", value_parser = OsStringValueParser::new())]
+    pub(crate) control: Option<OsString>,
 }
 
 /// A running `up`.
@@ -74,10 +76,16 @@ impl Which {
         }
     }
 
+    /// The socket that is named. An empty variable of the environment names none, and `--state` is nearer than it.
+    fn named(&self) -> Option<PathBuf> {
+        let control = self.control.as_ref().filter(|_| self.state.is_none());
+        control.filter(|socket| !socket.is_empty()).map(PathBuf::from)
+    }
+
     /// As [`Self::find`]; nothing running is a failure.
     pub(crate) fn running(&self) -> Result<Client, Failure> {
         self.find()?.ok_or_else(|| {
-            let place = match (&self.control, &self.state) {
+            let place = match (self.named(), &self.state) {
                 (Some(socket), _) => format!("nobody answers at {}", socket.display()),
                 (None, Some(state)) => format!("nobody serves {}", state.display()),
                 (None, None) => "no `ushield up` of yours answers".to_owned(),
@@ -87,8 +95,8 @@ impl Which {
     }
 
     fn sockets(&self) -> Result<Option<Vec<PathBuf>>, Failure> {
-        if let Some(socket) = &self.control {
-            return Ok(Some(vec![socket.clone()]));
+        if let Some(socket) = self.named() {
+            return Ok(Some(vec![socket]));
         }
         let runtime = place::runtime()?;
         let Ok(entries) = fs::read_dir(&runtime) else { return Ok(None) };

@@ -1,5 +1,7 @@
 //! A user's world of its own: home, state, sockets and files in a temporary folder; what runs there ends with it.
 
+#![allow(dead_code)] // Each test program uses a part of it.
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -111,6 +113,21 @@ impl World {
 
     /// Makes a CA in `ca` and enrols the token, pressing OK on its screen.
     pub fn enrol(&self, up: &Up, pin: &str) {
+        let enrolled = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            // Two requests, a page or more each: OK whenever somebody asks.
+            scope.spawn(|| {
+                while !enrolled.load(Ordering::Relaxed) {
+                    self.run(&["press", "ok"]);
+                }
+            });
+            let _over = Flag(&enrolled);
+            self.enrol_quietly(up, pin);
+        });
+    }
+
+    /// Makes a CA in `ca` and enrols the token, whose panel presses OK by itself.
+    pub fn enrol_quietly(&self, up: &Up, pin: &str) {
         let ca = self.path("ca");
         let founding = Founding {
             name: "Test Bank CA",
@@ -120,24 +137,11 @@ impl World {
         };
         found(&ca, &founding, None).unwrap();
         let mut authority = Authority::open(&ca, &mut || panic!("no passphrase")).unwrap();
-        let enrolled = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            // Two requests, a page or more each: OK whenever somebody asks.
-            scope.spawn(|| {
-                while !enrolled.load(Ordering::Relaxed) {
-                    self.run(&["press", "ok"]);
-                }
-            });
-            let enrolled = Flag(&enrolled);
-            let selection =
-                card::road::Selection { usbip: Some(up.road()), ..card::road::Selection::default() };
-            let mut card = card::road::open(&selection).unwrap();
-            let mut shield = card::shield::Shield::select(&mut card).unwrap();
-            let wish = Wish::Enrol { name: "张三", user_id: "6222020200112233", replace: false };
-            let enrolment = Enrolment { wish, brand: None, validity: Validity::Days(365) };
-            enrol(&mut shield, &mut authority, &enrolment, &mut |_| Ok(pin.into()), &mut Silent).unwrap();
-            drop(enrolled);
-        });
+        let mut card = card::road::open(&card::road::Selection::usbip(up.road())).unwrap();
+        let mut shield = card::shield::Shield::select(&mut card).unwrap();
+        let wish = Wish::Enrol { name: "张三", user_id: "6222020200112233", replace: false };
+        let enrolment = Enrolment { wish, brand: None, validity: Validity::Days(365) };
+        enrol(&mut shield, &mut authority, &enrolment, &mut |_| Ok(pin.into()), &mut Silent).unwrap();
     }
 
     /// Presses OK until the screen is dark.

@@ -1,0 +1,113 @@
+//! The recipes of the README do what they say.
+
+#[path = "../../docs/recipes/backend.rs"]
+mod backend;
+mod world;
+
+use std::{path::Path, process::Command};
+
+use world::World;
+
+const README: &str = include_str!("../../README.md");
+
+/// The lines of the README's fenced blocks in this language.
+fn blocks(language: &str) -> Vec<Vec<&'static str>> {
+    let mut blocks = Vec::new();
+    let mut lines = README.lines();
+    while let Some(line) = lines.next() {
+        if line.strip_prefix("```") == Some(language) {
+            blocks.push(lines.by_ref().take_while(|line| *line != "```").collect());
+        } else if line.starts_with("```") {
+            lines.by_ref().find(|line| *line == "```");
+        }
+    }
+    blocks
+}
+
+#[test]
+fn the_backend_of_the_readme_verifies_the_demos_payment() {
+    let world = World::new();
+    let folder = world.path("demo");
+    world.done(&["demo", "--out", folder.to_str().unwrap()]);
+    let verified = backend::verify(&folder).unwrap();
+    assert_eq!(verified, ("100.00".to_owned(), "6222020200112233".to_owned()));
+    std::fs::copy(folder.join("ca.pem"), folder.join("order.der")).unwrap();
+    assert!(backend::verify(&folder).unwrap_err().to_string().starts_with("order_mismatch: "));
+
+    let backend: Vec<&str> = include_str!("../../docs/recipes/backend.rs").lines().map(str::trim).collect();
+    for line in blocks("rust").concat() {
+        assert!(backend.contains(&line.trim()), "not in docs/recipes/backend.rs: {line}");
+    }
+}
+
+#[test]
+fn the_commands_of_the_readme_are_commands() {
+    let world = World::new();
+    let text = blocks("sh").concat();
+    let mut seen = 0;
+    for line in text.iter().filter_map(|line| line.strip_prefix("ushield ")) {
+        // `--help` at the end: the command line is read up to there, and nothing is done.
+        let words: Vec<&str> = line.split('#').next().unwrap().split_whitespace().collect();
+        let plain: Vec<&str> = words.iter().map(|word| word.trim_matches('\'')).collect();
+        let help = world.run(&[&plain[..], &["--help"]].concat());
+        assert_eq!(help.code, 0, "{line}: {}", help.complained);
+        for option in plain.iter().filter(|word| word.starts_with("--")) {
+            assert!(help.said.contains(option), "{line}: no {option}");
+        }
+        seen += 1;
+    }
+    assert!(seen > 10, "{seen} commands");
+}
+
+#[test]
+fn the_scripts_of_the_recipes_fit_the_screens() {
+    let world = World::new();
+    let panel = concat!("script:", env!("CARGO_MANIFEST_DIR"), "/../docs/recipes/panel.script");
+    let pin = world.file("pin", "135246\n");
+    let up = world.up(&["--memory", "--pin-file", &pin, "--panel", panel]);
+    world.enrol_quietly(&up, "135246");
+    let order = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/recipes/order.json");
+    let cms = world.path("f.cms");
+    let cms = cms.to_str().unwrap();
+    world.done(&["pay", order, "--out", cms, "--usbip", &up.road(), "--pin-file", &pin]);
+    // The script is over and leaves the buttons alone; another payment waits.
+    let again = world.path("g.cms");
+    let paying = world.start(&[
+        "pay",
+        order,
+        "--out",
+        again.to_str().unwrap(),
+        "--usbip",
+        &up.road(),
+        "--pin-file",
+        &pin,
+    ]);
+    world.done(&["screen", "--wait", "上海水务"]);
+    world.done(&["press", "cancel"]);
+    assert_eq!(World::end(paying).code, 1);
+    assert!(!again.exists());
+}
+
+/// Where `cargo test` has built `cert-tool`, too, the whole script runs.
+#[test]
+fn the_ci_job_pays_and_leaves_nothing_behind() {
+    let folder = Path::new(env!("CARGO_BIN_EXE_ushield")).parent().unwrap();
+    if !folder.join("cert-tool").is_file() {
+        return eprintln!("cert-tool is not built here: cargo build -p cert-tool");
+    }
+    let world = World::new();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/recipes/ci.sh");
+    let ended = Command::new(script)
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/recipes/order.json"))
+        .env_clear()
+        .env("PATH", format!("{}:{path}", folder.display()))
+        .env("HOME", world.path("."))
+        .env("TMPDIR", world.path("run"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success(), "{said}{}", String::from_utf8_lossy(&ended.stderr));
+    assert!(said.contains("GOOD 100.00 CNY"), "{said}");
+    assert_eq!(std::fs::read_dir(world.path("run")).unwrap().count(), 0);
+}

@@ -15,7 +15,7 @@ use crate::{
     crypto::{self, ManagementKey, OpeningKey, Outcome},
     pin::{Pins, Progress, Reference},
     profile::Profile,
-    record::{Device, Keeper, STATE_VERSION},
+    record::{Device, Keeper, Make, STATE_VERSION},
     refusal::Refusal,
     seams::{CryptoRng, RecordName, Storage},
     vault::{self, KeyId, Vault},
@@ -97,7 +97,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         keeper.save(
             storage,
             RecordName::Device,
-            &Device { serial, sealing: opening.sealing_key().to_bytes() },
+            &Device { serial, sealing: opening.sealing_key().to_bytes(), make: Make::of(profile) },
         )
     }
 
@@ -107,9 +107,29 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         let keeper = Keeper::new(secret);
         let (serial, state) = match Self::start(&profile, &keeper, &mut storage, &mut rng) {
             Ok((serial, state)) => (serial, Ok(state)),
-            Err(refusal) => (String::from("unknown"), Err(refusal)),
+            Err(refusal) => {
+                let device: Option<Device> = keeper.load(&storage, RecordName::Device).ok().flatten();
+                (device.map_or_else(|| "unknown".into(), |device| device.serial), Err(refusal))
+            }
         };
         Self { profile, keeper, storage, rng, serial, state, making: None }
+    }
+
+    /// Power on: the self-test again, and what a power cut left to finish.
+    pub fn power_on(&mut self) {
+        self.making = None;
+        match Self::start(&self.profile, &self.keeper, &mut self.storage, &mut self.rng) {
+            Ok((serial, state)) => {
+                self.serial = serial;
+                self.state = Ok(state);
+            }
+            Err(refusal) => self.state = Err(refusal),
+        }
+    }
+
+    /// Why the token refuses to work, if it does.
+    pub fn fault(&self) -> Option<Refusal> {
+        self.state.as_ref().err().copied()
     }
 
     fn start(
@@ -123,6 +143,9 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
             keeper.check(storage, name)?;
         }
         let device: Device = keeper.load(storage, RecordName::Device)?.ok_or(Refusal::Fault)?;
+        if device.make != Make::of(profile) {
+            return Err(Refusal::OtherMake);
+        }
         let pins = Pins::open(keeper, storage, profile)?;
         let vault = Vault::new(crypto::SealingKey::from_bytes(&device.sealing)?);
         let mut state = State { pins, vault };

@@ -21,18 +21,24 @@ pub(crate) struct Flash {
     pub records: BTreeMap<RecordName, Vec<u8>>,
     /// Writes until the power goes; `None` for never.
     pub writes_left: Option<usize>,
+    /// The write at which the power goes reaches the medium, and nobody is told.
+    pub last_write_lands: bool,
 }
 
 impl Flash {
-    fn write(&mut self) -> Result<(), StorageFault> {
+    fn write(&mut self, change: impl FnOnce(&mut BTreeMap<RecordName, Vec<u8>>)) -> Result<(), StorageFault> {
         match &mut self.writes_left {
-            Some(0) => Err(StorageFault::Broken),
-            Some(left) => {
-                *left -= 1;
-                Ok(())
+            Some(0) => {
+                if core::mem::take(&mut self.last_write_lands) {
+                    change(&mut self.records);
+                }
+                return Err(StorageFault::Broken);
             }
-            None => Ok(()),
+            Some(left) => *left -= 1,
+            None => {}
         }
+        change(&mut self.records);
+        Ok(())
     }
 }
 
@@ -42,15 +48,11 @@ impl Storage for Flash {
     }
 
     fn save(&mut self, name: RecordName, record: &[u8]) -> Result<(), StorageFault> {
-        self.write()?;
-        self.records.insert(name, record.to_vec());
-        Ok(())
+        self.write(|records| drop(records.insert(name, record.to_vec())))
     }
 
     fn remove(&mut self, name: RecordName) -> Result<(), StorageFault> {
-        self.write()?;
-        self.records.remove(&name);
-        Ok(())
+        self.write(|records| drop(records.remove(&name)))
     }
 
     fn names(&self) -> Result<Vec<RecordName>, StorageFault> {

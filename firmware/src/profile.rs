@@ -27,7 +27,8 @@ pub struct Profile {
     pub puk_tries: u8,
     /// How long a prompt waits for a button, in milliseconds.
     pub prompt_timeout: u64,
-    /// Argon2id memory in KiB and passes, for a newly set PIN or PUK; `None` for tokens that live in memory only.
+    /// Argon2id memory in KiB and passes of a token that is made; it keeps them for life. `None` for tokens that live
+    /// in memory only.
     pub stretch: Option<(u32, u32)>,
 }
 

@@ -12,6 +12,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{
     crypto::hmac_sha256,
+    profile::{Generation, Profile},
     refusal::Refusal,
     seams::{RecordName, Storage},
 };
@@ -28,6 +29,28 @@ pub(crate) struct Device {
     pub serial: alloc::string::String,
     /// The public half of the vault key: keys are sealed to it without the PIN.
     pub sealing: Vec<u8>,
+    pub make: Make,
+}
+
+/// What of its profile a token keeps for life: the same records under another one would mean something else, such as
+/// a payment key that signs without a screen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Make {
+    pub brand: alloc::string::String,
+    pub screen: bool,
+    pub pin_length: (u8, u8),
+    pub tries: (u8, u8),
+}
+
+impl Make {
+    pub(crate) fn of(profile: &Profile) -> Self {
+        Self {
+            brand: profile.brand.clone(),
+            screen: profile.generation != Generation::One,
+            pin_length: profile.pin_length,
+            tries: (profile.pin_tries, profile.puk_tries),
+        }
+    }
 }
 
 /// Tries left.

@@ -44,6 +44,9 @@ pub enum Refusal {
     /// The data is not what the command takes.
     #[error("wrong data")]
     WrongData,
+    /// The token was made as another brand or generation than it is plugged in as.
+    #[error("made as another brand or generation")]
+    OtherMake,
     /// No room left.
     #[error("no room left")]
     Full,

@@ -125,11 +125,12 @@ impl Shield {
         }
         if command.data.is_empty() {
             let [left, ..] = application.tries();
-            let answer = if application.verified() { StatusWord::OK } else { StatusWord::tries_left(left) };
+            let answer = match left {
+                _ if application.verified() => StatusWord::OK,
+                0 => StatusWord::BLOCKED,
+                _ => StatusWord::tries_left(left),
+            };
             return Ok(answer.into());
-        }
-        if command.data.len() > usize::from(application.profile().pin_length.1) {
-            return Err(Refusal::WrongData); // no PIN of this token is longer: no try is spent
         }
         let progress = application.verify(command.data)?;
         Ok(self.pin_step(progress))
@@ -343,7 +344,7 @@ const fn word(refusal: Refusal) -> StatusWord {
         Refusal::WrongData => StatusWord::WRONG_DATA,
         Refusal::Full => StatusWord::NO_MEMORY,
         Refusal::Memory => StatusWord::MEMORY_FAILURE,
-        Refusal::Fault => StatusWord::FAULT,
+        Refusal::OtherMake | Refusal::Fault => StatusWord::FAULT,
     }
 }
 

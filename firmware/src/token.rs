@@ -82,8 +82,11 @@ impl<S: Storage, P: Panel, R: CryptoRng> Token<S, P, R> {
     /// Plugs the token into a bus whose host resets and addresses devices out of the token's sight, as USB/IP's
     /// does: the token is then in the Address state, off, and waits for SET_CONFIGURATION. A bus that brings
     /// SET_ADDRESS to the token needs no call: a token is in the Default state from the start.
+    ///
+    /// Power comes with it: the token tests itself again (GM/T 0027 5.5), and finishes what a power cut interrupted.
     pub fn attach(&mut self) {
         self.reader.reset(false);
+        self.reader.card.application_mut().power_on();
         self.device.attach();
     }
 
@@ -200,6 +203,11 @@ impl<S: Storage, P: Panel, R: CryptoRng> Token<S, P, R> {
     /// The serial number, as its USB string.
     pub fn serial(&self) -> &str {
         self.reader.card.application().serial()
+    }
+
+    /// Why the token refuses to work, if it does.
+    pub fn fault(&self) -> Option<Refusal> {
+        self.reader.card.application().fault()
     }
 
     /// Whether the self-test passed.

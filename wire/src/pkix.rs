@@ -22,7 +22,8 @@ pub struct CertificationRequestInfo<'a> {
 const MAX_ATTRIBUTES: usize = 16;
 
 impl<'a> CertificationRequestInfo<'a> {
-    /// Reads a whole CertificationRequestInfo, version 0, with its attributes field.
+    /// Reads a whole CertificationRequestInfo, version 0, with its attributes field, which must be empty: what a token
+    /// does not show it does not sign.
     ///
     /// # Errors
     /// Anything else, bytes after it, or a subject that is empty or not text.
@@ -39,7 +40,8 @@ impl<'a> CertificationRequestInfo<'a> {
                 let attributes = AnyRef::decode(reader)?;
                 let expected = Tag::ContextSpecific { constructed: true, number: TagNumber(0) };
                 attributes.tag().assert_eq(expected)?;
-                Ok(())
+                // The holder sees the subject. What is not shown is not signed either.
+                if attributes.value().is_empty() { Ok(()) } else { Err(reader.error(der::ErrorKind::Failed)) }
             })
         };
         read(bytes, whole).map_err(|_| Malformed::new("CertificationRequestInfo", "not RFC 2986, 4.1"))?;

@@ -37,11 +37,13 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
             }
         }
         let items = items.iter().map(|(container, der)| (container.reference(), der.to_vec())).collect();
-        // From here on the swap happens, now or at the next power-up.
-        self.keeper.save(&mut self.storage, RecordName::Install, &Install { items })?;
-        let done = finish_install(&self.keeper, &mut self.storage, &mut state.vault);
+        // Once this record is there the swap happens, now or at the next power-up.
+        let done = self
+            .keeper
+            .save(&mut self.storage, RecordName::Install, &Install { items })
+            .and_then(|()| finish_install(&self.keeper, &mut self.storage, &mut state.vault));
         if let Err(refusal) = done {
-            // Half swapped: refuse to work until the next power-up finishes it.
+            // Half swapped, or written down all the same: refuse to work until the next power-up settles it.
             self.state = Err(refusal);
         }
         done
@@ -108,6 +110,14 @@ pub(super) fn finish_install(
     vault: &mut Vault,
 ) -> Result<(), Refusal> {
     let Some(install) = keeper.load::<Install>(storage, RecordName::Install)? else { return Ok(()) };
+    // A key that was made since is not the one that its certificate is for: then none is installed.
+    for (reference, certificate) in &install.items {
+        let pending: Option<record::Key> = keeper.load(storage, RecordName::Pending(*reference))?;
+        let key = pkix::certificate_public_key(certificate).map_err(|_| Refusal::Fault)?;
+        if pending.is_some_and(|pending| pending.spki != key) {
+            return Ok(storage.remove(RecordName::Install)?);
+        }
+    }
     for (reference, certificate) in &install.items {
         let pending: Option<record::Key> = keeper.load(storage, RecordName::Pending(*reference))?;
         // None: this one was swapped before the power went.

@@ -112,6 +112,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         let state = self.state.as_mut().map_err(|refusal| *refusal)?;
         let container = id.container();
         let key = state.vault.seal(&self.keeper, &mut self.rng, container, private, origin)?;
+        state.vault.forget(container); // first: a save that fails may have replaced it all the same
         match id {
             KeyId::Pending(_) => {
                 self.keeper.save(&mut self.storage, RecordName::Pending(container.reference()), &key)?;
@@ -123,7 +124,6 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
                 self.keeper.save(&mut self.storage, name, &record)?;
             }
         }
-        state.vault.forget(container);
         Ok(())
     }
 

@@ -17,6 +17,7 @@ use crate::{
     crypto::KeyAlgorithm,
     fixture::{Flash, PIN, SECRET, application, profile, rng},
     pin::Progress,
+    profile::{Generation, Profile},
     refusal::Refusal,
     seams::{Button, Storage},
     vault::{self, KeyId, Op},
@@ -240,4 +241,53 @@ fn objects_and_certificates_are_one_store() {
     token.put_object(Slot::Authentication.certificate(), &stored).unwrap();
     assert_eq!(token.certificate(NINE_A).unwrap().as_deref(), Some(&[0x30, 0][..]));
     assert_eq!(token.put_object(piv::object::CHUID, &[0; MAX_OBJECT + 1]), Err(Refusal::Full));
+}
+
+/// A write that failed may have reached the medium all the same. Whatever the holder does before the next power-up,
+/// no key ever stands beside the certificate of another.
+#[test]
+fn an_installation_that_failed_is_settled_at_power_up() {
+    for (n, after) in [(0, false), (0, true), (1, false), (1, true), (2, true)] {
+        let (mut token, former) = enrolled();
+        let new = request_id(&mut token);
+        token.storage.writes_left = Some(n);
+        token.storage.last_write_lands = after;
+        assert!(install(&mut token, &new).is_err());
+        token.storage.writes_left = None;
+        let refused = token.generate(KeyId::Pending(Container::Payment), KeyAlgorithm::P256);
+        assert_eq!(refused.unwrap_err(), Refusal::Memory, "it refuses to work until then");
+        token.power_off();
+        token.power_on();
+        assert!(token.healthy());
+        let held = held(&token).map(Option::unwrap);
+        assert!(held == former || held == new, "half of each");
+        for (container, certificate) in [Container::Payment, NINE_A].into_iter().zip(&held) {
+            let key = spki(&token, KeyId::Current(container)).unwrap();
+            assert_eq!(pkix::certificate_public_key(certificate).unwrap(), key);
+        }
+    }
+}
+
+/// A token made with a screen does not become one that signs without.
+#[test]
+fn a_token_keeps_its_make() {
+    let (token, _) = enrolled();
+    let other = Profile { generation: Generation::One, ..profile() };
+    let mut token = Application::open(other, &SECRET, token.storage.clone(), rng(9));
+    assert_eq!(token.fault(), Some(Refusal::OtherMake));
+    assert_eq!(token.verify(PIN).unwrap_err(), Refusal::OtherMake);
+    assert_ne!(token.serial(), "unknown");
+}
+
+#[test]
+fn a_replaced_key_is_forgotten_even_when_its_save_failed() {
+    let (mut token, _) = enrolled();
+    let digest = || Consent::unseen(alloc::vec![7; 32]);
+    token.operate(KeyId::Current(NINE_A), Op::Sign, None, digest()).unwrap();
+    token.storage.writes_left = Some(0);
+    token.storage.last_write_lands = true;
+    token.generate(KeyId::Current(NINE_A), KeyAlgorithm::P384).unwrap_err();
+    token.storage.writes_left = None;
+    let signature = token.operate(KeyId::Current(NINE_A), Op::Sign, None, digest()).unwrap();
+    assert!(signature.len() > 80, "by the key that is stored: P-384");
 }

@@ -30,7 +30,7 @@ impl From<Refusal> for Refused {
             Refusal::NoSuchKey => StatusWord::WRONG_P1P2,
             Refusal::Full => StatusWord::NO_MEMORY,
             Refusal::Memory => StatusWord::MEMORY_FAILURE,
-            Refusal::Fault => StatusWord::FAULT,
+            Refusal::OtherMake | Refusal::Fault => StatusWord::FAULT,
         })
     }
 }

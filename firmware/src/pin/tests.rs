@@ -1,0 +1,168 @@
+//! Who gets in, what it costs, and what a power cut changes of that.
+
+use super::*;
+use crate::fixture::{Flash, PIN, PUK, SECRET, profile, rng};
+
+struct Bench {
+    keeper: Keeper,
+    flash: Flash,
+    pins: Pins,
+}
+
+impl Bench {
+    fn new(pin: Option<&[u8]>) -> Self {
+        let (keeper, mut flash) = (Keeper::new(&SECRET), Flash::default());
+        let opening = OpeningKey::generate(&mut rng(1));
+        Pins::manufacture(&keeper, &mut flash, &mut rng(2), &profile(), pin, PUK, &opening).unwrap();
+        let pins = Pins::open(&keeper, &flash, &profile()).unwrap();
+        Self { keeper, flash, pins }
+    }
+
+    /// Cuts the power and plugs the token in again.
+    fn replug(&mut self) {
+        self.flash.writes_left = None;
+        self.pins = Pins::open(&self.keeper, &self.flash, &profile()).unwrap();
+    }
+
+    fn finish(&mut self, progress: Progress) -> Result<(), Refusal> {
+        match progress {
+            Progress::Done => Ok(()),
+            Progress::Work(job) => self.pins.finish(&self.keeper, &mut self.flash, &mut rng(3), job.run()),
+        }
+    }
+
+    fn verify(&mut self, pin: &[u8]) -> Result<(), Refusal> {
+        let progress = self.pins.verify(&self.keeper, &mut self.flash, pin)?;
+        self.finish(progress)
+    }
+
+    fn replace(&mut self, proof: (Reference, &[u8]), target: (Reference, &[u8])) -> Result<(), Refusal> {
+        let progress = self.pins.replace(&self.keeper, &mut self.flash, &mut rng(4), proof, target)?;
+        self.finish(progress)
+    }
+}
+
+#[test]
+fn wrong_until_blocked_then_the_puk() {
+    let mut bench = Bench::new(Some(PIN));
+    for left in (0..6).rev() {
+        assert_eq!(bench.verify(b"000001"), Err(Refusal::PinWrong { left }));
+    }
+    assert_eq!(bench.verify(PIN), Err(Refusal::PinBlocked));
+    bench.replug();
+    assert_eq!(bench.verify(PIN), Err(Refusal::PinBlocked));
+    let target = (Reference::Pin, &b"246810"[..]);
+    assert_eq!(bench.replace((Reference::Puk, b"00000000"), target), Err(Refusal::PinWrong { left: 5 }));
+    assert_eq!(bench.replace((Reference::Puk, PUK), target), Ok(()));
+    assert_eq!(bench.pins.tries(), [6, 6, 6, 6]);
+    assert_eq!(bench.verify(PIN), Err(Refusal::PinWrong { left: 5 }));
+    assert_eq!(bench.verify(b"246810"), Ok(()));
+}
+
+#[test]
+fn a_wrong_pin_after_a_right_one_takes_the_proof_away() {
+    let mut bench = Bench::new(Some(PIN));
+    bench.verify(PIN).unwrap();
+    assert!(bench.pins.verified().is_some() && bench.pins.take_fresh().is_some());
+    assert!(bench.pins.take_fresh().is_none(), "one VERIFY, one proof");
+    assert_eq!(bench.verify(b"000001"), Err(Refusal::PinWrong { left: 5 }));
+    assert!(bench.pins.verified().is_none());
+    bench.verify(PIN).unwrap();
+    assert_eq!(bench.pins.left(Reference::Pin), 6);
+}
+
+#[test]
+fn the_try_is_paid_before_the_compare() {
+    let mut bench = Bench::new(Some(PIN));
+    let progress = bench.pins.verify(&bench.keeper, &mut bench.flash, PIN).unwrap();
+    assert!(matches!(progress, Progress::Work(_)));
+    bench.replug(); // the power goes before the compare
+    assert_eq!(bench.pins.left(Reference::Pin), 5);
+    bench.verify(PIN).unwrap();
+    bench.flash.writes_left = Some(0); // a try that cannot be paid buys no compare, right or wrong
+    assert_eq!(bench.verify(PIN), Err(Refusal::Memory));
+    assert!(bench.pins.verified().is_none());
+}
+
+/// What was never compared told nobody anything.
+#[test]
+fn a_candidate_that_is_never_compared_costs_nothing() {
+    let mut bench = Bench::new(Some(PIN));
+    assert_eq!(bench.verify(b"000001"), Err(Refusal::PinWrong { left: 5 }));
+    for _ in 0..10 {
+        let progress = bench.pins.verify(&bench.keeper, &mut bench.flash, PIN).unwrap();
+        assert_eq!(bench.pins.left(Reference::Pin), 4);
+        bench.pins.power_off(&bench.keeper, &mut bench.flash);
+        let Progress::Work(job) = progress else { panic!() };
+        let late = bench.pins.finish(&bench.keeper, &mut bench.flash, &mut rng(3), job.run());
+        assert_eq!(late, Err(Refusal::Fault), "and it is not compared later");
+    }
+    bench.replug();
+    assert_eq!(bench.pins.left(Reference::Pin), 5);
+}
+
+#[test]
+fn a_new_pin_must_not_be_trivial() {
+    let mut bench = Bench::new(None);
+    assert!(bench.pins.is_factory());
+    let old = (Reference::Pin, FACTORY_PIN);
+    for (new, refusal) in [
+        (&b"111111"[..], Refusal::PinWeak),
+        (b"123456", Refusal::PinWeak),
+        (b"12345678", Refusal::PinWeak),
+        (b"abcdefg", Refusal::PinWeak),
+        (b"987654", Refusal::PinWeak),
+        (b"13579", Refusal::PinForm),
+        (b"135791357", Refusal::PinForm),
+        (b"1357\x0079", Refusal::PinForm),
+    ] {
+        assert_eq!(bench.replace(old, (Reference::Pin, new)), Err(refusal), "{new:?}");
+    }
+    assert_eq!(bench.pins.tries(), [6, 6, 6, 6], "the form of a new PIN costs no try");
+    bench.replace(old, (Reference::Pin, PIN)).unwrap();
+    assert!(!bench.pins.is_factory());
+    assert_eq!(bench.verify(FACTORY_PIN), Err(Refusal::PinWrong { left: 5 }));
+    bench.replug();
+    assert!(!bench.pins.is_factory());
+    bench.verify(PIN).unwrap();
+}
+
+/// SP 800-73-4 part 2, 3.2.2: the PUK changes by itself too.
+#[test]
+fn the_puk_changes() {
+    let mut bench = Bench::new(Some(PIN));
+    let new = (Reference::Puk, &b"11223344"[..]);
+    assert_eq!(bench.replace((Reference::Puk, b"00000000"), new), Err(Refusal::PinWrong { left: 5 }));
+    bench.replace((Reference::Puk, PUK), new).unwrap();
+    let pin = (Reference::Pin, &b"246810"[..]);
+    assert_eq!(bench.replace((Reference::Puk, PUK), pin), Err(Refusal::PinWrong { left: 5 }));
+    bench.replace(new, pin).unwrap();
+    bench.verify(b"246810").unwrap();
+}
+
+/// Whatever write the power goes at, the tries never come back without a right PIN, and a change of PIN leaves
+/// the old one or the new one.
+#[test]
+fn power_cuts() {
+    let mut cuts = 0;
+    for cut in 0..6 {
+        let mut bench = Bench::new(Some(PIN));
+        bench.flash.writes_left = Some(cut);
+        let tries = bench.verify(b"000001").err();
+        bench.replug();
+        let paid = u8::from(cut > 0);
+        assert_eq!(bench.pins.left(Reference::Pin), 6 - paid, "{tries:?}");
+
+        let before = bench.pins.left(Reference::Pin);
+        bench.flash.writes_left = Some(cut);
+        let done = bench.replace((Reference::Pin, PIN), (Reference::Pin, b"246810"));
+        bench.replug();
+        let left = bench.pins.left(Reference::Pin);
+        assert!(left == before || left + 1 == before || (left == 6 && cut > 1), "{cut}: {before} to {left}");
+        let working: Vec<_> = [PIN, b"246810"].into_iter().filter(|pin| bench.verify(pin).is_ok()).collect();
+        assert_eq!(working.len(), 1, "one PIN works, old or new: {done:?}");
+        assert!(done.is_err() || working == [b"246810"]);
+        cuts += 2;
+    }
+    std::println!("{cuts} cut points");
+}

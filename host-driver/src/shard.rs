@@ -1,8 +1,8 @@
 //! Threads that drive devices, each with a runtime of its own.
 //!
-//! A session runs a device's code between its reads and writes. On a shared pool one such call would keep the thread that
-//! waits for sockets from all others; here every session has a thread to itself as long as there are enough, and the
-//! fastest way from a socket to a device and back.
+//! A session runs a device's code between its reads and writes: signatures, and writes that wait for the disk. On a
+//! shared pool one such call would keep the thread that waits for sockets from all others; here every session has a
+//! thread to itself, and the fastest way from a socket to a device and back. Beyond [`MOST`] sessions share.
 
 use std::{
     io,
@@ -20,16 +20,25 @@ use tokio::{
 
 use crate::lock::lock;
 
+/// Threads at most. Each takes three descriptors and, while nothing happens, a few pages of memory.
+const MOST: usize = 256;
+/// Threads that stay for the next session when theirs is over.
+const KEPT: usize = 4;
+/// Bytes of a thread's stack: address space, of which what is touched becomes memory. The deepest path, a signature
+/// in a build without optimization, needs less than half.
+const STACK: usize = 1 << 20;
+
 /// Threads, started as they are needed.
 #[derive(Debug)]
 pub struct Shards {
     most: usize,
-    running: Mutex<Vec<Shard>>,
+    running: Arc<Mutex<Vec<Shard>>>,
 }
 
 #[derive(Debug)]
 struct Shard {
     handle: Handle,
+    /// Sessions; changed under the lock of all shards only.
     load: Arc<AtomicUsize>,
     /// Dropped to stop the thread.
     _stop: oneshot::Sender<()>,
@@ -41,19 +50,23 @@ struct Shard {
 pub(crate) struct Place {
     pub(crate) handle: Handle,
     load: Arc<AtomicUsize>,
+    running: Arc<Mutex<Vec<Shard>>>,
 }
 
 impl Drop for Place {
+    /// The last session of a thread ends it, unless few would be left.
     fn drop(&mut self) {
-        self.load.fetch_sub(1, Ordering::Relaxed);
+        let mut running = lock(&self.running);
+        let was = self.load.fetch_sub(1, Ordering::Relaxed);
+        if was == 1 && running.len() > KEPT {
+            running.retain(|shard| !Arc::ptr_eq(&shard.load, &self.load));
+        }
     }
 }
 
 impl Default for Shards {
-    /// As many threads as there are cores, and never fewer than four.
     fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { most: cores.max(4), running: Mutex::default() }
+        Self { most: MOST, running: Arc::default() }
     }
 }
 
@@ -75,12 +88,14 @@ impl Shards {
         }
         let shard = running.iter().min_by_key(|shard| load(shard)).ok_or(io::ErrorKind::NotFound)?;
         shard.load.fetch_add(1, Ordering::Relaxed);
-        Ok(Place { handle: shard.handle.clone(), load: Arc::clone(&shard.load) })
+        let (handle, load) = (shard.handle.clone(), Arc::clone(&shard.load));
+        Ok(Place { handle, load, running: Arc::clone(&self.running) })
     }
 
     /// Ends all sessions, and hands back the threads that are about to end.
     pub(crate) fn stop(&self) -> Vec<JoinHandle<()>> {
-        lock(&self.running).drain(..).map(|shard| shard.thread).collect()
+        let ending: Vec<Shard> = lock(&self.running).drain(..).collect();
+        ending.into_iter().map(|shard| shard.thread).collect()
     }
 }
 
@@ -89,12 +104,13 @@ impl Shard {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
-        let thread = std::thread::Builder::new().name("ushield-device".into()).spawn(move || {
-            // An error says that the other end was dropped, which is the signal.
-            let _ = runtime.block_on(stopped);
-            // Its sessions are dropped here; a job of a device may go on, and nobody waits for it.
-            runtime.shutdown_background();
-        })?;
+        let thread =
+            std::thread::Builder::new().name("ushield-device".into()).stack_size(STACK).spawn(move || {
+                // An error says that the other end was dropped, which is the signal.
+                let _ = runtime.block_on(stopped);
+                // Its sessions are dropped here; a job of a device may go on, and nobody waits for it.
+                runtime.shutdown_background();
+            })?;
         Ok(Self { handle, load: Arc::default(), _stop: stop, thread })
     }
 }
@@ -103,19 +119,29 @@ impl Shard {
 mod tests {
     use super::*;
 
+    fn loads(shards: &Shards) -> Vec<usize> {
+        lock(&shards.running).iter().map(|shard| shard.load.load(Ordering::Relaxed)).collect()
+    }
+
     #[test]
     fn every_session_has_its_thread_while_there_are_enough() {
-        let shards = Shards { most: 2, running: Mutex::default() };
+        let shards = Shards { most: 2, running: Arc::default() };
         let places: Vec<Place> = (0..4).map(|_| shards.place().unwrap()).collect();
-        let loads = || {
-            lock(&shards.running).iter().map(|shard| shard.load.load(Ordering::Relaxed)).collect::<Vec<_>>()
-        };
-        assert_eq!(loads(), [2, 2]);
+        assert_eq!(loads(&shards), [2, 2]);
         drop(places);
         let _one = shards.place().unwrap();
-        assert_eq!(loads(), [1, 0]);
+        assert_eq!(loads(&shards), [1, 0]);
         let threads = shards.stop();
         assert_eq!(threads.len(), 2);
         threads.into_iter().for_each(|thread| thread.join().unwrap());
+    }
+
+    #[test]
+    fn a_thread_ends_with_its_session() {
+        let shards = Shards::default();
+        let places: Vec<Place> = (0..20).map(|_| shards.place().unwrap()).collect();
+        assert_eq!(loads(&shards), [1; 20]);
+        drop(places);
+        assert_eq!(loads(&shards), [0; KEPT]);
     }
 }

@@ -84,6 +84,26 @@ fn row_3_a_busy_device_delays_no_other() {
     assert_eq!(busy.end_of(read), (0, b"free".to_vec()));
 }
 
+/// The same with more hosts than any pool of threads by the number of cores would have.
+#[test]
+fn row_3_a_busy_device_delays_no_other_however_many_there_are() {
+    let server = Server::start();
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let (a, told) = server.plug();
+    let mut busy = server.take(a);
+    let mut others: Vec<_> = (0..cores.max(4) + 6).map(|_| server.take(server.plug().0)).collect();
+    busy.bulk_out(b"busy");
+    for _ in 0..3 {
+        for host in &mut others {
+            assert_eq!(host.exchange(b"hello"), b"hello");
+        }
+    }
+    told.open_gate();
+    let read = busy.bulk_in(64);
+    assert_eq!(busy.reply().unwrap().1, []);
+    assert_eq!(busy.end_of(read), (0, b"free".to_vec()));
+}
+
 /// Removing devices while others attached ended in a deadlock within 1.5 s.
 #[test]
 fn row_4_coming_and_going_never_deadlocks() {

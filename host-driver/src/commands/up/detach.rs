@@ -18,6 +18,9 @@ use crate::{
 const MARK: &str = "USHIELD_IN_BACKGROUND";
 /// Ends what the background program says when it is ready.
 const READY: u8 = 0;
+/// Secrets that commands take from the environment. The background needs none, and whoever may read its /proc entry
+/// would find them there as long as it runs.
+const SECRETS: [&str; 3] = ["USHIELD_PIN", "USHIELD_PUK", "USHIELD_NEW_PIN"];
 
 /// Whether this is the program in the background.
 pub(super) fn in_background() -> bool {
@@ -27,7 +30,11 @@ pub(super) fn in_background() -> bool {
 /// Starts the program in the background and waits until it is ready.
 pub(super) fn start() -> Outcome {
     let this = std::env::current_exe().what("the program could not be started in the background")?;
-    let mut child = Command::new(this)
+    let mut command = Command::new(this);
+    for secret in SECRETS {
+        command.env_remove(secret);
+    }
+    let mut child = command
         .args(std::env::args_os().skip(1))
         .env(MARK, "1")
         .stdin(Stdio::null())

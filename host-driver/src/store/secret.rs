@@ -20,15 +20,19 @@ const NAME: &str = "secret";
 /// # Errors
 /// The file cannot be read or made, others can read it, or it is not a secret of this version.
 pub fn secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, OpenError> {
-    let failed = |error| OpenError::Folder(path.into(), error);
-    match read(path)? {
-        Some(secret) => Ok(secret),
-        None => {
-            create(path)?;
-            // Another process may have been first: its secret is the one.
-            read(path)?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))
-        }
+    if let Some(secret) = read(path)? {
+        sweep(path);
+        return Ok(secret);
     }
+    let failed = |error| OpenError::Folder(path.into(), error);
+    let made = create(path);
+    // Another process may have been first: its secret is the one, and it may have swept ours away.
+    let Some(secret) = read(path)? else {
+        return Err(made.err().unwrap_or_else(|| failed(io::ErrorKind::NotFound.into())));
+    };
+    sweep(path);
+    File::open(folder(path)).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    Ok(secret)
 }
 
 fn read(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, OpenError> {
@@ -48,14 +52,14 @@ fn read(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, OpenError> {
     Ok(Some(Zeroizing::new(secret)))
 }
 
-/// Makes the file whole under another name, and gives it its own only if that is still free.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes the file whole under another name, and gives it its own only if that is still free; not yet durable.
 fn create(path: &Path) -> Result<(), OpenError> {
     let failed = |error| OpenError::Folder(path.into(), error);
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder(path)).map_err(failed)?;
     let mut secret = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *secret).map_err(|error| OpenError::Random(error.to_string()))?;
     let content = Zeroizing::new(envelope::seal(NAME, 0, &*secret));
@@ -65,7 +69,20 @@ fn create(path: &Path) -> Result<(), OpenError> {
         _ => Ok(()),
     });
     let swept = fs::remove_file(&temporary);
-    made.and(swept).and_then(|()| File::open(folder)?.sync_all()).map_err(failed)
+    made.and(swept).map_err(failed)
+}
+
+/// Removes what a process that was killed in [`create`] left. Who is still at it finds the secret that is there.
+fn sweep(path: &Path) {
+    let Some(own) = path.file_name() else { return };
+    for entry in fs::read_dir(folder(path)).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let rest = name.as_encoded_bytes().strip_prefix(own.as_encoded_bytes());
+        let unique = rest.and_then(|rest| rest.strip_prefix(b".")?.strip_suffix(b".tmp"));
+        if unique.is_some_and(|unique| unique.len() == 16 && unique.iter().all(u8::is_ascii_hexdigit)) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// A name that nobody else uses at this moment.
@@ -109,6 +126,18 @@ mod tests {
         fs::write(&path, "short").unwrap();
         assert!(matches!(secret(&path), Err(OpenError::Damaged { .. })));
         assert_eq!(fs::read(&path).unwrap(), b"short");
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        for _made_and_found in 0..2 {
+            fs::write(folder.path().join("secret.0123456789abcdef.tmp"), "half").unwrap();
+            fs::write(folder.path().join("secret.notes.tmp"), "not ours").unwrap();
+            secret(&path).unwrap();
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
 use firmware::{
     Factory, Token,
     profile::{Generation, Profile},
+    refusal::Refusal,
     seams::Storage,
 };
 use host_driver::{
@@ -28,6 +29,7 @@ use crate::{
     control::{bench::Seat, view},
     failure::{Context, Failure},
     place,
+    terminal::warn,
 };
 
 /// The PUK where nothing is at stake: with a chosen PIN, and in memory.
@@ -132,11 +134,7 @@ impl Forge {
             Token::manufacture(profile, secret, flash, inside, rng, &factory)
                 .what("no token could be made")?
         };
-        if !token.is_healthy() {
-            crate::terminal::warn(
-                "ushield: a token failed its self-test: it is there, says so, and refuses to work",
-            );
-        }
+        fit(token.fault())?;
         let serial = token.serial().to_owned();
         let bus_id = exporter.plug(token, Some(handle.clone())).what("the token could not be plugged in")?;
         match made {
@@ -204,6 +202,25 @@ impl Forge {
     }
 }
 
+/// A token of another make is not served; one with a fault is, and says so to whoever asks (GM/T 0027 5.5).
+fn fit(fault: Option<Refusal>) -> Result<(), Failure> {
+    match fault {
+        None => Ok(()),
+        Some(Refusal::OtherMake) => Err(Failure::new("the token is not served")
+            .because("it was made as another brand or generation, and stays so for life")
+            .next(
+                "say the --brand and --generation that it was made with, or make another one: --state DIR",
+            )),
+        Some(refusal) => {
+            warn(&format!(
+                "ushield: a token failed its self-test ({refusal}): it is there, says so, and refuses to work.\n  \
+                 next: if --secret names another secret than its own, start again with the right one"
+            ));
+            Ok(())
+        }
+    }
+}
+
 /// Reads a chosen PIN.
 pub(crate) fn chosen_pin(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let source =
@@ -216,13 +233,17 @@ fn open_state(state: &Path, secret: &Path, count: Option<u16>) -> Result<Place, 
     let state = fs::canonicalize(state).what(format!("the folder {} could not be read", state.display()))?;
     let there = (1..=u16::MAX).take_while(|number| state.join(number.to_string()).is_dir()).count();
     let count = count.map_or(there.max(1), usize::from);
-    if there > 0 && !secret.exists() {
+    // One that was never finished has no device record, and none of the secret's either: see `Plugged::exists`.
+    let finished = |number: usize| state.join(format!("{number}/flash/device")).exists();
+    if !secret.exists() && (1..=there).any(finished) {
         return Err(Failure::new(format!("there is no device secret {}", secret.display()))
             .because(format!("the tokens in {} were made with one, and open with no other", state.display()))
             .next(
                 "put the file back, or say where it is with --secret FILE; new tokens: another --state DIR",
             ));
     }
+    // Before any token's folder: a token that is there always had its secret.
+    let secret = store::secret(secret).what("the device secret was not read")?;
     let mut flashes = Vec::new();
     for number in 1..=count {
         let folder = state.join(number.to_string());
@@ -230,7 +251,6 @@ fn open_state(state: &Path, secret: &Path, count: Option<u16>) -> Result<Place, 
         let flash = FileStore::open(&folder.join("flash"));
         flashes.push(flash.map_err(|error| Failure::new("the token is not served").because(error))?);
     }
-    let secret = store::secret(secret).what("the device secret was not read")?;
     Ok(Place::Disk { state, secret, flashes })
 }
 
@@ -252,4 +272,26 @@ fn digits() -> Result<Zeroizing<Vec<u8>>, Failure> {
         }
     }
     Ok(digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_missed_only_where_a_token_was_made_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, secret) = (folder.path().join("state"), folder.path().join("secret"));
+        // Killed after the folder was made: there is no token, and so nothing to open.
+        place::private_folder(&state.join("1")).unwrap();
+        place::private_folder(&state).unwrap();
+        drop(open_state(&state, &secret, None).unwrap());
+        fs::remove_file(&secret).unwrap();
+        let mut flash = FileStore::open(&state.join("1/flash")).unwrap();
+        flash.save(firmware::seams::RecordName::Device, b"made").unwrap();
+        drop(flash);
+        let refused = open_state(&state, &secret, None).err().unwrap().to_string();
+        assert!(refused.contains("there is no device secret"), "{refused}");
+        assert!(!secret.exists());
+    }
 }

@@ -1,4 +1,4 @@
-//! The program as its users run it: processes, files, sockets. `openssl` judges where it is installed.
+//! The program as its users run it: processes, files, sockets. `openssl` judges.
 
 mod world;
 
@@ -12,13 +12,12 @@ use std::{
 
 use world::World;
 
-/// Whether `openssl` is there to judge. Everything else is checked without it, too.
-fn openssl(arguments: &[&str]) -> Option<bool> {
+/// Whether `openssl` accepts. A judge that is missing is a failure: without it the test would say too little.
+fn openssl(arguments: &[&str]) -> bool {
     match Command::new("openssl").args(arguments).output() {
-        Ok(output) => Some(output.status.success()),
-        Err(_) => {
-            eprintln!("no openssl here: not judged by it");
-            None
+        Ok(output) => output.status.success(),
+        Err(error) => {
+            panic!("openssl, the judge of this test, does not run ({error}): install the package openssl")
         }
     }
 }
@@ -53,19 +52,25 @@ fn the_demo_leaves_what_openssl_accepts() {
             "-binary",
         ])
     };
-    if let Some(good) = cms("payment.cms", "content.der") {
-        assert!(good);
-        assert_eq!(fs::read(file("content.der")).unwrap(), fs::read(file("order.der")).unwrap());
-        assert_eq!(openssl(&["verify", "-CAfile", &file("ca.pem"), &file("cert.pem")]), Some(true));
-        let mut changed = fs::read(file("payment.cms")).unwrap();
-        let order = fs::read(file("order.der")).unwrap();
-        let at = changed.windows(order.len()).position(|window| window == order).unwrap();
-        changed[at + order.len() - 1] ^= 1;
-        fs::write(file("changed.cms"), changed).unwrap();
-        assert_eq!(cms("changed.cms", "x.der"), Some(false));
-    }
+    assert!(cms("payment.cms", "content.der"));
+    assert_eq!(fs::read(file("content.der")).unwrap(), fs::read(file("order.der")).unwrap());
+    assert!(openssl(&["verify", "-CAfile", &file("ca.pem"), &file("cert.pem")]));
+    let mut changed = fs::read(file("payment.cms")).unwrap();
+    let order = fs::read(file("order.der")).unwrap();
+    let at = changed.windows(order.len()).position(|window| window == order).unwrap();
+    changed[at + order.len() - 1] ^= 1;
+    fs::write(file("changed.cms"), changed).unwrap();
+    assert!(!cms("changed.cms", "x.der"));
     let arguments = ["verify", &file("payment.cms"), "--ca", &file("ca.pem"), "--crl", &file("crl.pem")];
-    world.done(&[&arguments[..], &["--order", &file("order.json")]].concat());
+    let said = world.done(&[&arguments[..], &["--order", &file("order.json")]].concat());
+    assert!(!said.contains("revocation"), "{said}");
+    // Without a list it is good, and says what was not looked at.
+    assert!(world.done(&arguments[..4]).contains("revocation was not checked"));
+    for (arguments, word) in [(&arguments[..4], "not_checked"), (&arguments[..], "checked")] {
+        let said = world.done(&[arguments, &["--json"]].concat());
+        let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(report["revocation"], word);
+    }
 
     let again = world.run(&["demo", "--out", out]);
     assert_eq!(again.code, 1);
@@ -158,6 +163,10 @@ fn the_first_start_makes_a_token_and_the_second_says_who_holds_it() {
     assert_eq!(refused.code, 1);
     assert!(refused.complained.contains("tries left"), "{}", refused.complained);
     world.done(&["down", "--state", state]);
+    // A token stays what it was made as: with a screen.
+    let refused = world.run(&["up", "-d", "--listen", "127.0.0.1:0", "--state", state, "--generation", "1"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.complained.contains("--generation"), "{}", refused.complained);
     // Without the secret that opens them the tokens stay as they are; nothing is made anew in their place.
     let (secret, elsewhere) = (world.path(".config/ushield/secret"), world.path("elsewhere"));
     fs::rename(&secret, &elsewhere).unwrap();

@@ -13,6 +13,7 @@ use tokio::{
 };
 use usbip::usbip_protocol::UsbIpCommand;
 use wire::{usb::Setup, usbip::op_status};
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{
     codec::{self, Frame, Stage, Violation},
@@ -71,7 +72,7 @@ impl From<Gone> for End {
 /// Serves one connection: its greeting here, and its transfers on a thread of `shards`. The device that it took is free
 /// again when the session ends, however it does.
 pub async fn serve(stream: TcpStream, peer: SocketAddr, bus: Arc<Bus>, shards: Arc<Shards>, timing: Timing) {
-    let mut line = Line { stream, input: Vec::new(), start: 0, output: Vec::new() };
+    let mut line = Line { stream, input: Zeroizing::default(), start: 0, output: Zeroizing::default() };
     let moved = match greet(&mut line, peer, bus, timing).await {
         Ok(attached) => transfer_to(&shards, line, peer, attached),
         Err(end) => return report(&end, peer, None),
@@ -110,12 +111,13 @@ fn report(end: &End, peer: SocketAddr, bus_id: Option<BusId>) {
     }
 }
 
-/// The connection, with what was read and not yet used, and what is to be written.
+/// The connection, with what was read and not yet used, and what is to be written. PINs pass here: what is done with
+/// is wiped.
 struct Line {
     stream: TcpStream,
-    input: Vec<u8>,
+    input: Zeroizing<Vec<u8>>,
     start: usize,
-    output: Vec<u8>,
+    output: Zeroizing<Vec<u8>>,
 }
 
 impl Line {
@@ -125,18 +127,27 @@ impl Line {
 
     /// Makes room for a message of `length` bytes, but never much more than has arrived: a length is only a promise.
     fn make_room(&mut self, length: usize) {
-        self.input.drain(..self.start);
+        // What was carried out may have held a PIN: neither it nor what is moved to the front leaves a copy.
+        let unread = self.input.len() - self.start;
+        self.input.copy_within(self.start.., 0);
+        self.input[unread..].zeroize();
+        self.input.truncate(unread);
         self.start = 0;
         if self.input.is_empty() && self.input.capacity() > 4 * ROOM {
-            self.input = Vec::new();
+            *self.input = Vec::new();
         }
         let arrived = self.input.len();
-        self.input.reserve(length.saturating_sub(arrived).min(arrived).max(ROOM));
+        let more = length.saturating_sub(arrived).min(arrived).max(ROOM);
+        if self.input.capacity() - arrived < more {
+            let mut roomier = Zeroizing::new(Vec::with_capacity(arrived + more));
+            roomier.extend_from_slice(&self.input);
+            self.input = roomier;
+        }
     }
 
     /// Reads once. Safe to drop while it waits.
     async fn read(&mut self) -> Result<(), End> {
-        match self.stream.read_buf(&mut self.input).await {
+        match self.stream.read_buf(&mut *self.input).await {
             Ok(0) => Err(End::HungUp),
             Ok(_) => Ok(()),
             Err(error) => Err(error.into()),
@@ -146,9 +157,10 @@ impl Line {
     /// Writes all replies, in one call if the peer's window lets it.
     async fn flush(&mut self) -> Result<(), End> {
         self.stream.write_all(&self.output).await?;
+        self.output.as_mut_slice().zeroize();
         self.output.clear();
         if self.output.capacity() > 4 * ROOM {
-            self.output = Vec::new();
+            *self.output = Vec::new();
         }
         Ok(())
     }
@@ -169,7 +181,7 @@ async fn greet(line: &mut Line, peer: SocketAddr, bus: Arc<Bus>, timing: Timing)
                     if let UsbIpCommand::OpReqImport { busid, .. } = command {
                         return import(line, peer, &bus, &busid).await;
                     }
-                    line.output = reply::list(free(&bus).iter().map(|port| &**port));
+                    *line.output = reply::list(free(&bus).iter().map(|port| &**port));
                     line.flush().await?;
                 }
             }
@@ -189,7 +201,7 @@ async fn import(line: &mut Line, peer: SocketAddr, bus: &Arc<Bus>, name: &[u8; 3
     let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
     let id = std::str::from_utf8(&name[..end]).ok().and_then(BusId::parse);
     let claimed = id.ok_or(Unavailable::Missing).and_then(|id| bus.claim(id, peer));
-    line.output = match &claimed {
+    *line.output = match &claimed {
         Ok(lease) => reply::imported(lease.port()),
         Err(Unavailable::Held) => reply::refused(op_status::UNAVAILABLE),
         Err(Unavailable::Missing | Unavailable::Full) => reply::refused(op_status::NO_DEVICE),
@@ -310,6 +322,7 @@ fn obey(
 ) -> Result<(), End> {
     match command {
         UsbIpCommand::UsbIpCmdSubmit { header, transfer_buffer_length, setup, data, .. } => {
+            let data = Zeroizing::new(data);
             if header.devid != id {
                 return Err(End::Elsewhere);
             }

@@ -17,6 +17,7 @@ use axum::{
     routing::{get, post},
 };
 use regex_lite::Regex;
+use rustix::{fs::Mode, process::umask};
 use serde::Deserialize;
 use tokio::{net::UnixListener, time::timeout};
 
@@ -46,7 +47,12 @@ impl Door {
     /// Makes the socket, for its owner only, in the place that [`vacate`] has made free.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         let name = path.display();
-        let listener = UnixListener::bind(path).map_err(|error| {
+        // Closed to others from its first moment: between a bind and a chmod they could connect. The mask is the whole
+        // process's, and what else is made in this moment is closed, too.
+        let mask = umask(Mode::from_raw_mode(0o077));
+        let bound = UnixListener::bind(path);
+        umask(mask);
+        let listener = bound.map_err(|error| {
             Failure::new(format!("the control socket {name} could not be made"))
                 .because(error)
                 .next("name another one with --control SOCKET")

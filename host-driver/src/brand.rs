@@ -1,6 +1,6 @@
 //! Brands: what `--brand` and `--generation` mean. A brand is a TOML file; what it leaves out is the default brand's.
 
-use std::path::Path;
+use std::{ops::RangeInclusive, path::Path};
 
 use firmware::profile::{Generation, Profile};
 use serde::Deserialize;
@@ -9,6 +9,15 @@ use crate::failure::{Context, Failure};
 
 /// The default brand's name.
 pub(crate) const STANDARD: &str = "standard";
+/// UTF-16 units of the longest string descriptor.
+const MOST_UNITS: usize = 126;
+/// Characters of the longest brand name: one line of the widest screen.
+const MOST_NAME: usize = 80;
+/// Cells a line, and lines a page, of the screens there are.
+const COLUMNS: RangeInclusive<usize> = 16..=80;
+const ROWS: RangeInclusive<usize> = 3..=40;
+/// Seconds that a prompt may wait: long enough to see it, and no longer than the longest wait for a screen.
+const TIMEOUT: RangeInclusive<u64> = 1..=3600;
 
 /// A brand file. Names are `firmware::profile::Profile`'s.
 #[derive(Debug, Default, Deserialize)]
@@ -59,10 +68,10 @@ fn apply(brand: Brand, generation: Option<u8>) -> Result<Profile, String> {
     let screen = brand.screen.unwrap_or([20, 6]);
     let generation = match generation {
         Some(1) => Generation::One,
-        None | Some(2) if screen[0] >= 16 && screen[1] >= 3 => {
+        None | Some(2) if COLUMNS.contains(&screen[0]) && ROWS.contains(&screen[1]) => {
             Generation::Two { columns: screen[0], rows: screen[1] }
         }
-        None | Some(2) => return Err("a screen has 16 columns and 3 rows at least".into()),
+        None | Some(2) => return Err("a screen has 16 to 80 columns and 3 to 40 rows".into()),
         Some(other) => return Err(format!("there is no generation {other}: 1 has no screen, 2 has one")),
     };
     let pin_length = brand.pin_length.map_or(usual.pin_length, |[least, most]| (least, most));
@@ -74,20 +83,27 @@ fn apply(brand: Brand, generation: Option<u8>) -> Result<Profile, String> {
         tries @ 1..=10 => Ok(tries),
         other => Err(format!("{other} tries: 1 to 10 are allowed")),
     };
+    let name = brand.brand.unwrap_or(usual.brand);
+    if name.trim().is_empty() || name.chars().count() > MOST_NAME {
+        return Err(format!("brand: 1 to {MOST_NAME} characters"));
+    }
+    let prompt_timeout = match brand.prompt_timeout {
+        None => usual.prompt_timeout,
+        Some(seconds) if TIMEOUT.contains(&seconds) => seconds * 1000,
+        Some(_) => return Err("prompt_timeout: 1 to 3600 seconds".into()),
+    };
     Ok(Profile {
-        brand: brand.brand.unwrap_or(usual.brand),
+        brand: name,
         usb: brand.usb.as_deref().map_or(Ok(usual.usb), usb)?,
         release: brand.release.unwrap_or(usual.release),
-        manufacturer: brand.manufacturer.unwrap_or(usual.manufacturer),
-        product: brand.product.unwrap_or(usual.product),
+        manufacturer: strings("manufacturer", brand.manufacturer.unwrap_or(usual.manufacturer))?,
+        product: strings("product", brand.product.unwrap_or(usual.product))?,
         historical_bytes: brand.historical_bytes.map_or(Ok(usual.historical_bytes), historical_bytes)?,
         generation,
         pin_length,
         pin_tries: tries(brand.pin_tries, usual.pin_tries)?,
         puk_tries: tries(brand.puk_tries, usual.puk_tries)?,
-        prompt_timeout: brand
-            .prompt_timeout
-            .map_or(usual.prompt_timeout, |seconds| seconds.saturating_mul(1000)),
+        prompt_timeout,
         stretch: usual.stretch,
     })
 }
@@ -97,6 +113,15 @@ fn usb(text: &str) -> Result<(u16, u16), String> {
     text.split_once(':')
         .and_then(|(vendor, product)| Some((number(vendor)?, number(product)?)))
         .ok_or_else(|| format!("usb is {text:?}: it should look like \"163c:0407\""))
+}
+
+/// Both languages of a string descriptor, whose length is one byte: 2 bytes of header, 2 for a unit (USB 2.0, 9.6.7).
+fn strings(name: &str, texts: [String; 2]) -> Result<[String; 2], String> {
+    if texts.iter().all(|text| (1..=MOST_UNITS).contains(&text.encode_utf16().count())) {
+        Ok(texts)
+    } else {
+        Err(format!("{name}: 1 to {MOST_UNITS} UTF-16 units in each language"))
+    }
 }
 
 fn historical_bytes(text: String) -> Result<Vec<u8>, String> {
@@ -136,8 +161,24 @@ mod tests {
             "pin_length = [4, 8]",
             "pin_tries = 11",
             "screen = [8, 2]",
+            "screen = [81, 6]",
+            "screen = [20, 41]",
+            "prompt_timeout = 0",
+            "prompt_timeout = 3601",
+            "brand = \"\"",
+            "product = [\"\", \"x\"]",
         ] {
             assert!(of(text).is_err(), "{text}");
         }
+        // Each at its bound, and one over; a character outside the basic plane is two units.
+        for (name, most, letter) in [("manufacturer", 126, "盾"), ("product", 63, "\u{1F6E1}")] {
+            let text = |count| format!("{name} = [\"x\", \"{}\"]", letter.repeat(count));
+            assert!(of(&text(most)).is_ok(), "{name}");
+            assert!(of(&text(most + 1)).is_err(), "{name}");
+        }
+        let brand =
+            |count| format!("brand = \"{}\"\nscreen = [80, 40]\nprompt_timeout = 1", "行".repeat(count));
+        assert_eq!(of(&brand(80)).unwrap().prompt_timeout, 1000);
+        assert!(of(&brand(81)).is_err());
     }
 }

@@ -40,15 +40,16 @@ pub(crate) struct Verify {
     /// The time of the verification, such as 2026-06-01T08:00:00Z; now, if left out
     #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<SystemTime>,
-    /// Print JSON: "good", "reason", "sentence"
+    /// Print JSON: "good", "reason", "sentence", "revocation" ("checked" or "not_checked")
     #[arg(long)]
     json: bool,
 }
 
 impl Verify {
     pub(crate) fn run(self) -> Outcome {
+        let revocation = if self.crl.is_empty() { "not_checked" } else { "checked" };
         let result = self.verify();
-        let (exit, line, report) = match result {
+        let (exit, mut line, mut report) = match result {
             Ok(Ok(payment)) => (Exit::Done, good(&payment), report(&payment)),
             Ok(Err(reason)) => {
                 let exit = if reason.could_not_tell() { Exit::Unknown } else { Exit::Refused };
@@ -67,6 +68,11 @@ impl Verify {
             }
             Err(failure) => return Err(failure.exits(Exit::Unknown)),
         };
+        // A payment by a revoked certificate would look as good.
+        report["revocation"] = json!(revocation);
+        if exit == Exit::Done && self.crl.is_empty() {
+            line.push_str("\n     revocation was not checked: name the CA's list with --crl CRL");
+        }
         if self.json {
             say(&format!("{report:#}"))
         } else {

@@ -8,14 +8,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use card::{Card, Error, piv::Piv, usbip};
+use card::{Card, Error, piv::Piv, shield::Shield, usbip};
 use ushield_tests::{
     bench::{self, PIN},
     flash::Flash,
     holder::Holder,
     road::{Exported, Plugged, Road},
 };
-use wire::piv::{Algorithm, Slot};
+use wire::{
+    piv::{Algorithm, Slot},
+    shield::Container,
+};
 
 fn exported() -> Exported {
     let (flash, holder) = (Flash::default(), Holder::default());
@@ -74,12 +77,20 @@ fn record(exporter: &str) -> Vec<u8> {
     Arc::try_unwrap(sent).unwrap().into_inner().unwrap()
 }
 
+/// What a cut must not change: the tries left, and 9A's key.
+fn look(address: &str) -> Result<([u8; 4], Vec<u8>), Error> {
+    let mut card = Card::open(usbip::Link::import(address, "1-1")?)?;
+    let mut shield = Shield::select(&mut card)?;
+    let key = shield.public_key(Container::Piv(Slot::Authentication))?;
+    Ok((shield.information()?.tries, key.expect("a key in 9A")))
+}
+
 #[test]
 fn cut_at_every_byte() {
     let exported = exported();
     let address = exported.address();
     let session = record(&address);
-    retry(&address);
+    let mut before = retry(&address);
     let (mut slowest, mut cuts) = (Duration::ZERO, 0);
     for cut in 0..=session.len() {
         let mut client = TcpStream::connect(&address).unwrap();
@@ -89,28 +100,43 @@ fn cut_at_every_byte() {
         let begin = Instant::now();
         // Back on the list, and to be had, within a second. (The exporter may yet find the import of the client
         // that is gone, so that what is on the list is taken and given back once more.)
-        while usbip::list(&address).unwrap().is_empty() || usbip::Link::import(&address, "1-1").is_err() {
+        let now = loop {
+            match look(&address) {
+                Ok(now) => break now,
+                Err(Error::Busy | Error::Broken(_)) => {}
+                Err(error) => panic!("cut at byte {cut}: {error}"),
+            }
             assert!(begin.elapsed() < Duration::from_secs(1), "cut at byte {cut}: the token is not back");
             thread::sleep(Duration::from_millis(1));
-        }
+        };
+        assert_eq!(now, before, "cut at byte {cut}");
         slowest = slowest.max(begin.elapsed());
         cuts += 1;
-        // Spread over the session, a whole sitting: nothing was lost.
+        // Spread over the session, a whole sitting: it works on.
         if cut % 97 == 0 {
-            retry(&address);
+            before = retry(&address);
         }
     }
     retry(&address);
     println!("{cuts} cuts, the token back after at most {slowest:?}");
 }
 
-/// A sitting by a host that waits for the token to be free.
-fn retry(address: &str) {
+/// A sitting by a host that waits for the token to be free, and what is so afterwards.
+fn retry(address: &str) -> ([u8; 4], Vec<u8>) {
     let begin = Instant::now();
     while let Err(error) = sitting(address) {
         assert!(matches!(error, Error::Busy), "{error}");
         assert!(begin.elapsed() < Duration::from_secs(1), "still busy");
         thread::sleep(Duration::from_millis(1));
+    }
+    loop {
+        match look(address) {
+            Ok(now @ ([6, 6, 6, 6], _)) => return now,
+            Err(Error::Busy) if begin.elapsed() < Duration::from_secs(1) => {
+                thread::sleep(Duration::from_millis(1));
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }
 

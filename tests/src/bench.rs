@@ -57,17 +57,9 @@ const STEP: u64 = 100;
 impl Bench {
     /// Plugs the token in and configures it, as a host does.
     pub fn plug(mut token: Shield) -> Self {
-        token.attach();
         let interface = Interface::find(token.device(), &token.configuration())
             .expect("descriptors with a CCID interface");
-        let setup = Setup {
-            request_type: 0,
-            request: request::SET_CONFIGURATION,
-            value: interface.configuration.into(),
-            index: 0,
-            length: 0,
-        };
-        token.control(setup, &[]).expect("SET_CONFIGURATION");
+        attach(&mut token, &interface);
         Self { state: Arc::new(Mutex::new(State { token, now: Millis(0) })), interface }
     }
 
@@ -81,6 +73,11 @@ impl Bench {
         self.state().token.unplug();
     }
 
+    /// Puts the same token back that was pulled out.
+    pub fn plug_again(&self) {
+        attach(&mut self.state().token, &self.interface);
+    }
+
     /// The token itself, for what no host can do.
     pub fn with<T>(&self, act: impl FnOnce(&mut Shield) -> T) -> T {
         act(&mut self.state().token)
@@ -89,6 +86,13 @@ impl Bench {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no test panics while it holds the token")
     }
+}
+
+fn attach(token: &mut Shield, interface: &Interface) {
+    token.attach();
+    let value = interface.configuration.into();
+    let setup = Setup { request_type: 0, request: request::SET_CONFIGURATION, value, index: 0, length: 0 };
+    token.control(setup, &[]).expect("SET_CONFIGURATION");
 }
 
 impl State {

@@ -9,6 +9,8 @@ use firmware::seams::{Button, Panel, Screen};
 pub enum Mood {
     /// Presses this button on each page.
     Press(Button),
+    /// Presses OK this many times, then Cancel.
+    CancelAfter(usize),
     /// Looks, and presses nothing.
     Look,
 }
@@ -70,6 +72,11 @@ impl Panel for Holder {
             Mood::Press(button) if state.fresh => {
                 state.fresh = false;
                 Some(button)
+            }
+            Mood::CancelAfter(left) if state.fresh => {
+                state.fresh = false;
+                state.mood = left.checked_sub(1).map_or(Mood::Press(Button::Cancel), Mood::CancelAfter);
+                Some(if left == 0 { Button::Cancel } else { Button::Ok })
             }
             _ => None,
         }

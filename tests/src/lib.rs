@@ -6,5 +6,6 @@ pub mod story;
 pub mod road;
 pub mod bank;
 pub mod bench;
+pub mod reader;
 pub mod holder;
 pub mod flash;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use card::{Card, Error, usbip::Link};
+use card::{Card, Error, Pipe, usbip::Link};
 use firmware::profile::Profile;
 use host_driver::{BusId, Exporter, Listen};
 use tokio::runtime::{Builder, Runtime};
@@ -68,6 +68,17 @@ impl Plugged {
         }
     }
 
+    /// The road itself, for a host that does what no [`Card`] does.
+    ///
+    /// # Errors
+    /// The road's own.
+    pub fn pipe(&self) -> Result<Box<dyn Pipe>, Error> {
+        Ok(match self {
+            Self::Bench(bench) => bench.clone() as Box<dyn Pipe>,
+            Self::Exported(exported) => Box::new(exported.link()?),
+        })
+    }
+
     /// Pulls the token out, whatever it does.
     pub fn unplug(&self) {
         match self {
@@ -75,6 +86,17 @@ impl Plugged {
             Self::Exported(exported) => {
                 let _context = exported.runtime.enter();
                 exported.exporter().unplug(exported.bus_id).expect("it was plugged in");
+            }
+        }
+    }
+
+    /// Puts the same token back that was pulled out.
+    pub fn plug_again(&self) {
+        match self {
+            Self::Bench(bench) => bench.plug_again(),
+            Self::Exported(exported) => {
+                let _context = exported.runtime.enter();
+                exported.exporter().plug_again(exported.bus_id).expect("it was pulled out");
             }
         }
     }
@@ -91,6 +113,10 @@ impl Exported {
     }
 
     fn card(&self) -> Result<Card, Error> {
+        Card::open(self.link()?)
+    }
+
+    fn link(&self) -> Result<Link, Error> {
         let mut tries = 0;
         loop {
             match Link::import(&self.address(), &self.bus_id.to_string()) {
@@ -98,7 +124,7 @@ impl Exported {
                     tries += 1;
                     std::thread::sleep(Duration::from_millis(10));
                 }
-                other => return Card::open(other?),
+                other => return other,
             }
         }
     }

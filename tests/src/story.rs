@@ -1,6 +1,6 @@
 //! The language of the stories: what a holder, a host and a bank do, and what they see.
 
-use card::{Card, Error, shield::Shield};
+use card::{Card, Error, Transmit, shield::Shield};
 use cert_tool::{
     enrol::{self, Enrolled, Enrolment, Silent, Wish},
     moment::Validity,
@@ -9,17 +9,23 @@ use cert_tool::{
 use firmware::{profile::Profile, seams::Button};
 use payment::Reason;
 use wire::{
-    apdu::StatusWord,
+    apdu::{Command, StatusWord},
+    piv::{PublicKey, Slot},
+    pkix,
     shield::{Container, Information, status},
 };
 
 use crate::{
     bank::{Bank, NAME, USER_ID},
     bench::{self, PIN},
-    flash::Flash,
+    flash::{Cut, Flash},
     holder::{Holder, Mood},
+    reader::Reader,
     road::{Plugged, Road},
 };
+
+/// Where a personal ID is.
+const ID: [Container; 2] = [Container::Payment, Container::Piv(Slot::Authentication)];
 
 /// Why a token said no, in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,6 +154,29 @@ impl Story {
         self.plug();
     }
 
+    /// Pulls the token out and plugs in the very same: its code runs on, its power was gone.
+    pub fn replug_the_same(&mut self) {
+        self.card = None;
+        let plugged = self.plugged.as_ref().expect("plugged in");
+        plugged.unplug();
+        plugged.plug_again();
+        self.card = Some(plugged.card().expect("a token that powers on"));
+    }
+
+    /// A host that does not wait takes the place of the one that does.
+    pub fn reader(&mut self) -> Reader {
+        self.card = None;
+        let plugged = self.plugged.as_ref().expect("plugged in");
+        Reader::new(plugged.pipe().expect("a token that is free"))
+    }
+
+    /// The host loses the token at its `n`th command from now, from 0.
+    pub fn lose_at(&mut self, n: usize, how: Cut) {
+        let card = self.card.take().expect("plugged in");
+        let atr = card.atr().to_vec();
+        self.card = Some(Card::by(Box::new(Losing { card, left: n, how }), atr));
+    }
+
     /// The end of the road where the token is, for a second host.
     pub const fn plugged(&self) -> Option<&Plugged> {
         self.plugged.as_ref()
@@ -171,6 +200,34 @@ impl Story {
     /// The card in the host's hands.
     pub fn card(&mut self) -> &mut Card {
         self.card.as_mut().expect("plugged in")
+    }
+
+    /// The certificates of the personal ID, DER. Each must be for the key in its container.
+    #[track_caller]
+    pub fn id(&mut self) -> [Vec<u8>; 2] {
+        ID.map(|container| {
+            let certificate = self.shield(|shield| shield.certificate(container)).succeeds();
+            let certificate = certificate.expect("a certificate");
+            let key = self.shield(|shield| shield.public_key(container)).succeeds().expect("a key");
+            let spki = pkix::certificate_public_key(&certificate).expect("a key's certificate");
+            let Ok(PublicKey::Point(point)) = PublicKey::parse(&key) else { panic!("not a point") };
+            assert!(spki.ends_with(point), "the certificate of {container:?} is another key's");
+            certificate
+        })
+    }
+
+    /// After an enrolment that may have been interrupted: the ID is the former or the new one, whole, its keys fit,
+    /// and it pays. Whether it is the new one.
+    #[track_caller]
+    pub fn is_new_id(&mut self, former: &[Vec<u8>; 2], enrolled: &Result<Enrolled, String>) -> bool {
+        let now = self.id();
+        match enrolled {
+            Ok(new) => assert!(now == [new.payment.der.clone(), new.authentication.der.clone()]),
+            // There are two IDs: what differs from the former in both is the new one in both.
+            Err(_) => assert_eq!(now[0] == former[0], now[1] == former[1], "half of each: {enrolled:?}"),
+        }
+        assert!(self.can_pay(), "{enrolled:?}");
+        now != *former
     }
 
     /// Does something with the shield applet selected.
@@ -259,6 +316,41 @@ impl Story {
         let certificate = self.shield(|shield| shield.certificate(Container::Payment)).succeeds();
         let certificates = [certificate.ok_or("no payment certificate")?];
         payment::seal(order, &certificates, |_| Ok::<_, No>(signature)).map_err(|error| format!("{error:?}"))
+    }
+}
+
+/// A road that ends at a command.
+struct Losing {
+    card: Card,
+    left: usize,
+    how: Cut,
+}
+
+impl Transmit for Losing {
+    fn transmit(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), Error> {
+        let gone = || Error::Broken(std::io::ErrorKind::ConnectionReset.into());
+        let last = self.left == 0;
+        if last && self.how == Cut::Before {
+            return Err(gone());
+        }
+        let answer = self.card.transmit(&Command::parse(command)?)?;
+        if last {
+            self.how = Cut::Before; // and it stays away
+            return Err(gone());
+        }
+        self.left -= 1;
+        response.extend(answer.data);
+        response.extend(answer.status.0.to_be_bytes());
+        Ok(())
+    }
+
+    fn reset(&mut self) -> Result<Vec<u8>, Error> {
+        self.card.reset()?;
+        Ok(self.card.atr().to_vec())
+    }
+
+    fn extended(&self) -> bool {
+        true
     }
 }
 

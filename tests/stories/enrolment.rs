@@ -2,20 +2,31 @@
 
 use firmware::seams::Button;
 use ushield_tests::{flash::Cut, holder::Mood, road::Road, story::Story};
-use wire::shield::Container;
 
-super::over_each_road!(cancelled, wrong_pin, power_cut_at_each_write);
+super::over_each_road!(
+    cancelled_at_each_prompt,
+    wrong_pin,
+    power_cut_at_each_write,
+    lost_at_each_command,
+    the_same_token_again,
+);
 
-fn cancelled(road: Road) {
-    let mut token = Story::enrolled(road);
-    let former = token.shield(|shield| shield.certificate(Container::Payment)).succeeds();
-    token.holder.be(Mood::Press(Button::Cancel));
-    let text = token.try_enrol().unwrap_err();
-    assert!(text.contains("Cancel"), "{text}");
-    assert!(text.contains("former"), "the user learns that the former ID works: {text}");
-    token.holder.be(Mood::Press(Button::Ok));
-    assert_eq!(token.shield(|shield| shield.certificate(Container::Payment)).succeeds(), former);
-    assert!(token.can_pay());
+fn cancelled_at_each_prompt(road: Road) {
+    let mut prompts = 0;
+    for n in 0.. {
+        let mut token = Story::enrolled(road);
+        let former = token.id();
+        token.holder.be(Mood::CancelAfter(n));
+        let enrolled = token.try_enrol();
+        token.holder.be(Mood::Press(Button::Ok));
+        assert_eq!(token.is_new_id(&former, &enrolled), enrolled.is_ok(), "at prompt {n}");
+        let Err(text) = enrolled else { break };
+        assert!(text.contains("Cancel"), "{text}");
+        assert!(text.contains("former"), "the user learns that the former ID works: {text}");
+        prompts += 1;
+    }
+    println!("{prompts} pages to cancel at");
+    assert!(prompts >= 2, "one for each certificate");
 }
 
 fn wrong_pin(road: Road) {
@@ -34,17 +45,17 @@ fn power_cut_at_each_write(road: Road) {
     for how in [Cut::Before, Cut::After] {
         for cut in 0.. {
             let mut token = Story::enrolled(road);
-            let certificate = |token: &mut Story| {
-                token.shield(|shield| shield.certificate(Container::Payment)).succeeds().unwrap()
-            };
-            let former = certificate(&mut token);
+            let former = token.id();
             token.flash().cut_at(cut, how);
             let enrolled = token.try_enrol();
             token.flash().mend();
-            token.replug();
-            assert!(token.can_pay(), "{how:?} write {cut}: {enrolled:?}");
-            let now = certificate(&mut token);
-            assert!(enrolled.is_err() || now != former);
+            // A token in the hand is the same before and after; one in a program may be another.
+            if cut % 2 == 0 {
+                token.replug()
+            } else {
+                token.replug_the_same()
+            }
+            token.is_new_id(&former, &enrolled);
             cuts += 1;
             if enrolled.is_ok() {
                 break;
@@ -53,4 +64,41 @@ fn power_cut_at_each_write(road: Road) {
     }
     println!("{cuts} cut points");
     assert!(cuts > 20);
+}
+
+/// At each command of an enrolment the token is pulled out, once before it and once before its answer.
+fn lost_at_each_command(road: Road) {
+    let mut commands = 0;
+    for how in [Cut::Before, Cut::After] {
+        for n in 0.. {
+            let mut token = Story::enrolled(road);
+            let former = token.id();
+            token.lose_at(n, how);
+            let enrolled = token.try_enrol();
+            token.replug();
+            token.is_new_id(&former, &enrolled);
+            if enrolled.is_ok() {
+                break;
+            }
+            commands += 1;
+        }
+    }
+    println!("{commands} commands to lose the token at");
+    assert!(commands > 20);
+}
+
+fn the_same_token_again(road: Road) {
+    let mut token = Story::enrolled(road);
+    let id = token.id();
+    for _ in 0..3 {
+        token.verify("135790").succeeds();
+        token.replug_the_same();
+        let order = token.bank.order("上海水务", "1.00", "CNY", "").bytes().unwrap();
+        let refused = ushield_tests::story::No::NotVerified;
+        token.shield(|shield| shield.sign_payment(&order)).refuses(refused);
+        assert_eq!(token.id(), id);
+        token.pay("上海水务", "100.00").press(Button::Ok).verifies();
+    }
+    token.enrol().succeeds();
+    assert_ne!(token.id(), id);
 }

@@ -159,7 +159,7 @@ fn refusal(word: StatusWord) -> Error {
         _ => (
             Reason::TokenRefused,
             "the token refused",
-            "unplug the token, plug it in and run the same command again; ushield doctor tells more",
+            "unplug the token, plug it in and run the same command again",
         ),
     };
     Error::new(reason, what, format!("it answered with status {word}"), next)

@@ -2,21 +2,30 @@
 //! what it is after, never between, and no try has come back that was not earned.
 
 use card::{Card, Error, piv::Piv, shield::Shield};
-use firmware::seams::Storage;
+use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
+use firmware::{Factory, Token, seams::Storage};
 use ushield_tests::{
     bench::{self, Bench, PIN, PUK},
     flash::{Cut, Flash},
     holder::Holder,
 };
 use wire::{
-    piv::{Algorithm, Slot, object},
+    apdu::Command,
+    piv::{Algorithm, PublicKey, Slot, object},
+    pkix,
     shield::Container,
+    tlv,
 };
 
 const NEW_PIN: &[u8] = b"246802";
 const NEW_PUK: &[u8] = b"97531246";
 /// 0102…08 three times, as from the factory.
 const MANAGEMENT: [u8; 24] = [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8];
+
+const NEW_MANAGEMENT: [u8; 24] = [0xA5; 24];
+const NINE_A: Container = Container::Piv(Slot::Authentication);
+/// Where a personal ID is.
+const ID: [Container; 2] = [Container::Payment, NINE_A];
 
 /// An operation on a token whose PIN has four tries left.
 struct Operation {
@@ -72,12 +81,22 @@ const OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "GENERATE, pending",
-        run: |card| {
-            let mut shield = shield(card)?;
-            shield.verify(PIN)?;
-            shield.generate(Container::Payment, Algorithm::P256).map(drop)
-        },
+        run: |card| verified(card)?.generate(Container::Piv(Slot::Signature), Algorithm::P256).map(drop),
         pin_tries: &[3, 6],
+        puk_tries: &[],
+    },
+    Operation {
+        name: "GENERATE, pending over another",
+        run: |card| verified(card)?.generate(Container::Payment, Algorithm::P256).map(drop),
+        pin_tries: &[3, 6],
+        puk_tries: &[],
+    },
+    Operation { name: "INSTALL CERTIFICATES", run: install, pin_tries: &[3, 6], puk_tries: &[] },
+    Operation { name: "set the management key", run: set_management_key, pin_tries: &[], puk_tries: &[] },
+    Operation {
+        name: "PUT DATA, nothing",
+        run: |card| managed(card)?.put_data_object(object::SECURITY_OBJECT, &[]),
+        pin_tries: &[],
         puk_tries: &[],
     },
     Operation {
@@ -116,10 +135,48 @@ fn shield(card: &mut Card) -> Result<Shield<'_>, Error> {
     Shield::select(card)
 }
 
+fn verified(card: &mut Card) -> Result<Shield<'_>, Error> {
+    let mut shield = shield(card)?;
+    shield.verify(PIN)?;
+    Ok(shield)
+}
+
 fn managed(card: &mut Card) -> Result<Piv<'_>, Error> {
     let mut piv = Piv::select(card)?;
     piv.authenticate_management(Algorithm::Tdes, &MANAGEMENT)?;
     Ok(piv)
+}
+
+/// FF FF FF, as stock tools send it: TDES, 9B, the length, the key.
+fn set_management_key(card: &mut Card) -> Result<(), Error> {
+    managed(card)?;
+    let data = [&[3, 0x9B, 24][..], &NEW_MANAGEMENT].concat();
+    card.data(&Command::new(0, 0xFF, 0xFF, 0xFF, &data)).map(drop)
+}
+
+/// Installs certificates for the pending keys of the personal ID.
+fn install(card: &mut Card) -> Result<(), Error> {
+    let mut shield = verified(card)?;
+    let mut certificates = Vec::new();
+    for container in ID {
+        let key = shield.pending_public_key(container)?.ok_or(Error::Invalid("no pending key"))?;
+        certificates.push((container, certificate(&key)));
+    }
+    let items: Vec<_> = certificates.iter().map(|(container, der)| (*container, &der[..])).collect();
+    shield.install(&items)
+}
+
+/// The outline of a certificate for a P-256 key (7F49): all that a token looks at.
+fn certificate(key: &[u8]) -> Vec<u8> {
+    let Ok(PublicKey::Point(point)) = PublicKey::parse(key) else { panic!("not a point") };
+    let sequence = |parts: &[&[u8]]| tlv::object(0x30, &parts.concat());
+    // id-ecPublicKey with prime256v1 (RFC 5480, 2.1.1).
+    let algorithm =
+        sequence(&[b"\x06\x07\x2A\x86\x48\xCE\x3D\x02\x01\x06\x08\x2A\x86\x48\xCE\x3D\x03\x01\x07"]);
+    let spki = sequence(&[&algorithm, &tlv::object(3, &[&[0], point].concat())]);
+    let empty = sequence(&[]).repeat(4); // signature, issuer, validity, subject
+    let tbs = sequence(&[b"\xA0\x03\x02\x01\x02\x02\x01\x07", &empty, &spki]);
+    sequence(&[&tbs, &sequence(&[]), &tlv::object(3, &[0, 1])])
 }
 
 /// What a token is, but for its tries.
@@ -127,7 +184,10 @@ fn managed(card: &mut Card) -> Result<Piv<'_>, Error> {
 struct Contents {
     pins: Vec<&'static [u8]>,
     puks: Vec<&'static [u8]>,
+    management: Vec<[u8; 24]>,
     keys: Vec<Option<Vec<u8>>>,
+    pending: Vec<Option<Vec<u8>>>,
+    certificates: Vec<Option<Vec<u8>>>,
     objects: Vec<Option<Vec<u8>>>,
 }
 
@@ -149,11 +209,14 @@ fn contents(flash: &Flash) -> Contents {
     };
     let mut look = card(&flash.copy());
     let mut applet = shield(&mut look).unwrap();
-    let mut keys: Vec<_> =
-        Container::ALL.iter().map(|container| applet.public_key(*container).unwrap()).collect();
-    keys.push(applet.pending_public_key(Container::Payment).unwrap());
+    let mut each = |get: fn(&mut Shield<'_>, Container) -> Result<Option<Vec<u8>>, Error>| {
+        Container::ALL.iter().map(|container| get(&mut applet, *container).unwrap()).collect()
+    };
+    let keys = each(|shield, container| shield.public_key(container));
+    let pending = each(|shield, container| shield.pending_public_key(container));
+    let certificates = each(|shield, container| shield.certificate(container));
     let mut piv = Piv::select(&mut look).unwrap();
-    let tags = [object::KEY_HISTORY, object::SECURITY_OBJECT, object::AUTHENTICATION_CERTIFICATE];
+    let tags = [object::KEY_HISTORY, object::SECURITY_OBJECT];
     let objects = tags.iter().map(|tag| piv.data_object(*tag).unwrap()).collect();
     Contents {
         pins: [PIN, NEW_PIN].into_iter().filter(|pin| works(&|shield| shield.verify(pin))).collect(),
@@ -161,19 +224,29 @@ fn contents(flash: &Flash) -> Contents {
             .into_iter()
             .filter(|puk| works(&|shield| shield.unblock(puk, b"864208")))
             .collect(),
+        management: [MANAGEMENT, NEW_MANAGEMENT]
+            .into_iter()
+            .filter(|key| {
+                let mut card = card(&flash.copy());
+                Piv::select(&mut card).unwrap().authenticate_management(Algorithm::Tdes, key).is_ok()
+            })
+            .collect(),
         keys,
+        pending,
+        certificates,
         objects,
     }
 }
 
-/// A token with a key, a certificate and an object, and four of its six tries.
+/// A token with a personal ID, pending keys for the next one, and an object, and four of its six tries.
 fn used_token() -> Flash {
     let flash = Flash::default();
     drop(bench::manufacture(bench::profile(), Some(PIN), &flash, &Holder::default()));
     let mut card = card(&flash);
-    let mut piv = managed(&mut card).unwrap();
-    piv.generate(Slot::Authentication, Algorithm::P256).unwrap();
-    piv.put_data_object(object::SECURITY_OBJECT, &[1; 20]).unwrap();
+    managed(&mut card).unwrap().put_data_object(object::SECURITY_OBJECT, &[1; 20]).unwrap();
+    request_id(&mut card).unwrap();
+    install(&mut card).unwrap();
+    request_id(&mut card).unwrap();
     let mut shield = shield(&mut card).unwrap();
     for _ in 0..2 {
         shield.verify(b"000001").unwrap_err();
@@ -181,12 +254,21 @@ fn used_token() -> Flash {
     flash
 }
 
+/// Pending keys for a personal ID.
+fn request_id(card: &mut Card) -> Result<(), Error> {
+    let mut shield = verified(card)?;
+    for container in ID {
+        shield.generate(container, Algorithm::P256)?;
+    }
+    Ok(())
+}
+
 #[test]
 fn every_write_of_every_operation() {
     let used = used_token();
     assert_eq!(tries(&used), [4, 6]);
     let before = contents(&used);
-    assert_eq!((before.pins.len(), before.puks.len()), (1, 1));
+    assert_eq!((before.pins.len(), before.puks.len(), before.management.len()), (1, 1, 1));
     let mut cuts = 0;
     for operation in OPERATIONS {
         let mut points = 0;
@@ -235,4 +317,97 @@ fn no_compare_without_payment() {
         let error = shield(&mut card).unwrap().verify(pin).unwrap_err();
         assert_eq!(error.status(), Some(wire::apdu::StatusWord::MEMORY_FAILURE));
     }
+}
+
+/// The certificates of the personal ID, each for the key in its container.
+fn id(card: &mut Card, at: &str) -> [Vec<u8>; 2] {
+    let mut shield = shield(card).unwrap();
+    ID.map(|container| {
+        let der = shield.certificate(container).unwrap().expect("a certificate");
+        let key = shield.public_key(container).unwrap().expect("a key");
+        let Ok(PublicKey::Point(point)) = PublicKey::parse(&key) else { panic!("not a point") };
+        let spki = pkix::certificate_public_key(&der).unwrap();
+        assert!(spki.ends_with(point), "{at}: a certificate of another key in {container:?}");
+        der
+    })
+}
+
+/// The flash fails while certificates are installed and works again while the token is still plugged in, and the
+/// host goes on as if nothing were: the former ID or the new one, whole.
+#[test]
+fn a_flash_that_recovers_while_installing() {
+    let used = used_token();
+    let former = id(&mut card(&used.copy()), "before");
+    let whole = used.copy();
+    install(&mut card(&whole)).unwrap();
+    let new = id(&mut card(&whole), "after");
+    let mut cuts = 0;
+    for how in [Cut::Before, Cut::After] {
+        for cut in 0.. {
+            let at = format!("write {cut}, {how:?}");
+            let flash = used.copy();
+            let bench = Bench::plug(bench::open(bench::profile(), &flash, &Holder::default()));
+            let mut host = bench.card().unwrap();
+            flash.cut_at(cut, how);
+            let done = install(&mut host);
+            flash.mend();
+            request_id(&mut host).ok();
+            drop(host);
+            let reopened = id(&mut card(&flash.copy()), &at);
+            bench.unplug();
+            bench.plug_again();
+            let mut host = bench.card().unwrap();
+            let now = id(&mut host, &at);
+            assert_eq!(now, reopened, "{at}: the same token and a new one see the same");
+            assert!(now == former || now == new, "{at}: half of each");
+            assert!(done.is_err() || now == new, "{at}");
+            // And the token works on.
+            request_id(&mut host).unwrap();
+            install(&mut host).unwrap();
+            let next = id(&mut host, &at);
+            assert!(next[0] != now[0] && next[1] != now[1], "{at}");
+            if done.is_ok() {
+                break;
+            }
+            cuts += 1;
+        }
+    }
+    println!("{cuts} cut points");
+    assert!(cuts > 6);
+}
+
+/// Afterwards there is no token, and one can be made; or a whole one.
+#[test]
+fn every_write_of_manufacture() {
+    let make = |flash: &Flash| {
+        let factory = Factory { pin: Some(PIN.to_vec().into()), puk: PUK.to_vec().into() };
+        let rng = ChaCha20Rng::from_seed([1; 32]);
+        let holder = Holder::default();
+        Token::manufacture(bench::profile(), &bench::SECRET, flash.clone(), holder, rng, &factory).is_ok()
+    };
+    let mut cuts = 0;
+    for how in [Cut::Before, Cut::After] {
+        for cut in 0.. {
+            let flash = Flash::default();
+            flash.cut_at(cut, how);
+            let done = make(&flash);
+            let reached = flash.writes() > cut;
+            flash.mend();
+            let exists = Token::<Flash, Holder, ChaCha20Rng>::exists(&flash).unwrap();
+            assert!(exists || !done, "write {cut}, {how:?}");
+            if !exists {
+                assert!(make(&flash), "write {cut}, {how:?}: made anew");
+            }
+            assert_eq!(tries(&flash), [6, 6], "write {cut}, {how:?}");
+            let now = contents(&flash);
+            assert_eq!((now.pins, now.puks, now.management), (vec![PIN], vec![PUK], vec![MANAGEMENT]));
+            assert!(now.keys.iter().chain(&now.certificates).chain(&now.pending).all(Option::is_none));
+            if !reached {
+                break;
+            }
+            cuts += 1;
+        }
+    }
+    println!("{cuts} cut points");
+    assert!(cuts > 4);
 }

@@ -110,6 +110,10 @@ impl Prompt {
     /// [`Refusal::CannotShow`] for text that the screen cannot show honestly.
     pub fn request(bytes: Vec<u8>, profile: &Profile) -> Result<Self, Refusal> {
         let request = CertificationRequestInfo::parse(&bytes).map_err(|_| Refusal::WrongUse)?;
+        // Attributes would be signed and not shown.
+        if !request.attributes.is_empty() {
+            return Err(Refusal::CannotShow);
+        }
         let mut fields = Vec::new();
         for (kind, value) in &request.subject {
             text::check(value).map_err(|_| Refusal::CannotShow)?;
@@ -360,6 +364,16 @@ mod tests {
         wrap(0x30, [vec![2, 1, 0], names, KEY.to_vec(), vec![0xA0, 0]].concat())
     }
     const KEY: &[u8] = &[0x30, 0x05, 0x03, 0x03, 0x00, 0x01, 0x02];
+
+    #[test]
+    fn attributes_would_be_signed_unseen() {
+        let mut bytes = request(&[("2.5.4.3", "张三")]);
+        let length = bytes.len();
+        bytes[length - 1] = 2; // the empty [0] holds NULL now
+        bytes.extend([5, 0]);
+        bytes[1] += 2;
+        assert_eq!(Prompt::request(bytes, &Profile::standard()).unwrap_err(), Refusal::CannotShow);
+    }
 
     #[test]
     fn a_request_shows_its_subject() {

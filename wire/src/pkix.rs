@@ -16,20 +16,22 @@ pub struct CertificationRequestInfo<'a> {
     pub subject: Vec<(ObjectIdentifier, String)>,
     /// The whole SubjectPublicKeyInfo, DER.
     pub public_key: &'a [u8],
+    /// What the attributes field contains; empty for no attribute.
+    pub attributes: &'a [u8],
 }
 
 /// How many attributes a subject may have; more is not a person's name.
 const MAX_ATTRIBUTES: usize = 16;
 
 impl<'a> CertificationRequestInfo<'a> {
-    /// Reads a whole CertificationRequestInfo, version 0, with its attributes field, which must be empty: what a token
-    /// does not show it does not sign.
+    /// Reads a whole CertificationRequestInfo, version 0, with its attributes field.
     ///
     /// # Errors
     /// Anything else, bytes after it, or a subject that is empty or not text.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut subject = Vec::new();
         let mut public_key: &[u8] = &[];
+        let mut attributes_value: &[u8] = &[];
         let whole = |reader: &mut SliceReader<'a>| {
             reader.sequence(|reader| -> der::Result<()> {
                 if u8::decode(reader)? != 0 {
@@ -40,15 +42,15 @@ impl<'a> CertificationRequestInfo<'a> {
                 let attributes = AnyRef::decode(reader)?;
                 let expected = Tag::ContextSpecific { constructed: true, number: TagNumber(0) };
                 attributes.tag().assert_eq(expected)?;
-                // The holder sees the subject. What is not shown is not signed either.
-                if attributes.value().is_empty() { Ok(()) } else { Err(reader.error(der::ErrorKind::Failed)) }
+                attributes_value = attributes.value();
+                Ok(())
             })
         };
         read(bytes, whole).map_err(|_| Malformed::new("CertificationRequestInfo", "not RFC 2986, 4.1"))?;
         if subject.is_empty() {
             return Err(Malformed::new("CertificationRequestInfo", "names no subject"));
         }
-        Ok(Self { subject, public_key })
+        Ok(Self { subject, public_key, attributes: attributes_value })
     }
 }
 

@@ -179,6 +179,9 @@ fn certificate(key: &[u8]) -> Vec<u8> {
     sequence(&[&tbs, &sequence(&[]), &tlv::object(3, &[0, 1])])
 }
 
+/// One of the applet's getters.
+type Get = fn(&mut Shield<'_>, Container) -> Result<Option<Vec<u8>>, Error>;
+
 /// What a token is, but for its tries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Contents {
@@ -209,9 +212,8 @@ fn contents(flash: &Flash) -> Contents {
     };
     let mut look = card(&flash.copy());
     let mut applet = shield(&mut look).unwrap();
-    let mut each = |get: fn(&mut Shield<'_>, Container) -> Result<Option<Vec<u8>>, Error>| {
-        Container::ALL.iter().map(|container| get(&mut applet, *container).unwrap()).collect()
-    };
+    let mut each =
+        |get: Get| Container::ALL.iter().map(|container| get(&mut applet, *container).unwrap()).collect();
     let keys = each(|shield, container| shield.public_key(container));
     let pending = each(|shield, container| shield.pending_public_key(container));
     let certificates = each(|shield, container| shield.certificate(container));

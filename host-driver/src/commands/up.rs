@@ -149,6 +149,10 @@ impl Up {
         let exporter = Exporter::start(listen)
             .await
             .map_err(|error| Failure::new("USB/IP is not served").because(error))?;
+        // One that a killed run left would send a waiting script to an address where nobody listens.
+        if let Some(file) = &self.ready_file {
+            let _ = fs::remove_file(file);
+        }
         let seats = forge.seats(&exporter, self.habit())?;
         let door = Door::open(control)?;
         let health = Health {

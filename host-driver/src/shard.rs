@@ -20,12 +20,12 @@ use tokio::{
 
 use crate::lock::lock;
 
-/// Threads at most. Each takes three descriptors and, while nothing happens, a few pages of memory.
+/// Threads at most. Each has a runtime of its own, which holds a few descriptors.
 const MOST: usize = 256;
 /// Threads that stay for the next session when theirs is over.
 const KEPT: usize = 4;
-/// Bytes of a thread's stack: address space, of which what is touched becomes memory. The deepest path, a signature
-/// in a build without optimization, needs less than half.
+/// Bytes of a thread's stack: address space, of which what is touched becomes memory. Generous, because a signature in a
+/// build without optimization goes deep.
 const STACK: usize = 1 << 20;
 
 /// Threads, started as they are needed.

@@ -92,6 +92,47 @@ pub trait Pipe: Send {
     }
 }
 
+/// Pipes whose kind is told at run time.
+impl Pipe for Box<dyn Pipe> {
+    fn interface(&self) -> &Interface {
+        (**self).interface()
+    }
+
+    fn control(&mut self, setup: Setup, data: &[u8]) -> Result<Vec<u8>, Error> {
+        (**self).control(setup, data)
+    }
+
+    fn bulk_out(&mut self, data: &[u8]) -> Result<(), Error> {
+        (**self).bulk_out(data)
+    }
+
+    fn bulk_in(&mut self, into: &mut Vec<u8>, max: usize, timeout: Duration) -> Result<(), Error> {
+        (**self).bulk_in(into, max, timeout)
+    }
+
+    fn interrupt_in(&mut self, timeout: Duration) -> Result<Option<Vec<u8>>, Error> {
+        (**self).interrupt_in(timeout)
+    }
+
+    fn exchange(
+        &mut self,
+        out: &[u8],
+        into: &mut Vec<u8>,
+        max: usize,
+        timeout: Duration,
+    ) -> Result<(), Error> {
+        (**self).exchange(out, into, max, timeout)
+    }
+
+    fn clear_halt(&mut self, endpoint: u8) -> Result<(), Error> {
+        (**self).clear_halt(endpoint)
+    }
+
+    fn serial(&mut self) -> Result<Option<String>, Error> {
+        (**self).serial()
+    }
+}
+
 /// What a token's descriptors say about its CCID interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {

@@ -146,9 +146,18 @@ fn look(selection: &Selection) -> Result<(Vec<Found>, bool), Error> {
 /// [`Error::NotFound`] when none fits and [`Error::Ambiguous`] when more than one does, both with what to type;
 /// [`Error::Busy`] when another program holds it.
 pub fn open(selection: &Selection) -> Result<Card, Error> {
+    Card::open_with_patience(reach(selection)?, selection.patience)
+}
+
+/// The pipes of the one token that fits the selection, whose card is not powered yet: for a driver that powers it when
+/// its host says so.
+///
+/// # Errors
+/// As [`open`].
+pub fn reach(selection: &Selection) -> Result<Box<dyn Pipe>, Error> {
     let end = Instant::now() + SETTLE;
     loop {
-        match open_now(selection) {
+        match reach_now(selection) {
             (Err(_), true) if Instant::now() < end => thread::sleep(PAUSE),
             (outcome, _) => return outcome,
         }
@@ -156,12 +165,12 @@ pub fn open(selection: &Selection) -> Result<Card, Error> {
 }
 
 /// One try, and whether another may fare better: the token is held, perhaps by who is just letting it go.
-fn open_now(selection: &Selection) -> (Result<Card, Error>, bool) {
+fn reach_now(selection: &Selection) -> (Result<Box<dyn Pipe>, Error>, bool) {
     let outcome = match selection.place() {
         // A bus id names the token, and a list leaves out one that is held: import says that it is busy.
         (address, Some(bus_id)) => {
             let road = Road::UsbIp { address: address.into(), bus_id: bus_id.into() };
-            with_serial(&road, selection).and_then(|card| card.ok_or_else(|| none(selection, true)))
+            with_serial(&road, selection).and_then(|pipe| pipe.ok_or_else(|| none(selection, true)))
         }
         _ => match look(selection) {
             Ok((found, true)) if found.is_empty() => return (Err(none(selection, true)), true),
@@ -173,10 +182,10 @@ fn open_now(selection: &Selection) -> (Result<Card, Error>, bool) {
     (outcome, held)
 }
 
-fn choose(found: &[Found], selection: &Selection, served: bool) -> Result<Card, Error> {
+fn choose(found: &[Found], selection: &Selection, served: bool) -> Result<Box<dyn Pipe>, Error> {
     match (found, &selection.serial) {
         ([], _) => Err(none(selection, served)),
-        ([one], None) => open_road(&one.road, selection.patience),
+        ([one], None) => pipe(&one.road),
         (several, None) => Err(ambiguous(several)),
         (several, Some(_)) => search(several, selection, served),
     }
@@ -204,18 +213,26 @@ pub fn open_shield(selection: &Selection) -> Result<(Card, Information), Error> 
 /// # Errors
 /// As [`open`].
 pub fn open_road(road: &Road, patience: Duration) -> Result<Card, Error> {
-    match road {
-        Road::UsbIp { address, bus_id } => Card::open_with_patience(Link::import(address, bus_id)?, patience),
-        Road::Usb { place } => Card::open_with_patience(Libusb::open(*place)?, patience),
-    }
+    Card::open_with_patience(pipe(road)?, patience)
+}
+
+/// The pipes that a road leads to; the card behind them is not powered yet.
+///
+/// # Errors
+/// [`Error::Busy`] when another holds the token, and the road's own.
+pub fn pipe(road: &Road) -> Result<Box<dyn Pipe>, Error> {
+    Ok(match road {
+        Road::UsbIp { address, bus_id } => Box::new(Link::import(address, bus_id)?),
+        Road::Usb { place } => Box::new(Libusb::open(*place)?),
+    })
 }
 
 /// The one with the right serial. A token that is busy cannot be asked.
-fn search(found: &[Found], selection: &Selection, served: bool) -> Result<Card, Error> {
+fn search(found: &[Found], selection: &Selection, served: bool) -> Result<Box<dyn Pipe>, Error> {
     let mut busy = false;
     for token in found {
         match with_serial(&token.road, selection) {
-            Ok(Some(card)) => return Ok(card),
+            Ok(Some(pipe)) => return Ok(pipe),
             Ok(None) => {}
             Err(Error::Busy) => busy = true,
             Err(error) => return Err(error),
@@ -225,25 +242,10 @@ fn search(found: &[Found], selection: &Selection, served: bool) -> Result<Card, 
 }
 
 /// Opens a token if it has the serial asked for, or if none is.
-fn with_serial(road: &Road, selection: &Selection) -> Result<Option<Card>, Error> {
-    let patience = selection.patience;
-    match road {
-        Road::UsbIp { address, bus_id } => {
-            powered(Link::import(address, bus_id)?, selection.serial.as_deref(), patience)
-        }
-        Road::Usb { place } => powered(Libusb::open(*place)?, selection.serial.as_deref(), patience),
-    }
-}
-
-fn powered(
-    mut pipe: impl Pipe + 'static,
-    serial: Option<&str>,
-    patience: Duration,
-) -> Result<Option<Card>, Error> {
-    if serial.is_some() && pipe.serial()?.as_deref() != serial {
-        return Ok(None);
-    }
-    Card::open_with_patience(pipe, patience).map(Some)
+fn with_serial(road: &Road, selection: &Selection) -> Result<Option<Box<dyn Pipe>>, Error> {
+    let mut pipe = pipe(road)?;
+    let fits = selection.serial.is_none() || pipe.serial()? == selection.serial;
+    Ok(fits.then_some(pipe))
 }
 
 fn none(selection: &Selection, served: bool) -> Error {

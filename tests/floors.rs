@@ -27,7 +27,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("ushield-benches", EVERYTHING),
 ];
 const EVERYTHING: &[&str] =
-    &["wire", "firmware", "card", "payment", "reader", "cert-tool", "host-driver", "ushield-tests"];
+    &["wire", "firmware", "card", "payment", "reader", "ifd", "cert-tool", "host-driver", "ushield-tests"];
 
 /// One crate: which crates of the workspace it depends on, and its sources by their path below `src`.
 struct Crate {

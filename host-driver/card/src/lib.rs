@@ -19,6 +19,7 @@ pub mod road;
 pub mod shield;
 pub mod piv;
 pub mod card;
+pub mod feature;
 pub mod ccid;
 pub mod usb;
 pub mod usbip;

@@ -164,6 +164,14 @@ pub fn reach(selection: &Selection) -> Result<Box<dyn Pipe>, Error> {
     }
 }
 
+/// [`reach`], in one try: for a caller that looks again by itself.
+///
+/// # Errors
+/// As [`reach`].
+pub fn reach_at_once(selection: &Selection) -> Result<Box<dyn Pipe>, Error> {
+    reach_now(selection).0
+}
+
 /// One try, and whether another may fare better: the token is held, perhaps by who is just letting it go.
 fn reach_now(selection: &Selection) -> (Result<Box<dyn Pipe>, Error>, bool) {
     let outcome = match selection.place() {

@@ -1,0 +1,113 @@
+//! What a reader can do beyond APDUs, as applications ask for it through PC/SC.
+//! Source: PC/SC Workgroup, "Interoperability Specification, part 10: IFDs with Secure PIN Entry", 2.02.09.
+//!
+//! A token's screen and buttons are its own affair: it asks for OK by itself, and no host can have a PIN typed on it. So
+//! the reader offers its properties and no PIN entry.
+
+use crate::pipe::Interface;
+
+/// SCARD_CTL_CODE of pcsc-lite; on Windows the codes differ.
+const fn control_code(function: u32) -> u32 {
+    0x4200_0000 + function
+}
+
+/// GET_FEATURE_REQUEST (part 10, 2.2).
+pub const GET_FEATURE_REQUEST: u32 = control_code(3400);
+/// FEATURE_IFD_PIN_PROPERTIES and FEATURE_GET_TLV_PROPERTIES (part 10, 2.3), and the control codes that we chose for them.
+const PIN_PROPERTIES: (u8, u32) = (0x0A, control_code(0x0033_000A));
+const TLV_PROPERTIES: (u8, u32) = (0x12, control_code(0x0033_0012));
+/// Tags of the TLV properties (part 10, 2.6.14): each value is little-endian.
+const LCD_LAYOUT: u8 = 1;
+const TIME_OUT_2: u8 = 3;
+const MAX_APDU_DATA: u8 = 0x0A;
+const VENDOR: u8 = 0x0B;
+const PRODUCT: u8 = 0x0C;
+/// Most data bytes of a short and of an extended command APDU (ISO 7816-4, 5.2).
+const SHORT: u32 = 255;
+const EXTENDED: u32 = 65_535;
+/// dwFeatures: short and extended APDU level exchange (CCID 1.1, table 5.1-1).
+const LEVEL_EXTENDED: u32 = 0x0004_0000;
+
+/// Answers SCardControl; `None` for a code that is not ours.
+pub fn control(code: u32, interface: &Interface) -> Option<Vec<u8>> {
+    match code {
+        GET_FEATURE_REQUEST => Some([PIN_PROPERTIES, TLV_PROPERTIES].into_iter().flat_map(feature).collect()),
+        // PIN_PROPERTIES_STRUCTURE (part 10, 2.5.10): no display for hosts, no key ends an entry, no time-out.
+        code if code == PIN_PROPERTIES.1 => Some(vec![0; 4]),
+        code if code == TLV_PROPERTIES.1 => Some(properties(interface)),
+        _ => None,
+    }
+}
+
+/// Most data bytes that one command APDU may carry through this reader.
+pub const fn max_apdu_data(interface: &Interface) -> u32 {
+    if interface.features & LEVEL_EXTENDED != 0 { EXTENDED } else { SHORT }
+}
+
+/// Tag, length, and the control code, big-endian (part 10, 2.2).
+fn feature((tag, code): (u8, u32)) -> Vec<u8> {
+    [&[tag, 4][..], &code.to_be_bytes()].concat()
+}
+
+fn properties(interface: &Interface) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut property = |tag: u8, value: &[u8]| {
+        out.extend([tag, u8::try_from(value.len()).unwrap_or(0)]);
+        out.extend(value);
+    };
+    property(LCD_LAYOUT, &[0; 2]);
+    property(TIME_OUT_2, &[0]);
+    property(MAX_APDU_DATA, &max_apdu_data(interface).to_le_bytes());
+    property(VENDOR, &interface.device.vendor.to_le_bytes());
+    property(PRODUCT, &interface.device.product.to_le_bytes());
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hex_literal::hex;
+    use wire::usb::DeviceDescriptor;
+
+    fn interface(features: u32) -> Interface {
+        let device = DeviceDescriptor {
+            usb: 0x0200,
+            class: [0; 3],
+            max_packet: 64,
+            vendor: 0x163C,
+            product: 0x0407,
+            release: 0,
+            strings: [0; 3],
+            configurations: 1,
+        };
+        Interface {
+            device,
+            configuration: 1,
+            number: 0,
+            bulk_out: 1,
+            bulk_in: 0x82,
+            interrupt_in: None,
+            features,
+            max_message: 271,
+        }
+    }
+
+    #[test]
+    fn each_feature_that_is_listed_is_answered() {
+        let interface = interface(LEVEL_EXTENDED);
+        let features = control(0x4200_0D48, &interface).unwrap();
+        assert_eq!(features, hex!("0A 04 4233000A 12 04 42330012"));
+        for feature in features.chunks(6) {
+            let code = u32::from_be_bytes(feature[2..].try_into().unwrap());
+            assert!(control(code, &interface).is_some(), "{code:08X}");
+        }
+        assert_eq!(control(0x4200_0001, &interface), None);
+    }
+
+    #[test]
+    fn hosts_learn_how_much_one_command_carries() {
+        let ask = |features| control(TLV_PROPERTIES.1, &interface(features)).unwrap();
+        assert_eq!(ask(LEVEL_EXTENDED), hex!("01 02 0000 03 01 00 0A 04 FFFF0000 0B 02 3C16 0C 02 0704"));
+        assert_eq!(ask(0x0002_0000)[9..13], hex!("FF000000"));
+    }
+}

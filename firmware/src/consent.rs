@@ -10,7 +10,7 @@ mod layout;
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 
-use wire::{currency, payment::PaymentOrder, pkix::CertificationRequestInfo};
+use wire::{currency, payment::PaymentOrder, pkix::CertificationRequestInfo, shield::Container};
 
 use self::layout::Field;
 use crate::{
@@ -88,7 +88,14 @@ pub enum Pressed {
 }
 
 const PAYMENT_TITLE: &str = "付款 (测试令牌)";
-const REQUEST_TITLE: &str = "证书申请 (测试)";
+
+/// The title of a request names the key: an enrolment asks twice, and the holder can tell which is which.
+fn request_title(container: Container) -> String {
+    match container {
+        Container::Payment => "申请付款证书(测试)".into(),
+        Container::Piv(_) => format!("申请{:02X}证书(测试)", container.reference()),
+    }
+}
 
 impl Prompt {
     /// Asks for a payment: payee, amount, account, memo, order number, payer's account.
@@ -103,12 +110,12 @@ impl Prompt {
         Ok(Self { pages, page: 0, consent: Consent { kind: Kind::Payment, bytes, public_key: Vec::new() } })
     }
 
-    /// Asks for a personal ID: each attribute of the subject.
+    /// Asks for a personal ID, by the key in this container: each attribute of the subject.
     ///
     /// # Errors
     /// [`Refusal::WrongUse`] for bytes that are not a CertificationRequestInfo;
     /// [`Refusal::CannotShow`] for text that the screen cannot show honestly.
-    pub fn request(bytes: Vec<u8>, profile: &Profile) -> Result<Self, Refusal> {
+    pub fn request(container: Container, bytes: Vec<u8>, profile: &Profile) -> Result<Self, Refusal> {
         let request = CertificationRequestInfo::parse(&bytes).map_err(|_| Refusal::WrongUse)?;
         // Attributes would be signed and not shown.
         if !request.attributes.is_empty() {
@@ -120,7 +127,7 @@ impl Prompt {
             let dotted = format!("{kind}");
             fields.push(Field::new(attribute_label(&dotted), value));
         }
-        let pages = lay_out(REQUEST_TITLE, &fields, profile)?;
+        let pages = lay_out(&request_title(container), &fields, profile)?;
         let public_key = request.public_key.into();
         Ok(Self { pages, page: 0, consent: Consent { kind: Kind::Request, bytes, public_key } })
     }
@@ -301,9 +308,9 @@ mod tests {
             [vec![], vec![0; 32], b"\x31\x00".to_vec(), good[1..].to_vec(), [&good[..], &[0]].concat()]
         {
             assert_eq!(Prompt::payment(bytes.clone(), &standard).unwrap_err(), Refusal::WrongUse);
-            assert_eq!(Prompt::request(bytes, &standard).unwrap_err(), Refusal::WrongUse);
+            assert_eq!(Prompt::request(Container::Payment, bytes, &standard).unwrap_err(), Refusal::WrongUse);
         }
-        assert_eq!(Prompt::request(good, &standard).unwrap_err(), Refusal::WrongUse);
+        assert_eq!(Prompt::request(Container::Payment, good, &standard).unwrap_err(), Refusal::WrongUse);
         assert_eq!(
             Prompt::payment(request(&[("2.5.4.3", "张三")]), &standard).unwrap_err(),
             Refusal::WrongUse
@@ -372,22 +379,30 @@ mod tests {
         bytes[length - 1] = 2; // the empty [0] holds NULL now
         bytes.extend([5, 0]);
         bytes[1] += 2;
-        assert_eq!(Prompt::request(bytes, &Profile::standard()).unwrap_err(), Refusal::CannotShow);
+        assert_eq!(
+            Prompt::request(Container::Payment, bytes, &Profile::standard()).unwrap_err(),
+            Refusal::CannotShow
+        );
     }
 
     #[test]
     fn a_request_shows_its_subject() {
         let bytes =
             request(&[("2.5.4.3", "张三"), ("2.5.4.5", "U0001"), ("1.3.6.1.4.1.32473.9999999.1", "x")]);
-        let prompt = Prompt::request(bytes.clone(), &Profile::standard()).unwrap();
-        assert_eq!(prompt.screen().lines, ["证书申请 (测试)", "▪姓名 CN", "张三", "▪编号 Serial", "U0001"]);
+        let prompt = Prompt::request(Container::Payment, bytes.clone(), &Profile::standard()).unwrap();
+        let title = "申请付款证书(测试)";
+        assert_eq!(prompt.screen().lines, [title, "▪姓名 CN", "张三", "▪编号 Serial", "U0001"]);
         let prompt = turned(prompt.press(Button::Ok));
         assert_eq!(prompt.screen().lines, ["▪1.3.6.1.4.1.32473.9", "▪999999.1", "x"]);
         let Pressed::Confirmed(consent) = prompt.press(Button::Ok) else { panic!() };
         assert_eq!(consent.kind(), Kind::Request);
         assert_eq!((consent.bytes(), consent.public_key()), (&bytes[..], Some(KEY)));
+        let nine_a = Container::Piv(wire::piv::Slot::Authentication);
+        let other = Prompt::request(nine_a, bytes, &Profile::standard()).unwrap();
+        assert_eq!(other.screen().lines[0], "申请9A证书(测试)");
         for value in ["", "a\u{202e}b", "Bаnk", "x\n▪单位 O"] {
-            let refused = Prompt::request(request(&[("2.5.4.3", value)]), &Profile::standard());
+            let request = request(&[("2.5.4.3", value)]);
+            let refused = Prompt::request(Container::Payment, request, &Profile::standard());
             assert_eq!(refused.unwrap_err(), Refusal::CannotShow, "{value}");
         }
     }

@@ -23,6 +23,17 @@ use crate::{
 /// The PIN that banks hand shields out with. It must be changed before the payment key works.
 pub const FACTORY_PIN: &[u8] = b"12345678";
 
+/// The PUK that everybody knows, where nothing is at stake.
+pub const FACTORY_PUK: &[u8] = b"12345678";
+
+/// Bits of what everybody knows.
+mod known {
+    /// The PIN is the factory's.
+    pub(super) const PIN: u8 = 1;
+    /// The PUK is [`super::FACTORY_PUK`].
+    pub(super) const PUK: u8 = 2;
+}
+
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reference {
@@ -62,6 +73,13 @@ enum Then {
     Replace { target: Reference, new: Zeroizing<Vec<u8>>, salt: [u8; 16] },
 }
 
+impl Then {
+    /// Whether it sets a new one of these.
+    fn sets(&self, reference: Reference) -> bool {
+        matches!(self, Self::Replace { target, .. } if *target == reference)
+    }
+}
+
 /// A candidate whose try is paid, waiting to be stretched.
 struct Task {
     reference: Reference,
@@ -93,7 +111,7 @@ pub(crate) struct Pins {
     tries: Tries,
     full: Tries,
     length: (u8, u8),
-    factory: bool,
+    known: u8,
     once: Option<Verified>,
     fresh: Option<Verified>,
     remembered: Option<Remembered>,
@@ -110,7 +128,7 @@ impl Pins {
             tries,
             full: Tries { pin: profile.pin_tries, puk: profile.puk_tries },
             length: profile.pin_length,
-            factory: locks.factory,
+            known: locks.known,
             once: None,
             fresh: None,
             remembered: None,
@@ -136,7 +154,9 @@ impl Pins {
             let Outcome::Stretched(stretched) = work.run() else { return Err(Refusal::Fault) };
             close(stretched.first().ok_or(Refusal::Fault)?, salt, profile.stretch, opening, rng)
         };
-        let locks = Locks { pin: lock(pin.unwrap_or(FACTORY_PIN))?, puk: lock(puk)?, factory: pin.is_none() };
+        let known = |is: bool, bit: u8| if is { bit } else { 0 };
+        let known = known(pin.is_none(), known::PIN) | known(puk == FACTORY_PUK, known::PUK);
+        let locks = Locks { pin: lock(pin.unwrap_or(FACTORY_PIN))?, puk: lock(puk)?, known };
         keeper.save(storage, RecordName::Pin, &locks)?;
         keeper.save(storage, RecordName::Tries, &Tries { pin: profile.pin_tries, puk: profile.puk_tries })
     }
@@ -156,7 +176,12 @@ impl Pins {
 
     /// Whether the PIN is still the factory's.
     pub(crate) const fn is_factory(&self) -> bool {
-        self.factory
+        self.known & known::PIN != 0
+    }
+
+    /// Whether the PUK is the one that everybody knows.
+    pub(crate) const fn is_factory_puk(&self) -> bool {
+        self.known & known::PUK != 0
     }
 
     /// Whether the PIN was verified since the last reset.
@@ -296,6 +321,10 @@ impl Pins {
             Reference::Puk => &locks.puk,
         };
         let Ok(opened) = unwrap(stretched.first().ok_or(Refusal::Fault)?, CONTEXT, &lock.wrapped) else {
+            if task.then.sets(Reference::Pin) {
+                // SP 800-73-4 part 2, 3.2.3: a wrong PUK takes the PIN's verification back.
+                (self.once, self.fresh) = (None, None);
+            }
             return self.wrong(task.reference);
         };
         let opening = OpeningKey::from_bytes(&opened)?;
@@ -304,17 +333,26 @@ impl Pins {
             match target {
                 Reference::Pin => {
                     locks.pin = closed;
-                    locks.factory = false;
+                    locks.known &= !known::PIN;
                 }
-                Reference::Puk => locks.puk = closed,
+                Reference::Puk => {
+                    locks.puk = closed;
+                    locks.known &= !known::PUK;
+                }
             }
             keeper.save(storage, RecordName::Pin, &locks)?;
-            self.factory = locks.factory;
+            self.known = locks.known;
             if *target == Reference::Pin {
                 self.remembered = Some(Remembered::new(new, rng));
                 self.opening = Some(opening);
             }
-            return self.refill(keeper, storage, [task.reference, *target]);
+            self.refill(keeper, storage, [task.reference, *target])?;
+            if (task.reference, *target) == (Reference::Pin, Reference::Pin) {
+                // 3.2.2: the PIN counts as verified; 3.2.3 leaves it as it was. Not as a proof for one use: a
+                // holder who changes the PIN did not mean to sign.
+                self.once = Some(Verified(()));
+            }
+            return Ok(());
         }
         self.remembered = Some(Remembered::new(&task.candidate, rng));
         self.opening = Some(opening);

@@ -216,7 +216,7 @@ impl Shield {
         };
         let proof = application.take_proof();
         application.check_ready(key, proof.as_ref())?;
-        let prompt = Prompt::request(command.data.to_vec(), application.profile())?;
+        let prompt = Prompt::request(container, command.data.to_vec(), application.profile())?;
         self.ask(application, key, proof, prompt)
     }
 

@@ -211,7 +211,8 @@ impl Run {
             assert_eq!(status, StatusWord::BLOCKED);
         } else {
             assert_eq!(status, StatusWord::OK);
-            (self.pin, self.tries, self.verified, self.fresh) = (new, TRIES, true, true);
+            // Verified (SP 800-73-4 part 2, 3.2.2), but nothing was to be signed.
+            (self.pin, self.tries, self.verified, self.fresh) = (new, TRIES, true, false);
         }
     }
 
@@ -222,7 +223,8 @@ impl Run {
         let (_, status) =
             self.host.transmit(Command::new(CLASS, instruction::RESET_RETRY_COUNTER, 0, 0x80, &data));
         if status == StatusWord::OK {
-            (self.pin, self.tries, self.verified, self.fresh) = (PIN, TRIES, true, true);
+            // What was verified stays so, and nothing more (3.2.3).
+            (self.pin, self.tries) = (PIN, TRIES);
         }
     }
 

@@ -182,7 +182,8 @@ fn a_pending_key_signs_its_own_request_only() {
         tlv::put(&mut info, 0x30, name);
         info.extend(spki(token, key).unwrap());
         info.extend([0xA0, 0]);
-        let mut prompt = Prompt::request(tlv::object(0x30, &info), &profile()).unwrap();
+        let bytes = tlv::object(0x30, &info);
+        let mut prompt = Prompt::request(key.container(), bytes, &profile()).unwrap();
         loop {
             match prompt.press(Button::Ok) {
                 Pressed::Turned(next) => prompt = next,

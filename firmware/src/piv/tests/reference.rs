@@ -33,14 +33,25 @@ fn tries_run_out_and_the_puk_brings_them_back() {
     assert_eq!(bench.send(&hex!("00200080")), hex!("63C6"), "3.2.3: set, not verified");
     assert_eq!(bench.verify(PIN), "63C5");
     assert_eq!(bench.verify(b"246813"), "9000");
+    assert_eq!(bench.word([0, 0x2C, 0, 0x80], &unblock(PUK, b"135790")), "9000");
+    assert_eq!(bench.send(&hex!("00200080")), hex!("9000"), "as it was");
+    assert_eq!(bench.word([0, 0x2C, 0, 0x80], &unblock(b"00000000", b"246813")), "63C5");
+    assert_eq!(bench.send(&hex!("00200080")), hex!("63C6"), "a wrong PUK takes it back");
 }
 
+/// 3.2.2: after a success the PIN counts as verified.
 #[test]
 fn pin_and_puk_are_changed() {
     let mut bench = Bench::new();
     let change = |old: &[u8], new: &[u8]| [padded(old), padded(new)].concat();
     assert_eq!(bench.word([0, 0x24, 0, 0x80], &change(b"000000", b"246813")), "63C5");
     assert_eq!(bench.word([0, 0x24, 0, 0x80], &change(PIN, b"246813")), "9000");
+    assert_eq!(bench.send(&hex!("00200080")), hex!("9000"), "verified");
+    assert!(bench.application.take_proof().is_none(), "but not for a key that wants the PIN each time");
+    assert_eq!(bench.word([0, 0x24, 0, 0x80], &change(b"000000", b"135791")), "63C5");
+    assert_eq!(bench.send(&hex!("00200080")), hex!("63C5"), "a wrong one takes that back");
+    assert_eq!(bench.verify(PIN), "63C4");
+    bench.verify(b"246813");
     assert_eq!(bench.verify(PIN), "63C5");
     assert_eq!(bench.verify(b"246813"), "9000");
     assert_eq!(bench.word([0, 0x24, 0, 0x81], &change(PUK, b"13572468")), "9000");

@@ -222,6 +222,11 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         self.state.as_ref().is_ok_and(|state| state.pins.is_factory())
     }
 
+    /// Whether the PUK is the one that everybody knows.
+    pub fn is_factory_puk(&self) -> bool {
+        self.state.as_ref().is_ok_and(|state| state.pins.is_factory_puk())
+    }
+
     /// Forgets that the PIN was verified.
     pub fn forget_verification(&mut self) {
         if let Ok(state) = &mut self.state {

@@ -18,6 +18,7 @@ pub use hash::{hmac_sha256, sha256};
 pub use job::{GenerateRsa, Job, Outcome};
 pub use key::{KeyAlgorithm, PrivateKey};
 pub use management::{ManagementAlgorithm, ManagementKey};
+pub use rsa2048::Crt;
 pub use seal::{OpeningKey, SealingKey, seal, unwrap, wrap};
 pub use self_test::self_test;
 pub use stretch::Stretch;

@@ -3,8 +3,9 @@
 
 // The order is the law: a module uses only modules listed below it.
 mod authenticate;
-mod extension;
+mod yubico;
 mod generate;
+mod policy;
 mod object;
 mod reference;
 mod factory;
@@ -99,7 +100,7 @@ impl Piv {
             instruction::GENERATE_ASYMMETRIC_KEY_PAIR => self.generate(application, command),
             instruction::GET_DATA => object::get_data(application, command),
             instruction::PUT_DATA => self.put_data(application, command),
-            _ => self.extension(application, command),
+            _ => self.yubico(application, command),
         }
     }
 

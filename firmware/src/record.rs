@@ -76,8 +76,8 @@ pub(crate) struct Lock {
 pub(crate) struct Locks {
     pub pin: Lock,
     pub puk: Lock,
-    /// The PIN is still the factory's.
-    pub factory: bool,
+    /// Which of the two everybody knows: bits of `pin::known`.
+    pub known: u8,
 }
 
 /// Where a private key comes from.

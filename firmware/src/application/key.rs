@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::{Application, MANAGEMENT};
 use crate::{
     consent::Consent,
-    crypto::{self, GenerateRsa, Job, KeyAlgorithm, ManagementKey, Outcome, PrivateKey},
+    crypto::{self, Crt, GenerateRsa, Job, KeyAlgorithm, ManagementKey, Outcome, PrivateKey},
     pin::{PinProof, Verified},
     record::{self, Origin},
     refusal::Refusal,
@@ -106,6 +106,34 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
             }
             _ => Err(Refusal::Fault),
         }
+    }
+
+    /// Puts a key from outside in place at once; its record says for ever that it was not made here. The payment key
+    /// never comes from outside (GM/T 0027 9.2 c).
+    ///
+    /// # Errors
+    /// `WrongUse` for the payment key; the state was not written.
+    pub fn import(&mut self, key: KeyId, private: &PrivateKey) -> Result<(), Refusal> {
+        if key.container() == Container::Payment {
+            return Err(Refusal::WrongUse);
+        }
+        self.store(key, private, Origin::Imported)
+    }
+
+    /// An RSA key from its parts.
+    ///
+    /// # Errors
+    /// `WrongData`: they do not belong together.
+    pub fn rsa_key(&mut self, parts: &Crt<'_>) -> Result<PrivateKey, Refusal> {
+        PrivateKey::from_crt(parts, &mut self.rng)
+    }
+
+    /// Where a key comes from; `None` when there is no such key.
+    ///
+    /// # Errors
+    /// Its record is damaged.
+    pub fn origin(&self, key: KeyId) -> Result<Option<Origin>, Refusal> {
+        Ok(vault::load(&self.keeper, &self.storage, key)?.map(|key| key.origin))
     }
 
     fn store(&mut self, id: KeyId, private: &PrivateKey, origin: Origin) -> Result<(), Refusal> {

@@ -106,6 +106,14 @@ impl PrivateKey {
         }))
     }
 
+    /// An RSA key from outside.
+    ///
+    /// # Errors
+    /// `WrongData`: another modulus length or exponent, or parts that do not belong together.
+    pub fn from_crt<R: CryptoRng + ?Sized>(parts: &rsa2048::Crt<'_>, rng: &mut R) -> Result<Self, Refusal> {
+        rsa2048::Key::from_crt(parts, rng).map(|key| Self(Kind::Rsa2048(key)))
+    }
+
     /// The public half as the template of GENERATE ASYMMETRIC KEY PAIR, tag 7F49 (`wire::piv::PublicKey`).
     pub fn public_key(&self) -> Vec<u8> {
         match &self.0 {

@@ -10,7 +10,7 @@ use wire::{
 };
 use zeroize::Zeroizing;
 
-use super::{Piv, State, data, generate::key, status::Refused};
+use super::{Piv, State, data, policy::key, status::Refused};
 use crate::{
     applet::Step,
     application::Application,

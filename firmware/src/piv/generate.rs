@@ -3,26 +3,25 @@
 use wire::{
     apdu::{Command, StatusWord},
     piv::{Algorithm, Slot, tag},
-    shield::Container,
     tlv,
 };
 
-use super::{Piv, State, data, status::Refused};
+use super::{
+    Piv, State, data,
+    policy::{self, key},
+    status::Refused,
+};
 use crate::{
     applet::Step,
     application::Application,
     crypto::KeyAlgorithm,
     seams::{CryptoRng, Storage},
-    vault::{KeyId, PinPolicy, Policy},
 };
 
 /// The RSA exponent 65537, which the parameter may spell out (SP 800-78-4, table 3-1 allows no smaller one).
 const EXPONENT: &[u8] = &[1, 0, 1];
 /// The parameter of RSA.
 const PARAMETER: u32 = 0x81;
-/// What stock tools add on request: when the key wants the PIN, and a touch.
-const PIN_POLICY: u32 = 0xAA;
-const TOUCH_POLICY: u32 = 0xAB;
 
 impl Piv {
     pub(super) fn generate<S: Storage, R: CryptoRng>(
@@ -53,11 +52,6 @@ pub(super) fn answer<S: Storage, R: CryptoRng>(
     Ok(data(application.public_key(key(slot))?.ok_or(StatusWord::FAULT)?))
 }
 
-/// The slot's key. PIV's are in use at once: it has no certificate to wait for.
-pub(super) const fn key(slot: Slot) -> KeyId {
-    KeyId::Current(Container::Piv(slot))
-}
-
 /// Reads the control reference template. What it asks for beyond an algorithm is refused unless it is so anyhow.
 fn algorithm(template: &[u8], slot: Slot) -> Result<KeyAlgorithm, Refused> {
     let wrong = Refused::from(StatusWord::WRONG_DATA);
@@ -70,19 +64,9 @@ fn algorithm(template: &[u8], slot: Slot) -> Result<KeyAlgorithm, Refused> {
                 found = Some(KeyAlgorithm::try_from(algorithm).map_err(|_| wrong)?);
             }
             (PARAMETER, [] | EXPONENT) => {}
-            (PIN_POLICY, &[0]) | (TOUCH_POLICY, &[0 | 1]) => {}
-            (PIN_POLICY, &[policy]) if policy == pin_policy(slot) => {}
-            _ => return Err(wrong),
+            (tag::ALGORITHM | PARAMETER, _) => return Err(wrong),
+            (tag, value) => policy::check(slot, tag, value)?,
         }
     }
     found.ok_or(wrong)
-}
-
-/// The slot's PIN policy, as stock tools number them.
-const fn pin_policy(slot: Slot) -> u8 {
-    match Policy::of(key(slot)).pin {
-        PinPolicy::Never => 1,
-        PinPolicy::Once => 2,
-        PinPolicy::Always => 3,
-    }
 }

@@ -5,6 +5,7 @@ mod key;
 mod object;
 mod reference;
 mod wrong;
+mod yubico;
 
 use alloc::{format, string::String, vec::Vec};
 

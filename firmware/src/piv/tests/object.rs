@@ -64,7 +64,7 @@ fn a_certificate_leaves_the_key_alone() {
         bench.word(PUT, &put(object::CARD_AUTHENTICATION_CERTIFICATE, &certificate_object(&[0x30, 0]))),
         "9000"
     );
-    let kept = bench.application.public_key(super::super::generate::key(Slot::CardAuthentication)).unwrap();
+    let kept = bench.application.public_key(super::super::policy::key(Slot::CardAuthentication)).unwrap();
     assert_eq!(kept, Some(key));
     assert_eq!(bench.word([0, 0x87, 0x11, 0x9E], &authenticate(&[(0x82, &[]), (0x81, &[7; 32])])), "9000");
 }

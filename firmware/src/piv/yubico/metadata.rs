@@ -1,0 +1,84 @@
+//! GET METADATA: what is known of a reference without using it.
+
+use alloc::vec::Vec;
+
+use subtle::ConstantTimeEq;
+use wire::{
+    apdu::StatusWord,
+    piv::{self, Algorithm, MANAGEMENT_KEY, PIN_REFERENCE, PUK_REFERENCE, Slot},
+    tlv,
+};
+
+use super::super::{
+    data,
+    policy::{self, key},
+    status::Refused,
+};
+use crate::{
+    applet::Step,
+    application::Application,
+    crypto::ManagementKey,
+    record::Origin,
+    seams::{CryptoRng, Storage},
+};
+
+mod tag {
+    pub(super) const ALGORITHM: u32 = 0x01;
+    pub(super) const POLICY: u32 = 0x02;
+    pub(super) const ORIGIN: u32 = 0x03;
+    pub(super) const PUBLIC_KEY: u32 = 0x04;
+    pub(super) const DEFAULT: u32 = 0x05;
+    pub(super) const RETRIES: u32 = 0x06;
+}
+
+/// The algorithm of what is no key.
+const NO_KEY: u8 = 0xFF;
+
+/// The answer for the reference in P2: PIN, PUK, management key or a slot.
+pub(super) fn get<S: Storage, R: CryptoRng>(
+    application: &Application<S, R>,
+    reference: u8,
+) -> Result<Step, Refused> {
+    let [pin, puk, most_pin, most_puk] = application.tries();
+    let metadata = match (reference, Slot::parse(reference)) {
+        (PIN_REFERENCE, _) => secret(application.is_factory_pin(), [most_pin, pin]),
+        (PUK_REFERENCE, _) => secret(application.is_factory_puk(), [most_puk, puk]),
+        (MANAGEMENT_KEY, _) => {
+            let key = application.management_key()?;
+            let mut out = tlv::object(tag::ALGORITHM, &[Algorithm::from(key.algorithm()) as u8]);
+            tlv::put(&mut out, tag::POLICY, &[0, policy::NO_TOUCH]);
+            tlv::put(&mut out, tag::DEFAULT, &[key.ct_eq(&ManagementKey::factory()).unwrap_u8()]);
+            out
+        }
+        (_, Some(slot)) => key_pair(application, slot)?,
+        _ => return Err(StatusWord::NO_SUCH_KEY.into()),
+    };
+    Ok(data(metadata))
+}
+
+/// PIN and PUK: whether everybody knows it, the most tries and those left.
+fn secret(default: bool, tries: [u8; 2]) -> Vec<u8> {
+    let mut out = tlv::object(tag::ALGORITHM, &[NO_KEY]);
+    tlv::put(&mut out, tag::DEFAULT, &[u8::from(default)]);
+    tlv::put(&mut out, tag::RETRIES, &tries);
+    out
+}
+
+/// A slot's key: algorithm, when it wants the PIN and a touch, where it comes from, its public half.
+fn key_pair<S: Storage, R: CryptoRng>(
+    application: &Application<S, R>,
+    slot: Slot,
+) -> Result<Vec<u8>, Refused> {
+    let id = key(slot);
+    let Some(algorithm) = application.algorithm(id)? else { return Err(StatusWord::NO_SUCH_KEY.into()) };
+    let origin = match application.origin(id)?.ok_or(StatusWord::FAULT)? {
+        Origin::Generated => 1,
+        Origin::Imported => 2,
+    };
+    let public = application.public_key(id)?.ok_or(StatusWord::FAULT)?;
+    let mut out = tlv::object(tag::ALGORITHM, &[Algorithm::from(algorithm) as u8]);
+    tlv::put(&mut out, tag::POLICY, &[policy::of(slot), policy::NO_TOUCH]);
+    tlv::put(&mut out, tag::ORIGIN, &[origin]);
+    tlv::put(&mut out, tag::PUBLIC_KEY, tlv::only(&public, piv::tag::PUBLIC_KEY)?);
+    Ok(out)
+}

@@ -1,13 +1,16 @@
 //! The subcommands, one file each.
 
+mod attach;
 mod completions;
 mod demo;
+mod detach;
 mod down;
 mod ls;
 mod man;
 mod pay;
 mod pin;
 mod plug;
+mod ports;
 mod press;
 mod screen;
 mod up;
@@ -48,6 +51,9 @@ enum Command {
     Unplug(plug::Unplug),
     Screen(screen::Screen),
     Press(press::Press),
+    Attach(attach::Attach),
+    Detach(detach::Detach),
+    Ports(ports::Ports),
     Pin(pin::Pin),
     Pay(pay::Pay),
     Verify(verify::Verify),
@@ -68,6 +74,9 @@ impl Program {
             Command::Unplug(command) => command.run(),
             Command::Screen(command) => command.run(),
             Command::Press(command) => command.run(),
+            Command::Attach(command) => command.run(),
+            Command::Detach(command) => command.run(),
+            Command::Ports(command) => command.run(),
             Command::Pin(command) => command.run(),
             Command::Pay(command) => command.run(),
             Command::Verify(command) => command.run(),

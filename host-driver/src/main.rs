@@ -7,8 +7,10 @@ mod failure;
 mod forge;
 mod place;
 mod secret;
+mod system;
 mod terminal;
 mod token;
+mod vhci;
 
 use std::process::ExitCode;
 

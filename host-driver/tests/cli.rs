@@ -145,9 +145,8 @@ fn the_first_start_makes_a_token_and_the_second_says_who_holds_it() {
     let state = world.path("state");
     let state = state.to_str().unwrap();
     let up = world.up(&["--state", state]);
-    for word in ["12345678", "puk", "usbip attach", "10.0.2.2", "usbip.exe", "cert-tool enrol"] {
-        let word = word.replace("usbip attach", "attach -r 127.0.0.1");
-        assert!(up.said.contains(&word), "{word} is missing in\n{}", up.said);
+    for word in ["12345678", "puk", "ushield attach 127.0.0.1", "10.0.2.2", "usbip.exe", "cert-tool enrol"] {
+        assert!(up.said.contains(word), "{word} is missing in\n{}", up.said);
     }
     let serial = up.ready["tokens"][0]["serial"].clone();
     let second = world.run(&["up", "-d", "--listen", "127.0.0.1:0", "--state", state]);

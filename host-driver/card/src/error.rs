@@ -31,7 +31,7 @@ pub enum Error {
     /// Another program holds the token.
     #[error(
         "the token is busy: another program holds it. Close that program (or detach the token from the kernel: \
-         `usbip detach`) and try again"
+         `ushield detach`) and try again"
     )]
     Busy,
     /// There is no such token, or nobody serves any; what to do.

@@ -100,6 +100,32 @@ fn import(address: &str, bus_id: &str) -> Result<(TcpStream, Inbox, Device), Err
     Ok((talk.socket, talk.inbox, device))
 }
 
+/// An imported device whose stream another drives from here on: a kernel, by its vhci.
+#[derive(Debug)]
+pub struct HandedOver {
+    /// The connection after OP_REP_IMPORT, with nothing read ahead and without time-outs.
+    pub stream: TcpStream,
+    /// The device.
+    pub device: Device,
+}
+
+/// Imports the device that `bus_id` names and hands its stream out, untouched by any URB.
+///
+/// # Errors
+/// [`Error::Busy`] when another holds it, [`Error::NotFound`] when there is none, [`Error::Nonsense`] when the server
+/// speaks before it is asked, and the line's own.
+pub fn hand_over(address: &str, bus_id: &str) -> Result<HandedOver, Error> {
+    let (stream, inbox, device) = import(address, bus_id)?;
+    if !inbox.bytes().is_empty() {
+        // These bytes would never reach whoever reads next, and the stream would be out of step.
+        return Err(Error::nonsense("USB/IP import", "the server spoke before it was asked"));
+    }
+    // A kernel reads this socket too, and takes a time-out of it for a broken line.
+    stream.set_read_timeout(None).map_err(Error::Broken)?;
+    stream.set_write_timeout(None).map_err(Error::Broken)?;
+    Ok(HandedOver { stream, device })
+}
+
 /// A connection before a device is imported.
 struct Talk {
     socket: TcpStream,

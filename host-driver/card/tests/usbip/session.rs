@@ -15,7 +15,7 @@ use wire::{apdu::Command, usb::Setup};
 
 use crate::{
     fake::{ATR, SERIAL, Token, imported},
-    server::{Server, always, enumerated, honest, returned, witness},
+    server::{Commands, Server, always, enumerated, honest, once, returned, witness},
 };
 
 /// A server with one token, for so many connections.
@@ -42,6 +42,51 @@ fn session(address: &str) -> Result<(), Error> {
 #[test]
 fn lists_imports_and_transmits() {
     session(&serve(2, &["1-1"])).unwrap();
+}
+
+#[test]
+fn a_stream_handed_over_has_nothing_of_ours_left_on_it() {
+    // Import, then a submit of the new owner's, written by hand: the server must see it as the first.
+    let (told, seen) = witness();
+    let address = enumerated_by_another(told);
+    let mut handed = usbip::hand_over(&address, "1-1").unwrap();
+    assert_eq!((handed.device.id(), handed.device.speed), (0x0001_0002, 2));
+    assert_eq!(handed.stream.read_timeout().unwrap(), None);
+    assert_eq!(handed.stream.write_timeout().unwrap(), None);
+    let submit = wire::usbip::Submit {
+        sequence: 1,
+        device: handed.device.id(),
+        is_in: true,
+        endpoint: 0,
+        length: 18,
+        setup: [0x80, 6, 0, 1, 0, 0, 18, 0],
+    };
+    handed.stream.write_all(&submit.bytes()).unwrap();
+    assert_eq!(seen.recv().unwrap(), 1);
+    drop(handed);
+}
+
+/// A server that tells the sequence number of the first URB after an import.
+fn enumerated_by_another(told: std::sync::mpsc::Sender<u32>) -> Server {
+    once(move |mut stream| {
+        let mut commands = Commands::of(&stream);
+        commands.next().expect("an import");
+        stream.write_all(&imported("1-1")).unwrap();
+        told.send(commands.submit().0.seqnum).unwrap();
+    })
+}
+
+#[test]
+fn a_server_that_speaks_too_early_is_not_handed_over() {
+    let address = once(|mut stream| {
+        Commands::of(&stream).next().expect("an import");
+        stream.write_all(&[imported("1-1"), vec![0; 48]].concat()).unwrap();
+    });
+    let error = usbip::hand_over(&address, "1-1").unwrap_err();
+    assert!(
+        matches!(&error, Error::Nonsense(why) if why.to_string().contains("before it was asked")),
+        "{error}"
+    );
 }
 
 #[test]

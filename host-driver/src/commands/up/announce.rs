@@ -58,17 +58,19 @@ pub(super) fn text(ready: &Ready, listen: SocketAddr, notes: &[String], paint: P
 /// The exact commands, by where they are typed.
 fn attach(listen: SocketAddr, bus_id: &str) -> Vec<(&'static str, String)> {
     // A QEMU guest with user networking reaches the host's loopback as 10.0.2.2, and arrives as QEMU's own user.
-    let (here, guest) = match listen.ip() {
-        ip if ip.is_loopback() => (ip.to_string(), "10.0.2.2".to_owned()),
-        ip if ip.is_unspecified() => ("127.0.0.1".to_owned(), "HOST".to_owned()),
-        ip => (ip.to_string(), ip.to_string()),
+    let here = local(listen);
+    let guest = match listen.ip() {
+        ip if ip.is_loopback() => "10.0.2.2".to_owned(),
+        ip if ip.is_unspecified() => "HOST".to_owned(),
+        ip => ip.to_string(),
     };
     let port = |option: &str| {
         if listen.port() == USUAL { String::new() } else { format!(" {option} {}", listen.port()) }
     };
     let linux = port("--tcp-port");
+    let own = if listen.port() == USUAL { here.ip().to_string() } else { here.to_string() };
     vec![
-        ("this Linux", format!("sudo modprobe vhci-hcd && sudo usbip{linux} attach -r {here} -b {bus_id}")),
+        ("this Linux", format!("sudo ushield attach {own} {bus_id}")),
         (
             "Linux in a VM",
             format!("sudo modprobe vhci-hcd && sudo usbip{linux} attach -r {guest} -b {bus_id}"),
@@ -98,7 +100,7 @@ mod tests {
         assert_eq!(
             commands("127.0.0.1:3240"),
             [
-                "sudo modprobe vhci-hcd && sudo usbip attach -r 127.0.0.1 -b 1-1",
+                "sudo ushield attach 127.0.0.1 1-1",
                 "sudo modprobe vhci-hcd && sudo usbip attach -r 10.0.2.2 -b 1-1",
                 "usbip.exe attach -r 10.0.2.2 -b 1-1",
             ]
@@ -106,7 +108,7 @@ mod tests {
         assert_eq!(
             commands("0.0.0.0:4000"),
             [
-                "sudo modprobe vhci-hcd && sudo usbip --tcp-port 4000 attach -r 127.0.0.1 -b 1-1",
+                "sudo ushield attach 127.0.0.1:4000 1-1",
                 "sudo modprobe vhci-hcd && sudo usbip --tcp-port 4000 attach -r HOST -b 1-1",
                 "usbip.exe -t 4000 attach -r HOST -b 1-1",
             ]

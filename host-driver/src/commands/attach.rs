@@ -1,0 +1,106 @@
+//! `ushield attach`.
+
+use std::time::Duration;
+
+use card::usbip;
+use clap::Args;
+use serde_json::json;
+
+use crate::{
+    failure::{Context, Exit, Failure, Outcome},
+    system::System,
+    terminal::{Paint, say, warn},
+    token::explain,
+    vhci::{self, Origin, UsbDevice, Vhci},
+};
+
+/// How long the kernel may take to enumerate: a machine that is emulated in software needs seconds.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Attach a token to this Linux, which sees it as plugged in (root)
+///
+/// The kernel's vhci_hcd takes the token over USB/IP; nothing else has to be installed. Returns when the kernel has
+/// enumerated it.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  sudo ushield attach 10.0.2.2             the one token of the machine that this VM runs on
+  sudo ushield attach bank.example:3240 1-2
+  ushield ports                            what is attached
+  sudo ushield detach")]
+pub(crate) struct Attach {
+    /// The machine that serves it: a name or an address [port: 3240]
+    #[arg(value_name = "HOST[:PORT]")]
+    address: String,
+    /// The token there; may be left out where there is one (`ushield ls` shows them)
+    #[arg(value_name = "BUSID")]
+    bus_id: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Attach {
+    pub(crate) fn run(self) -> Outcome {
+        let system = System::here();
+        let again = [Some(self.address.as_str()), self.bus_id.as_deref()];
+        let again = again.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        vhci::check_root(&system, &format!("ushield attach {again}"))?;
+        let vhci = Vhci::load(&system)?;
+        let bus_id = self.bus_id.clone().map_or_else(|| self.only(), Ok)?;
+        let handed = usbip::hand_over(&self.address, &bus_id)
+            .map_err(|error| explain("the token was not attached", &error))?;
+        // A peer that has silently gone would leave a dead device on the bus for ever.
+        rustix::net::sockopt::set_socket_keepalive(&handed.stream, true)
+            .what("the connection could not be prepared")?;
+        let port = vhci.attach(&handed.stream, handed.device.id(), handed.device.speed)?;
+        // The kernel has its own hold on it now.
+        drop(handed.stream);
+        let origin = Origin::new(&self.address, &bus_id);
+        if let Err(error) = origin.keep(&system, port) {
+            warn(&format!(
+                "ushield: where it comes from could not be written down ({error}): `ports` will not say"
+            ));
+        }
+        let device = vhci.enumerated(port, PATIENCE).inspect_err(|_| Origin::forget(&system, port))?;
+        self.report(port, &origin, &device)
+    }
+
+    /// The one token that the server offers.
+    fn only(&self) -> Result<String, Failure> {
+        let refused = |error| explain("the token was not attached", &error);
+        let exported = usbip::list_with_interfaces(&self.address).map_err(refused)?;
+        let mut readers: Vec<_> =
+            exported.into_iter().filter(usbip::Exported::is_reader).map(|one| one.device).collect();
+        let Some(only) = readers.pop() else {
+            return Err(Failure::new(format!("{} offers no token now", self.address))
+                .because("another machine or program holds it, or it is unplugged")
+                .next("there: `ushield ls` shows them, `ushield plug` plugs one in"));
+        };
+        if readers.is_empty() {
+            return Ok(only.bus_id);
+        }
+        readers.push(only);
+        let lines = readers.iter().map(|device| {
+            let (vendor, product, bus_id) = (device.vendor, device.product, &device.bus_id);
+            format!("sudo ushield attach {} {bus_id}   (USB {vendor:04x}:{product:04x})", self.address)
+        });
+        Err(Failure::new("it is not clear which token you mean")
+            .because(format!("{} offers {}", self.address, readers.len()))
+            .next(lines.collect::<Vec<_>>().join("\n")))
+    }
+
+    fn report(&self, port: u16, origin: &Origin, device: &UsbDevice) -> Outcome {
+        if self.json {
+            say(&format!("{:#}", json!({ "port": port, "from": origin, "device": device })));
+            return Ok(Exit::Done);
+        }
+        let UsbDevice { product, serial, usb, bus_id, .. } = device;
+        let bold = Paint::stdout().bold(&format!("Attached: {product}"));
+        say(&format!("{bold}, serial {serial}, USB {usb}, at port {port} (the kernel calls it {bus_id})."));
+        if !device.reader {
+            warn("ushield: it is no smart card reader, so it is no token");
+        }
+        say(&format!("Take it off again: sudo ushield detach {port}"));
+        Ok(Exit::Done)
+    }
+}

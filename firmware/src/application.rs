@@ -11,6 +11,7 @@ use alloc::{string::String, vec::Vec};
 use wire::shield::Container;
 use zeroize::Zeroizing;
 
+pub use self::key::Making;
 use crate::{
     crypto::{self, ManagementKey, OpeningKey, Outcome},
     pin::{Pins, Progress, Reference},
@@ -43,7 +44,7 @@ pub struct Application<S: Storage, R: CryptoRng> {
     /// What works once the self-test has passed.
     state: Result<State, Refusal>,
     /// The key that is being made.
-    making: Option<KeyId>,
+    making: Option<Making>,
 }
 
 struct State {

@@ -4,12 +4,18 @@
 //! of the device secret over its name and all before: a record that was changed, swapped with another or made by
 //! another device is refused (GM/T 0027 5.5, integrity of stored keys and data).
 
+// The order is the law: a module uses only modules listed below it.
+mod container;
+mod former;
+
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+pub use self::container::Origin;
+pub(crate) use self::container::{Container, Key, Name};
 use crate::{
     crypto::hmac_sha256,
     profile::{Generation, Profile},
@@ -17,8 +23,9 @@ use crate::{
     seams::{RecordName, Storage},
 };
 
-/// The version of all formats below; another one is refused, never overwritten.
-pub const STATE_VERSION: u8 = 1;
+/// The version of all formats below. Records of the versions before it are read, and written anew in this one when they
+/// change; a version that is not known is refused, never overwritten.
+pub const STATE_VERSION: u8 = 2;
 /// Bytes of the truncated HMAC (RFC 2104, 5: not less than half the hash).
 const TAG: usize = 16;
 
@@ -80,42 +87,26 @@ pub(crate) struct Locks {
     pub known: u8,
 }
 
-/// Where a private key comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Origin {
-    /// Made on the token.
-    Generated,
-    /// Brought in from outside, for ever marked so.
-    Imported,
-}
-
-/// A private key, sealed, with its public half.
-#[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Key {
-    /// Its algorithm (`wire::piv::Algorithm`).
-    pub algorithm: u8,
-    pub origin: Origin,
-    /// The private key: sealed to the vault key, or wrapped by the device secret when it never needs a PIN.
-    pub sealed: Vec<u8>,
-    /// The public key template, tag 7F49.
-    pub public: Vec<u8>,
-    /// SubjectPublicKeyInfo, DER.
-    pub spki: Vec<u8>,
-}
-
-/// A container: a key and the certificate for it, replaced together.
-#[derive(Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Container {
-    pub key: Option<Key>,
-    /// The certificate object as PIV stores it (tags 70, 71, FE).
-    pub certificate: Option<Vec<u8>>,
-}
-
 /// Certificates that are being installed: container reference and certificate, DER.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Install {
     pub items: Vec<(u8, Vec<u8>)>,
 }
+
+/// A record's fields.
+pub(crate) trait Stored: Serialize + DeserializeOwned {
+    /// Reads the fields that `version` wrote, 1 to [`STATE_VERSION`]. Most have stayed the same.
+    fn read(_version: u8, _name: RecordName, fields: &[u8]) -> postcard::Result<Self> {
+        postcard::from_bytes(fields)
+    }
+}
+
+impl Stored for Device {}
+impl Stored for Tries {}
+impl Stored for Locks {}
+impl Stored for Install {}
+/// Of data objects and the management key.
+impl Stored for Vec<u8> {}
 
 /// Seals and opens records with keys of the device secret.
 #[derive(Zeroize, ZeroizeOnDrop)]
@@ -152,7 +143,7 @@ impl Keeper {
     }
 
     /// The record's bytes.
-    fn encode<T: Serialize>(&self, name: RecordName, value: &T) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    fn encode<T: Stored>(&self, name: RecordName, value: &T) -> Result<Zeroizing<Vec<u8>>, Refusal> {
         let version = Vec::from([STATE_VERSION]);
         let mut bytes = Zeroizing::new(postcard::to_extend(value, version).map_err(|_| Refusal::Fault)?);
         let tag = self.tag(name, &bytes);
@@ -160,26 +151,26 @@ impl Keeper {
         Ok(bytes)
     }
 
-    /// The fields, once the tag agrees.
-    fn open<'a>(&self, name: RecordName, bytes: &'a [u8]) -> Result<&'a [u8], Refusal> {
+    /// The version and the fields, once the tag agrees.
+    fn open<'a>(&self, name: RecordName, bytes: &'a [u8]) -> Result<(u8, &'a [u8]), Refusal> {
         let (body, tag) = bytes.split_last_chunk::<TAG>().ok_or(Refusal::Fault)?;
         let expected = self.tag(name, body);
         let same = expected.get(..TAG).unwrap_or_default().ct_eq(tag);
         match body {
-            [STATE_VERSION, fields @ ..] if same.into() => Ok(fields),
+            [version @ 1..=STATE_VERSION, fields @ ..] if same.into() => Ok((*version, fields)),
             _ => Err(Refusal::Fault),
         }
     }
 
     /// Loads a record; `None` when there is none.
-    pub(crate) fn load<T: DeserializeOwned>(
+    pub(crate) fn load<T: Stored>(
         &self,
         storage: &impl Storage,
         name: RecordName,
     ) -> Result<Option<T>, Refusal> {
         let Some(bytes) = storage.load(name)?.map(Zeroizing::new) else { return Ok(None) };
-        let fields = self.open(name, &bytes)?;
-        postcard::from_bytes(fields).map(Some).map_err(|_| Refusal::Fault)
+        let (version, fields) = self.open(name, &bytes)?;
+        T::read(version, name, fields).map(Some).map_err(|_| Refusal::Fault)
     }
 
     /// Checks a record's integrity without reading its fields.
@@ -189,7 +180,7 @@ impl Keeper {
     }
 
     /// Saves a record durably.
-    pub(crate) fn save<T: Serialize>(
+    pub(crate) fn save<T: Stored>(
         &self,
         storage: &mut impl Storage,
         name: RecordName,
@@ -199,12 +190,100 @@ impl Keeper {
     }
 
     /// Saves a record whose loss at a power cut does no harm.
-    pub(crate) fn save_soon<T: Serialize>(
+    pub(crate) fn save_soon<T: Stored>(
         &self,
         storage: &mut impl Storage,
         name: RecordName,
         value: &T,
     ) -> Result<(), Refusal> {
         Ok(storage.save_soon(name, &self.encode(name, value)?)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{string::ToString as _, vec::Vec};
+
+    use wire::{
+        piv::{PinPolicy, Slot, object},
+        shield::Container,
+    };
+
+    use super::STATE_VERSION;
+    use crate::{
+        application::Application,
+        consent::Consent,
+        crypto::KeyAlgorithm,
+        fixture::{Flash, PIN, SECRET, profile, rng},
+        pin::Progress,
+        refusal::Refusal,
+        seams::{RecordName, Storage},
+        vault::{self, KeyId, Op},
+    };
+
+    const NINE_A: Container = Container::Piv(Slot::Authentication);
+
+    /// The flash of an enrolled token as the firmware of version 1 left it.
+    fn former() -> Flash {
+        let mut flash = Flash::default();
+        for line in include_str!("record/version1.txt").lines() {
+            let (name, hex) = line.split_once(' ').unwrap();
+            let digits: Vec<u32> = hex.chars().map(|digit| digit.to_digit(16).unwrap()).collect();
+            let bytes = digits.chunks(2).map(|pair| (pair[0] * 16 + pair[1]) as u8).collect();
+            flash.records.insert(RecordName::parse(name).unwrap(), bytes);
+        }
+        flash
+    }
+
+    #[test]
+    fn a_token_of_version_1_works_on() {
+        let mut token = Application::open(profile(), &SECRET, former(), rng(9));
+        assert!(token.healthy());
+        let Progress::Work(job) = token.verify(PIN).unwrap() else { panic!("no stretching") };
+        token.finish_pin(job.run()).unwrap();
+        let digest = || Consent::unseen(alloc::vec![7; 32]);
+        let current = |slot| KeyId::Current(Container::Piv(slot));
+        assert!(token.operate(current(Slot::Authentication), Op::Sign, None, digest()).is_ok());
+        assert!(token.certificate(NINE_A).unwrap().is_some());
+        assert!(token.certificate(Container::Payment).unwrap().is_some());
+        assert_eq!(token.object(object::KEY_HISTORY).unwrap().as_deref(), Some(&b"history"[..]));
+        // The policy of each is its container's.
+        let pending = KeyId::Pending(Container::Piv(Slot::Signature));
+        for (key, pin) in [
+            (current(Slot::Authentication), PinPolicy::Once),
+            (current(Slot::CardAuthentication), PinPolicy::Never),
+            (KeyId::Current(Container::Payment), PinPolicy::Always),
+            (pending, PinPolicy::Always),
+        ] {
+            assert_eq!(token.policy(key).unwrap().unwrap().pin, pin, "{key:?}");
+        }
+        token.power_off();
+        assert!(token.operate(current(Slot::CardAuthentication), Op::Sign, None, digest()).is_ok());
+    }
+
+    /// What changes is written in the version of today, the rest stays as it is; a later version is refused, whole.
+    #[test]
+    fn versions() {
+        let mut token = Application::open(profile(), &SECRET, former(), rng(9));
+        assert_eq!(token.storage().records[&RecordName::Container(0x9A)][0], 1);
+        token.generate(KeyId::Current(NINE_A), KeyAlgorithm::P384).unwrap();
+        token.power_off();
+        token.power_on();
+        assert!(token.healthy() && token.certificate(NINE_A).unwrap().is_some());
+        let mut flash = token.storage().clone();
+        let versions = ["container.9a", "container.50"]
+            .map(|name| flash.records[&RecordName::parse(name).unwrap()].first().copied().unwrap());
+        assert_eq!(versions, [STATE_VERSION, 1]);
+        let keeper = super::Keeper::new(&SECRET);
+        let mut later = flash.load(RecordName::Container(0x9A)).unwrap().unwrap();
+        later[0] = STATE_VERSION + 1;
+        let end = later.len() - super::TAG;
+        let tag = keeper.tag(RecordName::Container(0x9A), &later[..end]);
+        later[end..].copy_from_slice(&tag[..super::TAG]);
+        flash.save(RecordName::Container(0x9A), &later).unwrap();
+        let token = Application::open(profile(), &SECRET, flash, rng(9));
+        assert_eq!(token.fault(), Some(Refusal::Fault));
+        assert!(vault::load(&keeper, &former(), KeyId::Current(NINE_A)).unwrap().is_some());
+        assert_eq!(RecordName::Container(0x9A).to_string(), "container.9a");
     }
 }

@@ -6,7 +6,10 @@
 
 use alloc::vec::Vec;
 
-use wire::{piv::Slot, shield::Container};
+use wire::{
+    piv::PinPolicy,
+    shield::{Container, KeyPolicy, Uses},
+};
 
 use crate::{
     consent::{Consent, Kind},
@@ -46,17 +49,6 @@ pub enum Op {
     Raw,
 }
 
-/// When a key wants the PIN (SP 800-73-4 part 1, table 4b).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PinPolicy {
-    /// Never.
-    Never,
-    /// Once since the last reset.
-    Once,
-    /// Just before each use.
-    Always,
-}
-
 /// What a key wants confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confirm {
@@ -73,27 +65,28 @@ pub enum Confirm {
 pub struct Policy {
     /// When it wants the PIN.
     pub pin: PinPolicy,
+    /// What it may be used for without anything being confirmed.
+    pub uses: Uses,
     /// What it wants confirmed.
     pub confirm: Confirm,
 }
 
 impl Policy {
-    /// The policy of each key.
-    pub const fn of(key: KeyId) -> Self {
-        let (pin, confirm) = match key.container() {
-            Container::Piv(Slot::Authentication | Slot::KeyManagement) => (PinPolicy::Once, Confirm::Nothing),
-            Container::Piv(Slot::Signature) => (PinPolicy::Always, Confirm::Nothing),
-            Container::Piv(Slot::CardAuthentication) => (PinPolicy::Never, Confirm::Nothing),
-            Container::Payment => (PinPolicy::Always, Confirm::Payment), // GM/T 0027 9.2 c
+    /// The policy of a key that was made with `stored`. No record says anything about the payment key's.
+    pub const fn of(key: KeyId, stored: KeyPolicy) -> Self {
+        let (stored, confirm) = match key.container() {
+            Container::Piv(_) => (stored, Confirm::Nothing),
+            payment @ Container::Payment => (KeyPolicy::of(payment), Confirm::Payment), // GM/T 0027 9.2 c
         };
-        match key {
-            KeyId::Current(_) => Self { pin, confirm },
-            KeyId::Pending(_) => Self { pin, confirm: Confirm::Request },
-        }
+        let confirm = match key {
+            KeyId::Current(_) => confirm,
+            KeyId::Pending(_) => Confirm::Request,
+        };
+        Self { pin: stored.pin, uses: stored.uses, confirm }
     }
 
     /// Whether these proofs are what the policy wants.
-    fn admits(self, pin: &PinProof<'_>, seen: &Consent, spki: &[u8]) -> Result<(), Refusal> {
+    fn admits(self, op: Op, pin: &PinProof<'_>, seen: &Consent, spki: &[u8]) -> Result<(), Refusal> {
         let pin_holds = match self.pin {
             PinPolicy::Never => true,
             PinPolicy::Once => !matches!(pin, PinProof::Never),
@@ -104,11 +97,21 @@ impl Policy {
         }
         let own_request = || seen.public_key() == Some(spki);
         let confirmed = match (self.confirm, seen.kind()) {
-            (Confirm::Nothing, Kind::Unseen) | (Confirm::Payment, Kind::Payment) => true,
+            (Confirm::Nothing, Kind::Unseen) => self.allows(op),
+            (Confirm::Payment, Kind::Payment) => true,
             (_, Kind::Request) => own_request(),
             _ => false,
         };
         if confirmed { Ok(()) } else { Err(Refusal::WrongUse) }
+    }
+
+    const fn allows(self, op: Op) -> bool {
+        match op {
+            Op::Sign => self.uses.has(Uses::SIGN),
+            Op::Agree => self.uses.has(Uses::AGREE),
+            // One operation, on a block that the host padded: the token cannot tell which it is.
+            Op::Raw => self.uses.has(Uses::SIGN) || self.uses.has(Uses::DECRYPT),
+        }
     }
 }
 
@@ -117,12 +120,16 @@ pub(crate) struct Vault {
     sealing: SealingKey,
     /// The vault key, from the first right PIN until power off.
     opening: Option<OpeningKey>,
-    /// Keys opened since, so that the next signature costs only itself.
+    /// The keys that were opened last, so that the next signature costs only itself.
     opened: Vec<Opened>,
 }
 
+/// How many keys stay open: what one host uses in turn. An RSA key takes some KiB.
+const MOST_OPENED: usize = 5;
+
 struct Opened {
     id: KeyId,
+    policy: Policy,
     private: PrivateKey,
     spki: Vec<u8>,
 }
@@ -160,8 +167,8 @@ impl Vault {
         seen: Consent,
     ) -> Result<Vec<u8>, Refusal> {
         let index = self.open(keeper, storage, key)?;
-        let Opened { private, spki, .. } = self.opened.get(index).ok_or(Refusal::Fault)?;
-        Policy::of(key).admits(&pin, &seen, spki)?;
+        let Opened { private, spki, policy, .. } = self.opened.get(index).ok_or(Refusal::Fault)?;
+        policy.admits(op, &pin, &seen, spki)?;
         match (op, seen.kind()) {
             (Op::Sign, Kind::Payment | Kind::Request) => {
                 private.sign_digest(&crypto::sha256(seen.bytes()), rng)
@@ -181,19 +188,15 @@ impl Vault {
         container: Container,
         private: &PrivateKey,
         origin: Origin,
-    ) -> Result<Key, Refusal> {
+        policy: KeyPolicy,
+    ) -> Key {
         let (bytes, context) = (private.to_bytes(), [container.reference()]);
-        let sealed = match Policy::of(KeyId::Current(container)).pin {
+        let sealed = match policy.pin {
             PinPolicy::Never => crypto::wrap(keeper.wrapping(), &context, &bytes, rng),
             PinPolicy::Once | PinPolicy::Always => crypto::seal(&self.sealing, &context, &bytes, rng),
         };
-        Ok(Key {
-            algorithm: wire::piv::Algorithm::from(private.algorithm()) as u8,
-            origin,
-            sealed,
-            public: private.public_key(),
-            spki: private.spki(),
-        })
+        let algorithm = wire::piv::Algorithm::from(private.algorithm()) as u8;
+        Key::new(algorithm, origin, policy, sealed, private.public_key(), private.spki())
     }
 
     /// Drops what RAM holds of a container's keys: they were replaced.
@@ -207,8 +210,8 @@ impl Vault {
             return Ok(index);
         }
         let key = load(keeper, storage, id)?.ok_or(Refusal::NoSuchKey)?;
-        let context = [id.container().reference()];
-        let bytes = match Policy::of(KeyId::Current(id.container())).pin {
+        let (context, stored) = ([id.container().reference()], key.policy()?);
+        let bytes = match stored.pin {
             PinPolicy::Never => crypto::unwrap(keeper.wrapping(), &context, &key.sealed)?,
             PinPolicy::Once | PinPolicy::Always => {
                 self.opening.as_ref().ok_or(Refusal::NotVerified)?.open(&context, &key.sealed)?
@@ -216,7 +219,10 @@ impl Vault {
         };
         let algorithm = algorithm(&key)?;
         let private = PrivateKey::from_bytes(algorithm, &bytes)?;
-        self.opened.push(Opened { id, private, spki: key.spki });
+        if self.opened.len() >= MOST_OPENED {
+            self.opened.remove(0);
+        }
+        self.opened.push(Opened { id, policy: Policy::of(id, stored), private, spki: key.spki });
         Ok(self.opened.len().saturating_sub(1))
     }
 }

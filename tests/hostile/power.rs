@@ -213,7 +213,7 @@ fn contents(flash: &Flash) -> Contents {
     let mut look = card(&flash.copy());
     let mut applet = shield(&mut look).unwrap();
     let mut each =
-        |get: Get| Container::ALL.iter().map(|container| get(&mut applet, *container).unwrap()).collect();
+        |get: Get| Container::all().map(|container| get(&mut applet, container).unwrap()).collect();
     let keys = each(|shield, container| shield.public_key(container));
     let pending = each(|shield, container| shield.pending_public_key(container));
     let certificates = each(|shield, container| shield.certificate(container));

@@ -1,8 +1,11 @@
 //! PIV: identifiers, instructions and the two templates that commands carry.
 //! Source: NIST SP 800-73-4 parts 1 and 2, SP 800-78-4.
 
+mod slot;
+
 use alloc::vec::Vec;
 
+pub use self::slot::{Retired, Slot};
 use crate::{Malformed, tlv};
 
 /// The PIV application's full AID, version 1.0 (SP 800-73-4 part 1, 2.2).
@@ -70,43 +73,26 @@ impl Algorithm {
     }
 }
 
-/// The four key references with a certificate (SP 800-73-4 part 1, table 4b).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Slot {
-    /// 9A, PIV Authentication.
-    Authentication = 0x9A,
-    /// 9C, Digital Signature: PIN Always.
-    Signature = 0x9C,
-    /// 9D, Key Management.
-    KeyManagement = 0x9D,
-    /// 9E, Card Authentication: PIN Never.
-    CardAuthentication = 0x9E,
+/// When a key wants the PIN (SP 800-73-4 part 1, table 4b), by the numbers that stock tools know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinPolicy {
+    /// Never.
+    Never = 1,
+    /// Once since the last reset.
+    Once = 2,
+    /// Just before each use.
+    Always = 3,
 }
 
-impl Slot {
-    /// All four, in the order of their references.
-    pub const ALL: [Self; 4] =
-        [Self::Authentication, Self::Signature, Self::KeyManagement, Self::CardAuthentication];
-
-    /// Reads a key reference.
+impl PinPolicy {
+    /// Reads the number.
     pub const fn parse(byte: u8) -> Option<Self> {
         Some(match byte {
-            0x9A => Self::Authentication,
-            0x9C => Self::Signature,
-            0x9D => Self::KeyManagement,
-            0x9E => Self::CardAuthentication,
+            1 => Self::Never,
+            2 => Self::Once,
+            3 => Self::Always,
             _ => return None,
         })
-    }
-
-    /// The data object that holds the slot's certificate.
-    pub const fn certificate(self) -> u32 {
-        match self {
-            Self::Authentication => object::AUTHENTICATION_CERTIFICATE,
-            Self::Signature => object::SIGNATURE_CERTIFICATE,
-            Self::KeyManagement => object::KEY_MANAGEMENT_CERTIFICATE,
-            Self::CardAuthentication => object::CARD_AUTHENTICATION_CERTIFICATE,
-        }
     }
 }
 
@@ -126,6 +112,8 @@ pub mod object {
     pub const SIGNATURE_CERTIFICATE: u32 = 0x5F_C10A;
     pub const KEY_MANAGEMENT_CERTIFICATE: u32 = 0x5F_C10B;
     pub const KEY_HISTORY: u32 = 0x5F_C10C;
+    /// Of retired key 1; the other nineteen follow.
+    pub const FIRST_RETIRED_CERTIFICATE: u32 = 0x5F_C10D;
     pub const IRIS_IMAGES: u32 = 0x5F_C121;
 }
 
@@ -200,6 +188,15 @@ impl<'a> PublicKey<'a> {
 pub fn certificate_object(certificate: &[u8]) -> Vec<u8> {
     let mut out = tlv::object(tag::CERTIFICATE, certificate);
     tlv::put(&mut out, tag::CERTIFICATE_INFO, &[0]);
+    tlv::put(&mut out, tag::ERROR_DETECTION_CODE, &[]);
+    out
+}
+
+/// The content of the Key History Object (SP 800-73-4 part 1, 3.3.3 and table 20): the retired keys from 82 on whose
+/// certificates are on the card, `on_card` of them, and none whose certificates are elsewhere.
+pub fn key_history(on_card: u8) -> Vec<u8> {
+    let mut out = tlv::object(0xC1, &[on_card]); // keysWithOnCardCerts
+    tlv::put(&mut out, 0xC2, &[0]); // keysWithOffCardCerts
     tlv::put(&mut out, tag::ERROR_DETECTION_CODE, &[]);
     out
 }

@@ -53,7 +53,7 @@ fn show(token: &mut dyn Token) -> Result<Report, Error> {
     let mut certificates = Map::new();
     // The personal ID first.
     let id = [Container::Payment, Container::Piv(Slot::Authentication)];
-    let others = Container::ALL.into_iter().filter(|container| !id.contains(container));
+    let others = Container::all().filter(|container| !id.contains(container));
     for container in id.into_iter().chain(others) {
         let name = container.name();
         match token.certificate(container)? {

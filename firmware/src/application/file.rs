@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use wire::{
-    piv::{self, Slot},
+    piv::{self, Retired, Slot},
     pkix,
     shield::Container,
     tlv,
@@ -49,15 +49,37 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         done
     }
 
+    /// A container's record; `None` when it is empty.
+    ///
+    /// # Errors
+    /// It is damaged.
+    pub(super) fn container(&self, container: Container) -> Result<Option<record::Container>, Refusal> {
+        self.keeper.load(&self.storage, RecordName::Container(container.reference()))
+    }
+
+    /// Replaces a container's record; an empty one goes.
+    ///
+    /// # Errors
+    /// The state was not written.
+    pub(super) fn save_container(
+        &mut self,
+        container: Container,
+        record: &record::Container,
+    ) -> Result<(), Refusal> {
+        let name = RecordName::Container(container.reference());
+        if record.key.is_none() && record.certificate.is_none() {
+            return Ok(self.storage.remove(name)?);
+        }
+        self.keeper.save(&mut self.storage, name, record)
+    }
+
     /// A container's certificate, DER.
     ///
     /// # Errors
     /// Its record is damaged.
     pub fn certificate(&self, container: Container) -> Result<Option<Vec<u8>>, Refusal> {
-        let record: Option<record::Container> =
-            self.keeper.load(&self.storage, RecordName::Container(container.reference()))?;
-        let object = record.and_then(|record| record.certificate);
-        Ok(object.and_then(|object| tlv::find(&object, piv::tag::CERTIFICATE).map(<[u8]>::to_vec)))
+        let certificate = self.container(container)?.and_then(|record| record.certificate);
+        Ok(certificate.and_then(|found| tlv::find(&found.object, piv::tag::CERTIFICATE).map(<[u8]>::to_vec)))
     }
 
     /// A PIV data object's content (what stands inside tag 53); `None` when there is none.
@@ -65,11 +87,10 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// # Errors
     /// Its record is damaged.
     pub fn object(&self, tag: u32) -> Result<Option<Vec<u8>>, Refusal> {
-        match certificate_slot(tag) {
+        match Slot::of_certificate(tag) {
             Some(slot) => {
-                let name = RecordName::Container(Container::Piv(slot).reference());
-                let record: Option<record::Container> = self.keeper.load(&self.storage, name)?;
-                Ok(record.and_then(|record| record.certificate))
+                let record = self.container(Container::Piv(slot))?;
+                Ok(record.and_then(|record| record.certificate).map(|certificate| certificate.object))
             }
             None => self.keeper.load(&self.storage, RecordName::Object(tag)),
         }
@@ -84,22 +105,31 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
             return Err(Refusal::Full);
         }
         let content = (!content.is_empty()).then(|| content.to_vec());
-        match (certificate_slot(tag), content) {
-            (Some(slot), certificate) => {
-                let name = RecordName::Container(Container::Piv(slot).reference());
-                let former: record::Container = self.keeper.load(&self.storage, name)?.unwrap_or_default();
-                let record = record::Container { key: former.key, certificate };
-                self.keeper.save(&mut self.storage, name, &record)
+        match (Slot::of_certificate(tag), content) {
+            (Some(slot), content) => {
+                let key = self.container(Container::Piv(slot))?.and_then(|record| record.key);
+                let record = record::Container { key, certificate: content.map(Into::into) };
+                self.save_container(Container::Piv(slot), &record)
             }
             (None, Some(content)) => self.keeper.save(&mut self.storage, RecordName::Object(tag), &content),
             (None, None) => Ok(self.storage.remove(RecordName::Object(tag))?),
         }
     }
-}
 
-/// The slot whose certificate a data object is.
-fn certificate_slot(tag: u32) -> Option<Slot> {
-    Slot::ALL.into_iter().find(|slot| slot.certificate() == tag)
+    /// How many retired keys there are from the first to the last that has a certificate.
+    ///
+    /// # Errors
+    /// A record is damaged.
+    pub fn retired_certificates(&self) -> Result<u8, Refusal> {
+        let mut last = 0;
+        for retired in Retired::all() {
+            let found = self.container(Container::Piv(Slot::Retired(retired)))?;
+            if found.is_some_and(|record| record.certificate.is_some()) {
+                last = retired.number();
+            }
+        }
+        Ok(last)
+    }
 }
 
 /// Carries out an installation that was written down: each step may be done twice, so a power cut between two of
@@ -122,8 +152,8 @@ pub(super) fn finish_install(
         let pending: Option<record::Key> = keeper.load(storage, RecordName::Pending(*reference))?;
         // None: this one was swapped before the power went.
         let Some(key) = pending else { continue };
-        let record =
-            record::Container { key: Some(key), certificate: Some(piv::certificate_object(certificate)) };
+        let certificate = piv::certificate_object(certificate).into();
+        let record = record::Container { key: Some(key), certificate: Some(certificate) };
         keeper.save(storage, RecordName::Container(*reference), &record)?;
         storage.remove(RecordName::Pending(*reference))?;
         if let Some(container) = Container::parse(*reference) {

@@ -2,7 +2,10 @@
 
 use alloc::vec::Vec;
 
-use wire::shield::Container;
+use wire::{
+    piv::PinPolicy,
+    shield::{Container, KeyPolicy},
+};
 use zeroize::Zeroizing;
 
 use super::{Application, MANAGEMENT};
@@ -10,11 +13,31 @@ use crate::{
     consent::Consent,
     crypto::{self, Crt, GenerateRsa, Job, KeyAlgorithm, ManagementKey, Outcome, PrivateKey},
     pin::{PinProof, Verified},
-    record::{self, Origin},
+    record::{self, Name, Origin},
     refusal::Refusal,
     seams::{CryptoRng, RecordName, Storage},
-    vault::{self, KeyId, Op, PinPolicy, Policy},
+    vault::{self, KeyId, Op, Policy},
 };
+
+/// A key that is to be stored, and where.
+pub struct Making {
+    /// Its place.
+    pub key: KeyId,
+    /// What it may do, and when it wants the PIN.
+    pub policy: KeyPolicy,
+    /// What hosts call it.
+    pub name: Name,
+    /// Whether the certificate that stands in its place stays there: it is for another key.
+    pub keeps_certificate: bool,
+}
+
+impl From<KeyId> for Making {
+    /// With its container's policy and no name.
+    fn from(key: KeyId) -> Self {
+        let policy = KeyPolicy::of(key.container());
+        Self { key, policy, name: Name::default(), keeps_certificate: true }
+    }
+}
 
 impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// Takes the proof that the next private-key command spends.
@@ -27,11 +50,11 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// # Errors
     /// `NoSuchKey`, `PinFactory` for the payment key, `NotVerified`.
     pub fn check_ready(&self, key: KeyId, proof: Option<&Verified>) -> Result<(), Refusal> {
-        vault::load(&self.keeper, &self.storage, key)?.ok_or(Refusal::NoSuchKey)?;
+        let stored = vault::load(&self.keeper, &self.storage, key)?.ok_or(Refusal::NoSuchKey)?.policy()?;
         if key.container() == Container::Payment && self.is_factory_pin() {
             return Err(Refusal::PinFactory);
         }
-        match Policy::of(key).pin {
+        match Policy::of(key, stored).pin {
             PinPolicy::Always if proof.is_none() => Err(Refusal::NotVerified),
             PinPolicy::Once if !self.verified() => Err(Refusal::NotVerified),
             _ => Ok(()),
@@ -69,6 +92,14 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         vault::load(&self.keeper, &self.storage, key)?.map(|key| vault::algorithm(&key)).transpose()
     }
 
+    /// What a key may do, and when it wants the PIN; `None` when there is no such key.
+    ///
+    /// # Errors
+    /// Its record is damaged.
+    pub fn policy(&self, key: KeyId) -> Result<Option<KeyPolicy>, Refusal> {
+        vault::load(&self.keeper, &self.storage, key)?.map(|key| key.policy()).transpose()
+    }
+
     /// A public key as its template, tag 7F49; `None` when there is no such key.
     ///
     /// # Errors
@@ -82,13 +113,18 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     ///
     /// # Errors
     /// The state was not written. The former key is untouched then.
-    pub fn generate(&mut self, key: KeyId, algorithm: KeyAlgorithm) -> Result<Option<Job>, Refusal> {
+    pub fn generate(
+        &mut self,
+        making: impl Into<Making>,
+        algorithm: KeyAlgorithm,
+    ) -> Result<Option<Job>, Refusal> {
+        let making = making.into();
         match PrivateKey::generate_ec(algorithm, &mut self.rng) {
-            Some(private) => self.store(key, &private, Origin::Generated).map(|()| None),
+            Some(private) => self.store(making, &private, Origin::Generated).map(|()| None),
             None => {
                 let mut seed = Zeroizing::new([0; 32]);
                 self.rng.fill_bytes(&mut *seed);
-                self.making = Some(key);
+                self.making = Some(making);
                 Ok(Some(Job::GenerateRsa(GenerateRsa { seed })))
             }
         }
@@ -100,9 +136,9 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// As [`Self::generate`].
     pub fn finish_generate(&mut self, outcome: Outcome) -> Result<(), Refusal> {
         match (self.making.take(), outcome) {
-            (Some(key), Outcome::RsaKey(private)) => {
+            (Some(making), Outcome::RsaKey(private)) => {
                 let private = private?;
-                self.store(key, &private, Origin::Generated)
+                self.store(making, &private, Origin::Generated)
             }
             _ => Err(Refusal::Fault),
         }
@@ -113,11 +149,11 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     ///
     /// # Errors
     /// `WrongUse` for the payment key; the state was not written.
-    pub fn import(&mut self, key: KeyId, private: &PrivateKey) -> Result<(), Refusal> {
-        if key.container() == Container::Payment {
+    pub fn import(&mut self, making: Making, private: &PrivateKey) -> Result<(), Refusal> {
+        if making.key.container() == Container::Payment {
             return Err(Refusal::WrongUse);
         }
-        self.store(key, private, Origin::Imported)
+        self.store(making, private, Origin::Imported)
     }
 
     /// An RSA key from its parts.
@@ -136,23 +172,24 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         Ok(vault::load(&self.keeper, &self.storage, key)?.map(|key| key.origin))
     }
 
-    fn store(&mut self, id: KeyId, private: &PrivateKey, origin: Origin) -> Result<(), Refusal> {
+    /// Stores a key in its place, sealed.
+    fn store(&mut self, making: Making, private: &PrivateKey, origin: Origin) -> Result<(), Refusal> {
         let state = self.state.as_mut().map_err(|refusal| *refusal)?;
-        let container = id.container();
-        let key = state.vault.seal(&self.keeper, &mut self.rng, container, private, origin)?;
+        let container = making.key.container();
+        let mut key =
+            state.vault.seal(&self.keeper, &mut self.rng, container, private, origin, making.policy);
+        key.name = making.name;
         state.vault.forget(container); // first: a save that fails may have replaced it all the same
-        match id {
+        match making.key {
             KeyId::Pending(_) => {
-                self.keeper.save(&mut self.storage, RecordName::Pending(container.reference()), &key)?;
+                self.keeper.save(&mut self.storage, RecordName::Pending(container.reference()), &key)
             }
             KeyId::Current(_) => {
-                let name = RecordName::Container(container.reference());
-                let former: record::Container = self.keeper.load(&self.storage, name)?.unwrap_or_default();
-                let record = record::Container { key: Some(key), certificate: former.certificate };
-                self.keeper.save(&mut self.storage, name, &record)?;
+                let former = self.container(container)?.unwrap_or_default();
+                let certificate = former.certificate.filter(|_| making.keeps_certificate);
+                self.save_container(container, &record::Container { key: Some(key), certificate })
             }
         }
-        Ok(())
     }
 
     /// The card management key.

@@ -3,6 +3,7 @@
 use wire::{
     apdu::{Command, StatusWord},
     piv::{Algorithm, Slot, tag},
+    shield::{Container, KeyPolicy},
     tlv,
 };
 
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{
     applet::Step,
-    application::Application,
+    application::{Application, Making},
     crypto::KeyAlgorithm,
     seams::{CryptoRng, Storage},
 };
@@ -33,8 +34,9 @@ impl Piv {
             return Err(StatusWord::WRONG_P1P2.into());
         };
         self.need_management()?;
-        let algorithm = algorithm(tlv::only(command.data, tag::CONTROL_REFERENCE_TEMPLATE)?, slot)?;
-        match application.generate(key(slot), algorithm)? {
+        let template = tlv::only(command.data, tag::CONTROL_REFERENCE_TEMPLATE)?;
+        let (algorithm, policy) = wish(template, slot)?;
+        match application.generate(Making { policy, ..key(slot).into() }, algorithm)? {
             Some(job) => {
                 self.state = State::Generating(slot);
                 Ok(Step::Work(job))
@@ -52,10 +54,11 @@ pub(super) fn answer<S: Storage, R: CryptoRng>(
     Ok(data(application.public_key(key(slot))?.ok_or(StatusWord::FAULT)?))
 }
 
-/// Reads the control reference template. What it asks for beyond an algorithm is refused unless it is so anyhow.
-fn algorithm(template: &[u8], slot: Slot) -> Result<KeyAlgorithm, Refused> {
+/// Reads the control reference template: the algorithm, and when the key wants the PIN if not as its slot does.
+fn wish(template: &[u8], slot: Slot) -> Result<(KeyAlgorithm, KeyPolicy), Refused> {
     let wrong = Refused::from(StatusWord::WRONG_DATA);
     let mut found = None;
+    let mut policy = KeyPolicy::of(Container::Piv(slot));
     for object in tlv::Reader::new(template) {
         let object = object?;
         match (object.tag, object.value) {
@@ -65,8 +68,8 @@ fn algorithm(template: &[u8], slot: Slot) -> Result<KeyAlgorithm, Refused> {
             }
             (PARAMETER, [] | EXPONENT) => {}
             (tag::ALGORITHM | PARAMETER, _) => return Err(wrong),
-            (tag, value) => policy::check(slot, tag, value)?,
+            (tag, value) => policy::read(&mut policy, tag, value)?,
         }
     }
-    found.ok_or(wrong)
+    Ok((found.ok_or(wrong)?, policy))
 }

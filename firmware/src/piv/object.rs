@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use hex_literal::hex;
 use wire::{
     apdu::{Command, StatusWord},
-    piv::{AID, object, tag},
+    piv::{AID, Slot, key_history, object, tag},
     tlv,
 };
 
@@ -21,8 +21,6 @@ const CURRENT: (u8, u8) = (0x3F, 0xFF);
 /// The PIN usage policy (part 1, 3.3.2): the application's PIN satisfies the access rules, no global PIN, no
 /// on-card comparison, no secure messaging.
 const PIN_USAGE: [u8; 2] = hex!("4000");
-/// The certificates of retired key management keys (part 1, table 3).
-const RETIRED: core::ops::RangeInclusive<u32> = 0x5F_C10D..=0x5F_C120;
 /// Objects outside the standard that stock tools keep their own settings in.
 const VENDOR: core::ops::RangeInclusive<u32> = 0x5F_FF00..=0x5F_FF15;
 
@@ -43,8 +41,12 @@ pub(super) fn get_data<S: Storage, R: CryptoRng>(
         return Err(StatusWord::SECURITY_NOT_SATISFIED.into());
     }
     let stored = if writable(tag) { application.object(tag)? } else { None };
-    let content =
-        stored.or_else(|| factory::object(tag, application.serial())).ok_or(StatusWord::NOT_FOUND)?;
+    let content = match stored {
+        Some(content) => Some(content),
+        None if tag == object::KEY_HISTORY => history(application)?,
+        None => factory::object(tag, application.serial()),
+    };
+    let content = content.ok_or(StatusWord::NOT_FOUND)?;
     Ok(data(tlv::object(tag::DATA, &content)))
 }
 
@@ -82,6 +84,13 @@ fn discovery() -> Vec<u8> {
     tlv::object(object::DISCOVERY, &inside)
 }
 
+/// The Key History Object of the retired keys that are there, until somebody stores another (part 1, 3.3.3): stock hosts
+/// look at no more of them than it says, from the first on. There is none without a retired certificate.
+fn history<S: Storage, R: CryptoRng>(application: &Application<S, R>) -> Result<Option<Vec<u8>>, Refused> {
+    let count = application.retired_certificates()?;
+    Ok((count > 0).then(|| key_history(count)))
+}
+
 /// The tag in a tag list of one: one to three bytes.
 fn object_tag(bytes: &[u8]) -> Result<u32, Refused> {
     match *bytes {
@@ -105,18 +114,14 @@ const fn wants_pin(tag: u32) -> bool {
 fn writable(tag: u32) -> bool {
     matches!(
         tag,
-        object::AUTHENTICATION_CERTIFICATE
-            | object::CARD_AUTHENTICATION_CERTIFICATE
-            | object::CHUID
+        object::CHUID
             | object::FINGERPRINTS
             | object::SECURITY_OBJECT
             | object::CCC
             | object::FACIAL_IMAGE
             | object::PRINTED_INFORMATION
-            | object::SIGNATURE_CERTIFICATE
-            | object::KEY_MANAGEMENT_CERTIFICATE
             | object::KEY_HISTORY
             | object::IRIS_IMAGES
-    ) || RETIRED.contains(&tag)
+    ) || Slot::of_certificate(tag).is_some()
         || VENDOR.contains(&tag)
 }

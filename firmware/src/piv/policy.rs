@@ -1,10 +1,14 @@
 //! When a slot's key wants the PIN and a touch, as stock tools ask for it: tags AA and AB, which Yubico added to
 //! GENERATE ASYMMETRIC KEY PAIR and has in IMPORT ASYMMETRIC KEY.
 
-use wire::{apdu::StatusWord, piv::Slot, shield::Container};
+use wire::{
+    apdu::StatusWord,
+    piv::{PinPolicy, Slot},
+    shield::{Container, KeyPolicy},
+};
 
 use super::status::Refused;
-use crate::vault::{KeyId, PinPolicy, Policy};
+use crate::vault::KeyId;
 
 const PIN_POLICY: u32 = 0xAA;
 const TOUCH_POLICY: u32 = 0xAB;
@@ -13,22 +17,15 @@ const DEFAULT: u8 = 0;
 /// No touch.
 pub(super) const NO_TOUCH: u8 = 1;
 
-/// Refuses what the slot's key will not be: an answer of 9000 would be a promise.
-pub(super) fn check(slot: Slot, tag: u32, value: &[u8]) -> Result<(), Refused> {
+/// Takes one of the tags over into the policy of the key that is made. What the key will not be is refused: an answer
+/// of 9000 would be a promise.
+pub(super) fn read(policy: &mut KeyPolicy, tag: u32, value: &[u8]) -> Result<(), Refused> {
     match (tag, value) {
-        (PIN_POLICY, &[DEFAULT]) | (TOUCH_POLICY, &[DEFAULT | NO_TOUCH]) => Ok(()),
-        (PIN_POLICY, &[policy]) if policy == of(slot) => Ok(()),
-        _ => Err(StatusWord::WRONG_DATA.into()),
+        (PIN_POLICY, &[DEFAULT]) | (TOUCH_POLICY, &[DEFAULT | NO_TOUCH]) => {}
+        (PIN_POLICY, &[byte]) => policy.pin = PinPolicy::parse(byte).ok_or(StatusWord::WRONG_DATA)?,
+        _ => return Err(StatusWord::WRONG_DATA.into()),
     }
-}
-
-/// The slot's PIN policy, by its number: 1 never, 2 once, 3 always.
-pub(super) const fn of(slot: Slot) -> u8 {
-    match Policy::of(key(slot)).pin {
-        PinPolicy::Never => 1,
-        PinPolicy::Once => 2,
-        PinPolicy::Always => 3,
-    }
+    Ok(())
 }
 
 /// The slot's key. PIV's are in use at once: it has no certificate to wait for.

@@ -171,7 +171,7 @@ impl<'a> Piv<'a> {
         let inside = tlv::object(tag::ALGORITHM, &[algorithm as u8]);
         let data = tlv::object(tag::CONTROL_REFERENCE_TEMPLATE, &inside);
         let instruction = instruction::GENERATE_ASYMMETRIC_KEY_PAIR;
-        self.card.data(&Command::new(0, instruction, 0, slot as u8, &data).expecting(ALL))
+        self.card.data(&Command::new(0, instruction, 0, slot.reference(), &data).expecting(ALL))
     }
 
     /// GENERAL AUTHENTICATE, signing: `block` is the digest for ECDSA, the whole padded block for RSA (3.2.4 and
@@ -224,7 +224,7 @@ impl<'a> Piv<'a> {
         tlv::put(&mut inside, input, block);
         // An ECDSA signature and a shared secret fit a short answer, an RSA block does not.
         let ne = if algorithm == Algorithm::Rsa2048 { ALL } else { 256 };
-        let answer = self.authenticate(algorithm, slot as u8, &inside, ne)?;
+        let answer = self.authenticate(algorithm, slot.reference(), &inside, ne)?;
         Ok(Zeroizing::new(field(&answer, tag::RESPONSE)?.to_vec()))
     }
 

@@ -6,7 +6,10 @@ use crate::{
 use hex_literal::hex;
 use p256::{PublicKey, SecretKey, ecdsa::signature::hazmat::PrehashVerifier as _};
 use rsa::pkcs1v15::Pkcs1v15Sign;
-use wire::{piv, shield::Container};
+use wire::{
+    piv::{self, Slot},
+    shield::Container,
+};
 
 const P256: u8 = 0x11;
 const P384: u8 = 0x14;
@@ -164,7 +167,7 @@ fn the_template_of_generate() {
         (&hex!("AC05 800111 8100"), "9000"),
         (&hex!("AC06 800111 AA0100"), "9000"),
         (&hex!("AC09 800111 AA0102 AB0101"), "9000"),
-        (&hex!("AC06 800111 AA0101"), "6A80"),
+        (&hex!("AC06 800111 AA0104"), "6A80"),
         (&hex!("AC06 800111 AB0102"), "6A80"),
         (&hex!("AC06 800111 800111"), "6A80"),
         (&hex!("AC03 800106"), "6A80"),
@@ -188,7 +191,7 @@ fn the_payment_key_is_out_of_reach() {
     let payment = KeyId::Current(Container::Payment);
     bench.application.generate(payment, KeyAlgorithm::P256).unwrap();
     let before = bench.application.public_key(payment).unwrap();
-    for reference in (0..=0xFF).filter(|byte| !matches!(byte, 0x9A..=0x9E)) {
+    for reference in (0..=0xFF).filter(|byte| !matches!(byte, 0x82..=0x95 | 0x9A..=0x9E)) {
         assert_eq!(bench.word([0, 0x47, 0, reference], &hex!("AC03800111")), "6A86");
         for algorithm in [P256, P384, RSA, 0x03] {
             let data = authenticate(&[(0x82, &[]), (0x81, &[7; 32])]);
@@ -197,4 +200,62 @@ fn the_payment_key_is_out_of_reach() {
     }
     assert!(before.is_some());
     assert_eq!(bench.application.public_key(payment).unwrap(), before);
+}
+
+/// A policy that GENERATE asked for (by the tag of stock tools) goes with the key, not with the slot.
+#[test]
+fn a_key_keeps_the_policy_it_was_made_with() {
+    let mut bench = Bench::managed();
+    let data = authenticate(&[(0x82, &[]), (0x81, &[7; 32])]);
+    let word = |bench: &mut Bench, slot| bench.word([0, 0x87, P256, slot], &data);
+    for (slot, policy) in [(0x9A, 3), (0x9C, 1), (0x82, 2), (0x9E, 3)] {
+        bench.data([0, 0x47, 0, slot], &[0xAC, 6, 0x80, 1, P256, 0xAA, 1, policy]);
+    }
+    assert_eq!([0x9A, 0x9C, 0x82, 0x9E].map(|slot| word(&mut bench, slot)), ["6982", "9000", "6982", "6982"]);
+    assert_eq!(bench.verify(PIN), "9000");
+    assert_eq!([0x9A, 0x9A, 0x82, 0x9E].map(|slot| word(&mut bench, slot)), ["9000", "6982", "9000", "6982"]);
+    // Made anew without one, the slot's holds again.
+    bench.generate(0x9C, P256);
+    assert_eq!(word(&mut bench, 0x9C), "6982");
+}
+
+/// SP 800-73-4 part 1, tables 3 and 4b: twenty retired key management keys and their certificates.
+#[test]
+fn retired_keys_work_as_9d_does() {
+    let mut bench = Bench::managed();
+    let history = hex!("5C035FC10C");
+    let get = [0, 0xCB, 0x3F, 0xFF];
+    assert_eq!(bench.word(get, &history), "6A82");
+    let mut keys = Vec::new();
+    for slot in Slot::all().skip(4) {
+        keys.push((slot, bench.generate(slot.reference(), P256)));
+    }
+    assert_eq!(keys.len(), 20);
+    assert_eq!(bench.verify(PIN), "9000");
+    let host = SecretKey::from_slice(&[0x31; 32]).unwrap();
+    let data = authenticate(&[(0x82, &[]), (0x85, &host.public_key().to_sec1_bytes())]);
+    for (slot, template) in &keys {
+        let answer = bench.data([0, 0x87, P256, slot.reference()], &data);
+        let card = PublicKey::from_sec1_bytes(&point(template)).unwrap();
+        assert_eq!(inside(&answer, 0x82), host.diffie_hellman(&card).raw_secret_bytes()[..], "{slot:?}");
+    }
+    let certificate = piv::certificate_object(&[0x30, 2, 5, 0]);
+    let put = [&hex!("5C035FC10F")[..], &tlv::object(0x53, &certificate)].concat();
+    assert_eq!(bench.word([0, 0xDB, 0x3F, 0xFF], &put), "9000");
+    assert_eq!(bench.data(get, &hex!("5C035FC10F")), tlv::object(0x53, &certificate));
+    // Part 1, 3.3.3: stock hosts look at 82 to 84 now.
+    assert_eq!(bench.data(get, &history), hex!("5308 C10103 C20100 FE00"));
+}
+
+/// An RSA-2048 block, and a proof of the PIN for one use, in a retired slot.
+#[test]
+fn a_retired_rsa_key_spends_its_proof() {
+    let mut bench = Bench::managed();
+    bench.data([0, 0x47, 0, 0x95], &[0xAC, 6, 0x80, 1, RSA, 0xAA, 1, 3]);
+    let block = [&[0, 1][..], &[0xFF; 221], &[0], &[7; 32]].concat();
+    let data = authenticate(&[(0x82, &[]), (0x81, &block)]);
+    assert_eq!(bench.word([0, 0x87, RSA, 0x95], &data), "6982");
+    assert_eq!(bench.verify(PIN), "9000");
+    assert_eq!(bench.word([0, 0x87, RSA, 0x95], &data), "9000");
+    assert_eq!(bench.word([0, 0x87, RSA, 0x95], &data), "6982");
 }

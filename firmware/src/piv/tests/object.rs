@@ -30,9 +30,7 @@ fn from_the_factory() {
     assert_eq!((&chuid[..4], chuid.len()), (&hex!("533B3019")[..], 61));
     let ccc = bench.data(GET, &hex!("5C035FC107"));
     assert_eq!((&ccc[..4], ccc.len()), (&hex!("5333F015")[..], 53));
-    for tag in
-        Slot::ALL.map(Slot::certificate).into_iter().chain([object::KEY_HISTORY, object::SECURITY_OBJECT])
-    {
+    for tag in Slot::all().map(Slot::certificate).chain([object::KEY_HISTORY, object::SECURITY_OBJECT]) {
         assert_eq!(bench.word(GET, &list(tag)), "6A82", "{tag:06X}");
     }
 }

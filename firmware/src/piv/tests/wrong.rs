@@ -21,7 +21,7 @@ fn what_is_wrong_and_what_it_answers() {
     let mut bench = Bench::managed();
     assert_eq!(bench.verify(PIN), "9000");
     assert_eq!(bench.word([0, 0x47, 0, 0x9A], &hex!("AC03800111")), "9000");
-    let table: [(&[u8], u16); 45] = [
+    let table: [(&[u8], u16); 46] = [
         // VERIFY
         (&hex!("00200000"), 0x6A88),
         (&hex!("00200081"), 0x6A88),
@@ -56,7 +56,8 @@ fn what_is_wrong_and_what_it_answers() {
         // GENERATE ASYMMETRIC KEY PAIR
         (&hex!("0047019A 05 AC03800111"), 0x6A86),
         (&hex!("0047009B 05 AC03800111"), 0x6A86),
-        (&hex!("00470082 05 AC03800111"), 0x6A86),
+        (&hex!("00470081 05 AC03800111"), 0x6A86),
+        (&hex!("00470096 05 AC03800111"), 0x6A86),
         (&hex!("0047009A"), 0x6A80),
         // GENERAL AUTHENTICATE
         (&hex!("0087FF9A 04 7C028200"), 0x6A86),

@@ -173,12 +173,13 @@ fn what_import_refuses() {
     let mut bench = Bench::managed();
     let scalar = tlv::object(0x06, &[7; 32]);
     let with = |more: &[u8]| [&scalar[..], more].concat();
-    // Policies: the slot's own, by whatever name; no other.
+    // PIN policies: those that SP 800-73-4 has. No touch.
     for (slot, data, word) in [
         (0x9A, with(&hex!("AA0102 AB0101")), "9000"),
         (0x9C, with(&hex!("AA0103")), "9000"),
         (0x9E, with(&hex!("AA0101 AB0100")), "9000"),
-        (0x9A, with(&hex!("AA0101")), "6A80"),
+        (0x9A, with(&hex!("AA0101")), "9000"),
+        (0x95, with(&hex!("AA0103")), "9000"),
         (0x9A, with(&hex!("AA0104")), "6A80"),
         (0x9A, with(&hex!("AB0102")), "6A80"),
         (0x9A, with(&hex!("AB0103")), "6A80"),

@@ -3,6 +3,7 @@
 use wire::{
     apdu::{Command, StatusWord},
     piv::{Algorithm, Slot},
+    shield::KeyPolicy,
     tlv,
 };
 
@@ -13,7 +14,7 @@ use super::super::{
 };
 use crate::{
     applet::Step,
-    application::Application,
+    application::{Application, Making},
     crypto::{Crt, KeyAlgorithm, PrivateKey},
     seams::{CryptoRng, Storage},
 };
@@ -35,18 +36,19 @@ impl Piv {
         };
         self.need_management()?;
         let algorithm = KeyAlgorithm::try_from(algorithm).map_err(|_| StatusWord::WRONG_P1P2)?;
-        let private = private_key(application, command.data, algorithm, slot)?;
-        application.import(key(slot), &private)?;
+        let mut making = Making::from(key(slot));
+        let private = private_key(application, command.data, algorithm, &mut making.policy)?;
+        application.import(making, &private)?;
         Ok(StatusWord::OK.into())
     }
 }
 
-/// Reads the key's parts; none twice, none of another algorithm's.
+/// Reads the key's parts; none twice, none of another algorithm's. What is said of its policy goes into `policy`.
 fn private_key<S: Storage, R: CryptoRng>(
     application: &mut Application<S, R>,
     data: &[u8],
     algorithm: KeyAlgorithm,
-    slot: Slot,
+    policy: &mut KeyPolicy,
 ) -> Result<PrivateKey, Refused> {
     let wrong = Refused::from(StatusWord::WRONG_DATA);
     let (mut scalar, mut crt) = (None, [None; 5]);
@@ -59,7 +61,7 @@ fn private_key<S: Storage, R: CryptoRng>(
                 crt.get_mut(index).ok_or(wrong)?
             }
             (tag, _) => {
-                policy::check(slot, tag, object.value)?;
+                policy::read(policy, tag, object.value)?;
                 continue;
             }
         };

@@ -75,9 +75,10 @@ fn key_pair<S: Storage, R: CryptoRng>(
         Origin::Generated => 1,
         Origin::Imported => 2,
     };
+    let pin = application.policy(id)?.ok_or(StatusWord::FAULT)?.pin as u8;
     let public = application.public_key(id)?.ok_or(StatusWord::FAULT)?;
     let mut out = tlv::object(tag::ALGORITHM, &[Algorithm::from(algorithm) as u8]);
-    tlv::put(&mut out, tag::POLICY, &[policy::of(slot), policy::NO_TOUCH]);
+    tlv::put(&mut out, tag::POLICY, &[pin, policy::NO_TOUCH]);
     tlv::put(&mut out, tag::ORIGIN, &[origin]);
     tlv::put(&mut out, tag::PUBLIC_KEY, tlv::only(&public, piv::tag::PUBLIC_KEY)?);
     Ok(out)

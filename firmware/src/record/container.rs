@@ -1,0 +1,108 @@
+//! What a container holds.
+
+use alloc::{string::String, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+use wire::{
+    piv::PinPolicy,
+    shield::{KeyPolicy, Uses},
+};
+
+use super::{Stored, former};
+use crate::{refusal::Refusal, seams::RecordName};
+
+/// Where a private key comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// Made on the token.
+    Generated,
+    /// Brought in from outside, for ever marked so.
+    Imported,
+}
+
+/// What a host calls an object (PKCS#11: CKA_LABEL and CKA_ID). Empty until somebody names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Name {
+    pub label: String,
+    pub id: Vec<u8>,
+}
+
+/// A private key, sealed, with its public half.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Key {
+    /// Its algorithm (`wire::piv::Algorithm`).
+    pub algorithm: u8,
+    pub origin: Origin,
+    /// Its `wire::piv::PinPolicy` and `wire::shield::Uses`.
+    policy: (u8, u8),
+    /// The private key: sealed to the vault key, or wrapped by the device secret when it never needs a PIN.
+    pub sealed: Vec<u8>,
+    /// The public key template, tag 7F49.
+    pub public: Vec<u8>,
+    /// SubjectPublicKeyInfo, DER.
+    pub spki: Vec<u8>,
+    pub name: Name,
+}
+
+impl Key {
+    /// A new key, without a name.
+    pub(crate) const fn new(
+        algorithm: u8,
+        origin: Origin,
+        policy: KeyPolicy,
+        sealed: Vec<u8>,
+        public: Vec<u8>,
+        spki: Vec<u8>,
+    ) -> Self {
+        let policy = (policy.pin as u8, policy.uses.bits());
+        Self {
+            algorithm,
+            origin,
+            policy,
+            sealed,
+            public,
+            spki,
+            name: Name { label: String::new(), id: Vec::new() },
+        }
+    }
+
+    /// The policy that it was made with.
+    pub(crate) fn policy(&self) -> Result<KeyPolicy, Refusal> {
+        match (PinPolicy::parse(self.policy.0), Uses::from_bits(self.policy.1)) {
+            (Some(pin), Some(uses)) => Ok(KeyPolicy { pin, uses }),
+            _ => Err(Refusal::Fault),
+        }
+    }
+}
+
+impl Stored for Key {
+    fn read(version: u8, name: RecordName, fields: &[u8]) -> postcard::Result<Self> {
+        if version > 1 { postcard::from_bytes(fields) } else { former::key(name, fields) }
+    }
+}
+
+/// A certificate as PIV stores it (tags 70, 71, FE), and its name.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Certificate {
+    pub object: Vec<u8>,
+    pub name: Name,
+}
+
+impl From<Vec<u8>> for Certificate {
+    fn from(object: Vec<u8>) -> Self {
+        Self { object, name: Name::default() }
+    }
+}
+
+/// A container: a key and the certificate for it, replaced together.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Container {
+    pub key: Option<Key>,
+    pub certificate: Option<Certificate>,
+}
+
+impl Stored for Container {
+    fn read(version: u8, name: RecordName, fields: &[u8]) -> postcard::Result<Self> {
+        if version > 1 { postcard::from_bytes(fields) } else { former::container(name, fields) }
+    }
+}

@@ -1,0 +1,109 @@
+//! What the token says of itself (GET INFORMATION).
+
+use alloc::{string::String, vec::Vec};
+
+use crate::{Malformed, tlv};
+
+/// What the token says of itself (GET INFORMATION).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Information {
+    /// Tag 80: the version of the command set.
+    pub version: u8,
+    /// Tag 81: the brand's name, UTF-8.
+    pub brand: String,
+    /// Tag 82: the serial number, ASCII.
+    pub serial: String,
+    /// Tag 83: 1 for a token without a screen, 2 for one with a screen and buttons.
+    pub generation: u8,
+    /// Tag 84: PIN tries left, PUK tries left, and the most of each.
+    pub tries: [u8; 4],
+    /// Tag 85: the shortest and longest PIN, in bytes.
+    pub pin_length: [u8; 2],
+    /// Tag 86: the format version of the stored state.
+    pub state_version: u8,
+    /// Tag 87: the flags below.
+    pub flags: u8,
+}
+
+impl Information {
+    /// Flag: the self-test passed; without it the token refuses to work.
+    pub const HEALTHY: u8 = 0x01;
+    /// Flag: the PIN is still the factory's.
+    pub const FACTORY_PIN: u8 = 0x02;
+    /// Flag: a payment key waits for its certificate.
+    pub const PENDING: u8 = 0x04;
+    /// Flag: the payment key and its certificate are installed.
+    pub const ENROLLED: u8 = 0x08;
+    /// Flag: an emulated token, for tests.
+    pub const TEST_TOKEN: u8 = 0x10;
+
+    /// Whether a flag is set.
+    pub const fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// The answer's bytes.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        tlv::put(&mut out, 0x80, &[self.version]);
+        tlv::put(&mut out, 0x81, self.brand.as_bytes());
+        tlv::put(&mut out, 0x82, self.serial.as_bytes());
+        tlv::put(&mut out, 0x83, &[self.generation]);
+        tlv::put(&mut out, 0x84, &self.tries);
+        tlv::put(&mut out, 0x85, &self.pin_length);
+        tlv::put(&mut out, 0x86, &[self.state_version]);
+        tlv::put(&mut out, 0x87, &[self.flags]);
+        out
+    }
+
+    /// Reads the answer; tags that it does not know are passed over, so that newer tokens stay readable.
+    ///
+    /// # Errors
+    /// A tag is missing, or has another length.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let wrong = || Malformed::new("token information", "an object is missing or of another length");
+        let byte = |tag| match tlv::find(bytes, tag) {
+            Some(&[byte]) => Ok(byte),
+            _ => Err(wrong()),
+        };
+        let text = |tag| {
+            let field = tlv::find(bytes, tag).ok_or_else(wrong)?;
+            core::str::from_utf8(field).map(String::from).map_err(|_| wrong())
+        };
+        Ok(Self {
+            version: byte(0x80)?,
+            brand: text(0x81)?,
+            serial: text(0x82)?,
+            generation: byte(0x83)?,
+            tries: tlv::find(bytes, 0x84).and_then(|field| field.try_into().ok()).ok_or_else(wrong)?,
+            pin_length: tlv::find(bytes, 0x85).and_then(|field| field.try_into().ok()).ok_or_else(wrong)?,
+            state_version: byte(0x86)?,
+            flags: byte(0x87)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shield::VERSION;
+
+    #[test]
+    fn information_travels() {
+        let information = Information {
+            version: VERSION,
+            brand: "上行".into(),
+            serial: "00C0FFEE".into(),
+            generation: 2,
+            tries: [6, 6, 6, 6],
+            pin_length: [6, 8],
+            state_version: 1,
+            flags: Information::HEALTHY | Information::PENDING,
+        };
+        assert_eq!(Information::parse(&information.bytes()), Ok(information.clone()));
+        let mut newer = information.bytes();
+        tlv::put(&mut newer, 0x9F01, &[1]);
+        assert_eq!(Information::parse(&newer), Ok(information));
+        assert!(Information::parse(&[]).is_err());
+    }
+}

@@ -25,7 +25,10 @@ impl Road {
             other => (None, other.clone()),
         };
         let selection = road::Selection { usbip, bus_id, serial, ..road::Selection::default() };
-        road::open(&selection).map_err(|error| explain("the token was not reached", &error))
+        selection
+            .or_configured()
+            .and_then(|selection| road::open(&selection))
+            .map_err(|error| explain("the token was not reached", &error))
     }
 }
 

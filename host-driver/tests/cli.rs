@@ -271,3 +271,31 @@ fn find(folder: &Path, name: &str) -> std::path::PathBuf {
     }
     panic!("no {name}")
 }
+
+#[test]
+fn a_trace_shows_commands_and_no_pin() {
+    let world = World::new();
+    let up = world.up(&["--memory", "--pin-file", &world.file("pin", "135246\n"), "--panel", "accept"]);
+    fs::create_dir_all(world.path(".config/ushield")).unwrap();
+    // The config file says where the token is, and nothing else does.
+    world.file(".config/ushield/config.toml", &format!("usbip = \"{}\"\n", up.road()));
+    let trace = world.path("trace");
+    let (old, new) = (world.file("old", "135246\n"), world.file("new", "864209\n"));
+    let change = ["pin", "change", "--old-file", &old, "--new-file", &new];
+    let done = world.command(&change).env("USHIELD_DEBUG", &trace).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let traced = fs::read_to_string(&trace).unwrap();
+    assert!(traced.contains("> 00A40400 F055534849454C4401") && traced.contains("< 9000"), "{traced}");
+    assert!(traced.contains("> 80240080 [blanked]"), "{traced}");
+    for pin in ["135246", "864209"] {
+        let hex: String = pin.bytes().map(|digit| format!("{digit:02X}")).collect();
+        assert!(!traced.contains(pin) && !traced.contains(&hex), "{traced}");
+    }
+    let mode = fs::metadata(&trace).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    world.file(".config/ushield/config.toml", "usbib = \"typo\"\n");
+    let refused = world.run(&change);
+    assert_eq!(refused.code, 1);
+    assert!(refused.complained.contains("config.toml") && refused.complained.contains("usbib"));
+}

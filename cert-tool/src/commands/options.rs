@@ -98,7 +98,8 @@ impl TokenOptions {
             serial: self.token.clone(),
             ..road::Selection::default()
         };
-        let mut card = road::open(&selection).map_err(not_reached)?;
+        let mut card =
+            selection.or_configured().and_then(|selection| road::open(&selection)).map_err(not_reached)?;
         let mut shield = select(&mut card)?;
         work(&mut shield)
     }

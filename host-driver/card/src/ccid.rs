@@ -12,7 +12,7 @@ use wire::{
 };
 use zeroize::Zeroize;
 
-use crate::{Error, Pipe, error::SlotError, pipe::Secret};
+use crate::{Error, Pipe, error::SlotError, pipe::Secret, trace::Trace};
 
 /// How long a whole command may take: a token's prompt waits 60 s for its holder; the rest is margin.
 pub const PATIENCE: Duration = Duration::from_secs(90);
@@ -38,6 +38,7 @@ pub struct Reader<P> {
     patience: Duration,
     block_timeout: Duration,
     extended: bool,
+    trace: Trace,
     /// The command and the answer in the making; kept, so that a sign allocates neither.
     command: Secret,
     answer: Secret,
@@ -59,6 +60,7 @@ impl<P: Pipe> Reader<P> {
             patience: PATIENCE,
             block_timeout: BLOCK_TIMEOUT,
             extended: features & LEVEL_EXTENDED != 0,
+            trace: Trace::new(),
             command: Secret::default(),
             answer: Secret::default(),
         })
@@ -91,7 +93,10 @@ impl<P: Pipe> Reader<P> {
         let mut power_select = 0;
         loop {
             match self.command(to_reader::ICC_POWER_ON, [power_select, 0, 0], &[], to_host::DATA_BLOCK) {
-                Ok(_) => return Ok(self.data().to_vec()),
+                Ok(_) => {
+                    self.trace.note("the card is powered");
+                    return Ok(self.data().to_vec());
+                }
                 // 5 V, 3 V, 1.8 V in turn, when it does not choose by itself.
                 Err(Error::Slot(SlotError::Other(slot_error::BAD_POWER_SELECT))) if power_select < 3 => {
                     power_select += 1;
@@ -128,6 +133,13 @@ impl<P: Pipe> Reader<P> {
     /// [`Error::TimedOut`] when patience is at its end (the command was aborted then), [`Error::Slot`] when the
     /// reader failed it, and the line's own.
     pub fn transmit(&mut self, apdu: &[u8], into: &mut Vec<u8>) -> Result<(), Error> {
+        let mut trace = std::mem::take(&mut self.trace);
+        let done = trace.exchange(apdu, into, |apdu, into| self.exchange(apdu, into));
+        self.trace = trace;
+        done
+    }
+
+    fn exchange(&mut self, apdu: &[u8], into: &mut Vec<u8>) -> Result<(), Error> {
         let room = self.pipe.interface().max_message - HEADER;
         if apdu.is_empty() || (!self.extended && apdu.len() > room) {
             return Err(Error::Invalid("the reader takes no command APDU of this length"));

@@ -43,6 +43,9 @@ pub enum Error {
     /// The system does not let this user open the token; what to do.
     #[error("{0}")]
     Forbidden(String),
+    /// The user's config file cannot be used; why, and what to do.
+    #[error("{0}")]
+    Settings(String),
     /// The caller's data cannot be sent; nothing was.
     #[error("{0}")]
     Invalid(&'static str),

@@ -7,7 +7,7 @@
 //! use card::{Error, road, shield::Shield};
 //!
 //! fn main() -> Result<(), Error> {
-//!     let mut card = road::open(&road::Selection::from_environment())?;
+//!     let mut card = road::open(&road::Selection::from_environment()?)?;
 //!     let information = Shield::select(&mut card)?.information()?;
 //!     println!("{} {}", information.brand, information.serial);
 //!     Ok(())
@@ -24,6 +24,8 @@ pub mod ccid;
 pub mod usb;
 pub mod usbip;
 pub mod pipe;
+pub mod trace;
+pub mod config;
 pub mod error;
 
 pub use card::{Answer, Card, PinState, Transmit};

@@ -13,6 +13,7 @@ use wire::shield::Information;
 use crate::{
     card::Card,
     ccid,
+    config::{self, Config},
     error::Error,
     pipe::Pipe,
     shield::Shield,
@@ -49,10 +50,27 @@ impl Default for Selection {
 }
 
 impl Selection {
-    /// What `USHIELD_USBIP` says, if it is set and not empty.
-    pub fn from_environment() -> Self {
+    /// What `USHIELD_USBIP` says, if it is set and not empty, and the config file for the rest.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] when there is a config file that cannot be used.
+    pub fn from_environment() -> Result<Self, Error> {
         let usbip = env::var(ENVIRONMENT).ok().filter(|value| !value.is_empty());
-        Self { usbip, ..Self::default() }
+        Self { usbip, ..Self::default() }.or_configured()
+    }
+
+    /// Takes from the config file ([`config`]) what is not chosen here.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] when there is a config file that cannot be used.
+    pub fn or_configured(self) -> Result<Self, Error> {
+        Ok(self.or(config::read()?))
+    }
+
+    fn or(self, config: Config) -> Self {
+        // A place that was named is not asked for a serial number that was meant for another.
+        let serial = if self.usbip.is_some() || self.bus_id.is_some() { None } else { config.serial };
+        Self { usbip: self.usbip.or(config.usbip), serial: self.serial.or(serial), ..self }
     }
 
     /// The server at `address`, `HOST:PORT` or `HOST:PORT/BUSID`.
@@ -293,6 +311,17 @@ mod tests {
         assert_eq!(selection.place(), ("[::1]:9", Some("1-2")));
         selection.bus_id = Some("1-3".into());
         assert_eq!(selection.place(), ("[::1]:9", Some("1-3")));
+    }
+
+    #[test]
+    fn the_config_file_fills_in_what_nobody_chose() {
+        let config = || Config { usbip: Some("c:1".into()), serial: Some("C0".into()), ..Config::default() };
+        let filled = Selection::default().or(config());
+        assert_eq!((filled.usbip.as_deref(), filled.serial.as_deref()), (Some("c:1"), Some("C0")));
+        let named = Selection::usbip("h:2").or(config());
+        assert_eq!((named.usbip.as_deref(), named.serial.as_deref()), (Some("h:2"), None));
+        let serial = Selection { serial: Some("D1".into()), ..Selection::default() }.or(config());
+        assert_eq!((serial.usbip.as_deref(), serial.serial.as_deref()), (Some("c:1"), Some("D1")));
     }
 
     #[test]

@@ -1,0 +1,90 @@
+//! The user's settings, for every program and driver library: `ushield/config.toml` in the config folder (`XDG_CONFIG_HOME`,
+//! else `~/.config`). The environment wins over it, and an option over both.
+//!
+//! ```toml
+//! usbip  = "192.168.122.1:3240/1-1"    # the USB/IP server, as in USHIELD_USBIP
+//! pcsc   = "/run/user/1000/ushield/pcscd.comm"   # the PC/SC service, as in PCSCLITE_CSOCK_NAME
+//! serial = "00C0FFEE"                  # the token, where there are several
+//! debug  = "/tmp/ushield.trace"        # as in USHIELD_DEBUG
+//! ```
+
+use std::{env, fs, io, path::PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::Error;
+
+/// What the file may say; each is optional, and a key that is not here is an error.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The USB/IP server, `HOST:PORT` or `HOST:PORT/BUSID`.
+    pub usbip: Option<String>,
+    /// The socket of the PC/SC service.
+    pub pcsc: Option<String>,
+    /// iSerialNumber of the token.
+    pub serial: Option<String>,
+    /// Where APDUs are traced to.
+    pub debug: Option<String>,
+}
+
+/// Most bytes of a file that is read: more is no config file.
+const MOST: u64 = 65_536;
+
+/// Where the file is; `None` when the environment names no folder.
+pub fn path() -> Option<PathBuf> {
+    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
+    Some(folder.join("ushield/config.toml"))
+}
+
+/// The user's settings; none when there is no file.
+///
+/// # Errors
+/// [`Error::Settings`]: the file cannot be read or understood.
+pub fn read() -> Result<Config, Error> {
+    path().map_or_else(|| Ok(Config::default()), |path| read_from(&path))
+}
+
+fn read_from(path: &std::path::Path) -> Result<Config, Error> {
+    let wrong = |why: String| {
+        let name = path.display();
+        Error::Settings(format!(
+            "the settings in {name} are not used: {why}\nCorrect the file, or move it away."
+        ))
+    };
+    let text = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Config::default()),
+        Ok(found) if found.len() > MOST => return Err(wrong("it is too long for a config file".into())),
+        _ => fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?,
+    };
+    toml::from_str(&text).map_err(|error| wrong(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_key_is_read_and_no_other_is_taken() {
+        let folder = env::temp_dir().join(format!("ushield-config-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("config.toml");
+        assert_eq!(read_from(&file).unwrap(), Config::default());
+        fs::write(&file, "usbip = \"h:1/1-1\"\npcsc = \"/s\"\nserial = \"1\"\ndebug = \"1\" # all\n")
+            .unwrap();
+        let all = Config {
+            usbip: Some("h:1/1-1".into()),
+            pcsc: Some("/s".into()),
+            serial: Some("1".into()),
+            debug: Some("1".into()),
+        };
+        assert_eq!(read_from(&file).unwrap(), all);
+        for wrong in ["usb = 1", "usbip = 3240", "usbip", "[token]\nserial = \"1\""] {
+            fs::write(&file, wrong).unwrap();
+            let error = read_from(&file).unwrap_err().to_string();
+            assert!(error.contains("config.toml") && error.contains("Correct"), "{error}");
+        }
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,278 @@
+//! What goes over the line, for people who look for a fault: `USHIELD_DEBUG=1` traces every APDU to standard error, and
+//! `USHIELD_DEBUG=FILE` appends to a file of the owner's. In every program and library, because all their roads pass here.
+//!
+//! Secrets are blanked by leaving things out: the data of a command, or of its answer, is written only where it is known
+//! to be public. All else is its header and its status word.
+
+use std::{
+    env,
+    ffi::OsStr,
+    fmt::Write as _,
+    fs,
+    io::{self, Write},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU8, AtomicU32, Ordering},
+    },
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use wire::{
+    apdu::{Command, StatusWord},
+    piv, shield, tlv,
+};
+
+use crate::{config, error::Error};
+
+/// The environment variable: empty or `0` for nothing, `1` for standard error, else a file.
+pub const ENVIRONMENT: &str = "USHIELD_DEBUG";
+
+static STATE: AtomicU8 = AtomicU8::new(UNKNOWN);
+static SINK: Mutex<Option<Box<dyn Write + Send>>> = Mutex::new(None);
+static CARDS: AtomicU32 = AtomicU32::new(1);
+/// [`STATE`]: the environment has not been looked at.
+const UNKNOWN: u8 = 0;
+const OFF: u8 = 1;
+const ON: u8 = 2;
+
+/// Traces into `sink` from now on, whatever the environment says.
+pub fn to(sink: impl Write + Send + 'static) {
+    *SINK.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(sink));
+    STATE.store(ON, Ordering::Release);
+}
+
+/// The trace of one card.
+#[derive(Debug, Default)]
+pub(crate) struct Trace {
+    card: u32,
+    /// What the last command's answer may show: GET RESPONSE brings more of the same.
+    open: bool,
+}
+
+impl Trace {
+    pub(crate) fn new() -> Self {
+        Self { card: CARDS.fetch_add(1, Ordering::Relaxed), open: false }
+    }
+
+    /// Writes something that happened to the card.
+    pub(crate) fn note(&self, what: &str) {
+        if is_on() {
+            self.line(what);
+        }
+    }
+
+    /// Runs one exchange and writes both sides of it.
+    pub(crate) fn exchange(
+        &mut self,
+        apdu: &[u8],
+        response: &mut Vec<u8>,
+        exchange: impl FnOnce(&[u8], &mut Vec<u8>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if !is_on() {
+            return exchange(apdu, response);
+        }
+        let shown = self.command(apdu);
+        self.line(&format!("> {shown}"));
+        let (begin, before) = (Instant::now(), response.len());
+        let done = exchange(apdu, response);
+        let took = begin.elapsed();
+        let answer = match &done {
+            Ok(()) => self.answer(response.get(before..).unwrap_or_default()),
+            Err(error) => error.to_string(),
+        };
+        self.line(&format!("< {answer} ({:.1} ms)", took.as_secs_f64() * 1e3));
+        done
+    }
+
+    /// What may be shown of a command. What may be shown of its answer is remembered.
+    fn command(&mut self, apdu: &[u8]) -> String {
+        let Ok(command) = Command::parse(apdu) else {
+            self.open = false;
+            return "[blanked: no command APDU]".into();
+        };
+        let header = hex(apdu.get(..4).unwrap_or_default());
+        if command.instruction == piv::instruction::GET_RESPONSE {
+            return header;
+        }
+        let (mine, answer) = public(&command);
+        self.open = answer;
+        match (command.data.is_empty(), mine) {
+            (true, _) => header,
+            (false, true) => format!("{header} {}", hex(command.data)),
+            (false, false) => format!("{header} [blanked]"),
+        }
+    }
+
+    fn answer(&self, response: &[u8]) -> String {
+        let Some((data, status)) = response.split_last_chunk::<2>() else {
+            return "[blanked: no response APDU]".into();
+        };
+        let status = StatusWord(u16::from_be_bytes(*status));
+        match (data.is_empty(), self.open) {
+            (true, _) => status.to_string(),
+            (false, true) => format!("{} {status}", hex(data)),
+            (false, false) => format!("[blanked] {status}"),
+        }
+    }
+
+    fn line(&self, text: &str) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (seconds, micros) = (now.as_secs() % 86_400, now.subsec_micros());
+        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        let line = format!(
+            "{hour:02}:{minute:02}:{second:02}.{micros:06} {}#{} {text}\n",
+            std::process::id(),
+            self.card
+        );
+        if let Some(sink) = &mut *SINK.lock().unwrap_or_else(PoisonError::into_inner) {
+            // Whole lines, so that those of several threads do not mix. A full disk ends the trace, not the work.
+            let _ = sink.write_all(line.as_bytes()).and_then(|()| sink.flush());
+        }
+    }
+}
+
+/// Whether the data of a command, and of its answer, are known to be public.
+fn public(command: &Command<'_>) -> (bool, bool) {
+    use piv::instruction as iso;
+    // The chaining bit aside. Under secure messaging, and on other classes, nothing is known.
+    match (command.class & !wire::apdu::CLASS_CHAIN, command.instruction) {
+        (0, iso::SELECT | iso::GENERATE_ASYMMETRIC_KEY_PAIR) => (true, true),
+        (0, iso::GET_DATA) => (true, reads_public(command.data)),
+        // Yubico's GET METADATA, GET SERIAL, ATTEST and GET VERSION.
+        (0, 0xF7 | 0xF8 | 0xF9 | 0xFD) => (true, true),
+        (shield::CLASS, of) => {
+            use shield::instruction as own;
+            let public =
+                matches!(of, own::SIGN_PAYMENT | own::SIGN_REQUEST | own::GENERATE | own::GET_INFORMATION)
+                    || (of == own::GET_OBJECT && command.p1 <= shield::get::PENDING_PUBLIC_KEY);
+            (public, public)
+        }
+        _ => (false, false),
+    }
+}
+
+/// Whether GET DATA asks for an object that everybody may read (SP 800-73-4 part 1, table 2): a certificate, the CHUID, the
+/// CCC, the discovery object, the security object, the key history. Printed information, where stock tools keep a
+/// management key, is not one.
+fn reads_public(data: &[u8]) -> bool {
+    let Ok(tag) = tlv::only(data, 0x5C) else { return false };
+    match tag {
+        [0x7E] | [0x7F, 0x61] | [0x5F, 0xFF, 0x01] => true,
+        [0x5F, 0xC1, object] => {
+            matches!(object, 0x01 | 0x02 | 0x05 | 0x06 | 0x07 | 0x0A | 0x0B | 0x0C | 0x0D..=0x20)
+        }
+        _ => false,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing into a string does not fail.
+        let _ = write!(text, "{byte:02X}");
+        text
+    })
+}
+
+fn is_on() -> bool {
+    match STATE.load(Ordering::Acquire) {
+        UNKNOWN => start(),
+        state => state == ON,
+    }
+}
+
+/// Looks at the environment, once; at the config file where that says nothing.
+fn start() -> bool {
+    let wish = env::var_os(ENVIRONMENT).or_else(|| config::read().ok()?.debug.map(Into::into));
+    match wish.as_deref().and_then(open) {
+        Some(sink) => {
+            *SINK.lock().unwrap_or_else(PoisonError::into_inner) = Some(sink);
+            STATE.store(ON, Ordering::Release);
+            true
+        }
+        None => {
+            STATE.store(OFF, Ordering::Release);
+            false
+        }
+    }
+}
+
+fn open(wish: &OsStr) -> Option<Box<dyn Write + Send>> {
+    if wish.is_empty() || wish == "0" {
+        return None;
+    }
+    if wish == "1" {
+        return Some(Box::new(io::stderr()));
+    }
+    let mut options = fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(wish) {
+        Ok(file) => Some(Box::new(file)),
+        Err(error) => {
+            let name = wish.display();
+            let _ =
+                writeln!(io::stderr(), "ushield: the trace {name} could not be opened ({error}): no trace");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hex_literal::hex;
+
+    #[test]
+    fn what_is_public_is_shown() {
+        let mut trace = Trace::new();
+        for (apdu, shown, answer) in [
+            (&hex!("00A4040005 A000000308")[..], "00A40400 A000000308", "4F00 9000"),
+            (&hex!("00CB3FFF05 5C035FC105 00"), "00CB3FFF 5C035FC105", "4F00 9000"),
+            (&hex!("00CB3FFF05 5C035FC109 00"), "00CB3FFF 5C035FC109", "[blanked] 9000"),
+            (&hex!("0047009A05 AC03800111 00"), "0047009A AC03800111", "4F00 9000"),
+            (&hex!("80F2000000"), "80F20000", "4F00 9000"),
+            (&hex!("80CA0150"), "80CA0150", "4F00 9000"),
+            (&hex!("80CA0350"), "80CA0350", "[blanked] 9000"),
+            (&hex!("00FD0000"), "00FD0000", "4F00 9000"),
+        ] {
+            assert_eq!(trace.command(apdu), shown);
+            assert_eq!(trace.answer(&hex!("4F00 9000")), answer, "{shown}");
+        }
+        assert_eq!(trace.answer(&hex!("6A82")), "6A82");
+    }
+
+    #[test]
+    fn secrets_are_not() {
+        let mut trace = Trace::new();
+        for apdu in [
+            &hex!("0020008008 31323334353637FF")[..], // VERIFY
+            &hex!("1020008004 31323334"),             // a part of one
+            &hex!("0024008010 31313131313131FF31323334353637FF"),
+            &hex!("002C008010 31313131313131FF31323334353637FF"),
+            &hex!("0087119A04 7C028200"), // GENERAL AUTHENTICATE: a shared secret may come back
+            &hex!("00DB3FFF04 5C017E53"),
+            &hex!("80200080 06 313335323436"),
+            &hex!("00FFFFFF03 039B18"),     // Yubico's SET MANAGEMENT KEY
+            &hex!("0CA4040005 31323334FF"), // secure messaging: who knows
+            &hex!("00F2000004 31323334"),   // another applet's
+            &hex!("3132"),
+        ] {
+            let shown = trace.command(apdu);
+            assert!(shown.ends_with("[blanked]") || shown.starts_with("[blanked"), "{shown}");
+            assert_eq!(trace.answer(&hex!("31323334 9000")), "[blanked] 9000");
+            // What comes with GET RESPONSE is the same answer.
+            assert_eq!(trace.command(&hex!("00C0000000")), "00C00000");
+            assert_eq!(trace.answer(&hex!("31323334 9000")), "[blanked] 9000");
+        }
+        assert_eq!(trace.command(&hex!("00200080")), "00200080");
+        assert_eq!(trace.answer(&[0x31]), "[blanked: no response APDU]");
+    }
+
+    #[test]
+    fn the_wish_of_the_environment() {
+        assert!(open(OsStr::new("")).is_none() && open(OsStr::new("0")).is_none());
+        assert!(open(OsStr::new("1")).is_some());
+        assert!(open(OsStr::new("/proc/no/such/folder")).is_none());
+    }
+}

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 pub use self::key::Making;
 use crate::{
+    attestation,
     crypto::{self, ManagementKey, OpeningKey, Outcome},
     pin::{Pins, Progress, Reference},
     profile::Profile,
@@ -95,6 +96,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         let management =
             crypto::wrap(keeper.wrapping(), MANAGEMENT, &ManagementKey::factory().to_bytes(), rng);
         keeper.save(storage, RecordName::Management, &management)?;
+        attestation::manufacture(&keeper, storage, rng, profile, &serial)?;
         keeper.save(
             storage,
             RecordName::Device,

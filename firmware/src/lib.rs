@@ -30,6 +30,7 @@ mod piv;
 mod shield;
 mod applet;
 mod application;
+mod attestation;
 mod vault;
 mod consent;
 mod pin;

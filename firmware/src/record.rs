@@ -93,6 +93,13 @@ pub(crate) struct Install {
     pub items: Vec<(u8, Vec<u8>)>,
 }
 
+/// The attestation key, wrapped by the device secret, and the factory's certificate for it, DER.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Attestation {
+    pub sealed: Vec<u8>,
+    pub certificate: Vec<u8>,
+}
+
 /// A record's fields.
 pub(crate) trait Stored: Serialize + DeserializeOwned {
     /// Reads the fields that `version` wrote, 1 to [`STATE_VERSION`]. Most have stayed the same.
@@ -105,6 +112,7 @@ impl Stored for Device {}
 impl Stored for Tries {}
 impl Stored for Locks {}
 impl Stored for Install {}
+impl Stored for Attestation {}
 /// Of data objects and the management key.
 impl Stored for Vec<u8> {}
 

@@ -34,6 +34,8 @@ pub enum RecordName {
     Pending(u8),
     /// Certificates on their way into several containers at once; gone when all have arrived.
     Install,
+    /// The attestation key and its certificate, from manufacture on.
+    Attestation,
     /// A PIV data object, by its tag.
     Object(u32),
 }
@@ -47,6 +49,7 @@ impl RecordName {
             "pin" => return Some(Self::Pin),
             "management" => return Some(Self::Management),
             "install" => return Some(Self::Install),
+            "attestation" => return Some(Self::Attestation),
             _ => {}
         }
         let (kind, number) = name.split_once('.')?;
@@ -71,6 +74,7 @@ impl fmt::Display for RecordName {
             Self::Container(reference) => write!(f, "container.{reference:02x}"),
             Self::Pending(reference) => write!(f, "pending.{reference:02x}"),
             Self::Install => f.write_str("install"),
+            Self::Attestation => f.write_str("attestation"),
             Self::Object(tag) => write!(f, "object.{tag:06x}"),
         }
     }

@@ -1,5 +1,7 @@
 //! The shield applet: the personal ID and payments. Source: docs/shield-applet.md.
 
+mod attest;
+
 use wire::{
     apdu::{Command, StatusWord},
     piv::Algorithm,
@@ -80,6 +82,7 @@ impl Shield {
             (CLASS, instruction::RESET_RETRY_COUNTER) => self.unblock(application, command),
             (CLASS, instruction::GET_INFORMATION) => information(application, command),
             (CLASS, instruction::GET_OBJECT) => object(application, command),
+            (CLASS, instruction::ATTEST) => attest::attest(application, command),
             (CLASS, instruction::GENERATE) => self.generate(application, command),
             (CLASS, instruction::SIGN_REQUEST) => self.sign_request(application, command),
             (CLASS, instruction::SIGN_PAYMENT) => self.sign_payment(application, command),

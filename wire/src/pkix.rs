@@ -1,5 +1,5 @@
 //! The two glances that a token takes into PKIX structures: whom a certification request names, and which key a
-//! certificate is for. Source: RFC 2986, 4.1; RFC 5280, 4.1. The token parses no more of X.509 than this.
+//! certificate is for, of whom and for how long. Source: RFC 2986, 4.1; RFC 5280, 4.1. The token parses no more of X.509 than this.
 
 use alloc::{string::String, vec::Vec};
 use der::{
@@ -54,38 +54,61 @@ impl<'a> CertificationRequestInfo<'a> {
     }
 }
 
+/// What a token looks at in a certificate, borrowed from its DER.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Certificate<'a> {
+    /// The whole Validity, DER.
+    pub validity: &'a [u8],
+    /// The subject, a whole Name, DER.
+    pub subject: &'a [u8],
+    /// The whole SubjectPublicKeyInfo, DER.
+    pub public_key: &'a [u8],
+}
+
+impl<'a> Certificate<'a> {
+    /// Reads one whole certificate of version 2 or 3.
+    ///
+    /// # Errors
+    /// Anything else, or bytes after it.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        walk_certificate(bytes)
+            .map_err(|_| Malformed::new("certificate", "not RFC 5280, 4.1, version 2 or 3"))
+    }
+}
+
 /// The whole SubjectPublicKeyInfo of a certificate, DER.
 ///
 /// # Errors
 /// Bytes that are not one whole certificate.
 pub fn certificate_public_key(bytes: &[u8]) -> Result<&[u8], Malformed> {
-    walk_certificate(bytes).map_err(|_| Malformed::new("certificate", "not RFC 5280, 4.1, version 2 or 3"))
+    Certificate::parse(bytes).map(|certificate| certificate.public_key)
 }
 
-fn walk_certificate(bytes: &[u8]) -> der::Result<&[u8]> {
+fn walk_certificate(bytes: &[u8]) -> der::Result<Certificate<'_>> {
     let mut reader = SliceReader::new(bytes)?;
-    let public_key = reader.sequence(|certificate| -> der::Result<&[u8]> {
-        let public_key = certificate.sequence(|tbs| -> der::Result<&[u8]> {
+    let found = reader.sequence(|certificate| -> der::Result<Certificate<'_>> {
+        let found = certificate.sequence(|tbs| -> der::Result<Certificate<'_>> {
             // [0] EXPLICIT Version: only version 1 has none, and it has no extensions either.
             AnyRef::decode(tbs)?
                 .tag()
                 .assert_eq(Tag::ContextSpecific { constructed: true, number: TagNumber(0) })?;
             AnyRef::decode(tbs)?.tag().assert_eq(Tag::Integer)?; // serialNumber
-            for _field in ["signature", "issuer", "validity", "subject"] {
+            for _field in ["signature", "issuer"] {
                 sequence_bytes(tbs)?;
             }
-            let public_key = sequence_bytes(tbs)?;
+            let [validity, subject, public_key] =
+                [sequence_bytes(tbs)?, sequence_bytes(tbs)?, sequence_bytes(tbs)?];
             while !tbs.is_finished() {
                 AnyRef::decode(tbs)?; // issuerUniqueID, subjectUniqueID, extensions
             }
-            Ok(public_key)
+            Ok(Certificate { validity, subject, public_key })
         })?;
         sequence_bytes(certificate)?; // signatureAlgorithm
         AnyRef::decode(certificate)?.tag().assert_eq(Tag::BitString)?;
-        Ok(public_key)
+        Ok(found)
     })?;
     reader.finish()?;
-    Ok(public_key)
+    Ok(found)
 }
 
 fn read<'a, T>(bytes: &'a [u8], body: impl FnOnce(&mut SliceReader<'a>) -> der::Result<T>) -> der::Result<T> {
@@ -189,7 +212,12 @@ mod tests {
 
     #[test]
     fn openssls_certificate() {
+        let certificate = Certificate::parse(CERTIFICATE).unwrap();
         assert_eq!(certificate_public_key(CERTIFICATE).unwrap(), KEY);
+        assert_eq!(certificate.public_key, KEY);
+        assert_eq!(certificate.subject, hex!("300C 310A 3008 0603550403 0C0154"));
+        let validity = hex!("301E 170D 3236313132333232343532335A 170D 3336313132303232343532335A");
+        assert_eq!(certificate.validity, validity);
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub mod instruction {
     pub const GET_OBJECT: u8 = 0xCA;
     /// Data: for each container a tag A0 with tag 80 the container and tag 81 the certificate, all or none.
     pub const INSTALL_CERTIFICATES: u8 = 0xDB;
+    /// P1 one of [`super::attest`], P2 the container. Answer: a certificate, DER (`crate::attest`).
+    pub const ATTEST: u8 = 0xF9;
     /// Answer: the objects of [`super::Information`].
     pub const GET_INFORMATION: u8 = 0xF2;
 }
@@ -50,6 +52,16 @@ pub mod get {
     pub const PUBLIC_KEY: u8 = 1;
     /// The public key that waits for its certificate, tag 7F49.
     pub const PENDING_PUBLIC_KEY: u8 = 2;
+}
+
+/// P1 of ATTEST: what to attest.
+pub mod attest {
+    /// P2 00: the certificate of the token's attestation key.
+    pub const TOKEN: u8 = 0;
+    /// The container's key in use.
+    pub const KEY: u8 = 1;
+    /// The key that waits for its certificate.
+    pub const PENDING_KEY: u8 = 2;
 }
 
 /// The shield's own status words, in ISO 7816-3's proprietary range '9XXX'.

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{Application, MANAGEMENT};
 use crate::{
+    attestation,
     consent::Consent,
     crypto::{self, Crt, GenerateRsa, Job, KeyAlgorithm, ManagementKey, Outcome, PrivateKey},
     pin::{PinProof, Verified},
@@ -170,6 +171,24 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// Its record is damaged.
     pub fn origin(&self, key: KeyId) -> Result<Option<Origin>, Refusal> {
         Ok(vault::load(&self.keeper, &self.storage, key)?.map(|key| key.origin))
+    }
+
+    /// A statement that a key was made here: a certificate for it, DER; `None` on a token that was made before tokens
+    /// could attest. It needs no PIN, as the public key needs none.
+    ///
+    /// # Errors
+    /// `NoSuchKey`; `WrongUse` for a key from outside.
+    pub fn attest(&mut self, id: KeyId) -> Result<Option<Vec<u8>>, Refusal> {
+        let key = vault::load(&self.keeper, &self.storage, id)?.ok_or(Refusal::NoSuchKey)?;
+        attestation::state(&self.keeper, &self.storage, &mut self.rng, &self.profile, &self.serial, id, &key)
+    }
+
+    /// The certificate of the token's attestation key, DER; `None` as above.
+    ///
+    /// # Errors
+    /// Its record is damaged.
+    pub fn attestation_certificate(&self) -> Result<Option<Vec<u8>>, Refusal> {
+        attestation::certificate(&self.keeper, &self.storage)
     }
 
     /// Stores a key in its place, sealed.

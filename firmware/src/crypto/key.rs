@@ -146,6 +146,14 @@ impl PrivateKey {
         self.sign_with(digest, &*extra)
     }
 
+    /// As [`Self::sign_digest`], the same signature each time: RFC 6979 as it stands, for a key that is no secret.
+    ///
+    /// # Errors
+    /// As [`Self::sign_digest`].
+    pub fn sign_reproducibly(&self, digest: &[u8]) -> Result<Vec<u8>, Refusal> {
+        self.sign_with(digest, &[])
+    }
+
     /// As [`Self::sign_digest`], with the additional data of RFC 6979, 3.6 as an argument.
     pub(super) fn sign_with(&self, digest: &[u8], extra: &[u8]) -> Result<Vec<u8>, Refusal> {
         match &self.0 {

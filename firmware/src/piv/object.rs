@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use hex_literal::hex;
 use wire::{
     apdu::{Command, StatusWord},
-    piv::{AID, Slot, key_history, object, tag},
+    piv::{AID, Slot, certificate_object, key_history, object, tag},
     tlv,
 };
 
@@ -24,6 +24,10 @@ const PIN_USAGE: [u8; 2] = hex!("4000");
 /// Objects outside the standard that stock tools keep their own settings in.
 const VENDOR: core::ops::RangeInclusive<u32> = 0x5F_FF00..=0x5F_FF15;
 
+/// The certificate of the attestation key (slot F9), where Yubico has it. Nobody replaces it: the personal ID's keys
+/// are attested by it.
+const ATTESTATION_CERTIFICATE: u32 = 0x5F_FF01;
+
 /// GET DATA.
 pub(super) fn get_data<S: Storage, R: CryptoRng>(
     application: &mut Application<S, R>,
@@ -35,6 +39,10 @@ pub(super) fn get_data<S: Storage, R: CryptoRng>(
     let tag = object_tag(tlv::only(command.data, tag::TAG_LIST)?)?;
     if tag == object::DISCOVERY {
         return Ok(data(discovery()));
+    }
+    if tag == ATTESTATION_CERTIFICATE {
+        let certificate = application.attestation_certificate()?.ok_or(StatusWord::NOT_FOUND)?;
+        return Ok(data(tlv::object(tag::DATA, &certificate_object(&certificate))));
     }
     // Before it is told whether the object is there (part 1, table 2).
     if wants_pin(tag) && !application.verified() {
@@ -123,5 +131,5 @@ fn writable(tag: u32) -> bool {
             | object::KEY_HISTORY
             | object::IRIS_IMAGES
     ) || Slot::of_certificate(tag).is_some()
-        || VENDOR.contains(&tag)
+        || (VENDOR.contains(&tag) && tag != ATTESTATION_CERTIFICATE)
 }

@@ -3,6 +3,7 @@
 //! `docs/decisions/0011-yubico-commands.md`.
 
 // The order is the law: a module uses only modules listed below it.
+mod attest;
 mod import;
 mod management;
 mod metadata;
@@ -13,6 +14,7 @@ use super::{Piv, data, status::Refused};
 use crate::{
     applet::Step,
     application::Application,
+    attestation,
     seams::{CryptoRng, Storage},
 };
 
@@ -20,14 +22,11 @@ use crate::{
 mod instruction {
     pub(super) const GET_METADATA: u8 = 0xF7;
     pub(super) const GET_SERIAL: u8 = 0xF8;
+    pub(super) const ATTEST: u8 = 0xF9;
     pub(super) const GET_VERSION: u8 = 0xFD;
     pub(super) const IMPORT_ASYMMETRIC_KEY: u8 = 0xFE;
     pub(super) const SET_MANAGEMENT_KEY: u8 = 0xFF;
 }
-
-/// The version whose command set this is: metadata came with 5.3 and AES management keys with 5.4.2; what 5.7 brought
-/// (moving keys, RSA-3072, Ed25519) is not here, and tools ask for it only from there on.
-pub(crate) const VERSION: [u8; 3] = [5, 4, 3];
 
 impl Piv {
     pub(super) fn yubico<S: Storage, R: CryptoRng>(
@@ -36,12 +35,13 @@ impl Piv {
         command: &Command<'_>,
     ) -> Result<Step, Refused> {
         match (command.instruction, command.p1, command.p2) {
-            (instruction::GET_VERSION, 0, 0) => Ok(data(VERSION.to_vec())),
+            (instruction::GET_VERSION, 0, 0) => Ok(data(attestation::VERSION.to_vec())),
             (instruction::GET_SERIAL, 0, 0) => {
                 let serial = u32::from_str_radix(application.serial(), 16).map_err(|_| StatusWord::FAULT)?;
                 Ok(data(serial.to_be_bytes().to_vec()))
             }
             (instruction::GET_METADATA, 0, reference) => metadata::get(application, reference),
+            (instruction::ATTEST, ..) => attest::attest(application, command),
             (instruction::IMPORT_ASYMMETRIC_KEY, ..) => self.import(application, command),
             (instruction::SET_MANAGEMENT_KEY, ..) => self.set_management_key(application, command),
             (instruction::GET_VERSION | instruction::GET_SERIAL | instruction::GET_METADATA, ..) => {

@@ -3,7 +3,7 @@
 use wire::{
     apdu::{Command, StatusWord},
     piv::{Algorithm, PIN_REFERENCE, PUK_REFERENCE},
-    shield::{AID, CLASS, Container, Information, get, install, instruction, tag},
+    shield::{AID, CLASS, Container, Information, attest, get, install, instruction, tag},
     tlv,
 };
 
@@ -162,6 +162,41 @@ impl<'a> Shield<'a> {
         self.object(get::PENDING_PUBLIC_KEY, container)
     }
 
+    /// ATTEST: the token's statement that the key in use was made on it, a certificate (DER) that
+    /// [`Self::attestation_certificate`]'s key signed. `None` on a token that cannot attest.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: 6985 for a key that came from outside, 6A88 without a key.
+    pub fn attest(&mut self, container: Container) -> Result<Option<Vec<u8>>, Error> {
+        self.attestation(attest::KEY, container.reference())
+    }
+
+    /// As [`Self::attest`], of the key that waits for its certificate.
+    ///
+    /// # Errors
+    /// As [`Self::attest`].
+    pub fn attest_pending(&mut self, container: Container) -> Result<Option<Vec<u8>>, Error> {
+        self.attestation(attest::PENDING_KEY, container.reference())
+    }
+
+    /// The certificate of the token's attestation key, DER, which its factory signed; `None` on a token that cannot
+    /// attest.
+    ///
+    /// # Errors
+    /// The line's own.
+    pub fn attestation_certificate(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        self.attestation(attest::TOKEN, 0)
+    }
+
+    /// A token from before there was ATTEST does not know the command.
+    fn attestation(&mut self, what: u8, container: u8) -> Result<Option<Vec<u8>>, Error> {
+        match self.own(instruction::ATTEST, what, container, &[], ALL) {
+            Ok(certificate) => Ok(Some(certificate)),
+            Err(Error::Refused(StatusWord::NOT_FOUND | StatusWord::WRONG_INSTRUCTION)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn object(&mut self, what: u8, container: Container) -> Result<Option<Vec<u8>>, Error> {
         match self.own(instruction::GET_OBJECT, what, container.reference(), &[], ALL) {
             Ok(object) => Ok(Some(object)),
@@ -200,6 +235,10 @@ mod tests {
             (&hex!("80CA0050 000000"), &hex!("6A82")),
             (&hex!("80CA019A 000000"), &hex!("0102 9000")),
             (&hex!("80CA0250 000000"), &hex!("6982")),
+            (&hex!("80F90000 000000"), &hex!("3000 9000")),
+            (&hex!("80F9019A 000000"), &hex!("6A82")),
+            (&hex!("80F90250 000000"), &hex!("6D00")),
+            (&hex!("80F9019A 000000"), &hex!("6985")),
         ]);
         let mut shield = Shield::select(&mut card).unwrap();
         let nine_a = Container::Piv(wire::piv::Slot::Authentication);
@@ -217,6 +256,10 @@ mod tests {
             shield.pending_public_key(Container::Payment),
             Err(Error::Refused(StatusWord::SECURITY_NOT_SATISFIED))
         ));
+        assert_eq!(shield.attestation_certificate().unwrap(), Some(vec![0x30, 0]));
+        assert_eq!(shield.attest(nine_a).unwrap(), None, "a token without an attestation key");
+        assert_eq!(shield.attest_pending(Container::Payment).unwrap(), None, "a token from before");
+        assert!(matches!(shield.attest(nine_a), Err(Error::Refused(StatusWord::CONDITIONS_NOT_SATISFIED))));
     }
 
     #[test]

@@ -199,3 +199,34 @@ fn what_import_refuses() {
     assert_eq!(Bench::new().word([0, 0xFE, 0x11, 0x9A], &scalar), "6982", "without the management key");
     assert_eq!(bench.tries(), (6, 6));
 }
+
+/// ATTEST, and the certificate of the key that signs: slot F9, object 5FFF01.
+#[test]
+fn a_key_made_here_is_attested() {
+    let mut bench = Bench::managed();
+    for (apdu, word) in [
+        (&hex!("00F99A00")[..], 0x6A88), // no key
+        (&hex!("00F95000"), 0x6A86),     // the payment key is no slot
+        (&hex!("00F9F900"), 0x6A86),
+        (&hex!("00F99A01"), 0x6A86),
+    ] {
+        assert_eq!(bench.status(apdu), StatusWord(word), "{apdu:02X?}");
+    }
+    let template = bench.data([0, 0x47, 0, 0x9A], &hex!("AC03 800111"));
+    let statement = bench.data([0, 0xF9, 0x9A, 0], &[]);
+    assert!(wire::pkix::certificate_public_key(&statement).unwrap().ends_with(&template[5..]));
+
+    let object = bench.data([0, 0xCB, 0x3F, 0xFF], &hex!("5C03 5FFF01"));
+    let certificate = tlv::find(tlv::only(&object, tag::DATA).unwrap(), tag::CERTIFICATE).unwrap();
+    let key = wire::pkix::certificate_public_key(certificate).unwrap();
+    let metadata = bench.metadata(0xF9);
+    assert_eq!(metadata[..14], hex!("010111 02020101 030101 0443 8641"));
+    assert!(key.ends_with(&metadata[14..]));
+    // It is the token's for life.
+    let put = [&hex!("5C03 5FFF01")[..], &hex!("5300")].concat();
+    assert_eq!(bench.word([0, 0xDB, 0x3F, 0xFF], &put), "6A81");
+    assert_eq!(bench.word([0, 0x47, 0, 0xF9], &hex!("AC03 800111")), "6A86");
+
+    bench.word([0, 0xFE, 0x11, 0x9A], &tlv::object(0x06, &[7; 32]));
+    assert_eq!(bench.word([0, 0xF9, 0x9A, 0], &[]), "6985", "a key from outside");
+}

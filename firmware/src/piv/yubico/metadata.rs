@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq;
 use wire::{
     apdu::StatusWord,
     piv::{self, Algorithm, MANAGEMENT_KEY, PIN_REFERENCE, PUK_REFERENCE, Slot},
-    tlv,
+    pkix, tlv,
 };
 
 use super::super::{
@@ -31,6 +31,15 @@ mod tag {
     pub(super) const RETRIES: u32 = 0x06;
 }
 
+/// The attestation key's reference.
+const ATTESTATION_KEY: u8 = 0xF9;
+/// Bytes of a point of P-256.
+const POINT: usize = 65;
+/// The PIN policy of a key that never wants it.
+const NEVER: u8 = 1;
+/// The two origins.
+const GENERATED: u8 = 1;
+const IMPORTED: u8 = 2;
 /// The algorithm of what is no key.
 const NO_KEY: u8 = 0xFF;
 
@@ -51,6 +60,7 @@ pub(super) fn get<S: Storage, R: CryptoRng>(
             out
         }
         (_, Some(slot)) => key_pair(application, slot)?,
+        (ATTESTATION_KEY, _) => attestation_key(application)?,
         _ => return Err(StatusWord::NO_SUCH_KEY.into()),
     };
     Ok(data(metadata))
@@ -72,8 +82,8 @@ fn key_pair<S: Storage, R: CryptoRng>(
     let id = key(slot);
     let Some(algorithm) = application.algorithm(id)? else { return Err(StatusWord::NO_SUCH_KEY.into()) };
     let origin = match application.origin(id)?.ok_or(StatusWord::FAULT)? {
-        Origin::Generated => 1,
-        Origin::Imported => 2,
+        Origin::Generated => GENERATED,
+        Origin::Imported => IMPORTED,
     };
     let pin = application.policy(id)?.ok_or(StatusWord::FAULT)?.pin as u8;
     let public = application.public_key(id)?.ok_or(StatusWord::FAULT)?;
@@ -81,5 +91,17 @@ fn key_pair<S: Storage, R: CryptoRng>(
     tlv::put(&mut out, tag::POLICY, &[pin, policy::NO_TOUCH]);
     tlv::put(&mut out, tag::ORIGIN, &[origin]);
     tlv::put(&mut out, tag::PUBLIC_KEY, tlv::only(&public, piv::tag::PUBLIC_KEY)?);
+    Ok(out)
+}
+
+/// The token's own key, which was made with the token and asks for nothing.
+fn attestation_key<S: Storage, R: CryptoRng>(application: &Application<S, R>) -> Result<Vec<u8>, Refused> {
+    let certificate = application.attestation_certificate()?.ok_or(StatusWord::NO_SUCH_KEY)?;
+    let key = pkix::certificate_public_key(&certificate)?;
+    let point = key.get(key.len().saturating_sub(POINT)..).unwrap_or_default();
+    let mut out = tlv::object(tag::ALGORITHM, &[Algorithm::P256 as u8]);
+    tlv::put(&mut out, tag::POLICY, &[NEVER, policy::NO_TOUCH]);
+    tlv::put(&mut out, tag::ORIGIN, &[GENERATED]);
+    tlv::put(&mut out, tag::PUBLIC_KEY, &tlv::object(piv::tag::POINT, point));
     Ok(out)
 }

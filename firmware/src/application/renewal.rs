@@ -1,0 +1,147 @@
+//! New codes for the application: SET PIN RETRIES, and RESET, which takes everything else away with them.
+//!
+//! Neither may come near a payment key. Its PIN guards payments, and a command that replaces the PIN without knowing
+//! the next one would hand them to whoever sends it; and a reset makes another vault, in which the key would be lost.
+//! So both are refused while there is a payment key, in use or pending (docs/decisions/0011-yubico-commands.md).
+
+use alloc::vec::Vec;
+
+use wire::shield::Container;
+
+use super::{Application, MANAGEMENT};
+use crate::{
+    crypto::{self, Job, ManagementKey, OpeningKey, Outcome},
+    pin::{self, Salts},
+    record::{Device, Keeper, Renewal, Tries},
+    refusal::Refusal,
+    seams::{CryptoRng, RecordName, Storage},
+    vault::{self, KeyId},
+};
+
+/// What is to be renewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewing {
+    /// PIN and PUK, with so many tries each from now on.
+    Codes {
+        /// Of the PIN.
+        pin: u8,
+        /// Of the PUK.
+        puk: u8,
+    },
+    /// Everything but the token's identity: keys, certificates, objects, management key, PIN and PUK.
+    Everything,
+}
+
+impl<S: Storage, R: CryptoRng> Application<S, R> {
+    /// Begins a renewal: PIN and PUK become those that everybody knows. Run the job and hand its outcome to
+    /// [`Self::finish_renewal`].
+    ///
+    /// # Errors
+    /// `WrongUse` while there is a payment key, for more tries than the brand has, or, of everything, while PIN or PUK
+    /// has a try left; `NotVerified` for new codes without the PIN.
+    pub fn renew(&mut self, renewing: Renewing) -> Result<Job, Refusal> {
+        let state = self.state.as_ref().map_err(|refusal| *refusal)?;
+        for key in [KeyId::Current(Container::Payment), KeyId::Pending(Container::Payment)] {
+            if vault::load(&self.keeper, &self.storage, key)?.is_some() {
+                return Err(Refusal::WrongUse);
+            }
+        }
+        match renewing {
+            Renewing::Everything if state.pins.tries()[..2] != [0, 0] => return Err(Refusal::WrongUse),
+            Renewing::Codes { .. } if state.pins.verified().is_none() => return Err(Refusal::NotVerified),
+            Renewing::Codes { pin, puk } => {
+                // GM/T 0027 9.2 b has its bound from the brand: an administrator may lower it.
+                let allowed = |tries, most| (1..=most).contains(&tries);
+                if !allowed(pin, self.profile.pin_tries) || !allowed(puk, self.profile.puk_tries) {
+                    return Err(Refusal::WrongUse);
+                }
+            }
+            Renewing::Everything => {}
+        }
+        let (job, salts) = pin::known_codes(&self.keeper, &self.profile, &mut self.rng);
+        self.renewing = Some((renewing, salts));
+        Ok(job)
+    }
+
+    /// Goes on once PIN and PUK are stretched. What is to be done is written down in one record first; then a power cut
+    /// only delays it. Afterwards the token is as at power-up.
+    ///
+    /// # Errors
+    /// The state was not written; then the token refuses to work until the next power-up settles it.
+    pub fn finish_renewal(&mut self, outcome: Outcome) -> Result<(), Refusal> {
+        let (renewing, salts) = self.renewing.take().ok_or(Refusal::Fault)?;
+        let renewal = self.plan(renewing, &salts, outcome)?;
+        let written = self.keeper.save(&mut self.storage, RecordName::Renewal, &renewal);
+        let started =
+            written.and_then(|()| Self::start(&self.profile, &self.keeper, &mut self.storage, &mut self.rng));
+        self.state = started.map(|(_, state)| state);
+        self.state.as_ref().map(|_| ()).map_err(|refusal| *refusal)
+    }
+
+    fn plan(&mut self, renewing: Renewing, salts: &Salts, outcome: Outcome) -> Result<Renewal, Refusal> {
+        let state = self.state.as_ref().map_err(|refusal| *refusal)?;
+        let cost = self.profile.stretch;
+        Ok(match renewing {
+            Renewing::Codes { pin, puk } => {
+                let opening = state.vault.opening().ok_or(Refusal::NotVerified)?;
+                let locks = pin::lock_known(outcome, salts, cost, opening, &mut self.rng)?;
+                Renewal { locks, most: Tries { pin, puk }, sealing: None }
+            }
+            Renewing::Everything => {
+                // Nobody can open the old vault any more, and nothing that was in it stays.
+                let opening = OpeningKey::generate(&mut self.rng);
+                let locks = pin::lock_known(outcome, salts, cost, &opening, &mut self.rng)?;
+                let most = Tries { pin: self.profile.pin_tries, puk: self.profile.puk_tries };
+                Renewal { locks, most, sealing: Some(opening.sealing_key().to_bytes()) }
+            }
+        })
+    }
+}
+
+/// Carries out a renewal that was written down: each step may be done twice. True when there was one.
+pub(super) fn finish(
+    keeper: &Keeper,
+    storage: &mut impl Storage,
+    rng: &mut impl CryptoRng,
+) -> Result<bool, Refusal> {
+    let Some(renewal) = keeper.load::<Renewal>(storage, RecordName::Renewal)? else { return Ok(false) };
+    if let Some(sealing) = renewal.sealing {
+        wipe(keeper, storage, rng, sealing)?;
+    }
+    keeper.save(storage, RecordName::Limits, &renewal.most)?;
+    keeper.save(storage, RecordName::Pin, &renewal.locks)?;
+    keeper.save(storage, RecordName::Tries, &renewal.most)?;
+    storage.remove(RecordName::Renewal)?;
+    Ok(true)
+}
+
+/// All that was put into the token since it was made goes; what it was made with stays.
+fn wipe(
+    keeper: &Keeper,
+    storage: &mut impl Storage,
+    rng: &mut impl CryptoRng,
+    sealing: Vec<u8>,
+) -> Result<(), Refusal> {
+    let payment = Container::Payment.reference();
+    for name in storage.names()? {
+        match name {
+            RecordName::Container(reference) | RecordName::Pending(reference) if reference != payment => {
+                storage.remove(name)?;
+            }
+            RecordName::Object(_) => storage.remove(name)?,
+            RecordName::Container(_) | RecordName::Pending(_) => {} // the payment key: not here
+            RecordName::Device
+            | RecordName::Tries
+            | RecordName::Pin
+            | RecordName::Limits
+            | RecordName::Management
+            | RecordName::Install
+            | RecordName::Attestation
+            | RecordName::Renewal => {}
+        }
+    }
+    let management = crypto::wrap(keeper.wrapping(), MANAGEMENT, &ManagementKey::factory().to_bytes(), rng);
+    keeper.save(storage, RecordName::Management, &management)?;
+    let device: Device = keeper.load(storage, RecordName::Device)?.ok_or(Refusal::Fault)?;
+    keeper.save(storage, RecordName::Device, &Device { sealing, ..device })
+}

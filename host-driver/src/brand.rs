@@ -1,4 +1,5 @@
-//! Brands: what `--brand` and `--generation` mean. A brand is a TOML file; what it leaves out is the default brand's.
+//! Brands: what `--brand` and `--generation` mean. A brand is a TOML file (docs/brands.md), built in or the user's; what it
+//! leaves out is the default brand's.
 
 use std::{ops::RangeInclusive, path::Path};
 
@@ -9,6 +10,12 @@ use crate::failure::{Context, Failure};
 
 /// The default brand's name.
 pub(crate) const STANDARD: &str = "standard";
+/// The brands that are built in: name and file.
+pub(crate) const BUILT_IN: [(&str, &str); 3] = [
+    (STANDARD, include_str!("../brands/standard.toml")),
+    ("indigo", include_str!("../brands/indigo.toml")),
+    ("vermilion", include_str!("../brands/vermilion.toml")),
+];
 /// UTF-16 units of the longest string descriptor.
 const MOST_UNITS: usize = 126;
 /// Characters of the longest brand name: one line of the widest screen.
@@ -45,22 +52,52 @@ struct Brand {
     prompt_timeout: Option<u64>,
 }
 
-/// The profile of a brand: the default one's name, or a file.
-pub(crate) fn profile(brand: &str, generation: Option<u8>) -> Result<Profile, Failure> {
-    let brand = if brand == STANDARD { Brand::default() } else { read(Path::new(brand))? };
-    let generation = generation.or(brand.generation);
-    apply(brand, generation)
-        .map_err(|why| Failure::new("the brand was refused").because(why).next("correct the brand's file"))
+/// A brand, and what it is called on command lines and in the names of its driver's files.
+pub(crate) struct Named {
+    /// A built-in brand's name, or that of the file without its ending.
+    pub(crate) name: String,
+    pub(crate) profile: Profile,
+    /// The brand file.
+    pub(crate) text: String,
 }
 
-fn read(path: &Path) -> Result<Brand, Failure> {
-    let name = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::new(format!("the brand {name} could not be read"))
+/// The brand that `--brand` names: a built-in one, or a file.
+pub(crate) fn named(brand: &str) -> Result<Named, Failure> {
+    let (name, text) = match BUILT_IN.iter().find(|(name, _)| *name == brand) {
+        Some((name, text)) => ((*name).to_owned(), (*text).to_owned()),
+        None => {
+            let stem = Path::new(brand).file_stem().unwrap_or_default();
+            (stem.to_string_lossy().into_owned(), read(Path::new(brand))?)
+        }
+    };
+    Ok(Named { name, profile: parse(brand, &text, None)?, text })
+}
+
+/// The built-in brands, each with its profile.
+pub(crate) fn built_in() -> Result<Vec<Named>, Failure> {
+    BUILT_IN.iter().map(|(name, _)| named(name)).collect()
+}
+
+/// The profile of a brand, of its own generation or another.
+pub(crate) fn profile(brand: &str, generation: Option<u8>) -> Result<Profile, Failure> {
+    parse(brand, &named(brand)?.text, generation)
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+        Failure::new(format!("the brand {} could not be read", path.display()))
             .because(error)
-            .next(format!("name a TOML file, or leave --brand out for the default one ({STANDARD})"))
-    })?;
-    toml::from_str(&text).what(format!("the brand {name} was not understood"))
+            .next(format!("name a TOML file, or one that is built in: {}", names.join(", ")))
+    })
+}
+
+fn parse(brand: &str, text: &str, generation: Option<u8>) -> Result<Profile, Failure> {
+    let read: Brand = toml::from_str(text).what(format!("the brand {brand} was not understood"))?;
+    let generation = generation.or(read.generation);
+    apply(read, generation).map_err(|why| {
+        Failure::new(format!("the brand {brand} was refused")).because(why).next("correct the brand's file")
+    })
 }
 
 fn apply(brand: Brand, generation: Option<u8>) -> Result<Profile, String> {
@@ -150,6 +187,37 @@ mod tests {
             of("brand = \"工行\"\nusb = \"a625:0801\"\npin_length = [6, 30]\nscreen = [16, 3]").unwrap();
         assert_eq!((long.brand.as_str(), long.usb, long.pin_length), ("工行", (0xA625, 0x0801), (6, 30)));
         assert_eq!(long.generation, Generation::Two { columns: 16, rows: 3 });
+    }
+
+    #[test]
+    fn the_built_in_brands_differ_in_what_makes_a_brand() {
+        assert_eq!(profile(STANDARD, None).unwrap(), Profile::standard());
+        assert_eq!(profile(STANDARD, Some(1)).unwrap().generation, Generation::One);
+        let brands = built_in().unwrap();
+        let different = |what: &dyn Fn(&Profile) -> String| {
+            let mut values: Vec<String> = brands.iter().map(|brand| what(&brand.profile)).collect();
+            values.sort();
+            values.dedup();
+            values.len() == BUILT_IN.len()
+        };
+        assert!(different(&|brand| format!("{:?}", brand.usb)));
+        assert!(different(&|brand| format!("{:?}", brand.historical_bytes)));
+        assert!(different(&|brand| format!(
+            "{:?} {} {}",
+            brand.pin_length, brand.pin_tries, brand.puk_tries
+        )));
+        for language in [0, 1] {
+            assert!(different(&|brand| brand.product[language].clone()));
+            assert!(different(&|brand| brand.manufacturer[language].clone()));
+        }
+        // Our own libusb road looks for these only.
+        assert!(brands.iter().all(|brand| card::usb::KNOWN.contains(&brand.profile.usb)));
+    }
+
+    #[test]
+    fn a_brand_that_is_no_file_names_those_that_are_built_in() {
+        let text = profile("indogi", None).unwrap_err().to_string();
+        assert!(text.contains("standard, indigo, vermilion"), "{text}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 mod attach;
+mod brand;
 mod completions;
 mod demo;
 mod detach;
@@ -54,6 +55,7 @@ enum Command {
     Attach(attach::Attach),
     Detach(detach::Detach),
     Ports(ports::Ports),
+    Brand(brand::Brand),
     Pin(pin::Pin),
     Pay(pay::Pay),
     Verify(verify::Verify),
@@ -77,6 +79,7 @@ impl Program {
             Command::Attach(command) => command.run(),
             Command::Detach(command) => command.run(),
             Command::Ports(command) => command.run(),
+            Command::Brand(command) => command.run(),
             Command::Pin(command) => command.run(),
             Command::Pay(command) => command.run(),
             Command::Verify(command) => command.run(),

@@ -12,7 +12,8 @@ use crate::{
 
 /// idVendor and idProduct of the brands that we know. Other smart card readers are left alone, because claiming one
 /// takes it from whoever uses it.
-pub const KNOWN: [(u16, u16); 3] = [(0x163C, 0x0407), (0xA625, 0x0801), (0x0E0F, 0x0004)];
+pub const KNOWN: [(u16, u16); 5] =
+    [(0x163C, 0x0407), (0xA625, 0x0801), (0x0E0F, 0x0004), (0x1209, 0x0001), (0x1209, 0x0002)];
 /// How long a token may take to take a command.
 const OUT_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -63,8 +63,8 @@ pub(crate) struct Up {
     /// The device secret that opens the state, kept apart from it [default: ~/.config/ushield/secret]
     #[arg(long, value_name = "FILE", conflicts_with = "memory")]
     secret: Option<PathBuf>,
-    /// The brand: a TOML file, or the default one
-    #[arg(long, value_name = "FILE", default_value = brand::STANDARD)]
+    /// The brand: one of `ushield brand list`, or a TOML file
+    #[arg(long, value_name = "NAME|FILE", default_value = brand::STANDARD)]
     brand: String,
     /// 1: no screen, the PIN is the consent; 2: screen and buttons [default: the brand's]
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=2))]

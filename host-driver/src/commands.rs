@@ -6,6 +6,7 @@ mod completions;
 mod demo;
 mod detach;
 mod down;
+mod driver;
 mod ls;
 mod man;
 mod pay;
@@ -56,6 +57,7 @@ enum Command {
     Detach(detach::Detach),
     Ports(ports::Ports),
     Brand(brand::Brand),
+    Driver(driver::Driver),
     Pin(pin::Pin),
     Pay(pay::Pay),
     Verify(verify::Verify),
@@ -80,6 +82,7 @@ impl Program {
             Command::Detach(command) => command.run(),
             Command::Ports(command) => command.run(),
             Command::Brand(command) => command.run(),
+            Command::Driver(command) => command.run(),
             Command::Pin(command) => command.run(),
             Command::Pay(command) => command.run(),
             Command::Verify(command) => command.run(),

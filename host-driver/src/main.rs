@@ -3,8 +3,10 @@
 mod brand;
 mod commands;
 mod control;
+mod driver;
 mod failure;
 mod forge;
+mod pcscd;
 mod place;
 mod secret;
 mod system;

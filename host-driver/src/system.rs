@@ -7,6 +7,9 @@ use std::{
     process::Command,
 };
 
+/// As many links as the kernel follows (path_resolution(7)).
+const MOST_LINKS: usize = 40;
+
 /// A machine.
 pub(crate) struct System {
     /// What `/` stands for.
@@ -51,6 +54,16 @@ impl System {
         Self { root: "/".into(), programs: Box::new(Shell), user: rustix::process::geteuid().as_raw() }
     }
 
+    /// A machine whose files lie below a folder, as an image in the making: none of its programs can be run.
+    pub(crate) fn below(root: &Path) -> Self {
+        Self { root: root.into(), programs: Box::new(Idle), user: rustix::process::geteuid().as_raw() }
+    }
+
+    /// Whether its programs run here.
+    pub(crate) fn is_here(&self) -> bool {
+        self.root == Path::new("/")
+    }
+
     /// The user on whose behalf we run: 0 is root.
     pub(crate) const fn is_root(&self) -> bool {
         self.user == 0
@@ -60,6 +73,16 @@ impl System {
     pub(crate) fn path(&self, absolute: impl AsRef<Path>) -> PathBuf {
         let absolute = absolute.as_ref();
         self.root.join(absolute.strip_prefix("/").unwrap_or(absolute))
+    }
+
+    /// What a link at the end of a path leads to, as the machine names it: an absolute link starts at its root.
+    pub(crate) fn follow(&self, absolute: impl AsRef<Path>) -> PathBuf {
+        let mut path = absolute.as_ref().to_owned();
+        for _ in 0..MOST_LINKS {
+            let Ok(target) = fs::read_link(self.path(&path)) else { break };
+            path = path.parent().unwrap_or(Path::new("/")).join(target);
+        }
+        path
     }
 
     /// A file as text, without the white space around it; `None` when there is none to read.
@@ -106,6 +129,15 @@ impl Programs for Shell {
         let ran = command.output()?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(Ran { code: ran.status.code(), out: text(&ran.stdout), err: text(&ran.stderr) })
+    }
+}
+
+/// Runs nothing.
+struct Idle;
+
+impl Programs for Idle {
+    fn run(&self, _: &str, _: &[&str]) -> io::Result<Ran> {
+        Err(io::ErrorKind::NotFound.into())
     }
 }
 

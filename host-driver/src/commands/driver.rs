@@ -1,0 +1,179 @@
+//! `ushield driver`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::{
+    brand::{self, Named},
+    driver::{self, Bundle, Catalogue, Condition, Deed, Usb},
+    failure::{Exit, Failure, Outcome},
+    pcscd::{self, Pcscd},
+    system::System,
+    terminal::{Paint, say},
+};
+
+/// Install or remove a brand's driver for pcscd, or list the drivers
+///
+/// A brand that the system's CCID driver does not know needs a driver of its own, which serves that brand only: a bundle
+/// with its USB identifiers, on the installed CCID driver.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  sudo ushield driver install --brand indigo
+  ushield driver list
+  sudo ushield driver remove --brand indigo")]
+pub(crate) struct Driver {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install a brand's driver (root)
+    #[command(after_help = "Examples:
+  sudo ushield driver install --brand indigo
+  ushield driver install --brand mine.toml --root image/")]
+    Install {
+        /// One of `ushield brand list`, or a TOML file
+        #[arg(long, value_name = "NAME|FILE")]
+        brand: String,
+        #[command(flatten)]
+        machine: Machine,
+    },
+    /// Remove a brand's driver: exactly what `install` made (root)
+    #[command(after_help = "Example:\n  sudo ushield driver remove --brand indigo")]
+    Remove {
+        /// The brand's name, as `ushield driver list` shows it
+        #[arg(long, value_name = "NAME")]
+        brand: String,
+        #[command(flatten)]
+        machine: Machine,
+    },
+    /// List pcscd's drivers, and which brands they serve
+    #[command(after_help = "Example:\n  ushield driver list --json")]
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        machine: Machine,
+    },
+}
+
+/// Which machine.
+#[derive(Args)]
+struct Machine {
+    /// The root folder of a machine that is not running, such as an image in the making
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+}
+
+impl Machine {
+    fn system(&self) -> Result<System, Failure> {
+        match &self.root {
+            None => Ok(System::here()),
+            Some(root) if root.is_dir() => Ok(System::below(root)),
+            Some(root) => Err(Failure::new(format!("there is no folder {}", root.display()))),
+        }
+    }
+}
+
+impl Driver {
+    pub(crate) fn run(self) -> Outcome {
+        match self.task {
+            Task::Install { brand, machine } => install(&machine.system()?, &brand::named(&brand)?),
+            Task::Remove { brand, machine } => remove(&machine.system()?, &brand),
+            Task::List { json, machine } => list(&machine.system()?, json),
+        }
+    }
+}
+
+fn install(system: &System, brand: &Named) -> Outcome {
+    let (name, usb) = (&brand.name, Usb(brand.profile.usb));
+    match driver::install(system, brand)? {
+        Deed::Needless { bundle, reader } => {
+            say(&format!("Nothing to install: {bundle} serves {usb} already, and pcscd calls it {reader}."));
+        }
+        Deed::Installed(folder) => {
+            let bold = Paint::stdout().bold(&format!("Installed: the driver of {name}"));
+            say(&format!("{bold}, which serves USB {usb} only: {}", folder.display()));
+            hint(system);
+            say(&format!("Undo: sudo ushield driver remove --brand {name}"));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn remove(system: &System, brand: &str) -> Outcome {
+    let folder = driver::remove(system, brand)?;
+    say(&format!("Removed: {}", folder.display()));
+    hint(system);
+    Ok(Exit::Done)
+}
+
+/// pcscd reads its drivers once; `pcscd --hotplug` looks for readers, not for drivers.
+fn hint(system: &System) {
+    if system.is_here() && Pcscd::find(system).is_some() {
+        say(&format!("pcscd reads its drivers when it starts: {}", pcscd::restart_command(system)));
+    }
+}
+
+fn list(system: &System, json: bool) -> Outcome {
+    let catalogue = Catalogue::find(system)?;
+    let ours = catalogue.installed(system);
+    let own = |bundle: &Bundle| ours.iter().find(|driver| driver.bundle.folder == bundle.folder);
+    if json {
+        let bundles = catalogue.bundles.iter().map(|bundle| {
+            let driver = own(bundle);
+            json!({
+                "bundle": bundle.name(),
+                "readers": bundle.readers.len(),
+                "library": bundle.library(system),
+                "brand": driver.map(|driver| &driver.brand),
+                "condition": driver.map(|driver| driver.condition),
+            })
+        });
+        let bundles: Vec<_> = bundles.collect();
+        let brands = brand::built_in()?;
+        let brands = brands.iter().map(|Named { name, profile, .. }| {
+            let usb = Usb(profile.usb);
+            let served = catalogue.server_of(usb);
+            json!({ "brand": name, "usb": usb.to_string(), "served_by": served.map(|(bundle, _)| bundle.name()) })
+        });
+        let brands: Vec<_> = brands.collect();
+        say(&format!("{:#}", json!({ "folder": catalogue.folder, "bundles": bundles, "brands": brands })));
+        return Ok(Exit::Done);
+    }
+    let paint = Paint::stdout();
+    say(&paint.dim(&catalogue.folder.display().to_string()));
+    say(&paint.bold(&format!("{:<30} {:<34} {}", "BUNDLE", "SERVES", "STATE")));
+    for bundle in &catalogue.bundles {
+        let serves = match bundle.readers.as_slice() {
+            [reader] => format!("{} {}", reader.usb, reader.name),
+            readers => format!("{} readers", readers.len()),
+        };
+        let state = match own(bundle).map(|driver| (driver.condition, &driver.brand)) {
+            None => "not ours".to_owned(),
+            Some((Condition::Current, _)) => "ours, current".to_owned(),
+            Some((Condition::Outdated, brand)) => {
+                format!("ours, older than the CCID driver: sudo ushield driver install --brand {brand}")
+            }
+            Some((Condition::Damaged, brand)) => {
+                format!("ours, damaged: sudo ushield driver install --brand {brand}")
+            }
+        };
+        say(&format!("{:<30} {serves:<34} {state}", bundle.name()));
+    }
+    say("");
+    say(&paint.bold(&format!("{:<12} {:<10} {}", "BRAND", "USB", "SERVED BY")));
+    for Named { name, profile, .. } in brand::built_in()? {
+        let usb = Usb(profile.usb);
+        let served = match catalogue.server_of(usb) {
+            Some((bundle, reader)) => format!("{}, as {}", bundle.name(), reader.name),
+            None => format!("nothing: sudo ushield driver install --brand {name}"),
+        };
+        say(&format!("{name:<12} {:<10} {served}", usb.to_string()));
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,224 @@
+//! Drivers of brands for pcscd: each brand has a bundle of its own, which serves that brand and no other, on the CCID
+//! driver that the system has (docs/decisions/0014-brands-and-drivers.md).
+
+mod bundle;
+mod catalogue;
+mod library;
+mod list;
+mod mark;
+
+use std::{
+    fs, io,
+    os::unix::fs::{DirBuilderExt, symlink},
+    path::{Path, PathBuf},
+};
+
+use firmware::profile::Profile;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+pub(crate) use bundle::{Bundle, Reader};
+pub(crate) use catalogue::Catalogue;
+pub(crate) use list::Condition;
+
+use crate::{
+    brand::Named,
+    failure::{Context, Failure},
+    system::System,
+};
+use mark::Mark;
+
+/// What came of an installation.
+pub(crate) enum Deed {
+    /// The brand has its driver: the bundle's folder.
+    Installed(PathBuf),
+    /// Another bundle serves the brand already, under this name: nothing was made.
+    Needless { bundle: String, reader: String },
+}
+
+/// Installs the driver of a brand: pcscd takes it from its next start on.
+pub(crate) fn install(system: &System, brand: &Named) -> Result<Deed, Failure> {
+    let catalogue = Catalogue::find(system)?;
+    let name = Name::of(brand)?;
+    let usb = Usb(brand.profile.usb);
+    let own = catalogue.folder.join(name.bundle());
+    if let Some((bundle, reader)) = catalogue.server_of(usb).filter(|(bundle, _)| bundle.folder != own) {
+        if Mark::read(system, &bundle.folder).is_some() {
+            return Err(Failure::new(format!("no driver was installed for {}", brand.name))
+                .because(format!(
+                    "{} is of another brand with the same USB identifiers {usb}",
+                    bundle.folder.display()
+                ))
+                .next("give the brands identifiers of their own, or remove the other driver first"));
+        }
+        return Ok(Deed::Needless { bundle: bundle.name(), reader: reader.name.clone() });
+    }
+    if system.has(&own) {
+        Mark::check(system, &own)?;
+    }
+    let ccid = catalogue.ccid()?;
+    let source = ccid.library(system);
+    let read = fs::read(system.path(&source)).what(format!("{} could not be read", source.display()))?;
+    let library = library::renamed(&read, usb).map_err(|why| {
+        Failure::new(format!("no driver was installed for {}", brand.name))
+            .because(format!("{}: {why}", source.display()))
+            .next("this CCID driver is built in a way that we do not know; add the identifiers to its Info.plist")
+    })?;
+    let plist = bundle::plist(&reader_name(&brand.profile)?, usb);
+    let mark = Mark::new(brand, usb, &source, &read, &[("Info.plist", &plist), (LIBRARY, &library)]);
+    let link = catalogue.folder.join(usb.link());
+    let place = |error: io::Error| {
+        let failure = Failure::new(format!("no driver was installed for {}", brand.name))
+            .because(format!("{}: {error}", catalogue.folder.display()));
+        if error.kind() == io::ErrorKind::PermissionDenied {
+            failure.next("run it with sudo")
+        } else {
+            failure
+        }
+    };
+    let fresh = Fresh::new(system.path(&catalogue.folder), &name).map_err(place)?;
+    fresh.file("Contents/Info.plist", &plist).map_err(place)?;
+    fresh.file(&format!("Contents/{LIBRARY}"), &library).map_err(place)?;
+    fresh.file(&format!("Contents/{}", mark::FILE), &mark.bytes()).map_err(place)?;
+    fresh.take_place(&system.path(&own)).map_err(place)?;
+    relink(&system.path(&link), &name.bundle()).map_err(place)?;
+    Ok(Deed::Installed(own))
+}
+
+/// Removes the driver of a brand: what [`install`] made, and nothing else.
+pub(crate) fn remove(system: &System, brand: &str) -> Result<PathBuf, Failure> {
+    let catalogue = Catalogue::find(system)?;
+    let name = Name::new(brand)?;
+    let own = catalogue.folder.join(name.bundle());
+    if !system.has(&own) {
+        return Err(Failure::new(format!("{brand} has no driver here"))
+            .because(format!("there is no {}", own.display()))
+            .next("see `ushield driver list`"));
+    }
+    let mark = Mark::check(system, &own)?;
+    let failed = |error: io::Error| {
+        let failure = Failure::new(format!("the driver of {brand} was not removed")).because(error);
+        failure.next("run it with sudo")
+    };
+    // Out of pcscd's sight in one step; then its pieces.
+    let away = system.path(&catalogue.folder).join(name.scratch("old"));
+    fs::rename(system.path(&own), &away).map_err(failed)?;
+    let link = system.path(catalogue.folder.join(mark.usb.link()));
+    if fs::read_link(&link).is_ok_and(|target| target == Path::new(&name.bundle())) {
+        fs::remove_file(&link).map_err(failed)?;
+    }
+    fs::remove_dir_all(&away).map_err(failed)?;
+    Ok(own)
+}
+
+/// The library, below a bundle's Contents.
+const LIBRARY: &str = "Linux/libccid.so";
+
+/// A brand's name as file names have it.
+struct Name(String);
+
+impl Name {
+    fn new(name: &str) -> Result<Self, Failure> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+        if (1..=32).contains(&name.len()) && name.chars().all(plain) {
+            return Ok(Self(name.into()));
+        }
+        Err(Failure::new(format!("{name:?} cannot name a driver"))
+            .because("its files are named after it: 1 to 32 of a-z, 0-9, - and _")
+            .next("rename the brand's file"))
+    }
+
+    fn of(brand: &Named) -> Result<Self, Failure> {
+        Self::new(&brand.name)
+    }
+
+    /// The bundle's folder. pcscd reads what has ".bundle" in its name.
+    fn bundle(&self) -> String {
+        format!("ushield-{}.bundle", self.0)
+    }
+
+    /// A folder that pcscd does not read.
+    fn scratch(&self, what: &str) -> String {
+        format!(".ushield-{}.{what}-{}", self.0, std::process::id())
+    }
+}
+
+/// idVendor and idProduct.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Usb(pub(crate) (u16, u16));
+
+impl Usb {
+    /// As it is printed: `163c:0407`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (vendor, product) = text.split_once(':')?;
+        Some(Self((u16::from_str_radix(vendor, 16).ok()?, u16::from_str_radix(product, 16).ok()?)))
+    }
+
+    /// The name by which the library finds its bundle: as long as the name that it had.
+    fn link(self) -> String {
+        let Self((vendor, product)) = self;
+        format!("ushield{vendor:04x}{product:04x}")
+    }
+}
+
+impl std::fmt::Display for Usb {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:04x}:{:04x}", self.0.0, self.0.1)
+    }
+}
+
+/// What pcscd calls the reader.
+fn reader_name(profile: &Profile) -> Result<String, Failure> {
+    let [name, _] = &profile.product;
+    if name.len() <= 80 && name.chars().all(|c| (' '..='~').contains(&c) && !"<>&".contains(c)) {
+        return Ok(name.clone());
+    }
+    Err(Failure::new("the reader has no name that pcscd takes")
+        .because("it is the first text of `product`: 80 ASCII characters at most, without < > &")
+        .next("correct the brand's file"))
+}
+
+/// A folder in the making. It goes when it was not put in place.
+struct Fresh {
+    folder: PathBuf,
+}
+
+impl Fresh {
+    fn new(parent: PathBuf, name: &Name) -> io::Result<Self> {
+        let folder = parent.join(name.scratch("new"));
+        fs::DirBuilder::new().mode(0o755).create(&folder)?;
+        Ok(Self { folder })
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let path = self.folder.join(name);
+        if let Some(parent) = path.parent() {
+            fs::DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
+        }
+        fs::write(path, bytes)
+    }
+
+    /// In one step, whether something is there or not.
+    fn take_place(self, place: &Path) -> io::Result<()> {
+        if place.exists() {
+            // The former one is where we were, and goes with us.
+            return Ok(renameat_with(CWD, &self.folder, CWD, place, RenameFlags::EXCHANGE)?);
+        }
+        fs::rename(&self.folder, place)
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A link, in one step, whether one is there or not.
+fn relink(link: &Path, target: &str) -> io::Result<()> {
+    let fresh = link.with_extension(format!("new-{}", std::process::id()));
+    symlink(target, &fresh)?;
+    fs::rename(&fresh, link)
+}
+
+#[cfg(test)]
+mod tests;

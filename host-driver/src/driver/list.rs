@@ -1,0 +1,51 @@
+//! The drivers that are there, and in what state ours are.
+
+use std::fs;
+
+use serde::Serialize;
+
+use super::{Bundle, Catalogue, mark::Mark};
+use crate::system::System;
+
+/// The state of a driver of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Condition {
+    /// As `driver install` would make it now.
+    Current,
+    /// Made from a CCID driver that was updated since.
+    Outdated,
+    /// A file was changed or is missing.
+    Damaged,
+}
+
+/// A driver of ours.
+#[derive(Clone, Debug)]
+pub(crate) struct Installed<'a> {
+    pub(crate) bundle: &'a Bundle,
+    pub(crate) brand: String,
+    pub(crate) condition: Condition,
+}
+
+impl Catalogue {
+    /// The drivers of brands that we have installed.
+    pub(crate) fn installed(&self, system: &System) -> Vec<Installed<'_>> {
+        let ours =
+            self.bundles.iter().filter_map(|bundle| Some((bundle, Mark::read(system, &bundle.folder)?)));
+        ours.map(|(bundle, mark)| Installed {
+            bundle,
+            condition: self.condition(system, bundle, &mark),
+            brand: mark.brand,
+        })
+        .collect()
+    }
+
+    fn condition(&self, system: &System, bundle: &Bundle, mark: &Mark) -> Condition {
+        let link = fs::read_link(system.path(self.folder.join(mark.usb.link())));
+        if !mark.is_whole(system, &bundle.folder) || link.ok() != bundle.folder.file_name().map(Into::into) {
+            return Condition::Damaged;
+        }
+        let library = self.ccid().map(|ccid| ccid.library(system)).unwrap_or_else(|_| mark.source.clone());
+        if mark.is_current(system, &library) { Condition::Current } else { Condition::Outdated }
+    }
+}

@@ -78,6 +78,12 @@ pub(crate) fn built_in() -> Result<Vec<Named>, Failure> {
     BUILT_IN.iter().map(|(name, _)| named(name)).collect()
 }
 
+/// The built-in brand with these idVendor and idProduct.
+pub(crate) fn of_usb(usb: (u16, u16)) -> Option<&'static str> {
+    let built_in = BUILT_IN.iter().map(|(name, _)| *name);
+    built_in.into_iter().find(|name| named(name).is_ok_and(|brand| brand.profile.usb == usb))
+}
+
 /// The profile of a brand, of its own generation or another.
 pub(crate) fn profile(brand: &str, generation: Option<u8>) -> Result<Profile, Failure> {
     parse(brand, &named(brand)?.text, generation)

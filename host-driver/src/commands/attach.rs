@@ -7,6 +7,8 @@ use clap::Args;
 use serde_json::json;
 
 use crate::{
+    brand,
+    driver::{Catalogue, Usb},
     failure::{Context, Exit, Failure, Outcome},
     system::System,
     terminal::{Paint, say, warn},
@@ -62,7 +64,7 @@ impl Attach {
             ));
         }
         let device = vhci.enumerated(port, PATIENCE).inspect_err(|_| Origin::forget(&system, port))?;
-        self.report(port, &origin, &device)
+        self.report(&system, port, &origin, &device)
     }
 
     /// The one token that the server offers.
@@ -89,18 +91,56 @@ impl Attach {
             .next(lines.collect::<Vec<_>>().join("\n")))
     }
 
-    fn report(&self, port: u16, origin: &Origin, device: &UsbDevice) -> Outcome {
+    fn report(&self, system: &System, port: u16, origin: &Origin, device: &UsbDevice) -> Outcome {
+        let reader = Served::of(system, device);
         if self.json {
-            say(&format!("{:#}", json!({ "port": port, "from": origin, "device": device })));
+            let name = match &reader {
+                Served::As(name) => Some(name),
+                _ => None,
+            };
+            say(&format!("{:#}", json!({ "port": port, "from": origin, "device": device, "reader": name })));
             return Ok(Exit::Done);
         }
         let UsbDevice { product, serial, usb, bus_id, .. } = device;
         let bold = Paint::stdout().bold(&format!("Attached: {product}"));
         say(&format!("{bold}, serial {serial}, USB {usb}, at port {port} (the kernel calls it {bus_id})."));
+        match reader {
+            Served::As(name) => say(&format!("pcscd calls the reader {name}.")),
+            Served::ByNone(Some(brand)) => {
+                say(&format!("pcscd has no driver for it yet: sudo ushield driver install --brand {brand}"));
+            }
+            Served::ByNone(None) => {
+                say("pcscd has no driver for it yet: sudo ushield driver install --brand FILE.toml");
+            }
+            Served::Unknown => {}
+        }
         if !device.reader {
             warn("ushield: it is no smart card reader, so it is no token");
         }
         say(&format!("Take it off again: sudo ushield detach {port}"));
         Ok(Exit::Done)
+    }
+}
+
+/// How pcscd takes a device.
+enum Served {
+    /// Under this name, but for its numbers at the end.
+    As(String),
+    /// By no driver, and which built-in brand's it would need.
+    ByNone(Option<&'static str>),
+    /// There is no pcscd with a CCID driver here.
+    Unknown,
+}
+
+impl Served {
+    fn of(system: &System, device: &UsbDevice) -> Self {
+        let (Ok(catalogue), Some(usb)) = (Catalogue::find(system), Usb::parse(&device.usb)) else {
+            return Self::Unknown;
+        };
+        match catalogue.server_of(usb) {
+            Some((_, reader)) if device.serial.is_empty() => Self::As(reader.name.clone()),
+            Some((_, reader)) => Self::As(format!("{} ({})", reader.name, device.serial)),
+            None => Self::ByNone(brand::of_usb(usb.0)),
+        }
     }
 }

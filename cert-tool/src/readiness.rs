@@ -41,6 +41,9 @@ pub fn check(information: &Information, brand: Option<&str>) -> Result<(), Error
     if information.has(Information::FACTORY_PIN) {
         return Err(token::factory_pin().with_state("nothing was changed on the token"));
     }
+    if information.has(Information::KNOWN_PUK) {
+        return Err(token::known_puk().with_state("nothing was changed on the token"));
+    }
     Ok(())
 }
 

@@ -131,6 +131,7 @@ fn refusal(word: StatusWord) -> Error {
             "run the same command again, and press OK once the screen shows the request",
         ),
         status::FACTORY_PIN => return factory_pin(),
+        status::KNOWN_PUK => return known_puk(),
         status::CANNOT_SHOW => (
             Reason::CannotShow,
             "the token cannot show the subject honestly, so it did not sign",
@@ -172,6 +173,16 @@ pub(crate) fn factory_pin() -> Error {
         "the token still has its factory PIN",
         "the payment key works only once the holder has chosen a PIN",
         "ushield pin change, then run the same command again",
+    )
+}
+
+/// After a reset the PUK is one that everybody knows.
+pub(crate) fn known_puk() -> Error {
+    Error::new(
+        Reason::FactoryPin,
+        "the token has the PUK that a reset gives, which everybody knows",
+        "whoever knows the PUK can set a PIN and pay, so the payment key works only once it was changed",
+        "ushield pin change --puk (it is 12345678 now), then run the same command again",
     )
 }
 

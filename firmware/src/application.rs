@@ -3,6 +3,7 @@
 
 mod file;
 mod key;
+mod renewal;
 #[cfg(test)]
 mod tests;
 
@@ -11,11 +12,11 @@ use alloc::{string::String, vec::Vec};
 use wire::shield::Container;
 use zeroize::Zeroizing;
 
-pub use self::key::Making;
+pub use self::{key::Making, renewal::Renewing};
 use crate::{
     attestation,
     crypto::{self, ManagementKey, OpeningKey, Outcome},
-    pin::{Pins, Progress, Reference},
+    pin::{Pins, Progress, Reference, Salts},
     profile::Profile,
     record::{Device, Keeper, Make, STATE_VERSION},
     refusal::Refusal,
@@ -46,6 +47,8 @@ pub struct Application<S: Storage, R: CryptoRng> {
     state: Result<State, Refusal>,
     /// The key that is being made.
     making: Option<Making>,
+    /// The renewal whose codes are being stretched.
+    renewing: Option<(Renewing, Salts)>,
 }
 
 struct State {
@@ -115,12 +118,12 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
                 (device.map_or_else(|| "unknown".into(), |device| device.serial), Err(refusal))
             }
         };
-        Self { profile, keeper, storage, rng, serial, state, making: None }
+        Self { profile, keeper, storage, rng, serial, state, making: None, renewing: None }
     }
 
     /// Power on: the self-test again, and what a power cut left to finish.
     pub fn power_on(&mut self) {
-        self.making = None;
+        (self.making, self.renewing) = (None, None);
         match Self::start(&self.profile, &self.keeper, &mut self.storage, &mut self.rng) {
             Ok((serial, state)) => {
                 self.serial = serial;
@@ -145,9 +148,12 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         for name in storage.names()? {
             keeper.check(storage, name)?;
         }
-        let device: Device = keeper.load(storage, RecordName::Device)?.ok_or(Refusal::Fault)?;
+        let mut device: Device = keeper.load(storage, RecordName::Device)?.ok_or(Refusal::Fault)?;
         if device.make != Make::of(profile) {
             return Err(Refusal::OtherMake);
+        }
+        if renewal::finish(keeper, storage, rng)? {
+            device = keeper.load(storage, RecordName::Device)?.ok_or(Refusal::Fault)?;
         }
         let pins = Pins::open(keeper, storage, profile)?;
         let vault = Vault::new(crypto::SealingKey::from_bytes(&device.sealing)?);
@@ -178,7 +184,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
 
     /// A warm reset: no PIN is verified any more.
     pub fn reset(&mut self) {
-        self.making = None;
+        (self.making, self.renewing) = (None, None);
         if let Ok(state) = &mut self.state {
             state.pins.forget(&self.keeper, &mut self.storage);
         }
@@ -186,7 +192,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
 
     /// An applet was selected: a proof for one use is spent; when the applet changed, all proofs are.
     pub fn select(&mut self, changed: bool) {
-        self.making = None;
+        (self.making, self.renewing) = (None, None);
         let Ok(state) = &mut self.state else { return };
         let _spent = state.pins.take_fresh();
         if changed {
@@ -228,6 +234,11 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// Whether the PUK is the one that everybody knows.
     pub fn is_factory_puk(&self) -> bool {
         self.state.as_ref().is_ok_and(|state| state.pins.is_factory_puk())
+    }
+
+    /// Whether the PUK was set to the one that everybody knows and must be changed before the payment key works.
+    pub fn must_change_puk(&self) -> bool {
+        self.state.as_ref().is_ok_and(|state| state.pins.must_change_puk())
     }
 
     /// Forgets that the PIN was verified.
@@ -284,6 +295,9 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         }
         if self.is_factory_pin() {
             flags |= I::FACTORY_PIN;
+        }
+        if self.must_change_puk() {
+            flags |= I::KNOWN_PUK;
         }
         if vault::load(&self.keeper, &self.storage, KeyId::Pending(Container::Payment))?.is_some() {
             flags |= I::PENDING;

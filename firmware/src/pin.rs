@@ -32,7 +32,12 @@ mod known {
     pub(super) const PIN: u8 = 1;
     /// The PUK is [`super::FACTORY_PUK`].
     pub(super) const PUK: u8 = 2;
+    /// The PUK was set to it on a token in use: it must be changed before the payment key works.
+    pub(super) const PUK_SET: u8 = 4;
 }
+
+/// The salts of a new PIN and a new PUK.
+pub type Salts = [[u8; 16]; 2];
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +131,9 @@ impl Pins {
         let locks: Locks = keeper.load(storage, RecordName::Pin)?.ok_or(Refusal::Fault)?;
         Ok(Self {
             tries,
-            full: Tries { pin: profile.pin_tries, puk: profile.puk_tries },
+            full: keeper
+                .load(storage, RecordName::Limits)?
+                .unwrap_or(Tries { pin: profile.pin_tries, puk: profile.puk_tries }),
             length: profile.pin_length,
             known: locks.known,
             once: None,
@@ -182,6 +189,11 @@ impl Pins {
     /// Whether the PUK is the one that everybody knows.
     pub(crate) const fn is_factory_puk(&self) -> bool {
         self.known & known::PUK != 0
+    }
+
+    /// Whether the PUK was set to that one and must be changed before the payment key works.
+    pub(crate) const fn must_change_puk(&self) -> bool {
+        self.known & known::PUK_SET != 0
     }
 
     /// Whether the PIN was verified since the last reset.
@@ -337,7 +349,7 @@ impl Pins {
                 }
                 Reference::Puk => {
                     locks.puk = closed;
-                    locks.known &= !known::PUK;
+                    locks.known &= !(known::PUK | known::PUK_SET);
                 }
             }
             keeper.save(storage, RecordName::Pin, &locks)?;
@@ -425,6 +437,35 @@ impl Pins {
         let fits = (usize::from(least)..=usize::from(most)).contains(&candidate.len());
         fits && candidate.iter().all(u8::is_ascii_graphic)
     }
+}
+
+/// The work for a PIN and a PUK that everybody knows, and its salts.
+pub(crate) fn known_codes(keeper: &Keeper, profile: &Profile, rng: &mut impl CryptoRng) -> (Job, Salts) {
+    let mut salts = Salts::default();
+    salts.iter_mut().for_each(|salt| rng.fill_bytes(salt));
+    let [pin, puk] = salts;
+    (stretch(keeper, profile.stretch, &[(FACTORY_PIN, pin), (FACTORY_PUK, puk)]), salts)
+}
+
+/// The locks that they open, once they are stretched.
+pub(crate) fn lock_known(
+    outcome: Outcome,
+    salts: &Salts,
+    cost: Option<(u32, u32)>,
+    opening: &OpeningKey,
+    rng: &mut impl CryptoRng,
+) -> Result<Locks, Refusal> {
+    let stretched = match outcome {
+        Outcome::Stretched(stretched) => stretched,
+        Outcome::Failed(refusal) => return Err(refusal),
+        Outcome::RsaKey(_) => return Err(Refusal::Fault),
+    };
+    let ([pin, puk], [pin_salt, puk_salt]) = (&stretched[..], salts) else { return Err(Refusal::Fault) };
+    Ok(Locks {
+        pin: close(pin, *pin_salt, cost, opening, rng)?,
+        puk: close(puk, *puk_salt, cost, opening, rng)?,
+        known: known::PIN | known::PUK | known::PUK_SET,
+    })
 }
 
 /// All characters the same, or each the next of the one before ("345678", "abcdef"), or the previous.

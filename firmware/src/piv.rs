@@ -48,6 +48,8 @@ enum State {
     Pin,
     /// An RSA key pair is being made.
     Generating(Slot),
+    /// PIN and PUK that everybody knows are being stretched.
+    Renewing,
     /// The host must encrypt this with the management key (SP 800-73-4 part 2, appendix A.1, external).
     Challenged(Zeroizing<Vec<u8>>),
     /// The host must have decrypted this with the management key (appendix A.1, mutual).
@@ -123,6 +125,10 @@ fn go_on<S: Storage, R: CryptoRng>(
         (State::Generating(slot), Event::Finished(outcome)) => {
             application.finish_generate(outcome)?;
             generate::answer(application, slot)
+        }
+        (State::Renewing, Event::Finished(outcome)) => {
+            application.finish_renewal(outcome)?;
+            Ok(StatusWord::OK.into())
         }
         (State::Pin, Event::Declined(how)) => {
             application.forget_verification(); // and the PIN that was being stretched

@@ -93,6 +93,14 @@ pub(crate) struct Install {
     pub items: Vec<(u8, Vec<u8>)>,
 }
 
+/// New codes: locks, and the most tries. With a new vault key's public half all else goes.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Renewal {
+    pub locks: Locks,
+    pub most: Tries,
+    pub sealing: Option<Vec<u8>>,
+}
+
 /// The attestation key, wrapped by the device secret, and the factory's certificate for it, DER.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Attestation {
@@ -112,6 +120,7 @@ impl Stored for Device {}
 impl Stored for Tries {}
 impl Stored for Locks {}
 impl Stored for Install {}
+impl Stored for Renewal {}
 impl Stored for Attestation {}
 /// Of data objects and the management key.
 impl Stored for Vec<u8> {}

@@ -26,6 +26,9 @@ pub enum Refusal {
     /// The factory PIN must be changed first.
     #[error("factory PIN not changed yet")]
     PinFactory,
+    /// A reset set the PUK that everybody knows: it must be changed first.
+    #[error("known PUK not changed yet")]
+    PukKnown,
     /// The holder did not confirm.
     #[error("not confirmed: {0}")]
     NotConfirmed(Declined),

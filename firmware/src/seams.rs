@@ -34,6 +34,10 @@ pub enum RecordName {
     Pending(u8),
     /// Certificates on their way into several containers at once; gone when all have arrived.
     Install,
+    /// The most tries of PIN and PUK, where they are not the brand's.
+    Limits,
+    /// New codes on their way in; gone when they have arrived.
+    Renewal,
     /// The attestation key and its certificate, from manufacture on.
     Attestation,
     /// A PIV data object, by its tag.
@@ -49,6 +53,8 @@ impl RecordName {
             "pin" => return Some(Self::Pin),
             "management" => return Some(Self::Management),
             "install" => return Some(Self::Install),
+            "limits" => return Some(Self::Limits),
+            "renewal" => return Some(Self::Renewal),
             "attestation" => return Some(Self::Attestation),
             _ => {}
         }
@@ -74,6 +80,8 @@ impl fmt::Display for RecordName {
             Self::Container(reference) => write!(f, "container.{reference:02x}"),
             Self::Pending(reference) => write!(f, "pending.{reference:02x}"),
             Self::Install => f.write_str("install"),
+            Self::Limits => f.write_str("limits"),
+            Self::Renewal => f.write_str("renewal"),
             Self::Attestation => f.write_str("attestation"),
             Self::Object(tag) => write!(f, "object.{tag:06x}"),
         }

@@ -337,6 +337,7 @@ const fn word(refusal: Refusal) -> StatusWord {
         Refusal::NotVerified => StatusWord::SECURITY_NOT_SATISFIED,
         Refusal::PinForm | Refusal::PinWeak => status::WEAK_PIN,
         Refusal::PinFactory => status::FACTORY_PIN,
+        Refusal::PukKnown => status::KNOWN_PUK,
         Refusal::NotConfirmed(Declined::Cancelled) => status::CANCELLED,
         Refusal::NotConfirmed(Declined::TimedOut) => status::TIMED_OUT,
         Refusal::NotConfirmed(Declined::Aborted) => StatusWord::NOT_ALLOWED,

@@ -144,6 +144,11 @@ impl Vault {
         self.opening = Some(opening);
     }
 
+    /// The vault key, once a right PIN has unwrapped it.
+    pub(crate) const fn opening(&self) -> Option<&OpeningKey> {
+        self.opening.as_ref()
+    }
+
     /// Forgets all keys (power off).
     pub(crate) fn lock(&mut self) {
         self.opening = None;

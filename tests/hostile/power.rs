@@ -19,8 +19,11 @@ use wire::{
 
 const NEW_PIN: &[u8] = b"246802";
 const NEW_PUK: &[u8] = b"97531246";
+/// PIN and PUK after a reset.
+pub(crate) const FACTORY: &[u8] = b"12345678";
 /// 0102…08 three times, as from the factory.
-const MANAGEMENT: [u8; 24] = [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8];
+pub(crate) const MANAGEMENT: [u8; 24] =
+    [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8];
 
 const NEW_MANAGEMENT: [u8; 24] = [0xA5; 24];
 const NINE_A: Container = Container::Piv(Slot::Authentication);
@@ -112,6 +115,16 @@ const OPERATIONS: &[Operation] = &[
         puk_tries: &[],
     },
     Operation {
+        name: "IMPORT ASYMMETRIC KEY over another",
+        run: |card| {
+            managed(card)?;
+            let data = tlv::object(6, &[7; 32]);
+            card.data(&Command::new(0, 0xFE, 0x11, 0x9A, &data)).map(drop)
+        },
+        pin_tries: &[],
+        puk_tries: &[],
+    },
+    Operation {
         name: "PUT DATA",
         run: |card| managed(card)?.put_data_object(object::KEY_HISTORY, &[7; 120]),
         pin_tries: &[],
@@ -131,7 +144,7 @@ const OPERATIONS: &[Operation] = &[
     },
 ];
 
-fn shield(card: &mut Card) -> Result<Shield<'_>, Error> {
+pub(crate) fn shield(card: &mut Card) -> Result<Shield<'_>, Error> {
     Shield::select(card)
 }
 
@@ -141,7 +154,7 @@ fn verified(card: &mut Card) -> Result<Shield<'_>, Error> {
     Ok(shield)
 }
 
-fn managed(card: &mut Card) -> Result<Piv<'_>, Error> {
+pub(crate) fn managed(card: &mut Card) -> Result<Piv<'_>, Error> {
     let mut piv = Piv::select(card)?;
     piv.authenticate_management(Algorithm::Tdes, &MANAGEMENT)?;
     Ok(piv)
@@ -184,29 +197,29 @@ type Get = fn(&mut Shield<'_>, Container) -> Result<Option<Vec<u8>>, Error>;
 
 /// What a token is, but for its tries.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Contents {
-    pins: Vec<&'static [u8]>,
-    puks: Vec<&'static [u8]>,
-    management: Vec<[u8; 24]>,
-    keys: Vec<Option<Vec<u8>>>,
-    pending: Vec<Option<Vec<u8>>>,
-    certificates: Vec<Option<Vec<u8>>>,
-    objects: Vec<Option<Vec<u8>>>,
+pub(crate) struct Contents {
+    pub(crate) pins: Vec<&'static [u8]>,
+    pub(crate) puks: Vec<&'static [u8]>,
+    pub(crate) management: Vec<[u8; 24]>,
+    pub(crate) keys: Vec<Option<Vec<u8>>>,
+    pub(crate) pending: Vec<Option<Vec<u8>>>,
+    pub(crate) certificates: Vec<Option<Vec<u8>>>,
+    pub(crate) objects: Vec<Option<Vec<u8>>>,
 }
 
 /// Plugs in a copy of the flash.
-fn card(flash: &Flash) -> Card {
+pub(crate) fn card(flash: &Flash) -> Card {
     Bench::plug(bench::open(bench::profile(), flash, &Holder::default())).card().expect("powers on")
 }
 
-fn tries(flash: &Flash) -> [u8; 2] {
+pub(crate) fn tries(flash: &Flash) -> [u8; 2] {
     let information = shield(&mut card(&flash.copy())).unwrap().information().unwrap();
     assert!(information.has(wire::shield::Information::HEALTHY), "{information:?}");
     [information.tries[0], information.tries[1]]
 }
 
 /// Tries each thing on a copy of its own, so that looking changes nothing.
-fn contents(flash: &Flash) -> Contents {
+pub(crate) fn contents(flash: &Flash) -> Contents {
     let works = |attempt: &dyn Fn(&mut Shield<'_>) -> Result<(), Error>| {
         attempt(&mut shield(&mut card(&flash.copy())).unwrap()).is_ok()
     };
@@ -221,8 +234,8 @@ fn contents(flash: &Flash) -> Contents {
     let tags = [object::KEY_HISTORY, object::SECURITY_OBJECT];
     let objects = tags.iter().map(|tag| piv.data_object(*tag).unwrap()).collect();
     Contents {
-        pins: [PIN, NEW_PIN].into_iter().filter(|pin| works(&|shield| shield.verify(pin))).collect(),
-        puks: [PUK, NEW_PUK]
+        pins: [PIN, NEW_PIN, FACTORY].into_iter().filter(|pin| works(&|shield| shield.verify(pin))).collect(),
+        puks: [PUK, NEW_PUK, FACTORY]
             .into_iter()
             .filter(|puk| works(&|shield| shield.unblock(puk, b"864208")))
             .collect(),
@@ -404,6 +417,8 @@ fn every_write_of_manufacture() {
             let now = contents(&flash);
             assert_eq!((now.pins, now.puks, now.management), (vec![PIN], vec![PUK], vec![MANAGEMENT]));
             assert!(now.keys.iter().chain(&now.certificates).chain(&now.pending).all(Option::is_none));
+            // It can attest: its key and certificate came with it.
+            assert!(shield(&mut card(&flash)).unwrap().attestation_certificate().unwrap().is_some());
             if !reached {
                 break;
             }

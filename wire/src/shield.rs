@@ -79,6 +79,8 @@ pub mod status {
     pub const NOT_PENDING: StatusWord = StatusWord(0x9D05);
     /// The new PIN is too easy (repeated or ascending) or has the wrong length.
     pub const WEAK_PIN: StatusWord = StatusWord(0x9D06);
+    /// A reset set the PUK that everybody knows; it must be changed before the payment key works.
+    pub const KNOWN_PUK: StatusWord = StatusWord(0x9D07);
 }
 
 /// Tags of commands.

@@ -269,11 +269,12 @@ fn a_ca_that_cannot_record_the_delivery_is_a_warning() {
 #[test]
 fn what_is_refused_before_anything_changes() {
     type Change = fn(&mut Soft);
-    let change: [(&str, Change, Reason); 4] = [
+    let change: [(&str, Change, Reason); 5] = [
         ("brand", |token| token.information.brand = "Other".into(), Reason::OtherBrand),
         ("health", |token| token.information.flags = 0, Reason::TokenFault),
         ("tries", |token| token.information.tries[0] = 0, Reason::PinBlocked),
         ("factory", |token| token.information.flags |= Information::FACTORY_PIN, Reason::FactoryPin),
+        ("known PUK", |token| token.information.flags |= Information::KNOWN_PUK, Reason::FactoryPin),
     ];
     for (name, change, reason) in change {
         let mut scene = Scene::new();

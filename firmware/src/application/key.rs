@@ -49,12 +49,10 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// Whether the PIN policy of a key would be satisfied now, so that nobody is asked to confirm in vain.
     ///
     /// # Errors
-    /// `NoSuchKey`, `PinFactory` for the payment key, `NotVerified`.
+    /// `NoSuchKey`; `PinFactory` or `PukKnown` for the payment key; `NotVerified`.
     pub fn check_ready(&self, key: KeyId, proof: Option<&Verified>) -> Result<(), Refusal> {
         let stored = vault::load(&self.keeper, &self.storage, key)?.ok_or(Refusal::NoSuchKey)?.policy()?;
-        if key.container() == Container::Payment && self.is_factory_pin() {
-            return Err(Refusal::PinFactory);
-        }
+        check_codes(key, self.is_factory_pin(), self.must_change_puk())?;
         match Policy::of(key, stored).pin {
             PinPolicy::Always if proof.is_none() => Err(Refusal::NotVerified),
             PinPolicy::Once if !self.verified() => Err(Refusal::NotVerified),
@@ -65,7 +63,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// Uses a private key. `proof` is what [`Self::take_proof`] gave when the command began.
     ///
     /// # Errors
-    /// As [`Vault::operate`]; `PinFactory` for the payment key.
+    /// As [`Vault::operate`]; `PinFactory` or `PukKnown` for the payment key.
     pub fn operate(
         &mut self,
         key: KeyId,
@@ -74,9 +72,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         seen: Consent,
     ) -> Result<Vec<u8>, Refusal> {
         let state = self.state.as_mut().map_err(|refusal| *refusal)?;
-        if key.container() == Container::Payment && state.pins.is_factory() {
-            return Err(Refusal::PinFactory);
-        }
+        check_codes(key, state.pins.is_factory(), state.pins.must_change_puk())?;
         let proof = match (proof, state.pins.verified()) {
             (Some(proof), _) => PinProof::Always(proof),
             (None, Some(verified)) => PinProof::Once(verified),
@@ -228,5 +224,14 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     pub fn set_management_key(&mut self, key: &ManagementKey) -> Result<(), Refusal> {
         let record = crypto::wrap(self.keeper.wrapping(), MANAGEMENT, &key.to_bytes(), &mut self.rng);
         self.keeper.save(&mut self.storage, RecordName::Management, &record)
+    }
+}
+
+/// The payment key works for a holder whose codes nobody else knows.
+fn check_codes(key: KeyId, factory_pin: bool, known_puk: bool) -> Result<(), Refusal> {
+    match key.container() {
+        Container::Payment if factory_pin => Err(Refusal::PinFactory),
+        Container::Payment if known_puk => Err(Refusal::PukKnown),
+        _ => Ok(()),
     }
 }

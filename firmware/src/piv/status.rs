@@ -23,9 +23,11 @@ impl From<Refusal> for Refused {
             Refusal::PinForm | Refusal::PinWeak | Refusal::WrongData | Refusal::CannotShow => {
                 StatusWord::WRONG_DATA
             }
-            Refusal::PinFactory | Refusal::NotConfirmed(_) | Refusal::WrongUse | Refusal::NotPending => {
-                StatusWord::CONDITIONS_NOT_SATISFIED
-            }
+            Refusal::PinFactory
+            | Refusal::PukKnown
+            | Refusal::NotConfirmed(_)
+            | Refusal::WrongUse
+            | Refusal::NotPending => StatusWord::CONDITIONS_NOT_SATISFIED,
             // Part 2, 3.2.4 has no 6A88: a reference without a key is a wrong P2.
             Refusal::NoSuchKey => StatusWord::WRONG_P1P2,
             Refusal::Full => StatusWord::NO_MEMORY,

@@ -4,6 +4,7 @@ mod authenticate;
 mod key;
 mod object;
 mod reference;
+mod renewal;
 mod wrong;
 mod yubico;
 

@@ -7,6 +7,7 @@ mod attest;
 mod import;
 mod management;
 mod metadata;
+mod renewal;
 
 use wire::apdu::{Command, StatusWord};
 
@@ -23,6 +24,8 @@ mod instruction {
     pub(super) const GET_METADATA: u8 = 0xF7;
     pub(super) const GET_SERIAL: u8 = 0xF8;
     pub(super) const ATTEST: u8 = 0xF9;
+    pub(super) const SET_PIN_RETRIES: u8 = 0xFA;
+    pub(super) const RESET: u8 = 0xFB;
     pub(super) const GET_VERSION: u8 = 0xFD;
     pub(super) const IMPORT_ASYMMETRIC_KEY: u8 = 0xFE;
     pub(super) const SET_MANAGEMENT_KEY: u8 = 0xFF;
@@ -43,6 +46,8 @@ impl Piv {
             (instruction::GET_METADATA, 0, reference) => metadata::get(application, reference),
             (instruction::ATTEST, ..) => attest::attest(application, command),
             (instruction::IMPORT_ASYMMETRIC_KEY, ..) => self.import(application, command),
+            (instruction::SET_PIN_RETRIES, ..) => self.set_pin_retries(application, command),
+            (instruction::RESET, ..) => self.reset(application, command),
             (instruction::SET_MANAGEMENT_KEY, ..) => self.set_management_key(application, command),
             (instruction::GET_VERSION | instruction::GET_SERIAL | instruction::GET_METADATA, ..) => {
                 Err(StatusWord::WRONG_P1P2.into())

@@ -143,6 +143,9 @@ const fn explanation(status: StatusWord) -> &'static str {
         status::CANCELLED => "Cancel was pressed on the token: nothing was signed",
         status::TIMED_OUT => "nobody pressed a button on the token in time: nothing was signed; try again",
         status::FACTORY_PIN => "change the factory PIN first: `ushield pin change`",
+        status::KNOWN_PUK => {
+            "a reset gave the token a PUK that everybody knows: change it first (`ushield pin change --puk`)"
+        }
         status::CANNOT_SHOW => {
             "the token cannot show this text honestly (control, zero-width or mixed-script characters), so it does \
              not sign it; have the order issued in plain text"

@@ -105,6 +105,11 @@ fn ready(information: &Information) -> Result<(), Failure> {
             .because("the token still has its factory PIN")
             .next("choose a PIN of your own: ushield pin change"));
     }
+    if information.has(Information::KNOWN_PUK) {
+        return Err(Failure::new("the payment was not signed")
+            .because("a reset gave the token a PUK that everybody knows")
+            .next("choose another one: ushield pin change --puk (it is 12345678 now)"));
+    }
     if information.has(Information::ENROLLED) { Ok(()) } else { Err(not_enrolled()) }
 }
 

@@ -13,10 +13,14 @@ use crate::{
     token::{Road, explain},
 };
 
+/// The PUK's length, shortest and longest: what PIV's field carries.
+const PUK_LENGTH: [u8; 2] = [6, 8];
+
 /// Change the PIN, or unblock it with the PUK
 #[derive(Args)]
 #[command(after_help = "Examples:
   ushield pin change
+  ushield pin change --puk
   ushield pin unblock --puk-file ~/.local/state/ushield/1/puk")]
 pub(crate) struct Pin {
     #[command(subcommand)]
@@ -25,10 +29,13 @@ pub(crate) struct Pin {
 
 #[derive(Subcommand)]
 enum Deed {
-    /// Change the PIN
+    /// Change the PIN, or the PUK
     #[command(after_help = "Example:\n  ushield pin change --old-file old.txt --new-file new.txt")]
     Change {
-        /// The file with the PIN that there is; else USHIELD_PIN, else you are asked
+        /// The PUK, which the counter keeps
+        #[arg(long)]
+        puk: bool,
+        /// The file with the PIN that there is; else USHIELD_PIN (with --puk USHIELD_PUK), else you are asked
         #[arg(long, value_name = "FILE")]
         old_file: Option<PathBuf>,
         #[command(flatten)]
@@ -47,7 +54,7 @@ enum Deed {
 
 #[derive(Args)]
 struct New {
-    /// The file with the new PIN; else USHIELD_NEW_PIN, else you are asked twice
+    /// The file with the new PIN; else USHIELD_NEW_PIN (with --puk USHIELD_NEW_PUK), else you are asked twice
     #[arg(long, value_name = "FILE")]
     new_file: Option<PathBuf>,
     #[command(flatten)]
@@ -57,14 +64,28 @@ struct New {
 impl Pin {
     pub(crate) fn run(self) -> Outcome {
         match self.deed {
-            Deed::Change { old_file, new } => {
+            Deed::Change { puk: true, old_file, new } => {
+                let source = Source {
+                    name: "PUK",
+                    file: old_file.as_deref(),
+                    variable: "USHIELD_PUK",
+                    option: "--old-file",
+                };
+                let ask = |_: &Information| new.ask("PUK", "USHIELD_NEW_PUK", PUK_LENGTH);
+                new.set("the PUK was not changed", 1, "PUK now", &source, ask, |shield, old, new| {
+                    shield.change_puk(old, new)
+                })?;
+                say("The PUK is changed.");
+            }
+            Deed::Change { puk: false, old_file, new } => {
                 let source = Source {
                     name: "PIN",
                     file: old_file.as_deref(),
                     variable: "USHIELD_PIN",
                     option: "--old-file",
                 };
-                new.set("the PIN was not changed", 0, "PIN now", &source, |shield, old, new| {
+                let ask = |information: &Information| new.ask_pin(information);
+                new.set("the PIN was not changed", 0, "PIN now", &source, ask, |shield, old, new| {
                     shield.change_pin(old, new)
                 })?;
                 say("The PIN is changed.");
@@ -76,7 +97,8 @@ impl Pin {
                     variable: "USHIELD_PUK",
                     option: "--puk-file",
                 };
-                new.set("the PIN was not unblocked", 1, "PUK", &source, |shield, puk, new| {
+                let ask = |information: &Information| new.ask_pin(information);
+                new.set("the PIN was not unblocked", 1, "PUK", &source, ask, |shield, puk, new| {
                     shield.unblock(puk, new)
                 })?;
                 say("The PIN is set anew, and all its tries are back.");
@@ -94,6 +116,7 @@ impl New {
         counter: usize,
         question: &str,
         known: &Source<'_>,
+        ask: impl FnOnce(&Information) -> Result<Secret, Failure>,
         deed: impl FnOnce(&mut Shield<'_>, &[u8], &[u8]) -> Result<(), card::Error>,
     ) -> Result<(), Failure> {
         let refused = |error: card::Error| explain(what, &error);
@@ -111,24 +134,23 @@ impl New {
                 .next(next));
         }
         let known = known.ask(&format!("{question} ({left} tries left): "))?;
-        let new = self.ask(&information)?;
+        let new = ask(&information)?;
         deed(&mut shield, known.bytes(), new.bytes()).map_err(refused)
     }
 
-    fn ask(&self, information: &Information) -> Result<Secret, Failure> {
-        let [least, most] = information.pin_length;
-        let source = Source {
-            name: "new PIN",
-            file: self.new_file.as_deref(),
-            variable: "USHIELD_NEW_PIN",
-            option: "--new-file",
-        };
-        let new = source.ask_new(&format!("new PIN ({least} to {most} characters): "))?;
+    fn ask_pin(&self, information: &Information) -> Result<Secret, Failure> {
+        self.ask("PIN", "USHIELD_NEW_PIN", information.pin_length)
+    }
+
+    fn ask(&self, name: &str, variable: &str, [least, most]: [u8; 2]) -> Result<Secret, Failure> {
+        let named = format!("new {name}");
+        let source = Source { name: &named, file: self.new_file.as_deref(), variable, option: "--new-file" };
+        let new = source.ask_new(&format!("{named} ({least} to {most} characters): "))?;
         if (usize::from(least)..=usize::from(most)).contains(&new.bytes().len()) {
             return Ok(new);
         }
         // Told here, so that no try is spent on it.
-        Err(Failure::new("the PIN was not changed")
+        Err(Failure::new(format!("the {name} was not changed"))
             .because(format!("the new one is not of {least} to {most} characters"))
             .next("choose another one"))
     }

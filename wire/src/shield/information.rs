@@ -36,6 +36,8 @@ impl Information {
     pub const ENROLLED: u8 = 0x08;
     /// Flag: an emulated token, for tests.
     pub const TEST_TOKEN: u8 = 0x10;
+    /// Flag: a reset set the PUK that everybody knows, and it was not changed since.
+    pub const KNOWN_PUK: u8 = 0x20;
 
     /// Whether a flag is set.
     pub const fn has(&self, flag: u8) -> bool {

@@ -34,7 +34,7 @@ refuses() {
 verdict() {
   if [ "$2" = 0 ]; then echo "PASS $1"; else
     printf 'FAIL %s: %s\n' "$1" "$3"
-    [ -z "$4" ] || sed 's/^/     | /' <<<"$4"
+    [ -z "$4" ] || tail -n 25 <<<"$4" | sed 's/^/     | /'
   fi
 }
 
@@ -125,4 +125,22 @@ prepare() {
       ;;
     *) echo "FAIL needs: $NEEDS is not one of none, server, token, reader" ;;
   esac
+}
+
+# a_ca: a CA of openssl's, ca.pem and ca.key. certify NAME [OPTION...]: NAME.pem, of the key NAME.pub, issued by it.
+a_ca() {
+  openssl ecparam -name prime256v1 -genkey -noout -out ca.key &&
+    openssl req -x509 -new -key ca.key -subj '/CN=CA of the suite' -days 30 -out ca.pem
+}
+certify() {
+  openssl x509 -new -force_pubkey "$1.pub" -subj "/CN=$1" -CA ca.pem -CAkey ca.key -days 30 -out "$1.pem" "${@:2}"
+}
+
+# piv ARGUMENT...: yubico-piv-tool, with the token's reader; its own would have Yubico in its name.
+piv() { yubico-piv-tool -r "$SERIAL" "$@"; }
+
+# an_id SLOT: a P-256 key in the slot, certified and installed, by stock programs alone; SLOT.pub and SLOT.pem.
+an_id() {
+  [ -e ca.pem ] || a_ca
+  piv -s "$1" -A ECCP256 -a generate -o "$1.pub" && certify "$1" && piv -s "$1" -a import-certificate -i "$1.pem"
 }

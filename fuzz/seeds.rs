@@ -11,8 +11,9 @@ use wire::{
     piv::{self, PublicKey, Slot},
     shield::{Container, Information, install},
     tlv,
-    usb::{DeviceDescriptor, EndpointDescriptor, InterfaceDescriptor},
+    usb::{DeviceDescriptor, EndpointDescriptor, InterfaceDescriptor, Setup},
     usbip,
+    usbredir::{Bulk, Capabilities, Control, Status, ToHost as ToUsbHost},
 };
 
 fn main() {
@@ -22,6 +23,7 @@ fn main() {
     usbip();
     payment();
     server();
+    usbredir();
 }
 
 /// Writes one seed.
@@ -199,4 +201,47 @@ fn server() {
     let parked = submit(8, true, 3, 8, [0; 8]);
     seed("server", "unlink", &[&[1][..], &configure, &parked, &unlink].concat());
     seed("server", "stall", &[&[1][..], &submit(7, true, 5, 64, [0; 8])].concat());
+}
+
+fn usbredir() {
+    let setup = Setup { request_type: 0x80, request: 6, value: 0x0100, index: 0, length: 18 };
+    let control = Control { endpoint: 0x80, status: Status::Success, setup };
+    let device = (1, ToUsbHost::Control { header: control, data: &[] });
+    let configure = (2, ToUsbHost::SetConfiguration { value: 1 });
+    let bulk = |endpoint, length| Bulk { endpoint, status: Status::Success, length, stream: 0 };
+    let block = |kind, data: &[u8]| {
+        let mut out = Vec::new();
+        ToReader { kind, slot: 0, sequence: 1, specific: [0; 3], data }.encode(&mut out);
+        out
+    };
+    let (power, select) = (block(to_reader::ICC_POWER_ON, &[]), block(to_reader::XFR_BLOCK, &select()));
+    let out = |id, data| {
+        let length = u32::try_from(<[u8]>::len(data)).expect("short");
+        (id, ToUsbHost::Bulk { header: bulk(0x01, length), data })
+    };
+    let answer = |id| (id, ToUsbHost::Bulk { header: bulk(0x82, 4096), data: &[] });
+    let interrupt = (0, ToUsbHost::StartInterruptReceiving { endpoint: 0x83 });
+    let talks: [(&str, &[(u64, ToUsbHost<'_>)]); 5] = [
+        (
+            "enumerate",
+            &[
+                device,
+                configure,
+                (3, ToUsbHost::GetConfiguration),
+                (4, ToUsbHost::GetAltSetting { interface: 0 }),
+            ],
+        ),
+        ("select", &[configure, out(3, &power), answer(4), out(5, &select), answer(6)]),
+        ("cancel", &[configure, answer(7), (7, ToUsbHost::CancelDataPacket)]),
+        ("interrupt", &[configure, interrupt, (0, ToUsbHost::StopInterruptReceiving { endpoint: 0x83 })]),
+        ("reset", &[configure, interrupt, answer(7), (0, ToUsbHost::Reset), (0, ToUsbHost::FilterReject)]),
+    ];
+    for (name, messages) in talks {
+        // What is agreed on with a guest that can do all, and with one that can do nothing.
+        for (first, agreed) in [(1, Capabilities(0x7E)), (2, Capabilities::NONE)] {
+            let mut bytes = vec![first];
+            messages.iter().for_each(|(id, message)| message.encode(*id, agreed, &mut bytes));
+            seed("usbredir", &format!("{name}-{first}"), &bytes);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 pub mod enrolled;
 pub mod host;
+pub mod served;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 

@@ -1,9 +1,9 @@
-//! The exporter: a bus of devices, served over USB/IP.
+//! The exporter: a bus of devices, served over USB/IP and usbredir.
 
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -14,11 +14,13 @@ use tokio::{
 
 use crate::{
     bus::{Bus, BusId, State, Unavailable},
+    lock::lock,
     panel::Handle,
     peer::{self, Cidr},
+    session::Timing,
     shard::Shards,
     urb::Device,
-    usbip::{self, Timing},
+    usbip, usbredir,
 };
 
 /// Connections at a time that have not taken a device; they last [`Timing::greeting`] at most.
@@ -49,13 +51,13 @@ impl Default for Listen {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Somebody else listens there.
-    #[error("{0} is taken, perhaps by usbipd or by another ushield. Choose another port: --listen {1}")]
-    Taken(SocketAddr, SocketAddr),
+    #[error("{0} is taken, perhaps by another ushield or by usbipd. Choose another port: {1} {free}", free = SocketAddr::new(.0.ip(), 0))]
+    Taken(SocketAddr, &'static str),
     /// The address is not one of this machine's, or not ours to use.
     #[error(
-        "cannot listen on {0}: {1}. Choose an address of this machine, and a port over 1023: --listen ADDRESS:PORT"
+        "cannot listen on {0}: {2}. Choose an address of this machine, and a port over 1023: {1} ADDRESS:PORT"
     )]
-    Address(SocketAddr, #[source] io::Error),
+    Address(SocketAddr, &'static str, #[source] io::Error),
     /// Others could connect, and nobody said who may.
     #[error(
         "{0} can be reached from other machines. Say which may connect: --allow CIDR, such as 192.168.122.0/24"
@@ -80,7 +82,25 @@ pub struct Exporter {
     local: SocketAddr,
     bus: Arc<Bus>,
     shards: Arc<Shards>,
-    accepting: JoinHandle<()>,
+    accepting: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What is spoken on a socket that listens.
+#[derive(Clone, Copy, Debug)]
+enum Plug {
+    UsbIp,
+    /// With the device that a guest gets: this one, or the first that is free.
+    UsbRedir(Option<BusId>),
+}
+
+impl Plug {
+    /// The option that says where it listens.
+    const fn option(self) -> &'static str {
+        match self {
+            Self::UsbIp => "--listen",
+            Self::UsbRedir(_) => "--usbredir",
+        }
+    }
 }
 
 impl Exporter {
@@ -89,19 +109,41 @@ impl Exporter {
     /// # Errors
     /// The address cannot be used; the text says what to type instead.
     pub async fn start(listen: Listen) -> Result<Self, StartError> {
-        let address = listen.address;
+        let local = SocketAddr::new(listen.address.ip(), 0);
+        let (bus, shards) = (Arc::default(), Arc::default());
+        let mut exporter = Self { local, bus, shards, accepting: Mutex::default() };
+        exporter.local = exporter.open(listen, Plug::UsbIp).await?;
+        Ok(exporter)
+    }
+
+    /// Listens for QEMU guests too, over usbredir: a guest gets the device `wanted`, or else the first that is free.
+    /// Returns the address, with the port that the system chose.
+    ///
+    /// # Errors
+    /// The address cannot be used; the text says what to type instead.
+    pub async fn listen_usbredir(
+        &self,
+        listen: Listen,
+        wanted: Option<BusId>,
+    ) -> Result<SocketAddr, StartError> {
+        self.open(listen, Plug::UsbRedir(wanted)).await
+    }
+
+    async fn open(&self, listen: Listen, plug: Plug) -> Result<SocketAddr, StartError> {
+        let (address, option) = (listen.address, plug.option());
         if !address.ip().to_canonical().is_loopback() && listen.allow.is_empty() {
             return Err(StartError::Open(address));
         }
         let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
-            io::ErrorKind::AddrInUse => StartError::Taken(address, SocketAddr::new(address.ip(), 0)),
-            _ => StartError::Address(address, error),
+            io::ErrorKind::AddrInUse => StartError::Taken(address, option),
+            _ => StartError::Address(address, option, error),
         })?;
-        let local = listener.local_addr().map_err(|error| StartError::Address(address, error))?;
-        let (bus, shards) = (Arc::<Bus>::default(), Arc::<Shards>::default());
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&bus), Arc::clone(&shards), listen));
-        tracing::info!(%local, "listening");
-        Ok(Self { local, bus, shards, accepting })
+        let local = listener.local_addr().map_err(|error| StartError::Address(address, option, error))?;
+        let (bus, shards) = (Arc::clone(&self.bus), Arc::clone(&self.shards));
+        let entrance = Entrance { bus, shards, allow: listen.allow.into(), timing: listen.timing, plug };
+        lock(&self.accepting).push(tokio::spawn(accept(listener, entrance)));
+        tracing::info!(%local, ?plug, "listening");
+        Ok(local)
     }
 
     /// The address, with the port that the system chose.
@@ -154,14 +196,17 @@ impl Exporter {
     }
 
     /// Pulls all devices out, hangs up, and waits until all sessions are over.
-    pub async fn shutdown(mut self) {
+    pub async fn shutdown(self) {
         for port in self.bus.ports() {
             // One that is out already is what we want.
             let _ = self.bus.unplug(port.id());
         }
-        self.accepting.abort();
-        // An error says that it was aborted.
-        let _ = (&mut self.accepting).await;
+        let accepting = std::mem::take(&mut *lock(&self.accepting));
+        for task in accepting {
+            task.abort();
+            // An error says that it was aborted.
+            let _ = task.await;
+        }
         for thread in self.shards.stop() {
             // A device that hangs is left behind.
             let joined = tokio::task::spawn_blocking(move || thread.join());
@@ -172,21 +217,29 @@ impl Exporter {
 
 impl Drop for Exporter {
     fn drop(&mut self) {
-        self.accepting.abort();
+        lock(&self.accepting).iter().for_each(JoinHandle::abort);
         self.shards.stop();
     }
 }
 
-async fn accept(listener: TcpListener, bus: Arc<Bus>, shards: Arc<Shards>, listen: Listen) {
+/// What all connections of a listening socket have in common.
+#[derive(Clone)]
+struct Entrance {
+    bus: Arc<Bus>,
+    shards: Arc<Shards>,
+    allow: Arc<[Cidr]>,
+    timing: Timing,
+    plug: Plug,
+}
+
+async fn accept(listener: TcpListener, entrance: Entrance) {
     // Greetings. Dropped with this task, and they with it.
     let mut greetings = JoinSet::new();
-    let allow: Arc<[Cidr]> = listen.allow.into();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) if greetings.len() < GREETINGS => {
-                    let (bus, shards) = (Arc::clone(&bus), Arc::clone(&shards));
-                    greetings.spawn(session(stream, peer, bus, shards, Arc::clone(&allow), listen.timing));
+                    greetings.spawn(entrance.clone().receive(stream, peer));
                 }
                 Ok((_, peer)) => tracing::warn!(%peer, "too many connections; this one was closed"),
                 Err(error) => {
@@ -204,24 +257,23 @@ async fn accept(listener: TcpListener, bus: Arc<Bus>, shards: Arc<Shards>, liste
     }
 }
 
-async fn session(
-    stream: TcpStream,
-    peer: SocketAddr,
-    bus: Arc<Bus>,
-    shards: Arc<Shards>,
-    allow: Arc<[Cidr]>,
-    timing: Timing,
-) {
-    let admitted = stream.local_addr().map(|local| peer::admit(peer, local, &allow));
-    match admitted {
-        Ok(Ok(())) => {}
-        Ok(Err(refused)) => return tracing::warn!(%peer, "a connection was refused: {refused}"),
-        Err(error) => return tracing::debug!(%peer, %error, "a connection broke"),
+impl Entrance {
+    async fn receive(self, stream: TcpStream, peer: SocketAddr) {
+        let admitted = stream.local_addr().map(|local| peer::admit(peer, local, &self.allow));
+        match admitted {
+            Ok(Ok(())) => {}
+            Ok(Err(refused)) => return tracing::warn!(%peer, "a connection was refused: {refused}"),
+            Err(error) => return tracing::debug!(%peer, %error, "a connection broke"),
+        }
+        if let Err(error) = prepare(&stream) {
+            return tracing::debug!(%peer, %error, "a connection broke");
+        }
+        let Self { bus, shards, timing, plug, .. } = self;
+        match plug {
+            Plug::UsbIp => usbip::serve(stream, peer, bus, shards, timing).await,
+            Plug::UsbRedir(wanted) => usbredir::serve(stream, peer, bus, shards, timing, wanted).await,
+        }
     }
-    if let Err(error) = prepare(&stream) {
-        return tracing::debug!(%peer, %error, "a connection broke");
-    }
-    usbip::serve(stream, peer, bus, shards, timing).await;
 }
 
 /// Replies leave at once; and a machine that has vanished is noticed within a minute, so that its token is free again.

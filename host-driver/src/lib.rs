@@ -1,4 +1,4 @@
-//! Shows tokens to an operating system over USB/IP.
+//! Shows tokens to an operating system over USB/IP, and to QEMU's guests over usbredir.
 //!
 //! [`Exporter`] is the way in: it serves any number of [`urb::Device`]s, and a firmware token is one.
 //! [`store`] keeps a token's records, [`panel`] is its screen and buttons.
@@ -7,6 +7,9 @@
 mod exporter;
 mod plug;
 pub mod usbip;
+pub mod usbredir;
+mod session;
+mod line;
 pub mod shard;
 pub mod bus;
 pub mod panel;

@@ -5,4 +5,6 @@ mod session;
 mod reply;
 mod codec;
 
-pub use session::{Timing, serve};
+pub use session::serve;
+
+pub use crate::session::Timing;

@@ -32,6 +32,7 @@ pub mod apdu;
 pub mod tlv;
 pub mod ccid;
 pub mod usbip;
+pub mod usbredir;
 pub mod usb;
 mod malformed;
 

@@ -3,6 +3,7 @@
 mod announce;
 mod console;
 mod detach;
+mod redirection;
 
 use std::{
     fs,
@@ -22,6 +23,8 @@ use host_driver::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
+use redirection::Redirection;
+
 use crate::forge::{self, Forge, Home};
 use crate::{
     brand,
@@ -35,7 +38,7 @@ use crate::{
     terminal::{Paint, say},
 };
 
-/// Serve tokens over USB/IP, for machines and programs to attach
+/// Serve tokens over USB/IP and usbredir, for machines and programs to attach
 ///
 /// The first start makes a token. It is kept in the state folder; --memory keeps it nowhere.
 #[derive(Args)]
@@ -43,7 +46,8 @@ use crate::{
   ushield up                                   in this terminal, with the token's screen
   ushield up -d                                in the background: ushield screen, ushield press ok, ushield down
   ushield up -d --memory --pin-file pin --panel accept      for CI: nothing kept, OK pressed by itself
-  ushield up --listen 192.168.122.1:3240 --allow 192.168.122.0/24")]
+  ushield up --listen 192.168.122.1:3240 --allow 192.168.122.0/24
+  ushield up --usbredir 127.0.0.1:4321         for QEMU guests, which need no driver for it")]
 pub(crate) struct Up {
     /// Run in the background; returns once tokens can be attached
     #[arg(short, long)]
@@ -54,6 +58,10 @@ pub(crate) struct Up {
     /// Where to serve USB/IP; port 0 lets the system choose
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3240")]
     listen: SocketAddr,
+    /// Where to serve usbredir, for QEMU guests; a guest gets the first free token, or the one named behind the
+    /// address; may be repeated
+    #[arg(long, value_name = "ADDRESS:PORT[=ID]")]
+    usbredir: Vec<Redirection>,
     /// Who may connect besides root and you on this machine; may be repeated
     #[arg(long, value_name = "CIDR")]
     allow: Vec<Cidr>,
@@ -154,12 +162,14 @@ impl Up {
             let _ = fs::remove_file(file);
         }
         let seats = forge.seats(&exporter, self.habit())?;
+        let usbredir = redirection::open(&exporter, &self.usbredir, &self.allow).await?;
         let door = Door::open(control)?;
         let health = Health {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
             state: forge.state().map(|state| state.display().to_string()),
             listen: exporter.local_addr().to_string(),
+            usbredir,
             control: control.display().to_string(),
         };
         let bench = Arc::new(Bench::new(health, exporter, seats));

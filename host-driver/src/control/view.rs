@@ -13,8 +13,20 @@ pub(crate) struct Health {
     pub(crate) state: Option<String>,
     /// Where USB/IP is served, `address:port`.
     pub(crate) listen: String,
+    /// Where usbredir is served, for QEMU guests.
+    #[serde(default)]
+    pub(crate) usbredir: Vec<Redirection>,
     /// The control socket.
     pub(crate) control: String,
+}
+
+/// A socket that QEMU guests connect to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Redirection {
+    /// `address:port`.
+    pub(crate) address: String,
+    /// The token that a guest gets; none for the first that is free.
+    pub(crate) bus_id: Option<String>,
 }
 
 /// The answer of `GET /tokens`.

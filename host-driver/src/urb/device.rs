@@ -28,6 +28,12 @@ pub trait Device: Send {
     /// Power is off: everything volatile is forgotten, and outcomes of [`Work`] given out before are void.
     fn unplug(&mut self);
 
+    /// The host resets the bus (USB 2.0, 7.1.7.5): the device is as if it had just been taken.
+    fn reset(&mut self) {
+        self.unplug();
+        self.attach();
+    }
+
     /// A control transfer. `data` is the OUT data stage; an IN data stage is what returns, at most wLength bytes.
     ///
     /// # Errors

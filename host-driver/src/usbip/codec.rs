@@ -10,6 +10,8 @@ use usbip::usbip_protocol::{
     OP_REQ_DEVLIST, OP_REQ_IMPORT, USBIP_CMD_SUBMIT, USBIP_CMD_UNLINK, USBIP_VERSION, UsbIpCommand,
 };
 
+use crate::urb::Overrun;
+
 /// The longest transfer of one URB, in bytes. The longest CCID message is 65,554 (CCID 1.1, 5.1, dwMaxCCIDMessageLength
 /// of an extended APDU); usbfs and vhci cut transfers at 1 MiB or less.
 pub(super) const MAX_TRANSFER: usize = 1 << 20;
@@ -53,6 +55,10 @@ pub(super) enum Violation {
     Isochronous,
     #[error("what the usbip crate does not read")]
     Unread,
+    #[error("a message for another device")]
+    Elsewhere,
+    #[error(transparent)]
+    Overrun(#[from] Overrun),
 }
 
 /// Reads the first message of `buffer`.

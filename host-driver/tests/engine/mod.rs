@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod device;
+pub mod guest;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -38,6 +39,13 @@ impl Server {
     pub fn plug(&self) -> (BusId, Arc<Told>) {
         let (fake, told) = Fake::new();
         (self.exporter.plug(fake, None).unwrap(), told)
+    }
+
+    /// Listens for QEMU guests.
+    pub fn usbredir(&self, wanted: Option<BusId>) -> SocketAddr {
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listen = Listen { address, timing: Timing::STANDARD, ..Listen::default() };
+        self.runtime.block_on(self.exporter.listen_usbredir(listen, wanted)).unwrap()
     }
 
     pub fn connect(&self) -> Client {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::{
-    control::view::{Ready, Token},
+    control::view::{Ready, Redirection, Token},
     terminal::Paint,
 };
 
@@ -26,6 +26,10 @@ pub(super) fn text(ready: &Ready, listen: SocketAddr, notes: &[String], paint: P
     let bus_id = ready.tokens.first().map_or("1-1", |token| token.bus_id.as_str());
     out += &format!("\n{}\n", paint.bold("Attach it"));
     for (place, command) in attach(listen, bus_id) {
+        out += &format!("  {place:<24} {command}\n");
+    }
+    for redirection in &ready.health.usbredir {
+        let (place, command) = qemu(redirection);
         out += &format!("  {place:<24} {command}\n");
     }
     let road = if listen.port() == USUAL && listen.ip().is_loopback() {
@@ -79,6 +83,20 @@ fn attach(listen: SocketAddr, bus_id: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// What gives a QEMU guest its token, with no driver in it.
+fn qemu(redirection: &Redirection) -> (String, String) {
+    let address = redirection.address.parse();
+    let address = address.map_or_else(|_| redirection.address.clone(), |address| local(address).to_string());
+    let (host, port) = address.rsplit_once(':').unwrap_or((&address, ""));
+    let place =
+        redirection.bus_id.as_ref().map_or("QEMU".to_owned(), |bus_id| format!("QEMU, token {bus_id}"));
+    let host = host.trim_matches(['[', ']']);
+    let options = format!(
+        "-device qemu-xhci -chardev socket,id=shield,host={host},port={port} -device usb-redir,chardev=shield"
+    );
+    (place, options)
+}
+
 /// Where a program on this machine finds the server.
 fn local(listen: SocketAddr) -> SocketAddr {
     match listen {
@@ -91,6 +109,20 @@ fn local(listen: SocketAddr) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn qemu_is_told_where_to_connect() {
+        let options = |listen: &str, bus_id: Option<&str>| {
+            qemu(&Redirection { address: listen.into(), bus_id: bus_id.map(Into::into) })
+        };
+        let (place, command) = options("[::]:4321", Some("1-2"));
+        assert_eq!(place, "QEMU, token 1-2");
+        assert_eq!(
+            command,
+            "-device qemu-xhci -chardev socket,id=shield,host=::1,port=4321 -device usb-redir,chardev=shield"
+        );
+        assert!(options("127.0.0.1:9", None).1.contains("host=127.0.0.1,port=9 "));
+    }
 
     #[test]
     fn commands_name_the_port_only_where_they_must() {

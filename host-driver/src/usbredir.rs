@@ -1,0 +1,9 @@
+//! The usbredir server: a plug that shows one device to a QEMU guest, which needs no module and no program for it.
+//! Source: usbredir, docs/usb-redirection-protocol.md, version 0.7. Here is the *usb-host*, QEMU is the *usb-guest*.
+
+mod session;
+mod guest;
+mod describe;
+mod codec;
+
+pub use session::serve;

@@ -1,0 +1,194 @@
+//! A QEMU guest of raw bytes.
+
+use std::{
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use wire::{
+    usb::Setup,
+    usbredir::{
+        Bulk, Capabilities, Control, DeviceConnect, EpInfo, Header, Hello, Interface, Status, ToGuest, ToHost,
+    },
+};
+
+/// What QEMU 7.2 says that it can do.
+pub const QEMU: Capabilities = Capabilities(0xFF);
+
+/// What came from the server: its id, its type and what follows the header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    pub id: u64,
+    pub kind: u32,
+    pub body: Vec<u8>,
+}
+
+pub struct Guest {
+    pub stream: TcpStream,
+    pub agreed: Capabilities,
+    last: u64,
+}
+
+pub const fn bulk(endpoint: u8, length: u32) -> Bulk {
+    Bulk { endpoint, status: Status::Success, length, stream: 0 }
+}
+
+impl Guest {
+    /// Connects and says nothing.
+    pub fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        // Ids of 64 bits are used where they are agreed on.
+        Self { stream, agreed: Capabilities::NONE, last: 0xFFFF_FFF0 }
+    }
+
+    /// Connects, and greets with these capabilities.
+    pub fn greet(address: SocketAddr, capabilities: Capabilities) -> Self {
+        let mut guest = Self::connect(address);
+        guest.hello(capabilities);
+        guest
+    }
+
+    pub fn hello(&mut self, capabilities: Capabilities) {
+        self.send(0, &ToHost::Hello(Hello { version: b"test guest", capabilities }));
+        let packet = self.packet().unwrap();
+        let ToGuest::Hello(hello) = self.message(&packet) else { panic!("{packet:?}") };
+        assert!(hello.version.starts_with(b"ushield "));
+        self.agreed = capabilities.common(hello.capabilities);
+    }
+
+    /// Connects, greets as QEMU does, and waits for a device.
+    pub fn take(address: SocketAddr) -> Self {
+        let mut guest = Self::greet(address, QEMU);
+        guest.device();
+        guest
+    }
+
+    /// The packets that show a device, in their order.
+    pub fn device(&mut self) -> (EpInfo, Vec<Interface>, DeviceConnect) {
+        let packets = [(); 3].map(|()| self.packet().unwrap());
+        let messages = packets.each_ref().map(|packet| self.message(packet));
+        match messages {
+            [
+                ToGuest::EpInfo(endpoints),
+                ToGuest::InterfaceInfo { interfaces },
+                ToGuest::DeviceConnect(connect),
+            ] => (endpoints, interfaces, connect),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn bytes(&self, id: u64, message: &ToHost<'_>) -> Vec<u8> {
+        let mut out = Vec::new();
+        message.encode(id, self.agreed, &mut out);
+        out
+    }
+
+    pub fn send(&mut self, id: u64, message: &ToHost<'_>) {
+        let bytes = self.bytes(id, message);
+        self.stream.write_all(&bytes).unwrap();
+    }
+
+    /// The next packet.
+    pub fn packet(&mut self) -> io::Result<Packet> {
+        let mut head = vec![0; Header::size(self.agreed)];
+        self.stream.read_exact(&mut head)?;
+        let Header { kind, length, id } = Header::parse(&head, self.agreed).unwrap();
+        let mut body = vec![0; length as usize];
+        self.stream.read_exact(&mut body)?;
+        Ok(Packet { id, kind, body })
+    }
+
+    pub fn message<'a>(&self, packet: &'a Packet) -> ToGuest<'a> {
+        ToGuest::parse(packet.kind, &packet.body, self.agreed).unwrap()
+    }
+
+    fn next(&mut self) -> u64 {
+        self.last += 1;
+        if self.agreed.has(Capabilities::IDS_64_BITS) { self.last } else { self.last & 0xFFFF }
+    }
+
+    pub fn bulk_out(&mut self, data: &[u8]) -> u64 {
+        let id = self.next();
+        let header = bulk(0x01, data.len().try_into().unwrap());
+        self.send(id, &ToHost::Bulk { header, data });
+        id
+    }
+
+    pub fn bulk_in(&mut self, length: u32) -> u64 {
+        let id = self.next();
+        self.send(id, &ToHost::Bulk { header: bulk(0x82, length), data: &[] });
+        id
+    }
+
+    /// A control transfer, and how it ended.
+    pub fn control(&mut self, setup: Setup, data: &[u8]) -> (Status, Vec<u8>) {
+        let id = self.next();
+        let header = Control { endpoint: setup.request_type & 0x80, status: Status::Success, setup };
+        self.send(id, &ToHost::Control { header, data });
+        let packet = self.packet().unwrap();
+        match self.message(&packet) {
+            ToGuest::Control { header: end, data } if packet.id == id => {
+                // All fields but status and length are as they were.
+                let sent = Control {
+                    status: end.status,
+                    setup: Setup { length: end.setup.length, ..setup },
+                    ..header
+                };
+                assert_eq!(end, sent);
+                (end.status, data.to_vec())
+            }
+            other => panic!("not the end of {id}: {other:?}"),
+        }
+    }
+
+    /// A request whose answer has this id.
+    pub fn ask(&mut self, message: &ToHost<'_>) -> Packet {
+        let id = self.next();
+        self.send(id, message);
+        let packet = self.packet().unwrap();
+        assert_eq!(packet.id, id, "{packet:?}");
+        packet
+    }
+
+    /// The next packet must be the end of this bulk transfer; its status, length and data.
+    pub fn end_of(&mut self, id: u64) -> (Status, u32, Vec<u8>) {
+        let packet = self.packet().unwrap();
+        match self.message(&packet) {
+            ToGuest::Bulk { header, data } if packet.id == id => {
+                (header.status, header.length, data.to_vec())
+            }
+            other => panic!("not the end of {id}: {other:?}"),
+        }
+    }
+
+    /// Sends data, and reads what the device makes of it.
+    pub fn exchange(&mut self, data: &[u8]) -> Vec<u8> {
+        let (out, read) = (self.bulk_out(data), self.bulk_in(4096));
+        assert_eq!(self.end_of(out), (Status::Success, data.len() as u32, vec![]));
+        let (status, length, data) = self.end_of(read);
+        assert_eq!((status, length as usize), (Status::Success, data.len()));
+        data
+    }
+
+    /// Nothing comes for this long.
+    pub fn silent(&mut self, time: Duration) {
+        self.stream.set_read_timeout(Some(time)).unwrap();
+        let error = self.stream.read(&mut [0]).map(|_| ()).unwrap_err();
+        assert!(matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{error}");
+        self.stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    }
+
+    /// The server hangs up; what it sent before is returned.
+    pub fn hung_up(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        match self.stream.read_to_end(&mut bytes) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
+            Err(error) => panic!("the server does not hang up: {error}"),
+        }
+        bytes
+    }
+}

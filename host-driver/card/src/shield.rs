@@ -31,6 +31,11 @@ impl<'a> Shield<'a> {
         Ok(Self { card })
     }
 
+    /// A card on which the applet is selected already, by whoever keeps count of that.
+    pub const fn on(card: &'a mut Card) -> Self {
+        Self { card }
+    }
+
     /// The card below.
     pub const fn card(&mut self) -> &mut Card {
         self.card

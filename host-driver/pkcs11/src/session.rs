@@ -1,0 +1,53 @@
+//! A session (v2.40, 5.6): read-only or not, and the operations under way in it.
+
+use std::collections::VecDeque;
+
+use cryptoki_sys as ck;
+
+use crate::operation::{Decrypting, Digesting, Encrypting, Guarded, Signing, Verifying};
+
+/// One session. Its handle and its slot are the slot's to know.
+#[derive(Default)]
+pub struct Session {
+    /// CKF_RW_SESSION.
+    pub writes: bool,
+    /// C_FindObjectsInit: what was found and not told yet.
+    pub search: Option<VecDeque<ck::CK_OBJECT_HANDLE>>,
+    /// C_DigestInit.
+    pub digest: Option<Digesting>,
+    /// C_SignInit.
+    pub sign: Option<Signing>,
+    /// C_SignRecoverInit.
+    pub sign_recover: Option<Signing>,
+    /// C_VerifyInit.
+    pub verify: Option<Verifying>,
+    /// C_VerifyRecoverInit.
+    pub verify_recover: Option<Verifying>,
+    /// C_EncryptInit.
+    pub encrypt: Option<Encrypting>,
+    /// C_DecryptInit.
+    pub decrypt: Option<Decrypting>,
+}
+
+impl Session {
+    /// A session without operations.
+    pub fn new(writes: bool) -> Self {
+        Self { writes, ..Self::default() }
+    }
+
+    /// The operation that a context-specific login is for: the one by a key that wants its PIN each time.
+    pub fn guarded(&mut self) -> Option<&mut Option<crate::token::Pin>> {
+        let signing = [self.sign.as_mut(), self.sign_recover.as_mut()];
+        let guarded = signing.into_iter().flatten().map(|operation| operation as &mut dyn Guarded);
+        let decrypting = self.decrypt.as_mut().map(|operation| operation as &mut dyn Guarded);
+        guarded.chain(decrypting).find_map(|operation| operation.wants_pin())
+    }
+
+    /// What a logout ends: whatever a private key was to do (5.6, C_Logout).
+    pub fn log_out(&mut self) {
+        self.sign = None;
+        self.sign_recover = None;
+        self.decrypt = None;
+        self.search = None;
+    }
+}

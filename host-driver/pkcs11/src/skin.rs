@@ -1,0 +1,87 @@
+//! What C sees: functions with the standard's names and types, which check pointers, call the safe Rust below, and turn
+//! what comes back into a CK_RV. No panic crosses: it becomes CKR_GENERAL_ERROR. All unsafe code is here, but for one
+//! cell in `library`.
+//!
+//! The order of checks is the same everywhere: initialized, session, state of the session's operation, arguments.
+
+#![allow(unsafe_code, reason = "the C interface")]
+#![allow(non_snake_case, reason = "the standard's names")]
+// Each function's contract is the standard's: pointers are null or good for what their lengths say (5, 3.6).
+#![allow(clippy::missing_safety_doc, reason = "the standard's")]
+
+mod crypt;
+mod digest;
+mod general;
+mod key;
+mod list;
+mod message;
+mod object;
+mod parallel;
+mod random;
+mod session;
+mod sign;
+mod slot;
+mod verify;
+
+mod mutex;
+mod raw;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cryptoki_sys as ck;
+
+use crate::{
+    ckr::{Ckr, Result},
+    library::{self, Library},
+    operation::{Output, Room},
+    slot::Slot,
+};
+
+pub use list::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};
+
+/// Runs the safe part.
+fn run(work: impl FnOnce() -> Result<()>) -> ck::CK_RV {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(())) => ck::CKR_OK,
+        Ok(Err(Ckr(number))) => number,
+        Err(_) => ck::CKR_GENERAL_ERROR,
+    }
+}
+
+/// Runs what needs the library initialized.
+fn with_library(work: impl FnOnce(&Library) -> Result<()>) -> ck::CK_RV {
+    run(|| {
+        let library = library::current()?;
+        let _turn = library.turn()?;
+        work(&library)
+    })
+}
+
+/// Runs what a session does.
+fn with_session(handle: ck::CK_SESSION_HANDLE, work: impl FnOnce(&mut Slot) -> Result<()>) -> ck::CK_RV {
+    with_library(|library| library.session(handle, work))
+}
+
+/// Runs what a session does to bring forth bytes (5.2).
+///
+/// # Safety
+/// As in `raw`.
+unsafe fn produce(
+    handle: ck::CK_SESSION_HANDLE,
+    buffer: *mut ck::CK_BYTE,
+    length: *mut ck::CK_ULONG,
+    work: impl FnOnce(&mut Slot, Result<Room>) -> Result<Output>,
+) -> ck::CK_RV {
+    with_session(handle, |slot| {
+        // SAFETY: the caller's.
+        unsafe { raw::output(&work(slot, raw::room(buffer, length))?, buffer, length) }
+    })
+}
+
+/// A function that is not offered (5.1.6: a stub), in a session that must be open.
+fn not_offered(handle: ck::CK_SESSION_HANDLE) -> ck::CK_RV {
+    with_session(handle, |slot| {
+        slot.check_session(handle)?;
+        Err(Ckr::FUNCTION_NOT_SUPPORTED)
+    })
+}

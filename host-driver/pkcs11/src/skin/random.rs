@@ -1,0 +1,35 @@
+//! Random number generation functions (v2.40, 5.15).
+
+use cryptoki_sys as ck;
+
+use super::{raw, with_session};
+use crate::ckr::Ckr;
+
+pub unsafe extern "C" fn C_SeedRandom(
+    hSession: ck::CK_SESSION_HANDLE,
+    pSeed: *mut ck::CK_BYTE,
+    ulSeedLen: ck::CK_ULONG,
+) -> ck::CK_RV {
+    // SAFETY: the caller's.
+    with_session(hSession, |slot| slot.seed_random(hSession, unsafe { raw::items(pSeed, ulSeedLen) }))
+}
+
+pub unsafe extern "C" fn C_GenerateRandom(
+    hSession: ck::CK_SESSION_HANDLE,
+    pRandomData: *mut ck::CK_BYTE,
+    ulRandomLen: ck::CK_ULONG,
+) -> ck::CK_RV {
+    with_session(hSession, |slot| {
+        slot.check_session(hSession)?;
+        if ulRandomLen == 0 {
+            return Ok(());
+        }
+        // SAFETY: the caller's.
+        unsafe { raw::check(pRandomData) }?;
+        let length = usize::try_from(ulRandomLen).map_err(|_| Ckr::ARGUMENTS_BAD)?;
+        let random = slot.random(hSession, length)?;
+        // SAFETY: pRandomData is good for ulRandomLen bytes, and ours do not overlap it.
+        unsafe { std::ptr::copy_nonoverlapping(random.as_ptr(), pRandomData, random.len()) };
+        Ok(())
+    })
+}

@@ -1,0 +1,187 @@
+//! A slot: the token that is in it, if any, with the sessions and the objects on it. Each chapter of the standard's
+//! functions has a file of its own below.
+//!
+//! The token is ours from the first session to the end of the last (docs/decisions/0016-pkcs11.md). When it is pulled
+//! out, its sessions say CKR_DEVICE_REMOVED until they are closed, and new ones work once a token is back.
+
+mod crypt;
+mod digest;
+mod info;
+mod key;
+mod login;
+mod object;
+mod random;
+mod session;
+mod sign;
+mod verify;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
+
+use card::road::Road;
+use cryptoki_sys as ck;
+
+use crate::{
+    ckr::{Ckr, Result},
+    object::Object,
+    session::Session,
+    token::{Login, SETTLE, Token},
+};
+
+pub use info::{MANUFACTURER, VERSION, field};
+
+/// Bits of a session handle that tell its slot.
+pub const SLOT_BITS: u32 = 10;
+
+/// One slot.
+pub struct Slot {
+    /// slotID.
+    number: ck::CK_SLOT_ID,
+    /// The way to the token that was last in it.
+    road: Option<Road>,
+    /// Whether a token was there when we last looked.
+    present: bool,
+    /// Whether that changed since C_WaitForSlotEvent last told.
+    changed: bool,
+    /// The token, while there are sessions.
+    token: Option<Token>,
+    /// When we last let a token go: it is back on its server's list a moment later only.
+    released: Option<Instant>,
+    sessions: BTreeMap<ck::CK_SESSION_HANDLE, Session>,
+    /// Sessions whose token was pulled out.
+    orphans: BTreeSet<ck::CK_SESSION_HANDLE>,
+    objects: BTreeMap<ck::CK_OBJECT_HANDLE, Object>,
+    /// Whether the token's objects are among them.
+    read: bool,
+    /// The last handle of either kind that was given out.
+    last: u32,
+}
+
+impl Slot {
+    /// An empty one.
+    pub const fn new(number: ck::CK_SLOT_ID) -> Self {
+        Self {
+            number,
+            road: None,
+            present: false,
+            changed: false,
+            token: None,
+            released: None,
+            sessions: BTreeMap::new(),
+            orphans: BTreeSet::new(),
+            objects: BTreeMap::new(),
+            read: false,
+            last: 0,
+        }
+    }
+
+    /// A handle that no session and no object has: never 0 (CK_INVALID_HANDLE), never used before.
+    ///
+    /// # Errors
+    /// CKR_HOST_MEMORY, after four milliards.
+    fn new_handle(&mut self) -> Result<u32> {
+        self.last = self.last.checked_add(1).ok_or(Ckr::HOST_MEMORY)?;
+        Ok(self.last)
+    }
+
+    /// The session with this handle.
+    ///
+    /// # Errors
+    /// CKR_SESSION_HANDLE_INVALID; CKR_DEVICE_REMOVED: its token was pulled out.
+    fn session(&mut self, handle: ck::CK_SESSION_HANDLE) -> Result<&mut Session> {
+        if self.orphans.contains(&handle) {
+            return Err(Ckr::DEVICE_REMOVED);
+        }
+        self.sessions.get_mut(&handle).ok_or(Ckr::SESSION_HANDLE_INVALID)
+    }
+
+    /// The token behind a session that is open.
+    fn token(&mut self) -> Result<&mut Token> {
+        self.token.as_mut().ok_or(Ckr::DEVICE_REMOVED)
+    }
+
+    fn login(&self) -> &Login {
+        self.token.as_ref().map_or(&Login::Public, Token::login)
+    }
+
+    fn is_user(&self) -> bool {
+        matches!(self.login(), Login::User(_))
+    }
+
+    /// An object that whoever is logged in may see.
+    ///
+    /// # Errors
+    /// CKR_OBJECT_HANDLE_INVALID.
+    fn object(&self, handle: ck::CK_OBJECT_HANDLE) -> Result<&Object> {
+        let object = self.objects.get(&handle).ok_or(Ckr::OBJECT_HANDLE_INVALID)?;
+        if object.is_private() && !self.is_user() { Err(Ckr::OBJECT_HANDLE_INVALID) } else { Ok(object) }
+    }
+
+    /// A key to work with.
+    ///
+    /// # Errors
+    /// CKR_KEY_HANDLE_INVALID: there is none; CKR_USER_NOT_LOGGED_IN: there is, for the user.
+    fn key(&self, handle: ck::CK_OBJECT_HANDLE) -> Result<&Object> {
+        let object = self.objects.get(&handle).ok_or(Ckr::KEY_HANDLE_INVALID)?;
+        if object.is_private() && !self.is_user() {
+            return Err(Ckr::USER_NOT_LOGGED_IN);
+        }
+        let classes = [ck::CKO_PRIVATE_KEY, ck::CKO_PUBLIC_KEY, ck::CKO_SECRET_KEY];
+        if classes.contains(&object.class()) { Ok(object) } else { Err(Ckr::KEY_HANDLE_INVALID) }
+    }
+
+    /// Where its token is, if it has one.
+    pub const fn road(&self) -> Option<&Road> {
+        self.road.as_ref()
+    }
+
+    /// A token was seen at the end of this road.
+    pub fn plugged_in(&mut self, road: Road) {
+        self.changed |= !self.present;
+        self.present = true;
+        self.road = Some(road);
+    }
+
+    /// The token is gone, and with it the sessions and all that was in them (5.6: its sessions are closed).
+    pub fn pulled_out(&mut self) {
+        self.changed |= self.present;
+        self.present = false;
+        self.orphans.extend(std::mem::take(&mut self.sessions).into_keys());
+        self.let_go();
+    }
+
+    /// Gives the token back.
+    fn let_go(&mut self) {
+        if self.token.take().is_some() {
+            self.released = Some(Instant::now());
+        }
+        self.objects.clear();
+        self.read = false;
+    }
+
+    /// Whether we hold its token: then a server's list does not show it, and only asking it tells.
+    pub fn look(&mut self) -> Option<bool> {
+        let present = self.token.as_mut()?.is_present();
+        if !present {
+            self.pulled_out();
+        }
+        Some(present)
+    }
+
+    /// Whether its token may be missing on a list for no other reason than that we just let it go.
+    pub fn is_settling(&self) -> bool {
+        self.released.is_some_and(|released| released.elapsed() < SETTLE)
+    }
+
+    /// Whether a token was there when we last looked.
+    pub const fn is_present(&self) -> bool {
+        self.present
+    }
+
+    /// Whether that changed since this was last asked.
+    pub const fn take_change(&mut self) -> bool {
+        std::mem::replace(&mut self.changed, false)
+    }
+}

@@ -1,0 +1,213 @@
+//! Key management (v2.40, 5.14): secret keys live in the session, in this process.
+
+use card::piv::Piv;
+use cryptoki_sys as ck;
+use zeroize::Zeroizing;
+
+use super::{
+    Slot,
+    crypt::is_rsa,
+    object::{check_secret, complete_secret_key},
+};
+use crate::{
+    attribute::{Attributes, Kind, Value},
+    certificate,
+    ckr::{Ckr, Result},
+    mechanism::{Mechanism, Parameter},
+    operation::{Output, Room},
+    public_key::PublicKey,
+    schema::{self, Origin},
+};
+
+/// A template as C brought it.
+type Template = Vec<(Kind, Value)>;
+
+impl Slot {
+    /// C_GenerateKey: a secret key of a session's, out of the token's random numbers.
+    pub fn generate_key(
+        &mut self,
+        handle: ck::CK_SESSION_HANDLE,
+        mechanism: &Mechanism,
+        template: Template,
+    ) -> Result<ck::CK_OBJECT_HANDLE> {
+        self.session(handle)?;
+        mechanism.does(ck::CKF_GENERATE)?;
+        mechanism.bare()?;
+        let kind = if mechanism.kind == ck::CKM_AES_KEY_GEN { ck::CKK_AES } else { ck::CKK_GENERIC_SECRET };
+        let template = secret_template(template, Some(kind), Origin::Generated)?;
+        let length = template.number(ck::CKA_VALUE_LEN).ok_or(Ckr::TEMPLATE_INCOMPLETE)?;
+        let length = usize::try_from(length).map_err(|_| Ckr::ATTRIBUTE_VALUE_INVALID)?;
+        check_secret(Some(kind), length)?;
+        let value = self.random(handle, length)?;
+        self.keep_secret(handle, template, value, Some(mechanism.kind))
+    }
+
+    /// C_GenerateKeyPair.
+    pub fn generate_key_pair(
+        &mut self,
+        handle: ck::CK_SESSION_HANDLE,
+        _mechanism: &Mechanism,
+        _public: Template,
+        _private: Template,
+    ) -> Result<(ck::CK_OBJECT_HANDLE, ck::CK_OBJECT_HANDLE)> {
+        self.session(handle)?;
+        Err(Ckr::FUNCTION_NOT_SUPPORTED)
+    }
+
+    /// C_DeriveKey: ECDH with the token's private key and the other side's point (Current Mechanisms v2.40, 2.3.8).
+    pub fn derive(
+        &mut self,
+        handle: ck::CK_SESSION_HANDLE,
+        mechanism: &Mechanism,
+        key: ck::CK_OBJECT_HANDLE,
+        template: Template,
+    ) -> Result<ck::CK_OBJECT_HANDLE> {
+        self.session(handle)?;
+        mechanism.does(ck::CKF_DERIVE)?;
+        let Parameter::Ecdh(ecdh) = &mechanism.parameter else { return Err(Ckr::MECHANISM_PARAM_INVALID) };
+        let key = self.private_key(key, ck::CKA_DERIVE, |public| match public {
+            PublicKey::Ec { .. } => Ok(()),
+            PublicKey::Rsa { .. } => Err(Ckr::KEY_TYPE_INCONSISTENT),
+        })?;
+        let PublicKey::Ec { curve, .. } = &key.public else { return Err(Ckr::KEY_TYPE_INCONSISTENT) };
+        let point = certificate::point(&ecdh.point);
+        let other = PublicKey::Ec { curve: *curve, point: point.into() };
+        if !other.is_one() {
+            return Err(Ckr::MECHANISM_PARAM_INVALID);
+        }
+        let template = secret_template(template, None, Origin::Received)?;
+        let length = match (template.number(ck::CKA_VALUE_LEN), template.number(ck::CKA_KEY_TYPE)) {
+            (Some(length), _) => usize::try_from(length).map_err(|_| Ckr::ATTRIBUTE_VALUE_INVALID)?,
+            (None, Some(ck::CKK_AES)) => return Err(Ckr::TEMPLATE_INCOMPLETE),
+            (None, _) => ecdh.kdf.map_or(curve.length(), crate::hash::Hash::length),
+        };
+        check_secret(template.number(ck::CKA_KEY_TYPE), length)?;
+        let algorithm = key.public.algorithm().ok_or(Ckr::KEY_SIZE_RANGE)?;
+        let secret = self
+            .token()?
+            .operate(&key, None, &mut |piv: &mut Piv<'_>, slot| piv.agree(slot, algorithm, point))?;
+        let value = match ecdh.kdf {
+            Some(hash) => hash.derive(&secret, &ecdh.shared, length)?,
+            // Without a function the key is the secret, its bytes cut off from the left (2.3.8).
+            None if length <= secret.len() => Zeroizing::new(secret[secret.len() - length..].to_vec()),
+            None => return Err(Ckr::ATTRIBUTE_VALUE_INVALID),
+        };
+        self.keep_secret(handle, template, value, None)
+    }
+
+    /// C_WrapKey: a secret key, encrypted for whoever has the private half of an RSA key.
+    pub fn wrap(
+        &mut self,
+        handle: ck::CK_SESSION_HANDLE,
+        mechanism: &Mechanism,
+        wrapping: ck::CK_OBJECT_HANDLE,
+        key: ck::CK_OBJECT_HANDLE,
+        room: Result<Room>,
+    ) -> Result<Output> {
+        self.session(handle)?;
+        mechanism.does(ck::CKF_WRAP)?;
+        let cipher = mechanism.cipher()?;
+        let wrapping = self.public_key(wrapping, ck::CKA_WRAP, is_rsa).map_err(|ckr| match ckr {
+            Ckr::KEY_HANDLE_INVALID => Ckr::WRAPPING_KEY_HANDLE_INVALID,
+            Ckr::KEY_TYPE_INCONSISTENT => Ckr::WRAPPING_KEY_TYPE_INCONSISTENT,
+            ckr => ckr,
+        })?;
+        let object = self.key(key)?;
+        if object.class() != ck::CKO_SECRET_KEY {
+            return Err(Ckr::KEY_UNEXTRACTABLE);
+        }
+        if object.attributes.is(ck::CKA_WRAP_WITH_TRUSTED) {
+            return Err(Ckr::KEY_NOT_WRAPPABLE);
+        }
+        if !object.attributes.is(ck::CKA_EXTRACTABLE) {
+            return Err(Ckr::KEY_UNEXTRACTABLE);
+        }
+        let secret = object.secret();
+        if room?.lacks(wrapping.block()) {
+            return Ok(Output::Needs(wrapping.block()));
+        }
+        let wrapped = wrapping.encrypt(&cipher, &secret).map_err(|ckr| match ckr {
+            Ckr::DATA_LEN_RANGE => Ckr::KEY_SIZE_RANGE,
+            ckr => ckr,
+        })?;
+        Ok(Output::Bytes(wrapped.into()))
+    }
+
+    /// C_UnwrapKey: a secret key, decrypted by the token.
+    pub fn unwrap(
+        &mut self,
+        handle: ck::CK_SESSION_HANDLE,
+        mechanism: &Mechanism,
+        unwrapping: ck::CK_OBJECT_HANDLE,
+        wrapped: Result<&[u8]>,
+        template: Template,
+    ) -> Result<ck::CK_OBJECT_HANDLE> {
+        self.session(handle)?;
+        mechanism.does(ck::CKF_UNWRAP)?;
+        let cipher = mechanism.cipher()?;
+        let key = self.private_key(unwrapping, ck::CKA_UNWRAP, is_rsa).map_err(|ckr| match ckr {
+            Ckr::KEY_HANDLE_INVALID => Ckr::UNWRAPPING_KEY_HANDLE_INVALID,
+            Ckr::KEY_TYPE_INCONSISTENT => Ckr::UNWRAPPING_KEY_TYPE_INCONSISTENT,
+            ckr => ckr,
+        })?;
+        let wrapped = wrapped?;
+        if wrapped.len() != key.public.block() {
+            return Err(Ckr::WRAPPED_KEY_LEN_RANGE);
+        }
+        let template = secret_template(template, None, Origin::Received)?;
+        let mut value = self.open(&key, None, &cipher, wrapped).map_err(|ckr| match ckr {
+            Ckr::ENCRYPTED_DATA_INVALID => Ckr::WRAPPED_KEY_INVALID,
+            ckr => ckr,
+        })?;
+        if let Some(length) = template.number(ck::CKA_VALUE_LEN) {
+            let length = usize::try_from(length).map_err(|_| Ckr::ATTRIBUTE_VALUE_INVALID)?;
+            if length > value.len() {
+                return Err(Ckr::TEMPLATE_INCONSISTENT);
+            }
+            value.truncate(length);
+        }
+        self.keep_secret(handle, template, value, None)
+    }
+
+    /// A new secret key of a session's. What was derived or unwrapped was somewhere else before: never "always".
+    fn keep_secret(
+        &mut self,
+        handle: ck::CK_SESSION_HANDLE,
+        mut attributes: Attributes,
+        value: Zeroizing<Vec<u8>>,
+        generated: Option<ck::CK_MECHANISM_TYPE>,
+    ) -> Result<ck::CK_OBJECT_HANDLE> {
+        attributes.set(ck::CKA_VALUE, value.as_slice());
+        attributes.set_default(ck::CKA_SENSITIVE, [ck::CK_FALSE]);
+        attributes.set_default(ck::CKA_EXTRACTABLE, [ck::CK_TRUE]);
+        if let Some(mechanism) = generated {
+            attributes.set_flag(ck::CKA_LOCAL, true);
+            attributes.set_number(ck::CKA_KEY_GEN_MECHANISM, mechanism);
+            let (sensitive, extractable) =
+                (attributes.is(ck::CKA_SENSITIVE), attributes.is(ck::CKA_EXTRACTABLE));
+            attributes.set_flag(ck::CKA_ALWAYS_SENSITIVE, sensitive);
+            attributes.set_flag(ck::CKA_NEVER_EXTRACTABLE, !extractable);
+        }
+        complete_secret_key(&mut attributes)?;
+        self.keep(handle, attributes)
+    }
+}
+
+/// The template of a secret key that is made, not brought: its class and, where the mechanism tells it, its type go
+/// without saying (5.14).
+fn secret_template(template: Template, kind: Option<ck::CK_KEY_TYPE>, origin: Origin) -> Result<Attributes> {
+    let mut attributes = Attributes::of_template(template)?;
+    attributes.set_default(ck::CKA_CLASS, ck::CKO_SECRET_KEY.to_ne_bytes());
+    if let Some(kind) = kind {
+        attributes.set_default(ck::CKA_KEY_TYPE, kind.to_ne_bytes());
+    }
+    schema::check_new(ck::CKO_SECRET_KEY, &attributes, origin)?;
+    if attributes.number(ck::CKA_CLASS) != Some(ck::CKO_SECRET_KEY) {
+        return Err(Ckr::TEMPLATE_INCONSISTENT);
+    }
+    match (attributes.number(ck::CKA_KEY_TYPE), kind) {
+        (None, _) => Err(Ckr::TEMPLATE_INCOMPLETE),
+        (found, Some(_)) if found != kind => Err(Ckr::TEMPLATE_INCONSISTENT),
+        _ => Ok(attributes),
+    }
+}

@@ -1,0 +1,99 @@
+//! C_Login and C_Logout (v2.40, 5.6), C_InitPIN and C_SetPIN (5.5).
+
+use cryptoki_sys as ck;
+
+use super::Slot;
+use crate::{
+    ckr::{Ckr, Result},
+    token::{Login, Pin},
+};
+
+impl Slot {
+    /// C_Login.
+    pub fn log_in(
+        &mut self,
+        handle: ck::CK_SESSION_HANDLE,
+        user: ck::CK_USER_TYPE,
+        pin: Option<&[u8]>,
+    ) -> Result<()> {
+        self.session(handle)?;
+        if ![ck::CKU_SO, ck::CKU_USER, ck::CKU_CONTEXT_SPECIFIC].contains(&user) {
+            return Err(Ckr::USER_TYPE_INVALID);
+        }
+        if user == ck::CKU_CONTEXT_SPECIFIC {
+            return self.log_in_for_operation(handle, pin);
+        }
+        match (self.login(), user) {
+            (Login::User(_), ck::CKU_USER) | (Login::Officer(_), ck::CKU_SO) => {
+                return Err(Ckr::USER_ALREADY_LOGGED_IN);
+            }
+            (Login::User(_) | Login::Officer(_), _) => return Err(Ckr::USER_ANOTHER_ALREADY_LOGGED_IN),
+            (Login::Public, _) => {}
+        }
+        if user == ck::CKU_SO && self.sessions.values().any(|session| !session.writes) {
+            return Err(Ckr::SESSION_READ_ONLY_EXISTS);
+        }
+        // There is no PIN pad: CKF_PROTECTED_AUTHENTICATION_PATH is not set.
+        let pin = pin.ok_or(Ckr::ARGUMENTS_BAD)?;
+        let token = self.token()?;
+        if user == ck::CKU_SO { token.log_in_officer(pin) } else { token.log_in(pin) }
+    }
+
+    /// C_Login as CKU_CONTEXT_SPECIFIC: for the operation just begun with a key that wants its PIN each time.
+    fn log_in_for_operation(&mut self, handle: ck::CK_SESSION_HANDLE, pin: Option<&[u8]>) -> Result<()> {
+        if self.session(handle)?.guarded().is_none() {
+            return Err(Ckr::OPERATION_NOT_INITIALIZED);
+        }
+        let pin = pin.ok_or(Ckr::ARGUMENTS_BAD)?;
+        self.token()?.check_pin(pin)?;
+        if let Some(place) = self.session(handle)?.guarded() {
+            *place = Some(Pin::new(pin.to_vec()));
+        }
+        Ok(())
+    }
+
+    /// C_Logout.
+    pub fn log_out(&mut self, handle: ck::CK_SESSION_HANDLE) -> Result<()> {
+        self.session(handle)?;
+        if *self.login() == Login::Public {
+            return Err(Ckr::USER_NOT_LOGGED_IN);
+        }
+        for session in self.sessions.values_mut() {
+            session.log_out();
+        }
+        // Private session objects are destroyed, and handles of private token objects become invalid.
+        self.objects.retain(|_, object| object.is_on_token() || !object.is_private());
+        self.token()?.log_out()
+    }
+
+    /// C_InitPIN: the officer gives the user a new PIN.
+    pub fn init_pin(&mut self, handle: ck::CK_SESSION_HANDLE, pin: Option<&[u8]>) -> Result<()> {
+        self.session(handle)?;
+        if !matches!(self.login(), Login::Officer(_)) {
+            return Err(Ckr::USER_NOT_LOGGED_IN);
+        }
+        let pin = pin.ok_or(Ckr::ARGUMENTS_BAD)?;
+        self.token()?.init_pin(pin)
+    }
+
+    /// C_SetPIN: the officer's own, else the user's, logged in or not.
+    pub fn set_pin(
+        &mut self,
+        handle: ck::CK_SESSION_HANDLE,
+        old: Option<&[u8]>,
+        new: Option<&[u8]>,
+    ) -> Result<()> {
+        if !self.session(handle)?.writes {
+            return Err(Ckr::SESSION_READ_ONLY);
+        }
+        let (old, new) = (old.ok_or(Ckr::ARGUMENTS_BAD)?, new.ok_or(Ckr::ARGUMENTS_BAD)?);
+        let officer = matches!(self.login(), Login::Officer(_));
+        let token = self.token()?;
+        if officer { token.change_puk(old, new) } else { token.change_pin(old, new) }
+    }
+
+    /// C_InitToken.
+    pub fn init_token(&mut self, _pin: &[u8], _label: &[u8]) -> Result<()> {
+        Err(Ckr::FUNCTION_NOT_SUPPORTED)
+    }
+}

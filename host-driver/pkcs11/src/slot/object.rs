@@ -1,0 +1,315 @@
+//! Object management (v2.40, 5.7).
+
+use std::collections::BTreeMap;
+
+use cryptoki_sys as ck;
+use zeroize::Zeroizing;
+
+use super::Slot;
+use crate::{
+    attribute::{Attributes, Kind, Value},
+    certificate,
+    ckr::{Ckr, Result},
+    object::{self, Home, Object},
+    public_key::PublicKey,
+    schema::{self, Origin},
+};
+
+/// Most bytes of a secret key of a session.
+const MAX_SECRET: usize = 512;
+
+impl Slot {
+    /// C_FindObjectsInit.
+    pub fn find_init(&mut self, handle: ck::CK_SESSION_HANDLE, template: Vec<(Kind, Value)>) -> Result<()> {
+        if self.session(handle)?.search.is_some() {
+            return Err(Ckr::OPERATION_ACTIVE);
+        }
+        let template = Attributes::of_template(template)?;
+        self.read_token()?;
+        let user = self.is_user();
+        let found = self
+            .objects
+            .iter()
+            .filter(|(_, object)| user || !object.is_private())
+            .filter(|(_, object)| object.attributes.match_template(&template))
+            .map(|(handle, _)| *handle)
+            .collect();
+        self.session(handle)?.search = Some(found);
+        Ok(())
+    }
+
+    /// Reads the token's objects, if that was not done since we hold it. An object keeps its handle.
+    pub(super) fn read_token(&mut self) -> Result<()> {
+        if self.read {
+            return Ok(());
+        }
+        let objects = self.token()?.objects()?;
+        let former: BTreeMap<_, _> = std::mem::take(&mut self.objects);
+        let mut handles = Vec::new();
+        for (handle, object) in former {
+            if object.is_on_token() {
+                handles.push((object.home, handle));
+            } else {
+                self.objects.insert(handle, object);
+            }
+        }
+        for object in objects {
+            let known = handles.iter().find(|(home, _)| *home == object.home).map(|(_, handle)| *handle);
+            let handle = match known {
+                Some(handle) => handle,
+                None => self.new_handle()?.into(),
+            };
+            self.objects.insert(handle, object);
+        }
+        self.read = true;
+        Ok(())
+    }
+
+    /// C_FindObjects.
+    pub fn find(&mut self, handle: ck::CK_SESSION_HANDLE, most: usize) -> Result<Vec<ck::CK_OBJECT_HANDLE>> {
+        let search = self.session(handle)?.search.as_mut().ok_or(Ckr::OPERATION_NOT_INITIALIZED)?;
+        let most = most.min(search.len());
+        Ok(search.drain(..most).collect())
+    }
+
+    /// C_FindObjectsFinal.
+    pub fn find_final(&mut self, handle: ck::CK_SESSION_HANDLE) -> Result<()> {
+        self.session(handle)?.search.take().map(drop).ok_or(Ckr::OPERATION_NOT_INITIALIZED)
+    }
+
+    /// C_GetAttributeValue: each value, or why there is none.
+    pub fn values(
+        &mut self,
+        handle: ck::CK_SESSION_HANDLE,
+        object: ck::CK_OBJECT_HANDLE,
+        kinds: &[Kind],
+    ) -> Result<Vec<Result<Value>>> {
+        self.session(handle)?;
+        let object = self.object(object)?;
+        Ok(kinds.iter().map(|kind| object.value(*kind).map(|value| Zeroizing::new(value.to_vec()))).collect())
+    }
+
+    /// C_SetAttributeValue.
+    pub fn set_values(
+        &mut self,
+        handle: ck::CK_SESSION_HANDLE,
+        object: ck::CK_OBJECT_HANDLE,
+        template: Vec<(Kind, Value)>,
+    ) -> Result<()> {
+        let writes = self.session(handle)?.writes;
+        let template = Attributes::of_template(template)?;
+        let found = self.object(object)?;
+        if !found.attributes.is(ck::CKA_MODIFIABLE) {
+            return Err(Ckr::ACTION_PROHIBITED);
+        }
+        if found.is_on_token() && !writes {
+            return Err(Ckr::SESSION_READ_ONLY);
+        }
+        schema::check_change(&found.attributes, &template)?;
+        if let Some(found) = self.objects.get_mut(&object) {
+            found.attributes.overlay(&template);
+        }
+        Ok(())
+    }
+
+    /// C_GetObjectSize: what its values take, in bytes.
+    pub fn object_size(
+        &mut self,
+        handle: ck::CK_SESSION_HANDLE,
+        object: ck::CK_OBJECT_HANDLE,
+    ) -> Result<ck::CK_ULONG> {
+        self.session(handle)?;
+        Ok(ck::CK_ULONG::try_from(self.object(object)?.attributes.size())
+            .unwrap_or(ck::CK_UNAVAILABLE_INFORMATION))
+    }
+
+    /// C_CreateObject.
+    pub fn create(
+        &mut self,
+        handle: ck::CK_SESSION_HANDLE,
+        template: Vec<(Kind, Value)>,
+    ) -> Result<ck::CK_OBJECT_HANDLE> {
+        self.session(handle)?;
+        let mut attributes = Attributes::of_template(template)?;
+        let class = match (attributes.number(ck::CKA_CLASS), attributes.get(ck::CKA_CLASS)) {
+            (Some(class), _) => class,
+            (None, Some(_)) => return Err(Ckr::ATTRIBUTE_VALUE_INVALID),
+            (None, None) => return Err(Ckr::TEMPLATE_INCOMPLETE),
+        };
+        schema::check_new(class, &attributes, Origin::Created)?;
+        match class {
+            ck::CKO_DATA => complete_data(&mut attributes),
+            ck::CKO_CERTIFICATE => complete_certificate(&mut attributes)?,
+            ck::CKO_PUBLIC_KEY => complete_public_key(&mut attributes)?,
+            ck::CKO_SECRET_KEY => complete_secret_key(&mut attributes)?,
+            // A private key is made by the token, in the token: none comes in.
+            _ => return Err(Ckr::ATTRIBUTE_VALUE_INVALID),
+        }
+        if attributes.is(ck::CKA_TRUSTED) {
+            return Err(Ckr::ATTRIBUTE_READ_ONLY);
+        }
+        self.keep(handle, attributes)
+    }
+
+    /// A new object of a session's, by whoever may have one.
+    pub(super) fn keep(
+        &mut self,
+        handle: ck::CK_SESSION_HANDLE,
+        mut attributes: Attributes,
+    ) -> Result<ck::CK_OBJECT_HANDLE> {
+        let writes = self.session(handle)?.writes;
+        for (kind, value) in [
+            (ck::CKA_TOKEN, ck::CK_FALSE),
+            (ck::CKA_PRIVATE, ck::CK_FALSE),
+            (ck::CKA_MODIFIABLE, ck::CK_TRUE),
+            (ck::CKA_COPYABLE, ck::CK_TRUE),
+            (ck::CKA_DESTROYABLE, ck::CK_TRUE),
+        ] {
+            attributes.set_default(kind, [value]);
+        }
+        attributes.set_default(ck::CKA_LABEL, []);
+        if attributes.is(ck::CKA_PRIVATE) && !self.is_user() {
+            return Err(Ckr::USER_NOT_LOGGED_IN);
+        }
+        if attributes.is(ck::CKA_TOKEN) {
+            return Err(if writes { Ckr::ATTRIBUTE_VALUE_INVALID } else { Ckr::SESSION_READ_ONLY });
+        }
+        let object = self.new_handle()?.into();
+        self.objects.insert(object, Object { attributes, home: Home::Session(handle), key: None });
+        Ok(object)
+    }
+
+    /// C_CopyObject.
+    pub fn copy(
+        &mut self,
+        handle: ck::CK_SESSION_HANDLE,
+        object: ck::CK_OBJECT_HANDLE,
+        template: Vec<(Kind, Value)>,
+    ) -> Result<ck::CK_OBJECT_HANDLE> {
+        self.session(handle)?;
+        let template = Attributes::of_template(template)?;
+        let found = self.object(object)?;
+        if !found.attributes.is(ck::CKA_COPYABLE) {
+            return Err(Ckr::ACTION_PROHIBITED);
+        }
+        schema::check_copy(&found.attributes, &template)?;
+        let mut attributes = found.attributes.clone();
+        if found.is_on_token() {
+            // What the token guards for its own objects does not bind a copy.
+            attributes.set_flag(ck::CKA_MODIFIABLE, true);
+            attributes.set_flag(ck::CKA_DESTROYABLE, true);
+        }
+        attributes.overlay(&template);
+        self.keep(handle, attributes)
+    }
+
+    /// C_DestroyObject.
+    pub fn destroy(&mut self, handle: ck::CK_SESSION_HANDLE, object: ck::CK_OBJECT_HANDLE) -> Result<()> {
+        let writes = self.session(handle)?.writes;
+        let found = self.object(object)?;
+        if found.is_on_token() && !writes {
+            return Err(Ckr::SESSION_READ_ONLY);
+        }
+        if !found.attributes.is(ck::CKA_DESTROYABLE) {
+            return Err(Ckr::ACTION_PROHIBITED);
+        }
+        self.objects.remove(&object);
+        Ok(())
+    }
+}
+
+fn complete_data(attributes: &mut Attributes) {
+    for kind in [ck::CKA_APPLICATION, ck::CKA_OBJECT_ID, ck::CKA_VALUE] {
+        attributes.set_default(kind, []);
+    }
+}
+
+fn complete_certificate(attributes: &mut Attributes) -> Result<()> {
+    if attributes.number(ck::CKA_CERTIFICATE_TYPE) != Some(ck::CKC_X_509) {
+        return Err(Ckr::ATTRIBUTE_VALUE_INVALID);
+    }
+    let der = attributes.bytes(ck::CKA_VALUE).to_vec();
+    let fields = certificate::fields(&der).ok_or(Ckr::ATTRIBUTE_VALUE_INVALID)?;
+    if attributes.bytes(ck::CKA_SUBJECT) != fields.subject {
+        return Err(Ckr::TEMPLATE_INCONSISTENT);
+    }
+    attributes.set_default(ck::CKA_ID, []);
+    object::complete_certificate(attributes, &der, Some(&fields));
+    Ok(())
+}
+
+/// What every key of a session has.
+fn complete_key(attributes: &mut Attributes) {
+    for kind in [ck::CKA_ID, ck::CKA_START_DATE, ck::CKA_END_DATE] {
+        attributes.set_default(kind, []);
+    }
+    attributes.set_default(ck::CKA_DERIVE, [ck::CK_FALSE]);
+    attributes.set_default(ck::CKA_LOCAL, [ck::CK_FALSE]);
+    attributes.set_default(ck::CKA_KEY_GEN_MECHANISM, ck::CK_UNAVAILABLE_INFORMATION.to_ne_bytes());
+}
+
+fn complete_public_key(attributes: &mut Attributes) -> Result<()> {
+    let key = PublicKey::of_attributes(attributes)?;
+    let (mine, others): (&[Kind], &[Kind]) = match key {
+        PublicKey::Ec { .. } => {
+            (&[ck::CKA_EC_PARAMS, ck::CKA_EC_POINT], &[ck::CKA_MODULUS, ck::CKA_PUBLIC_EXPONENT])
+        }
+        PublicKey::Rsa { .. } => {
+            (&[ck::CKA_MODULUS, ck::CKA_PUBLIC_EXPONENT], &[ck::CKA_EC_PARAMS, ck::CKA_EC_POINT])
+        }
+    };
+    debug_assert!(mine.iter().all(|kind| attributes.get(*kind).is_some()));
+    if others.iter().any(|kind| attributes.get(*kind).is_some()) {
+        return Err(Ckr::TEMPLATE_INCONSISTENT);
+    }
+    key.show(attributes);
+    complete_key(attributes);
+    let rsa = [u8::from(matches!(key, PublicKey::Rsa { .. }))];
+    for (kind, value) in [
+        (ck::CKA_VERIFY, [ck::CK_TRUE]),
+        (ck::CKA_VERIFY_RECOVER, rsa),
+        (ck::CKA_ENCRYPT, rsa),
+        (ck::CKA_WRAP, rsa),
+        (ck::CKA_TRUSTED, [ck::CK_FALSE]),
+    ] {
+        attributes.set_default(kind, value);
+    }
+    attributes.set_default(ck::CKA_SUBJECT, []);
+    Ok(())
+}
+
+/// A secret key's attributes, its value among them.
+pub(super) fn complete_secret_key(attributes: &mut Attributes) -> Result<()> {
+    let length = attributes.bytes(ck::CKA_VALUE).len();
+    check_secret(attributes.number(ck::CKA_KEY_TYPE), length)?;
+    attributes.set_number(ck::CKA_VALUE_LEN, ck::CK_ULONG::try_from(length).map_err(|_| Ckr::HOST_MEMORY)?);
+    complete_key(attributes);
+    for kind in [
+        ck::CKA_SENSITIVE,
+        ck::CKA_ENCRYPT,
+        ck::CKA_DECRYPT,
+        ck::CKA_SIGN,
+        ck::CKA_VERIFY,
+        ck::CKA_WRAP,
+        ck::CKA_UNWRAP,
+        ck::CKA_WRAP_WITH_TRUSTED,
+        ck::CKA_TRUSTED,
+        ck::CKA_ALWAYS_SENSITIVE,
+        ck::CKA_NEVER_EXTRACTABLE,
+    ] {
+        attributes.set_default(kind, [ck::CK_FALSE]);
+    }
+    attributes.set_default(ck::CKA_EXTRACTABLE, [ck::CK_TRUE]);
+    Ok(())
+}
+
+/// Which secret keys there are: of any use, or of AES.
+///
+/// # Errors
+/// CKR_ATTRIBUTE_VALUE_INVALID.
+pub(super) fn check_secret(key_type: Option<ck::CK_KEY_TYPE>, length: usize) -> Result<()> {
+    match (key_type, length) {
+        (Some(ck::CKK_GENERIC_SECRET), 1..=MAX_SECRET) | (Some(ck::CKK_AES), 16 | 24 | 32) => Ok(()),
+        _ => Err(Ckr::ATTRIBUTE_VALUE_INVALID),
+    }
+}

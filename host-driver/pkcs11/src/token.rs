@@ -1,0 +1,300 @@
+//! A token that we hold: its two applets, who is logged in, and its commands.
+//!
+//! A road with one holder (USB/IP, USB) is ours alone: what was selected and verified stays so. A reader service is
+//! shared: between two of our commands another program may have selected another applet, which forgets the PIN, so
+//! each command begins a transaction, selects and verifies anew. So does a change of applet on any road. For that the
+//! PIN is kept in memory from C_Login to C_Logout, and wiped there.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use card::{
+    Card, Error,
+    piv::Piv,
+    road::{self, Road},
+    shield::Shield,
+};
+use wire::{
+    apdu::StatusWord,
+    piv::{self, PinPolicy},
+    shield::{self, Information},
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    ckr::{Ckr, Result},
+    object::{self, Key, Object},
+};
+
+/// A PIN or PUK, wiped when dropped.
+pub type Pin = Zeroizing<Vec<u8>>;
+
+/// Longest PIN that the PIV applet's commands carry (SP 800-73-4 part 2, 2.4.3).
+const PIV_PIN: usize = piv::PIN_FIELD;
+/// A token that was just let go, by us too, is busy until it is powered off: so long we try again.
+pub const SETTLE: Duration = Duration::from_secs(1);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(2);
+/// How long one command may take: no screen asks for anything that PKCS#11 does, but RSA keys take their time.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Who is logged in (5.6, C_Login).
+#[derive(Clone, PartialEq, Eq)]
+pub enum Login {
+    /// Nobody.
+    Public,
+    /// The normal user, by the PIN.
+    User(Pin),
+    /// The security officer, by the PUK.
+    Officer(Pin),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Applet {
+    Piv,
+    Shield,
+}
+
+/// A token that is plugged in and ours.
+pub struct Token {
+    card: Card,
+    shared: bool,
+    selected: Option<Applet>,
+    login: Login,
+}
+
+impl Token {
+    /// Takes the token at the end of a road.
+    ///
+    /// # Errors
+    /// CKR_TOKEN_NOT_PRESENT: there is none, or it is none of ours; CKR_DEVICE_ERROR: another program holds it.
+    pub fn open(road: &Road) -> Result<Self> {
+        let end = Instant::now() + SETTLE;
+        let card = loop {
+            match road::open_road(road, PATIENCE) {
+                Err(Error::Busy) if Instant::now() < end => thread::sleep(PAUSE),
+                Err(Error::Broken(_) | Error::NotFound(_)) => return Err(Ckr::TOKEN_NOT_PRESENT),
+                other => break other?,
+            }
+        };
+        let shared = !matches!(road, Road::UsbIp { .. } | Road::Usb { .. });
+        Ok(Self { card, shared, selected: None, login: Login::Public })
+    }
+
+    /// Who is logged in.
+    pub const fn login(&self) -> &Login {
+        &self.login
+    }
+
+    /// What the token says of itself.
+    ///
+    /// # Errors
+    /// CKR_TOKEN_NOT_PRESENT: a card without our applet.
+    pub fn information(&mut self) -> Result<Information> {
+        self.with(Applet::Shield, |card| Shield::on(card).information()).map_err(|error| match error {
+            Error::Refused(StatusWord::NOT_FOUND) => Ckr::TOKEN_NOT_PRESENT,
+            error => error.into(),
+        })
+    }
+
+    /// Whether it is still there.
+    pub fn is_present(&mut self) -> bool {
+        // A question that any card answers and that spends nothing.
+        let asked = match self.selected {
+            Some(Applet::Piv) => self.with(Applet::Piv, |card| Piv::on(card).pin_state()),
+            _ => self.with(Applet::Shield, |card| Shield::on(card).pin_state()),
+        };
+        !matches!(asked.map_err(Ckr::from), Err(Ckr::DEVICE_REMOVED | Ckr::TOKEN_NOT_PRESENT))
+    }
+
+    /// Does something with an applet selected, and with the PIN verified if the user is logged in.
+    fn with<T>(
+        &mut self,
+        applet: Applet,
+        work: impl FnOnce(&mut Card) -> core::result::Result<T, Error>,
+    ) -> core::result::Result<T, Error> {
+        let Self { card, shared, selected, login } = self;
+        let outcome = card.transaction(|card| {
+            if *shared || *selected != Some(applet) {
+                *selected = None;
+                card.select(match applet {
+                    Applet::Piv => &piv::AID,
+                    Applet::Shield => &shield::AID,
+                })?;
+                *selected = Some(applet);
+                if let Login::User(pin) = &*login
+                    && let Err(error) = verify(card, applet, pin)
+                {
+                    // Another program changed the PIN: one try is lost, not all of them.
+                    *login = Login::Public;
+                    return Err(error);
+                }
+            }
+            work(card)
+        });
+        // After a lost line nothing is known; a wrong PIN makes the token forget that the right one was there.
+        if outcome.as_ref().is_err_and(|error| error.status().is_none() || error.tries().is_some()) {
+            self.selected = None;
+        }
+        outcome
+    }
+
+    /// C_Login as CKU_USER.
+    ///
+    /// # Errors
+    /// CKR_PIN_INCORRECT, CKR_PIN_LOCKED.
+    pub fn log_in(&mut self, pin: &[u8]) -> Result<()> {
+        let applet = if pin.len() <= PIV_PIN { Applet::Piv } else { Applet::Shield };
+        self.with(applet, |card| verify(card, applet, pin)).map_err(wrong_pin)?;
+        self.login = Login::User(Pin::new(pin.to_vec()));
+        Ok(())
+    }
+
+    /// C_Login as CKU_SO: whoever can change the PUK to itself knows it.
+    ///
+    /// # Errors
+    /// CKR_PIN_INCORRECT, CKR_PIN_LOCKED.
+    pub fn log_in_officer(&mut self, puk: &[u8]) -> Result<()> {
+        self.with(Applet::Shield, |card| Shield::on(card).change_puk(puk, puk)).map_err(wrong_pin)?;
+        self.login = Login::Officer(Pin::new(puk.to_vec()));
+        Ok(())
+    }
+
+    /// C_Logout: the token forgets the PIN, too.
+    ///
+    /// # Errors
+    /// The line's.
+    pub fn log_out(&mut self) -> Result<()> {
+        let was_user = matches!(self.login, Login::User(_));
+        self.login = Login::Public;
+        if !was_user {
+            return Ok(());
+        }
+        // SELECT of another applet forgets the proof; so does this, on a road of ours where PIV stays selected.
+        Ok(self.with(Applet::Piv, |card| Piv::on(card).log_out())?)
+    }
+
+    /// C_SetPIN of the user's PIN, by whoever knows it.
+    ///
+    /// # Errors
+    /// CKR_PIN_INCORRECT, CKR_PIN_LOCKED, CKR_PIN_INVALID, CKR_PIN_LEN_RANGE.
+    pub fn change_pin(&mut self, old: &[u8], new: &[u8]) -> Result<()> {
+        self.check_length(new)?;
+        self.with(Applet::Shield, |card| Shield::on(card).change_pin(old, new)).map_err(wrong_pin)?;
+        if let Login::User(pin) = &mut self.login {
+            *pin = Pin::new(new.to_vec());
+        }
+        Ok(())
+    }
+
+    /// C_SetPIN of the officer's: the PUK.
+    ///
+    /// # Errors
+    /// As [`Self::change_pin`].
+    pub fn change_puk(&mut self, old: &[u8], new: &[u8]) -> Result<()> {
+        self.with(Applet::Shield, |card| Shield::on(card).change_puk(old, new)).map_err(wrong_pin)?;
+        if let Login::Officer(puk) = &mut self.login {
+            *puk = Pin::new(new.to_vec());
+        }
+        Ok(())
+    }
+
+    /// C_InitPIN: a new PIN, by the PUK.
+    ///
+    /// # Errors
+    /// CKR_USER_NOT_LOGGED_IN unless the officer is; CKR_PIN_INVALID, CKR_PIN_LEN_RANGE.
+    pub fn init_pin(&mut self, new: &[u8]) -> Result<()> {
+        let Login::Officer(puk) = self.login.clone() else { return Err(Ckr::USER_NOT_LOGGED_IN) };
+        self.check_length(new)?;
+        self.with(Applet::Shield, |card| Shield::on(card).unblock(&puk, new)).map_err(wrong_pin)
+    }
+
+    /// The token says "too easy or of a wrong length" in one word; PKCS#11 has two.
+    fn check_length(&mut self, pin: &[u8]) -> Result<()> {
+        let [shortest, longest] = self.information()?.pin_length;
+        if (usize::from(shortest)..=usize::from(longest)).contains(&pin.len()) {
+            Ok(())
+        } else {
+            Err(Ckr::PIN_LEN_RANGE)
+        }
+    }
+
+    /// C_Login as CKU_CONTEXT_SPECIFIC: whether this is the PIN.
+    ///
+    /// # Errors
+    /// CKR_PIN_INCORRECT, CKR_PIN_LOCKED.
+    pub fn check_pin(&mut self, pin: &[u8]) -> Result<()> {
+        self.with(Applet::Piv, |card| verify(card, Applet::Piv, pin)).map_err(wrong_pin)
+    }
+
+    /// What the containers hold, as objects.
+    ///
+    /// # Errors
+    /// The line's.
+    pub fn objects(&mut self) -> Result<Vec<Object>> {
+        let mut objects = Vec::new();
+        for container in shield::Container::all() {
+            let contents =
+                self.with(Applet::Shield, |card| object::read(&mut Shield::on(card), container))?;
+            objects.extend(object::show(container, &contents));
+        }
+        Ok(objects)
+    }
+
+    /// Random numbers of the token's.
+    ///
+    /// # Errors
+    /// The line's.
+    pub fn random(&mut self, _length: usize) -> Result<Zeroizing<Vec<u8>>> {
+        Err(Ckr::FUNCTION_NOT_SUPPORTED)
+    }
+
+    /// Applies a private key. `pin` is the one for this operation alone, which a key that wants one each time needs;
+    /// VERIFY and the operation are one transaction.
+    ///
+    /// # Errors
+    /// CKR_USER_NOT_LOGGED_IN, and the token's.
+    pub fn operate(
+        &mut self,
+        key: &Key,
+        pin: Option<&Pin>,
+        work: &mut object::Work<'_>,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        let slot = object::slot(key.container)?;
+        let pin = match (key.pin, pin) {
+            (PinPolicy::Always, None) => return Err(Ckr::USER_NOT_LOGGED_IN),
+            (PinPolicy::Always, pin) => pin,
+            _ => None,
+        };
+        let outcome = self.with(Applet::Piv, |card| {
+            let mut piv = Piv::on(card);
+            if let Some(pin) = pin {
+                piv.verify(pin)?;
+            }
+            work(&mut piv, slot)
+        });
+        if matches!(outcome, Err(Error::Refused(StatusWord::SECURITY_NOT_SATISFIED))) {
+            // Somebody else made the token forget the PIN.
+            self.login = Login::Public;
+        }
+        Ok(outcome?)
+    }
+}
+
+fn verify(card: &mut Card, applet: Applet, pin: &[u8]) -> core::result::Result<(), Error> {
+    match applet {
+        Applet::Piv => Piv::on(card).verify(pin),
+        Applet::Shield => Shield::on(card).verify(pin),
+    }
+}
+
+/// What a refusal means where the data is a PIN.
+fn wrong_pin(error: Error) -> Ckr {
+    match error {
+        // No PIN of this token has that form: it cannot be the right one, and no try was spent.
+        Error::Invalid(_) | Error::Refused(StatusWord::WRONG_DATA) => Ckr::PIN_INCORRECT,
+        error => error.into(),
+    }
+}

@@ -129,6 +129,7 @@ fn tlv() {
         pin_length: [6, 8],
         state_version: 1,
         flags: 1,
+        label: "t".into(),
     };
     seed("tlv", "information", &information.bytes());
 }

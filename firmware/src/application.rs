@@ -1,9 +1,12 @@
 //! The application of GM/T 0016 that both applets are views of: its PIN and PUK, its containers (a key and its
 //! certificate), its files. What an applet may do with them is one method each.
 
+mod renewal;
+mod initialise;
+mod container;
+mod data;
 mod file;
 mod key;
-mod renewal;
 #[cfg(test)]
 mod tests;
 
@@ -159,6 +162,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         let vault = Vault::new(crypto::SealingKey::from_bytes(&device.sealing)?);
         let mut state = State { pins, vault };
         file::finish_install(keeper, storage, &mut state.vault)?;
+        initialise::finish(keeper, storage, &mut state.vault)?;
         Ok((device.serial, state))
     }
 

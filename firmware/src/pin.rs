@@ -52,6 +52,10 @@ pub enum Reference {
 #[derive(Debug)]
 pub struct Verified(());
 
+/// Proof that the PUK was right just now. This module alone makes it.
+#[derive(Debug)]
+pub struct Officer(());
+
 /// What a key operation brings along as proof.
 #[derive(Debug)]
 pub enum PinProof<'a> {
@@ -75,7 +79,13 @@ pub enum Progress {
 /// What follows when the candidate is right.
 enum Then {
     Verify,
-    Replace { target: Reference, new: Zeroizing<Vec<u8>>, salt: [u8; 16] },
+    Replace {
+        target: Reference,
+        new: Zeroizing<Vec<u8>>,
+        salt: [u8; 16],
+    },
+    /// The PUK was right: that is all.
+    Prove,
 }
 
 impl Then {
@@ -119,6 +129,7 @@ pub(crate) struct Pins {
     known: u8,
     once: Option<Verified>,
     fresh: Option<Verified>,
+    officer: Option<Officer>,
     remembered: Option<Remembered>,
     opening: Option<OpeningKey>,
     task: Option<Task>,
@@ -138,6 +149,7 @@ impl Pins {
             known: locks.known,
             once: None,
             fresh: None,
+            officer: None,
             remembered: None,
             opening: None,
             task: None,
@@ -217,6 +229,7 @@ impl Pins {
     pub(crate) fn forget(&mut self, keeper: &Keeper, storage: &mut impl Storage) {
         self.once = None;
         self.fresh = None;
+        self.officer = None;
         let Some(task) = self.task.take() else { return };
         let mut tries = self.tries;
         match task.reference {
@@ -254,11 +267,30 @@ impl Pins {
         (proof, candidate): (Reference, &[u8]),
         (target, new): (Reference, &[u8]),
     ) -> Result<Progress, Refusal> {
+        if (proof, target, candidate) == (Reference::Puk, Reference::Puk, new) {
+            // Nothing new: how a host asks whether it knows the PUK, be it an easy one.
+            return self.prove(keeper, storage, candidate);
+        }
         self.check_new(target, new)?; // before a try is paid: it says nothing about the old one
         let mut salt = [0; 16];
         rng.fill_bytes(&mut salt);
         let then = Then::Replace { target, new: Zeroizing::new(new.to_vec()), salt };
         self.begin(keeper, storage, proof, candidate, then)
+    }
+
+    /// Whether this is the PUK; [`Self::take_officer`] has the proof.
+    pub(crate) fn prove(
+        &mut self,
+        keeper: &Keeper,
+        storage: &mut impl Storage,
+        puk: &[u8],
+    ) -> Result<Progress, Refusal> {
+        self.begin(keeper, storage, Reference::Puk, puk, Then::Prove)
+    }
+
+    /// Takes the proof that the PUK was right in the command before.
+    pub(crate) const fn take_officer(&mut self) -> Option<Officer> {
+        self.officer.take()
     }
 
     /// Pays the try, then compares with what RAM remembers, or asks for the stretching.
@@ -271,6 +303,7 @@ impl Pins {
         then: Then,
     ) -> Result<Progress, Refusal> {
         self.task = None;
+        self.officer = None;
         if self.left(reference) == 0 {
             return Err(Refusal::PinBlocked);
         }
@@ -364,6 +397,11 @@ impl Pins {
                 // holder who changes the PIN did not mean to sign.
                 self.once = Some(Verified(()));
             }
+            return Ok(());
+        }
+        if matches!(task.then, Then::Prove) {
+            self.refill(keeper, storage, [task.reference; 2])?;
+            self.officer = Some(Officer(()));
             return Ok(());
         }
         self.remembered = Some(Remembered::new(&task.candidate, rng));

@@ -8,14 +8,14 @@
 mod container;
 mod former;
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 pub use self::container::Origin;
-pub(crate) use self::container::{Container, Key, Name};
+pub(crate) use self::container::{Certificate, Container, Key, Name};
 use crate::{
     crypto::hmac_sha256,
     profile::{Generation, Profile},
@@ -33,7 +33,7 @@ const TAG: usize = 16;
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Device {
     /// The serial number, ASCII.
-    pub serial: alloc::string::String,
+    pub serial: String,
     /// The public half of the vault key: keys are sealed to it without the PIN.
     pub sealing: Vec<u8>,
     pub make: Make,
@@ -43,7 +43,7 @@ pub(crate) struct Device {
 /// a payment key that signs without a screen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Make {
-    pub brand: alloc::string::String,
+    pub brand: String,
     pub screen: bool,
     pub pin_length: (u8, u8),
     pub tries: (u8, u8),
@@ -124,6 +124,19 @@ impl Stored for Renewal {}
 impl Stored for Attestation {}
 /// Of data objects and the management key.
 impl Stored for Vec<u8> {}
+
+/// A data object of a host's: `wire::shield::DataObject` as bytes.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum Data {
+    /// In clear.
+    Public(Vec<u8>),
+    /// Sealed to the vault key.
+    Private(Vec<u8>),
+}
+
+impl Stored for Data {}
+/// The token's label, and the one that an initialisation will give it.
+impl Stored for String {}
 
 /// Seals and opens records with keys of the device secret.
 #[derive(Zeroize, ZeroizeOnDrop)]

@@ -50,6 +50,12 @@ pub enum Refusal {
     /// The token was made as another brand or generation than it is plugged in as.
     #[error("made as another brand or generation")]
     OtherMake,
+    /// There is no such object.
+    #[error("no such object")]
+    NotFound,
+    /// Something stands there already.
+    #[error("the place is taken")]
+    Exists,
     /// No room left.
     #[error("no room left")]
     Full,

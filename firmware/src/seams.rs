@@ -42,6 +42,12 @@ pub enum RecordName {
     Attestation,
     /// A PIV data object, by its tag.
     Object(u32),
+    /// A data object of a host's, by its number (`wire::shield::DataObject`).
+    Data(u8),
+    /// The token's label.
+    Label,
+    /// An initialisation that was begun; gone when all is erased.
+    Initialise,
 }
 
 impl RecordName {
@@ -56,6 +62,8 @@ impl RecordName {
             "limits" => return Some(Self::Limits),
             "renewal" => return Some(Self::Renewal),
             "attestation" => return Some(Self::Attestation),
+            "label" => return Some(Self::Label),
+            "initialise" => return Some(Self::Initialise),
             _ => {}
         }
         let (kind, number) = name.split_once('.')?;
@@ -64,6 +72,7 @@ impl RecordName {
             "container" => Self::Container(u8::try_from(number).ok()?),
             "pending" => Self::Pending(u8::try_from(number).ok()?),
             "object" => Self::Object(number),
+            "data" => Self::Data(u8::try_from(number).ok()?),
             _ => return None,
         };
         Some(found)
@@ -84,6 +93,9 @@ impl fmt::Display for RecordName {
             Self::Renewal => f.write_str("renewal"),
             Self::Attestation => f.write_str("attestation"),
             Self::Object(tag) => write!(f, "object.{tag:06x}"),
+            Self::Data(number) => write!(f, "data.{number:02x}"),
+            Self::Label => f.write_str("label"),
+            Self::Initialise => f.write_str("initialise"),
         }
     }
 }

@@ -11,6 +11,8 @@ use wire::{
     shield::{Container, KeyPolicy, Uses},
 };
 
+use zeroize::Zeroizing;
+
 use crate::{
     consent::{Consent, Kind},
     crypto::{self, KeyAlgorithm, OpeningKey, PrivateKey, SealingKey},
@@ -202,6 +204,16 @@ impl Vault {
         };
         let algorithm = wire::piv::Algorithm::from(private.algorithm()) as u8;
         Key::new(algorithm, origin, policy, sealed, private.public_key(), private.spki())
+    }
+
+    /// Seals what is no key, so that it opens only after the PIN.
+    pub(crate) fn seal_data(&self, rng: &mut impl CryptoRng, context: &[u8], plain: &[u8]) -> Vec<u8> {
+        crypto::seal(&self.sealing, context, plain, rng)
+    }
+
+    /// Opens what [`Self::seal_data`] sealed.
+    pub(crate) fn open_data(&self, context: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+        self.opening.as_ref().ok_or(Refusal::NotVerified)?.open(context, sealed)
     }
 
     /// Drops what RAM holds of a container's keys: they were replaced.

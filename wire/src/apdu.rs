@@ -161,6 +161,8 @@ impl StatusWord {
     pub const NO_MEMORY: Self = Self(0x6A84);
     /// Incorrect P1 or P2.
     pub const WRONG_P1P2: Self = Self(0x6A86);
+    /// It exists already.
+    pub const EXISTS: Self = Self(0x6A89);
     /// Referenced key or data not found.
     pub const NO_SUCH_KEY: Self = Self(0x6A88);
     /// INS not known.

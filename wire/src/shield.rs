@@ -4,12 +4,22 @@
 // The order is the law: a module uses only modules listed below it.
 mod information;
 mod install;
+mod object;
+mod data;
+mod name;
 mod container;
+mod field;
 
 pub use self::{
     container::{Container, KeyPolicy, Uses},
+    data::{DataHead, DataObject, MAX_DATA, MAX_VALUE, number, parse_number},
     information::Information,
     install::{install, parse_install},
+    name::{MAX_NAME, Name},
+    object::{
+        CertificateHead, Contents, KeyHead, NewKey, Place, created, parse_created, parse_placed,
+        parse_put_certificate, placed, put_certificate,
+    },
 };
 use crate::apdu::StatusWord;
 
@@ -42,6 +52,40 @@ pub mod instruction {
     pub const ATTEST: u8 = 0xF9;
     /// Answer: the objects of [`super::Information`].
     pub const GET_INFORMATION: u8 = 0xF2;
+    /// P1 and P2 a [`super::Place`]. Data: a [`super::NewKey`]. Answer: [`super::created`].
+    pub const CREATE_KEY: u8 = 0x48;
+    /// P1 and P2 a [`super::Place`]. Data: [`super::put_certificate`]. Answer: [`super::placed`].
+    pub const PUT_CERTIFICATE: u8 = 0xDA;
+    /// P1 [`super::what`] (key or certificate), P2 the container. Data: a [`super::Name`].
+    pub const SET_NAME: u8 = 0xDC;
+    /// P1 [`super::what`], several of them for a container; P2 the container, or the number of a data object.
+    pub const DELETE: u8 = 0xE4;
+    /// P1 00: a [`super::Contents`] for each container that is not empty; [`super::what::DATA`]: a
+    /// [`super::DataHead`] for each data object that may be seen.
+    pub const LIST: u8 = 0xF4;
+    /// Data: a [`super::DataObject`]. Answer: its number.
+    pub const CREATE_DATA: u8 = 0xE0;
+    /// P2 the number. Answer: a [`super::DataObject`].
+    pub const READ_DATA: u8 = 0xB0;
+    /// P2 the number. Data: the [`super::DataObject`] that takes the place of the former.
+    pub const UPDATE_DATA: u8 = 0xD6;
+    /// Data: tag 80 the PUK, tag 81 the token's new label, UTF-8.
+    pub const INITIALISE: u8 = 0xF6;
+    /// CLA 00 (ISO 7816-4, 11.5.3). Answer: Ne random bytes, at most [`super::MAX_CHALLENGE`].
+    pub const GET_CHALLENGE: u8 = 0x84;
+}
+
+/// Most bytes of one GET CHALLENGE.
+pub const MAX_CHALLENGE: usize = 1024;
+
+/// P1 of SET NAME, DELETE and LIST: what of a container, or that it is about data objects.
+pub mod what {
+    /// The key.
+    pub const KEY: u8 = 1;
+    /// The certificate.
+    pub const CERTIFICATE: u8 = 2;
+    /// A data object.
+    pub const DATA: u8 = 4;
 }
 
 /// P1 of GET OBJECT: what to get of a container.
@@ -92,4 +136,17 @@ pub mod tag {
     pub const ITEM: u32 = 0xA0;
     pub const CONTAINER: u32 = 0x80;
     pub const CERTIFICATE: u32 = 0x81;
+    pub const PIN_POLICY: u32 = 0x81;
+    pub const USES: u32 = 0x82;
+    pub const LABEL: u32 = 0x83;
+    pub const ID: u32 = 0x84;
+    pub const ORIGIN: u32 = 0x85;
+    pub const APPLICATION: u32 = 0x85;
+    pub const PRIVATE: u32 = 0x86;
+    pub const VALUE: u32 = 0x87;
+    pub const LENGTH: u32 = 0x88;
+    pub const NUMBER: u32 = 0x80;
+    pub const KEY: u32 = 0xA1;
+    pub const CERTIFICATE_HEAD: u32 = 0xA2;
+    pub const DATA: u32 = 0xA3;
 }

@@ -61,6 +61,7 @@ impl Soft {
                 pin_length: [6, 8],
                 state_version: 1,
                 flags: Information::HEALTHY | Information::TEST_TOKEN,
+                label: String::new(),
             },
             keys: BTreeMap::new(),
             pending: BTreeMap::new(),

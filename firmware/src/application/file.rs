@@ -67,7 +67,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         record: &record::Container,
     ) -> Result<(), Refusal> {
         let name = RecordName::Container(container.reference());
-        if record.key.is_none() && record.certificate.is_none() {
+        if record.is_empty() {
             return Ok(self.storage.remove(name)?);
         }
         self.keeper.save(&mut self.storage, name, record)

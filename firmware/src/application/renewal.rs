@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use wire::shield::Container;
 
-use super::{Application, MANAGEMENT};
+use super::{Application, MANAGEMENT, initialise};
 use crate::{
     crypto::{self, Job, ManagementKey, OpeningKey, Outcome},
     pin::{self, Salts},
@@ -122,24 +122,8 @@ fn wipe(
     rng: &mut impl CryptoRng,
     sealing: Vec<u8>,
 ) -> Result<(), Refusal> {
-    let payment = Container::Payment.reference();
-    for name in storage.names()? {
-        match name {
-            RecordName::Container(reference) | RecordName::Pending(reference) if reference != payment => {
-                storage.remove(name)?;
-            }
-            RecordName::Object(_) => storage.remove(name)?,
-            RecordName::Container(_) | RecordName::Pending(_) => {} // the payment key: not here
-            RecordName::Device
-            | RecordName::Tries
-            | RecordName::Pin
-            | RecordName::Limits
-            | RecordName::Management
-            | RecordName::Install
-            | RecordName::Attestation
-            | RecordName::Renewal => {}
-        }
-    }
+    initialise::erase(storage)?;
+    storage.remove(RecordName::Label)?;
     let management = crypto::wrap(keeper.wrapping(), MANAGEMENT, &ManagementKey::factory().to_bytes(), rng);
     keeper.save(storage, RecordName::Management, &management)?;
     let device: Device = keeper.load(storage, RecordName::Device)?.ok_or(Refusal::Fault)?;

@@ -30,6 +30,8 @@ impl From<Refusal> for Refused {
             | Refusal::NotPending => StatusWord::CONDITIONS_NOT_SATISFIED,
             // Part 2, 3.2.4 has no 6A88: a reference without a key is a wrong P2.
             Refusal::NoSuchKey => StatusWord::WRONG_P1P2,
+            Refusal::NotFound => StatusWord::NOT_FOUND,
+            Refusal::Exists => StatusWord::EXISTS,
             Refusal::Full => StatusWord::NO_MEMORY,
             Refusal::Memory => StatusWord::MEMORY_FAILURE,
             Refusal::OtherMake | Refusal::Fault => StatusWord::FAULT,

@@ -5,7 +5,7 @@ use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 use wire::{
     piv::PinPolicy,
-    shield::{KeyPolicy, Uses},
+    shield::{self, KeyPolicy, Uses},
 };
 
 use super::{Stored, former};
@@ -25,6 +25,18 @@ pub enum Origin {
 pub(crate) struct Name {
     pub label: String,
     pub id: Vec<u8>,
+}
+
+impl From<shield::Name> for Name {
+    fn from(shield::Name { label, id }: shield::Name) -> Self {
+        Self { label, id }
+    }
+}
+
+impl From<Name> for shield::Name {
+    fn from(Name { label, id }: Name) -> Self {
+        Self { label, id }
+    }
 }
 
 /// A private key, sealed, with its public half.
@@ -99,6 +111,13 @@ impl From<Vec<u8>> for Certificate {
 pub(crate) struct Container {
     pub key: Option<Key>,
     pub certificate: Option<Certificate>,
+}
+
+impl Container {
+    /// Nothing is in it.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.key.is_none() && self.certificate.is_none()
+    }
 }
 
 impl Stored for Container {

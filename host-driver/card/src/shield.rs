@@ -1,5 +1,9 @@
 //! The shield applet's commands. Source: docs/shield-applet.md; its bytes are in [`wire::shield`].
 
+mod data;
+mod object;
+mod officer;
+
 use wire::{
     apdu::{Command, StatusWord},
     piv::{Algorithm, PIN_REFERENCE, PUK_REFERENCE},
@@ -217,77 +221,4 @@ impl<'a> Shield<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::card::tests::script;
-    use hex_literal::hex;
-
-    const SELECT: (&[u8], &[u8]) = (&hex!("00A4040009 F0555348 49454C4401 00"), &hex!("9000"));
-
-    #[test]
-    fn the_bytes_of_each_command() {
-        let key = hex!("7F49 03 8601 04");
-        let mut card = script(&[
-            SELECT,
-            (&hex!("00200080 06 313335373930"), &hex!("9000")),
-            (&hex!("00200080"), &hex!("9000")),
-            (&hex!("80240080 0A 8003 313233 8103 343536"), &hex!("9000")),
-            (&hex!("802C0080 06 8001 31 8101 32"), &hex!("9000")),
-            (&hex!("80460050 000003 800111 0000"), &[&key[..], &hex!("9000")].concat()),
-            (&hex!("802B0050 02 3000 00"), &hex!("3002 9000")),
-            (&hex!("802A0000 02 3000 00"), &hex!("3003 9000")),
-            (&hex!("80DB0000 09 A007 800150 8102 3000"), &hex!("9000")),
-            (&hex!("80CA0050 000000"), &hex!("6A82")),
-            (&hex!("80CA019A 000000"), &hex!("0102 9000")),
-            (&hex!("80CA0250 000000"), &hex!("6982")),
-            (&hex!("80F90000 000000"), &hex!("3000 9000")),
-            (&hex!("80F9019A 000000"), &hex!("6A82")),
-            (&hex!("80F90250 000000"), &hex!("6D00")),
-            (&hex!("80F9019A 000000"), &hex!("6985")),
-        ]);
-        let mut shield = Shield::select(&mut card).unwrap();
-        let nine_a = Container::Piv(wire::piv::Slot::Authentication);
-        shield.verify(b"135790").unwrap();
-        assert_eq!(shield.pin_state().unwrap(), PinState::Verified);
-        shield.change_pin(b"123", b"456").unwrap();
-        shield.unblock(b"1", b"2").unwrap();
-        assert_eq!(shield.generate(Container::Payment, Algorithm::P256).unwrap(), key);
-        assert_eq!(shield.sign_request(Container::Payment, &[0x30, 0]).unwrap(), [0x30, 2]);
-        assert_eq!(shield.sign_payment(&[0x30, 0]).unwrap(), [0x30, 3]);
-        shield.install(&[(Container::Payment, &[0x30, 0])]).unwrap();
-        assert_eq!(shield.certificate(Container::Payment).unwrap(), None);
-        assert_eq!(shield.public_key(nine_a).unwrap(), Some(vec![1, 2]));
-        assert!(matches!(
-            shield.pending_public_key(Container::Payment),
-            Err(Error::Refused(StatusWord::SECURITY_NOT_SATISFIED))
-        ));
-        assert_eq!(shield.attestation_certificate().unwrap(), Some(vec![0x30, 0]));
-        assert_eq!(shield.attest(nine_a).unwrap(), None, "a token without an attestation key");
-        assert_eq!(shield.attest_pending(Container::Payment).unwrap(), None, "a token from before");
-        assert!(matches!(shield.attest(nine_a), Err(Error::Refused(StatusWord::CONDITIONS_NOT_SATISFIED))));
-    }
-
-    #[test]
-    fn whose_tries_are_told() {
-        let mut card = script(&[
-            SELECT,
-            (&hex!("00200080"), &hex!("63C4")),
-            (&hex!("00200080 01 31"), &hex!("63C3")),
-            (&hex!("00200080 01 31"), &hex!("6983")),
-            (&hex!("00200080"), &hex!("6983")),
-            (&hex!("802C0080 06 800131 810132"), &hex!("63C2")),
-            (&hex!("80240081 06 800131 810132"), &hex!("6983")),
-            (&hex!("802C0080 06 800131 810132"), &hex!("9D06")),
-        ]);
-        let mut shield = Shield::select(&mut card).unwrap();
-        assert_eq!(shield.pin_state().unwrap(), PinState::Tries(4));
-        assert_eq!(shield.verify(b"1").unwrap_err().tries(), Some(3));
-        assert_eq!(shield.verify(b"1").unwrap_err().tries(), Some(0));
-        assert_eq!(shield.pin_state().unwrap(), PinState::Tries(0));
-        assert!(matches!(shield.unblock(b"1", b"2"), Err(Error::PukRefused(StatusWord(0x63C2)))));
-        assert!(matches!(shield.change_puk(b"1", b"2"), Err(Error::PukRefused(StatusWord::BLOCKED))));
-        assert!(matches!(shield.unblock(b"1", b"2"), Err(Error::Refused(_))));
-        // An empty PIN would ask for the tries left and look verified.
-        assert!(matches!(shield.verify(b""), Err(Error::Invalid(_))));
-    }
-}
+mod tests;

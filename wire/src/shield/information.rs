@@ -2,6 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
+use super::field;
 use crate::{Malformed, tlv};
 
 /// What the token says of itself (GET INFORMATION).
@@ -23,6 +24,8 @@ pub struct Information {
     pub state_version: u8,
     /// Tag 87: the flags below.
     pub flags: u8,
+    /// Tag 88: the label that INITIALISE gave the token, UTF-8; empty (and absent) before.
+    pub label: String,
 }
 
 impl Information {
@@ -55,6 +58,7 @@ impl Information {
         tlv::put(&mut out, 0x85, &self.pin_length);
         tlv::put(&mut out, 0x86, &[self.state_version]);
         tlv::put(&mut out, 0x87, &[self.flags]);
+        field::put(&mut out, 0x88, self.label.as_bytes());
         out
     }
 
@@ -81,6 +85,7 @@ impl Information {
             pin_length: tlv::find(bytes, 0x85).and_then(|field| field.try_into().ok()).ok_or_else(wrong)?,
             state_version: byte(0x86)?,
             flags: byte(0x87)?,
+            label: if tlv::find(bytes, 0x88).is_some() { text(0x88)? } else { String::new() },
         })
     }
 }
@@ -101,6 +106,7 @@ mod tests {
             pin_length: [6, 8],
             state_version: 1,
             flags: Information::HEALTHY | Information::PENDING,
+            label: "我的".into(),
         };
         assert_eq!(Information::parse(&information.bytes()), Ok(information.clone()));
         let mut newer = information.bytes();

@@ -90,6 +90,9 @@ fn a_blocked_token_is_reset() {
         [bench.data([0, 0xF8, 0, 0], &[]), bench.data([0, 0xCB, 0x3F, 0xFF], &hex!("5C03 5FFF01"))]
     };
     let before = identity(&mut bench);
+    assert_eq!(bench.verify(PIN), "9000");
+    let private = wire::shield::DataObject { private: true, ..Default::default() };
+    bench.application.create_data(&private).unwrap();
 
     assert_eq!(bench.word(RESET, &[]), "6985", "both have tries");
     while bench.tries().0 > 0 {
@@ -116,6 +119,7 @@ fn a_blocked_token_is_reset() {
     assert_eq!(bench.manage(0x03, &ManagementKey::factory()), "9000");
     bench.data([0, 0x47, 0, 0x9A], &hex!("AC03 800111"));
     assert_eq!(bench.verify(FACTORY), "9000");
+    assert_eq!(bench.application.data_heads(), Ok(Vec::new()), "nothing of the former vault");
     let sign = authenticate(&[(tag::RESPONSE, &[]), (tag::CHALLENGE, &[7; 32])]);
     assert_eq!(bench.word([0, 0x87, 0x11, 0x9A], &sign), "9000");
     assert_eq!(bench.change(0x81, FACTORY, b"24681357"), "9000");

@@ -144,6 +144,7 @@ mod tests {
             pin_length: [6, 8],
             state_version: 1,
             flags: Information::HEALTHY,
+            label: String::new(),
         };
         let usual = flags(&information);
         let more = |information: &Information| flags(information) & !usual;

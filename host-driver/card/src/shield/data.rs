@@ -1,0 +1,57 @@
+//! Data objects: what a host keeps on the token without the token knowing what it is.
+
+use wire::{
+    apdu::Command,
+    shield::{CLASS, DataHead, DataObject, instruction, parse_number, what},
+};
+use zeroize::Zeroizing;
+
+use super::{ALL, Shield};
+use crate::{error::Error, pipe::Secret};
+
+impl Shield<'_> {
+    /// LIST of data objects: all but their values. Private ones are there only while the PIN is verified.
+    ///
+    /// # Errors
+    /// [`Error::Nonsense`] when the answer is malformed, and the line's own.
+    pub fn data_objects(&mut self) -> Result<Vec<DataHead>, Error> {
+        let answer = self.own(instruction::LIST, what::DATA, 0, &[], ALL)?;
+        Ok(DataHead::parse_list(&answer)?)
+    }
+
+    /// CREATE DATA: a new data object, and its number. Wants the PIN.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: 6982 without the PIN, 6A80 for a name or value that is too long
+    /// ([`wire::shield::MAX_NAME`], [`wire::shield::MAX_VALUE`]), 6A84 when there is no room.
+    pub fn create_data(&mut self, object: &DataObject) -> Result<u8, Error> {
+        let data = Secret::new(object.bytes());
+        Ok(parse_number(&self.own(instruction::CREATE_DATA, 0, 0, &data, 256)?)?)
+    }
+
+    /// READ DATA: a data object, with its value.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: 6A82 when there is none of this number, or it is private and the PIN is not verified.
+    pub fn read_data(&mut self, number: u8) -> Result<DataObject, Error> {
+        let answer = Zeroizing::new(self.own(instruction::READ_DATA, 0, number, &[], ALL)?);
+        Ok(DataObject::parse(&answer)?)
+    }
+
+    /// UPDATE DATA: another data object takes the place and the number of the former. Wants the PIN.
+    ///
+    /// # Errors
+    /// As [`Self::create_data`]; 6A82 when there is none of this number.
+    pub fn update_data(&mut self, number: u8, object: &DataObject) -> Result<(), Error> {
+        let data = Secret::new(object.bytes());
+        self.card.data(&Command::new(CLASS, instruction::UPDATE_DATA, 0, number, &data)).map(drop)
+    }
+
+    /// DELETE of a data object. Wants the PIN.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: 6982 without the PIN, 6A82 when there is none of this number.
+    pub fn delete_data(&mut self, number: u8) -> Result<(), Error> {
+        self.delete(what::DATA, number)
+    }
+}

@@ -1,0 +1,98 @@
+//! Keys and certificates that a host makes, names and removes; none of it touches the payment container.
+
+use wire::{
+    apdu::Command,
+    shield::{
+        CLASS, Container, Contents, Name, NewKey, Place, instruction, parse_created, parse_placed,
+        put_certificate, what,
+    },
+};
+
+use super::{ALL, Shield};
+use crate::error::Error;
+
+impl Shield<'_> {
+    /// LIST: what each container that is not empty holds, in one command. No PIN is asked for.
+    ///
+    /// # Errors
+    /// [`Error::Nonsense`] when the answer is malformed, and the line's own.
+    pub fn contents(&mut self) -> Result<Vec<Contents>, Error> {
+        let answer = self.own(instruction::LIST, 0, 0, &[], ALL)?;
+        Ok(Contents::parse_list(&answer)?)
+    }
+
+    /// CREATE KEY: a key pair that is in use at once, and the container it is in; its public half, tag 7F49
+    /// ([`wire::piv::PublicKey`] reads it). Wants the PIN. RSA-2048 takes seconds.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: 6982 without the PIN, 6A84 when every container is taken, 6A89 when the one named is,
+    /// 6985 for the payment container, 6A80 for a use that the algorithm does not have.
+    pub fn create_key(&mut self, place: Place, key: &NewKey) -> Result<(Container, Vec<u8>), Error> {
+        let (p1, p2) = place.parameters();
+        let answer = self.own(instruction::CREATE_KEY, p1, p2, &key.bytes(), ALL)?;
+        Ok(parse_created(&answer)?)
+    }
+
+    /// PUT CERTIFICATE: a certificate, DER, and the container it is in. [`Place::Any`] puts it beside its key, if that
+    /// has none yet, and otherwise in a free container. Wants the PIN.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: 6982 without the PIN, 6A80 for what is no certificate, 9D05 when the container's key is
+    /// another one, 6A84 and 6A89 as [`Self::create_key`], 6985 for the payment container.
+    pub fn put_certificate(&mut self, place: Place, der: &[u8], name: &Name) -> Result<Container, Error> {
+        let (p1, p2) = place.parameters();
+        let data = put_certificate(der, name);
+        Ok(parse_placed(&self.own(instruction::PUT_CERTIFICATE, p1, p2, &data, 256)?)?)
+    }
+
+    /// SET NAME of a container's key. Wants the PIN.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: 6982 without the PIN, 6A88 without a key there, 6985 for the payment container.
+    pub fn name_key(&mut self, container: Container, name: &Name) -> Result<(), Error> {
+        self.name(what::KEY, container, name)
+    }
+
+    /// SET NAME of a container's certificate. Wants the PIN.
+    ///
+    /// # Errors
+    /// As [`Self::name_key`].
+    pub fn name_certificate(&mut self, container: Container, name: &Name) -> Result<(), Error> {
+        self.name(what::CERTIFICATE, container, name)
+    }
+
+    fn name(&mut self, what: u8, container: Container, name: &Name) -> Result<(), Error> {
+        let data = name.bytes();
+        self.card
+            .data(&Command::new(CLASS, instruction::SET_NAME, what, container.reference(), &data))
+            .map(drop)
+    }
+
+    /// DELETE a container's key, for ever. Wants the PIN.
+    ///
+    /// # Errors
+    /// As [`Self::name_key`].
+    pub fn delete_key(&mut self, container: Container) -> Result<(), Error> {
+        self.delete(what::KEY, container.reference())
+    }
+
+    /// DELETE a container's certificate. Wants the PIN.
+    ///
+    /// # Errors
+    /// As [`Self::name_key`].
+    pub fn delete_certificate(&mut self, container: Container) -> Result<(), Error> {
+        self.delete(what::CERTIFICATE, container.reference())
+    }
+
+    /// DELETE all that a container holds: both or neither. Wants the PIN.
+    ///
+    /// # Errors
+    /// As [`Self::name_key`].
+    pub fn empty(&mut self, container: Container) -> Result<(), Error> {
+        self.delete(what::KEY | what::CERTIFICATE, container.reference())
+    }
+
+    pub(super) fn delete(&mut self, what: u8, which: u8) -> Result<(), Error> {
+        self.card.data(&Command::new(CLASS, instruction::DELETE, what, which, &[])).map(drop)
+    }
+}

@@ -1,0 +1,46 @@
+//! What the security officer of PKCS#11 does, with the PUK; and random from the token.
+
+use wire::{
+    apdu::Command,
+    shield::{MAX_CHALLENGE, instruction},
+};
+
+use super::Shield;
+use crate::error::Error;
+
+impl Shield<'_> {
+    /// Whether this is the PUK: CHANGE REFERENCE DATA of the PUK to itself. The token's PUK stays as it is, and its tries
+    /// are full again.
+    ///
+    /// # Errors
+    /// [`Error::PukRefused`] when it is wrong or locked.
+    pub fn check_puk(&mut self, puk: &[u8]) -> Result<(), Error> {
+        self.change_puk(puk, puk)
+    }
+
+    /// INITIALISE, proved by the PUK: erases every key, certificate and data object but the payment container's, and
+    /// gives the token a label, at most [`wire::shield::MAX_NAME`] bytes of UTF-8. PIN, PUK and management key stay.
+    ///
+    /// # Errors
+    /// [`Error::PukRefused`] when the PUK is wrong or locked; nothing was erased then. 6A80 for a label that is too long.
+    pub fn initialise(&mut self, puk: &[u8], label: &str) -> Result<(), Error> {
+        self.replace(instruction::INITIALISE, 0, puk, label.as_bytes()).map_err(Error::of_puk)
+    }
+
+    /// GET CHALLENGE: random bytes from the token, as many as `bytes` holds.
+    ///
+    /// # Errors
+    /// [`Error::Nonsense`] when the token sends another number of bytes, and the line's own.
+    pub fn random(&mut self, bytes: &mut [u8]) -> Result<(), Error> {
+        for chunk in bytes.chunks_mut(MAX_CHALLENGE) {
+            let ne = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
+            let command = Command::new(0, instruction::GET_CHALLENGE, 0, 0, &[]).expecting(ne);
+            let answer = self.card.data(&command)?;
+            if answer.len() != chunk.len() {
+                return Err(Error::nonsense("GET CHALLENGE", "another number of bytes than was asked for"));
+            }
+            chunk.copy_from_slice(&answer);
+        }
+        Ok(())
+    }
+}

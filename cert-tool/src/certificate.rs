@@ -1,7 +1,7 @@
 //! Reading certificates: what `show` tells, and what enrolment checks before and after it installs one.
 
 use const_oid::{
-    ObjectIdentifier,
+    AssociatedOid, ObjectIdentifier,
     db::{
         rfc4519::{CN, O, ORGANIZATIONAL_UNIT_NAME as OU, SERIAL_NUMBER},
         rfc5280::ID_KP_CLIENT_AUTH,
@@ -13,12 +13,16 @@ use p256::ecdsa::{Signature, VerifyingKey, signature::Verifier};
 use time::OffsetDateTime;
 use wire::payment::PAYMENT_PURPOSE;
 use x509_cert::{
-    ext::pkix::{CrlDistributionPoints, ExtendedKeyUsage, KeyUsage},
+    ext::pkix::{BasicConstraints, CrlDistributionPoints, ExtendedKeyUsage, KeyUsage},
     name::Name,
     spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned},
 };
 
 use crate::{Error, Reason, kind::Kind, subject::Subject};
+
+/// The extensions that are looked at.
+const UNDERSTOOD: [ObjectIdentifier; 4] =
+    [BasicConstraints::OID, KeyUsage::OID, ExtendedKeyUsage::OID, CrlDistributionPoints::OID];
 
 /// A certificate, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +47,8 @@ pub struct Certificate {
     pub crl_pointed_at: bool,
     /// SubjectPublicKeyInfo, DER.
     pub public_key: Vec<u8>,
+    authority: bool,
+    unknown_critical: bool,
     signed: Vec<u8>,
     signature: Vec<u8>,
     algorithm: AlgorithmIdentifierOwned,
@@ -80,6 +86,10 @@ impl Certificate {
             purposes,
             crl_pointed_at: tbs.get_extension::<CrlDistributionPoints>().ok()?.is_some(),
             public_key: tbs.subject_public_key_info().to_der().ok()?,
+            authority: tbs.get_extension::<BasicConstraints>().ok()?.is_some_and(|(_, found)| found.ca),
+            unknown_critical: tbs.extensions().is_some_and(|all| {
+                all.iter().any(|extension| extension.critical && !UNDERSTOOD.contains(&extension.extn_id))
+            }),
             signed: tbs.to_der().ok()?,
             signature: certificate.signature().as_bytes()?.to_vec(),
             algorithm: certificate.signature_algorithm().clone(),
@@ -92,6 +102,16 @@ impl Certificate {
         self.issuer == issuer.subject
             && is_ecdsa_sha256(&self.algorithm)
             && verify(&issuer.public_key, &self.signed, &self.signature)
+    }
+
+    /// Whether it is a CA's: basic constraints and key usage say that it signs certificates (RFC 5280, 4.2.1.9).
+    pub fn is_authority(&self) -> bool {
+        self.authority && self.usages.contains(&"keyCertSign")
+    }
+
+    /// Whether something in it must be understood and is not (RFC 5280, 4.2).
+    pub const fn has_unknown_critical_extension(&self) -> bool {
+        self.unknown_critical
     }
 
     /// Whether it is valid at this moment.

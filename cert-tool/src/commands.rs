@@ -3,6 +3,7 @@
 mod crl;
 mod enrol;
 mod export;
+mod factory_ca;
 mod init;
 mod install;
 mod issue;
@@ -57,6 +58,7 @@ enum Command {
     Install(install::Install),
     Revoke(revoke::Revoke),
     Crl(crl::Crl),
+    FactoryCa(factory_ca::FactoryCa),
 }
 
 #[derive(Subcommand)]
@@ -104,6 +106,7 @@ impl Command {
             Self::Export(command) => command.run(),
             Self::Request(command) => command.run(),
             Self::Install(command) => command.run(),
+            Self::FactoryCa(command) => command.run(),
         }
     }
 }

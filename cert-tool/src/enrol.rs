@@ -15,7 +15,9 @@ pub use crate::progress::{Progress, Silent, Step};
 
 use crate::{
     Error,
+    attestation::{self, Attestation, Expected, Factory},
     certificate::Certificate,
+    csr,
     install::{self, Known},
     issuer::{Issuer, Order},
     kind::Kind,
@@ -35,6 +37,9 @@ pub struct Enrolment<'a> {
     pub brand: Option<&'a str>,
     /// How long the certificates are valid.
     pub validity: Validity,
+    /// The factory whose tokens alone are served: both keys must be attested as made on one of them. `None` asks for
+    /// no attestation.
+    pub factory: Option<&'a Factory>,
 }
 
 /// Who is to hold the ID.
@@ -98,7 +103,9 @@ pub fn enrol(
     let pin = pin(&information).map_err(|error| error.with_state(untouched))?;
     readiness::check_pin(&pin, &information).map_err(|error| error.with_state(untouched))?;
 
-    let mut attempt = Attempt { token, issuer, progress, information: &information, issued: Vec::new() };
+    let factory = enrolment.factory;
+    let mut attempt =
+        Attempt { token, issuer, progress, information: &information, factory, issued: Vec::new() };
     let certificates = match attempt.prepare(&subject, enrolment.validity, &pin) {
         Ok(certificates) => certificates,
         Err(error) => return Err(attempt.withdraw(error.with_state(untouched))),
@@ -129,6 +136,7 @@ struct Attempt<'a> {
     issuer: &'a mut dyn Issuer,
     progress: &'a mut dyn Progress,
     information: &'a Information,
+    factory: Option<&'a Factory>,
     issued: Vec<String>,
 }
 
@@ -147,11 +155,16 @@ impl Attempt<'_> {
             keys.push(self.token.generate(kind.container()).map_err(Error::from)?);
             self.progress.step(&Step::Generated(kind));
         }
+        // Before anybody is asked to press OK.
+        let attestations = [self.attest(Kind::Payment)?, self.attest(Kind::Authentication)?];
         let mut requests = Vec::new();
         for (kind, key) in Kind::ALL.into_iter().zip(&keys) {
             let shown = self.information.generation > 1;
             self.progress.step(&Step::Signing { kind, subject, shown });
             requests.push(request::make(self.token, pin, kind, key, subject)?);
+        }
+        for ((kind, request), attestation) in Kind::ALL.into_iter().zip(&requests).zip(&attestations) {
+            self.check_attested(kind, request, attestation.as_ref())?;
         }
         let [payment, authentication] = [&requests[0], &requests[1]];
         let certificates = [
@@ -161,6 +174,36 @@ impl Attempt<'_> {
         // Installing wants the PIN verified since the last reset, and somebody may have waited long.
         self.token.verify(pin.bytes()).map_err(Error::from)?;
         Ok(certificates)
+    }
+
+    /// The token's statement on its pending key, when one is asked for.
+    fn attest(&mut self, kind: Kind) -> Result<Option<Attestation>, Error> {
+        let Some(factory) = self.factory else { return Ok(None) };
+        let attestation = self.token.attest_pending(kind.container()).map_err(Error::from)?;
+        let Some(found) = &attestation else {
+            return attestation::check(factory, None, &self.expected(kind, &[])).map(|()| None);
+        };
+        // Of what the statement itself is about; the request, which names the key, does not exist yet.
+        let public_key = Certificate::parse(&found.statement).map_or(Vec::new(), |found| found.public_key);
+        attestation::check(factory, Some(found), &self.expected(kind, &public_key))?;
+        self.progress.step(&Step::Attested(kind));
+        Ok(attestation)
+    }
+
+    /// The key that is attested is the one in the request.
+    fn check_attested(
+        &self,
+        kind: Kind,
+        request: &[u8],
+        attestation: Option<&Attestation>,
+    ) -> Result<(), Error> {
+        let Some(factory) = self.factory else { return Ok(()) };
+        let key = csr::check(request)?.public_key;
+        attestation::check(factory, attestation, &self.expected(kind, &key))
+    }
+
+    fn expected<'k>(&'k self, kind: Kind, public_key: &'k [u8]) -> Expected<'k> {
+        Expected { kind, public_key, serial: Some(&self.information.serial) }
     }
 
     fn issue(

@@ -33,6 +33,8 @@ pub enum Reason {
     NotEnrolled,
     /// A certificate and the key that it should be for do not belong together.
     WrongKey,
+    /// Nothing shows that a key was made on a token of a trusted factory.
+    NotAttested,
     /// The authority refuses to issue.
     IssuerRefused,
     /// What was read back differs from what was installed.
@@ -71,6 +73,7 @@ impl Reason {
             Self::OtherHolder => "other-holder",
             Self::NotEnrolled => "not-enrolled",
             Self::WrongKey => "wrong-key",
+            Self::NotAttested => "not-attested",
             Self::IssuerRefused => "issuer-refused",
             Self::NotTheSame => "not-the-same",
             Self::Exists => "exists",

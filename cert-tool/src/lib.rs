@@ -15,6 +15,7 @@ pub mod request;
 pub mod progress;
 pub mod readiness;
 pub mod token;
+pub mod attestation;
 pub mod ca;
 mod key;
 pub mod index;

@@ -17,6 +17,8 @@ pub enum Step<'a> {
     PinVerified,
     /// A pending key was made on the token.
     Generated(Kind),
+    /// The token attests that it made the key, and its factory's CA vouches for the token.
+    Attested(Kind),
     /// The token is about to sign the request; when `shown`, its screen waits for OK.
     Signing {
         /// Which of the two.
@@ -41,6 +43,9 @@ impl fmt::Display for Step<'_> {
             Self::Kept(subject) => write!(f, "it has a good personal ID of {subject}: nothing to do"),
             Self::PinVerified => f.write_str("PIN verified"),
             Self::Generated(kind) => write!(f, "{kind} key made on the token (pending)"),
+            Self::Attested(kind) => {
+                write!(f, "{kind} key attested: made on this token, a token of the factory")
+            }
             Self::Signing { kind, subject, shown: true } => {
                 write!(f, "{kind} request for {subject}: compare the token's screen, then press OK on it")
             }

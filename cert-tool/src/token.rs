@@ -11,7 +11,7 @@ use wire::{
     shield::{Container, Information, status},
 };
 
-use crate::{Error, Reason};
+use crate::{Error, Reason, attestation::Attestation};
 
 /// What a token does for enrolment. Each call is one command of the shield applet (docs/shield-applet.md).
 pub trait Token {
@@ -56,6 +56,12 @@ pub trait Token {
     /// # Errors
     /// As above.
     fn pending_public_key(&mut self, container: Container) -> Result<Option<Vec<u8>>, Fault>;
+
+    /// ATTEST of the pending key; `None` from a token that cannot attest.
+    ///
+    /// # Errors
+    /// As above.
+    fn attest_pending(&mut self, container: Container) -> Result<Option<Attestation>, Fault>;
 }
 
 /// Why a token did not do what it was told.

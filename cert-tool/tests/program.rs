@@ -285,3 +285,28 @@ impl Running {
         self.0.wait_with_output().unwrap()
     }
 }
+
+/// A key that openssl made has no token to speak for it.
+#[test]
+fn a_key_made_in_software_is_refused_where_attestation_is_asked_for() {
+    let scene = Scene::with_ca();
+    scene.request();
+    scene.good(&["factory-ca", "--out", "factory.pem"]);
+    scene.accepted(&["verify", "-CAfile", "factory.pem", "factory.pem"]);
+    let issue = |more: &[&str]| {
+        scene.refused(&issue(&[&["--kind", "payment", "--require-attestation"], more].concat()))
+    };
+    let said = issue(&[]);
+    assert!(said.contains("made in software"), "{said}");
+    let said = issue(&["--factory-ca", "factory.pem"]);
+    assert!(said.contains("made in software"), "{said}");
+    // What is no factory, and what is no attestation.
+    scene.good(&["factory-ca", "--brand", "another", "--out", "another.pem"]);
+    assert_ne!(fs::read(scene.path("another.pem")).unwrap(), fs::read(scene.path("factory.pem")).unwrap());
+    let said = issue(&["--factory-ca", "r.csr"]);
+    assert!(said.contains("CERTIFICATE REQUEST") || said.contains("certificate request"), "{said}");
+    let said = issue(&["--attestation", "factory.pem"]);
+    assert!(said.contains("cert-tool request --attestation"), "{said}");
+    let index = text(&fs::read(scene.path("ca/index.json")).unwrap());
+    assert!(!index.contains("张三"), "nothing was issued: {index}");
+}

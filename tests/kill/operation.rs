@@ -256,7 +256,7 @@ impl Hand<'_> {
         self.model.pending.or_new();
         self.model.personal_id.or_new();
         let wish = Wish::Enrol { name: NAME, user_id: USER_ID, replace: true };
-        let enrolment = Enrolment { wish, brand: None, validity: Validity::Days(30) };
+        let enrolment = Enrolment { wish, brand: None, validity: Validity::Days(30), factory: None };
         let mut ask = |_: &Information| Ok(Secret::from(pin));
         let done = enrol::enrol(&mut shield, &mut self.bank.authority, &enrolment, &mut ask, &mut Silent);
         self.model.count("enrolment", done.is_ok());

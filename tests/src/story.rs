@@ -2,6 +2,7 @@
 
 use card::{Card, Error, Transmit, shield::Shield};
 use cert_tool::{
+    attestation::{self, Factory},
     enrol::{self, Enrolled, Enrolment, Silent, Wish},
     moment::Validity,
     secret::Secret,
@@ -270,7 +271,9 @@ impl Story {
         let card = self.card.as_mut().expect("plugged in");
         let mut shield = Shield::select(card).map_err(|error| error.to_string())?;
         let wish = Wish::Enrol { name: NAME, user_id: USER_ID, replace: true };
-        let enrolment = Enrolment { wish, brand: None, validity: Validity::Days(30) };
+        let factory = Factory::test(attestation::TEST_BRAND).map_err(|error| error.to_string())?;
+        let enrolment =
+            Enrolment { wish, brand: None, validity: Validity::Days(30), factory: Some(&factory) };
         let pin = self.pin.clone();
         let mut ask = |_: &Information| Ok(Secret::from(&pin[..]));
         enrol::enrol(&mut shield, &mut self.bank.authority, &enrolment, &mut ask, &mut Silent)

@@ -3,6 +3,7 @@
 mod day;
 mod pin;
 mod consent;
+mod attestation;
 mod enrolment;
 mod unplug;
 

@@ -6,8 +6,8 @@ use serde_json::json;
 use super::{
     Report,
     options::{
-        CaOptions, HolderOptions, PinOptions, TokenOptions, ValidityOptions, certificate_json, describe,
-        token_json,
+        AttestationOptions, CaOptions, HolderOptions, PinOptions, TokenOptions, ValidityOptions,
+        certificate_json, describe, token_json,
     },
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 /// The self-download: make a personal ID on the plugged token and install it, in one step
 #[derive(Args)]
 #[command(after_help = "Example:
-  cert-tool enrol --ca CA --name 张三 --user-id 6222020200112233 --brand U-shield
+  cert-tool enrol --ca CA --name 张三 --user-id 6222020200112233 --brand U-shield --require-attestation
 
 Whatever interrupts it, the former ID on the token works on; run the same command again.
 Where the token has a good ID of that person already, nothing is done.")]
@@ -38,6 +38,8 @@ pub(super) struct RoadToId {
     /// Refuse a token of another brand
     #[arg(long, value_name = "BRAND")]
     brand: Option<String>,
+    #[command(flatten)]
+    attestation: AttestationOptions,
     #[command(flatten)]
     validity: ValidityOptions,
     #[command(flatten)]
@@ -59,8 +61,14 @@ impl Enrol {
 impl RoadToId {
     /// The CA is opened first: a wrong passphrase must not cost a PIN try.
     pub(super) fn go(&self, wish: Wish<'_>) -> Result<Report, Error> {
+        let factory = self.attestation.factory()?;
         let mut ca = self.ca.open()?;
-        let enrolment = Enrolment { wish, brand: self.brand.as_deref(), validity: self.validity.validity() };
+        let enrolment = Enrolment {
+            wish,
+            brand: self.brand.as_deref(),
+            validity: self.validity.validity(),
+            factory: factory.as_ref(),
+        };
         let mut tell = |step: &Step<'_>| eprintln!("· {step}");
         let enrolled = self
             .token

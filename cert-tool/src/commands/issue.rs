@@ -7,10 +7,14 @@ use serde_json::json;
 
 use super::{
     Report,
-    options::{CaOptions, HolderOptions, KindOptions, OutOptions, ValidityOptions, certificate_json},
+    options::{
+        AttestationOptions, CaOptions, HolderOptions, KindOptions, OutOptions, ValidityOptions,
+        certificate_json,
+    },
 };
 use crate::{
     Error,
+    attestation::{self, Attestation, Expected},
     certificate::{Certificate, pem_or_der},
     csr, file,
     issuer::{Issuer, Order},
@@ -22,11 +26,17 @@ use crate::{
 #[command(after_help = "Example:
   cert-tool ca issue --dir CA --request pay.csr --kind payment --name 张三 --user-id 6222020200112233 --out pay.pem
 
-The CA does not take the subject from the request: it must be the one named here.")]
+The CA does not take the subject from the request: it must be the one named here. With --require-attestation the key
+must be one that a token says was made on it: cert-tool request --attestation FILE brings that along.")]
 pub(super) struct Issue {
     /// The certification request, PEM or DER
     #[arg(long, value_name = "FILE")]
     request: PathBuf,
+    /// What the token says of the key, from cert-tool request --attestation
+    #[arg(long, value_name = "FILE", requires = "require_attestation")]
+    attestation: Option<PathBuf>,
+    #[command(flatten)]
+    attested: AttestationOptions,
     #[command(flatten)]
     kind: KindOptions,
     #[command(flatten)]
@@ -46,6 +56,12 @@ impl Issue {
         // The unit says that the key is in a test token: it is taken from the request, and nothing else is.
         let unit =
             csr::check(&request)?.subject.into_iter().map(|(_, text)| text).find(|text| text == TEST_UNIT);
+        if let Some(factory) = self.attested.factory()? {
+            let attestation = self.attestation.as_deref().map(Attestation::read).transpose()?;
+            let public_key = &csr::check(&request)?.public_key;
+            let expected = Expected { kind: self.kind.kind, public_key, serial: None };
+            attestation::check(&factory, attestation.as_ref(), &expected)?;
+        }
         let mut ca = self.ca.open()?;
         let subject = Subject {
             organisation: ca.organisation().to_string(),

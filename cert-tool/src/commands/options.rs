@@ -13,6 +13,7 @@ use wire::shield::{Container, Information};
 
 use crate::{
     Error, Reason,
+    attestation::{Factory, TEST_BRAND},
     ca::Authority,
     certificate::{Certificate, display_name, display_purpose},
     file::{self, Access},
@@ -298,6 +299,28 @@ pub(super) struct HolderOptions {
     /// The holder's ID at the bank
     #[arg(long, value_name = "ID")]
     pub(super) user_id: String,
+}
+
+/// Whether a key must be shown to have been made on a token.
+#[derive(Args)]
+pub(super) struct AttestationOptions {
+    /// Refuse a key that no token of the factory attests as made on it
+    #[arg(long)]
+    require_attestation: bool,
+    /// The CA certificate of the tokens' factory, PEM or DER [default: the TEST factory of the brand U-shield]
+    #[arg(long, value_name = "FILE", requires = "require_attestation")]
+    factory_ca: Option<PathBuf>,
+}
+
+impl AttestationOptions {
+    /// The factory whose tokens are trusted; `None` where no attestation is asked for.
+    pub(super) fn factory(&self) -> Result<Option<Factory>, Error> {
+        match (&self.factory_ca, self.require_attestation) {
+            (_, false) => Ok(None),
+            (None, true) => Factory::test(TEST_BRAND).map(Some),
+            (Some(path), true) => Factory::parse(&file::read(path)?).map(Some),
+        }
+    }
 }
 
 /// Which of the two certificates.

@@ -1,5 +1,7 @@
 //! `cert-tool request`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use serde_json::json;
 
@@ -8,17 +10,21 @@ use super::{
     options::{HolderOptions, KindOptions, OutOptions, PinOptions, TokenOptions},
 };
 use crate::{
-    Error,
+    Error, Reason,
+    attestation::Attestation,
     certificate::pem,
+    file::{self, Access},
+    kind::Kind,
     progress::Step,
     request::prepare,
     subject::{DEFAULT_ORGANISATION, Subject},
+    token::Token,
 };
 
 /// Make a pending key on the token and a request signed by it; the key in use stays as it is
 #[derive(Args)]
 #[command(after_help = "Example:
-  cert-tool request --kind payment --name 张三 --user-id 6222020200112233 --out pay.csr
+  cert-tool request --kind payment --name 张三 --user-id 6222020200112233 --out pay.csr --attestation pay-attested.pem
 
 Then: cert-tool ca issue, cert-tool install. cert-tool enrol does all of it, for both keys.")]
 pub(super) struct Request {
@@ -29,6 +35,9 @@ pub(super) struct Request {
     /// The bank (O), as its CA names it
     #[arg(long, value_name = "O", default_value = DEFAULT_ORGANISATION)]
     organisation: String,
+    /// Write what the token says of the key to this file too: two certificates in PEM, for cert-tool ca issue
+    #[arg(long, value_name = "FILE")]
+    attestation: Option<PathBuf>,
     #[command(flatten)]
     token: TokenOptions,
     #[command(flatten)]
@@ -40,6 +49,9 @@ pub(super) struct Request {
 impl Request {
     pub(super) fn run(self) -> Result<Report, Error> {
         self.out.check()?;
+        if let Some(path) = self.attestation.as_deref().filter(|path| path.exists()) {
+            return Err(file::exists(path));
+        }
         let kind = self.kind.kind;
         let subject = Subject {
             organisation: self.organisation,
@@ -47,13 +59,39 @@ impl Request {
             name: self.holder.name,
             user_id: self.holder.user_id,
         };
-        let request = self.token.with(|token| {
-            prepare(token, &mut |token| self.pin.ask(token), kind, &subject, &mut |step: &Step<'_>| {
-                eprintln!("· {step}")
-            })
+        let (request, attestation) = self.token.with(|token| {
+            let mut tell = |step: &Step<'_>| eprintln!("· {step}");
+            let request = prepare(token, &mut |token| self.pin.ask(token), kind, &subject, &mut tell)?;
+            let attestation = match &self.attestation {
+                Some(_) => Some(attest(token, kind)?),
+                None => None,
+            };
+            Ok((request, attestation))
         })?;
+        if let (Some(path), Some(attestation)) = (&self.attestation, &attestation) {
+            file::write(path, attestation.pem().as_bytes(), Access::Everyone, false)?;
+        }
         let pem = pem("CERTIFICATE REQUEST", &request);
         let text = self.out.write(pem.as_bytes(), |path| format!("{kind} request: {}", path.display()))?;
-        Ok(Report { text, json: json!({ "kind": kind, "request": pem }) })
+        Ok(Report {
+            text,
+            json: json!({
+                "kind": kind,
+                "request": pem,
+                "attestation": attestation.map(|attestation| attestation.pem()),
+            }),
+        })
     }
+}
+
+/// What the token says of its pending key.
+fn attest(token: &mut dyn Token, kind: Kind) -> Result<Attestation, Error> {
+    token.attest_pending(kind.container())?.ok_or_else(|| {
+        Error::new(
+            Reason::NotAttested,
+            format!("the {kind} key has no attestation"),
+            "this token cannot attest its keys: it was made before there was attestation",
+            "run the same command without --attestation, or use a token that was made since",
+        )
+    })
 }

@@ -1,5 +1,7 @@
 //! Enrolment against a token in software that fails at each command, in each way.
 
+mod attested;
+
 use std::{cell::RefCell, rc::Rc};
 
 use wire::{
@@ -94,7 +96,8 @@ impl Scene {
     }
 
     fn run(&mut self, wish: Wish<'_>, pin: &str) -> Result<Enrolled, Error> {
-        let enrolment = Enrolment { wish, brand: Some("U-shield"), validity: Validity::Days(365) };
+        let enrolment =
+            Enrolment { wish, brand: Some("U-shield"), validity: Validity::Days(365), factory: None };
         enrol(&mut self.token, &mut self.ca, &enrolment, &mut |_| Ok(pin.into()), &mut Silent)
     }
 
@@ -117,7 +120,8 @@ fn the_happy_day() {
     let mut scene = Scene::new();
     let lines = Rc::new(RefCell::new(Vec::new()));
     let told = Rc::clone(&lines);
-    let enrolment = Enrolment { wish: zhang(false), brand: None, validity: Validity::Days(365) };
+    let enrolment =
+        Enrolment { wish: zhang(false), brand: None, validity: Validity::Days(365), factory: None };
     let mut progress = move |step: &Step<'_>| told.borrow_mut().push(step.to_string());
     let enrolled =
         enrol(&mut scene.token, &mut scene.ca, &enrolment, &mut |_| Ok(PIN.into()), &mut progress).unwrap();

@@ -7,6 +7,7 @@ use wire::{
 };
 
 use super::{Fault, Token};
+use crate::attestation::Attestation;
 
 impl Token for Shield<'_> {
     fn information(&mut self) -> Result<Information, Fault> {
@@ -35,6 +36,12 @@ impl Token for Shield<'_> {
 
     fn pending_public_key(&mut self, container: Container) -> Result<Option<Vec<u8>>, Fault> {
         Ok(Shield::pending_public_key(self, container)?)
+    }
+
+    fn attest_pending(&mut self, container: Container) -> Result<Option<Attestation>, Fault> {
+        let Some(token) = Shield::attestation_certificate(self)? else { return Ok(None) };
+        let statement = Shield::attest_pending(self, container)?;
+        Ok(statement.map(|statement| Attestation { statement, token }))
     }
 }
 

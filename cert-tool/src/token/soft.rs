@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use p256::{
     SecretKey,
     ecdsa::{Signature, SigningKey, signature::Signer},
+    pkcs8::EncodePublicKey as _,
 };
 use wire::{
     apdu::StatusWord,
@@ -14,7 +15,7 @@ use wire::{
 };
 
 use super::{Fault, Token};
-use crate::kind::Kind;
+use crate::{attestation::Attestation, kind::Kind};
 
 pub(crate) const PIN: &str = "135246";
 
@@ -47,6 +48,8 @@ pub(crate) struct Soft {
     /// Says that it installed, and does not.
     pub(crate) forgetful: bool,
     pub(crate) seen: Vec<String>,
+    /// Attests a pending key, if it can.
+    pub(crate) attests: Option<fn(Kind, &[u8]) -> Attestation>,
 }
 
 impl Soft {
@@ -74,6 +77,7 @@ impl Soft {
             liar: false,
             forgetful: false,
             seen: Vec::new(),
+            attests: None,
         }
     }
 
@@ -206,6 +210,15 @@ impl Token for Soft {
         self.command(|token| {
             let point = |key: &SigningKey| key.verifying_key().to_sec1_point(false).as_bytes().to_vec();
             Ok(token.pending.get(&container).map(|key| PublicKey::Point(&point(key)).bytes()))
+        })
+    }
+
+    fn attest_pending(&mut self, container: Container) -> Result<Option<Attestation>, Fault> {
+        self.command(|token| {
+            let Some(key) = token.pending.get(&container) else { return refused(StatusWord::NO_SUCH_KEY) };
+            let kind = Kind::ALL.into_iter().find(|kind| kind.container() == container);
+            let spki = key.verifying_key().to_public_key_der().unwrap();
+            Ok(token.attests.zip(kind).map(|(attest, kind)| attest(kind, spki.as_bytes())))
         })
     }
 }

@@ -10,6 +10,7 @@ use std::{
 
 use card::{Card, road, shield::Shield};
 use cert_tool::{
+    attestation::{Factory, TEST_BRAND},
     certificate::pem,
     enrol::{Enrolled, Enrolment, Step, Wish, enrol},
     file::{self, Access},
@@ -165,7 +166,9 @@ impl Story {
             }
         };
         let wish = Wish::Enrol { name: NAME, user_id: USER_ID, replace: false };
-        let enrolment = Enrolment { wish, brand: None, validity: Validity::Days(365) };
+        let factory = Factory::test(TEST_BRAND)?;
+        let enrolment =
+            Enrolment { wish, brand: None, validity: Validity::Days(365), factory: Some(&factory) };
         let mut shield =
             Shield::select(&mut self.card).map_err(|error| explain("the token was not reached", &error))?;
         let mut pin = |_: &Information| Ok(Secret::from(PIN));

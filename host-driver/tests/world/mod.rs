@@ -140,7 +140,7 @@ impl World {
         let mut card = card::road::open(&card::road::Selection::usbip(up.road())).unwrap();
         let mut shield = card::shield::Shield::select(&mut card).unwrap();
         let wish = Wish::Enrol { name: "张三", user_id: "6222020200112233", replace: false };
-        let enrolment = Enrolment { wish, brand: None, validity: Validity::Days(365) };
+        let enrolment = Enrolment { wish, brand: None, validity: Validity::Days(365), factory: None };
         enrol(&mut shield, &mut authority, &enrolment, &mut |_| Ok(pin.into()), &mut Silent).unwrap();
     }
 

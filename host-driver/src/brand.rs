@@ -70,7 +70,12 @@ pub(crate) fn named(brand: &str) -> Result<Named, Failure> {
             (stem.to_string_lossy().into_owned(), read(Path::new(brand))?)
         }
     };
-    Ok(Named { name, profile: parse(brand, &text, None)?, text })
+    of_text(name, text)
+}
+
+/// The brand of this name, from the text of its file.
+pub(crate) fn of_text(name: String, text: String) -> Result<Named, Failure> {
+    Ok(Named { profile: parse(&name, &text, None)?, name, text })
 }
 
 /// The built-in brands, each with its profile.

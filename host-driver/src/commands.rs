@@ -5,6 +5,7 @@ mod brand;
 mod completions;
 mod demo;
 mod detach;
+mod doctor;
 mod down;
 mod driver;
 mod ls;
@@ -58,6 +59,7 @@ enum Command {
     Ports(ports::Ports),
     Brand(brand::Brand),
     Driver(driver::Driver),
+    Doctor(doctor::Doctor),
     Pin(pin::Pin),
     Pay(pay::Pay),
     Verify(verify::Verify),
@@ -83,6 +85,7 @@ impl Program {
             Command::Ports(command) => command.run(),
             Command::Brand(command) => command.run(),
             Command::Driver(command) => command.run(),
+            Command::Doctor(command) => command.run(),
             Command::Pin(command) => command.run(),
             Command::Pay(command) => command.run(),
             Command::Verify(command) => command.run(),

@@ -21,7 +21,7 @@ pub(crate) use catalogue::Catalogue;
 pub(crate) use list::Condition;
 
 use crate::{
-    brand::Named,
+    brand::{self, Named},
     failure::{Context, Failure},
     system::System,
 };
@@ -108,6 +108,13 @@ pub(crate) fn remove(system: &System, brand: &str) -> Result<PathBuf, Failure> {
     }
     fs::remove_dir_all(&away).map_err(failed)?;
     Ok(own)
+}
+
+/// Makes the driver of a brand again, from the brand file that it was made with.
+pub(crate) fn renew(system: &System, brand: &str) -> Result<(), Failure> {
+    let catalogue = Catalogue::find(system)?;
+    let mark = Mark::check(system, &catalogue.folder.join(Name::new(brand)?.bundle()))?;
+    install(system, &brand::of_text(mark.brand, mark.toml)?).map(drop)
 }
 
 /// The library, below a bundle's Contents.
@@ -221,4 +228,4 @@ fn relink(link: &Path, target: &str) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

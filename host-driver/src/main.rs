@@ -3,6 +3,7 @@
 mod brand;
 mod commands;
 mod control;
+mod doctor;
 mod driver;
 mod failure;
 mod forge;

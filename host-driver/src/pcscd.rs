@@ -1,6 +1,20 @@
 //! The system's pcscd: whether it runs, and how it is started again.
 
-use crate::system::System;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{
+    failure::{Context, Failure},
+    system::System,
+};
+
+/// Where programs reach it.
+pub(crate) const SOCKET: &str = "/run/pcscd/pcscd.comm";
+
 /// A pcscd that runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pcscd {
@@ -23,12 +37,54 @@ fn has_systemd(system: &System) -> bool {
     system.has("/run/systemd/system")
 }
 
+/// What starts it, as people type it.
+pub(crate) fn start_command(system: &System) -> &'static str {
+    if has_systemd(system) { "sudo systemctl enable --now pcscd.socket" } else { "sudo pcscd" }
+}
+
 /// What starts it again, as people type it.
 pub(crate) fn restart_command(system: &System) -> String {
     match Pcscd::find(system) {
         _ if has_systemd(system) => "sudo systemctl restart pcscd".into(),
         Some(pcscd) => format!("sudo kill {} && sleep 1 && sudo pcscd", pcscd.process),
         None => "sudo pcscd".into(),
+    }
+}
+
+/// Starts it.
+pub(crate) fn start(system: &System) -> Result<(), Failure> {
+    let line: &[&str] =
+        if has_systemd(system) { &["systemctl", "enable", "--now", "pcscd.socket"] } else { &["pcscd"] };
+    run(system, line)
+}
+
+/// Ends it, if it runs, and starts it.
+pub(crate) fn restart(system: &System) -> Result<(), Failure> {
+    if has_systemd(system) {
+        return run(system, &["systemctl", "restart", "pcscd"]);
+    }
+    if let Some(pcscd) = Pcscd::find(system)
+        && let Some(process) = i32::try_from(pcscd.process).ok().and_then(Pid::from_raw)
+    {
+        kill_process(process, Signal::TERM).what("pcscd was not ended")?;
+        let end = Instant::now() + Duration::from_secs(10);
+        while Pcscd::find(system) == Some(pcscd) {
+            if Instant::now() >= end {
+                return Err(Failure::new("pcscd did not end").next(format!("sudo kill -9 {}", pcscd.process)));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+    start(system)
+}
+
+fn run(system: &System, line: &[&str]) -> Result<(), Failure> {
+    let (program, arguments) = line.split_first().map_or(("", line), |(program, rest)| (*program, rest));
+    let what = || format!("{} failed", line.join(" "));
+    match system.run(program, arguments) {
+        Ok(ran) if ran.is_good() => Ok(()),
+        Ok(ran) => Err(Failure::new(what()).because(ran.complaint())),
+        Err(error) => Err(Failure::new(what()).because(error)),
     }
 }
 
@@ -49,5 +105,12 @@ mod tests {
         assert!(restart_command(&fake.system()).contains("kill 42"));
         fake.file("/run/systemd/system/x", "");
         assert_eq!(restart_command(&fake.system()), "sudo systemctl restart pcscd");
+    }
+
+    #[test]
+    fn a_start_that_fails_says_what_was_said() {
+        let fake = Fake::new();
+        fake.answers("pcscd", 1, "file /run/pcscd/pcscd.comm already exists\n");
+        assert!(start(&fake.system()).unwrap_err().to_string().contains("already exists"));
     }
 }

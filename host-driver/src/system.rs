@@ -5,6 +5,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     process::Command,
+    time::SystemTime,
 };
 
 /// As many links as the kernel follows (path_resolution(7)).
@@ -16,6 +17,7 @@ pub(crate) struct System {
     root: PathBuf,
     programs: Box<dyn Programs>,
     user: u32,
+    clock: fn() -> SystemTime,
 }
 
 /// How programs are run.
@@ -51,17 +53,27 @@ impl Ran {
 impl System {
     /// This machine.
     pub(crate) fn here() -> Self {
-        Self { root: "/".into(), programs: Box::new(Shell), user: rustix::process::geteuid().as_raw() }
+        Self {
+            root: "/".into(),
+            programs: Box::new(Shell),
+            user: rustix::process::geteuid().as_raw(),
+            clock: SystemTime::now,
+        }
     }
 
     /// A machine whose files lie below a folder, as an image in the making: none of its programs can be run.
     pub(crate) fn below(root: &Path) -> Self {
-        Self { root: root.into(), programs: Box::new(Idle), user: rustix::process::geteuid().as_raw() }
+        Self { root: root.into(), programs: Box::new(Idle), ..Self::here() }
     }
 
     /// Whether its programs run here.
     pub(crate) fn is_here(&self) -> bool {
         self.root == Path::new("/")
+    }
+
+    /// What its clock says.
+    pub(crate) fn now(&self) -> SystemTime {
+        (self.clock)()
     }
 
     /// The user on whose behalf we run: 0 is root.
@@ -154,16 +166,22 @@ pub(crate) mod fake {
         answers: Rc<RefCell<Vec<(String, Ran)>>>,
         ran: Rc<RefCell<Vec<String>>>,
         user: u32,
+        clock: fn() -> SystemTime,
     }
 
     impl Fake {
         pub(crate) fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
-            Self { folder, answers: Rc::default(), ran: Rc::default(), user: 0 }
+            Self { folder, answers: Rc::default(), ran: Rc::default(), user: 0, clock: SystemTime::now }
         }
 
         pub(crate) fn run_by(mut self, user: u32) -> Self {
             self.user = user;
+            self
+        }
+
+        pub(crate) fn at(mut self, clock: fn() -> SystemTime) -> Self {
+            self.clock = clock;
             self
         }
 
@@ -187,6 +205,19 @@ pub(crate) mod fake {
             self
         }
 
+        /// A program that answered is not installed any more.
+        pub(crate) fn forgets(&self, line: &str) {
+            self.answers.borrow_mut().retain(|(known, _)| known != line);
+        }
+
+        /// A process has the USB device 2 of bus 1 open.
+        pub(crate) fn open_by(&self, process: u32) -> &Self {
+            let folder = self.folder.path().join(format!("proc/{process}/fd"));
+            fs::create_dir_all(&folder).unwrap();
+            std::os::unix::fs::symlink("/dev/bus/usb/001/002", folder.join("7")).unwrap();
+            self
+        }
+
         /// What was run, a line each.
         pub(crate) fn ran(&self) -> Vec<String> {
             self.ran.borrow().clone()
@@ -197,6 +228,7 @@ pub(crate) mod fake {
                 root: self.folder.path().into(),
                 programs: Box::new(Answers { answers: self.answers.clone(), ran: self.ran.clone() }),
                 user: self.user,
+                clock: self.clock,
             }
         }
     }

@@ -21,6 +21,8 @@ pub(super) struct Mark {
     /// Of this program.
     version: String,
     pub(super) brand: String,
+    /// The brand file, so that the driver can be made again.
+    pub(super) toml: String,
     #[serde(with = "text")]
     pub(super) usb: Usb,
     /// The library that ours was made from.
@@ -36,6 +38,7 @@ impl Mark {
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
             brand: brand.name.clone(),
+            toml: brand.text.clone(),
             usb,
             source: source.into(),
             source_sha256: digest(read),

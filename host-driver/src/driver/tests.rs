@@ -9,7 +9,7 @@ const DRIVERS: &str = "/usr/lib/pcsc/drivers";
 const INDIGO: &str = "/usr/lib/pcsc/drivers/ushield-indigo.bundle";
 const LIBCCID: &str = "\x7fELF ccid 1\0%s/%s/Contents/Info.plist\0ifd-ccid.bundle\0";
 
-fn list(readers: &[(&str, &str, &str)]) -> String {
+pub(crate) fn list(readers: &[(&str, &str, &str)]) -> String {
     let column = |key: &str, values: Vec<&str>| {
         let values: String = values.iter().map(|value| format!("<string>{value}</string>")).collect();
         format!("<key>{key}</key>\n<array>{values}</array>\n")

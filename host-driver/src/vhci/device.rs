@@ -55,4 +55,12 @@ impl UsbDevice {
             }),
         })
     }
+
+    /// All devices of the machine but root hubs.
+    pub(crate) fn all(system: &System) -> Vec<Self> {
+        // Names with a colon are interfaces, and "usb1" is a root hub.
+        let devices = system.names(DEVICES).into_iter();
+        let devices = devices.filter(|name| !name.contains(':') && !name.starts_with("usb"));
+        devices.filter_map(|name| Self::read(system, &name)).collect()
+    }
 }

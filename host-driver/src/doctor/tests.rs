@@ -1,0 +1,466 @@
+//! A machine that is well, and each fault put into it.
+
+use std::{
+    fs,
+    os::unix::net::UnixListener,
+    time::{Duration, SystemTime},
+};
+
+use rcgen::{CertificateParams, KeyPair};
+use wire::shield::Information;
+
+use super::{token::Holding, *};
+use crate::{driver, system::fake::Fake};
+
+const VHCI: &str = "/sys/devices/platform/vhci_hcd.0";
+const DEVICE: &str = "/sys/bus/usb/devices/1-1";
+const BUNDLE: &str = "/usr/lib/pcsc/drivers/ifd-ccid.bundle/Contents";
+const LIBCCID: &str = "\x7fELF\0ifd-ccid.bundle\0";
+const MODULE: &str = "/usr/share/p11-kit/modules/opensc-pkcs11.module";
+const OPENSC: &str = "/usr/lib/x86_64-linux-gnu/pkcs11/opensc-pkcs11.so";
+
+/// A machine, and what keeps its socket open.
+struct Machine {
+    fake: Fake,
+    socket: Option<UnixListener>,
+    card: Told,
+}
+
+/// What the token is said to say.
+struct Told {
+    flags: u8,
+    left: u8,
+    /// Days from now of the certificate's beginning and end.
+    days: Option<(i64, i64)>,
+    junk: bool,
+    busy: bool,
+}
+
+impl Card for Told {
+    fn reach(&self) -> Reached {
+        if self.busy {
+            return Err(card::Error::Busy);
+        }
+        let information = Information {
+            version: 1,
+            brand: "U-shield".into(),
+            serial: "0A1B".into(),
+            generation: 2,
+            tries: [self.left, 6, 6, 6],
+            pin_length: [6, 8],
+            state_version: 1,
+            flags: self.flags,
+        };
+        let certificate = match self.days {
+            _ if self.junk => Some(b"junk".to_vec()),
+            None => None,
+            Some((begin, end)) => Some(certificate(begin, end)),
+        };
+        Ok(Holding { information, certificates: vec![("payment", certificate), ("9A", None)] })
+    }
+}
+
+fn certificate(begin: i64, end: i64) -> Vec<u8> {
+    let mut parameters = CertificateParams::new(Vec::new()).unwrap();
+    let now = OffsetDateTime::now_utc();
+    // An hour over, so that the test may take its time.
+    parameters.not_before = now + time::Duration::days(begin);
+    parameters.not_after = now + time::Duration::days(end) + time::Duration::hours(1);
+    parameters.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec()
+}
+
+impl Machine {
+    fn well() -> Self {
+        let fake = Fake::new();
+        fake.file("/proc/sys/kernel/osrelease", "6.1.0\n");
+        fake.file("/lib/modules/6.1.0/modules.dep", "kernel/drivers/usb/usbip/vhci-hcd.ko:\n");
+        fake.file(&format!("{VHCI}/attach"), "").file(&format!("{VHCI}/detach"), "");
+        fake.file(
+            &format!("{VHCI}/status"),
+            "hub port sta spd dev sockfd local_busid\nhs 0000 006 002 00010001 3 1-1\n",
+        );
+        for (name, text) in [
+            ("idVendor", "163c"),
+            ("idProduct", "0407"),
+            ("product", "U-shield test token"),
+            ("serial", "0A1B"),
+            ("busnum", "1"),
+            ("devnum", "2"),
+            ("authorized", "1"),
+            ("bConfigurationValue", "1"),
+            ("1-1:1.0/bInterfaceClass", "0b"),
+        ] {
+            fake.file(&format!("{DEVICE}/{name}"), text);
+        }
+        fake.file(
+            &format!("{BUNDLE}/Info.plist"),
+            &driver::tests::list(&[("0x163C", "0x0407", "Watchdata USB Key")]),
+        );
+        fake.file(&format!("{BUNDLE}/Linux/libccid.so"), LIBCCID);
+        fake.answers("pcscd --version", 0, "Enabled features: Linux libsystemd usb libudev\n");
+        fake.file("/proc/42/comm", "pcscd");
+        fake.open_by(42);
+        fake.file(MODULE, "module: opensc-pkcs11.so\n").file(OPENSC, "");
+        fake.file("/etc/machine-id", "x");
+        let machine = Self {
+            socket: None,
+            card: Told {
+                flags: Information::HEALTHY,
+                left: 6,
+                days: Some((-1, 365)),
+                junk: false,
+                busy: false,
+            },
+            fake,
+        };
+        machine.listens()
+    }
+
+    fn listens(mut self) -> Self {
+        let path = self.fake.folder.path().join("run/pcscd/pcscd.comm");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        self.socket = Some(UnixListener::bind(path).unwrap());
+        self
+    }
+
+    fn removes(&self, absolute: &str) {
+        let path = self.fake.folder.path().join(&absolute[1..]);
+        if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        examine(&Patient { system: &self.fake.system(), card: &self.card })
+    }
+
+    /// What is not good.
+    fn faults(&self) -> Vec<Finding> {
+        self.findings().into_iter().filter(|finding| finding.severity != Severity::Good).collect()
+    }
+}
+
+#[test]
+fn a_machine_that_is_well() {
+    let machine = Machine::well();
+    let findings = machine.findings();
+    assert!(findings.iter().all(|finding| finding.severity == Severity::Good), "{findings:#?}");
+    let checks: Vec<&str> = findings.iter().map(|finding| finding.check).collect();
+    assert_eq!(
+        checks,
+        ["kernel", "token", "driver", "polkit", "pcscd", "holder", "pkcs11", "clock", "pin", "certificate"]
+    );
+}
+
+/// One fault: how it is made, then its code, how bad it is, what `--fix` does, and a piece of the command that mends it.
+type Fault = (fn(&mut Machine), &'static str, Severity, Option<Fix>, &'static str);
+
+const FAULTS: [Fault; 30] = [
+    (
+        |machine| machine.removes(VHCI),
+        "vhci_not_loaded",
+        Severity::Warning,
+        Some(Fix::LoadModule),
+        "sudo modprobe vhci-hcd",
+    ),
+    (
+        |machine| {
+            machine.removes(VHCI);
+            machine.removes("/lib/modules");
+        },
+        "kernel_no_modules",
+        Severity::Error,
+        None,
+        "start the machine again",
+    ),
+    (
+        |machine| {
+            machine.removes(VHCI);
+            machine.fake.file("/lib/modules/6.1.0/modules.dep", "").file("/etc/os-release", "ID=ubuntu\n");
+        },
+        "kernel_no_vhci",
+        Severity::Error,
+        None,
+        "linux-modules-extra",
+    ),
+    (
+        |machine| {
+            let status = "hub port sta spd dev sockfd local_busid\nhs 0003 007 002 00010001 3 1-1\n";
+            machine.fake.file(&format!("{VHCI}/status"), status);
+        },
+        "vhci_port_error",
+        Severity::Error,
+        Some(Fix::FreePort(3)),
+        "sudo ushield detach 3",
+    ),
+    (
+        |machine| {
+            machine.fake.file(&format!("{VHCI}/status"), "what is this\nand that\n");
+        },
+        "vhci_unread",
+        Severity::Unknown,
+        None,
+        "",
+    ),
+    (|machine| machine.removes(DEVICE), "token_absent", Severity::Error, None, "sudo ushield attach HOST"),
+    (
+        |machine| {
+            machine.fake.file(&format!("{DEVICE}/authorized"), "0");
+            machine.removes(&format!("{DEVICE}/1-1:1.0"));
+        },
+        "token_not_authorized",
+        Severity::Error,
+        None,
+        "/sys/bus/usb/devices/1-1/authorized",
+    ),
+    (
+        |machine| machine.removes(&format!("{DEVICE}/1-1:1.0")),
+        "token_not_whole",
+        Severity::Error,
+        None,
+        "dmesg",
+    ),
+    (
+        |machine| machine.removes("/usr/lib/pcsc/drivers/ifd-ccid.bundle"),
+        "ccid_missing",
+        Severity::Error,
+        None,
+        "apt install libccid",
+    ),
+    (
+        |machine| machine.removes(&format!("{BUNDLE}/Info.plist")),
+        "ccid_damaged",
+        Severity::Error,
+        None,
+        "apt install --reinstall libccid",
+    ),
+    (
+        |machine| {
+            machine
+                .fake
+                .file(&format!("{DEVICE}/idVendor"), "1209")
+                .file(&format!("{DEVICE}/idProduct"), "0001");
+        },
+        "brand_unknown",
+        Severity::Error,
+        None, // judged below: it names the brand
+        "sudo ushield driver install --brand indigo",
+    ),
+    (
+        |machine| {
+            machine
+                .fake
+                .file(&format!("{DEVICE}/idVendor"), "1209")
+                .file(&format!("{DEVICE}/idProduct"), "0009");
+        },
+        "brand_unknown",
+        Severity::Error,
+        None,
+        "--brand FILE.toml",
+    ),
+    (
+        |machine| {
+            let system = machine.fake.system();
+            driver::install(&system, &crate::brand::named("indigo").unwrap()).unwrap();
+            machine.fake.file(&format!("{BUNDLE}/Linux/libccid.so"), &format!("{LIBCCID}2"));
+        },
+        "driver_outdated",
+        Severity::Warning,
+        None, // judged below
+        "sudo ushield driver install --brand indigo",
+    ),
+    (
+        |machine| {
+            let system = machine.fake.system();
+            driver::install(&system, &crate::brand::named("indigo").unwrap()).unwrap();
+            machine.removes("/usr/lib/pcsc/drivers/ushield12090001");
+        },
+        "driver_damaged",
+        Severity::Error,
+        None, // judged below
+        "sudo ushield driver install --brand indigo",
+    ),
+    (
+        |machine| {
+            machine.removes("/proc/42");
+            machine.fake.forgets("pcscd --version");
+        },
+        "pcscd_missing",
+        Severity::Error,
+        None,
+        "apt install pcscd",
+    ),
+    (
+        |machine| {
+            machine.removes("/proc/42");
+            machine.removes("/run/pcscd");
+        },
+        "pcscd_stopped",
+        Severity::Error,
+        Some(Fix::StartPcscd),
+        "sudo pcscd",
+    ),
+    (
+        |machine| {
+            machine.removes("/proc/42");
+            machine.socket = None;
+        },
+        "pcscd_stale",
+        Severity::Error,
+        Some(Fix::StartPcscd),
+        "sudo pcscd",
+    ),
+    (|machine| machine.socket = None, "pcscd_deaf", Severity::Error, Some(Fix::RestartPcscd), "sudo kill 42"),
+    (
+        |machine| {
+            machine.fake.file("/proc/7/comm", "scdaemon").open_by(7);
+        },
+        "token_held",
+        Severity::Error,
+        None,
+        "disable-ccid",
+    ),
+    (
+        |machine| machine.removes("/proc/42/fd/7"),
+        "token_not_taken",
+        Severity::Warning,
+        Some(Fix::RestartPcscd),
+        "sudo kill 42",
+    ),
+    (
+        |machine| {
+            machine.fake.answers("pcscd --version", 0, "Enabled features: usb polkit\n");
+        },
+        "polkit_absent",
+        Severity::Error,
+        None,
+        "apt install polkitd",
+    ),
+    (|machine| machine.removes(OPENSC), "pkcs11_library_missing", Severity::Error, None, MODULE),
+    (|machine| machine.removes(MODULE), "pkcs11_none", Severity::Warning, None, "apt install opensc-pkcs11"),
+    (
+        |machine| {
+            machine.removes(MODULE);
+            machine.fake.file("/usr/local/lib/libushield_pkcs11.so", "");
+        },
+        "pkcs11_not_registered",
+        Severity::Warning,
+        None, // judged below
+        "/etc/pkcs11/modules/ushield.module",
+    ),
+    (|machine| machine.card.busy = true, "token_unread", Severity::Unknown, None, ""),
+    (|machine| machine.card.flags = 0, "token_fault", Severity::Error, None, "the bank replaces it"),
+    (|machine| machine.card.left = 0, "pin_blocked", Severity::Error, None, "ushield pin unblock"),
+    (
+        |machine| machine.card.flags |= Information::FACTORY_PIN,
+        "pin_factory",
+        Severity::Warning,
+        None,
+        "ushield pin change",
+    ),
+    (|machine| machine.card.left = 5, "pin_tries", Severity::Note, None, ""),
+    (|machine| machine.card.junk = true, "certificate_damaged", Severity::Error, None, "cert-tool enrol"),
+];
+
+#[test]
+fn each_fault_is_found_with_what_mends_it() {
+    for (inject, code, severity, fix, mend) in FAULTS {
+        let mut machine = Machine::well();
+        inject(&mut machine);
+        let faults = machine.faults();
+        let Some(found) = faults.iter().find(|finding| finding.code == code) else {
+            panic!("{code} was not found: {faults:#?}")
+        };
+        assert_eq!(found.severity, severity, "{code}");
+        assert!(found.mend.clone().unwrap_or_default().contains(mend), "{code}: {found:?}");
+        if fix.is_some() {
+            assert_eq!(found.fix, fix, "{code}");
+        }
+    }
+}
+
+#[test]
+fn what_is_mended_is_well() {
+    for (code, inject) in [
+        ("brand_unknown", FAULTS[10].0),
+        ("driver_outdated", FAULTS[12].0),
+        ("driver_damaged", FAULTS[13].0),
+        ("pkcs11_not_registered", FAULTS[23].0),
+    ] {
+        let mut machine = Machine::well();
+        inject(&mut machine);
+        let found = machine.faults().into_iter().find(|finding| finding.code == code).unwrap();
+        found.fix.unwrap().apply(&machine.fake.system()).unwrap();
+        assert_eq!(machine.faults(), [], "{code}");
+    }
+    // The module cannot be loaded here, and the word of modprobe is passed on.
+    let mut machine = Machine::well();
+    FAULTS[0].0(&mut machine);
+    machine.fake.answers("modprobe vhci-hcd", 1, "modprobe: FATAL: no\n");
+    assert!(Fix::LoadModule.apply(&machine.fake.system()).unwrap_err().to_string().contains("FATAL: no"));
+}
+
+#[test]
+fn the_personal_id_warns_from_thirty_days_on() {
+    for (days, code, severity) in [
+        ((-1, 31), "good", Severity::Good),
+        ((-1, 29), "certificate_ends_soon", Severity::Warning),
+        ((-1, 0), "certificate_ends_soon", Severity::Warning),
+        ((-9, -2), "certificate_expired", Severity::Error),
+        ((2, 400), "certificate_not_yet_valid", Severity::Error),
+    ] {
+        let mut machine = Machine::well();
+        machine.card.days = Some(days);
+        let findings = machine.findings();
+        let found = findings.iter().find(|finding| finding.check == "certificate").unwrap();
+        assert_eq!((found.code, found.severity), (code, severity), "{days:?}");
+    }
+    let mut machine = Machine::well();
+    machine.card.days = None;
+    assert_eq!(machine.faults()[0].code, "certificate_absent");
+}
+
+#[test]
+fn a_clock_that_cannot_be_right() {
+    let machine = Machine::well();
+    let behind = Machine {
+        fake: machine.fake.at(|| SystemTime::now() - Duration::from_secs(3 * 24 * 3600)),
+        ..machine
+    };
+    let faults = behind.faults();
+    assert!(
+        faults.iter().any(|finding| finding.code == "clock_behind" && finding.message.contains("machine-id")),
+        "{faults:#?}"
+    );
+    let machine = Machine::well();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    machine.fake.file("/sys/class/rtc/rtc0/since_epoch", &format!("{now}\n"));
+    assert_eq!(machine.faults(), []);
+    let ahead = Machine {
+        fake: machine.fake.at(|| SystemTime::now() + Duration::from_secs(3 * 24 * 3600)),
+        ..machine
+    };
+    assert_eq!(ahead.faults()[0].code, "clock_disagrees");
+}
+
+#[test]
+fn polkit_says_who_may() {
+    let line = |action| {
+        format!("pkcheck --action-id org.debian.pcsc-lite.{action} --process {}", std::process::id())
+    };
+    for (code, found) in [(0, None), (1, Some("polkit_denies")), (127, Some("polkit_absent"))] {
+        let machine = Machine::well();
+        machine.fake.answers("pcscd --version", 0, "Enabled features: usb polkit\n");
+        machine.fake.answers(&line("access_pcsc"), 0, "").answers(&line("access_card"), code, "");
+        assert_eq!(machine.faults().first().map(|finding| finding.code), found);
+    }
+}
+
+#[test]
+fn who_holds_the_token_is_for_root_to_see() {
+    let machine = Machine::well();
+    let machine = Machine { fake: machine.fake.run_by(1000), ..machine };
+    let faults = machine.faults();
+    assert_eq!(
+        faults.iter().map(|finding| (finding.code, finding.severity)).collect::<Vec<_>>(),
+        [("holder_unseen", Severity::Note)]
+    );
+}

@@ -1,0 +1,86 @@
+//! The token: whether one is on this machine's USB, and what it tells of itself.
+
+use card::road::{self, Selection};
+use wire::{
+    piv::Slot,
+    shield::{Container, Information},
+};
+
+use super::{Finding, Patient};
+use crate::{brand, driver::Usb, system::System, vhci::UsbDevice};
+
+const TOKEN: &str = "token";
+
+/// Asks the token.
+pub(crate) trait Card {
+    /// Opens it by whatever road leads to it, and lets it go.
+    fn reach(&self) -> Reached;
+}
+
+/// What the token said, or why it did not.
+pub(crate) type Reached = Result<Holding, card::Error>;
+
+/// What a token holds.
+pub(crate) struct Holding {
+    pub(crate) information: Information,
+    /// The certificates of the personal ID, DER: what for, and the certificate.
+    pub(crate) certificates: Vec<(&'static str, Option<Vec<u8>>)>,
+}
+
+/// The token that the settings and the environment name, or the one that is there.
+pub(crate) struct Road;
+
+impl Card for Road {
+    fn reach(&self) -> Reached {
+        let selection = Selection::from_environment()?;
+        let (mut card, information) = road::open_shield(&selection)?;
+        let mut shield = card::shield::Shield::select(&mut card)?;
+        let mut certificates = Vec::new();
+        for container in [Container::Payment, Container::Piv(Slot::Authentication)] {
+            certificates.push((container.name(), shield.certificate(container)?));
+        }
+        Ok(Holding { information, certificates })
+    }
+}
+
+/// The tokens on the bus: smart card readers, and devices with a brand's identifiers whatever they look like.
+pub(super) fn on_bus(system: &System) -> Vec<UsbDevice> {
+    let mut devices = UsbDevice::all(system);
+    devices.retain(|device| {
+        device.reader || Usb::parse(&device.usb).is_some_and(|usb| brand::of_usb(usb.0).is_some())
+    });
+    devices
+}
+
+pub(super) fn check(patient: &Patient<'_>) -> Vec<Finding> {
+    let devices = on_bus(patient.system);
+    if devices.is_empty() {
+        return vec![
+            Finding::error(TOKEN, "token_absent", "no token is on this machine's USB")
+                .mended_by("plug it in; one that another machine serves: sudo ushield attach HOST"),
+        ];
+    }
+    devices.iter().map(found).collect()
+}
+
+fn found(device: &UsbDevice) -> Finding {
+    let UsbDevice { product, serial, usb, bus_id, .. } = device;
+    let name = format!("{product} {serial} (USB {usb}, {bus_id})");
+    if !device.authorized {
+        return Finding::error(
+            TOKEN,
+            "token_not_authorized",
+            format!("the kernel was told not to use {name}"),
+        )
+        .mended_by(format!("echo 1 | sudo tee /sys/bus/usb/devices/{bus_id}/authorized   (or in USBGuard)"));
+    }
+    if !device.reader {
+        return Finding::error(
+            TOKEN,
+            "token_not_whole",
+            format!("{name} shows the kernel no smart card reader"),
+        )
+        .mended_by("unplug it and plug it in; the kernel's reasons are at the end of `sudo dmesg`");
+    }
+    Finding::good(TOKEN, name)
+}

@@ -23,14 +23,14 @@ use time::OffsetDateTime;
 
 pub(crate) use finding::{Finding, Severity};
 pub(crate) use fix::Fix;
-pub(crate) use token::{Card, Reached, Road};
+pub(crate) use token::{Card, Reached, Roads};
 
 use crate::system::System;
 
 /// What is examined.
 pub(crate) struct Patient<'a> {
     pub(crate) system: &'a System,
-    /// What the token tells of itself, if it was reached.
+    /// What the tokens tell of themselves.
     pub(crate) card: &'a dyn Card,
 }
 
@@ -54,14 +54,15 @@ const OF_MACHINE: [fn(&Patient<'_>) -> Vec<Finding>; 8] = [
     clock::check,
 ];
 
-/// The checks of what the token told.
+/// The checks of what one token told.
 const OF_TOKEN: [fn(&Patient<'_>, &Reached) -> Vec<Finding>; 2] = [pin::check, certificate::check];
 
 /// Examines it.
 pub(crate) fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     let mut findings = of_machine(patient);
-    let reached = patient.card.reach();
-    findings.extend(OF_TOKEN.iter().flat_map(|check| check(patient, &reached)));
+    for reached in patient.card.reach() {
+        findings.extend(OF_TOKEN.iter().flat_map(|check| check(patient, &reached)));
+    }
     findings
 }
 

@@ -32,6 +32,15 @@ impl Pcscd {
     }
 }
 
+/// What pcscd was built with, a word each; `None` when it is not installed. It is asked once.
+pub(crate) fn features(system: &System) -> Option<&[String]> {
+    let ask = || {
+        let ran = system.run("pcscd", &["--version"]).ok()?;
+        Some(ran.out.split_whitespace().map(ToOwned::to_owned).collect())
+    };
+    system.pcscd_features.get_or_init(ask).as_deref()
+}
+
 /// Whether systemd looks after services here.
 fn has_systemd(system: &System) -> bool {
     system.has("/run/systemd/system")

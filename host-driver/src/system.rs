@@ -2,6 +2,7 @@
 //! answers in its place.
 
 use std::{
+    cell::OnceCell,
     fs, io,
     path::{Path, PathBuf},
     process::Command,
@@ -18,6 +19,8 @@ pub(crate) struct System {
     programs: Box<dyn Programs>,
     user: u32,
     clock: fn() -> SystemTime,
+    /// [`crate::pcscd::features`]: a process is dear where a machine is emulated.
+    pub(crate) pcscd_features: OnceCell<Option<Vec<String>>>,
 }
 
 /// How programs are run.
@@ -58,6 +61,7 @@ impl System {
             programs: Box::new(Shell),
             user: rustix::process::geteuid().as_raw(),
             clock: SystemTime::now,
+            pcscd_features: OnceCell::new(),
         }
     }
 
@@ -229,6 +233,7 @@ pub(crate) mod fake {
                 programs: Box::new(Answers { answers: self.answers.clone(), ran: self.ran.clone() }),
                 user: self.user,
                 clock: self.clock,
+                pcscd_features: OnceCell::new(),
             }
         }
     }

@@ -71,8 +71,8 @@ impl Attach {
     fn only(&self) -> Result<String, Failure> {
         let refused = |error| explain("the token was not attached", &error);
         let exported = usbip::list_with_interfaces(&self.address).map_err(refused)?;
-        let mut readers: Vec<_> =
-            exported.into_iter().filter(usbip::Exported::is_reader).map(|one| one.device).collect();
+        let readers = exported.into_iter().filter(usbip::Exported::is_reader).map(|one| one.device);
+        let mut readers: Vec<_> = readers.filter(|device| is_plain(&device.bus_id)).collect();
         let Some(only) = readers.pop() else {
             return Err(Failure::new(format!("{} offers no token now", self.address))
                 .because("another machine or program holds it, or it is unplugged")
@@ -122,6 +122,13 @@ impl Attach {
     }
 }
 
+/// Whether a name that a server chose may be printed in a command line, and kept in a file of words.
+fn is_plain(bus_id: &str) -> bool {
+    !bus_id.is_empty()
+        && bus_id.chars().all(|c| c.is_ascii_alphanumeric() || "-._:".contains(c))
+        && !bus_id.starts_with('-')
+}
+
 /// How pcscd takes a device.
 enum Served {
     /// Under this name, but for its numbers at the end.
@@ -141,6 +148,19 @@ impl Served {
             Some((_, reader)) if device.serial.is_empty() => Self::As(reader.name.clone()),
             Some((_, reader)) => Self::As(format!("{} ({})", reader.name, device.serial)),
             None => Self::ByNone(brand::of_usb(usb.0)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_does_not_choose_what_people_type() {
+        assert!(is_plain("1-1") && is_plain("3-1.4") && is_plain("usb_0001:02"));
+        for wrong in ["", "1-1; reboot", "--help", "1-1\n", "$(id)", "\u{1b}[2J"] {
+            assert!(!is_plain(wrong), "{wrong:?}");
         }
     }
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::{
-    doctor::{self, Card, Finding, Fix, Patient, Road, Severity},
+    doctor::{self, Card, Finding, Fix, Patient, Roads, Severity},
     failure::{Exit, Outcome},
     system::System,
     terminal::{Paint, say},
@@ -37,7 +37,7 @@ pub(crate) struct Doctor {
 impl Doctor {
     pub(crate) fn run(self) -> Outcome {
         let system = System::here();
-        let (findings, mended) = treat(&system, &Road, self.fix, SETTLE);
+        let (findings, mended) = treat(&system, &Roads, self.fix, SETTLE);
         let exit = exit(&findings);
         if self.json {
             let mended: Vec<Value> = mended.iter().map(Mended::json).collect();

@@ -16,7 +16,7 @@ pub(super) fn check(patient: &Patient<'_>) -> Vec<Finding> {
 
 fn look(system: &System) -> Finding {
     let process = Pcscd::find(system);
-    if process.is_none() && system.run("pcscd", &["--version"]).is_err() {
+    if process.is_none() && pcscd::features(system).is_none() {
         return Finding::error(PCSCD, "pcscd_missing", "pcscd is not installed").mended_by(
             "sudo apt install pcscd   (Fedora: sudo dnf install pcsc-lite; Arch: sudo pacman -S pcsclite)",
         );

@@ -1,6 +1,7 @@
 //! polkit: where pcscd asks it, only those whom it allows reach a card.
 
 use super::{Finding, Patient};
+use crate::pcscd;
 
 const POLKIT: &str = "polkit";
 /// The two things that pcscd asks about (pcsc-lite, doc/org.debian.pcsc-lite.policy).
@@ -9,8 +10,8 @@ const ACTIONS: [&str; 2] = ["org.debian.pcsc-lite.access_pcsc", "org.debian.pcsc
 pub(super) fn check(patient: &Patient<'_>) -> Vec<Finding> {
     let system = patient.system;
     // A machine without pcscd has another finding for that.
-    let Ok(ran) = system.run("pcscd", &["--version"]) else { return Vec::new() };
-    if !ran.out.split_whitespace().any(|word| word == "polkit") {
+    let Some(features) = pcscd::features(system) else { return Vec::new() };
+    if !features.iter().any(|word| word == "polkit") {
         return vec![Finding::good(POLKIT, "this pcscd lets every user in: it was built without polkit")];
     }
     let process = std::process::id().to_string();

@@ -10,7 +10,11 @@ use rcgen::{CertificateParams, KeyPair};
 use wire::shield::Information;
 
 use super::{token::Holding, *};
+
+mod faults;
+
 use crate::{driver, system::fake::Fake};
+use faults::{FAULTS, fault};
 
 const VHCI: &str = "/sys/devices/platform/vhci_hcd.0";
 const DEVICE: &str = "/sys/bus/usb/devices/1-1";
@@ -37,9 +41,9 @@ struct Told {
 }
 
 impl Card for Told {
-    fn reach(&self) -> Reached {
+    fn reach(&self) -> Vec<Reached> {
         if self.busy {
-            return Err(card::Error::Busy);
+            return vec![Err(card::Error::Busy)];
         }
         let information = Information {
             version: 1,
@@ -50,13 +54,14 @@ impl Card for Told {
             pin_length: [6, 8],
             state_version: 1,
             flags: self.flags,
+            label: String::new(),
         };
         let certificate = match self.days {
             _ if self.junk => Some(b"junk".to_vec()),
             None => None,
             Some((begin, end)) => Some(certificate(begin, end)),
         };
-        Ok(Holding { information, certificates: vec![("payment", certificate), ("9A", None)] })
+        vec![Ok(Holding { information, certificates: vec![("payment", certificate), ("9A", None)] })]
     }
 }
 
@@ -150,216 +155,6 @@ fn a_machine_that_is_well() {
     );
 }
 
-/// One fault: how it is made, then its code, how bad it is, what `--fix` does, and a piece of the command that mends it.
-type Fault = (fn(&mut Machine), &'static str, Severity, Option<Fix>, &'static str);
-
-const FAULTS: [Fault; 30] = [
-    (
-        |machine| machine.removes(VHCI),
-        "vhci_not_loaded",
-        Severity::Warning,
-        Some(Fix::LoadModule),
-        "sudo modprobe vhci-hcd",
-    ),
-    (
-        |machine| {
-            machine.removes(VHCI);
-            machine.removes("/lib/modules");
-        },
-        "kernel_no_modules",
-        Severity::Error,
-        None,
-        "start the machine again",
-    ),
-    (
-        |machine| {
-            machine.removes(VHCI);
-            machine.fake.file("/lib/modules/6.1.0/modules.dep", "").file("/etc/os-release", "ID=ubuntu\n");
-        },
-        "kernel_no_vhci",
-        Severity::Error,
-        None,
-        "linux-modules-extra",
-    ),
-    (
-        |machine| {
-            let status = "hub port sta spd dev sockfd local_busid\nhs 0003 007 002 00010001 3 1-1\n";
-            machine.fake.file(&format!("{VHCI}/status"), status);
-        },
-        "vhci_port_error",
-        Severity::Error,
-        Some(Fix::FreePort(3)),
-        "sudo ushield detach 3",
-    ),
-    (
-        |machine| {
-            machine.fake.file(&format!("{VHCI}/status"), "what is this\nand that\n");
-        },
-        "vhci_unread",
-        Severity::Unknown,
-        None,
-        "",
-    ),
-    (|machine| machine.removes(DEVICE), "token_absent", Severity::Error, None, "sudo ushield attach HOST"),
-    (
-        |machine| {
-            machine.fake.file(&format!("{DEVICE}/authorized"), "0");
-            machine.removes(&format!("{DEVICE}/1-1:1.0"));
-        },
-        "token_not_authorized",
-        Severity::Error,
-        None,
-        "/sys/bus/usb/devices/1-1/authorized",
-    ),
-    (
-        |machine| machine.removes(&format!("{DEVICE}/1-1:1.0")),
-        "token_not_whole",
-        Severity::Error,
-        None,
-        "dmesg",
-    ),
-    (
-        |machine| machine.removes("/usr/lib/pcsc/drivers/ifd-ccid.bundle"),
-        "ccid_missing",
-        Severity::Error,
-        None,
-        "apt install libccid",
-    ),
-    (
-        |machine| machine.removes(&format!("{BUNDLE}/Info.plist")),
-        "ccid_damaged",
-        Severity::Error,
-        None,
-        "apt install --reinstall libccid",
-    ),
-    (
-        |machine| {
-            machine
-                .fake
-                .file(&format!("{DEVICE}/idVendor"), "1209")
-                .file(&format!("{DEVICE}/idProduct"), "0001");
-        },
-        "brand_unknown",
-        Severity::Error,
-        None, // judged below: it names the brand
-        "sudo ushield driver install --brand indigo",
-    ),
-    (
-        |machine| {
-            machine
-                .fake
-                .file(&format!("{DEVICE}/idVendor"), "1209")
-                .file(&format!("{DEVICE}/idProduct"), "0009");
-        },
-        "brand_unknown",
-        Severity::Error,
-        None,
-        "--brand FILE.toml",
-    ),
-    (
-        |machine| {
-            let system = machine.fake.system();
-            driver::install(&system, &crate::brand::named("indigo").unwrap()).unwrap();
-            machine.fake.file(&format!("{BUNDLE}/Linux/libccid.so"), &format!("{LIBCCID}2"));
-        },
-        "driver_outdated",
-        Severity::Warning,
-        None, // judged below
-        "sudo ushield driver install --brand indigo",
-    ),
-    (
-        |machine| {
-            let system = machine.fake.system();
-            driver::install(&system, &crate::brand::named("indigo").unwrap()).unwrap();
-            machine.removes("/usr/lib/pcsc/drivers/ushield12090001");
-        },
-        "driver_damaged",
-        Severity::Error,
-        None, // judged below
-        "sudo ushield driver install --brand indigo",
-    ),
-    (
-        |machine| {
-            machine.removes("/proc/42");
-            machine.fake.forgets("pcscd --version");
-        },
-        "pcscd_missing",
-        Severity::Error,
-        None,
-        "apt install pcscd",
-    ),
-    (
-        |machine| {
-            machine.removes("/proc/42");
-            machine.removes("/run/pcscd");
-        },
-        "pcscd_stopped",
-        Severity::Error,
-        Some(Fix::StartPcscd),
-        "sudo pcscd",
-    ),
-    (
-        |machine| {
-            machine.removes("/proc/42");
-            machine.socket = None;
-        },
-        "pcscd_stale",
-        Severity::Error,
-        Some(Fix::StartPcscd),
-        "sudo pcscd",
-    ),
-    (|machine| machine.socket = None, "pcscd_deaf", Severity::Error, Some(Fix::RestartPcscd), "sudo kill 42"),
-    (
-        |machine| {
-            machine.fake.file("/proc/7/comm", "scdaemon").open_by(7);
-        },
-        "token_held",
-        Severity::Error,
-        None,
-        "disable-ccid",
-    ),
-    (
-        |machine| machine.removes("/proc/42/fd/7"),
-        "token_not_taken",
-        Severity::Warning,
-        Some(Fix::RestartPcscd),
-        "sudo kill 42",
-    ),
-    (
-        |machine| {
-            machine.fake.answers("pcscd --version", 0, "Enabled features: usb polkit\n");
-        },
-        "polkit_absent",
-        Severity::Error,
-        None,
-        "apt install polkitd",
-    ),
-    (|machine| machine.removes(OPENSC), "pkcs11_library_missing", Severity::Error, None, MODULE),
-    (|machine| machine.removes(MODULE), "pkcs11_none", Severity::Warning, None, "apt install opensc-pkcs11"),
-    (
-        |machine| {
-            machine.removes(MODULE);
-            machine.fake.file("/usr/local/lib/libushield_pkcs11.so", "");
-        },
-        "pkcs11_not_registered",
-        Severity::Warning,
-        None, // judged below
-        "/etc/pkcs11/modules/ushield.module",
-    ),
-    (|machine| machine.card.busy = true, "token_unread", Severity::Unknown, None, ""),
-    (|machine| machine.card.flags = 0, "token_fault", Severity::Error, None, "the bank replaces it"),
-    (|machine| machine.card.left = 0, "pin_blocked", Severity::Error, None, "ushield pin unblock"),
-    (
-        |machine| machine.card.flags |= Information::FACTORY_PIN,
-        "pin_factory",
-        Severity::Warning,
-        None,
-        "ushield pin change",
-    ),
-    (|machine| machine.card.left = 5, "pin_tries", Severity::Note, None, ""),
-    (|machine| machine.card.junk = true, "certificate_damaged", Severity::Error, None, "cert-tool enrol"),
-];
-
 #[test]
 fn each_fault_is_found_with_what_mends_it() {
     for (inject, code, severity, fix, mend) in FAULTS {
@@ -379,21 +174,16 @@ fn each_fault_is_found_with_what_mends_it() {
 
 #[test]
 fn what_is_mended_is_well() {
-    for (code, inject) in [
-        ("brand_unknown", FAULTS[10].0),
-        ("driver_outdated", FAULTS[12].0),
-        ("driver_damaged", FAULTS[13].0),
-        ("pkcs11_not_registered", FAULTS[23].0),
-    ] {
+    for code in ["brand_unknown", "driver_outdated", "driver_damaged", "pkcs11_not_registered"] {
         let mut machine = Machine::well();
-        inject(&mut machine);
+        fault(code)(&mut machine);
         let found = machine.faults().into_iter().find(|finding| finding.code == code).unwrap();
         found.fix.unwrap().apply(&machine.fake.system()).unwrap();
         assert_eq!(machine.faults(), [], "{code}");
     }
     // The module cannot be loaded here, and the word of modprobe is passed on.
     let mut machine = Machine::well();
-    FAULTS[0].0(&mut machine);
+    fault("vhci_not_loaded")(&mut machine);
     machine.fake.answers("modprobe vhci-hcd", 1, "modprobe: FATAL: no\n");
     assert!(Fix::LoadModule.apply(&machine.fake.system()).unwrap_err().to_string().contains("FATAL: no"));
 }

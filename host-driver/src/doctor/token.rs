@@ -11,13 +11,13 @@ use crate::{brand, driver::Usb, system::System, vhci::UsbDevice};
 
 const TOKEN: &str = "token";
 
-/// Asks the token.
+/// Asks the tokens.
 pub(crate) trait Card {
-    /// Opens it by whatever road leads to it, and lets it go.
-    fn reach(&self) -> Reached;
+    /// Opens each by whatever road leads to it, and lets it go. Where there is none, that is told.
+    fn reach(&self) -> Vec<Reached>;
 }
 
-/// What the token said, or why it did not.
+/// What a token said, or why it did not.
 pub(crate) type Reached = Result<Holding, card::Error>;
 
 /// What a token holds.
@@ -27,20 +27,36 @@ pub(crate) struct Holding {
     pub(crate) certificates: Vec<(&'static str, Option<Vec<u8>>)>,
 }
 
-/// The token that the settings and the environment name, or the one that is there.
-pub(crate) struct Road;
+/// The tokens that the settings and the environment name, or those that are there.
+pub(crate) struct Roads;
 
-impl Card for Road {
-    fn reach(&self) -> Reached {
-        let selection = Selection::from_environment()?;
-        let (mut card, information) = road::open_shield(&selection)?;
-        let mut shield = card::shield::Shield::select(&mut card)?;
-        let mut certificates = Vec::new();
-        for container in [Container::Payment, Container::Piv(Slot::Authentication)] {
-            certificates.push((container.name(), shield.certificate(container)?));
-        }
-        Ok(Holding { information, certificates })
+impl Card for Roads {
+    fn reach(&self) -> Vec<Reached> {
+        let all = || -> Result<Vec<Reached>, card::Error> {
+            let selection = Selection::from_environment()?;
+            let found = road::discover(&selection)?;
+            if found.is_empty() {
+                // Opening says why: none, or none that is free.
+                return road::open(&selection).map(|mut card| vec![holding(&mut card)]);
+            }
+            let one =
+                |road| road::open_road(road, selection.patience).and_then(|mut card| holding(&mut card));
+            let reached = found.iter().map(|token| one(&token.road));
+            // Another card in another reader is none of ours.
+            Ok(reached.filter(|reached| !matches!(reached, Err(card::Error::Refused(_)))).collect())
+        };
+        all().unwrap_or_else(|error| vec![Err(error)])
     }
+}
+
+fn holding(card: &mut card::Card) -> Reached {
+    let mut shield = card::shield::Shield::select(card)?;
+    let information = shield.information()?;
+    let mut certificates = Vec::new();
+    for container in [Container::Payment, Container::Piv(Slot::Authentication)] {
+        certificates.push((container.name(), shield.certificate(container)?));
+    }
+    Ok(Holding { information, certificates })
 }
 
 /// The tokens on the bus: smart card readers, and devices with a brand's identifiers whatever they look like.

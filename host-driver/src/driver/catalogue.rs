@@ -1,9 +1,9 @@
 //! pcscd's folder of drivers.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{Bundle, Reader, Usb};
-use crate::{failure::Failure, system::System};
+use crate::{failure::Failure, pcscd, system::System};
 
 /// Where distributions have it: Debian and Arch, Fedora, openSUSE, and what is built from source.
 const FOLDERS: [&str; 5] = [
@@ -63,7 +63,6 @@ impl Catalogue {
 
 /// usbdropdir, of the features that pcscd was built with.
 fn said_by_pcscd(system: &System) -> Option<PathBuf> {
-    let ran = system.run("pcscd", &["--version"]).ok()?;
-    let mut words = ran.out.split_whitespace();
-    words.find_map(|word| word.strip_prefix("usbdropdir=")).map(|folder| Path::new(folder).to_owned())
+    let mut words = pcscd::features(system)?.iter();
+    words.find_map(|word| word.strip_prefix("usbdropdir=")).map(PathBuf::from)
 }

@@ -39,7 +39,8 @@ impl UsbDevice {
     pub(crate) fn read(system: &System, bus_id: &str) -> Option<Self> {
         let folder = PathBuf::from(DEVICES).join(bus_id);
         let text = |name: &str| system.text(folder.join(name));
-        let string = |name: &str| text(name).unwrap_or_default();
+        // The device chose it: a terminal must not act on it.
+        let string = |name: &str| text(name).unwrap_or_default().replace(char::is_control, "?");
         Some(Self {
             bus_id: bus_id.into(),
             usb: format!("{}:{}", text("idVendor")?, text("idProduct")?),

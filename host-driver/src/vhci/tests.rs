@@ -90,6 +90,14 @@ fn enumerated_is_when_a_configuration_is_set() {
 }
 
 #[test]
+fn what_a_device_calls_itself_does_nothing_to_a_terminal() {
+    let fake = machine(USED);
+    plugged(&fake, "1\n");
+    fake.file("/sys/bus/usb/devices/1-1/product", "\u{1b}[2Jtoken\u{9b}\n");
+    assert_eq!(UsbDevice::read(&fake.system(), "1-1").unwrap().product, "?[2Jtoken?");
+}
+
+#[test]
 fn what_never_enumerates_is_taken_back_and_the_reason_is_named() {
     for (authorized, says) in [("1\n", "within 0 s"), ("0\n", "USBGuard")] {
         let fake = machine(USED);

@@ -7,8 +7,8 @@ use crate::system::fake::Fake;
 struct Nobody;
 
 impl Card for Nobody {
-    fn reach(&self) -> doctor::Reached {
-        Err(card::Error::NotFound("no token".into()))
+    fn reach(&self) -> Vec<doctor::Reached> {
+        vec![Err(card::Error::NotFound("no token".into()))]
     }
 }
 

@@ -1,6 +1,8 @@
 //! The power is cut at every write of every operation that writes. Afterwards the token is what it was before or
 //! what it is after, never between, and no try has come back that was not earned.
 
+mod operation;
+
 use card::{Card, Error, piv::Piv, shield::Shield};
 use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
 use firmware::{Factory, Token, seams::Storage};
@@ -10,12 +12,13 @@ use ushield_tests::{
     holder::Holder,
 };
 use wire::{
-    apdu::Command,
     piv::{Algorithm, PublicKey, Slot, object},
     pkix,
-    shield::Container,
-    tlv,
+    shield::{Container, Contents as Held, DataObject, Place},
 };
+
+use self::operation::{OPERATIONS, data_object, install, new_key, put_certificate, verified};
+pub(crate) use self::operation::{managed, shield};
 
 const NEW_PIN: &[u8] = b"246802";
 const NEW_PUK: &[u8] = b"97531246";
@@ -30,168 +33,6 @@ const NINE_A: Container = Container::Piv(Slot::Authentication);
 /// Where a personal ID is.
 const ID: [Container; 2] = [Container::Payment, NINE_A];
 
-/// An operation on a token whose PIN has four tries left.
-struct Operation {
-    name: &'static str,
-    run: fn(&mut Card) -> Result<(), Error>,
-    /// PIN tries that a cut may leave besides the four, and PUK tries besides the six.
-    pin_tries: &'static [u8],
-    puk_tries: &'static [u8],
-}
-
-const OPERATIONS: &[Operation] = &[
-    Operation {
-        name: "VERIFY, right",
-        run: |card| shield(card)?.verify(PIN),
-        pin_tries: &[3, 6],
-        puk_tries: &[],
-    },
-    Operation {
-        name: "VERIFY, wrong",
-        run: |card| shield(card)?.verify(b"000001"),
-        pin_tries: &[3],
-        puk_tries: &[],
-    },
-    Operation {
-        name: "change the PIN",
-        run: |card| shield(card)?.change_pin(PIN, NEW_PIN),
-        pin_tries: &[3, 6],
-        puk_tries: &[],
-    },
-    Operation {
-        name: "change the PIN, old one wrong",
-        run: |card| shield(card)?.change_pin(b"000001", NEW_PIN),
-        pin_tries: &[3],
-        puk_tries: &[],
-    },
-    Operation {
-        name: "change the PUK",
-        run: |card| shield(card)?.change_puk(PUK, NEW_PUK),
-        pin_tries: &[],
-        puk_tries: &[5],
-    },
-    Operation {
-        name: "unblock",
-        run: |card| shield(card)?.unblock(PUK, NEW_PIN),
-        pin_tries: &[6],
-        puk_tries: &[5],
-    },
-    Operation {
-        name: "unblock, wrong PUK",
-        run: |card| shield(card)?.unblock(b"00000000", NEW_PIN),
-        pin_tries: &[],
-        puk_tries: &[5],
-    },
-    Operation {
-        name: "GENERATE, pending",
-        run: |card| verified(card)?.generate(Container::Piv(Slot::Signature), Algorithm::P256).map(drop),
-        pin_tries: &[3, 6],
-        puk_tries: &[],
-    },
-    Operation {
-        name: "GENERATE, pending over another",
-        run: |card| verified(card)?.generate(Container::Payment, Algorithm::P256).map(drop),
-        pin_tries: &[3, 6],
-        puk_tries: &[],
-    },
-    Operation { name: "INSTALL CERTIFICATES", run: install, pin_tries: &[3, 6], puk_tries: &[] },
-    Operation { name: "set the management key", run: set_management_key, pin_tries: &[], puk_tries: &[] },
-    Operation {
-        name: "PUT DATA, nothing",
-        run: |card| managed(card)?.put_data_object(object::SECURITY_OBJECT, &[]),
-        pin_tries: &[],
-        puk_tries: &[],
-    },
-    Operation {
-        name: "GENERATE ASYMMETRIC KEY PAIR",
-        run: |card| managed(card)?.generate(Slot::Signature, Algorithm::P384).map(drop),
-        pin_tries: &[],
-        puk_tries: &[],
-    },
-    Operation {
-        name: "GENERATE ASYMMETRIC KEY PAIR over another",
-        run: |card| managed(card)?.generate(Slot::Authentication, Algorithm::P256).map(drop),
-        pin_tries: &[],
-        puk_tries: &[],
-    },
-    Operation {
-        name: "IMPORT ASYMMETRIC KEY over another",
-        run: |card| {
-            managed(card)?;
-            let data = tlv::object(6, &[7; 32]);
-            card.data(&Command::new(0, 0xFE, 0x11, 0x9A, &data)).map(drop)
-        },
-        pin_tries: &[],
-        puk_tries: &[],
-    },
-    Operation {
-        name: "PUT DATA",
-        run: |card| managed(card)?.put_data_object(object::KEY_HISTORY, &[7; 120]),
-        pin_tries: &[],
-        puk_tries: &[],
-    },
-    Operation {
-        name: "PUT DATA over another",
-        run: |card| managed(card)?.put_data_object(object::SECURITY_OBJECT, &[8; 300]),
-        pin_tries: &[],
-        puk_tries: &[],
-    },
-    Operation {
-        name: "PUT DATA, a certificate",
-        run: |card| managed(card)?.put_certificate(Slot::Authentication, &[0x30, 2, 5, 0]),
-        pin_tries: &[],
-        puk_tries: &[],
-    },
-];
-
-pub(crate) fn shield(card: &mut Card) -> Result<Shield<'_>, Error> {
-    Shield::select(card)
-}
-
-fn verified(card: &mut Card) -> Result<Shield<'_>, Error> {
-    let mut shield = shield(card)?;
-    shield.verify(PIN)?;
-    Ok(shield)
-}
-
-pub(crate) fn managed(card: &mut Card) -> Result<Piv<'_>, Error> {
-    let mut piv = Piv::select(card)?;
-    piv.authenticate_management(Algorithm::Tdes, &MANAGEMENT)?;
-    Ok(piv)
-}
-
-/// FF FF FF, as stock tools send it: TDES, 9B, the length, the key.
-fn set_management_key(card: &mut Card) -> Result<(), Error> {
-    managed(card)?;
-    let data = [&[3, 0x9B, 24][..], &NEW_MANAGEMENT].concat();
-    card.data(&Command::new(0, 0xFF, 0xFF, 0xFF, &data)).map(drop)
-}
-
-/// Installs certificates for the pending keys of the personal ID.
-fn install(card: &mut Card) -> Result<(), Error> {
-    let mut shield = verified(card)?;
-    let mut certificates = Vec::new();
-    for container in ID {
-        let key = shield.pending_public_key(container)?.ok_or(Error::Invalid("no pending key"))?;
-        certificates.push((container, certificate(&key)));
-    }
-    let items: Vec<_> = certificates.iter().map(|(container, der)| (*container, &der[..])).collect();
-    shield.install(&items)
-}
-
-/// The outline of a certificate for a P-256 key (7F49): all that a token looks at.
-fn certificate(key: &[u8]) -> Vec<u8> {
-    let Ok(PublicKey::Point(point)) = PublicKey::parse(key) else { panic!("not a point") };
-    let sequence = |parts: &[&[u8]]| tlv::object(0x30, &parts.concat());
-    // id-ecPublicKey with prime256v1 (RFC 5480, 2.1.1).
-    let algorithm =
-        sequence(&[b"\x06\x07\x2A\x86\x48\xCE\x3D\x02\x01\x06\x08\x2A\x86\x48\xCE\x3D\x03\x01\x07"]);
-    let spki = sequence(&[&algorithm, &tlv::object(3, &[&[0], point].concat())]);
-    let empty = sequence(&[]).repeat(4); // signature, issuer, validity, subject
-    let tbs = sequence(&[b"\xA0\x03\x02\x01\x02\x02\x01\x07", &empty, &spki]);
-    sequence(&[&tbs, &sequence(&[]), &tlv::object(3, &[0, 1])])
-}
-
 /// One of the applet's getters.
 type Get = fn(&mut Shield<'_>, Container) -> Result<Option<Vec<u8>>, Error>;
 
@@ -205,6 +46,9 @@ pub(crate) struct Contents {
     pub(crate) pending: Vec<Option<Vec<u8>>>,
     pub(crate) certificates: Vec<Option<Vec<u8>>>,
     pub(crate) objects: Vec<Option<Vec<u8>>>,
+    pub(crate) heads: Vec<Held>,
+    pub(crate) data: Vec<DataObject>,
+    pub(crate) label: String,
 }
 
 /// Plugs in a copy of the flash.
@@ -230,11 +74,15 @@ pub(crate) fn contents(flash: &Flash) -> Contents {
     let keys = each(|shield, container| shield.public_key(container));
     let pending = each(|shield, container| shield.pending_public_key(container));
     let certificates = each(|shield, container| shield.certificate(container));
+    let (heads, label) = (applet.contents().unwrap(), applet.information().unwrap().label);
     let mut piv = Piv::select(&mut look).unwrap();
     let tags = [object::KEY_HISTORY, object::SECURITY_OBJECT];
     let objects = tags.iter().map(|tag| piv.data_object(*tag).unwrap()).collect();
+    let pins: Vec<_> =
+        [PIN, NEW_PIN, FACTORY].into_iter().filter(|pin| works(&|shield| shield.verify(pin))).collect();
+    let data = pins.first().map(|pin| data(&mut card(&flash.copy()), pin)).unwrap_or_default();
     Contents {
-        pins: [PIN, NEW_PIN, FACTORY].into_iter().filter(|pin| works(&|shield| shield.verify(pin))).collect(),
+        pins,
         puks: [PUK, NEW_PUK, FACTORY]
             .into_iter()
             .filter(|puk| works(&|shield| shield.unblock(puk, b"864208")))
@@ -250,10 +98,22 @@ pub(crate) fn contents(flash: &Flash) -> Contents {
         pending,
         certificates,
         objects,
+        heads,
+        data,
+        label,
     }
 }
 
-/// A token with a personal ID, pending keys for the next one, and an object, and four of its six tries.
+/// All data objects, as the holder sees them.
+fn data(card: &mut Card, pin: &[u8]) -> Vec<DataObject> {
+    let mut shield = shield(card).unwrap();
+    shield.verify(pin).unwrap();
+    let heads = shield.data_objects().unwrap();
+    heads.iter().map(|head| shield.read_data(head.number).unwrap()).collect()
+}
+
+/// A token with a personal ID, pending keys for the next one, a host's own key with its certificate, objects, and four of
+/// its six tries.
 fn used_token() -> Flash {
     let flash = Flash::default();
     drop(bench::manufacture(bench::profile(), Some(PIN), &flash, &Holder::default()));
@@ -262,7 +122,12 @@ fn used_token() -> Flash {
     request_id(&mut card).unwrap();
     install(&mut card).unwrap();
     request_id(&mut card).unwrap();
-    let mut shield = shield(&mut card).unwrap();
+    let mut shield = verified(&mut card).unwrap();
+    shield.create_key(Place::Any, &new_key()).unwrap();
+    shield.create_data(&data_object(false, 1)).unwrap();
+    shield.create_data(&data_object(true, 2)).unwrap();
+    put_certificate(&mut card).unwrap();
+    let mut shield = Shield::select(&mut card).unwrap();
     for _ in 0..2 {
         shield.verify(b"000001").unwrap_err();
     }

@@ -5,6 +5,7 @@ mod pin;
 mod consent;
 mod attestation;
 mod enrolment;
+mod object;
 mod unplug;
 
 /// Runs each story over both roads.

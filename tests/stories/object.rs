@@ -1,0 +1,138 @@
+//! A program keeps keys, certificates and data of its own on the token, and its officer makes the token new.
+
+use card::piv::Piv;
+use firmware::seams::Button;
+use p256::{
+    PublicKey as Point, SecretKey,
+    ecdsa::{DerSignature, VerifyingKey, signature::hazmat::PrehashVerifier},
+};
+use ushield_tests::{
+    bench::{PIN, PUK},
+    road::Road,
+    story::{No, Story},
+};
+use wire::{
+    apdu::StatusWord,
+    piv::{Algorithm, PinPolicy, PublicKey},
+    shield::{Container, DataObject, MAX_VALUE, Name, NewKey, Place, Uses},
+};
+
+super::over_each_road!(a_key_of_its_own, data_of_its_own, the_officer, random);
+
+/// Made under the PIN alone, named, found again, used through PIV as its policy says, and removed.
+fn a_key_of_its_own(road: Road) {
+    let mut token = Story::enrolled(road);
+    let name = Name { label: "ssh 键".into(), id: vec![0x11; 20] };
+    let wish = |uses| NewKey {
+        algorithm: Algorithm::P256,
+        pin: Some(PinPolicy::Always),
+        uses: Some(uses),
+        name: name.clone(),
+    };
+    token.replug();
+    token.shield(|shield| shield.create_key(Place::Any, &wish(Uses::SIGN))).refuses(No::NotVerified);
+    token.verify("135790").succeeds();
+    let (signing, public) =
+        token.shield(|shield| shield.create_key(Place::Any, &wish(Uses::SIGN))).succeeds();
+    let (agreeing, other) =
+        token.shield(|shield| shield.create_key(Place::Any, &wish(Uses::AGREE))).succeeds();
+    assert_eq!([signing.name(), agreeing.name()], ["82", "83"]);
+
+    // Another day: the program finds them by what it called them.
+    token.replug();
+    let contents = token.shield(|shield| shield.contents()).succeeds();
+    let held: Vec<Container> = contents
+        .iter()
+        .filter(|held| held.key.as_ref().is_some_and(|key| key.name == name))
+        .map(|held| held.container)
+        .collect();
+    assert_eq!(held, [signing, agreeing]);
+    let payment = contents.iter().find(|held| held.container == Container::Payment).unwrap();
+    assert_eq!(payment.key.as_ref().unwrap().policy.uses, Uses::NONE);
+
+    let (Container::Piv(signs), Container::Piv(agrees)) = (signing, agreeing) else { panic!("PIV's") };
+    let mut piv = Piv::select(token.card()).unwrap();
+    let sha512 = [0xA5; 64];
+    assert_eq!(
+        piv.sign(signs, Algorithm::P256, &sha512).unwrap_err().status(),
+        Some(StatusWord::SECURITY_NOT_SATISFIED)
+    );
+    piv.verify(PIN).unwrap();
+    let signature = piv.sign(signs, Algorithm::P256, &sha512).unwrap();
+    let again = piv.sign(signs, Algorithm::P256, &sha512).unwrap_err();
+    assert_eq!(again.status(), Some(StatusWord::SECURITY_NOT_SATISFIED), "the proof is spent");
+    let key = VerifyingKey::from_sec1_bytes(point(&public)).unwrap();
+    key.verify_prehash(&sha512, &DerSignature::from_bytes(&signature).unwrap()).unwrap();
+
+    let host = SecretKey::from_slice(&[0x31; 32]).unwrap();
+    piv.verify(PIN).unwrap();
+    let secret = piv.agree(agrees, Algorithm::P256, &host.public_key().to_sec1_bytes()).unwrap();
+    let theirs = Point::from_sec1_bytes(point(&other)).unwrap();
+    assert_eq!(secret[..], host.diffie_hellman(&theirs).raw_secret_bytes()[..]);
+    piv.verify(PIN).unwrap();
+    let misuse = piv.sign(agrees, Algorithm::P256, &sha512).unwrap_err();
+    assert_eq!(misuse.status(), Some(StatusWord::CONDITIONS_NOT_SATISFIED), "it agrees, no more");
+
+    token.verify("135790").succeeds();
+    token.shield(|shield| shield.empty(signing)).succeeds();
+    token.shield(|shield| shield.empty(signing)).refuses(No::Status(StatusWord::NO_SUCH_KEY));
+    token.shield(|shield| shield.empty(Container::Payment)).refuses(No::WrongUse);
+    token.pay("上海水务", "100.00").press(Button::Ok).verifies();
+}
+
+fn point(public: &[u8]) -> &[u8] {
+    let Ok(PublicKey::Point(point)) = PublicKey::parse(public) else { panic!("a point") };
+    point
+}
+
+/// Large ones travel whole; private ones are there for the holder only.
+fn data_of_its_own(road: Road) {
+    let mut token = Story::new(road);
+    let value: Vec<u8> = (0..MAX_VALUE).map(|at| (at % 251) as u8).collect();
+    let object = DataObject { private: true, label: "notes".into(), value, ..DataObject::default() };
+    token.verify("135790").succeeds();
+    let number = token.shield(|shield| shield.create_data(&object)).succeeds();
+    let public = DataObject { label: "card".into(), value: b"hello".into(), ..DataObject::default() };
+    token.shield(|shield| shield.create_data(&public)).succeeds();
+    token.replug();
+    let seen = token.shield(|shield| shield.data_objects()).succeeds();
+    assert_eq!(seen.iter().map(|head| &head.object.label[..]).collect::<Vec<_>>(), ["card"]);
+    token.shield(|shield| shield.read_data(number)).refuses(No::Status(StatusWord::NOT_FOUND));
+    token.verify("135790").succeeds();
+    assert_eq!(token.shield(|shield| shield.read_data(number)).succeeds(), object);
+    token.shield(|shield| shield.update_data(number, &public)).succeeds();
+    token.shield(|shield| shield.delete_data(number)).succeeds();
+    assert_eq!(token.shield(|shield| shield.data_objects()).succeeds().len(), 1);
+}
+
+/// The PUK is the officer's PIN. The token is made new, and payments go on.
+fn the_officer(road: Road) {
+    let mut token = Story::enrolled(road);
+    token.shield(|shield| shield.check_puk(b"00000000")).refuses(No::PinWrong { left: 5 });
+    token.shield(|shield| shield.check_puk(PUK)).succeeds();
+    token.shield(|shield| shield.initialise(b"00000000", "mine")).refuses(No::PinWrong { left: 5 });
+    assert_eq!(token.information().label, "");
+    token.shield(|shield| shield.initialise(PUK, "mine")).succeeds();
+    let information = token.information();
+    assert_eq!((&information.label[..], information.tries), ("mine", [6, 6, 6, 6]));
+    let left = token.shield(|shield| shield.contents()).succeeds();
+    assert_eq!(left.iter().map(|held| held.container).collect::<Vec<_>>(), [Container::Payment]);
+    token.pay("上海水务", "100.00").press(Button::Ok).verifies();
+    token.replug();
+    assert_eq!(token.information().label, "mine");
+    token.enrol().succeeds();
+    assert!(token.shield(|shield| shield.contents()).succeeds().len() > 1, "9A is back");
+}
+
+/// As much as a host wants, no two alike.
+fn random(road: Road) {
+    let mut token = Story::new(road);
+    let mut draw = |length| {
+        let mut bytes = vec![0; length];
+        token.shield(|shield| shield.random(&mut bytes)).succeeds();
+        bytes
+    };
+    assert_ne!(draw(32), draw(32));
+    let long = draw(5000);
+    assert_eq!((1..256).filter(|byte| !long.contains(&(*byte as u8))).count(), 0);
+}

@@ -1,11 +1,11 @@
 //! Objects (v2.40, 4): those that the token holds, shown from its containers, and those of a session, which live
 //! in this process only.
 
-use card::{piv::Piv, shield::Shield};
+use card::piv::Piv;
 use cryptoki_sys as ck;
 use wire::{
     piv::{PinPolicy, Slot},
-    shield::{Container, KeyPolicy, Uses},
+    shield::{Container, Contents, DataObject, KeyHead, KeyPolicy, MAX_NAME, MAX_VALUE, Name, Uses},
 };
 use zeroize::Zeroizing;
 
@@ -31,7 +31,9 @@ pub struct Key {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Home {
     /// The token's: what of which container.
-    Token(Container, ck::CK_OBJECT_CLASS),
+    Container(Container, ck::CK_OBJECT_CLASS),
+    /// The token's: the data object of this number.
+    Data(u8),
     /// This session's, gone with it.
     Session(ck::CK_SESSION_HANDLE),
 }
@@ -47,15 +49,6 @@ pub struct Object {
     pub key: Option<Key>,
 }
 
-/// What a container holds.
-#[derive(Clone, Debug, Default)]
-pub struct Contents {
-    /// The public key in use, tag 7F49.
-    pub public_key: Option<Vec<u8>>,
-    /// The certificate, DER.
-    pub certificate: Option<Vec<u8>>,
-}
-
 impl Object {
     /// Whether those who have not logged in see it.
     pub fn is_private(&self) -> bool {
@@ -69,7 +62,7 @@ impl Object {
 
     /// Whether it is kept on the token.
     pub const fn is_on_token(&self) -> bool {
-        matches!(self.home, Home::Token(..))
+        !matches!(self.home, Home::Session(_))
     }
 
     /// The value of an attribute, for whoever asks.
@@ -107,27 +100,98 @@ impl Object {
     }
 }
 
-/// Reads what a container holds. The shield applet is selected.
-///
-/// # Errors
-/// The card's.
-pub fn read(shield: &mut Shield<'_>, container: Container) -> core::result::Result<Contents, card::Error> {
-    Ok(Contents { public_key: shield.public_key(container)?, certificate: shield.certificate(container)? })
+/// What a container holds: what LIST tells of it, its public key (tag 7F49) and its certificate (DER).
+pub struct Held {
+    /// Its head.
+    pub head: Contents,
+    /// The public key in use.
+    pub public_key: Option<Vec<u8>>,
+    /// The certificate.
+    pub certificate: Option<Vec<u8>>,
 }
 
 /// The objects that show what a container holds: private key, public key, certificate.
-pub fn show(container: Container, contents: &Contents) -> Vec<Object> {
+pub fn show(held: &Held) -> Vec<Object> {
     let mut objects = Vec::new();
-    let fields = contents.certificate.as_deref().and_then(certificate::fields);
+    let container = held.head.container;
+    let fields = held.certificate.as_deref().and_then(certificate::fields);
     let subject = fields.as_ref().map(|fields| fields.subject.clone()).unwrap_or_default();
-    if let Some(public) = contents.public_key.as_deref().and_then(PublicKey::of_card) {
-        objects.push(private_key(container, &public, &subject));
-        objects.push(public_key_object(container, &public, &subject));
+    if let Some(head) = &held.head.key
+        && let Some(public) = held.public_key.as_deref().and_then(PublicKey::of_card)
+    {
+        objects.push(private_key(container, head, &public, &subject));
+        objects.push(public_key_object(container, head, &public, &subject));
     }
-    if let Some(der) = &contents.certificate {
-        objects.push(certificate_object(container, der, fields.as_ref()));
+    if let (Some(head), Some(der)) = (&held.head.certificate, &held.certificate) {
+        // What has no name of its own goes by its key's.
+        let key = held.head.key.as_ref().map(|key| key.name.clone()).unwrap_or_default();
+        let name = Name {
+            label: if head.name.label.is_empty() { key.label } else { head.name.label.clone() },
+            id: if head.name.id.is_empty() { key.id } else { head.name.id.clone() },
+        };
+        objects.push(certificate_object(container, &name, der, fields.as_ref()));
     }
     objects
+}
+
+/// A data object of the token's.
+pub fn show_data(number: u8, data: &DataObject) -> Object {
+    let mut attributes = Attributes::default();
+    attributes.set_number(ck::CKA_CLASS, ck::CKO_DATA);
+    attributes.set_flag(ck::CKA_TOKEN, true);
+    attributes.set_flag(ck::CKA_PRIVATE, data.private);
+    for kind in [ck::CKA_MODIFIABLE, ck::CKA_COPYABLE, ck::CKA_DESTROYABLE] {
+        attributes.set_flag(kind, true);
+    }
+    attributes.set(ck::CKA_LABEL, data.label.as_str());
+    attributes.set(ck::CKA_APPLICATION, data.application.as_str());
+    attributes.set(ck::CKA_OBJECT_ID, data.object_id.as_slice());
+    attributes.set(ck::CKA_VALUE, data.value.as_slice());
+    Object { attributes, home: Home::Data(number), key: None }
+}
+
+/// What attributes say as a data object for the token.
+///
+/// # Errors
+/// CKR_ATTRIBUTE_VALUE_INVALID: longer than the token takes, or text that is not UTF-8.
+pub fn data_of(attributes: &Attributes) -> Result<DataObject> {
+    let value = attributes.bytes(ck::CKA_VALUE);
+    let object_id = attributes.bytes(ck::CKA_OBJECT_ID);
+    if value.len() > MAX_VALUE || object_id.len() > MAX_NAME {
+        return Err(Ckr::ATTRIBUTE_VALUE_INVALID);
+    }
+    Ok(DataObject {
+        private: attributes.is(ck::CKA_PRIVATE),
+        label: text(attributes, ck::CKA_LABEL)?,
+        application: text(attributes, ck::CKA_APPLICATION)?,
+        object_id: object_id.to_vec(),
+        value: value.to_vec(),
+    })
+}
+
+/// What attributes say as the name of a key or a certificate on the token.
+///
+/// # Errors
+/// As [`data_of`].
+pub fn name_of(attributes: &Attributes) -> Result<Name> {
+    let id = attributes.bytes(ck::CKA_ID).to_vec();
+    if id.len() > MAX_NAME {
+        return Err(Ckr::ATTRIBUTE_VALUE_INVALID);
+    }
+    Ok(Name { label: text(attributes, ck::CKA_LABEL)?, id })
+}
+
+fn text(attributes: &Attributes, kind: Kind) -> Result<String> {
+    let bytes = attributes.bytes(kind);
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.len() <= MAX_NAME => Ok(text.into()),
+        _ => Err(Ckr::ATTRIBUTE_VALUE_INVALID),
+    }
+}
+
+/// The container whose default CKA_ID this is: where a new key with that id goes, if it is free.
+pub fn container_of(id_wanted: &[u8]) -> Option<Container> {
+    Container::all().find(|container| *container != Container::Payment && [id(*container)] == *id_wanted)
 }
 
 /// CKA_ID: as OpenSC numbers the keys of PIV, so that a `pkcs11:` URI works by either module; 50 the payment key.
@@ -154,32 +218,43 @@ fn label(container: Container) -> String {
     }
 }
 
-fn object(container: Container, class: ck::CK_OBJECT_CLASS) -> Object {
+fn object(container: Container, name: &Name, class: ck::CK_OBJECT_CLASS) -> Object {
+    // The payment key and its certificate are the bank's: no host renames, replaces or removes them.
+    let ours = container != Container::Payment;
     let mut attributes = Attributes::default();
     attributes.set_number(ck::CKA_CLASS, class);
     attributes.set_flag(ck::CKA_TOKEN, true);
     attributes.set_flag(ck::CKA_PRIVATE, false);
-    attributes.set_flag(ck::CKA_MODIFIABLE, false);
+    attributes.set_flag(ck::CKA_MODIFIABLE, ours);
     attributes.set_flag(ck::CKA_COPYABLE, class != ck::CKO_PRIVATE_KEY);
-    attributes.set_flag(ck::CKA_DESTROYABLE, false);
-    attributes.set(ck::CKA_LABEL, label(container));
-    attributes.set(ck::CKA_ID, [id(container)]);
-    Object { attributes, home: Home::Token(container, class), key: None }
+    // A public key goes with its private key, not without it.
+    attributes.set_flag(ck::CKA_DESTROYABLE, ours && class != ck::CKO_PUBLIC_KEY);
+    attributes.set(ck::CKA_LABEL, name.label.as_str());
+    attributes.set(ck::CKA_ID, name.id.as_slice());
+    if name.label.is_empty() {
+        attributes.set(ck::CKA_LABEL, label(container));
+    }
+    if name.id.is_empty() {
+        attributes.set(ck::CKA_ID, [id(container)]);
+    }
+    Object { attributes, home: Home::Container(container, class), key: None }
 }
 
 fn key_object(
     container: Container,
     class: ck::CK_OBJECT_CLASS,
+    head: &KeyHead,
     public: &PublicKey,
     subject: &[u8],
 ) -> Object {
-    let mut object = object(container, class);
+    let mut object = object(container, &head.name, class);
     let attributes = &mut object.attributes;
     attributes.set(ck::CKA_SUBJECT, subject);
     attributes.set(ck::CKA_START_DATE, []);
     attributes.set(ck::CKA_END_DATE, []);
-    attributes.set_flag(ck::CKA_LOCAL, true);
+    attributes.set_flag(ck::CKA_LOCAL, !head.imported);
     let generated = match public {
+        _ if head.imported => ck::CK_UNAVAILABLE_INFORMATION,
         PublicKey::Ec { .. } => ck::CKM_EC_KEY_PAIR_GEN,
         PublicKey::Rsa { .. } => ck::CKM_RSA_PKCS_KEY_PAIR_GEN,
     };
@@ -187,17 +262,17 @@ fn key_object(
     object
 }
 
-fn private_key(container: Container, public: &PublicKey, subject: &[u8]) -> Object {
-    let mut object = key_object(container, ck::CKO_PRIVATE_KEY, public, subject);
-    let KeyPolicy { pin, uses } = KeyPolicy::of(container);
+fn private_key(container: Container, head: &KeyHead, public: &PublicKey, subject: &[u8]) -> Object {
+    let mut object = key_object(container, ck::CKO_PRIVATE_KEY, head, public, subject);
+    let KeyPolicy { pin, uses } = head.policy;
     let attributes = &mut object.attributes;
     public.show_to_private(attributes);
     let ec = matches!(public, PublicKey::Ec { .. });
     attributes.set_flag(ck::CKA_PRIVATE, pin != PinPolicy::Never);
     attributes.set_flag(ck::CKA_SENSITIVE, true);
-    attributes.set_flag(ck::CKA_ALWAYS_SENSITIVE, true);
+    attributes.set_flag(ck::CKA_ALWAYS_SENSITIVE, !head.imported);
     attributes.set_flag(ck::CKA_EXTRACTABLE, false);
-    attributes.set_flag(ck::CKA_NEVER_EXTRACTABLE, true);
+    attributes.set_flag(ck::CKA_NEVER_EXTRACTABLE, !head.imported);
     // The payment key has none of these uses: it signs payment orders that its holder saw, and nothing that comes by
     // PKCS#11.
     attributes.set_flag(ck::CKA_SIGN, uses.has(Uses::SIGN));
@@ -211,8 +286,8 @@ fn private_key(container: Container, public: &PublicKey, subject: &[u8]) -> Obje
     object
 }
 
-fn public_key_object(container: Container, public: &PublicKey, subject: &[u8]) -> Object {
-    let mut object = key_object(container, ck::CKO_PUBLIC_KEY, public, subject);
+fn public_key_object(container: Container, head: &KeyHead, public: &PublicKey, subject: &[u8]) -> Object {
+    let mut object = key_object(container, ck::CKO_PUBLIC_KEY, head, public, subject);
     let attributes = &mut object.attributes;
     public.show(attributes);
     let rsa = matches!(public, PublicKey::Rsa { .. });
@@ -225,8 +300,13 @@ fn public_key_object(container: Container, public: &PublicKey, subject: &[u8]) -
     object
 }
 
-fn certificate_object(container: Container, der: &[u8], fields: Option<&certificate::Fields>) -> Object {
-    let mut object = object(container, ck::CKO_CERTIFICATE);
+fn certificate_object(
+    container: Container,
+    name: &Name,
+    der: &[u8],
+    fields: Option<&certificate::Fields>,
+) -> Object {
+    let mut object = object(container, name, ck::CKO_CERTIFICATE);
     complete_certificate(&mut object.attributes, der, fields);
     object
 }

@@ -7,9 +7,11 @@
 mod crypt;
 mod digest;
 mod info;
+mod keep;
 mod key;
 mod login;
 mod object;
+mod pair;
 mod random;
 mod session;
 mod sign;

@@ -157,7 +157,7 @@ impl Token {
     /// # Errors
     /// CKR_PIN_INCORRECT, CKR_PIN_LOCKED.
     pub fn log_in_officer(&mut self, puk: &[u8]) -> Result<()> {
-        self.with(Applet::Shield, |card| Shield::on(card).change_puk(puk, puk)).map_err(wrong_pin)?;
+        self.with(Applet::Shield, |card| Shield::on(card).check_puk(puk)).map_err(wrong_pin)?;
         self.login = Login::Officer(Pin::new(puk.to_vec()));
         Ok(())
     }
@@ -229,26 +229,63 @@ impl Token {
         self.with(Applet::Piv, |card| verify(card, Applet::Piv, pin)).map_err(wrong_pin)
     }
 
-    /// What the containers hold, as objects.
+    /// What the token holds, as objects. Private data objects are there for the user only.
     ///
     /// # Errors
     /// The line's.
     pub fn objects(&mut self) -> Result<Vec<Object>> {
-        let mut objects = Vec::new();
-        for container in shield::Container::all() {
-            let contents =
-                self.with(Applet::Shield, |card| object::read(&mut Shield::on(card), container))?;
-            objects.extend(object::show(container, &contents));
+        self.with(Applet::Shield, |card| {
+            let mut shield = Shield::on(card);
+            let mut objects = Vec::new();
+            for head in shield.contents()? {
+                let public_key = match &head.key {
+                    Some(_) => shield.public_key(head.container)?,
+                    None => None,
+                };
+                let certificate = match &head.certificate {
+                    Some(_) => shield.certificate(head.container)?,
+                    None => None,
+                };
+                objects.extend(object::show(&object::Held { head, public_key, certificate }));
+            }
+            for head in shield.data_objects()? {
+                objects.push(object::show_data(head.number, &shield.read_data(head.number)?));
+            }
+            Ok(objects)
+        })
+        .map_err(Ckr::from)
+    }
+
+    /// Changes what the token holds: a command of the shield applet's that wants the PIN.
+    ///
+    /// # Errors
+    /// CKR_USER_NOT_LOGGED_IN, CKR_DEVICE_MEMORY, and the line's.
+    pub fn change<T>(
+        &mut self,
+        work: impl FnOnce(&mut Shield<'_>) -> core::result::Result<T, Error>,
+    ) -> Result<T> {
+        if !matches!(self.login, Login::User(_)) {
+            return Err(Ckr::USER_NOT_LOGGED_IN);
         }
-        Ok(objects)
+        Ok(self.with(Applet::Shield, |card| work(&mut Shield::on(card)))?)
+    }
+
+    /// C_InitToken: everything but the payment key goes, and the token gets a label.
+    ///
+    /// # Errors
+    /// CKR_PIN_INCORRECT, CKR_PIN_LOCKED.
+    pub fn initialise(&mut self, puk: &[u8], label: &str) -> Result<()> {
+        self.with(Applet::Shield, |card| Shield::on(card).initialise(puk, label)).map_err(wrong_pin)
     }
 
     /// Random numbers of the token's.
     ///
     /// # Errors
     /// The line's.
-    pub fn random(&mut self, _length: usize) -> Result<Zeroizing<Vec<u8>>> {
-        Err(Ckr::FUNCTION_NOT_SUPPORTED)
+    pub fn random(&mut self, length: usize) -> Result<Zeroizing<Vec<u8>>> {
+        let mut random = Zeroizing::new(vec![0; length]);
+        self.with(Applet::Shield, |card| Shield::on(card).random(&mut random))?;
+        Ok(random)
     }
 
     /// Applies a private key. `pin` is the one for this operation alone, which a key that wants one each time needs;

@@ -1,5 +1,7 @@
 //! Slot and token management (v2.40, 5.5), but for PINs.
 
+use std::time::Instant;
+
 use card::road::Road;
 use cryptoki_sys as ck;
 use wire::shield::Information;
@@ -51,20 +53,20 @@ impl Slot {
         }
     }
 
-    /// The token's own words: by the sessions' card, or for a moment by one of our own.
-    fn information(&mut self) -> Result<Information> {
+    /// The token of the sessions, or, without one, the token for this moment.
+    pub(super) fn for_a_moment<T>(&mut self, work: impl FnOnce(&mut Token) -> Result<T>) -> Result<T> {
         if let Some(token) = &mut self.token {
-            return token.information();
+            return work(token);
         }
         let road = self.road.clone().filter(|_| self.present).ok_or(Ckr::TOKEN_NOT_PRESENT)?;
-        let information = Token::open(&road)?.information();
-        self.released = Some(std::time::Instant::now());
-        information
+        let outcome = work(&mut Token::open(&road)?);
+        self.released = Some(Instant::now());
+        outcome
     }
 
     /// C_GetTokenInfo.
     pub fn token_info(&mut self) -> Result<ck::CK_TOKEN_INFO> {
-        let information = self.information()?;
+        let information = self.for_a_moment(Token::information)?;
         let count = |writes: Option<bool>| {
             let counted =
                 self.sessions.values().filter(|session| writes.is_none_or(|writes| session.writes == writes));
@@ -72,7 +74,10 @@ impl Slot {
         };
         let [shortest, longest] = information.pin_length.map(ck::CK_ULONG::from);
         Ok(ck::CK_TOKEN_INFO {
-            label: field(&format!("ushield-{}", self.number + 1)),
+            label: match information.label.as_str() {
+                "" => field(&format!("ushield-{}", self.number + 1)),
+                given => field(given),
+            },
             manufacturerID: field(&information.brand),
             model: field(&format!("U-shield gen {}", information.generation)),
             serialNumber: field(&information.serial),

@@ -42,18 +42,6 @@ impl Slot {
         self.keep_secret(handle, template, value, Some(mechanism.kind))
     }
 
-    /// C_GenerateKeyPair.
-    pub fn generate_key_pair(
-        &mut self,
-        handle: ck::CK_SESSION_HANDLE,
-        _mechanism: &Mechanism,
-        _public: Template,
-        _private: Template,
-    ) -> Result<(ck::CK_OBJECT_HANDLE, ck::CK_OBJECT_HANDLE)> {
-        self.session(handle)?;
-        Err(Ckr::FUNCTION_NOT_SUPPORTED)
-    }
-
     /// C_DeriveKey: ECDH with the token's private key and the other side's point (Current Mechanisms v2.40, 2.3.8).
     pub fn derive(
         &mut self,

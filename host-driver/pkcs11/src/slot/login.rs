@@ -36,7 +36,10 @@ impl Slot {
         // There is no PIN pad: CKF_PROTECTED_AUTHENTICATION_PATH is not set.
         let pin = pin.ok_or(Ckr::ARGUMENTS_BAD)?;
         let token = self.token()?;
-        if user == ck::CKU_SO { token.log_in_officer(pin) } else { token.log_in(pin) }
+        if user == ck::CKU_SO { token.log_in_officer(pin) } else { token.log_in(pin) }?;
+        // The token shows its user more.
+        self.read = false;
+        Ok(())
     }
 
     /// C_Login as CKU_CONTEXT_SPECIFIC: for the operation just begun with a key that wants its PIN each time.
@@ -92,8 +95,12 @@ impl Slot {
         if officer { token.change_puk(old, new) } else { token.change_pin(old, new) }
     }
 
-    /// C_InitToken.
-    pub fn init_token(&mut self, _pin: &[u8], _label: &[u8]) -> Result<()> {
-        Err(Ckr::FUNCTION_NOT_SUPPORTED)
+    /// C_InitToken (5.5): wants no session open. The label is 32 bytes, filled with blanks.
+    pub fn init_token(&mut self, pin: &[u8], label: &[u8]) -> Result<()> {
+        if !self.sessions.is_empty() {
+            return Err(Ckr::SESSION_EXISTS);
+        }
+        let label = std::str::from_utf8(label).map_err(|_| Ckr::ARGUMENTS_BAD)?.trim_end_matches(' ');
+        self.for_a_moment(|token| token.initialise(pin, label))
     }
 }

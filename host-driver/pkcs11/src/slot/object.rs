@@ -106,8 +106,11 @@ impl Slot {
             return Err(Ckr::SESSION_READ_ONLY);
         }
         schema::check_change(&found.attributes, &template)?;
+        let mut attributes = found.attributes.clone();
+        attributes.overlay(&template);
+        self.change_on_token(found.home, &template, &attributes)?;
         if let Some(found) = self.objects.get_mut(&object) {
-            found.attributes.overlay(&template);
+            found.attributes = attributes;
         }
         Ok(())
     }
@@ -151,7 +154,7 @@ impl Slot {
         self.keep(handle, attributes)
     }
 
-    /// A new object of a session's, by whoever may have one.
+    /// A new object, by whoever may have one: the session's, or the token's.
     pub(super) fn keep(
         &mut self,
         handle: ck::CK_SESSION_HANDLE,
@@ -172,7 +175,7 @@ impl Slot {
             return Err(Ckr::USER_NOT_LOGGED_IN);
         }
         if attributes.is(ck::CKA_TOKEN) {
-            return Err(if writes { Ckr::ATTRIBUTE_VALUE_INVALID } else { Ckr::SESSION_READ_ONLY });
+            return if writes { self.put_on_token(&attributes) } else { Err(Ckr::SESSION_READ_ONLY) };
         }
         let object = self.new_handle()?.into();
         self.objects.insert(object, Object { attributes, home: Home::Session(handle), key: None });
@@ -194,7 +197,7 @@ impl Slot {
         }
         schema::check_copy(&found.attributes, &template)?;
         let mut attributes = found.attributes.clone();
-        if found.is_on_token() {
+        if matches!(found.home, Home::Container(..)) {
             // What the token guards for its own objects does not bind a copy.
             attributes.set_flag(ck::CKA_MODIFIABLE, true);
             attributes.set_flag(ck::CKA_DESTROYABLE, true);
@@ -212,6 +215,12 @@ impl Slot {
         }
         if !found.attributes.is(ck::CKA_DESTROYABLE) {
             return Err(Ckr::ACTION_PROHIBITED);
+        }
+        let home = found.home;
+        if self.remove_from_token(home)? {
+            // With a private key went its public key: what is left is read anew, and keeps its handle.
+            self.read = false;
+            return self.read_token();
         }
         self.objects.remove(&object);
         Ok(())

@@ -19,9 +19,10 @@ use firmware::seams::Millis;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::{
+    capture::Capture,
     lock::lock,
     panel::Handle,
-    urb::{Descriptors, Device, Done, Work},
+    urb::{Descriptors, Device, Done, Tap, Work},
 };
 
 /// All devices are on bus 1; the second number is the device's.
@@ -103,6 +104,8 @@ pub struct Bus {
     ports: Mutex<Ports>,
     /// Rung when a device comes, goes, is taken or is given back.
     changed: Notify,
+    /// Looks on while hosts have devices.
+    capture: Mutex<Option<Capture>>,
 }
 
 #[derive(Debug, Default)]
@@ -240,6 +243,11 @@ impl Bus {
         Ok(lease)
     }
 
+    /// Captures what hosts do with devices that they take from now on, or nothing more. Returns what looked on until now.
+    pub fn set_capture(&self, capture: Option<Capture>) -> Option<Capture> {
+        std::mem::replace(&mut *lock(&self.capture), capture)
+    }
+
     /// A port, by name.
     pub fn port(&self, id: BusId) -> Option<Arc<Port>> {
         lock(&self.ports).by_id.get(&id).cloned()
@@ -326,6 +334,12 @@ impl Lease {
     /// The device's place.
     pub fn port(&self) -> &Port {
         &self.port
+    }
+
+    /// Somebody who looks on while this host has the device, where there is a capture.
+    pub(crate) fn tap(&self) -> Option<Box<dyn Tap>> {
+        let [_, number] = self.port.id.number();
+        lock(&self.bus.capture).as_ref().map(|capture| capture.tap(number))
     }
 
     /// Returns when the device should be driven again: a button, the end of a job, or an unplug.

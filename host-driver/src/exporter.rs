@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -14,6 +15,7 @@ use tokio::{
 
 use crate::{
     bus::{Bus, BusId, State, Unavailable},
+    capture::{Capture, Summary},
     lock::lock,
     panel::Handle,
     peer::{self, Cidr},
@@ -178,6 +180,24 @@ impl Exporter {
     /// There is no such device, or it is not out.
     pub fn plug_again(&self, id: BusId) -> Result<(), Unavailable> {
         self.bus.plug_again(id)
+    }
+
+    /// Captures the transfers of all hosts that take a device from now on, of every plug, in a pcapng file that only its
+    /// owner reads. PINs, keys and what private keys made are blanked. A capture that was under way ends.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn start_capture(&self, path: &Path) -> io::Result<()> {
+        drop(self.bus.set_capture(Some(Capture::start(path)?)));
+        Ok(())
+    }
+
+    /// Ends the capture: all of it is in its file. `None` if there was none.
+    ///
+    /// # Errors
+    /// Some of it could not be written.
+    pub fn stop_capture(&self) -> io::Result<Option<Summary>> {
+        self.bus.set_capture(None).map(Capture::stop).transpose()
     }
 
     /// All devices, in order.

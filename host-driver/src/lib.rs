@@ -15,6 +15,7 @@ pub mod bus;
 pub mod panel;
 pub mod peer;
 pub mod store;
+pub mod capture;
 pub mod urb;
 mod lock;
 

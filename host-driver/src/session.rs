@@ -151,7 +151,7 @@ enum Left {
 impl<P: Protocol> Session<P> {
     /// Power is on, nothing has been said.
     pub(crate) fn new(lease: Lease, protocol: P) -> Self {
-        let queue = Queue::new(lease.port().descriptors(), Limits::STANDARD);
+        let queue = Queue::new(lease.port().descriptors(), Limits::STANDARD).tapped(lease.tap());
         Self { lease, queue, protocol, deadline: None }
     }
 

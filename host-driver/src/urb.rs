@@ -3,9 +3,11 @@
 //! Every plug shares this: it turns its protocol's messages into [`Urb`]s, and [`Completion`]s into replies.
 
 mod queue;
+mod tap;
 #[cfg(test)]
 pub(crate) mod fake;
 mod device;
 
 pub use device::{Descriptors, Device, Done, Stall, Work};
 pub use queue::{Completion, Limits, Overrun, Queue, Status, Transfer, Urb};
+pub use tap::{Ending, Kind, Moment, Sight, Tap};

@@ -17,6 +17,7 @@ use std::{
 use clap::Args;
 use host_driver::{
     Exporter, Listen,
+    capture::Summary,
     panel::{Habit, Script},
     peer::Cidr,
     raise_descriptor_limit,
@@ -35,7 +36,7 @@ use crate::{
     },
     failure::{Context, Exit, Failure, Outcome},
     place,
-    terminal::{Paint, say},
+    terminal::{Paint, say, warn},
 };
 
 /// Serve tokens over USB/IP and usbredir, for machines and programs to attach
@@ -90,6 +91,9 @@ pub(crate) struct Up {
     /// For CI: new tokens have the PIN in this file from the start, and the PUK 12345678
     #[arg(long, value_name = "FILE")]
     pin_file: Option<PathBuf>,
+    /// Capture all USB transfers in this file, for Wireshark; PINs and what private keys made are blanked
+    #[arg(long, value_name = "FILE")]
+    pcap: Option<PathBuf>,
     /// The control socket [default: in $XDG_RUNTIME_DIR/ushield]
     #[arg(long, value_name = "SOCKET")]
     control: Option<PathBuf>,
@@ -157,6 +161,9 @@ impl Up {
         let exporter = Exporter::start(listen)
             .await
             .map_err(|error| Failure::new("USB/IP is not served").because(error))?;
+        if let Some(file) = &self.pcap {
+            exporter.start_capture(file).what(format!("nothing can be captured in {}", file.display()))?;
+        }
         // One that a killed run left would send a waiting script to an address where nobody listens.
         if let Some(file) = &self.ready_file {
             let _ = fs::remove_file(file);
@@ -186,6 +193,9 @@ impl Up {
         // A client that holds its connection open does not hold us up.
         let _ = tokio::time::timeout(Duration::from_secs(1), serving).await;
         bench.unplug_all();
+        if let Some(summary) = bench.stop_capture()? {
+            captured(&summary);
+        }
         Ok(Exit::Done)
     }
 
@@ -240,6 +250,14 @@ impl Up {
         }
         say(&text);
         Ok(())
+    }
+}
+
+fn captured(summary: &Summary) {
+    let Summary { packets, dropped } = summary;
+    tracing::info!(packets, dropped, "the capture is complete");
+    if *dropped > 0 {
+        warn(&format!("ushield: {dropped} of {} packets are missing in the capture", packets + dropped));
     }
 }
 

@@ -1,10 +1,13 @@
 //! The tokens that a running `up` serves, as the control socket sees them.
 
 use firmware::seams;
-use host_driver::{Exporter, State, bus::BusId, panel::Handle};
+use host_driver::{Exporter, State, bus::BusId, capture::Summary, panel::Handle};
 use tokio::sync::watch;
 
-use crate::control::view::{Button, Health, Screen, Token};
+use crate::{
+    control::view::{Button, Health, Screen, Token},
+    failure::{Context, Failure},
+};
 
 /// Tokens in their places, and the server that shows them.
 #[derive(Debug)]
@@ -81,6 +84,11 @@ impl Bench {
     pub(crate) async fn stopped(&self) {
         // The sender lives in `self`: the channel cannot close.
         let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
+    }
+
+    /// Ends the capture, when there is one.
+    pub(crate) fn stop_capture(&self) -> Result<Option<Summary>, Failure> {
+        self.exporter.stop_capture().what("the capture is not complete")
     }
 
     /// Pulls all tokens out: their power is off when this returns. Whoever drops the bench hangs up.

@@ -4,7 +4,10 @@ use std::collections::VecDeque;
 
 use wire::usb::Setup;
 
-use super::device::{Descriptors, Device, Stall};
+use super::{
+    device::{Descriptors, Device, Stall},
+    tap::{Ending, Kind, Moment, Sight, Tap},
+};
 
 /// The most that one host may have pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,19 +115,19 @@ pub enum Overrun {
 }
 
 /// The pending transfers of one host with one device.
-#[derive(Debug)]
 pub struct Queue {
     limits: Limits,
     bytes: usize,
     lines: Vec<Line>,
-    outs: Vec<u8>,
+    outs: Vec<(u8, Kind)>,
+    tap: Option<Box<dyn Tap>>,
 }
 
 /// The transfers that wait on one IN endpoint, oldest first.
 #[derive(Debug)]
 struct Line {
     endpoint: u8,
-    interrupt: bool,
+    kind: Kind,
     waiting: VecDeque<Pending>,
 }
 
@@ -136,7 +139,7 @@ struct Pending {
 
 impl Line {
     fn ask(&self, device: &mut dyn Device, max: usize) -> Result<Option<Vec<u8>>, Stall> {
-        if self.interrupt {
+        if self.kind == Kind::Interrupt {
             device.interrupt_in(self.endpoint, max)
         } else {
             device.bulk_in(self.endpoint, max)
@@ -150,15 +153,22 @@ impl Queue {
         let (mut lines, mut outs) = (Vec::new(), Vec::new());
         for endpoint in descriptors.endpoints() {
             let number = endpoint.address & 0x0F;
+            // bmAttributes bits 1..0: 3 is interrupt (USB 2.0, table 9-13).
+            let kind = if endpoint.attributes & 3 == 3 { Kind::Interrupt } else { Kind::Bulk };
             if endpoint.address & 0x80 == 0 {
-                outs.push(number);
+                outs.push((number, kind));
             } else {
-                // bmAttributes bits 1..0: 3 is interrupt (USB 2.0, table 9-13).
-                let interrupt = endpoint.attributes & 3 == 3;
-                lines.push(Line { endpoint: number, interrupt, waiting: VecDeque::new() });
+                lines.push(Line { endpoint: number, kind, waiting: VecDeque::new() });
             }
         }
-        Self { limits, bytes: 0, lines, outs }
+        Self { limits, bytes: 0, lines, outs, tap: None }
+    }
+
+    /// Lets somebody look on, or nobody.
+    #[must_use]
+    pub fn tapped(mut self, tap: Option<Box<dyn Tap>>) -> Self {
+        self.tap = tap;
+        self
     }
 
     /// Carries a transfer out, or keeps it until [`Self::poll`] finds data for it. Ends are told to `done`.
@@ -172,14 +182,20 @@ impl Queue {
         done: &mut impl FnMut(Completion),
     ) -> Result<(), Overrun> {
         let sequence = urb.sequence;
+        self.see_submitted(&urb);
         match urb.transfer {
             Transfer::Control { setup, data, max } => {
-                done(control(device, sequence, setup, data, max));
+                let end = control(device, sequence, setup, data, max);
+                ended(&mut self.tap, setup.request_type & 0x80, Kind::Control, &end);
+                done(end);
             }
             Transfer::Out { endpoint, data } => {
-                let sent =
-                    if self.outs.contains(&endpoint) { device.bulk_out(endpoint, data) } else { Err(Stall) };
-                done(Completion::out(sequence, sent.map(|()| data.len())));
+                let there = self.outs.iter().any(|(number, _)| *number == endpoint);
+                let sent = if there { device.bulk_out(endpoint, data) } else { Err(Stall) };
+                let end = Completion::out(sequence, sent.map(|()| data.len()));
+                let kind = self.kind(endpoint);
+                ended(&mut self.tap, endpoint, kind, &end);
+                done(end);
             }
             Transfer::In { endpoint, max } => return self.receive(device, sequence, endpoint, max, done),
         }
@@ -199,15 +215,20 @@ impl Queue {
         if self.lines.iter().flat_map(|line| &line.waiting).any(|pending| pending.sequence == sequence) {
             return Err(Overrun::Sequence);
         }
+        let address = endpoint | 0x80;
         let Some(line) = self.lines.iter_mut().find(|line| line.endpoint == endpoint) else {
-            done(Completion::out(sequence, Err(Stall)));
+            let end = Completion::out(sequence, Err(Stall));
+            ended(&mut self.tap, address, Kind::Bulk, &end);
+            done(end);
             return Ok(());
         };
         // The usual case: the answer is there, and nothing has to be remembered.
         if line.waiting.is_empty()
             && let Some(received) = line.ask(device, max).transpose()
         {
-            done(Completion::received(sequence, received, max));
+            let end = Completion::received(sequence, received, max);
+            ended(&mut self.tap, address, line.kind, &end);
+            done(end);
             return Ok(());
         }
         if line.waiting.len() >= self.limits.transfers {
@@ -227,7 +248,9 @@ impl Queue {
         for line in &mut self.lines {
             while let Some(pending) = line.waiting.front() {
                 let Some(received) = line.ask(device, pending.max).transpose() else { break };
-                done(Completion::received(pending.sequence, received, pending.max));
+                let end = Completion::received(pending.sequence, received, pending.max);
+                ended(&mut self.tap, line.endpoint | 0x80, line.kind, &end);
+                done(end);
                 self.bytes = self.bytes.saturating_sub(pending.max);
                 line.waiting.pop_front();
             }
@@ -241,16 +264,69 @@ impl Queue {
                 && let Some(pending) = line.waiting.remove(at)
             {
                 self.bytes = self.bytes.saturating_sub(pending.max);
+                let (endpoint, kind) = (line.endpoint | 0x80, line.kind);
+                see(&mut self.tap, sequence, endpoint, kind, over(Ending::Unlinked));
                 return true;
             }
         }
         false
     }
 
+    fn see_submitted(&mut self, urb: &Urb<'_>) {
+        if self.tap.is_none() {
+            return;
+        }
+        let (endpoint, kind, setup, length, data) = match urb.transfer {
+            Transfer::Control { setup, data, max } => {
+                let length = if setup.is_in() { max } else { data.len() };
+                (setup.request_type & 0x80, Kind::Control, Some(setup), length, data)
+            }
+            Transfer::Out { endpoint, data } => (endpoint, self.kind(endpoint), None, data.len(), data),
+            Transfer::In { endpoint, max } => {
+                (endpoint | 0x80, self.kind(endpoint | 0x80), None, max, &[][..])
+            }
+        };
+        see(&mut self.tap, urb.sequence, endpoint, kind, Moment::Submitted { setup, length, data });
+    }
+
+    /// What kind of endpoint this address is of; one that is not there counts as bulk.
+    fn kind(&self, address: u8) -> Kind {
+        let line = self.lines.iter().find(|line| line.endpoint | 0x80 == address).map(|line| line.kind);
+        let out = || self.outs.iter().find(|(number, _)| *number == address).map(|(_, kind)| *kind);
+        line.or_else(out).unwrap_or(Kind::Bulk)
+    }
+
     /// How many transfers wait.
     pub fn waiting(&self) -> usize {
         self.lines.iter().map(|line| line.waiting.len()).sum()
     }
+}
+
+impl Drop for Queue {
+    /// What waits will not come.
+    fn drop(&mut self) {
+        for line in &self.lines {
+            for pending in &line.waiting {
+                let (endpoint, moment) = (line.endpoint | 0x80, over(Ending::Shutdown));
+                see(&mut self.tap, pending.sequence, endpoint, line.kind, moment);
+            }
+        }
+    }
+}
+
+fn see(tap: &mut Option<Box<dyn Tap>>, sequence: u64, endpoint: u8, kind: Kind, moment: Moment<'_>) {
+    if let Some(tap) = tap {
+        tap.see(&Sight { sequence, endpoint, kind, moment });
+    }
+}
+
+fn ended(tap: &mut Option<Box<dyn Tap>>, endpoint: u8, kind: Kind, end: &Completion) {
+    let moment = Moment::Ended { end: Ending::Status(end.status), length: end.length, data: &end.data };
+    see(tap, end.sequence, endpoint, kind, moment);
+}
+
+const fn over(end: Ending) -> Moment<'static> {
+    Moment::Ended { end, length: 0, data: &[] }
 }
 
 fn control(device: &mut dyn Device, sequence: u64, setup: Setup, data: &[u8], max: usize) -> Completion {

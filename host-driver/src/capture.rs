@@ -1,0 +1,204 @@
+//! A capture: every transfer of every token, as a pcapng file that Wireshark dissects as USB and CCID.
+//!
+//! It is made where all plugs meet, at the queue of URBs. Secrets are blanked before anything is put down
+//! ([`blank`]). A thread of its own writes; the devices never wait for it: what it cannot take is counted and left out.
+
+mod blank;
+mod usbmon;
+mod block;
+
+use std::{
+    fs::{File, OpenOptions, Permissions},
+    io::{self, BufWriter, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
+    },
+    thread::JoinHandle,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use blank::Blank;
+
+use crate::urb::{Kind, Moment, Sight, Tap};
+
+/// Packets that may wait for the writer; each is at most [`block::SNAP_LENGTH`] bytes.
+const WAITING: usize = 256;
+
+/// A capture under way. Dropping it ends it.
+#[derive(Debug)]
+pub struct Capture {
+    shared: Arc<Shared>,
+    writer: Option<JoinHandle<io::Result<()>>>,
+}
+
+/// What came of a capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Packets in the file.
+    pub packets: u64,
+    /// Packets that the writer could not take.
+    pub dropped: u64,
+}
+
+#[derive(Debug)]
+struct Shared {
+    packets: SyncSender<Message>,
+    /// No more is wanted.
+    over: AtomicBool,
+    taken: AtomicU64,
+    dropped: AtomicU64,
+}
+
+#[derive(Debug)]
+enum Message {
+    Packet(Vec<u8>),
+    End,
+}
+
+/// The place on a bus that a capture tells: Linux' buses have 127 devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    bus: u16,
+    device: u8,
+}
+
+impl Place {
+    fn of(number: u32) -> Self {
+        let at = number.saturating_sub(1);
+        let bus = u16::try_from(at / 127 + 1).unwrap_or(u16::MAX);
+        Self { bus, device: u8::try_from(at % 127 + 1).unwrap_or(u8::MAX) }
+    }
+}
+
+impl Capture {
+    /// Begins a file that only its owner reads; what was in it is gone.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn start(path: &Path) -> io::Result<Self> {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        if file.metadata()?.is_file() {
+            file.set_permissions(Permissions::from_mode(0o600))?;
+        }
+        // At once, so that a full disk is told to whoever asked for the capture.
+        file.write_all(&block::head())?;
+        let (packets, wanted) = sync_channel(WAITING);
+        let (over, taken, dropped) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
+        let shared = Arc::new(Shared { packets, over, taken, dropped });
+        let theirs = Arc::clone(&shared);
+        let writer = std::thread::Builder::new().name("ushield-capture".into()).spawn(move || {
+            let written = write(file, &wanted, &theirs);
+            if let Err(error) = &written {
+                theirs.over.store(true, Relaxed);
+                tracing::warn!(%error, "the capture has ended early: its file could not be written");
+            }
+            written
+        })?;
+        Ok(Self { shared, writer: Some(writer) })
+    }
+
+    /// Somebody to look on while a host has the device with this number.
+    pub(crate) fn tap(&self, number: u32) -> Box<dyn Tap> {
+        let shared = Arc::clone(&self.shared);
+        Box::new(Onlooker { shared, place: Place::of(number), blank: Blank::default() })
+    }
+
+    /// Ends the capture: all of it is in the file.
+    ///
+    /// # Errors
+    /// Some of it could not be written.
+    pub fn stop(mut self) -> io::Result<Summary> {
+        self.end()?;
+        let packets = self.shared.taken.load(Relaxed);
+        Ok(Summary { packets, dropped: self.shared.dropped.load(Relaxed) })
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.shared.over.store(true, Relaxed);
+        // An error says that the writer has ended already.
+        let _ = self.shared.packets.send(Message::End);
+        match self.writer.take().map(JoinHandle::join) {
+            Some(Ok(written)) => written,
+            Some(Err(_)) => Err(io::Error::other("the capture's thread failed")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        // Told to the log where it happened.
+        let _ = self.end();
+    }
+}
+
+/// Writes packets as they come, and flushes whenever there are none.
+fn write(file: File, wanted: &Receiver<Message>, shared: &Shared) -> io::Result<()> {
+    let mut file = BufWriter::new(file);
+    let mut message = wanted.recv();
+    while let Ok(Message::Packet(packet)) = message {
+        file.write_all(&packet)?;
+        message = match wanted.try_recv() {
+            Err(TryRecvError::Empty) => {
+                file.flush()?;
+                wanted.recv()
+            }
+            Err(TryRecvError::Disconnected) => break,
+            Ok(message) => Ok(message),
+        };
+    }
+    let dropped = shared.dropped.load(Relaxed);
+    file.write_all(&block::tail(now(), shared.taken.load(Relaxed) + dropped, dropped))?;
+    file.flush()
+}
+
+/// Microseconds since 1970.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Looks on while one host has one device.
+struct Onlooker {
+    shared: Arc<Shared>,
+    place: Place,
+    blank: Blank,
+}
+
+impl Tap for Onlooker {
+    fn see(&mut self, sight: &Sight<'_>) {
+        if self.shared.over.load(Relaxed) {
+            return;
+        }
+        let (Moment::Submitted { data, .. } | Moment::Ended { data, .. }) = sight.moment;
+        let mut data = data.to_vec();
+        let blanked = match (sight.kind, sight.moment) {
+            (Kind::Bulk, Moment::Submitted { .. }) => self.blank.command(&mut data),
+            (Kind::Bulk, Moment::Ended { .. }) => self.blank.answer(&mut data),
+            (Kind::Control, Moment::Submitted { setup: Some(setup), .. }) => {
+                self.blank.control(setup);
+                false
+            }
+            _ => false,
+        };
+        let length = 64 + data.len();
+        data.truncate(block::SNAP_LENGTH - 64);
+        let time = now();
+        let mut packet = usbmon::header(self.place, sight, time, data.len()).to_vec();
+        packet.append(&mut data);
+        let comment = blanked.then_some("secret bytes are blanked with *");
+        let packet = block::packet(time, &packet, length, comment);
+        let count = match self.shared.packets.try_send(Message::Packet(packet)) {
+            Ok(()) => &self.shared.taken,
+            Err(_) => &self.shared.dropped,
+        };
+        count.fetch_add(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests;

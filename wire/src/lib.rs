@@ -33,6 +33,7 @@ pub mod tlv;
 pub mod ccid;
 pub mod usbip;
 pub mod usbredir;
+pub mod pcsclite;
 pub mod usb;
 mod malformed;
 

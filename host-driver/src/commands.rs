@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 mod attach;
+mod background;
 mod brand;
 mod completions;
 mod demo;
@@ -15,6 +16,7 @@ mod pin;
 mod plug;
 mod ports;
 mod press;
+mod reader;
 mod screen;
 mod up;
 mod verify;
@@ -54,6 +56,7 @@ enum Command {
     Unplug(plug::Unplug),
     Screen(screen::Screen),
     Press(press::Press),
+    Reader(reader::Reader),
     Attach(attach::Attach),
     Detach(detach::Detach),
     Ports(ports::Ports),
@@ -80,6 +83,7 @@ impl Program {
             Command::Unplug(command) => command.run(),
             Command::Screen(command) => command.run(),
             Command::Press(command) => command.run(),
+            Command::Reader(command) => command.run(),
             Command::Attach(command) => command.run(),
             Command::Detach(command) => command.run(),
             Command::Ports(command) => command.run(),

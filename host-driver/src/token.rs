@@ -8,8 +8,9 @@ use crate::failure::Failure;
 /// Which token, by which road.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Road {
-    /// The USB/IP server of the token
-    #[arg(long, value_name = "HOST:PORT", env = "USHIELD_USBIP")]
+    /// The USB/IP server of the token [default: the PC/SC service at PCSCLITE_CSOCK_NAME, else the server at
+    /// USHIELD_USBIP, else a reader of the system's pcscd, 127.0.0.1:3240, or USB]
+    #[arg(long, value_name = "HOST:PORT")]
     pub(crate) usbip: Option<String>,
     /// The token, by bus id or serial number; may be left out where there is one
     #[arg(long, value_name = "ID")]
@@ -24,8 +25,11 @@ impl Road {
             Some(id) if host_driver::BusId::parse(id).is_some() => (Some(id.clone()), None),
             other => (None, other.clone()),
         };
-        let selection = road::Selection { usbip, bus_id, serial, ..road::Selection::default() };
-        selection
+        let selection = match usbip {
+            Some(usbip) => road::Selection::usbip(usbip),
+            None => road::Selection::environment(),
+        };
+        road::Selection { bus_id, serial, ..selection }
             .or_configured()
             .and_then(|selection| road::open(&selection))
             .map_err(|error| explain("the token was not reached", &error))

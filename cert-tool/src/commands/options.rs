@@ -83,8 +83,10 @@ pub(super) fn folder(named: Option<&Path>) -> Result<PathBuf, Error> {
 /// Which token.
 #[derive(Args)]
 pub(super) struct TokenOptions {
-    /// The USB/IP server of the token, HOST:PORT or HOST:PORT/BUSID [default: 127.0.0.1:3240, then USB]
-    #[arg(long, value_name = "HOST:PORT", env = road::ENVIRONMENT)]
+    /// The USB/IP server of the token, HOST:PORT or HOST:PORT/BUSID [default: the PC/SC service at
+    /// PCSCLITE_CSOCK_NAME, else the server at USHIELD_USBIP, else a reader of the system's pcscd, 127.0.0.1:3240,
+    /// or USB]
+    #[arg(long, value_name = "HOST:PORT")]
     usbip: Option<String>,
     /// The token's serial number; may be left out where there is one token
     #[arg(long, value_name = "SERIAL")]
@@ -94,15 +96,19 @@ pub(super) struct TokenOptions {
 impl TokenOptions {
     /// Opens the token and hands its shield applet to `work`.
     pub(super) fn with<T>(&self, work: impl FnOnce(&mut Shield<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        let selection = road::Selection {
-            usbip: self.usbip.clone().filter(|place| !place.is_empty()),
-            serial: self.token.clone(),
-            ..road::Selection::default()
+        let selection = match self.usbip.clone().filter(|place| !place.is_empty()) {
+            Some(usbip) => road::Selection::usbip(usbip),
+            None => road::Selection::environment(),
         };
+        let selection = road::Selection { serial: self.token.clone(), ..selection };
         let mut card =
             selection.or_configured().and_then(|selection| road::open(&selection)).map_err(not_reached)?;
-        let mut shield = select(&mut card)?;
-        work(&mut shield)
+        // One transaction, where other programs share the token: none of them may SELECT or use the PIN in between.
+        card.begin().map_err(not_reached)?;
+        let done = select(&mut card).and_then(|mut shield| work(&mut shield));
+        // What was done is done: a service that fails now gives the token back by itself when we hang up.
+        let _ = card.end();
+        done
     }
 }
 

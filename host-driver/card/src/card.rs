@@ -165,10 +165,27 @@ impl Card {
     /// # Errors
     /// The work's own, else the road's.
     pub fn transaction<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
-        self.road.begin()?;
+        self.begin()?;
         let done = work(self);
-        let ended = self.road.end();
+        let ended = self.end();
         done.and_then(|done| ended.map(|()| done))
+    }
+
+    /// Keeps other programs off until [`Self::end`], or until this card is dropped; [`Self::transaction`] does both.
+    /// Another program may have selected another application before: begin with a SELECT.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when another keeps it too long, and the road's own.
+    pub fn begin(&mut self) -> Result<(), Error> {
+        self.road.begin()
+    }
+
+    /// Lets other programs in again.
+    ///
+    /// # Errors
+    /// The road's own.
+    pub fn end(&mut self) -> Result<(), Error> {
+        self.road.end()
     }
 
     /// SELECT by AID, whole or truncated (ISO 7816-4, 7.1.1). The application's answer.

@@ -34,6 +34,11 @@ pub enum Error {
          `ushield detach`) and try again"
     )]
     Busy,
+    /// Another program that shares the card reset it: what was selected and verified is lost.
+    #[error(
+        "another program reset the token in between, so it forgot the PIN: nothing was done by this command; try again"
+    )]
+    WasReset,
     /// There is no such token, or nobody serves any; what to do.
     #[error("{0}")]
     NotFound(String),

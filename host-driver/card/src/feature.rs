@@ -44,6 +44,30 @@ pub const fn max_apdu_data(interface: &Interface) -> u32 {
     if interface.features & LEVEL_EXTENDED != 0 { EXTENDED } else { SHORT }
 }
 
+/// The control code of the properties in a reader's feature list.
+pub fn properties_code(list: &[u8]) -> Option<u32> {
+    let code = values(list, TLV_PROPERTIES.0).next()?;
+    Some(u32::from_be_bytes(code.try_into().ok()?))
+}
+
+/// Whether a reader's properties say that it takes extended APDUs. libccid has 0 where it takes short ones only.
+pub fn says_extended(properties: &[u8]) -> bool {
+    let most = values(properties, MAX_APDU_DATA).next();
+    most.and_then(|most| most.try_into().ok()).is_some_and(|most| u32::from_le_bytes(most) > 256)
+}
+
+/// The values of a tag, each behind its tag and length, up to where the bytes break off.
+fn values(bytes: &[u8], tag: u8) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let (&[of, length], after) = rest.split_first_chunk()?;
+        let (value, after) = after.split_at_checked(length.into())?;
+        rest = after;
+        Some((of, value))
+    })
+    .filter_map(move |(of, value)| (of == tag).then_some(value))
+}
+
 /// Tag, length, and the control code, big-endian (part 10, 2.2).
 fn feature((tag, code): (u8, u32)) -> Vec<u8> {
     [&[tag, 4][..], &code.to_be_bytes()].concat()
@@ -102,6 +126,19 @@ mod tests {
             assert!(control(code, &interface).is_some(), "{code:08X}");
         }
         assert_eq!(control(0x4200_0001, &interface), None);
+    }
+
+    #[test]
+    fn a_list_is_read_as_far_as_it_goes() {
+        let list = control(GET_FEATURE_REQUEST, &interface(0)).unwrap();
+        assert_eq!(properties_code(&list), Some(TLV_PROPERTIES.1));
+        assert_eq!(properties_code(&list[..11]), None);
+        for (features, extended) in [(LEVEL_EXTENDED, true), (0x0002_0000, false)] {
+            let properties = control(TLV_PROPERTIES.1, &interface(features)).unwrap();
+            assert_eq!(says_extended(&properties), extended);
+        }
+        assert!(says_extended(&hex!("0A 04 00000100")) && !says_extended(&hex!("0A 04 00000000")));
+        assert!(!says_extended(&hex!("0A 03 000001")) && !says_extended(&hex!("0A 05 00000100")));
     }
 
     #[test]

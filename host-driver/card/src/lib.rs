@@ -16,6 +16,7 @@
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 pub mod road;
+pub mod pcsc;
 pub mod shield;
 pub mod piv;
 pub mod card;

@@ -84,6 +84,14 @@ pub trait Pipe: Send {
     /// As [`Self::control`], or a malformed descriptor.
     fn serial(&mut self) -> Result<Option<String>, Error> {
         let [_, _, index] = self.interface().device.strings;
+        self.text(index)
+    }
+
+    /// The string descriptor of an index, in en-US; `None` for index 0, which is no string (USB 2.0, 9.6.1).
+    ///
+    /// # Errors
+    /// As [`Self::control`], or a malformed descriptor.
+    fn text(&mut self, index: u8) -> Result<Option<String>, Error> {
         if index == 0 {
             return Ok(None);
         }

@@ -1,10 +1,15 @@
 //! Which token, and by which road: the one place that decides.
 //!
-//! Roads in order: the USB/IP server that the caller or `USHIELD_USBIP` names, else the one at 127.0.0.1:3240, then
-//! the machine's own USB.
+//! Roads in order: what the caller names; the PC/SC service at `PCSCLITE_CSOCK_NAME`; the USB/IP server that
+//! `USHIELD_USBIP` names; and where neither is set, nor in the config file, the system's pcscd when one of its readers shows a token, the USB/IP
+//! server at 127.0.0.1:3240, and the machine's own USB.
+
+mod shared;
 
 use std::{
-    env, fmt, thread,
+    env, fmt,
+    path::PathBuf,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -31,8 +36,12 @@ const SETTLE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Which token to open.
+///
+/// The PC/SC service is asked before the USB/IP server; what neither of both names is looked for in the order above.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
+    /// The socket of a PC/SC service.
+    pub pcsc: Option<PathBuf>,
     /// The USB/IP server, `HOST:PORT` or `HOST:PORT/BUSID`; `None` looks at [`DEFAULT_ADDRESS`], then at USB.
     pub usbip: Option<String>,
     /// The bus id on that server.
@@ -45,18 +54,25 @@ pub struct Selection {
 
 impl Default for Selection {
     fn default() -> Self {
-        Self { usbip: None, bus_id: None, serial: None, patience: ccid::PATIENCE }
+        Self { pcsc: None, usbip: None, bus_id: None, serial: None, patience: ccid::PATIENCE }
     }
 }
 
 impl Selection {
-    /// What `USHIELD_USBIP` says, if it is set and not empty, and the config file for the rest.
+    /// What `PCSCLITE_CSOCK_NAME` and `USHIELD_USBIP` say, where they are set and not empty.
+    pub fn environment() -> Self {
+        let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+        let pcsc = set(wire::pcsclite::ENVIRONMENT).map(PathBuf::from);
+        let usbip = env::var(ENVIRONMENT).ok().filter(|value| !value.is_empty());
+        Self { pcsc, usbip, ..Self::default() }
+    }
+
+    /// [`Self::environment`], and the config file for the rest.
     ///
     /// # Errors
     /// [`Error::Settings`] when there is a config file that cannot be used.
     pub fn from_environment() -> Result<Self, Error> {
-        let usbip = env::var(ENVIRONMENT).ok().filter(|value| !value.is_empty());
-        Self { usbip, ..Self::default() }.or_configured()
+        Self::environment().or_configured()
     }
 
     /// Takes from the config file ([`config`]) what is not chosen here.
@@ -68,9 +84,16 @@ impl Selection {
     }
 
     fn or(self, config: Config) -> Self {
-        // A place that was named is not asked for a serial number that was meant for another.
-        let serial = if self.usbip.is_some() || self.bus_id.is_some() { None } else { config.serial };
-        Self { usbip: self.usbip.or(config.usbip), serial: self.serial.or(serial), ..self }
+        // A place that was named is the only one: neither another of the file's is tried, nor a serial number asked for
+        // that was meant for another.
+        if self.pcsc.is_some() || self.usbip.is_some() {
+            return self;
+        }
+        if self.bus_id.is_some() {
+            return Self { usbip: config.usbip, ..self };
+        }
+        let serial = self.serial.or(config.serial);
+        Self { pcsc: config.pcsc.map(PathBuf::from), usbip: config.usbip, serial, ..self }
     }
 
     /// The server at `address`, `HOST:PORT` or `HOST:PORT/BUSID`.
@@ -99,6 +122,13 @@ pub enum Road {
         /// The bus id there.
         bus_id: String,
     },
+    /// A reader of a PC/SC service, shared with other programs.
+    Pcsc {
+        /// The service's socket.
+        socket: PathBuf,
+        /// The reader's name.
+        reader: String,
+    },
     /// This machine's USB.
     Usb {
         /// Bus number and device address.
@@ -106,10 +136,20 @@ pub enum Road {
     },
 }
 
+impl Road {
+    fn card(&self, patience: Duration) -> Result<Card, Error> {
+        match self {
+            Self::Pcsc { socket, reader } => shared::open_reader(socket, reader, patience),
+            _ => Card::open_with_patience(pipe(self)?, patience),
+        }
+    }
+}
+
 impl fmt::Display for Road {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UsbIp { address, bus_id } => write!(f, "{address}/{bus_id}"),
+            Self::Pcsc { reader, .. } => write!(f, "reader {reader}"),
             Self::Usb { place: (bus, device) } => write!(f, "USB bus {bus}, device {device}"),
         }
     }
@@ -120,7 +160,7 @@ impl fmt::Display for Road {
 pub struct Found {
     /// How to reach it.
     pub road: Road,
-    /// idVendor and idProduct.
+    /// idVendor and idProduct; 0 where a PC/SC service hides them.
     pub id: (u16, u16),
 }
 
@@ -129,10 +169,11 @@ pub struct Found {
 /// # Errors
 /// The server that was named is not there. That none listens at the default address is no error.
 pub fn discover(selection: &Selection) -> Result<Vec<Found>, Error> {
-    look(selection).map(|(found, _)| found)
+    let shared = shared::discover(selection)?;
+    if shared.is_empty() { look(selection).map(|(found, _)| found) } else { Ok(shared) }
 }
 
-/// [`discover`], and whether a USB/IP server is there: one whose list is empty may have tokens that are held.
+/// [`discover`] on USB/IP and USB, and whether a USB/IP server is there: one whose list is empty may have tokens that are held.
 fn look(selection: &Selection) -> Result<(Vec<Found>, bool), Error> {
     let (address, bus_id) = selection.place();
     let (exported, served) = match usbip::list_with_interfaces(address) {
@@ -164,11 +205,14 @@ fn look(selection: &Selection) -> Result<(Vec<Found>, bool), Error> {
 /// [`Error::NotFound`] when none fits and [`Error::Ambiguous`] when more than one does, both with what to type;
 /// [`Error::Busy`] when another program holds it.
 pub fn open(selection: &Selection) -> Result<Card, Error> {
+    if let Some(card) = shared::open(selection)? {
+        return Ok(card);
+    }
     Card::open_with_patience(reach(selection)?, selection.patience)
 }
 
 /// The pipes of the one token that fits the selection, whose card is not powered yet: for a driver that powers it when
-/// its host says so.
+/// its host says so. PC/SC roads have none.
 ///
 /// # Errors
 /// As [`open`].
@@ -239,7 +283,7 @@ pub fn open_shield(selection: &Selection) -> Result<(Card, Information), Error> 
 /// # Errors
 /// As [`open`].
 pub fn open_road(road: &Road, patience: Duration) -> Result<Card, Error> {
-    Card::open_with_patience(pipe(road)?, patience)
+    road.card(patience)
 }
 
 /// The pipes that a road leads to; the card behind them is not powered yet.
@@ -250,6 +294,7 @@ pub fn pipe(road: &Road) -> Result<Box<dyn Pipe>, Error> {
     Ok(match road {
         Road::UsbIp { address, bus_id } => Box::new(Link::import(address, bus_id)?),
         Road::Usb { place } => Box::new(Libusb::open(*place)?),
+        Road::Pcsc { .. } => return Err(Error::Invalid("a PC/SC service shows no USB pipes of its readers")),
     })
 }
 
@@ -294,7 +339,7 @@ fn ambiguous(found: &[Found]) -> Error {
     let roads: Vec<String> = found.iter().map(|token| token.road.to_string()).collect();
     let how = match &found[0].road {
         Road::UsbIp { .. } => format!("name one, for example {ENVIRONMENT}={}", roads[0]),
-        Road::Usb { .. } => "name one by its serial number, or unplug the others".into(),
+        Road::Usb { .. } | Road::Pcsc { .. } => "name one by its serial number, or unplug the others".into(),
     };
     Error::Ambiguous(format!("{} tokens were found ({}): {how}", roads.len(), roads.join("; ")))
 }

@@ -2,7 +2,6 @@
 
 mod announce;
 mod console;
-mod detach;
 mod redirection;
 
 use std::{
@@ -26,6 +25,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use redirection::Redirection;
 
+use super::background;
 use crate::forge::{self, Forge, Home};
 use crate::{
     brand,
@@ -124,11 +124,11 @@ fn panel(text: &str) -> Result<Panel, String> {
 
 impl Up {
     pub(crate) fn run(self) -> Outcome {
-        if self.detach && !detach::in_background() {
-            return detach::start();
+        if self.detach && !background::in_background() {
+            return background::start();
         }
         if self.detach {
-            detach::begin();
+            background::begin();
         }
         log();
         raise_descriptor_limit();
@@ -246,7 +246,7 @@ impl Up {
         let text = announce::text(&ready, listen, notes, Paint::stdout());
         if self.detach {
             let log = log_file(Path::new(&ready.health.control));
-            return detach::release(&format!("{text}, log {}", log.display()), &log);
+            return background::release(&format!("{text}, log {}", log.display()), &log);
         }
         say(&text);
         Ok(())
@@ -267,7 +267,7 @@ fn log_file(control: &Path) -> PathBuf {
 }
 
 /// Diagnostics, to standard error: USHIELD_LOG=info or debug tells more.
-fn log() {
+pub(super) fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("USHIELD_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
@@ -275,10 +275,10 @@ fn log() {
 }
 
 /// The signals that end it.
-struct Ends([tokio::signal::unix::Signal; 3]);
+pub(super) struct Ends([tokio::signal::unix::Signal; 3]);
 
 impl Ends {
-    fn new() -> Result<Self, Failure> {
+    pub(super) fn new() -> Result<Self, Failure> {
         let watch = |kind| signal(kind).what("signals cannot be watched");
         Ok(Self([
             watch(SignalKind::interrupt())?,
@@ -287,7 +287,7 @@ impl Ends {
         ]))
     }
 
-    async fn any(&mut self) {
+    pub(super) async fn any(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.0;
         tokio::select! {
             _ = interrupt.recv() => {}

@@ -53,6 +53,20 @@ impl Link {
         let interface = enumerate(&mut urbs)?;
         Ok(Self { urbs, interface, watch: None })
     }
+
+    /// busnum and devnum on the server: its name for the device in URBs.
+    pub const fn device_id(&self) -> u32 {
+        self.urbs.device
+    }
+
+    /// A second hold of the line, for a thread that waits for its end, or cuts it, while another transfers. Never to be
+    /// read from or written to.
+    ///
+    /// # Errors
+    /// No descriptor is free.
+    pub fn line(&self) -> Result<TcpStream, Error> {
+        self.urbs.socket.try_clone().map_err(Error::Broken)
+    }
 }
 
 /// The descriptors, then SET_CONFIGURATION (USB 2.0, 9.1.2, steps 6 to 8; the address is the server's affair).

@@ -1,5 +1,5 @@
-//! `up -d`: the same program again, in a session of its own. The one that was typed waits until tokens can be attached,
-//! or says why not.
+//! `-d`: the same program again, in a session of its own. The one that was typed waits until it is ready, or says
+//! why not.
 
 use std::{
     fs,

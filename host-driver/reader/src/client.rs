@@ -1,0 +1,387 @@
+//! One client: reads its requests and answers each.
+
+mod attribute;
+
+use std::{
+    io::{BufReader, Read, Write},
+    os::unix::net::UnixStream,
+    sync::Arc,
+    time::Duration,
+};
+
+use card::feature;
+use wire::pcsclite::{
+    Attribute, Connect, Control, Establish, Header, MAJOR, MAX_BUFFER, MAX_READERS, MINORS, ReaderEvents,
+    Request, Transmit, Version, Wait, protocol, rv, scope,
+};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::{
+    hub::{self, Hub, Outcome},
+    plug::Plug,
+};
+
+/// How long a client may leave an answer unread.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Handles of one client.
+const MAX_HANDLES: usize = 200;
+
+/// Why a client is served no more.
+pub(crate) enum End {
+    /// It hung up, or does not read.
+    Line,
+    /// It does not speak the protocol.
+    Nonsense,
+}
+
+/// One connection.
+pub(crate) struct Client<'a> {
+    hub: &'a Hub,
+    plug: &'a Plug,
+    number: hub::Client,
+    stream: Arc<UnixStream>,
+    inbox: BufReader<UnixStream>,
+    /// The minor version that the client speaks.
+    minor: i32,
+    /// Its context; 0 for none.
+    context: u32,
+    cards: Vec<i32>,
+    /// The buffer behind a structure: a command, which may hold a PIN.
+    buffer: Zeroizing<Vec<u8>>,
+    /// The answer in the making; it may be secret, too.
+    outbox: Zeroizing<Vec<u8>>,
+}
+
+impl<'a> Client<'a> {
+    pub(crate) fn new(
+        hub: &'a Hub,
+        plug: &'a Plug,
+        number: hub::Client,
+        stream: Arc<UnixStream>,
+    ) -> std::io::Result<Self> {
+        stream.set_write_timeout(Some(PATIENCE))?;
+        let inbox = BufReader::new(stream.try_clone()?);
+        Ok(Self {
+            hub,
+            plug,
+            number,
+            stream,
+            inbox,
+            minor: MINORS[0],
+            context: 0,
+            cards: Vec::new(),
+            buffer: Zeroizing::default(),
+            outbox: Zeroizing::default(),
+        })
+    }
+
+    /// Serves it until it hangs up or talks nonsense; what it left open is put right.
+    pub(crate) fn serve(mut self) -> End {
+        let end = loop {
+            if let Err(end) = self.turn() {
+                break end;
+            }
+        };
+        self.hub.forget(self.number);
+        self.release();
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+        end
+    }
+
+    /// One request and its answer.
+    fn turn(&mut self) -> Result<(), End> {
+        let mut header = [0; Header::LEN];
+        self.read(&mut header)?;
+        let header = Header::parse(header);
+        let length = header.body().map_err(|_| End::Nonsense)?;
+        let mut body = [0; Attribute::LEN]; // the longest
+        let body = body.get_mut(..length).ok_or(End::Nonsense)?;
+        self.read(body)?;
+        let request = Request::parse(header.command, body).map_err(|_| End::Nonsense)?;
+        self.read_buffer(request.trailer())?;
+        self.outbox.clear();
+        let waits = self.answer(request)?;
+        self.buffer.as_mut_slice().zeroize();
+        let sent = (&*self.stream).write_all(&self.outbox);
+        self.outbox.as_mut_slice().zeroize();
+        sent.map_err(|_| End::Line)?;
+        if waits {
+            self.hub.arm(self.number);
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> Result<(), End> {
+        self.inbox.read_exact(into).map_err(|_| End::Line)
+    }
+
+    fn read_buffer(&mut self, length: usize) -> Result<(), End> {
+        if length > MAX_BUFFER {
+            return Err(End::Nonsense);
+        }
+        if self.buffer.capacity() < length {
+            // A new buffer, so that the old one is wiped and not merely freed.
+            self.buffer = Zeroizing::new(Vec::with_capacity(length));
+        }
+        self.buffer.resize(length, 0);
+        self.inbox.read_exact(&mut self.buffer).map_err(|_| End::Line)
+    }
+
+    /// Puts the answer into the outbox. True when the client now has the states and waits for news.
+    fn answer(&mut self, request: Request) -> Result<bool, End> {
+        match request {
+            Request::Version(asked) => self.version(asked),
+            Request::Establish(mut asked) => {
+                asked.rv = rv::SUCCESS;
+                match self.establish(&asked) {
+                    Ok(context) => asked.context = context,
+                    Err(outcome) => asked.rv = outcome,
+                }
+                asked.encode(&mut self.outbox);
+            }
+            Request::Release(mut asked) => {
+                asked.rv = self.check_context(asked.context).err().unwrap_or(rv::SUCCESS);
+                if asked.rv == rv::SUCCESS {
+                    self.release();
+                }
+                asked.encode(&mut self.outbox);
+            }
+            Request::Connect(asked) => self.connect(asked),
+            Request::Reconnect(mut asked) => {
+                let done = self.own(asked.card).and_then(|card| {
+                    self.hub.reconnect(card, asked.share, asked.preferred, asked.initialization)
+                });
+                (asked.active, asked.rv) = split(done);
+                asked.encode(&mut self.outbox);
+            }
+            Request::Disconnect(mut asked) => {
+                let done = self.own(asked.card).and_then(|card| self.hub.disconnect(card, asked.disposition));
+                if done.is_ok() {
+                    self.cards.retain(|card| *card != asked.card);
+                }
+                asked.rv = split(done).1;
+                asked.encode(&mut self.outbox);
+            }
+            Request::Begin(mut asked) => {
+                asked.rv = split(self.own(asked.card).and_then(|card| self.hub.begin(card))).1;
+                asked.encode(&mut self.outbox);
+            }
+            Request::End(mut asked) => {
+                let done = self.own(asked.card).and_then(|card| self.hub.end(card, asked.disposition));
+                asked.rv = split(done).1;
+                asked.encode(&mut self.outbox);
+            }
+            Request::Status(mut asked) => {
+                asked.rv = split(self.own(asked.card).and_then(|card| self.hub.status(card))).1;
+                asked.encode(&mut self.outbox);
+            }
+            Request::Cancel(mut asked) => {
+                asked.rv = self.hub.cancel(asked.context);
+                asked.encode(&mut self.outbox);
+            }
+            Request::Transmit(asked) => self.transmit(asked),
+            Request::Control(asked) => self.control(asked),
+            Request::GetAttribute(asked) => {
+                let Some(room) = asked.value().map(<[u8]>::len) else { return Err(End::Nonsense) };
+                self.attribute(asked, room);
+            }
+            Request::SetAttribute(mut asked) => {
+                // No token has an attribute to be set.
+                asked.rv = split(self.own(asked.card).and_then(|card| self.hub.status(card))).1;
+                if asked.rv == rv::SUCCESS {
+                    asked.rv = rv::UNSUPPORTED_FEATURE;
+                }
+                asked.encode(&mut self.outbox);
+            }
+            news => return Ok(self.news(&news)),
+        }
+        Ok(false)
+    }
+
+    /// The requests about readers and their changes. True when the client now has the states and waits.
+    fn news(&mut self, request: &Request) -> bool {
+        match request {
+            Request::ReadersState | Request::ReadersStateArray => {
+                self.outbox.extend_from_slice(&self.hub.states(self.number));
+                return true;
+            }
+            Request::Wait => {
+                self.hub.watch(self.number, &self.stream);
+                // Since 4.6 the client asks for the states itself.
+                if self.minor < 6 {
+                    self.outbox.extend_from_slice(&self.hub.states(self.number));
+                    return true;
+                }
+            }
+            // News that is on its way is the answer.
+            Request::StopWaiting if !self.hub.forget(self.number) => {}
+            Request::StopWaiting => Wait { timeout: 0, rv: rv::SUCCESS }.encode(&mut self.outbox),
+            Request::ReaderEvents => {
+                ReaderEvents { events: self.hub.changes(), rv: rv::SUCCESS }.encode(&mut self.outbox);
+            }
+            Request::ReadersStateSize => {
+                let count = i32::try_from(MAX_READERS).unwrap_or_default();
+                self.outbox.extend_from_slice(&count.to_ne_bytes());
+            }
+            _ => {}
+        }
+        false
+    }
+
+    /// A client of a version that we do not know is told one that we do: it may ask again with that.
+    fn version(&mut self, asked: Version) {
+        let last = MINORS[MINORS.len() - 1];
+        let mut answer = Version { major: MAJOR, minor: last, rv: rv::SERVICE_STOPPED };
+        if asked.major == MAJOR && MINORS.contains(&asked.minor) {
+            self.minor = asked.minor;
+            answer = Version { rv: rv::SUCCESS, ..asked };
+        }
+        answer.encode(&mut self.outbox);
+    }
+
+    fn establish(&mut self, asked: &Establish) -> Outcome<u32> {
+        if asked.scope > scope::GLOBAL {
+            return Err(rv::INVALID_VALUE);
+        }
+        self.release(); // a client has one context at a time
+        self.plug.refresh();
+        self.context = self.hub.establish(self.number)?;
+        Ok(self.context)
+    }
+
+    fn check_context(&self, context: u32) -> Outcome<()> {
+        match context {
+            0 => Err(rv::INVALID_HANDLE),
+            own if own == self.context => Ok(()),
+            _ => Err(rv::INVALID_VALUE),
+        }
+    }
+
+    /// Gives everything back that belongs to the context.
+    fn release(&mut self) {
+        for card in std::mem::take(&mut self.cards) {
+            self.hub.abandon(card);
+        }
+        self.hub.release(self.context);
+        self.context = 0;
+    }
+
+    /// A handle of this client's: nobody else's number opens anything.
+    fn own(&self, card: i32) -> Outcome<i32> {
+        if self.cards.contains(&card) { Ok(card) } else { Err(rv::INVALID_HANDLE) }
+    }
+
+    fn connect(&mut self, mut asked: Connect) {
+        let (card, active, outcome) = match self.try_connect(&asked) {
+            Ok((card, active)) => (card, active, rv::SUCCESS),
+            Err(outcome) => (0, asked.active, outcome),
+        };
+        (asked.card, asked.active, asked.rv) = (card, active, outcome);
+        asked.encode(&mut self.outbox);
+    }
+
+    fn try_connect(&mut self, asked: &Connect) -> Outcome<(i32, u32)> {
+        self.check_context(asked.context)?;
+        if self.cards.len() >= MAX_HANDLES {
+            return Err(rv::NO_MEMORY);
+        }
+        let gone = || hub::hung_up(&self.stream);
+        let (card, active) = self.hub.connect(asked.reader(), asked.share, asked.preferred, &gone)?;
+        self.cards.push(card);
+        Ok((card, active))
+    }
+
+    fn transmit(&mut self, mut asked: Transmit) {
+        // The structure goes first, and its numbers are known last.
+        self.outbox.resize(Transmit::LEN, 0);
+        let done = self.exchange(&asked);
+        let length = self.outbox.len() - Transmit::LEN;
+        asked.receive_length = u32::try_from(length).unwrap_or(u32::MAX);
+        asked.rv = split(done).1;
+        if asked.rv != rv::SUCCESS {
+            self.outbox.zeroize();
+        }
+        let mut head = Vec::with_capacity(Transmit::LEN);
+        asked.encode(&mut head);
+        match self.outbox.first_chunk_mut::<{ Transmit::LEN }>() {
+            Some(front) => front.copy_from_slice(&head),
+            None => self.outbox.extend_from_slice(&head),
+        }
+    }
+
+    /// The response APDU goes behind what is in the outbox.
+    fn exchange(&mut self, asked: &Transmit) -> Outcome<()> {
+        let running = self.hub.run(self.own(asked.card)?)?;
+        let any = [protocol::RAW, protocol::ANY_OLD].contains(&asked.send_protocol);
+        if !any && asked.send_protocol != running.protocol {
+            return Err(rv::PROTO_MISMATCH);
+        }
+        let before = self.outbox.len();
+        let done = running.token.ccid().transmit(&self.buffer, &mut self.outbox);
+        done.map_err(|error| running.fault(&error))?;
+        let room = usize::try_from(asked.receive_length).unwrap_or(usize::MAX);
+        if self.outbox.len() - before > room { Err(rv::INSUFFICIENT_BUFFER) } else { Ok(()) }
+    }
+
+    fn control(&mut self, mut asked: Control) {
+        let answer = self.feature(&asked);
+        asked.returned = answer.as_ref().map_or(0, |answer| u32::try_from(answer.len()).unwrap_or(u32::MAX));
+        asked.rv = answer.as_ref().err().copied().unwrap_or(rv::SUCCESS);
+        if asked.returned > asked.receive_length {
+            asked.rv = rv::INSUFFICIENT_BUFFER;
+        }
+        asked.encode(&mut self.outbox);
+        if asked.rv == rv::SUCCESS {
+            self.outbox.extend_from_slice(&answer.unwrap_or_default());
+        }
+    }
+
+    /// A reset is no matter here: the reader is asked, not the card.
+    fn feature(&self, asked: &Control) -> Outcome<Vec<u8>> {
+        let interface = self.hub.interface(self.own(asked.card)?)?;
+        feature::control(asked.code, &interface).ok_or(rv::UNSUPPORTED_FEATURE)
+    }
+
+    fn attribute(&mut self, mut asked: Attribute, room: usize) {
+        let value = self.own(asked.card).and_then(|card| {
+            self.hub.status(card)?;
+            attribute::value(asked.id, &self.hub.about(card)?).ok_or(rv::UNSUPPORTED_FEATURE)
+        });
+        asked.rv = rv::SUCCESS;
+        match value {
+            Ok(value) if value.len() <= room => {
+                asked.value.fill(0);
+                asked.value.iter_mut().zip(&value).for_each(|(to, from)| *to = *from);
+                asked.length = u32::try_from(value.len()).unwrap_or_default();
+            }
+            Ok(value) => {
+                asked.length = u32::try_from(value.len()).unwrap_or_default();
+                asked.rv = rv::INSUFFICIENT_BUFFER;
+            }
+            Err(outcome) => asked.rv = outcome,
+        }
+        asked.encode(&mut self.outbox);
+    }
+}
+
+/// Tells a client that one too many came, in the answer to its first request, where libpcsclite passes it on.
+pub(crate) fn turn_away(stream: &UnixStream) {
+    const GREETING: Duration = Duration::from_secs(1);
+    let _ = stream.set_read_timeout(Some(GREETING));
+    let _ = stream.set_write_timeout(Some(GREETING));
+    let mut request = [0; Header::LEN + Version::LEN];
+    let mut reader = stream;
+    if reader.read_exact(&mut request).is_ok() {
+        let mut answer = Vec::with_capacity(Version::LEN);
+        Version { major: MAJOR, minor: MINORS[0], rv: rv::SERVER_TOO_BUSY }.encode(&mut answer);
+        let _ = reader.write_all(&answer);
+    }
+}
+
+/// The value, or its default, and the outcome.
+fn split<T: Default>(done: Outcome<T>) -> (T, u32) {
+    match done {
+        Ok(value) => (value, rv::SUCCESS),
+        Err(outcome) => (T::default(), outcome),
+    }
+}

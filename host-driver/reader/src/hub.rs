@@ -1,0 +1,302 @@
+//! What the clients share: the readers, who uses each of them, and who waits for news.
+//! Source: pcsc-lite 2.5.2, `winscard.c` and `readerfactory.c`, for what a client may expect of pcscd.
+//!
+//! The state is locked for moments only, never while a token works.
+
+mod atr;
+mod sharing;
+mod slot;
+mod waiting;
+
+use std::{
+    collections::HashMap,
+    os::unix::net::UnixStream,
+    sync::{Arc, Condvar, Mutex, MutexGuard},
+    time::{Duration, Instant},
+};
+
+use card::{Error, SlotError, pipe::Interface};
+use wire::pcsclite::{MAX_READERS, rv, state};
+
+use crate::{
+    lock::lock,
+    token::{Texts, Token},
+};
+use slot::{Event, Slot};
+use waiting::Waiter;
+
+/// The outcome of an operation: what it gives, or a SCARD_* number.
+pub(crate) type Outcome<T> = Result<T, u32>;
+/// A client's number.
+pub(crate) type Client = u64;
+
+/// How long a client outside of another's transaction waits for its end, before libpcsclite is told to try again.
+const GLANCE: Duration = Duration::from_millis(100);
+/// How long a client waits for its turn, before libpcsclite is told to ask again.
+const TURN: Duration = Duration::from_secs(1);
+/// A card that nobody has used for so long is powered off, and forgets the PIN (pcscd's grace period).
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The shared state.
+#[derive(Default)]
+pub(crate) struct Hub {
+    state: Mutex<State>,
+    /// A transaction or a command ended, or a handle is gone.
+    turn: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    slots: [Option<Slot>; MAX_READERS],
+    /// The next slot's key.
+    next: u64,
+    contexts: HashMap<u32, Client>,
+    waiters: HashMap<Client, Waiter>,
+    /// How often anything changed that a waiting client is told.
+    generation: u64,
+    /// How often the list of readers changed, less one.
+    changes: u16,
+}
+
+impl State {
+    fn of_handle(&mut self, card: i32) -> Outcome<&mut Slot> {
+        // What pcscd says of a handle whose reader was pulled out differs by version; clients know this one.
+        self.slots
+            .iter_mut()
+            .flatten()
+            .find(|slot| slot.handles.contains_key(&card))
+            .ok_or(rv::READER_UNAVAILABLE)
+    }
+
+    fn of_key(&mut self, key: u64) -> Option<&mut Slot> {
+        self.slots.iter_mut().flatten().find(|slot| slot.key == key)
+    }
+}
+
+/// A command that runs on a card. While it lives nobody begins a transaction.
+pub(crate) struct Running<'a> {
+    hub: &'a Hub,
+    key: u64,
+    pub(crate) token: Arc<Token>,
+    /// The protocol in use.
+    pub(crate) protocol: u32,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if let Some(slot) = self.hub.state().of_key(self.key) {
+            slot.running = slot.running.saturating_sub(1);
+        }
+        self.hub.turn.notify_all();
+    }
+}
+
+impl Running<'_> {
+    /// What a failed command means for its reader and for the client.
+    pub(crate) fn fault(&self, error: &Error) -> u32 {
+        self.hub.fault(self.key, error)
+    }
+}
+
+/// A reader, as attributes tell of it.
+#[derive(Clone, Debug)]
+pub(crate) struct About {
+    pub(crate) name: String,
+    pub(crate) atr: Vec<u8>,
+    pub(crate) state: u32,
+    pub(crate) protocol: u32,
+    pub(crate) texts: Texts,
+    /// bcdDevice.
+    pub(crate) release: u16,
+    /// busnum and devnum on the server.
+    pub(crate) device_id: u32,
+    /// Most bytes of a message without its header.
+    pub(crate) max_input: usize,
+}
+
+impl Hub {
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// Sleeps until a turn may have come.
+    fn wait<'a>(&self, state: MutexGuard<'a, State>, end: Instant) -> MutexGuard<'a, State> {
+        let left = end.saturating_duration_since(Instant::now());
+        self.turn
+            .wait_timeout(state, left)
+            .map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state)
+    }
+
+    /// Puts a token into a free slot; its key. `None` when all slots are taken.
+    pub(crate) fn add(&self, token: Arc<Token>, atr: Outcome<Vec<u8>>) -> Option<u64> {
+        let mut state = self.state();
+        let number = state.slots.iter().position(Option::is_none)?;
+        state.next += 1;
+        let key = state.next;
+        let name = token.texts.reader(number);
+        tracing::info!(reader = name, bus_id = token.bus_id, "plugged in");
+        *state.slots.get_mut(number)? = Some(Slot::new(key, name, token, atr));
+        state.changes = state.changes.wrapping_add(1);
+        state.tell();
+        Some(key)
+    }
+
+    /// The token is gone: its reader and all handles on it.
+    pub(crate) fn remove(&self, key: u64) {
+        let mut state = self.state();
+        let Some(place) =
+            state.slots.iter_mut().find(|place| place.as_ref().is_some_and(|slot| slot.key == key))
+        else {
+            return;
+        };
+        if let Some(slot) = place.take() {
+            tracing::info!(reader = slot.name, "unplugged");
+            slot.token.cut();
+        }
+        state.changes = state.changes.wrapping_add(1);
+        state.tell();
+        self.turn.notify_all();
+    }
+
+    /// Hangs up on all tokens.
+    pub(crate) fn clear(&self) {
+        let keys: Vec<u64> = self.state().slots.iter().flatten().map(|slot| slot.key).collect();
+        keys.into_iter().for_each(|key| self.remove(key));
+    }
+
+    /// The names of the readers.
+    pub(crate) fn readers(&self) -> Vec<String> {
+        self.state().slots.iter().flatten().map(|slot| slot.name.clone()).collect()
+    }
+
+    /// Whether a token is in a slot, by its name on the server.
+    pub(crate) fn holds(&self, bus_id: &str) -> bool {
+        self.state().slots.iter().flatten().any(|slot| slot.token.bus_id == bus_id)
+    }
+
+    /// Whether the reader is still there.
+    pub(crate) fn has(&self, key: u64) -> bool {
+        self.state().of_key(key).is_some()
+    }
+
+    /// A card was put in, or drawn, while its reader stayed.
+    pub(crate) fn card(&self, key: u64, atr: Outcome<Vec<u8>>) {
+        let mut state = self.state();
+        if let Some(slot) = state.of_key(key) {
+            slot.set_card(atr);
+            slot.events = slot.events.wrapping_add(1);
+            if slot.state & state::ABSENT != 0 {
+                slot.mark(Event::Removed);
+                slot.lock = None;
+            }
+            state.tell();
+        }
+        self.turn.notify_all();
+    }
+
+    /// Whether a card is in the reader, as far as is known.
+    pub(crate) fn is_present(&self, key: u64) -> bool {
+        self.state().of_key(key).is_some_and(|slot| slot.state & state::PRESENT != 0)
+    }
+
+    /// Powers a card off that nobody uses, so that a verified PIN does not wait for the next program.
+    pub(crate) fn rest(&self, key: u64, token: &Token) {
+        let Some(mut ccid) = token.idle() else { return };
+        let ready = self.state().of_key(key).is_some_and(|slot| {
+            let ready = slot.idle.is_some_and(|since| since.elapsed() >= GRACE)
+                && slot.running == 0
+                && slot.state & state::POWERED != 0;
+            if ready {
+                slot.state = state::PRESENT;
+                slot.protocol = 0;
+            }
+            ready
+        });
+        if ready && let Err(error) = ccid.power_off() {
+            drop(ccid);
+            self.fault(key, &error);
+        }
+    }
+
+    /// What a failed command means: for its reader, and for the client.
+    pub(crate) fn fault(&self, key: u64, error: &Error) -> u32 {
+        tracing::debug!(%error, "a command failed");
+        match error {
+            Error::Broken(_) | Error::Nonsense(_) => {
+                self.remove(key);
+                rv::READER_UNAVAILABLE
+            }
+            Error::Slot(SlotError::Absent) => {
+                self.card(key, Err(rv::NO_SMARTCARD));
+                rv::NO_SMARTCARD
+            }
+            Error::Slot(SlotError::Mute) => rv::UNRESPONSIVE_CARD,
+            Error::Invalid(_) => rv::INVALID_PARAMETER,
+            _ => rv::NOT_TRANSACTED,
+        }
+    }
+
+    /// Begins a command: another's transaction, a reset or a removal forbids it.
+    pub(crate) fn run(&self, card: i32) -> Outcome<Running<'_>> {
+        let end = Instant::now() + GLANCE;
+        let mut state = self.state();
+        loop {
+            let slot = state.of_handle(card)?;
+            if !slot.is_locked_by_another(card) {
+                slot.event(card)?;
+                slot.running += 1;
+                let (key, token, protocol) = (slot.key, Arc::clone(&slot.token), slot.protocol);
+                return Ok(Running { hub: self, key, token, protocol });
+            }
+            if Instant::now() >= end {
+                return Err(rv::SHARING_VIOLATION);
+            }
+            state = self.wait(state, end);
+        }
+    }
+
+    /// SCardStatus: whether something happened to the card since this handle last knew.
+    pub(crate) fn status(&self, card: i32) -> Outcome<()> {
+        self.run(card).map(drop)
+    }
+
+    /// What attributes tell.
+    pub(crate) fn about(&self, card: i32) -> Outcome<About> {
+        let mut state = self.state();
+        let slot = state.of_handle(card)?;
+        Ok(About {
+            name: slot.name.clone(),
+            atr: slot.atr.clone(),
+            state: slot.state,
+            protocol: slot.protocol,
+            texts: slot.token.texts.clone(),
+            release: slot.token.interface.device.release,
+            device_id: slot.token.device_id,
+            max_input: slot.token.interface.max_message - wire::ccid::HEADER,
+        })
+    }
+
+    /// What the token's descriptors say, unless another has the card for itself.
+    pub(crate) fn interface(&self, card: i32) -> Outcome<Interface> {
+        let end = Instant::now() + GLANCE;
+        let mut state = self.state();
+        loop {
+            let slot = state.of_handle(card)?;
+            if !slot.is_locked_by_another(card) {
+                return Ok(slot.token.interface.clone());
+            }
+            if Instant::now() >= end {
+                return Err(rv::SHARING_VIOLATION);
+            }
+            state = self.wait(state, end);
+        }
+    }
+}
+
+/// Whether the peer hung up; nothing is read.
+pub(crate) fn hung_up(stream: &UnixStream) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut fds = [PollFd::new(stream, PollFlags::RDHUP)];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut fds, Some(&at_once)).is_ok_and(|ready| ready > 0)
+}

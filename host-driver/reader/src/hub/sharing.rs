@@ -1,0 +1,375 @@
+//! Handles: connecting, transactions, and what resets a card under the others.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use card::Error;
+use wire::pcsclite::{disposition, protocol, rv, share, state};
+
+use super::{Event, Hub, Outcome, Slot, State, TURN, atr, waiting::random};
+use crate::token::Token;
+
+/// How often a client that waits for another's transaction is looked after: it may have hung up.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long a client that disconnects with a reset waits for the end of another's transaction.
+const LAST: Duration = Duration::from_secs(60);
+/// Handles on one reader.
+const MAX_HANDLES: usize = 512;
+
+impl Hub {
+    /// SCardConnect: a handle, and the protocol in use. `gone` tells whether the client hung up.
+    pub(crate) fn connect(
+        &self,
+        name: &[u8],
+        mode: u32,
+        preferred: u32,
+        gone: &dyn Fn() -> bool,
+    ) -> Outcome<(i32, u32)> {
+        check_mode(mode, preferred)?;
+        let (key, token) = self.available(name, gone)?;
+        let direct = mode == share::DIRECT;
+        if !direct {
+            self.power_up(key, &token)?;
+        }
+        let mut state = self.state();
+        let card = state.fresh_handle()?;
+        let slot = state.of_key(key).ok_or(rv::READER_UNAVAILABLE)?;
+        if slot.exclusive || (mode == share::EXCLUSIVE && !slot.handles.is_empty()) {
+            return Err(rv::SHARING_VIOLATION);
+        }
+        if slot.handles.len() >= MAX_HANDLES {
+            return Err(rv::NO_MEMORY);
+        }
+        slot.agree(preferred, direct)?;
+        slot.handles.insert(card, None);
+        slot.idle = None;
+        if mode == share::EXCLUSIVE {
+            slot.exclusive = true;
+            slot.lock = Some((card, 1));
+        }
+        let active = slot.protocol;
+        state.tell();
+        Ok((card, active))
+    }
+
+    /// The reader of that name, once no transaction keeps others off it.
+    fn available(&self, name: &[u8], gone: &dyn Fn() -> bool) -> Outcome<(u64, Arc<Token>)> {
+        let mut state = self.state();
+        loop {
+            let slot = state
+                .slots
+                .iter()
+                .flatten()
+                .find(|slot| slot.name.as_bytes() == name)
+                .ok_or(rv::UNKNOWN_READER)?;
+            if slot.exclusive {
+                return Err(rv::SHARING_VIOLATION);
+            }
+            if slot.lock.is_none() {
+                return Ok((slot.key, Arc::clone(&slot.token)));
+            }
+            if gone() {
+                return Err(rv::SHARING_VIOLATION);
+            }
+            state = self.wait(state, Instant::now() + LOOK);
+        }
+    }
+
+    /// Powers the card when it is off. Two clients that come at once power it once.
+    fn power_up(&self, key: u64, token: &Token) -> Outcome<()> {
+        let state_of = |hub: &Self| hub.state().of_key(key).map(|slot| slot.state);
+        let is_on = |state: u32| state & state::POWERED != 0;
+        match state_of(self).ok_or(rv::READER_UNAVAILABLE)? {
+            bits if is_on(bits) => return Ok(()),
+            bits if bits & state::ABSENT != 0 => return Err(rv::NO_SMARTCARD),
+            _ => {}
+        }
+        let mut ccid = token.ccid();
+        if state_of(self).is_some_and(is_on) {
+            return Ok(());
+        }
+        let atr = ccid.power_on();
+        drop(ccid);
+        match atr {
+            Ok(atr) => {
+                if let Some(slot) = self.state().of_key(key) {
+                    slot.set_card(Ok(atr));
+                }
+                Ok(())
+            }
+            Err(error) => Err(match self.fault(key, &error) {
+                rv::NOT_TRANSACTED => rv::UNRESPONSIVE_CARD,
+                other => other,
+            }),
+        }
+    }
+
+    /// SCardReconnect: clears what the handle had not been told; the protocol in use.
+    pub(crate) fn reconnect(
+        &self,
+        card: i32,
+        mode: u32,
+        preferred: u32,
+        initialization: u32,
+    ) -> Outcome<u32> {
+        check_mode(mode, preferred)?;
+        if !matches!(initialization, disposition::LEAVE | disposition::RESET | disposition::UNPOWER) {
+            return Err(rv::INVALID_VALUE);
+        }
+        if initialization != disposition::LEAVE {
+            self.reset(card, TURN)?;
+        }
+        let (key, token) = {
+            let mut state = self.state();
+            let slot = state.of_handle(card)?;
+            if slot.is_locked_by_another(card) {
+                return Err(rv::SHARING_VIOLATION);
+            }
+            match slot.state {
+                bits if bits & state::ABSENT != 0 => return Err(rv::NO_SMARTCARD),
+                bits if bits & state::SWALLOWED != 0 => return Err(rv::UNRESPONSIVE_CARD),
+                _ => (slot.key, Arc::clone(&slot.token)),
+            }
+        };
+        if mode != share::DIRECT {
+            // Another client may have powered it off.
+            self.power_up(key, &token)?;
+        }
+        let mut state = self.state();
+        let slot = state.of_handle(card)?;
+        slot.agree(preferred, mode == share::DIRECT)?;
+        match (mode, slot.exclusive) {
+            (share::EXCLUSIVE, false) if slot.handles.len() > 1 => return Err(rv::SHARING_VIOLATION),
+            (share::EXCLUSIVE, false) => {
+                slot.exclusive = true;
+                slot.lock = Some((card, slot.lock.map_or(0, |(_, count)| count) + 1));
+            }
+            (share::SHARED | share::DIRECT, true) => {
+                slot.exclusive = false;
+                slot.unlock();
+            }
+            _ => {}
+        }
+        slot.handles.insert(card, None);
+        let active = slot.protocol;
+        state.tell();
+        self.turn.notify_all();
+        Ok(active)
+    }
+
+    /// SCardBeginTransaction: waits for its turn, first come first, for a while.
+    pub(crate) fn begin(&self, card: i32) -> Outcome<()> {
+        self.take_turn(card, Instant::now() + TURN, true)
+    }
+
+    /// One more transaction for the handle, when no other has one and no command of others runs.
+    fn take_turn(&self, card: i32, end: Instant, heed_events: bool) -> Outcome<()> {
+        let mut state = self.state();
+        loop {
+            let slot = state.of_handle(card)?;
+            let outcome = if heed_events { slot.event(card) } else { Ok(()) };
+            let mine = matches!(slot.lock, Some((holder, _)) if holder == card);
+            if outcome.is_ok() && !mine && !slot.queue.contains(&card) {
+                slot.queue.push_back(card);
+            }
+            let turn =
+                mine || (slot.lock.is_none() && slot.queue.front() == Some(&card) && slot.running == 0);
+            let outcome = match outcome {
+                Ok(()) if turn => {
+                    let count = slot.lock.map_or(0, |(_, count)| count);
+                    slot.lock = Some((card, count.saturating_add(1)));
+                    Some(Ok(()))
+                }
+                Ok(()) if Instant::now() >= end => Some(Err(rv::SHARING_VIOLATION)),
+                Ok(()) => None,
+                Err(event) => Some(Err(event)),
+            };
+            if let Some(outcome) = outcome {
+                leave(&mut slot.queue, card);
+                self.turn.notify_all();
+                return outcome;
+            }
+            state = self.wait(state, end);
+        }
+    }
+
+    /// SCardEndTransaction, with what becomes of the card.
+    pub(crate) fn end(&self, card: i32, disposition: u32) -> Outcome<()> {
+        check_disposition(disposition)?;
+        {
+            let mut state = self.state();
+            let slot = state.of_handle(card)?;
+            slot.event(card)?;
+            if slot.is_locked_by_another(card) {
+                return Err(rv::SHARING_VIOLATION);
+            }
+            let least = u32::from(slot.exclusive);
+            if slot.lock.is_none_or(|(_, count)| count <= least) {
+                return Err(rv::NOT_TRANSACTED);
+            }
+        }
+        let outcome = match disposition {
+            disposition::RESET | disposition::UNPOWER => self.reset(card, TURN),
+            _ => Ok(()),
+        };
+        if let Ok(slot) = self.state().of_handle(card) {
+            slot.unlock();
+        }
+        self.turn.notify_all();
+        outcome
+    }
+
+    /// SCardDisconnect, with what becomes of the card. A reader that is gone is no error.
+    pub(crate) fn disconnect(&self, card: i32, disposition: u32) -> Outcome<()> {
+        check_disposition(disposition)?;
+        let wait = match disposition {
+            disposition::RESET => self.reset(card, LAST),
+            disposition::UNPOWER => self.unpower(card, LAST),
+            _ => Ok(()),
+        };
+        if wait == Err(rv::SHARING_VIOLATION) {
+            return wait;
+        }
+        self.drop_handle(card);
+        Ok(())
+    }
+
+    /// A client is gone, or its context: a transaction that it left open costs the card a reset, for the others must not
+    /// go on from where it stopped.
+    pub(crate) fn abandon(&self, card: i32) {
+        let open = self.state().of_handle(card).is_ok_and(|slot| {
+            matches!(slot.lock, Some((holder, _)) if holder == card) && slot.event(card).is_ok()
+        });
+        if open {
+            // Whether it went well is told to those who use the card next.
+            let _ = self.reset(card, LAST);
+        }
+        self.drop_handle(card);
+    }
+
+    fn drop_handle(&self, card: i32) {
+        let mut state = self.state();
+        if let Ok(slot) = state.of_handle(card) {
+            slot.handles.remove(&card);
+            leave(&mut slot.queue, card);
+            if matches!(slot.lock, Some((holder, _)) if holder == card) {
+                slot.lock = None;
+                slot.exclusive = false;
+            }
+            if slot.handles.is_empty() {
+                slot.idle = Some(Instant::now());
+            }
+            state.tell();
+        }
+        self.turn.notify_all();
+    }
+
+    /// Powers the card off and on; all handles are told, this one too, as pcscd does.
+    fn reset(&self, card: i32, patience: Duration) -> Outcome<()> {
+        self.power(card, patience, |token| {
+            let mut ccid = token.ccid();
+            ccid.power_off()?;
+            ccid.power_on().map(Some)
+        })
+    }
+
+    /// Powers the card off.
+    fn unpower(&self, card: i32, patience: Duration) -> Outcome<()> {
+        self.power(card, patience, |token| token.ccid().power_off().map(|()| None))
+    }
+
+    /// A change of power within a transaction of its own.
+    fn power(
+        &self,
+        card: i32,
+        patience: Duration,
+        work: impl FnOnce(&Token) -> Result<Option<Vec<u8>>, Error>,
+    ) -> Outcome<()> {
+        self.take_turn(card, Instant::now() + patience, false)?;
+        let (key, token) = {
+            let mut state = self.state();
+            let slot = state.of_handle(card)?;
+            slot.mark(Event::Reset);
+            (slot.key, Arc::clone(&slot.token))
+        };
+        let done = work(&token);
+        let mut state = self.state();
+        let slot = state.of_handle(card)?;
+        slot.unlock();
+        match done {
+            Ok(Some(atr)) => slot.set_card(Ok(atr)),
+            Ok(None) => {
+                slot.state = state::PRESENT;
+                slot.protocol = protocol::UNDEFINED;
+            }
+            Err(error) => {
+                if !matches!(error, Error::Broken(_) | Error::Nonsense(_)) {
+                    slot.set_card(Err(rv::UNRESPONSIVE_CARD));
+                }
+                drop(state);
+                let outcome = self.fault(key, &error);
+                self.turn.notify_all();
+                return Err(if outcome == rv::NOT_TRANSACTED { rv::UNRESPONSIVE_CARD } else { outcome });
+            }
+        }
+        self.turn.notify_all();
+        Ok(())
+    }
+}
+
+impl State {
+    fn fresh_handle(&mut self) -> Outcome<i32> {
+        loop {
+            let card = i32::try_from(random()? & 0x7FFF_FFFF).unwrap_or_default();
+            if card != 0 && self.of_handle(card).is_err() {
+                return Ok(card);
+            }
+        }
+    }
+}
+
+impl Slot {
+    /// The protocol: the one in use, else one that card and client both take.
+    fn agree(&mut self, preferred: u32, direct: bool) -> Outcome<()> {
+        if preferred & protocol::RAW != 0 {
+            self.protocol = protocol::RAW;
+        } else if direct {
+            // No card, no protocol.
+        } else if self.protocol == protocol::UNDEFINED {
+            self.protocol = atr::choose(&self.atr, preferred).ok_or(rv::PROTO_MISMATCH)?;
+        } else if preferred & (self.protocol | protocol::ANY_OLD) == 0 {
+            return Err(rv::PROTO_MISMATCH);
+        }
+        Ok(())
+    }
+
+    /// One transaction less.
+    fn unlock(&mut self) {
+        self.lock = self.lock.and_then(|(card, count)| (count > 1).then(|| (card, count - 1)));
+    }
+}
+
+fn leave(queue: &mut VecDeque<i32>, card: i32) {
+    queue.retain(|other| *other != card);
+}
+
+fn check_mode(mode: u32, preferred: u32) -> Outcome<()> {
+    let known = protocol::ANY | protocol::RAW | protocol::ANY_OLD;
+    if mode != share::DIRECT && preferred & known == 0 {
+        return Err(rv::PROTO_MISMATCH);
+    }
+    if !matches!(mode, share::EXCLUSIVE | share::SHARED | share::DIRECT) {
+        return Err(rv::INVALID_VALUE);
+    }
+    Ok(())
+}
+
+fn check_disposition(of: u32) -> Outcome<()> {
+    match of {
+        disposition::LEAVE | disposition::RESET | disposition::UNPOWER | disposition::EJECT => Ok(()),
+        _ => Err(rv::INVALID_VALUE),
+    }
+}

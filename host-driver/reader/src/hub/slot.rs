@@ -1,0 +1,136 @@
+//! One reader: its card, the handles on it, and who has it for itself.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Instant,
+};
+
+use wire::pcsclite::{MAX_ATR, ReaderState, reader_name, rv, sharing, state};
+
+use super::Outcome;
+use crate::token::Token;
+
+/// What happened to a card that a handle has not been told yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    Reset,
+    Removed,
+}
+
+/// A reader.
+pub(super) struct Slot {
+    /// Never used again, unlike the slot's number.
+    pub(super) key: u64,
+    pub(super) name: String,
+    pub(super) token: Arc<Token>,
+    pub(super) atr: Vec<u8>,
+    /// Bits of [`state`].
+    pub(super) state: u32,
+    /// 0 after each power-up, until a client chose one.
+    pub(super) protocol: u32,
+    /// How often a card came or went.
+    pub(super) events: u16,
+    pub(super) handles: BTreeMap<i32, Option<Event>>,
+    pub(super) exclusive: bool,
+    /// The handle in a transaction, and how many it began within one another.
+    pub(super) lock: Option<(i32, u32)>,
+    /// The handles that want a transaction, first come first.
+    pub(super) queue: VecDeque<i32>,
+    /// Commands that run.
+    pub(super) running: usize,
+    /// Since when no handle is there.
+    pub(super) idle: Option<Instant>,
+}
+
+impl Slot {
+    pub(super) fn new(key: u64, name: String, token: Arc<Token>, atr: Outcome<Vec<u8>>) -> Self {
+        let mut slot = Self {
+            key,
+            name,
+            token,
+            atr: Vec::new(),
+            state: 0,
+            protocol: 0,
+            events: 0,
+            handles: BTreeMap::new(),
+            exclusive: false,
+            lock: None,
+            queue: VecDeque::new(),
+            running: 0,
+            idle: Some(Instant::now()),
+        };
+        slot.set_card(atr);
+        slot.events = u16::from(slot.state & state::PRESENT != 0);
+        slot
+    }
+
+    /// A card that was powered up, or why it was not.
+    pub(super) fn set_card(&mut self, atr: Outcome<Vec<u8>>) {
+        self.protocol = 0;
+        match atr {
+            Ok(mut atr) => {
+                atr.truncate(MAX_ATR);
+                self.atr = atr;
+                self.state = state::PRESENT | state::POWERED | state::NEGOTIABLE;
+            }
+            Err(rv::NO_SMARTCARD) => {
+                self.atr.clear();
+                self.state = state::ABSENT;
+            }
+            Err(_) => {
+                self.atr.clear();
+                self.state = state::PRESENT | state::SWALLOWED;
+            }
+        }
+    }
+
+    /// Tells every handle.
+    pub(super) fn mark(&mut self, event: Event) {
+        self.handles.values_mut().for_each(|of| *of = Some(event));
+    }
+
+    /// What a handle has not been told yet.
+    pub(super) fn event(&self, card: i32) -> Outcome<()> {
+        match self.handles.get(&card) {
+            Some(None) => Ok(()),
+            Some(Some(Event::Reset)) => Err(rv::RESET_CARD),
+            Some(Some(Event::Removed)) => Err(rv::REMOVED_CARD),
+            None => Err(rv::READER_UNAVAILABLE),
+        }
+    }
+
+    /// Whether another handle has the card, or has waited for it longer.
+    pub(super) fn is_locked_by_another(&self, card: i32) -> bool {
+        match self.lock {
+            Some((holder, _)) => holder != card,
+            None => self.queue.front().is_some_and(|first| *first != card),
+        }
+    }
+
+    /// PCSCLITE_SHARING_*, or the number of handles.
+    fn sharing(&self) -> i32 {
+        match self.exclusive {
+            true => sharing::EXCLUSIVE,
+            false => i32::try_from(self.handles.len()).unwrap_or(i32::MAX),
+        }
+    }
+
+    /// What a client is told.
+    pub(super) fn public(&self) -> ReaderState {
+        let mut atr = [0; MAX_ATR];
+        for (to, from) in atr.iter_mut().zip(&self.atr) {
+            *to = *from;
+        }
+        ReaderState {
+            name: reader_name(&self.name),
+            events: self.events.into(),
+            state: self.state,
+            sharing: self.sharing(),
+            atr,
+            padding: [0; 3],
+            atr_length: u32::try_from(self.atr.len()).unwrap_or_default(),
+            protocol: self.protocol,
+        }
+    }
+}

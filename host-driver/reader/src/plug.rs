@@ -1,0 +1,238 @@
+//! Hot plug: tokens that appear on the USB/IP server, and those that go.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Condvar, Mutex},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use card::{Error, Pipe, usbip};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use wire::{ccid::IccStatus, pcsclite::rv};
+
+use crate::{hub::Hub, lock::lock, token::Token};
+
+/// Between two looks at the server while clients are there. USB/IP tells of nothing by itself.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// Between two looks at a token that is idle.
+const HALF_SECOND: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
+/// How long a new client may have to wait for a look.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// A look younger than this is as good as a new one.
+const FRESH: Duration = Duration::from_millis(50);
+
+/// Which tokens, and how to hold them.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    /// `HOST:PORT`.
+    pub(crate) address: String,
+    /// The bus ids wanted; all when empty.
+    pub(crate) bus_ids: BTreeSet<String>,
+    /// For one command.
+    pub(crate) patience: Duration,
+}
+
+/// Why a look at the server failed.
+#[derive(Debug)]
+pub(crate) enum ScanError {
+    /// The server, or a token.
+    Card(Error),
+    /// All 16 slots are taken; this one is too many.
+    Full(String),
+}
+
+/// Looks at the server now and then, and when asked to.
+pub(crate) struct Plug {
+    hub: Arc<Hub>,
+    source: Source,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    /// A client wants a look.
+    wanted: bool,
+    /// When the last look began.
+    began: Instant,
+    /// Clients that would want to know.
+    clients: usize,
+    stopped: bool,
+    watchers: Vec<JoinHandle<()>>,
+    /// Bus ids that were complained of, so that the log says it once.
+    refused: BTreeSet<String>,
+}
+
+impl Plug {
+    pub(crate) fn new(hub: Arc<Hub>, source: Source) -> Self {
+        let state = State {
+            wanted: false,
+            began: Instant::now(),
+            clients: 0,
+            stopped: false,
+            watchers: Vec::new(),
+            refused: BTreeSet::new(),
+        };
+        Self { hub, source, state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// Takes every token that is free and wanted, up to the number of slots.
+    pub(crate) fn scan(&self) -> Result<(), ScanError> {
+        lock(&self.state).began = Instant::now();
+        let exported = usbip::list_with_interfaces(&self.source.address).map_err(ScanError::Card)?;
+        for found in exported.iter().filter(|found| found.is_reader()) {
+            let bus_id = &found.device.bus_id;
+            let wanted = self.source.bus_ids.is_empty() || self.source.bus_ids.contains(bus_id);
+            if wanted && !self.hub.holds(bus_id) {
+                self.take(bus_id)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&self, bus_id: &str) -> Result<(), ScanError> {
+        let token = match Token::import(&self.source.address, bus_id, self.source.patience) {
+            Ok(token) => Arc::new(token),
+            // Somebody was quicker, or it is gone again: not ours then.
+            Err(Error::Busy | Error::NotFound(_)) => return Ok(()),
+            Err(error) => return Err(ScanError::Card(error)),
+        };
+        let atr = token.ccid().power_on().map_err(|error| match error {
+            Error::Slot(card::SlotError::Absent) => rv::NO_SMARTCARD,
+            _ => rv::UNRESPONSIVE_CARD,
+        });
+        let Some(key) = self.hub.add(Arc::clone(&token), atr) else {
+            return Err(ScanError::Full(bus_id.into()));
+        };
+        let hub = Arc::clone(&self.hub);
+        let watcher =
+            thread::Builder::new().name("ushield-token".into()).spawn(move || watch(&hub, key, &token));
+        match watcher {
+            Ok(watcher) => lock(&self.state).watchers.push(watcher),
+            Err(error) => {
+                self.hub.remove(key);
+                return Err(ScanError::Card(Error::Broken(error)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks until stopped.
+    pub(crate) fn run(&self) {
+        loop {
+            let mut state = lock(&self.state);
+            while !state.wanted && !state.stopped && (state.clients == 0 || state.began.elapsed() < INTERVAL)
+            {
+                let waited = self.changed.wait_timeout(state, INTERVAL);
+                state = waited.map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state);
+            }
+            if state.stopped {
+                return;
+            }
+            state.wanted = false;
+            let (gone, watchers) =
+                std::mem::take(&mut state.watchers).into_iter().partition(JoinHandle::is_finished);
+            state.watchers = watchers;
+            drop(state);
+            join(gone);
+            self.complain(self.scan());
+            self.changed.notify_all();
+        }
+    }
+
+    /// A server that is away, and a token too many, are said once.
+    fn complain(&self, scanned: Result<(), ScanError>) {
+        let Err(error) = scanned else { return };
+        let (of, text) = match error {
+            ScanError::Full(bus_id) => {
+                let text = format!("token {bus_id} is not shown: 16 readers are all that PC/SC clients hold");
+                (bus_id, text)
+            }
+            ScanError::Card(error) => (String::new(), error.to_string()),
+        };
+        if lock(&self.state).refused.insert(of) {
+            tracing::warn!("{text}");
+        }
+    }
+
+    /// A look for a client that just came, so that it finds what was plugged in before.
+    pub(crate) fn refresh(&self) {
+        let end = Instant::now() + PATIENCE;
+        let mut state = lock(&self.state);
+        if state.began.elapsed() < FRESH || state.stopped {
+            return;
+        }
+        let asked = Instant::now();
+        state.wanted = true;
+        self.changed.notify_all();
+        while (state.wanted || state.began < asked) && Instant::now() < end {
+            let left = end.saturating_duration_since(Instant::now());
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state);
+        }
+    }
+
+    /// A client came (+1) or went (-1).
+    pub(crate) fn count(&self, by: isize) {
+        let mut state = lock(&self.state);
+        state.clients = state.clients.saturating_add_signed(by);
+        self.changed.notify_all();
+    }
+
+    /// Stops looking, lets all tokens go, and waits for their threads.
+    pub(crate) fn stop(&self) {
+        let mut state = lock(&self.state);
+        state.stopped = true;
+        self.changed.notify_all();
+        drop(state);
+        self.hub.clear();
+    }
+
+    /// Waits for the threads of the tokens, once [`Self::run`] is at its end.
+    pub(crate) fn join(&self) {
+        self.hub.clear(); // what a last look took
+        let watchers = std::mem::take(&mut lock(&self.state).watchers);
+        join(watchers);
+    }
+}
+
+fn join(threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        let _ = thread.join();
+    }
+}
+
+/// Waits for a token's end, for a card that comes or goes, and for a rest.
+fn watch(hub: &Hub, key: u64, token: &Token) {
+    loop {
+        let mut line = [PollFd::new(token.line(), PollFlags::RDHUP)];
+        let hung_up = poll(&mut line, Some(&HALF_SECOND)).is_ok_and(|ready| ready > 0);
+        if hung_up {
+            hub.remove(key);
+        }
+        if !hub.has(key) {
+            return;
+        }
+        if let Err(error) = slot_change(hub, key, token) {
+            hub.fault(key, &error);
+        }
+        hub.rest(key, token);
+    }
+}
+
+/// What the interrupt endpoint told, if no command runs: its URB stays with the server, so nothing is sent.
+fn slot_change(hub: &Hub, key: u64, token: &Token) -> Result<(), Error> {
+    let Some(mut ccid) = token.idle() else { return Ok(()) };
+    if ccid.pipe().interrupt_in(Duration::ZERO)?.is_none() {
+        return Ok(());
+    }
+    let present = ccid.slot_status()? != IccStatus::Absent;
+    if present == hub.is_present(key) {
+        return Ok(());
+    }
+    let atr =
+        if present { ccid.power_on().map_err(|_| rv::UNRESPONSIVE_CARD) } else { Err(rv::NO_SMARTCARD) };
+    drop(ccid);
+    hub.card(key, atr);
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! `ushield reader`.
+
+use std::{
+    fs,
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+use reader::{Access, Config, Service};
+use rustix::process::{Signal, kill_process};
+
+use super::{
+    background,
+    up::{Ends, log},
+};
+use crate::{
+    failure::{Context, Exit, Failure, Outcome},
+    place,
+    terminal::{say, warn},
+};
+
+/// How long a service may take to end.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// Show tokens to programs that speak PC/SC, without root, pcscd or a kernel module
+///
+/// It plays pcscd: every program that links libpcsclite finds the tokens when PCSCLITE_CSOCK_NAME names its socket. It
+/// holds its tokens as long as it runs, and shares them among up to 256 clients.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  eval \"$(ushield reader -d)\" && opensc-tool -l      in the background, for this shell
+  ushield reader --stop
+  ushield reader --socket /shared/pcscd.comm --socket-mode 660 --socket-group ci      for a sidecar")]
+pub(crate) struct Reader {
+    /// The socket [default: pcscd.comm in $XDG_RUNTIME_DIR/ushield]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// The USB/IP server of the tokens, HOST:PORT or HOST:PORT/BUSID
+    #[arg(long, value_name = "HOST:PORT", env = card::road::ENVIRONMENT, default_value = card::road::DEFAULT_ADDRESS)]
+    usbip: String,
+    /// Only this token; may be repeated [default: all there are, and that come, 16 at most]
+    #[arg(long, value_name = "BUSID")]
+    token: Vec<String>,
+    /// Let others than you connect: the socket's mode, octal
+    #[arg(long, value_name = "MODE", value_parser = mode)]
+    socket_mode: Option<u32>,
+    /// The group that owns the socket, by name or number
+    #[arg(long, value_name = "GROUP", requires = "socket_mode", value_parser = group)]
+    socket_group: Option<u32>,
+    /// Run in the background; returns once the tokens are there
+    #[arg(short, long)]
+    detach: bool,
+    /// Write JSON (socket, pid, readers) to this file once the tokens are there
+    #[arg(long, value_name = "F")]
+    ready_file: Option<PathBuf>,
+    /// End the one that serves the socket
+    #[arg(long, conflicts_with_all = ["detach", "ready_file", "token", "socket_mode"])]
+    stop: bool,
+}
+
+fn mode(text: &str) -> Result<u32, String> {
+    u32::from_str_radix(text, 8)
+        .ok()
+        .filter(|mode| mode & !0o777 == 0)
+        .ok_or_else(|| "an octal mode such as 660".into())
+}
+
+/// A group's number, from /etc/group where it is a name.
+fn group(text: &str) -> Result<u32, String> {
+    if let Ok(number) = text.parse() {
+        return Ok(number);
+    }
+    let groups = fs::read_to_string("/etc/group").map_err(|error| format!("/etc/group: {error}"))?;
+    let number = groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(text)).then(|| fields.nth(1)?.parse().ok()).flatten()
+    });
+    number.ok_or_else(|| format!("there is no group {text} in /etc/group"))
+}
+
+impl Reader {
+    pub(crate) fn run(self) -> Outcome {
+        let socket = match &self.socket {
+            Some(socket) => std::path::absolute(socket).what("the socket's path is not one")?,
+            None => place::runtime()?.join("pcscd.comm"),
+        };
+        if self.stop {
+            return stop(&socket);
+        }
+        if self.detach && !background::in_background() {
+            return background::start();
+        }
+        if self.detach {
+            background::begin();
+        }
+        log();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .what("signals cannot be watched")?;
+        let mut ends = runtime.block_on(async { Ends::new() })?;
+        // One that a killed run left would make a waiting script go on too early.
+        if let Some(file) = &self.ready_file {
+            let _ = fs::remove_file(file);
+        }
+        let service = Service::start(self.config(socket))
+            .map_err(|error| Failure::new("the reader did not start").because(error))?;
+        self.announce(&service)?;
+        runtime.block_on(ends.any());
+        if let Some(file) = &self.ready_file {
+            let _ = fs::remove_file(file);
+        }
+        service.shutdown();
+        Ok(Exit::Done)
+    }
+
+    fn config(&self, socket: PathBuf) -> Config {
+        let (usbip, bus_id) = match self.usbip.split_once('/') {
+            Some((address, bus_id)) => (address, Some(bus_id.to_owned())),
+            None => (self.usbip.as_str(), None),
+        };
+        let access = match self.socket_mode {
+            Some(mode) => Access::Mode { mode, group: self.socket_group },
+            None => Access::Owner,
+        };
+        let bus_ids = self.token.iter().cloned().chain(bus_id).collect();
+        Config { socket, access, usbip: usbip.into(), bus_ids, ..Config::default() }
+    }
+
+    /// The line for a shell on standard output, the rest beside it.
+    fn announce(&self, service: &Service) -> Result<(), Failure> {
+        let (socket, readers) = (service.socket(), service.readers());
+        if let Some(file) = &self.ready_file {
+            let ready = serde_json::json!({
+                "socket": socket.display().to_string(), "pid": std::process::id(), "readers": readers,
+            });
+            let json = serde_json::to_vec_pretty(&ready).what("the ready file could not be written")?;
+            cert_tool::file::write(file, &json, cert_tool::file::Access::Owner, true)?;
+        }
+        if readers.is_empty() {
+            warn("No token is free yet: `ushield plug` plugs one in, and it is shown then.");
+        }
+        readers.iter().for_each(|reader| warn(&format!("Reader: {reader}")));
+        let line = format!("export PCSCLITE_CSOCK_NAME={}", quoted(&socket.display().to_string()));
+        if self.detach {
+            return background::release(&line, &socket.with_extension("log"));
+        }
+        say(&line);
+        Ok(())
+    }
+}
+
+/// As a shell reads it back.
+fn quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%".contains(&byte);
+    if text.bytes().all(plain) { text.into() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// Ends the service that listens at the socket, and waits until it is gone.
+fn stop(socket: &Path) -> Outcome {
+    let name = socket.display();
+    let what = format!("no reader serves {name}");
+    let stream = UnixStream::connect(socket).what(what.clone())?;
+    let peer = rustix::net::sockopt::socket_peercred(&stream).what(what)?;
+    drop(stream);
+    kill_process(peer.pid, Signal::TERM)
+        .what(format!("the reader (process {}) was not stopped", peer.pid))?;
+    let end = Instant::now() + LAST_WORDS;
+    while UnixStream::connect(socket).is_ok() {
+        if Instant::now() >= end {
+            return Err(Failure::new(format!("the reader (process {}) does not end", peer.pid))
+                .next(format!("kill -9 {}", peer.pid)));
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    say("Stopped.");
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_shell_reads_back() {
+        assert_eq!(quoted("/run/user/0/ushield/pcscd.comm"), "/run/user/0/ushield/pcscd.comm");
+        assert_eq!(quoted("/tmp/it's mine"), r"'/tmp/it'\''s mine'");
+    }
+
+    #[test]
+    fn modes_and_groups() {
+        assert_eq!(mode("660"), Ok(0o660));
+        assert!(mode("1777").is_err() && mode("9").is_err());
+        assert_eq!((group("0"), group("root")), (Ok(0), Ok(0)));
+        assert!(group("no-such-group").is_err());
+    }
+}

@@ -2,16 +2,19 @@
 //!
 //! PINs pass here: what is done with is wiped.
 
-use std::io;
+use std::{io, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::timeout,
 };
 use zeroize::{Zeroize, Zeroizing};
 
 /// Room for what usually arrives at once; more is made as it arrives, and given back.
 const ROOM: usize = 4 << 10;
+/// How long a peer may take to see that the connection ends.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A connection. Every wait may be dropped and begun again: nothing is lost.
 #[derive(Debug)]
@@ -49,6 +52,22 @@ impl Line {
     /// Both ends: what arrived and was not used, and what is to be written.
     pub(crate) fn ends(&mut self) -> (&[u8], &mut Vec<u8>) {
         (&self.input[self.start..], &mut self.output)
+    }
+
+    /// Ends the connection from this side first, and takes what the peer still sends until it sees that: closed at once,
+    /// the connection would answer its next message with a reset, at which Linux' vhci_hcd complains of an error.
+    pub(crate) async fn hang_up(mut self) {
+        let _ = timeout(FAREWELL, async {
+            self.stream.shutdown().await?;
+            loop {
+                self.input.zeroize();
+                self.start = 0;
+                if self.read().await? == 0 {
+                    return Ok::<_, io::Error>(());
+                }
+            }
+        })
+        .await;
     }
 
     /// Makes room for a message of `length` bytes, but never much more than has arrived: a length is only a promise.

@@ -247,6 +247,23 @@ fn a_host_that_does_not_read_holds_up_nobody() {
     assert_eq!(server.take(id).exchange(b"alive"), b"alive");
 }
 
+/// A kernel may be sending when it learns that the device is gone; a reset would be an error to it.
+#[test]
+fn who_still_sends_to_a_device_that_was_pulled_out_gets_no_reset() {
+    let server = Server::start();
+    let (id, _) = server.plug();
+    let mut host = server.take(id);
+    server.exporter.unplug(id).unwrap();
+    assert_eq!(host.hung_up(), []);
+    for _ in 0..3 {
+        let (_, read) = host.in_bytes(2, 64);
+        host.stream.write_all(&read).unwrap();
+        thread::sleep(Duration::from_millis(20));
+    }
+    // But nobody waits for long for a host that does not go.
+    eventually("the end of the connection", || host.stream.write_all(&[0; 48]).is_err());
+}
+
 #[test]
 fn unlink_cancels_only_what_waits() {
     let server = Server::start();

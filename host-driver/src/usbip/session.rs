@@ -35,11 +35,16 @@ pub async fn serve(stream: TcpStream, peer: SocketAddr, bus: Arc<Bus>, shards: A
     let bus_id = lease.port().id();
     tracing::info!(%peer, %bus_id, "the device was taken");
     let moved = session::move_to(&shards, line, move |line| async move {
-        let end = match line {
-            Ok(mut line) => Session::new(lease, Imported { device: bus_id.device() }).run(&mut line).await,
-            Err(error) => error.into(),
+        let mut line = match line {
+            Ok(line) => line,
+            Err(error) => return End::from(error).report(peer, Some(bus_id)),
         };
+        let end = Session::new(lease, Imported { device: bus_id.device() }).run(&mut line).await;
+        let pulled_out = matches!(end, End::Gone);
         end.report(peer, Some(bus_id));
+        if pulled_out {
+            line.hang_up().await;
+        }
     });
     if let Err(error) = moved {
         End::from(error).report(peer, None);

@@ -12,15 +12,16 @@ use std::path::Path;
 
 use const_oid::db::rfc4519::SERIAL_NUMBER;
 use der::Decode;
-use wire::attest::{KEY_DESCRIPTION, KeyDescription, Origin, Pin};
+use wire::{
+    attest::{KEY_DESCRIPTION, KeyDescription, Origin, Pin},
+    shield::Container,
+};
 
 pub use self::factory::{Factory, TEST_BRAND};
 use crate::{
     Error, Reason,
     certificate::{self, Certificate, display_name},
-    file,
-    kind::Kind,
-    moment,
+    file, moment,
 };
 
 /// What a token says of a key, and the certificate of the key that signed it.
@@ -66,8 +67,8 @@ impl Attestation {
 /// What must be attested.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
-    /// Which key of the personal ID.
-    pub kind: Kind,
+    /// Whose key it is.
+    pub container: Container,
     /// The key, SubjectPublicKeyInfo in DER.
     pub public_key: &'a [u8],
     /// The serial number of the token, where it is known.
@@ -93,7 +94,10 @@ pub fn check(
         None => Ok(()),
         Some(why) => Err(Error::new(
             Reason::NotAttested,
-            format!("the {} key was refused: it is not shown to have been made on a token", expected.kind),
+            format!(
+                "the {} key was refused: it is not shown to have been made on a token",
+                expected.container.name()
+            ),
             why,
             "enrol with a token of the factory whose CA is trusted here (--factory-ca FILE names another CA; \
              cert-tool factory-ca --brand BRAND writes that of a test brand)",
@@ -125,12 +129,12 @@ fn judge(factory: &Factory, attestation: &Attestation, expected: &Expected<'_>) 
         (statement.public_key == expected.public_key, "the statement is about another key"),
         (description.origin == Origin::Generated, "the key came from outside, and was not made on the token"),
         (
-            description.container == expected.kind.container().reference(),
+            description.container == expected.container.reference(),
             "the statement is about a key in another container",
         ),
         // GM/T 0027 9.2 c.
         (
-            expected.kind != Kind::Payment || description.pin == Pin::Always,
+            expected.container != Container::Payment || description.pin == Pin::Always,
             "the key does not want the PIN each time",
         ),
         (

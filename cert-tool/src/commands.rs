@@ -1,5 +1,6 @@
 //! The program, one file for each subcommand; thin over the library.
 
+mod attest;
 mod crl;
 mod enrol;
 mod export;
@@ -58,6 +59,7 @@ enum Command {
     Install(install::Install),
     Revoke(revoke::Revoke),
     Crl(crl::Crl),
+    Attest(attest::Attest),
     FactoryCa(factory_ca::FactoryCa),
 }
 
@@ -106,6 +108,7 @@ impl Command {
             Self::Export(command) => command.run(),
             Self::Request(command) => command.run(),
             Self::Install(command) => command.run(),
+            Self::Attest(command) => command.run(),
             Self::FactoryCa(command) => command.run(),
         }
     }

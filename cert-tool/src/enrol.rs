@@ -203,7 +203,7 @@ impl Attempt<'_> {
     }
 
     fn expected<'k>(&'k self, kind: Kind, public_key: &'k [u8]) -> Expected<'k> {
-        Expected { kind, public_key, serial: Some(&self.information.serial) }
+        Expected { container: kind.container(), public_key, serial: Some(&self.information.serial) }
     }
 
     fn issue(

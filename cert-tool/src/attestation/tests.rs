@@ -13,7 +13,7 @@ use wire::{
 use x509_cert::der::asn1::ObjectIdentifier;
 
 use super::*;
-use crate::openssl;
+use crate::{kind::Kind, openssl};
 
 const SERIAL: &str = "00C0FFEE";
 
@@ -94,7 +94,7 @@ impl Maker {
 }
 
 fn why(factory: &Factory, attestation: &Attestation, kind: Kind) -> String {
-    let expected = Expected { kind, public_key: &spki(&key(5)), serial: Some(SERIAL) };
+    let expected = Expected { container: kind.container(), public_key: &spki(&key(5)), serial: Some(SERIAL) };
     let error = check(factory, Some(attestation), &expected).unwrap_err();
     assert_eq!(error.reason(), Reason::NotAttested);
     assert!(error.next().contains("--factory-ca"), "{error}");
@@ -107,7 +107,7 @@ fn a_key_made_on_a_token_passes() {
         let maker = Maker::new(kind);
         let attestation = maker.attest(&spki(&key(5)));
         for serial in [Some(SERIAL), None] {
-            let expected = Expected { kind, public_key: &spki(&key(5)), serial };
+            let expected = Expected { container: kind.container(), public_key: &spki(&key(5)), serial };
             check(&maker.factory(), Some(&attestation), &expected).unwrap();
         }
     }
@@ -116,7 +116,7 @@ fn a_key_made_on_a_token_passes() {
 #[test]
 fn a_key_made_in_software_does_not() {
     let maker = Maker::new(Kind::Payment);
-    let expected = Expected { kind: Kind::Payment, public_key: &spki(&key(5)), serial: None };
+    let expected = Expected { container: Container::Payment, public_key: &spki(&key(5)), serial: None };
     let error = check(&maker.factory(), None, &expected).unwrap_err();
     assert_eq!(error.reason(), Reason::NotAttested);
     assert!(error.why().contains("made in software"), "{error}");

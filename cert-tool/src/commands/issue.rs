@@ -59,7 +59,7 @@ impl Issue {
         if let Some(factory) = self.attested.factory()? {
             let attestation = self.attestation.as_deref().map(Attestation::read).transpose()?;
             let public_key = &csr::check(&request)?.public_key;
-            let expected = Expected { kind: self.kind.kind, public_key, serial: None };
+            let expected = Expected { container: self.kind.kind.container(), public_key, serial: None };
             attestation::check(&factory, attestation.as_ref(), &expected)?;
         }
         let mut ca = self.ca.open()?;

@@ -307,25 +307,38 @@ pub(super) struct HolderOptions {
     pub(super) user_id: String,
 }
 
+/// Whose tokens are trusted to say where a key was made.
+#[derive(Args)]
+pub(super) struct FactoryOptions {
+    /// The CA certificate of the tokens' factory, PEM or DER [default: the TEST factory of the brand U-shield]
+    #[arg(long, value_name = "FILE")]
+    factory_ca: Option<PathBuf>,
+}
+
+impl FactoryOptions {
+    /// The factory.
+    pub(super) fn factory(&self) -> Result<Factory, Error> {
+        match &self.factory_ca {
+            None => Factory::test(TEST_BRAND),
+            Some(path) => Factory::parse(&file::read(path)?),
+        }
+    }
+}
+
 /// Whether a key must be shown to have been made on a token.
 #[derive(Args)]
 pub(super) struct AttestationOptions {
-    /// Refuse a key that no token of the factory attests as made on it
+    /// Refuse a key that no token of the factory (--factory-ca) attests as made on it
     #[arg(long)]
     require_attestation: bool,
-    /// The CA certificate of the tokens' factory, PEM or DER [default: the TEST factory of the brand U-shield]
-    #[arg(long, value_name = "FILE", requires = "require_attestation")]
-    factory_ca: Option<PathBuf>,
+    #[command(flatten)]
+    factory: FactoryOptions,
 }
 
 impl AttestationOptions {
     /// The factory whose tokens are trusted; `None` where no attestation is asked for.
     pub(super) fn factory(&self) -> Result<Option<Factory>, Error> {
-        match (&self.factory_ca, self.require_attestation) {
-            (_, false) => Ok(None),
-            (None, true) => Factory::test(TEST_BRAND).map(Some),
-            (Some(path), true) => Factory::parse(&file::read(path)?).map(Some),
-        }
+        self.require_attestation.then(|| self.factory.factory()).transpose()
     }
 }
 

@@ -16,7 +16,8 @@ use crate::code::Dword;
 /// | `usb:VID/PID` | the only one with these IDs, four hexadecimal digits each |
 /// | `usb:VID/PID:libudev:N:/dev/bus/usb/BUS/DEVICE` | the one at that place: what pcscd writes itself |
 ///
-/// `,serial=SERIAL` after any of them names one of several by its serial number.
+/// `,serial=SERIAL` after any of them names one of several by its serial number. pcscd takes a comma or a bracket between
+/// double quotes only, and hands over the quotes with the name: `"usbip:[::1]:3240,serial=00C0FFEE"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
     place: Place,
@@ -35,6 +36,7 @@ impl Device {
     /// # Errors
     /// It is none of the forms; the text says which there are.
     pub fn parse(name: &str) -> Result<Self, String> {
+        let name = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(name);
         let (place, serial) = match name.split_once(",serial=") {
             Some((place, serial)) if !serial.is_empty() => (place, Some(serial.to_owned())),
             Some(_) => return Err(wrong(name)),
@@ -117,7 +119,9 @@ fn usb_place(which: &str) -> Option<Place> {
     }
     let (id, rest) = which.split_once(':').map_or((which, None), |(id, rest)| (id, Some(rest)));
     let (vendor, product) = id.split_once('/')?;
-    let id = |text: &str| u16::from_str_radix(text, 16).ok().filter(|_| text.len() == 4);
+    // Digits only: the parser of numbers would take a sign.
+    let digits = |text: &str| text.len() == 4 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let id = |text: &str| u16::from_str_radix(text, 16).ok().filter(|_| digits(text));
     let id = Some((id(vendor)?, id(product)?));
     let at = match rest {
         Some(rest) => Some(udev_place(rest)?),
@@ -155,6 +159,7 @@ mod tests {
             ("usbip:127.0.0.1:3240", usbip("127.0.0.1:3240", None)),
             ("usbip:[::1]:9/1-2", usbip("[::1]:9/1-2", None)),
             ("usbip:host:9,serial=00C0FFEE", usbip("host:9", Some("00C0FFEE"))),
+            ("\"usbip:[::1]:9,serial=00C0FFEE\"", usbip("[::1]:9", Some("00C0FFEE"))),
             ("usb:", usb(None, None)),
             ("usb:163c/0407", usb(Some((0x163C, 0x0407)), None)),
             ("usb:163c/0407:libudev:0:/dev/bus/usb/008/116", usb(Some((0x163C, 0x0407)), Some((8, 116)))),

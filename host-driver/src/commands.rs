@@ -11,20 +11,24 @@ mod down;
 mod driver;
 mod ls;
 mod man;
+mod panel;
 mod pay;
 mod pin;
 mod plug;
 mod ports;
 mod press;
 mod reader;
+mod run;
 mod screen;
 mod up;
 mod verify;
 mod wait;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
-use crate::failure::Outcome;
+use crate::failure::{Exit, Outcome};
 
 /// Bank tokens (U-shields) of software: USB, PIN, screen and buttons, with keys that never leave.
 ///
@@ -37,6 +41,7 @@ use crate::failure::Outcome;
     after_help = "\
 Example:
   ushield demo                       the whole story in a second
+  ushield run -- make check          a token for the life of one command
   ushield up -d && ushield ls        tokens for programs and machines to attach
   ushield down"
 )]
@@ -49,6 +54,7 @@ pub(crate) struct Program {
 enum Command {
     Demo(demo::Demo),
     Up(up::Up),
+    Run(run::Run),
     Down(down::Down),
     Wait(wait::Wait),
     Ls(ls::Ls),
@@ -76,6 +82,7 @@ impl Program {
         match self.command {
             Command::Demo(command) => command.run(),
             Command::Up(command) => command.run(),
+            Command::Run(command) => command.run(),
             Command::Down(command) => command.run(),
             Command::Wait(command) => command.run(),
             Command::Ls(command) => command.run(),
@@ -96,6 +103,18 @@ impl Program {
             Command::Completions(command) => command.run(),
             Command::Man(command) => command.run(),
         }
+    }
+}
+
+/// A command line that cannot be understood, or that asks for help.
+pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
+    // Where nobody listens there is nobody to tell.
+    let _ = error.print();
+    match error.exit_code() {
+        0 => ExitCode::SUCCESS,
+        // Whoever runs a command through us must tell our failures from the command's.
+        _ if std::env::args_os().nth(1).is_some_and(|name| name == "run") => run::OURS.into(),
+        _ => Exit::Unknown.code().into(),
     }
 }
 

@@ -5,15 +5,29 @@ use std::fmt;
 /// What every command returns.
 pub(crate) type Outcome = Result<Exit, Failure>;
 
-/// How a command ended; the number is the exit code.
+/// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Done, or good.
-    Done = 0,
+    Done,
     /// Refused, or failed.
-    Refused = 1,
+    Refused,
     /// It could not be told (`verify`).
-    Unknown = 2,
+    Unknown,
+    /// As another program ended (`run`).
+    As(u8),
+}
+
+impl Exit {
+    /// The exit code.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Refused => 1,
+            Self::Unknown => 2,
+            Self::As(code) => code,
+        }
+    }
 }
 
 /// A failure as people read it.

@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// The PUK where nothing is at stake: with a chosen PIN, and in memory.
-const OPEN_PUK: &[u8] = b"12345678";
+pub(crate) const OPEN_PUK: &[u8] = b"12345678";
 
 /// Where tokens live.
 pub(crate) enum Home {
@@ -261,7 +261,7 @@ fn rng() -> Result<ChaCha20Rng, Failure> {
 }
 
 /// Eight random digits, each as likely as another.
-fn digits() -> Result<Zeroizing<Vec<u8>>, Failure> {
+pub(crate) fn digits() -> Result<Zeroizing<Vec<u8>>, Failure> {
     let mut digits = Zeroizing::new(Vec::with_capacity(9));
     while digits.len() < 8 {
         let mut byte = Zeroizing::new([0; 1]);

@@ -20,13 +20,16 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let command = commands::Program::parse();
+    let command = match commands::Program::try_parse() {
+        Ok(command) => command,
+        Err(error) => return commands::refuse(&error),
+    };
     match command.run() {
-        Ok(exit) => ExitCode::from(exit as u8),
+        Ok(exit) => exit.code().into(),
         Err(failure) => {
             let paint = terminal::Paint::stderr();
             terminal::warn(&format!("{} {failure}", paint.bad("ushield:")));
-            ExitCode::from(failure.exit() as u8)
+            failure.exit().code().into()
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::failure::{Context, Failure};
 
 /// The longest path of a Unix socket that Linux takes (unix(7): 108 bytes with the final zero).
 const MAX_SOCKET: usize = 107;
-/// Bytes of the longest name that [`socket`] gives.
-const SOCKET_NAME: usize = 21;
+/// Bytes of the longest name below [`runtime`]: `run-0123456789abcdef/control.sock`.
+const SOCKET_NAME: usize = 33;
 
 /// The folder of the tokens when `--state` names none: below the user's state folder (XDG Base Directory).
 pub(crate) fn state() -> Result<PathBuf, Failure> {
@@ -145,6 +145,7 @@ mod tests {
         let one = socket(runtime, Some(Path::new("/a")));
         assert_ne!(one, socket(runtime, Some(Path::new("/b"))));
         assert!(one.file_name().unwrap().len() <= SOCKET_NAME);
+        assert!("run-0123456789abcdef/control.sock".len() <= SOCKET_NAME);
         assert!(check_socket(Path::new(&"x".repeat(108))).is_err());
     }
 }

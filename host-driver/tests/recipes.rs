@@ -47,7 +47,8 @@ fn the_commands_of_the_readme_are_commands() {
     let mut seen = 0;
     for line in text.iter().filter_map(|line| line.strip_prefix("ushield ")) {
         // `--help` at the end: the command line is read up to there, and nothing is done.
-        let words: Vec<&str> = line.split('#').next().unwrap().split_whitespace().collect();
+        let own = line.split('#').next().unwrap().split(" -- ").next().unwrap();
+        let words: Vec<&str> = own.split_whitespace().collect();
         let plain: Vec<&str> = words.iter().map(|word| word.trim_matches('\'')).collect();
         let help = world.run(&[&plain[..], &["--help"]].concat());
         assert_eq!(help.code, 0, "{line}: {}", help.complained);

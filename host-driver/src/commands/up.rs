@@ -14,18 +14,15 @@ use std::{
 };
 
 use clap::Args;
-use host_driver::{
-    Exporter, Listen,
-    capture::Summary,
-    panel::{Habit, Script},
-    peer::Cidr,
-    raise_descriptor_limit,
-};
+use host_driver::{Exporter, Listen, capture::Summary, panel::Habit, peer::Cidr, raise_descriptor_limit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use redirection::Redirection;
 
-use super::background;
+use super::{
+    background,
+    panel::{self, Panel},
+};
 use crate::forge::{self, Forge, Home};
 use crate::{
     brand,
@@ -80,7 +77,7 @@ pub(crate) struct Up {
     generation: Option<u8>,
     /// What presses the buttons: terminal (you, here), accept (OK at once), reject, none (`ushield press` only) or
     /// script:FILE
-    #[arg(long, value_name = "PANEL", default_value = "terminal", value_parser = panel)]
+    #[arg(long, value_name = "PANEL", default_value = "terminal", value_parser = panel::parse)]
     panel: Panel,
     /// How many tokens [default: those that there are, or 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
@@ -97,29 +94,6 @@ pub(crate) struct Up {
     /// The control socket [default: in $XDG_RUNTIME_DIR/ushield]
     #[arg(long, value_name = "SOCKET")]
     control: Option<PathBuf>,
-}
-
-/// What presses the buttons.
-#[derive(Clone, Debug)]
-enum Panel {
-    Terminal,
-    Habit(Habit),
-    Script(Script),
-}
-
-fn panel(text: &str) -> Result<Panel, String> {
-    match text {
-        "terminal" => Ok(Panel::Terminal),
-        "accept" => Ok(Panel::Habit(Habit::Accept)),
-        "reject" => Ok(Panel::Habit(Habit::Reject)),
-        "none" => Ok(Panel::Habit(Habit::Wait)),
-        _ => {
-            let path =
-                text.strip_prefix("script:").ok_or("none of terminal, accept, reject, none, script:FILE")?;
-            let script = fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
-            Script::parse(&script).map(Panel::Script).map_err(|error| format!("{path}: {error}"))
-        }
-    }
 }
 
 impl Up {

@@ -11,7 +11,7 @@ use wire::pcsclite::{
 };
 
 use super::{PATIENCE, Session, refusal, succeed};
-use crate::{card, error::Error, feature};
+use crate::{card, error::Error, feature, trace::Trace};
 
 /// Between two tries while another program has the card for itself. The daemon waits a while, too.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -28,6 +28,7 @@ pub struct Connection {
     protocol: u32,
     atr: Vec<u8>,
     extended: bool,
+    trace: Trace,
     /// How long one command may take.
     patience: Duration,
 }
@@ -53,7 +54,9 @@ impl Connection {
         succeed(answer.rv)?;
         let (card, protocol) = (answer.card, answer.active);
         let reader = reader.to_owned();
-        let mut new = Self { session, reader, card, protocol, atr: Vec::new(), extended: false, patience };
+        let trace = Trace::new();
+        let mut new =
+            Self { session, reader, card, protocol, atr: Vec::new(), extended: false, trace, patience };
         new.atr = new.read_atr()?;
         new.extended = new.takes_extended()?;
         Ok(new)
@@ -158,13 +161,8 @@ impl Connection {
     }
 }
 
-impl card::Transmit for Connection {
-    /// A card that another program reset is connected to anew, so that the next command finds it; this one fails, for
-    /// what was selected and verified is lost.
-    fn transmit(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), Error> {
-        if command.len() > MAX_BUFFER {
-            return Err(Error::Invalid("the reader takes no command APDU of this length"));
-        }
+impl Connection {
+    fn exchange(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), Error> {
         let end = Instant::now() + self.patience;
         loop {
             match self.try_transmit(command, response)? {
@@ -177,6 +175,20 @@ impl card::Transmit for Connection {
                 other => return Err(refusal(other)),
             }
         }
+    }
+}
+
+impl card::Transmit for Connection {
+    /// A card that another program reset is connected to anew, so that the next command finds it; this one fails, for
+    /// what was selected and verified is lost.
+    fn transmit(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), Error> {
+        if command.len() > MAX_BUFFER {
+            return Err(Error::Invalid("the reader takes no command APDU of this length"));
+        }
+        let mut trace = std::mem::take(&mut self.trace);
+        let done = trace.exchange(command, response, |command, response| self.exchange(command, response));
+        self.trace = trace;
+        done
     }
 
     fn reset(&mut self) -> Result<Vec<u8>, Error> {

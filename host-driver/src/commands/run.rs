@@ -1,0 +1,240 @@
+//! `ushield run`.
+
+mod artifact;
+mod child;
+mod enrolment;
+mod environment;
+mod folder;
+mod service;
+mod thumb;
+
+use std::{
+    ffi::OsString,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use cert_tool::moment::{self, Validity};
+use clap::Args;
+use firmware::profile::Profile;
+use host_driver::{Exporter, Listen, panel::Habit};
+use time::OffsetDateTime;
+use tokio::runtime::Runtime;
+use zeroize::Zeroizing;
+
+use super::panel::{self, Panel};
+use crate::{
+    control::{
+        bench::{Bench, Seat},
+        server::Door,
+        view::Health,
+    },
+    failure::{Context, Exit, Failure, Outcome},
+    forge::{self, Forge, Home},
+    terminal::warn,
+};
+use artifact::Artifacts;
+use enrolment::Bank;
+use environment::{Environment, Holding};
+use folder::Folder;
+use service::Service;
+use thumb::Thumb;
+
+/// Our own failures, as `timeout` of the GNU coreutils has them: the command never ran.
+pub(crate) const OURS: u8 = 125;
+/// The tokens that one PC/SC service can show: libpcsclite holds no more readers.
+const MOST: i64 = 16;
+/// How long the certificates are good for unless told otherwise.
+const DAYS: u32 = 30;
+
+/// Run a command with tokens of its own: enrolled, in memory, gone with it
+///
+/// The command needs no root, no daemon and no kernel module. It finds in its environment: PCSCLITE_CSOCK_NAME (for every
+/// program that speaks PC/SC), USHIELD_PKCS11_MODULE and PKCS11_MODULE_PATH, USHIELD_JAVA_CFG (a SunPKCS11 configuration),
+/// USHIELD_PIN, USHIELD_PIN_FILE, USHIELD_PUK, USHIELD_CA (the issuing CA) and USHIELD_CERT (the first token's certificate,
+/// both PEM), USHIELD_CONTROL (for `ushield screen`, `press`, `plug`), USHIELD_TOKENS (JSON).
+///
+/// Exit codes: the command's; 125 we failed, 126 it cannot be run, 127 it was not found, 128+N signal N ended it.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  ushield run -- pkcs11-tool --module /usr/lib/x86_64-linux-gnu/opensc-pkcs11.so --list-objects
+  ushield run --tokens 2 -- pytest
+  ushield run --panel reject --artifacts out -- make check")]
+pub(crate) struct Run {
+    /// How many tokens
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=MOST))]
+    tokens: u16,
+    /// The tokens have the PIN in this file [default: a random one]
+    #[arg(long, value_name = "FILE")]
+    pin_file: Option<PathBuf>,
+    /// Leave the tokens without a personal ID
+    #[arg(long)]
+    no_enrol: bool,
+    /// What presses the buttons: accept (OK at once), reject, none (`ushield press` only) or script:FILE
+    #[arg(long, value_name = "PANEL", default_value = "accept", value_parser = run_panel)]
+    panel: Panel,
+    /// When the certificates end: a date, or a moment such as 2027-12-31T12:00:00Z [default: in 30 days]
+    #[arg(long, value_name = "T", value_parser = moment::parse, conflicts_with = "no_enrol")]
+    not_after: Option<OffsetDateTime>,
+    /// When the command fails, keep here: the APDUs, what the screens showed, the USB traffic; without secrets
+    #[arg(long, value_name = "DIR")]
+    artifacts: Option<PathBuf>,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+fn run_panel(text: &str) -> Result<Panel, String> {
+    match panel::parse(text)? {
+        Panel::Terminal => {
+            Err("the terminal is the command's: one of accept, reject, none, script:FILE".into())
+        }
+        other => Ok(other),
+    }
+}
+
+impl Run {
+    pub(crate) fn run(self) -> Outcome {
+        self.work().map_err(|failure| match failure.exit() {
+            Exit::As(_) => failure,
+            _ => failure.exits(Exit::As(OURS)),
+        })
+    }
+
+    fn work(self) -> Outcome {
+        if std::env::var_os("USHIELD_LOG").is_some() {
+            super::up::log();
+        }
+        let folder = Folder::make()?;
+        let artifacts = self.artifacts.clone().map(|into| Artifacts::begin(&folder, into)).transpose()?;
+        let runtime = Runtime::new().what("the runtime could not be started")?;
+        let stage = {
+            let _inside = runtime.enter();
+            self.set(&runtime, &folder)?
+        };
+        let outcome = self.command(&runtime, &folder, &stage);
+        if let (Some(artifacts), false) = (artifacts, matches!(outcome, Ok(Exit::As(0)))) {
+            artifacts.keep(&folder, &self.command, &outcome, &stage.thumb.seen())?;
+        }
+        // The reader lets go of the tokens before their bus goes.
+        drop(stage.service);
+        stage.bench.unplug_all();
+        stage.bench.stop();
+        drop(stage.bench);
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        outcome
+    }
+
+    /// Tokens, enrolled, behind the reader, under the control socket.
+    fn set(&self, runtime: &Runtime, folder: &Folder) -> Result<Stage, Failure> {
+        let listen = Listen { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..Listen::default() };
+        let exporter = runtime.block_on(Exporter::start(listen)).what("USB/IP is not served")?;
+        let usbip = exporter.local_addr().to_string();
+        let pin = match &self.pin_file {
+            Some(file) => forge::chosen_pin(file)?,
+            None => forge::digits()?,
+        };
+        let mut forge = Forge::open(Home::Memory, Profile::standard(), Some(pin.clone()), Some(self.tokens))?;
+        let seats = forge.seats(&exporter, Habit::Wait)?;
+        let thumb = Thumb::default();
+        seats.iter().for_each(|seat| thumb.watch(seat.token.bus_id.clone(), seat.panel.clone()));
+        let (ca, certificates) = self.enrol(folder, &usbip, &seats, &pin)?;
+        self.play(&thumb, &seats);
+        let service = Service::start(&folder.path("pcscd.comm"), &exporter, &seats)?;
+        let mut holdings = Vec::new();
+        for (seat, certificates) in seats.iter().zip(certificates) {
+            let (place, reader) = service.reader(seat)?;
+            holdings.push((place, Holding { token: seat.token.clone(), reader, certificates }));
+        }
+        // In the order of the readers, which is that of the PKCS#11 module's slots.
+        holdings.sort_by_key(|(place, _)| *place);
+        let holdings = holdings.into_iter().map(|(_, holding)| holding).collect();
+        let control = folder.path("control.sock");
+        let health = Health {
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            state: None,
+            listen: usbip,
+            usbredir: Vec::new(),
+            control: control.display().to_string(),
+        };
+        let door = Door::open(&control)?;
+        let bench = Arc::new(Bench::new(health, exporter, seats));
+        runtime.spawn(door.serve(bench.clone()));
+        Ok(Stage { bench, service, thumb, pin, ca, holdings })
+    }
+
+    /// The CA's certificate, and each token's.
+    fn enrol(
+        &self,
+        folder: &Folder,
+        usbip: &str,
+        seats: &[Seat],
+        pin: &[u8],
+    ) -> Result<(Option<PathBuf>, Vec<Vec<enrolment::Issued>>), Failure> {
+        if self.no_enrol {
+            return Ok((None, seats.iter().map(|_| Vec::new()).collect()));
+        }
+        let validity = self.not_after.map_or(Validity::Days(DAYS), Validity::Until);
+        let mut bank = Bank::open(folder, validity)?;
+        let mut certificates = Vec::new();
+        for (seat, number) in seats.iter().zip(1..) {
+            certificates.push(bank.enrol(folder, usbip, seat, number, pin)?);
+        }
+        Ok((Some(bank.certificate), certificates))
+    }
+
+    /// From here on the buttons are pressed as the option says.
+    fn play(&self, thumb: &Thumb, seats: &[Seat]) {
+        match &self.panel {
+            Panel::Habit(habit) => thumb.be(habit),
+            Panel::Script(script) => {
+                thumb.be(&Habit::Wait);
+                for seat in seats {
+                    tokio::spawn(script.clone().run(seat.panel.clone()));
+                }
+            }
+            Panel::Terminal => thumb.be(&Habit::Wait),
+        }
+    }
+
+    fn command(&self, runtime: &Runtime, folder: &Folder, stage: &Stage) -> Outcome {
+        let module = environment::module();
+        if module.is_none() {
+            warn(&format!("ushield: {}", environment::how_to_build()));
+        }
+        let environment = Environment {
+            folder,
+            socket: &folder.path("pcscd.comm"),
+            control: &folder.path("control.sock"),
+            module: module.as_deref(),
+            pin: &stage.pin,
+            puk: forge::OPEN_PUK,
+            ca: stage.ca.as_deref(),
+            holdings: &stage.holdings,
+        };
+        let variables = environment.variables()?;
+        let Some((program, arguments)) = self.command.split_first() else {
+            return Err(Failure::new("there is no command to run"));
+        };
+        // On this thread, which lives until the command has ended.
+        runtime.block_on(async {
+            let mut signals = child::Signals::catch()?;
+            let mut child = child::start(program, arguments, variables)?;
+            let status = child::wait(&mut child, &mut signals).await?;
+            Ok(Exit::As(child::code(status)))
+        })
+    }
+}
+
+/// What stands while the command runs.
+struct Stage {
+    bench: Arc<Bench>,
+    service: Service,
+    thumb: Thumb,
+    pin: Zeroizing<Vec<u8>>,
+    ca: Option<PathBuf>,
+    holdings: Vec<Holding>,
+}

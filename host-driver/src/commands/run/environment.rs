@@ -1,0 +1,102 @@
+//! What the command of a run finds in its environment.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Value, json};
+
+use super::{enrolment::Issued, folder::Folder};
+use crate::{
+    control::view::Token,
+    failure::{Context, Failure},
+};
+
+/// The PKCS#11 module's file.
+const MODULE: &str = "libushield_pkcs11.so";
+/// Where installed libraries lie, after those beside the program.
+const LIBRARIES: [&str; 2] = ["/usr/local/lib", "/usr/lib"];
+
+/// A token of a run.
+pub(super) struct Holding {
+    pub(super) token: Token,
+    /// Its PC/SC reader.
+    pub(super) reader: String,
+    pub(super) certificates: Vec<Issued>,
+}
+
+impl Holding {
+    /// The label that its PKCS#11 token has: the slots are in the readers' order.
+    fn json(&self, number: usize) -> Value {
+        let certificate = |issued: &Issued| json!({ "container": issued.container.name(), "file": issued.file, "serial": issued.serial });
+        json!({
+            "serial": self.token.serial,
+            "label": format!("ushield-{number}"),
+            "reader": self.reader,
+            "bus_id": self.token.bus_id,
+            "certificates": self.certificates.iter().map(certificate).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// All that the variables tell of.
+pub(super) struct Environment<'a> {
+    pub(super) folder: &'a Folder,
+    pub(super) socket: &'a Path,
+    pub(super) control: &'a Path,
+    pub(super) module: Option<&'a Path>,
+    pub(super) pin: &'a [u8],
+    pub(super) puk: &'a [u8],
+    pub(super) ca: Option<&'a Path>,
+    pub(super) holdings: &'a [Holding],
+}
+
+impl Environment<'_> {
+    /// The variables; one without a value is taken away. Writes the files that they name.
+    pub(super) fn variables(&self) -> Result<Vec<(&'static str, Option<OsString>)>, Failure> {
+        let pin_file = self.folder.write("pin", &[self.pin, b"\n"].concat())?;
+        let tokens: Vec<Value> =
+            self.holdings.iter().zip(1..).map(|(holding, number)| holding.json(number)).collect();
+        let tokens = serde_json::to_string(&tokens).what("the tokens could not be described")?;
+        let first = self.holdings.first().and_then(|holding| holding.certificates.first());
+        let path = |path: &Path| Some(path.as_os_str().to_owned());
+        let secret = |secret: &[u8]| Some(String::from_utf8_lossy(secret).into_owned().into());
+        Ok(vec![
+            ("PCSCLITE_CSOCK_NAME", path(self.socket)),
+            ("USHIELD_PKCS11_MODULE", self.module.and_then(path)),
+            ("PKCS11_MODULE_PATH", self.module.and_then(path)),
+            ("USHIELD_JAVA_CFG", self.module.map(|module| self.java(module)).transpose()?),
+            ("USHIELD_PIN", secret(self.pin)),
+            ("USHIELD_PIN_FILE", path(&pin_file)),
+            ("USHIELD_PUK", secret(self.puk)),
+            ("USHIELD_CA", self.ca.and_then(path)),
+            ("USHIELD_CERT", first.and_then(|issued| path(&issued.file))),
+            ("USHIELD_CONTROL", path(self.control)),
+            ("USHIELD_TOKENS", Some(tokens.into())),
+            // The reader holds the tokens: another road to them, or to others, leads nowhere.
+            ("USHIELD_USBIP", None),
+        ])
+    }
+
+    /// A configuration file of Java's SunPKCS11 provider.
+    fn java(&self, module: &Path) -> Result<OsString, Failure> {
+        let text = format!("name = ushield\nlibrary = {}\nslotListIndex = 0\n", module.display());
+        self.folder.write("java.cfg", text.as_bytes()).map(PathBuf::into_os_string)
+    }
+}
+
+/// The PKCS#11 module: beside the program, else in a library folder.
+pub(super) fn module() -> Option<PathBuf> {
+    let beside = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.to_owned()));
+    let near = beside.iter().flat_map(|folder| [folder.clone(), folder.join("../lib")]);
+    let found = near.chain(LIBRARIES.map(PathBuf::from)).map(|folder| folder.join(MODULE));
+    found.filter_map(|path| path.canonicalize().ok()).find(|path| path.is_file())
+}
+
+/// What to do where there is no module.
+pub(super) fn how_to_build() -> Failure {
+    Failure::new(format!("{MODULE} is not there: USHIELD_PKCS11_MODULE is not set"))
+        .because("it lies neither beside this program nor in a library folder")
+        .next("build it: cargo build --release -p pkcs11; or go on without it: PC/SC programs need none")
+}

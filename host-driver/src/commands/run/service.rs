@@ -1,0 +1,57 @@
+//! The PC/SC service of a run: it holds the run's tokens for as long as the command runs.
+
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use card::ccid::PATIENCE;
+use host_driver::{Exporter, State};
+use reader::{Access, Config};
+
+use crate::{
+    control::bench::Seat,
+    failure::{Context, Failure},
+};
+
+/// How long a token that was just enrolled may take to be free.
+const PATIENCE_FOR_A_TOKEN: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// The running service.
+pub(super) struct Service(reader::Service);
+
+impl Service {
+    /// Takes all tokens, which are on this bus.
+    pub(super) fn start(socket: &Path, exporter: &Exporter, seats: &[Seat]) -> Result<Self, Failure> {
+        settle(exporter);
+        let config = Config {
+            socket: socket.to_owned(),
+            access: Access::Owner,
+            usbip: exporter.local_addr().to_string(),
+            bus_ids: seats.iter().map(|seat| seat.bus_id.to_string()).collect(),
+            patience: PATIENCE,
+        };
+        reader::Service::start(config).map(Self).what("the PC/SC service did not start")
+    }
+
+    /// The reader of a token, and its place in the list of all.
+    pub(super) fn reader(&self, seat: &Seat) -> Result<(usize, String), Failure> {
+        let serial = format!("({})", seat.token.serial);
+        let mut readers = self.0.readers().into_iter().enumerate();
+        readers.find(|(_, reader)| reader.contains(&serial)).ok_or_else(|| {
+            Failure::new("the PC/SC service does not show a token")
+                .because(format!("no reader is named after serial {}", seat.token.serial))
+        })
+    }
+}
+
+/// Waits until nobody holds a token any more: who enrolled them hung up, and the exporter is about to notice.
+fn settle(exporter: &Exporter) {
+    let end = Instant::now() + PATIENCE_FOR_A_TOKEN;
+    let held = || exporter.list().iter().any(|entry| matches!(entry.state, State::Held { .. }));
+    while held() && Instant::now() < end {
+        thread::sleep(PAUSE);
+    }
+}

@@ -150,10 +150,12 @@ impl Slot {
         if let Some(length) = template.number(ck::CKA_VALUE_LEN) {
             let length = usize::try_from(length).map_err(|_| Ckr::ATTRIBUTE_VALUE_INVALID)?;
             if length > value.len() {
-                return Err(Ckr::TEMPLATE_INCONSISTENT);
+                return Err(Ckr::WRAPPED_KEY_LEN_RANGE);
             }
             value.truncate(length);
         }
+        check_secret(template.number(ck::CKA_KEY_TYPE), value.len())
+            .map_err(|_| Ckr::WRAPPED_KEY_LEN_RANGE)?;
         self.keep_secret(handle, template, value, None)
     }
 

@@ -24,7 +24,8 @@ impl Slot {
         if self.session(handle)?.search.is_some() {
             return Err(Ckr::OPERATION_ACTIVE);
         }
-        let template = Attributes::of_template(template)?;
+        // One attribute with two values: C_FindObjectsInit has no CKR_TEMPLATE_INCONSISTENT.
+        let template = Attributes::of_template(template).map_err(|_| Ckr::ATTRIBUTE_VALUE_INVALID)?;
         self.read_token()?;
         let user = self.is_user();
         let found = self

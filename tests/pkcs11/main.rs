@@ -1,0 +1,22 @@
+//! `libushield_pkcs11.so`, loaded as programs load it, with a token on a USB/IP server before it.
+//!
+//! The library's state is the process's, and the environment says where the token is: so there is one test that
+//! runs all of it, one after another, and others that need neither.
+
+#![allow(unsafe_code, reason = "the C interface is called as C calls it")]
+
+mod call;
+mod conformance;
+mod given;
+mod misuse;
+mod proxy;
+mod scenario;
+mod story;
+mod world;
+
+#[test]
+fn the_library() {
+    let flash = world::furnish();
+    story::all(&flash);
+    conformance::every_row_says_what_it_says(&flash);
+}

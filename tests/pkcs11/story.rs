@@ -1,0 +1,243 @@
+//! What programs do with the library: use, replug, fork, unload.
+
+use cryptoki_sys as ck;
+use p256::ecdsa::{Signature, VerifyingKey, signature::Verifier};
+use ushield_tests::{bench::PIN, flash::Flash, road::Road, story::Story};
+
+use crate::{
+    call::Call,
+    world::{World, library},
+};
+
+/// All of them.
+pub fn all(flash: &Flash) {
+    what_is_signed_verifies(flash);
+    a_key_that_wants_its_pin_each_time(flash);
+    two_keys_agree(flash);
+    the_payment_key_signs_no_digest();
+    both_interfaces_are_there();
+    an_unplugged_token_comes_back(flash);
+    a_child_starts_afresh(flash);
+    nothing_is_left_behind(flash);
+}
+
+fn signature(world: &World, user: &Call, label: &str) -> Vec<u8> {
+    let key = world.private(user, label);
+    let call = Call { key, mechanism: ck::CKM_ECDSA_SHA256, data: b"message".to_vec(), ..user.clone() };
+    call.must("C_SignInit").must("C_Sign");
+    call.output.take()
+}
+
+fn verifies(world: &World, user: &Call, label: &str, signature: &[u8]) {
+    let key = VerifyingKey::from_sec1_bytes(&world.point(user, label)).expect("a point");
+    key.verify(b"message", &Signature::from_slice(signature).expect("r and s")).expect("a right signature");
+}
+
+/// A verifier that is not the library's; parts give what the whole gives.
+fn what_is_signed_verifies(flash: &Flash) {
+    let world = World::initialized(flash);
+    let user = world.user();
+    verifies(&world, &user, "signer", &signature(&world, &user, "signer"));
+    let key = world.private(&user, "ec");
+    let parts =
+        |data: &[u8]| Call { key, mechanism: ck::CKM_ECDSA_SHA256, data: data.to_vec(), ..user.clone() };
+    parts(b"").must("C_SignInit");
+    parts(b"mess").must("C_SignUpdate");
+    parts(b"age").must("C_SignUpdate");
+    // A question for the length, and too little room, leave the operation as it is.
+    assert_eq!(Call { room: 3, ..parts(b"") }.call("C_SignFinal"), ck::CKR_BUFFER_TOO_SMALL);
+    let done = parts(b"");
+    done.must("C_SignFinal");
+    verifies(&world, &user, "ec", &done.output.take());
+}
+
+fn a_key_that_wants_its_pin_each_time(flash: &Flash) {
+    let world = World::initialized(flash);
+    let user = world.user();
+    let key = world.private(&user, "always");
+    let call = Call { key, mechanism: ck::CKM_ECDSA_SHA256, data: b"message".to_vec(), ..user.clone() };
+    for _ in 0..2 {
+        call.must("C_SignInit");
+        let context = Call { user: ck::CKU_CONTEXT_SPECIFIC, pin: Some(PIN.to_vec()), ..user.clone() };
+        let wrong = Call { pin: Some(b"111222".to_vec()), ..context.clone() };
+        assert_eq!(wrong.call("C_Login"), ck::CKR_PIN_INCORRECT);
+        context.must("C_Login");
+        call.must("C_Sign");
+        verifies(&world, &user, "always", &call.output.take());
+    }
+    call.must("C_SignInit");
+    assert_eq!(call.call("C_Sign"), ck::CKR_USER_NOT_LOGGED_IN);
+    // The user's own login is as it was.
+    verifies(&world, &user, "ec", &signature(&world, &user, "ec"));
+}
+
+fn two_keys_agree(flash: &Flash) {
+    let world = World::initialized(flash);
+    let user = world.user();
+    let derive = |label: &str, other: &str| {
+        let mut point = world.point(&user, other);
+        let mut call = crate::given::given_key(&world, &user);
+        call.parameter = crate::given::ecdh(&mut point);
+        call.key = world.private(&user, label);
+        call.must("C_DeriveKey");
+        world.value(&user, call.handle.get(), ck::CKA_VALUE, 32)
+    };
+    assert_eq!(derive("ec", "agreer"), derive("agreer", "ec"));
+}
+
+/// It is there to be seen, and the bank's: no host signs, renames or removes.
+fn the_payment_key_signs_no_digest() {
+    let flash = Story::enrolled(Road::InProcess).copy_of_flash();
+    let world = World::initialized(&flash);
+    let user = world.user();
+    let key = world.private(&user, "payment");
+    for mechanism in [ck::CKM_ECDSA, ck::CKM_ECDSA_SHA256] {
+        let sign = Call { key, mechanism, ..user.clone() };
+        assert_eq!(sign.call("C_SignInit"), ck::CKR_KEY_FUNCTION_NOT_PERMITTED);
+    }
+    let mut derive = crate::given::given_key_of(&world, &user, "authentication");
+    derive.key = key;
+    assert_eq!(derive.call("C_DeriveKey"), ck::CKR_KEY_FUNCTION_NOT_PERMITTED);
+    let rename = Call { object: key, template: vec![(ck::CKA_LABEL, b"mine".to_vec())], ..user.clone() };
+    assert_eq!(rename.call("C_SetAttributeValue"), ck::CKR_ACTION_PROHIBITED);
+    assert_eq!(rename.call("C_DestroyObject"), ck::CKR_ACTION_PROHIBITED);
+    verifies(&world, &user, "authentication", &signature(&world, &user, "authentication"));
+}
+
+/// v3.0, 5.4.5 and 5.4.6.
+fn both_interfaces_are_there() {
+    // SAFETY: as in `world::functions`; the names and types are the standard's.
+    unsafe {
+        let loaded = libloading::Library::new(library()).expect("the library");
+        let list = loaded
+            .get::<unsafe extern "C" fn(*mut ck::CK_INTERFACE, *mut ck::CK_ULONG) -> ck::CK_RV>(
+                b"C_GetInterfaceList\0",
+            )
+            .expect("C_GetInterfaceList");
+        let mut interfaces = [ck::CK_INTERFACE::default(); 4];
+        let mut count = 1;
+        assert_eq!(list(interfaces.as_mut_ptr(), &raw mut count), ck::CKR_BUFFER_TOO_SMALL);
+        count = 4;
+        assert_eq!((list(interfaces.as_mut_ptr(), &raw mut count), count), (ck::CKR_OK, 2));
+        let get = loaded
+            .get::<unsafe extern "C" fn(
+                *mut u8,
+                *mut ck::CK_VERSION,
+                *mut *mut ck::CK_INTERFACE,
+                ck::CK_FLAGS,
+            ) -> ck::CK_RV>(b"C_GetInterface\0")
+            .expect("C_GetInterface");
+        let mut name = *b"PKCS 11\0";
+        for (major, minor, there) in [(3, 0, true), (2, 40, true), (3, 2, false)] {
+            let mut version = ck::CK_VERSION { major, minor };
+            let mut found = std::ptr::null_mut();
+            let rv = get(name.as_mut_ptr(), &raw mut version, &raw mut found, ck::CKF_INTERFACE_FORK_SAFE);
+            assert_eq!(rv == ck::CKR_OK, there, "{major}.{minor}");
+            if there {
+                let list = (*found).pFunctionList.cast::<ck::CK_VERSION>();
+                assert_eq!(((*list).major, (*list).minor), (major, minor));
+            }
+        }
+        let mut newest = std::ptr::null_mut();
+        assert_eq!(get(std::ptr::null_mut(), std::ptr::null_mut(), &raw mut newest, 0), ck::CKR_OK);
+        let newest = (*newest).pFunctionList.cast::<ck::CK_FUNCTION_LIST_3_0>();
+        let message = (*newest).C_MessageSignInit.expect("there");
+        assert_eq!(message(1, std::ptr::null_mut(), 0), ck::CKR_CRYPTOKI_NOT_INITIALIZED);
+        let (mut other, mut none) = (*b"Vendor\0\0", std::ptr::null_mut());
+        assert_ne!(get(other.as_mut_ptr(), std::ptr::null_mut(), &raw mut none, 0), ck::CKR_OK);
+    }
+}
+
+fn an_unplugged_token_comes_back(flash: &Flash) {
+    let world = World::initialized(flash);
+    let old = world.user();
+    world.token.unplug();
+    let removed = (0..100).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        old.call("C_GetSessionInfo") == ck::CKR_DEVICE_REMOVED
+    });
+    assert!(removed);
+    assert_eq!(old.call("C_FindObjectsInit"), ck::CKR_DEVICE_REMOVED);
+    world.token.plug_again();
+    let back = (0..100).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        world.call().call("C_OpenSession") == ck::CKR_OK
+    });
+    assert!(back);
+    assert_eq!(old.call("C_FindObjectsInit"), ck::CKR_DEVICE_REMOVED);
+    let new = world.user();
+    verifies(&world, &new, "ec", &signature(&world, &new, "ec"));
+}
+
+/// 5.4: a child of fork is an application of its own. The parent's connection is not the child's to close.
+fn a_child_starts_afresh(flash: &Flash) {
+    let world = World::initialized(flash);
+    let user = world.user();
+    // SAFETY: the child calls the library and ends; it returns from nothing and drops nothing.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let uninitialized = user.call("C_GetInfo") == ck::CKR_CRYPTOKI_NOT_INITIALIZED
+            && user.call("C_GetSessionInfo") == ck::CKR_CRYPTOKI_NOT_INITIALIZED;
+        let afresh = user.call("C_Initialize") == ck::CKR_OK
+            && user.call("C_GetSlotList") == ck::CKR_OK
+            && user.call("C_GetSessionInfo") == ck::CKR_SESSION_HANDLE_INVALID
+            && user.call("C_Finalize") == ck::CKR_OK;
+        // SAFETY: ends the child at once.
+        unsafe { libc::_exit(i32::from(!(uninitialized && afresh))) };
+    }
+    let mut status = 0;
+    // SAFETY: our own child.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0, "the child: {status:#x}");
+    verifies(&world, &user, "ec", &signature(&world, &user, "ec"));
+}
+
+/// No thread and no descriptor is left after C_Finalize, and the library can be unloaded.
+fn nothing_is_left_behind(flash: &Flash) {
+    let count = |what: &str| std::fs::read_dir(format!("/proc/self/{what}")).expect("/proc").count();
+    let world = World::initialized(flash);
+    world.call().must("C_Finalize");
+    let round = || {
+        world.call().must("C_Initialize");
+        let user = world.user();
+        verifies(&world, &user, "ec", &signature(&world, &user, "ec"));
+        world.call().must("C_Finalize");
+    };
+    // The server and the man in the middle are in this process, too, and close their ends in a moment: what the first
+    // round leaves is theirs.
+    round();
+    let settle = std::time::Duration::from_millis(500);
+    std::thread::sleep(settle);
+    let before = (count("task"), count("fd"));
+    for _ in 0..5 {
+        round();
+    }
+    std::thread::sleep(settle);
+    let after = (count("task"), count("fd"));
+    assert!(after.0 <= before.0 && after.1 <= before.1, "{before:?}, then {after:?}");
+    unloads();
+}
+
+/// A copy of the library, so that it is loaded apart from the one above.
+fn unloads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("libcopy_of_ushield.so");
+    std::fs::copy(library(), &copy).expect("a copy");
+    let mapped =
+        || std::fs::read_to_string("/proc/self/maps").expect("/proc").contains("libcopy_of_ushield.so");
+    // SAFETY: our library runs nothing when it is loaded.
+    let loaded = unsafe { libloading::Library::new(&copy) }.expect("the copy");
+    let mut list = std::ptr::null_mut();
+    // SAFETY: as in `world::functions`.
+    unsafe {
+        let get = loaded
+            .get::<unsafe extern "C" fn(*mut *mut ck::CK_FUNCTION_LIST) -> ck::CK_RV>(b"C_GetFunctionList\0")
+            .expect("C_GetFunctionList");
+        assert_eq!(get(&raw mut list), ck::CKR_OK);
+    }
+    let call = Call::new(list);
+    call.must("C_Initialize").must("C_GetSlotList").must("C_OpenSession").must("C_Finalize");
+    assert!(mapped());
+    loaded.close().expect("dlclose");
+    assert!(!mapped(), "it stays in memory");
+}

@@ -141,7 +141,7 @@ pub(crate) struct Session<P> {
     deadline: Option<Instant>,
 }
 
-/// Whether messages are left that could be carried out at once.
+/// Whether something is left that could be done at once.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Left {
     Nothing,
@@ -165,9 +165,9 @@ impl<P: Protocol> Session<P> {
     }
 
     async fn round(&mut self, line: &mut Line) -> Result<(), End<P::Violation>> {
-        let left = self.turn(line)?;
-        if !line.output.is_empty() {
-            self.write(line).await?;
+        let mut left = self.turn(line)?;
+        if !line.output.is_empty() && self.write(line).await? == Left::More {
+            left = Left::More;
         }
         if left == Left::Nothing { self.wait(line).await } else { Ok(()) }
     }
@@ -197,21 +197,24 @@ impl<P: Protocol> Session<P> {
         }
     }
 
-    /// Writes the replies. Meanwhile a bell or a tick is not lost, and an unplug is not held up by a peer that does
-    /// not read.
-    async fn write(&mut self, line: &mut Line) -> Result<(), End<P::Violation>> {
+    /// Writes the replies. Meanwhile a bell or a tick is not lost (there is more to do then), and an unplug is not held up
+    /// by a peer that does not read.
+    async fn write(&mut self, line: &mut Line) -> Result<Left, End<P::Violation>> {
         let mut writing = std::pin::pin!(line.flush());
+        let mut left = Left::Nothing;
         loop {
             let deadline = self.deadline;
             tokio::select! {
                 biased;
                 written = &mut writing => {
-                    return Ok(written?);
+                    written?;
+                    return Ok(left);
                 }
                 () = self.lease.rung() => {}
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {}
             }
-            // What becomes ready waits in the device until there is room to write.
+            // What becomes ready waits in the device until there is room to write, and is asked for then.
+            left = Left::More;
             self.deadline = self.lease.drive(|device| {
                 let now = bus::now();
                 device.tick(now).map(|next| from_now(now, next))

@@ -293,6 +293,7 @@ impl Guest {
     /// "the usb-guest will always receive back a data packet": this one if it still waits, or the one that was sent.
     fn cancel(&mut self, id: u64, bench: &mut Bench<'_>) {
         let Some((&sequence, &pending)) = self.pending.iter().find(|(_, pending)| pending.id == id) else {
+            tracing::debug!(id, "a packet was cancelled that has been answered");
             return;
         };
         self.pending.remove(&sequence);

@@ -4,18 +4,23 @@
 //! (DESIGN of the counter: GM/T 0027 9.2 b). The first VERIFY after plug-in stretches the candidate and unwraps
 //! the vault key with it, which is the compare; later ones compare a keyed digest held in RAM.
 
+// The order is the law: a module uses only modules listed below it.
+mod lock;
+mod form;
+mod remembered;
 #[cfg(test)]
 mod tests;
 
 use alloc::vec::Vec;
 
-use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
+pub(crate) use self::lock::{Salts, known_codes, lock_known};
+use self::{lock::known, remembered::Remembered};
 use crate::{
-    crypto::{Job, OpeningKey, Outcome, Stretch, hmac_sha256, unwrap, wrap},
+    crypto::{Job, OpeningKey, Outcome},
     profile::Profile,
-    record::{Keeper, Lock, Locks, Tries},
+    record::{Keeper, Locks, Tries},
     refusal::Refusal,
     seams::{CryptoRng, RecordName, Storage},
 };
@@ -25,19 +30,6 @@ pub const FACTORY_PIN: &[u8] = b"12345678";
 
 /// The PUK that everybody knows, where nothing is at stake.
 pub const FACTORY_PUK: &[u8] = b"12345678";
-
-/// Bits of what everybody knows.
-mod known {
-    /// The PIN is the factory's.
-    pub(super) const PIN: u8 = 1;
-    /// The PUK is [`super::FACTORY_PUK`].
-    pub(super) const PUK: u8 = 2;
-    /// The PUK was set to it on a token in use: it must be changed before the payment key works.
-    pub(super) const PUK_SET: u8 = 4;
-}
-
-/// The salts of a new PIN and a new PUK.
-pub type Salts = [[u8; 16]; 2];
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,25 +94,6 @@ struct Task {
     then: Then,
 }
 
-/// A keyed digest of the PIN that was right, for the time the token is plugged in.
-struct Remembered {
-    key: Zeroizing<[u8; 32]>,
-    digest: Zeroizing<[u8; 32]>,
-}
-
-impl Remembered {
-    fn new(pin: &[u8], rng: &mut impl CryptoRng) -> Self {
-        let mut key = Zeroizing::new([0; 32]);
-        rng.fill_bytes(&mut *key);
-        let digest = Zeroizing::new(hmac_sha256(&key, &[pin]));
-        Self { key, digest }
-    }
-
-    fn matches(&self, pin: &[u8]) -> bool {
-        Zeroizing::new(hmac_sha256(&self.key, &[pin])).ct_eq(&*self.digest).into()
-    }
-}
-
 /// The PIN and PUK of one token.
 pub(crate) struct Pins {
     tries: Tries,
@@ -166,16 +139,7 @@ impl Pins {
         puk: &[u8],
         opening: &OpeningKey,
     ) -> Result<(), Refusal> {
-        let mut lock = |secret: &[u8]| -> Result<Lock, Refusal> {
-            let mut salt = [0; 16];
-            rng.fill_bytes(&mut salt);
-            let work = stretch(keeper, profile.stretch, &[(secret, salt)]);
-            let Outcome::Stretched(stretched) = work.run() else { return Err(Refusal::Fault) };
-            close(stretched.first().ok_or(Refusal::Fault)?, salt, profile.stretch, opening, rng)
-        };
-        let known = |is: bool, bit: u8| if is { bit } else { 0 };
-        let known = known(pin.is_none(), known::PIN) | known(puk == FACTORY_PUK, known::PUK);
-        let locks = Locks { pin: lock(pin.unwrap_or(FACTORY_PIN))?, puk: lock(puk)?, known };
+        let locks = lock::first(keeper, rng, profile, pin, puk, opening)?;
         keeper.save(storage, RecordName::Pin, &locks)?;
         keeper.save(storage, RecordName::Tries, &Tries { pin: profile.pin_tries, puk: profile.puk_tries })
     }
@@ -271,7 +235,7 @@ impl Pins {
             // Nothing new: how a host asks whether it knows the PUK, be it an easy one.
             return self.prove(keeper, storage, candidate);
         }
-        self.check_new(target, new)?; // before a try is paid: it says nothing about the old one
+        form::check_new(target, new, self.length)?; // before a try is paid: it says nothing about the old one
         let mut salt = [0; 16];
         rng.fill_bytes(&mut salt);
         let then = Then::Replace { target, new: Zeroizing::new(new.to_vec()), salt };
@@ -307,7 +271,7 @@ impl Pins {
         if self.left(reference) == 0 {
             return Err(Refusal::PinBlocked);
         }
-        if !self.has_form(reference, candidate) {
+        if !form::fits(reference, candidate, self.length) {
             return Err(Refusal::WrongData); // it cannot be the PIN: no try is spent
         }
         if reference == Reference::Pin {
@@ -335,7 +299,7 @@ impl Pins {
             Reference::Pin => locks.pin,
             Reference::Puk => locks.puk,
         };
-        let mut jobs = stretch(keeper, lock.cost, &[(&task.candidate, lock.salt)]);
+        let mut jobs = lock::stretch(keeper, lock.cost, &[(&task.candidate, lock.salt)]);
         if let (Then::Replace { new, salt, .. }, Job::Stretch(work)) = (&task.then, &mut jobs) {
             work.inputs.push((new.clone(), *salt));
         }
@@ -355,26 +319,22 @@ impl Pins {
         outcome: Outcome,
     ) -> Result<(), Refusal> {
         let task = self.task.take().ok_or(Refusal::Fault)?;
-        let stretched = match outcome {
-            Outcome::Stretched(stretched) => stretched,
-            Outcome::Failed(refusal) => return Err(refusal),
-            Outcome::RsaKey(_) => return Err(Refusal::Fault),
-        };
+        let stretched = lock::stretched(outcome)?;
         let mut locks: Locks = keeper.load(storage, RecordName::Pin)?.ok_or(Refusal::Fault)?;
         let lock = match task.reference {
             Reference::Pin => &locks.pin,
             Reference::Puk => &locks.puk,
         };
-        let Ok(opened) = unwrap(stretched.first().ok_or(Refusal::Fault)?, CONTEXT, &lock.wrapped) else {
+        let Some(opening) = lock::open(lock, stretched.first().ok_or(Refusal::Fault)?)? else {
             if task.then.sets(Reference::Pin) {
                 // SP 800-73-4 part 2, 3.2.3: a wrong PUK takes the PIN's verification back.
                 (self.once, self.fresh) = (None, None);
             }
             return self.wrong(task.reference);
         };
-        let opening = OpeningKey::from_bytes(&opened)?;
         if let Then::Replace { target, new, salt } = &task.then {
-            let closed = close(stretched.get(1).ok_or(Refusal::Fault)?, *salt, lock.cost, &opening, rng)?;
+            let closed =
+                lock::close(stretched.get(1).ok_or(Refusal::Fault)?, *salt, lock.cost, &opening, rng)?;
             match target {
                 Reference::Pin => {
                     locks.pin = closed;
@@ -457,80 +417,4 @@ impl Pins {
     const fn wrong<T>(&self, reference: Reference) -> Result<T, Refusal> {
         Err(Refusal::PinWrong { left: self.left(reference) })
     }
-
-    /// Length, printable ASCII, and not a trivial one.
-    fn check_new(&self, target: Reference, new: &[u8]) -> Result<(), Refusal> {
-        if !self.has_form(target, new) {
-            return Err(Refusal::PinForm);
-        }
-        if is_trivial(new) { Err(Refusal::PinWeak) } else { Ok(()) }
-    }
-
-    /// Whether this could be a PIN or PUK of this token at all.
-    fn has_form(&self, reference: Reference, candidate: &[u8]) -> bool {
-        let (least, most) = match reference {
-            Reference::Pin => self.length,
-            Reference::Puk => (6, 8), // what PIV's field carries; the counter's machine sends no more
-        };
-        let fits = (usize::from(least)..=usize::from(most)).contains(&candidate.len());
-        fits && candidate.iter().all(u8::is_ascii_graphic)
-    }
-}
-
-/// The work for a PIN and a PUK that everybody knows, and its salts.
-pub(crate) fn known_codes(keeper: &Keeper, profile: &Profile, rng: &mut impl CryptoRng) -> (Job, Salts) {
-    let mut salts = Salts::default();
-    salts.iter_mut().for_each(|salt| rng.fill_bytes(salt));
-    let [pin, puk] = salts;
-    (stretch(keeper, profile.stretch, &[(FACTORY_PIN, pin), (FACTORY_PUK, puk)]), salts)
-}
-
-/// The locks that they open, once they are stretched.
-pub(crate) fn lock_known(
-    outcome: Outcome,
-    salts: &Salts,
-    cost: Option<(u32, u32)>,
-    opening: &OpeningKey,
-    rng: &mut impl CryptoRng,
-) -> Result<Locks, Refusal> {
-    let stretched = match outcome {
-        Outcome::Stretched(stretched) => stretched,
-        Outcome::Failed(refusal) => return Err(refusal),
-        Outcome::RsaKey(_) => return Err(Refusal::Fault),
-    };
-    let ([pin, puk], [pin_salt, puk_salt]) = (&stretched[..], salts) else { return Err(Refusal::Fault) };
-    Ok(Locks {
-        pin: close(pin, *pin_salt, cost, opening, rng)?,
-        puk: close(puk, *puk_salt, cost, opening, rng)?,
-        known: known::PIN | known::PUK | known::PUK_SET,
-    })
-}
-
-/// All characters the same, or each the next of the one before ("345678", "abcdef"), or the previous.
-fn is_trivial(pin: &[u8]) -> bool {
-    let steps =
-        |step: u8| pin.iter().zip(pin.iter().skip(1)).all(|(one, next)| one.wrapping_add(step) == *next);
-    steps(0) || steps(1) || steps(u8::MAX)
-}
-
-/// The context of wrapped vault keys.
-const CONTEXT: &[u8] = b"vault key";
-
-fn stretch(keeper: &Keeper, cost: Option<(u32, u32)>, inputs: &[(&[u8], [u8; 16])]) -> Job {
-    let inputs = inputs.iter().map(|(pin, salt)| (Zeroizing::new(pin.to_vec()), *salt)).collect();
-    Job::Stretch(Stretch { inputs, secret: keeper.stretching(), cost })
-}
-
-/// Wraps the vault key under a stretched PIN.
-fn close(
-    stretched: &[u8; 32],
-    salt: [u8; 16],
-    cost: Option<(u32, u32)>,
-    opening: &OpeningKey,
-    rng: &mut impl CryptoRng,
-) -> Result<Lock, Refusal> {
-    let mut bytes = opening.to_bytes();
-    let wrapped = wrap(stretched, CONTEXT, &bytes, rng);
-    bytes.zeroize();
-    Ok(Lock { salt, cost, wrapped })
 }

@@ -1,0 +1,112 @@
+//! The locks of the vault: its key, wrapped under a stretched PIN and under a stretched PUK.
+
+use alloc::vec::Vec;
+
+use zeroize::{Zeroize, Zeroizing};
+
+use super::{FACTORY_PIN, FACTORY_PUK};
+use crate::{
+    crypto::{Job, OpeningKey, Outcome, Stretch, unwrap, wrap},
+    profile::Profile,
+    record::{Keeper, Lock, Locks},
+    refusal::Refusal,
+    seams::CryptoRng,
+};
+
+/// Bits of what everybody knows.
+pub(super) mod known {
+    /// The PIN is the factory's.
+    pub(in crate::pin) const PIN: u8 = 1;
+    /// The PUK is [`super::FACTORY_PUK`].
+    pub(in crate::pin) const PUK: u8 = 2;
+    /// The PUK was set to it on a token in use: it must be changed before the payment key works.
+    pub(in crate::pin) const PUK_SET: u8 = 4;
+}
+
+/// The salts of a new PIN and a new PUK.
+pub(crate) type Salts = [[u8; 16]; 2];
+
+/// The locks of a new token. `pin` of `None` is the factory's.
+pub(super) fn first(
+    keeper: &Keeper,
+    rng: &mut impl CryptoRng,
+    profile: &Profile,
+    pin: Option<&[u8]>,
+    puk: &[u8],
+    opening: &OpeningKey,
+) -> Result<Locks, Refusal> {
+    let mut lock = |secret: &[u8]| -> Result<Lock, Refusal> {
+        let mut salt = [0; 16];
+        rng.fill_bytes(&mut salt);
+        let stretched = stretched(stretch(keeper, profile.stretch, &[(secret, salt)]).run())?;
+        close(stretched.first().ok_or(Refusal::Fault)?, salt, profile.stretch, opening, rng)
+    };
+    let known = |is: bool, bit: u8| if is { bit } else { 0 };
+    let known = known(pin.is_none(), known::PIN) | known(puk == FACTORY_PUK, known::PUK);
+    Ok(Locks { pin: lock(pin.unwrap_or(FACTORY_PIN))?, puk: lock(puk)?, known })
+}
+
+/// What a job of [`stretch`] brought.
+pub(super) fn stretched(outcome: Outcome) -> Result<Vec<Zeroizing<[u8; 32]>>, Refusal> {
+    match outcome {
+        Outcome::Stretched(stretched) => Ok(stretched),
+        Outcome::Failed(refusal) => Err(refusal),
+        Outcome::RsaKey(_) => Err(Refusal::Fault),
+    }
+}
+
+/// Opens a lock; `None` when the PIN was wrong. This is the compare.
+pub(super) fn open(lock: &Lock, stretched: &[u8; 32]) -> Result<Option<OpeningKey>, Refusal> {
+    match unwrap(stretched, CONTEXT, &lock.wrapped) {
+        Ok(opened) => OpeningKey::from_bytes(&opened).map(Some),
+        Err(_) => Ok(None),
+    }
+}
+
+/// The work for a PIN and a PUK that everybody knows, and its salts.
+pub(crate) fn known_codes(keeper: &Keeper, profile: &Profile, rng: &mut impl CryptoRng) -> (Job, Salts) {
+    let mut salts = Salts::default();
+    salts.iter_mut().for_each(|salt| rng.fill_bytes(salt));
+    let [pin, puk] = salts;
+    (stretch(keeper, profile.stretch, &[(FACTORY_PIN, pin), (FACTORY_PUK, puk)]), salts)
+}
+
+/// The locks that they open, once they are stretched.
+pub(crate) fn lock_known(
+    outcome: Outcome,
+    salts: &Salts,
+    cost: Option<(u32, u32)>,
+    opening: &OpeningKey,
+    rng: &mut impl CryptoRng,
+) -> Result<Locks, Refusal> {
+    let stretched = stretched(outcome)?;
+    let ([pin, puk], [pin_salt, puk_salt]) = (&stretched[..], salts) else { return Err(Refusal::Fault) };
+    Ok(Locks {
+        pin: close(pin, *pin_salt, cost, opening, rng)?,
+        puk: close(puk, *puk_salt, cost, opening, rng)?,
+        known: known::PIN | known::PUK | known::PUK_SET,
+    })
+}
+
+/// The context of wrapped vault keys.
+const CONTEXT: &[u8] = b"vault key";
+
+/// The work of stretching.
+pub(super) fn stretch(keeper: &Keeper, cost: Option<(u32, u32)>, inputs: &[(&[u8], [u8; 16])]) -> Job {
+    let inputs = inputs.iter().map(|(pin, salt)| (Zeroizing::new(pin.to_vec()), *salt)).collect();
+    Job::Stretch(Stretch { inputs, secret: keeper.stretching(), cost })
+}
+
+/// Wraps the vault key under a stretched PIN.
+pub(super) fn close(
+    stretched: &[u8; 32],
+    salt: [u8; 16],
+    cost: Option<(u32, u32)>,
+    opening: &OpeningKey,
+    rng: &mut impl CryptoRng,
+) -> Result<Lock, Refusal> {
+    let mut bytes = opening.to_bytes();
+    let wrapped = wrap(stretched, CONTEXT, &bytes, rng);
+    bytes.zeroize();
+    Ok(Lock { salt, cost, wrapped })
+}

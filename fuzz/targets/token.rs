@@ -1,9 +1,11 @@
 //! A host that does anything, in any order, to an enrolled token, beside a model of PIN and key policy.
 //!
-//! The model is an upper bound: what it forbids must not happen. A signature needs its PIN; the payment key's and
-//! 9C's need it anew each time; a payment needs OK on a screen that showed payee and amount; tries never come back
-//! but by the right PIN or the PUK.
+//! The model is an upper bound: what it forbids must not happen. A signature needs its PIN, as the key's policy says; the
+//! payment key's and 9C's need it anew each time; a payment needs OK on a screen that showed payee and amount; tries
+//! never come back but by the right PIN or the PUK; keys and data come and go with the PIN only, and the payment key stays.
 #![no_main]
+
+use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
 use p256::ecdsa::{DerSignature, VerifyingKey, signature::Verifier};
@@ -14,8 +16,8 @@ use ushield_fuzz::{
 use wire::{
     apdu::{Command, StatusWord},
     payment::PaymentOrder,
-    piv::{self, instruction::SELECT},
-    shield::{self, CLASS, Information, instruction},
+    piv::{self, Algorithm, PinPolicy, instruction::SELECT},
+    shield::{self, CLASS, Contents, DataObject, Information, Name, NewKey, Place, instruction, what},
     tlv,
     usb::Setup,
 };
@@ -39,7 +41,9 @@ fuzz_target!(|input: &[u8]| {
         tries: TRIES,
         verified: false,
         fresh: false,
+        policies: BTreeMap::new(),
     };
+    run.look();
     let mut input = Input(input);
     for _ in 0..MOST {
         let Some(operation) = input.byte() else { break };
@@ -80,7 +84,12 @@ struct Run {
     verified: bool,
     /// No private-key command since the PIN may have been verified.
     fresh: bool,
+    /// When the key of each container wants the PIN; no entry, no key.
+    policies: BTreeMap<u8, PinPolicy>,
 }
+
+/// The container of the model's own key.
+const OWN: u8 = 0x95;
 
 impl Run {
     fn step(&mut self, operation: u8, input: &mut Input<'_>) {
@@ -108,7 +117,8 @@ impl Run {
             9 => self.restart(),
             10 => self.change_pin(),
             11 => self.unblock(),
-            12 | 13 => self.anything(input.bytes()),
+            12 => self.anything(input.bytes()),
+            13 => self.object(operation >> 4, input),
             14 => self.bulk(input.bytes()),
             _ => self.control(input),
         }
@@ -159,8 +169,11 @@ impl Run {
         let command = Command::new(0, piv::instruction::GENERAL_AUTHENTICATE, 0x11, slot, &data);
         let (_, status) = self.host.transmit(command);
         if status == StatusWord::OK {
-            assert!(self.verified, "{slot:02X} signed without the PIN");
-            assert!(slot != 0x9C || self.fresh, "9C signed twice for one PIN");
+            match self.policies.get(&slot).expect("it signs, so there is a key") {
+                PinPolicy::Always => assert!(self.fresh, "{slot:02X} signed twice for one PIN"),
+                PinPolicy::Once => assert!(self.verified, "{slot:02X} signed without the PIN"),
+                PinPolicy::Never => {}
+            }
         }
         self.spend(status);
     }
@@ -228,6 +241,88 @@ impl Run {
         }
     }
 
+    /// Keys and data of a program's own, and what the officer does.
+    fn object(&mut self, which: u8, input: &mut Input<'_>) {
+        match which {
+            0..=3 => self.create_key(which),
+            4 | 5 => self.sign(OWN),
+            6 => self.delete(OWN),
+            7 => self.delete(0x50),
+            8..=10 => self.create_data(which == 8, input.bytes()),
+            11..=13 => self.read_data(which - 10),
+            14 => self.initialise(b"00000000"),
+            _ => self.initialise(PUK),
+        }
+    }
+
+    /// What the containers hold, which anybody may ask.
+    fn look(&mut self) {
+        self.select(&shield::AID);
+        let (data, status) = self.host.transmit(Command::new(CLASS, instruction::LIST, 0, 0, &[]));
+        assert_eq!(status, StatusWord::OK);
+        let contents = Contents::parse_list(&data).expect("its own format");
+        let policy = |held: &Contents| Some((held.container.reference(), held.key.as_ref()?.policy.pin));
+        self.policies = contents.iter().filter_map(policy).collect();
+        let payment = contents.iter().find(|held| held.container == shield::Container::Payment);
+        let payment = payment.expect("nothing removes it");
+        assert!(payment.key.is_some() && payment.certificate.is_some(), "{payment:?}");
+        assert_eq!(self.policies.get(&0x50), Some(&PinPolicy::Always));
+    }
+
+    fn create_key(&mut self, policy: u8) {
+        let key = NewKey {
+            algorithm: Algorithm::P256,
+            pin: PinPolicy::parse(policy),
+            uses: None,
+            name: Name::default(),
+        };
+        let Some(place) = Place::parse(1, OWN) else { unreachable!("a retired slot") };
+        let (p1, p2) = place.parameters();
+        let command = key.bytes();
+        let (_, status) = self.host.transmit(Command::new(CLASS, instruction::CREATE_KEY, p1, p2, &command));
+        if status == StatusWord::OK {
+            assert!(self.verified, "a key was made without the PIN");
+            self.policies.insert(OWN, key.pin.unwrap_or(PinPolicy::Once));
+        }
+    }
+
+    fn delete(&mut self, container: u8) {
+        let both = what::KEY | what::CERTIFICATE;
+        let (_, status) = self.host.transmit(Command::new(CLASS, instruction::DELETE, both, container, &[]));
+        if status == StatusWord::OK {
+            assert!(self.verified && container != 0x50, "{container:02X} was emptied");
+            self.policies.remove(&container);
+        }
+    }
+
+    fn create_data(&mut self, private: bool, value: &[u8]) {
+        let object = DataObject { private, value: value.to_vec(), ..DataObject::default() }.bytes();
+        let (_, status) = self.host.transmit(Command::new(CLASS, instruction::CREATE_DATA, 0, 0, &object));
+        assert!(status != StatusWord::OK || self.verified, "data was written without the PIN");
+    }
+
+    fn read_data(&mut self, number: u8) {
+        let command = Command::new(CLASS, instruction::READ_DATA, 0, number, &[]).expecting(65_536);
+        let (data, status) = self.host.transmit(command);
+        if status == StatusWord::OK && self.applet == Some(&shield::AID) {
+            let object = DataObject::parse(&data).expect("its own format");
+            assert!(!object.private || self.verified, "private data without the PIN");
+        }
+    }
+
+    /// All goes but the payment key, for whoever has the PUK.
+    fn initialise(&mut self, puk: &[u8]) {
+        self.select(&shield::AID);
+        let data = [tlv::object(shield::tag::OLD, puk), tlv::object(shield::tag::NEW, b"label")].concat();
+        let (_, status) = self.host.transmit(Command::new(CLASS, instruction::INITIALISE, 0, 0, &data));
+        if status == StatusWord::OK {
+            assert_eq!(puk, PUK, "a wrong PUK");
+            (self.verified, self.fresh) = (false, false);
+            self.look();
+            assert_eq!(self.policies.len(), 1, "only the payment key is left");
+        }
+    }
+
     /// Any command APDU. It cannot know PIN or PUK; it may spend tries, and proofs.
     fn anything(&mut self, apdu: &[u8]) {
         if knows(apdu) {
@@ -236,7 +331,9 @@ impl Run {
         let (data, status) = self.host.send(apdu);
         self.applet = None; // it may have been SELECT
         let signs = match apdu {
-            [_, piv::instruction::GENERAL_AUTHENTICATE, _, 0x9A | 0x9C | 0x9D, ..] => true,
+            [_, piv::instruction::GENERAL_AUTHENTICATE, _, slot, ..] => {
+                self.policies.get(slot).is_some_and(|policy| *policy != PinPolicy::Never)
+            }
             [_, instruction::SIGN_PAYMENT | instruction::SIGN_REQUEST, ..] => true,
             _ => false,
         };
@@ -289,8 +386,9 @@ impl Run {
         assert_eq!(self.information().tries[0], self.tries);
     }
 
-    /// After something that may have spent tries but cannot bring any back.
+    /// After something that may have spent tries but cannot bring any back, and that may have made or removed keys.
     fn tries_spent(&mut self) {
+        self.look();
         let left = self.information().tries[0];
         assert!(left <= self.tries, "{} tries became {left}", self.tries);
         if left < self.tries {

@@ -1,9 +1,10 @@
-//! Data objects, and random for the host.
+//! Data objects, whose values may be secrets, and random for the host.
 
 use wire::{
     apdu::{Command, StatusWord},
     shield::{DataObject, MAX_CHALLENGE, number},
 };
+use zeroize::Zeroize as _;
 
 use crate::{
     applet::{Answer, Step},
@@ -20,8 +21,10 @@ pub(super) fn create<S: Storage, R: CryptoRng>(
     if (command.p1, command.p2) != (0, 0) {
         return Ok(StatusWord::WRONG_P1P2.into());
     }
-    let object = DataObject::parse(command.data).map_err(|_| Refusal::WrongData)?;
-    Ok(Step::Done(Answer::data(number(application.create_data(&object)?))))
+    let mut object = DataObject::parse(command.data).map_err(|_| Refusal::WrongData)?;
+    let done = application.create_data(&object);
+    object.value.zeroize();
+    Ok(Step::Done(Answer::data(number(done?))))
 }
 
 /// READ DATA.
@@ -32,8 +35,10 @@ pub(super) fn read<S: Storage, R: CryptoRng>(
     if command.p1 != 0 {
         return Ok(StatusWord::WRONG_P1P2.into());
     }
-    let object = application.data(command.p2)?.ok_or(Refusal::NotFound)?;
-    Ok(Step::Done(Answer::data(object.bytes())))
+    let mut object = application.data(command.p2)?.ok_or(Refusal::NotFound)?;
+    let answer = Answer::data(object.bytes());
+    object.value.zeroize();
+    Ok(Step::Done(answer))
 }
 
 /// UPDATE DATA.
@@ -44,8 +49,10 @@ pub(super) fn update<S: Storage, R: CryptoRng>(
     if command.p1 != 0 {
         return Ok(StatusWord::WRONG_P1P2.into());
     }
-    let object = DataObject::parse(command.data).map_err(|_| Refusal::WrongData)?;
-    application.update_data(command.p2, &object)?;
+    let mut object = DataObject::parse(command.data).map_err(|_| Refusal::WrongData)?;
+    let done = application.update_data(command.p2, &object);
+    object.value.zeroize();
+    done?;
     Ok(StatusWord::OK.into())
 }
 

@@ -143,7 +143,6 @@ fn use_key<S: Storage, R: CryptoRng>(
     if Algorithm::from(found) != algorithm {
         return Err(StatusWord::WRONG_P1P2.into());
     }
-    application.check_ready(key(slot), proof.as_ref())?;
     let (op, input) = match (found, Template::parse(command.data)?) {
         (
             KeyAlgorithm::P256 | KeyAlgorithm::P384,

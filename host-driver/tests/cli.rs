@@ -190,6 +190,12 @@ fn the_first_start_makes_a_token_and_the_second_says_who_holds_it() {
         &road,
     ]);
     world.done(&["pin", "change", "--old-file", &newer, "--new-file", &new, "--usbip", &road]);
+    // The PUK, too.
+    let (puk, next) = (puk.to_str().unwrap(), world.file("next", "31415926"));
+    let change = ["pin", "change", "--puk", "--old-file", puk, "--new-file", &next, "--usbip", &road];
+    world.done(&change);
+    let refused = world.run(&change);
+    assert!(refused.complained.contains("wrong PUK: 5 tries left"), "{}", refused.complained);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod consent;
 mod attestation;
 mod enrolment;
 mod object;
+mod reset;
 mod unplug;
 
 /// Runs each story over both roads.

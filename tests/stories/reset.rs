@@ -1,0 +1,57 @@
+//! A token whose PIN and PUK are both locked, and what RESET, as stock tools send it, makes of it.
+
+use card::{Error, piv::Piv};
+use ushield_tests::{
+    road::Road,
+    story::{No, Story},
+};
+use wire::apdu::{Command, StatusWord};
+
+super::over_each_road!(a_locked_token_starts_afresh, a_personal_id_stays_locked_and_whole);
+
+/// Somebody guesses until nothing is left to guess.
+fn lock(token: &mut Story) {
+    let mut piv = Piv::select(token.card()).expect("PIV");
+    for left in (0..6).rev() {
+        assert_eq!(piv.verify(b"000001").expect_err("a guess").tries(), Some(left));
+    }
+    for left in (0..6).rev() {
+        let refused = piv.unblock(b"00000000", b"975310");
+        assert!(matches!(refused, Err(Error::PukRefused(StatusWord(word))) if word == 0x63C0 + left));
+    }
+}
+
+fn reset(token: &mut Story) -> Result<(), Error> {
+    let mut piv = Piv::select(token.card()).expect("PIV");
+    piv.card().data(&Command::new(0, 0xFB, 0, 0, &[])).map(drop)
+}
+
+/// Without a payment key nothing is lost that was not lost before. Its codes are known to everybody until both were
+/// changed, and until then the bank certifies nothing for it.
+fn a_locked_token_starts_afresh(road: Road) {
+    let mut token = Story::new(road);
+    lock(&mut token);
+    reset(&mut token).expect("a reset");
+    token.mistype("12345678");
+    let refused = token.try_enrol().unwrap_err();
+    assert!(refused.contains("ushield pin change"), "{refused}");
+    token.change_pin("12345678", "246813").succeeds();
+    let refused = token.try_enrol().unwrap_err();
+    assert!(refused.contains("ushield pin change --puk"), "{refused}");
+    token.shield(|shield| shield.change_puk(b"12345678", b"31415926")).succeeds();
+    token.enrol().succeeds();
+    assert!(token.can_pay());
+}
+
+fn a_personal_id_stays_locked_and_whole(road: Road) {
+    let mut token = Story::enrolled(road);
+    let former = token.id();
+    lock(&mut token);
+    let refused = reset(&mut token);
+    assert!(matches!(refused, Err(Error::Refused(StatusWord::CONDITIONS_NOT_SATISFIED))), "{refused:?}");
+    assert_eq!(token.id(), former);
+    token.verify("135790").refuses(No::PinBlocked);
+    token.verify("12345678").refuses(No::PinBlocked);
+    token.replug();
+    assert_eq!(token.information().tries, [0, 0, 6, 6]);
+}

@@ -1,5 +1,7 @@
 //! The roads from a host to a token: the same stories run over each of them.
 
+mod shared;
+
 use std::time::Duration;
 
 use card::{Card, Error, Pipe, usbip::Link};
@@ -13,6 +15,8 @@ use crate::{
     holder::Holder,
 };
 
+pub use shared::Shared;
+
 /// By which road.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Road {
@@ -20,6 +24,8 @@ pub enum Road {
     InProcess,
     /// The exporter, TCP on the loopback, and the userspace client.
     UsbIp,
+    /// The same behind the rootless reader: its socket, and a card that others share.
+    Pcsc,
 }
 
 /// A token plugged in at the end of a road.
@@ -28,6 +34,8 @@ pub enum Plugged {
     Bench(Box<Bench>),
     /// On the exporter's bus.
     Exported(Exported),
+    /// On the exporter's bus, held by a reader.
+    Shared(Shared),
 }
 
 /// An exporter with one token on its bus. Threads of its own serve it.
@@ -43,7 +51,7 @@ impl Plugged {
         let token = bench::open(profile, flash, holder);
         match road {
             Road::InProcess => Self::Bench(Box::new(Bench::plug(token))),
-            Road::UsbIp => {
+            Road::UsbIp | Road::Pcsc => {
                 let runtime =
                     Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
                 let listen = Listen { address: ([127, 0, 0, 1], 0).into(), ..Listen::default() };
@@ -52,7 +60,11 @@ impl Plugged {
                     let _context = runtime.enter();
                     exporter.plug(token, None).expect("room on the bus")
                 };
-                Self::Exported(Exported { exporter: Some(exporter), bus_id, runtime })
+                let exported = Exported { exporter: Some(exporter), bus_id, runtime };
+                match road {
+                    Road::Pcsc => Self::Shared(Shared::new(exported)),
+                    _ => Self::Exported(exported),
+                }
             }
         }
     }
@@ -65,6 +77,7 @@ impl Plugged {
         match self {
             Self::Bench(bench) => bench.card(),
             Self::Exported(exported) => exported.card(),
+            Self::Shared(shared) => shared.card(),
         }
     }
 
@@ -76,6 +89,7 @@ impl Plugged {
         Ok(match self {
             Self::Bench(bench) => bench.clone() as Box<dyn Pipe>,
             Self::Exported(exported) => Box::new(exported.link()?),
+            Self::Shared(_) => return Err(Error::Invalid("a PC/SC service shows no USB pipes")),
         })
     }
 
@@ -83,7 +97,7 @@ impl Plugged {
     pub fn unplug(&self) {
         match self {
             Self::Bench(bench) => bench.unplug(),
-            Self::Exported(exported) => {
+            Self::Exported(exported) | Self::Shared(Shared { exported, .. }) => {
                 let _context = exported.runtime.enter();
                 exported.exporter().unplug(exported.bus_id).expect("it was plugged in");
             }
@@ -94,7 +108,7 @@ impl Plugged {
     pub fn plug_again(&self) {
         match self {
             Self::Bench(bench) => bench.plug_again(),
-            Self::Exported(exported) => {
+            Self::Exported(exported) | Self::Shared(Shared { exported, .. }) => {
                 let _context = exported.runtime.enter();
                 exported.exporter().plug_again(exported.bus_id).expect("it was pulled out");
             }

@@ -17,7 +17,7 @@ use wire::{
     shield::{CLASS, instruction},
 };
 
-super::over_each_road!(
+super::over_each_pipe!(
     second_command_while_the_screen_waits,
     slot_reset_while_the_screen_waits,
     pulled_out_while_the_screen_waits,

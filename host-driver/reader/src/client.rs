@@ -250,9 +250,9 @@ impl<'a> Client<'a> {
     }
 
     fn check_context(&self, context: u32) -> Outcome<()> {
-        match context {
+        match self.context {
             0 => Err(rv::INVALID_HANDLE),
-            own if own == self.context => Ok(()),
+            own if own == context => Ok(()),
             _ => Err(rv::INVALID_VALUE),
         }
     }

@@ -1,0 +1,135 @@
+//! Readers that come and go, waiting for it in each version of the protocol, and cancelling.
+
+use std::time::Duration;
+
+use wire::pcsclite::{MAJOR, Request, Version, disposition, rv, share, state};
+
+use crate::{
+    raw::{Raw, SELECT_PIV},
+    world::{World, eventually},
+};
+
+const QUIET: Duration = Duration::from_millis(300);
+
+#[test]
+fn each_version_is_spoken() {
+    let world = World::new(1);
+    for minor in [4, 5, 6] {
+        let mut raw = Raw::new(world.socket(), minor);
+        let [state] = raw.states().try_into().unwrap();
+        assert_eq!(state.reader().unwrap(), world.reader());
+        assert_eq!(state.state, state::PRESENT | state::POWERED | state::NEGOTIABLE);
+        assert_eq!(state.atr()[0], 0x3B);
+    }
+    // Others are told one that we speak, and may go on with it.
+    for (major, minor) in [(4, 3), (4, 7), (3, 4), (5, 0), (-1, i32::MAX)] {
+        let mut raw = Raw::silent(world.socket());
+        let refused = Version { major: MAJOR, minor: 6, rv: rv::SERVICE_STOPPED };
+        assert_eq!(raw.version(major, minor), refused);
+        assert_eq!(raw.version(4, 6).rv, rv::SUCCESS);
+    }
+}
+
+#[test]
+fn unplugged_and_plugged_in_again() {
+    let (mut world, ids) = World::without_reader(1);
+    world.start().unwrap();
+    let name = world.reader();
+    for minor in [4, 5, 6] {
+        let mut raw = Raw::new(world.socket(), minor);
+        let card = raw.shared(&name);
+        let before = if minor > 4 { raw.events() } else { 0 };
+        assert_eq!(raw.watch().len(), 1);
+        world.unplug(ids[0]);
+        assert_eq!(raw.news(), rv::SUCCESS, "4.{minor}");
+        assert_eq!(raw.watch().len(), 0);
+        // Its handles lead nowhere, and closing them is no error.
+        assert_eq!(raw.transmit(card, SELECT_PIV), Err(rv::READER_UNAVAILABLE));
+        assert_eq!(raw.begin(card), rv::READER_UNAVAILABLE);
+        world.plug_again(ids[0]);
+        assert_eq!(raw.news(), rv::SUCCESS, "4.{minor}");
+        assert_eq!(raw.states()[0].reader().unwrap(), name);
+        assert_eq!(raw.transmit(card, SELECT_PIV), Err(rv::READER_UNAVAILABLE), "the former handle is dead");
+        assert_eq!(raw.disconnect(card, disposition::LEAVE), rv::SUCCESS);
+        if minor > 4 {
+            assert_eq!(raw.events(), before + 2);
+        }
+        let card = raw.shared(&name);
+        assert!(raw.transmit(card, SELECT_PIV).is_ok());
+    }
+}
+
+#[test]
+fn what_was_plugged_in_before_is_found_by_who_comes_after() {
+    let (mut world, _) = World::without_reader(0);
+    world.start().unwrap();
+    assert_eq!(Raw::new(world.socket(), 4).states().len(), 0);
+    std::thread::sleep(Duration::from_millis(100));
+    world.plug();
+    assert_eq!(Raw::new(world.socket(), 4).states().len(), 1);
+}
+
+#[test]
+fn waiting_ends_with_one_message() {
+    let world = World::new(1);
+    for minor in [4, 5, 6] {
+        let mut raw = Raw::new(world.socket(), minor);
+        raw.watch();
+        assert!(raw.hears_nothing(QUIET), "nothing has happened");
+        raw.send(&Request::StopWaiting, &[]);
+        assert_eq!(raw.news(), rv::SUCCESS);
+        // It was told already: the answer is the news that is on its way, and no second one comes.
+        raw.watch();
+        let mut other = Raw::new(world.socket(), minor);
+        let card = other.shared(&world.reader());
+        raw.send(&Request::StopWaiting, &[]);
+        assert_eq!(raw.news(), rv::SUCCESS);
+        assert!(raw.hears_nothing(QUIET));
+        assert_eq!(other.disconnect(card, disposition::LEAVE), rv::SUCCESS);
+        assert!(raw.hears_nothing(QUIET), "it does not wait");
+    }
+}
+
+#[test]
+fn cancelled_from_another_connection() {
+    let world = World::new(1);
+    for minor in [4, 5, 6] {
+        let mut raw = Raw::new(world.socket(), minor);
+        let mut other = Raw::silent(world.socket());
+        assert_eq!(other.cancel(raw.context), rv::SUCCESS, "it does not wait yet: nothing to do");
+        raw.watch();
+        assert_eq!(other.cancel(raw.context), rv::SUCCESS);
+        assert_eq!(raw.news(), rv::CANCELLED);
+        assert_eq!(other.cancel(raw.context ^ 1), rv::INVALID_HANDLE);
+    }
+}
+
+/// A client of 4.6 asks for the states after it began to wait: news must not come in between.
+#[test]
+fn news_does_not_overtake_the_states() {
+    let world = World::new(1);
+    let mut raw = Raw::new(world.socket(), 6);
+    raw.send(&Request::Wait, &[]);
+    let mut other = Raw::new(world.socket(), 6);
+    let card = other.shared(&world.reader());
+    assert_eq!(raw.states()[0].sharing, 1, "the states are newer than the change: no news");
+    assert!(raw.hears_nothing(QUIET));
+    assert_eq!(other.disconnect(card, disposition::LEAVE), rv::SUCCESS);
+    assert_eq!(raw.news(), rv::SUCCESS);
+    // Cancelled in between: told once the states are there.
+    raw.send(&Request::Wait, &[]);
+    assert_eq!(raw.states().len(), 1);
+    assert_eq!(other.cancel(raw.context), rv::SUCCESS);
+    assert_eq!(raw.news(), rv::CANCELLED);
+    assert_eq!(raw.connect(&world.reader(), share::EXCLUSIVE, 3).map(drop), Ok(()));
+}
+
+#[test]
+fn a_server_that_goes_takes_the_readers_along() {
+    let (mut world, ids) = World::without_reader(2);
+    world.start().unwrap();
+    world.until(2);
+    world.unplug(ids[0]);
+    world.until(1);
+    eventually("told", || Raw::new(world.socket(), 5).states().len() == 1);
+}

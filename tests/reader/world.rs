@@ -1,0 +1,121 @@
+//! Tokens on an exporter, and a reader that shows them.
+
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use host_driver::{BusId, Exporter, Listen};
+use reader::{Config, Service, StartError};
+use tokio::runtime::{Builder, Runtime};
+use ushield_tests::{
+    bench::{self, PIN},
+    flash::Flash,
+    holder::Holder,
+};
+
+/// How long what must come may take.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct World {
+    // In this order: the reader lets its tokens go before the server ends.
+    service: Option<Service>,
+    exporter: Option<Exporter>,
+    runtime: Runtime,
+    pub folder: tempfile::TempDir,
+}
+
+impl World {
+    /// So many tokens, and no reader yet.
+    pub fn without_reader(tokens: usize) -> (Self, Vec<BusId>) {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let listen = Listen { address: ([127, 0, 0, 1], 0).into(), ..Listen::default() };
+        let exporter = runtime.block_on(Exporter::start(listen)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let world = Self { service: None, exporter: Some(exporter), runtime, folder };
+        let ids = (0..tokens).map(|_| world.plug()).collect();
+        (world, ids)
+    }
+
+    /// So many tokens behind a reader.
+    pub fn new(tokens: usize) -> Self {
+        let (mut world, _) = Self::without_reader(tokens);
+        world.start().unwrap();
+        world
+    }
+
+    pub fn start(&mut self) -> Result<(), StartError> {
+        self.service = Some(Service::start(self.config())?);
+        Ok(())
+    }
+
+    pub fn config(&self) -> Config {
+        Config {
+            socket: self.folder.path().join("pcscd.comm"),
+            usbip: self.exporter().local_addr().to_string(),
+            ..Config::default()
+        }
+    }
+
+    /// Another token with [`PIN`].
+    pub fn plug(&self) -> BusId {
+        let token = bench::manufacture(bench::profile(), Some(PIN), &Flash::default(), &Holder::default());
+        let _context = self.runtime.enter();
+        self.exporter().plug(token, None).unwrap()
+    }
+
+    pub fn unplug(&self, bus_id: BusId) {
+        let _context = self.runtime.enter();
+        self.exporter().unplug(bus_id).unwrap();
+    }
+
+    pub fn plug_again(&self, bus_id: BusId) {
+        let _context = self.runtime.enter();
+        self.exporter().plug_again(bus_id).unwrap();
+    }
+
+    fn exporter(&self) -> &Exporter {
+        self.exporter.as_ref().unwrap()
+    }
+
+    pub fn service(&self) -> &Service {
+        self.service.as_ref().unwrap()
+    }
+
+    pub fn stop(&mut self) {
+        self.service.take().unwrap().shutdown();
+    }
+
+    pub fn socket(&self) -> &Path {
+        self.service().socket()
+    }
+
+    /// The name of the one reader.
+    pub fn reader(&self) -> String {
+        let [one] = self.service().readers().try_into().unwrap();
+        one
+    }
+
+    /// Waits until there are so many readers.
+    pub fn until(&self, readers: usize) {
+        eventually("the readers", || self.service().readers().len() == readers);
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        drop(self.service.take());
+        let _context = self.runtime.enter();
+        drop(self.exporter.take());
+    }
+}
+
+/// Looks until it is so.
+pub fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < PATIENCE, "never: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}

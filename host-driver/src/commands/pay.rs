@@ -67,19 +67,26 @@ impl Pay {
     fn sign(&self, order: &[u8]) -> Result<Vec<u8>, Failure> {
         let refused = |error: card::Error| explain("the payment was not signed", &error);
         let mut card = self.road.open()?;
-        let mut shield = Shield::select(&mut card).map_err(refused)?;
-        let information = shield.information().map_err(refused)?;
+        // The token may be shared: each of the two is a transaction, and nobody waits for a PIN that is being typed.
+        let (information, certificate) = card
+            .transaction(|card| {
+                let mut shield = Shield::select(card)?;
+                Ok((shield.information()?, shield.certificate(Container::Payment)?))
+            })
+            .map_err(refused)?;
         ready(&information)?;
-        let certificate = shield.certificate(Container::Payment).map_err(refused)?;
         let certificate = certificate.ok_or_else(not_enrolled)?;
         let pin = pin(&self.pin_file, &information)?;
         let shows = information.generation > 1;
         let sealed = seal(order, &[certificate], |bytes| {
-            shield.verify(pin.bytes())?;
-            if shows {
-                warn("Compare the payment on the token's screen, then press OK there.");
-            }
-            shield.sign_payment(bytes)
+            card.transaction(|card| {
+                let mut shield = Shield::select(card)?;
+                shield.verify(pin.bytes())?;
+                if shows {
+                    warn("Compare the payment on the token's screen, then press OK there.");
+                }
+                shield.sign_payment(bytes)
+            })
         });
         sealed.map_err(|error| match error {
             SealError::Sign(error) => refused(error),

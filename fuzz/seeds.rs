@@ -24,6 +24,7 @@ fn main() {
     payment();
     server();
     usbredir();
+    pcsclite();
 }
 
 /// Writes one seed.
@@ -245,4 +246,48 @@ fn usbredir() {
             seed("usbredir", &format!("{name}-{first}"), &bytes);
         }
     }
+}
+
+fn pcsclite() {
+    use wire::pcsclite::{
+        Connect, End, Establish, MAX_READERS, ReaderState, Request, Transmit, Version, protocol, reader_name,
+        scope, share, state,
+    };
+    let apdu = select();
+    let name = reader_name("Virtual PCD 00 00");
+    let mut session = Vec::new();
+    let connect = Connect {
+        context: 1,
+        reader: name,
+        share: share::SHARED,
+        preferred: protocol::ANY,
+        card: 0,
+        active: 0,
+        rv: 0,
+    };
+    let transmit = Transmit {
+        card: 1,
+        send_protocol: protocol::T1,
+        send_pci: 16,
+        send_length: u32::try_from(apdu.len()).expect("short"),
+        receive_protocol: protocol::T1,
+        receive_pci: 16,
+        receive_length: 258,
+        rv: 0,
+    };
+    Request::Version(Version { major: 4, minor: 6, rv: 0 }).encode(&mut session);
+    Request::Establish(Establish { scope: scope::SYSTEM, context: 0, rv: 0 }).encode(&mut session);
+    Request::Connect(connect).encode(&mut session);
+    Request::Transmit(transmit).encode(&mut session);
+    session.extend_from_slice(&apdu);
+    Request::End(End { card: 1, disposition: 1, rv: 0 }).encode(&mut session);
+    Request::Wait.encode(&mut session);
+    seed("pcsclite", "session", &session);
+    let mut states = Vec::new();
+    let mut atr = [0; 33];
+    atr[..3].copy_from_slice(&[0x3B, 0x80, 0x01]);
+    let one = ReaderState { name, atr, atr_length: 3, state: state::PRESENT, ..ReaderState::FREE };
+    one.encode(&mut states);
+    (1..MAX_READERS).for_each(|_| ReaderState::FREE.encode(&mut states));
+    seed("pcsclite", "states", &states);
 }

@@ -55,6 +55,8 @@ pub struct Slot {
     /// Sessions whose token was pulled out.
     orphans: BTreeSet<ck::CK_SESSION_HANDLE>,
     objects: BTreeMap<ck::CK_OBJECT_HANDLE, Object>,
+    /// Public keys that went with their private keys: programs destroy both, one after the other.
+    went: BTreeSet<ck::CK_OBJECT_HANDLE>,
     /// Whether the token's objects are among them.
     read: bool,
     /// The last handle of either kind that was given out.
@@ -74,6 +76,7 @@ impl Slot {
             sessions: BTreeMap::new(),
             orphans: BTreeSet::new(),
             objects: BTreeMap::new(),
+            went: BTreeSet::new(),
             read: false,
             last: 0,
         }

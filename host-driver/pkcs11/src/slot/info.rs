@@ -47,7 +47,9 @@ impl Slot {
         ck::CK_SLOT_INFO {
             slotDescription: field(&what),
             manufacturerID: field(MANUFACTURER),
-            flags: ck::CKF_REMOVABLE_DEVICE | if self.present { ck::CKF_TOKEN_PRESENT } else { 0 },
+            flags: ck::CKF_REMOVABLE_DEVICE
+                | ck::CKF_HW_SLOT
+                | if self.present { ck::CKF_TOKEN_PRESENT } else { 0 },
             hardwareVersion: ck::CK_VERSION { major: 1, minor: 0 },
             firmwareVersion: VERSION,
         }

@@ -210,6 +210,9 @@ impl Slot {
     /// C_DestroyObject.
     pub fn destroy(&mut self, handle: ck::CK_SESSION_HANDLE, object: ck::CK_OBJECT_HANDLE) -> Result<()> {
         let writes = self.session(handle)?.writes;
+        if self.went.remove(&object) {
+            return Ok(());
+        }
         let found = self.object(object)?;
         if found.is_on_token() && !writes {
             return Err(Ckr::SESSION_READ_ONLY);
@@ -218,10 +221,17 @@ impl Slot {
             return Err(Ckr::ACTION_PROHIBITED);
         }
         let home = found.home;
+        let twin = match home {
+            Home::Container(of, ck::CKO_PRIVATE_KEY) => Some(Home::Container(of, ck::CKO_PUBLIC_KEY)),
+            _ => None,
+        };
+        let twin = self.objects.iter().find(|(_, other)| Some(other.home) == twin).map(|(handle, _)| *handle);
         if self.remove_from_token(home)? {
             // With a private key went its public key: what is left is read anew, and keeps its handle.
             self.read = false;
-            return self.read_token();
+            self.read_token()?;
+            self.went.extend(twin.filter(|handle| !self.objects.contains_key(handle)));
+            return Ok(());
         }
         self.objects.remove(&object);
         Ok(())

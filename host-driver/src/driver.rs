@@ -3,6 +3,7 @@
 
 mod bundle;
 mod catalogue;
+pub(crate) mod ifd;
 mod library;
 mod list;
 mod mark;

@@ -7,6 +7,7 @@ mod doctor;
 mod driver;
 mod failure;
 mod forge;
+mod library;
 mod pcscd;
 mod place;
 mod secret;

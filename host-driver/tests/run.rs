@@ -92,6 +92,9 @@ fn a_payment_inside_a_run_is_seen_and_signed_or_refused() {
     let trace = kept("apdu.trace");
     assert!(trace.contains("> 00200080 [blanked]") && trace.contains("9D01"), "{trace}");
     assert!(!trace.contains("383634323039") && !trace.contains("864209"), "a PIN in the trace");
+    let capture = fs::read(artifacts.join("usb.pcapng")).unwrap();
+    assert_eq!(capture[..4], [0x0A, 0x0D, 0x0D, 0x0A], "no pcapng");
+    assert!(!capture.windows(6).any(|bytes| bytes == b"864209"), "a PIN in the capture");
     let summary: Value = serde_json::from_str(&kept("run.json")).unwrap();
     assert_eq!(summary["exit"], 1);
 }

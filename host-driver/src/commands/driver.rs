@@ -1,14 +1,15 @@
 //! `ushield driver`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::{
     brand::{self, Named},
-    driver::{self, Bundle, Catalogue, Condition, Deed, Usb},
+    driver::{self, Bundle, Catalogue, Condition, Deed, Usb, ifd},
     failure::{Exit, Failure, Outcome},
+    library,
     pcscd::{self, Pcscd},
     system::System,
     terminal::{Paint, say},
@@ -17,7 +18,8 @@ use crate::{
 /// Install or remove a brand's driver for pcscd, or list the drivers
 ///
 /// A brand that the system's CCID driver does not know needs a driver of its own, which serves that brand only: a bundle
-/// with its USB identifiers, on the installed CCID driver.
+/// with its USB identifiers, on the installed CCID driver. On a machine without vhci_hcd, --ifd gives pcscd a reader that
+/// reaches a token over USB/IP in user space.
 #[derive(Args)]
 #[command(after_help = "Examples:
   sudo ushield driver install --brand indigo
@@ -33,20 +35,30 @@ enum Task {
     /// Install a brand's driver (root)
     #[command(after_help = "Examples:
   sudo ushield driver install --brand indigo
-  ushield driver install --brand mine.toml --root image/")]
+  ushield driver install --brand mine.toml --root image/
+  sudo ushield driver install --ifd
+  sudo ushield driver install --ifd usbip:192.168.122.1:3240/1-1")]
     Install {
         /// One of `ushield brand list`, or a TOML file
-        #[arg(long, value_name = "NAME|FILE")]
-        brand: String,
+        #[arg(long, value_name = "NAME|FILE", required_unless_present = "ifd", conflicts_with = "ifd")]
+        brand: Option<String>,
+        /// A reader whose token is usbip:HOST:PORT, usbip:HOST:PORT/BUSID, or usb: for this machine's own USB
+        #[arg(long, value_name = "DEVICE", num_args = 0..=1, default_missing_value = "usbip:127.0.0.1:3240")]
+        ifd: Option<String>,
         #[command(flatten)]
         machine: Machine,
     },
     /// Remove a brand's driver: exactly what `install` made (root)
-    #[command(after_help = "Example:\n  sudo ushield driver remove --brand indigo")]
+    #[command(
+        after_help = "Examples:\n  sudo ushield driver remove --brand indigo\n  sudo ushield driver remove --ifd"
+    )]
     Remove {
         /// The brand's name, as `ushield driver list` shows it
-        #[arg(long, value_name = "NAME")]
-        brand: String,
+        #[arg(long, value_name = "NAME", required_unless_present = "ifd", conflicts_with = "ifd")]
+        brand: Option<String>,
+        /// The reader that `install --ifd` made
+        #[arg(long)]
+        ifd: bool,
         #[command(flatten)]
         machine: Machine,
     },
@@ -82,8 +94,18 @@ impl Machine {
 impl Driver {
     pub(crate) fn run(self) -> Outcome {
         match self.task {
-            Task::Install { brand, machine } => install(&machine.system()?, &brand::named(&brand)?),
-            Task::Remove { brand, machine } => remove(&machine.system()?, &brand),
+            Task::Install { ifd: Some(device), machine, .. } => install_ifd(&machine.system()?, &device),
+            Task::Install { brand, machine, .. } => {
+                install(&machine.system()?, &brand::named(&brand.unwrap_or_default())?)
+            }
+            Task::Remove { ifd: true, machine, .. } => {
+                let system = machine.system()?;
+                removed(&system, &ifd::remove(&system)?)
+            }
+            Task::Remove { brand, machine, .. } => {
+                let system = machine.system()?;
+                removed(&system, &driver::remove(&system, &brand.unwrap_or_default())?)
+            }
             Task::List { json, machine } => list(&machine.system()?, json),
         }
     }
@@ -105,9 +127,22 @@ fn install(system: &System, brand: &Named) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn remove(system: &System, brand: &str) -> Outcome {
-    let folder = driver::remove(system, brand)?;
-    say(&format!("Removed: {}", folder.display()));
+fn install_ifd(system: &System, device: &str) -> Outcome {
+    let Some(library) = library::find(ifd::LIBRARY) else {
+        return Err(Failure::new("the IFD handler was not installed")
+            .because(format!("{} lies neither beside this program nor in a library folder", ifd::LIBRARY))
+            .next("build it: cargo build --release -p ifd"));
+    };
+    let reader = ifd::install(system, &library, device)?;
+    let bold = Paint::stdout().bold("Installed: a reader of pcscd's");
+    say(&format!("{bold}, whose token is {device}: {}", reader.display()));
+    hint(system);
+    say("Undo: sudo ushield driver remove --ifd");
+    Ok(Exit::Done)
+}
+
+fn removed(system: &System, path: &Path) -> Outcome {
+    say(&format!("Removed: {}", path.display()));
     hint(system);
     Ok(Exit::Done)
 }

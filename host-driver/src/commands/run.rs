@@ -116,6 +116,7 @@ impl Run {
         };
         let outcome = self.command(&runtime, &folder, &stage);
         if let (Some(artifacts), false) = (artifacts, matches!(outcome, Ok(Exit::As(0)))) {
+            stage.bench.stop_capture()?;
             artifacts.keep(&folder, &self.command, &outcome, &stage.thumb.seen())?;
         }
         // The reader lets go of the tokens before their bus goes.
@@ -132,6 +133,10 @@ impl Run {
         let listen = Listen { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..Listen::default() };
         let exporter = runtime.block_on(Exporter::start(listen)).what("USB/IP is not served")?;
         let usbip = exporter.local_addr().to_string();
+        if self.artifacts.is_some() {
+            let file = folder.path(artifact::CAPTURE);
+            exporter.start_capture(&file).what(format!("nothing can be captured in {}", file.display()))?;
+        }
         let pin = match &self.pin_file {
             Some(file) => forge::chosen_pin(file)?,
             None => forge::digits()?,

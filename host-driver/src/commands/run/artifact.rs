@@ -1,11 +1,6 @@
 //! What a failed run leaves for whoever looks for the fault: the APDUs, the screens, the USB traffic. Without secrets.
 
-use std::{
-    ffi::OsString,
-    fs,
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-};
+use std::{ffi::OsString, fs, os::unix::fs::OpenOptionsExt, path::PathBuf};
 
 use serde_json::json;
 
@@ -17,6 +12,8 @@ use crate::{
 
 /// The APDU trace, as `USHIELD_DEBUG` has it.
 const TRACE: &str = "apdu.trace";
+/// The USB traffic, as Wireshark reads it.
+pub(super) const CAPTURE: &str = "usb.pcapng";
 const SCREENS: &str = "screens.txt";
 const SUMMARY: &str = "run.json";
 
@@ -53,15 +50,13 @@ impl Artifacts {
             "version": env!("CARGO_PKG_VERSION"),
         });
         let what = || format!("the artifacts could not be kept in {}", self.into.display());
-        copy(&folder.path(TRACE), &self.into.join(TRACE)).what(what())?;
+        for file in [TRACE, CAPTURE] {
+            fs::copy(folder.path(file), self.into.join(file)).what(what())?;
+        }
         fs::write(self.into.join(SCREENS), screens).what(what())?;
         let summary = serde_json::to_vec_pretty(&summary).what(what())?;
         fs::write(self.into.join(SUMMARY), summary).what(what())?;
         warn(&format!("ushield: the command failed; what happened is in {}", self.into.display()));
         Ok(())
     }
-}
-
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    fs::copy(from, to).map(drop)
 }

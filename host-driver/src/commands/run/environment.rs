@@ -11,12 +11,11 @@ use super::{enrolment::Issued, folder::Folder};
 use crate::{
     control::view::Token,
     failure::{Context, Failure},
+    library,
 };
 
 /// The PKCS#11 module's file.
 const MODULE: &str = "libushield_pkcs11.so";
-/// Where installed libraries lie, after those beside the program.
-const LIBRARIES: [&str; 2] = ["/usr/local/lib", "/usr/lib"];
 
 /// A token of a run.
 pub(super) struct Holding {
@@ -86,12 +85,9 @@ impl Environment<'_> {
     }
 }
 
-/// The PKCS#11 module: beside the program, else in a library folder.
+/// The PKCS#11 module.
 pub(super) fn module() -> Option<PathBuf> {
-    let beside = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.to_owned()));
-    let near = beside.iter().flat_map(|folder| [folder.clone(), folder.join("../lib")]);
-    let found = near.chain(LIBRARIES.map(PathBuf::from)).map(|folder| folder.join(MODULE));
-    found.filter_map(|path| path.canonicalize().ok()).find(|path| path.is_file())
+    library::find(MODULE)
 }
 
 /// What to do where there is no module.

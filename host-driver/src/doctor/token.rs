@@ -41,9 +41,13 @@ impl Card for Roads {
             }
             let one =
                 |road| road::open_road(road, selection.patience).and_then(|mut card| holding(&mut card));
-            let reached = found.iter().map(|token| one(&token.road));
-            // Another card in another reader is none of ours.
-            Ok(reached.filter(|reached| !matches!(reached, Err(card::Error::Refused(_)))).collect())
+            let mut reached: Vec<Reached> = found.iter().map(|token| one(&token.road)).collect();
+            // Another card in another reader is none of ours, unless there is nothing else.
+            let ours = |reached: &Reached| !matches!(reached, Err(card::Error::Refused(_)));
+            if reached.iter().any(ours) {
+                reached.retain(ours);
+            }
+            Ok(reached)
         };
         all().unwrap_or_else(|error| vec![Err(error)])
     }

@@ -1,0 +1,74 @@
+//! A capture sees what the hosts of every plug do, from its start to its end.
+
+mod engine;
+
+use engine::{Server, client::GET_DEVICE, guest::Guest};
+use wire::usbredir::ToHost;
+
+/// Type, transfer type, endpoint, device and status of each packet: usbmon's header stands 28 bytes into its block.
+fn packets(file: &[u8]) -> Vec<(char, u8, u8, u8, i32)> {
+    let (mut found, mut rest) = (Vec::new(), file);
+    while !rest.is_empty() {
+        let word = |at: usize| u32::from_le_bytes(rest[at..at + 4].try_into().unwrap());
+        if word(0) == 6 {
+            found.push((char::from(rest[36]), rest[37], rest[38], rest[39], word(56).cast_signed()));
+        }
+        rest = &rest[word(4) as usize..];
+    }
+    found
+}
+
+#[test]
+fn both_plugs_are_seen_from_start_to_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("capture.pcapng");
+    let server = Server::start();
+    let ((a, _), (b, _)) = (server.plug(), server.plug());
+    let address = server.usbredir(Some(b));
+    // Who had a device before is not seen.
+    let mut early = server.take(a);
+    server.exporter.start_capture(&path).unwrap();
+    assert_eq!(early.exchange(b"unseen"), b"unseen");
+    drop(early);
+    server.wait_free(a);
+
+    let mut host = server.take(a);
+    let control = host.control(GET_DEVICE);
+    assert_eq!(host.end_of(control).0, 0);
+    let read = host.bulk_in(64);
+    let unlink = host.unlink(read);
+    assert_eq!(host.end_of_unlink(unlink), -104);
+    drop(host);
+    server.wait_free(a);
+
+    let mut guest = Guest::take(address);
+    guest.ask(&ToHost::StartInterruptReceiving { endpoint: 0x83 });
+    assert_eq!(guest.exchange(b"seen"), b"seen");
+    drop(guest);
+    server.wait_free(b);
+
+    let summary = server.exporter.stop_capture().unwrap().unwrap();
+    assert!(server.exporter.stop_capture().unwrap().is_none());
+    let mut late = server.take(a);
+    assert_eq!(late.exchange(b"unseen"), b"unseen");
+
+    let packets = packets(&std::fs::read(&path).unwrap());
+    const BEGUN: i32 = -115;
+    assert_eq!(
+        packets,
+        [
+            ('S', 2, 0x80, 1, BEGUN),
+            ('C', 2, 0x80, 1, 0),
+            ('S', 3, 0x82, 1, BEGUN),
+            ('C', 3, 0x82, 1, -104),
+            ('S', 1, 0x83, 2, BEGUN),
+            ('S', 3, 0x01, 2, BEGUN),
+            ('C', 3, 0x01, 2, 0),
+            ('S', 3, 0x82, 2, BEGUN),
+            ('C', 3, 0x82, 2, 0),
+            // The guest has gone, and the interrupt endpoint was never done.
+            ('C', 1, 0x83, 2, -108),
+        ]
+    );
+    assert_eq!((summary.packets, summary.dropped), (10, 0));
+}

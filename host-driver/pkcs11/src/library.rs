@@ -250,6 +250,22 @@ impl Library {
         self.slot(id, work)
     }
 
+    /// [`Self::slot`]; where that finds no token, once more after we have looked for one: it may just have come, by a new
+    /// road.
+    ///
+    /// # Errors
+    /// As [`Self::slot`].
+    pub fn slot_with_token<T>(
+        &self,
+        id: ck::CK_SLOT_ID,
+        mut work: impl FnMut(&mut Slot) -> Result<T>,
+    ) -> Result<T> {
+        match self.slot(id, &mut work) {
+            Err(Ckr::TOKEN_NOT_PRESENT) => self.slot_now(id, work),
+            other => other,
+        }
+    }
+
     /// The slot of a session.
     ///
     /// # Errors

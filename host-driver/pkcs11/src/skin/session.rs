@@ -13,7 +13,7 @@ pub unsafe extern "C" fn C_OpenSession(
     phSession: *mut ck::CK_SESSION_HANDLE,
 ) -> ck::CK_RV {
     with_library(|library| {
-        let handle = library.slot(slotID, |slot| {
+        let handle = library.slot_with_token(slotID, |slot| {
             // SAFETY: the caller's.
             unsafe { raw::check(phSession) }?;
             slot.open_session(flags)

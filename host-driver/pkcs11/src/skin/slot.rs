@@ -33,7 +33,7 @@ pub unsafe extern "C" fn C_GetSlotInfo(slotID: ck::CK_SLOT_ID, pInfo: *mut ck::C
 
 pub unsafe extern "C" fn C_GetTokenInfo(slotID: ck::CK_SLOT_ID, pInfo: *mut ck::CK_TOKEN_INFO) -> ck::CK_RV {
     with_library(|library| {
-        let info = library.slot(slotID, |slot| {
+        let info = library.slot_with_token(slotID, |slot| {
             // SAFETY: the caller's.
             unsafe { raw::check(pInfo) }?;
             slot.token_info()
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn C_InitToken(
     pLabel: *mut ck::CK_UTF8CHAR,
 ) -> ck::CK_RV {
     with_library(|library| {
-        library.slot(slotID, |slot| {
+        library.slot_with_token(slotID, |slot| {
             slot.check_token()?;
             // SAFETY: the caller's; a label has 32 bytes (5.5).
             let (pin, label) = unsafe { (raw::pin(pPin, ulPinLen)?, raw::items(pLabel, 32)?) };

@@ -41,7 +41,7 @@ impl Slot {
     pub fn slot_info(&self) -> ck::CK_SLOT_INFO {
         let what = match &self.road {
             Some(Road::UsbIp { address, bus_id }) => format!("U-shield reader {address}/{bus_id}"),
-            Some(road) => format!("U-shield reader {road}"),
+            Some(road) => format!("U-shield {road}"),
             None => "U-shield reader, empty".into(),
         };
         ck::CK_SLOT_INFO {

@@ -82,6 +82,14 @@ struct Machine {
 }
 
 impl Machine {
+    /// A command on the same machine, as people type it.
+    fn command(&self, deed: &str) -> String {
+        match &self.root {
+            None => format!("sudo ushield driver {deed}"),
+            Some(root) => format!("ushield driver {deed} --root {}", root.display()),
+        }
+    }
+
     fn system(&self) -> Result<System, Failure> {
         match &self.root {
             None => Ok(System::here()),
@@ -96,7 +104,7 @@ impl Driver {
         match self.task {
             Task::Install { ifd: Some(device), machine, .. } => install_ifd(&machine.system()?, &device),
             Task::Install { brand, machine, .. } => {
-                install(&machine.system()?, &brand::named(&brand.unwrap_or_default())?)
+                install(&machine, &brand::named(&brand.unwrap_or_default())?)
             }
             Task::Remove { ifd: true, machine, .. } => {
                 let system = machine.system()?;
@@ -111,7 +119,8 @@ impl Driver {
     }
 }
 
-fn install(system: &System, brand: &Named) -> Outcome {
+fn install(machine: &Machine, brand: &Named) -> Outcome {
+    let system = &machine.system()?;
     let (name, usb) = (&brand.name, Usb(brand.profile.usb));
     match driver::install(system, brand)? {
         Deed::Needless { bundle, reader } => {
@@ -121,7 +130,7 @@ fn install(system: &System, brand: &Named) -> Outcome {
             let bold = Paint::stdout().bold(&format!("Installed: the driver of {name}"));
             say(&format!("{bold}, which serves USB {usb} only: {}", folder.display()));
             hint(system);
-            say(&format!("Undo: sudo ushield driver remove --brand {name}"));
+            say(&format!("Undo: {} --brand {name}", machine.command("remove")));
         }
     }
     Ok(Exit::Done)

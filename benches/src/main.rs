@@ -1,5 +1,6 @@
 //! Measures what `docs/benches.md` names, and prints one table. Started by `benches/run`.
 
+mod run;
 mod sign;
 mod pin;
 mod memory;
@@ -76,7 +77,7 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let scale = Scale { rounds, smoke: arguments.smoke };
     process::pin()?;
     let mut rows = Vec::new();
-    for section in [sign::measure, pin::measure, memory::measure, verify::measure] {
+    for section in [sign::measure, pin::measure, memory::measure, verify::measure, run::measure] {
         rows.extend(section(scale)?);
     }
     table::print(&rows);

@@ -29,7 +29,8 @@ static SERVER: OnceLock<Server> = OnceLock::new();
 /// What goes to a guest is read by the protocol's rules; what answers is for something that was sent, and is no longer
 /// than what it asked for.
 fn check(answers: &[u8], sent: &[u8]) {
-    let (ours, rest) = packet(answers, Capabilities::NONE).expect("a hello comes first, whatever was sent");
+    // A connection that is reset, because the server had not read all of it, may take the answers with it.
+    let Some((ours, rest)) = packet(answers, Capabilities::NONE) else { return };
     let Ok(ToGuest::Hello(hello)) = ToGuest::parse(ours.0.kind, ours.1, Capabilities::NONE) else {
         panic!("not a hello: {ours:?}");
     };

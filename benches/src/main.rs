@@ -5,6 +5,7 @@ mod sign;
 mod pin;
 mod memory;
 mod verify;
+mod pkcs11;
 mod token;
 mod table;
 mod process;
@@ -47,6 +48,8 @@ enum ServerKind {
         #[arg(long)]
         state: Option<PathBuf>,
     },
+    /// No server but a program with a PKCS#11 library.
+    Pkcs11(pkcs11::Client),
 }
 
 /// How much is measured.
@@ -68,6 +71,7 @@ fn main() -> anyhow::Result<()> {
     match arguments.server {
         Some(ServerKind::Floor { work }) => floor::serve(&process::listen()?, work),
         Some(ServerKind::Tokens { count, ref state }) => token::serve(count, state.as_deref()),
+        Some(ServerKind::Pkcs11(ref client)) => pkcs11::client_main(client),
         None => measure(&arguments),
     }
 }
@@ -77,7 +81,9 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let scale = Scale { rounds, smoke: arguments.smoke };
     process::pin()?;
     let mut rows = Vec::new();
-    for section in [sign::measure, pin::measure, memory::measure, verify::measure, run::measure] {
+    let sections =
+        [sign::measure, pin::measure, memory::measure, verify::measure, run::measure, pkcs11::measure];
+    for section in sections {
         rows.extend(section(scale)?);
     }
     table::print(&rows);

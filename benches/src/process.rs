@@ -73,3 +73,25 @@ pub(crate) fn pin() -> anyhow::Result<()> {
     one.set(last);
     rustix::thread::sched_setaffinity(None, &one).context("binding to one core")
 }
+
+/// While this lives, the process and those that it starts may run on every core; then on the ones from before.
+pub(crate) struct Free(rustix::thread::CpuSet);
+
+impl Free {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let before = rustix::thread::sched_getaffinity(None)?;
+        let mut all = rustix::thread::CpuSet::new();
+        (0..1024).for_each(|cpu| all.set(cpu));
+        rustix::thread::sched_setaffinity(None, &all).context("running on every core")?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Free {
+    fn drop(&mut self) {
+        // The next measurement is on one core again, or says how it is not.
+        if let Err(error) = rustix::thread::sched_setaffinity(None, &self.0) {
+            eprintln!("the rest is not bound to one core: {error}");
+        }
+    }
+}

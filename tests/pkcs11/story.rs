@@ -49,6 +49,10 @@ fn what_is_signed_verifies(flash: &Flash) {
     let done = parts(b"");
     done.must("C_SignFinal");
     verifies(&world, &user, "ec", &done.output.take());
+    // v3.0: no mechanism ends the operation.
+    parts(b"").must("C_SignInit");
+    Call { null: true, ..parts(b"") }.must("C_SignInit");
+    assert_eq!(parts(b"x").call("C_Sign"), ck::CKR_OPERATION_NOT_INITIALIZED);
 }
 
 fn a_key_that_wants_its_pin_each_time(flash: &Flash) {

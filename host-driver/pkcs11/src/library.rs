@@ -12,10 +12,13 @@ use std::{
         atomic::{AtomicBool, AtomicPtr, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use card::road::{self, Road, Selection};
+use card::{
+    road::{self, Road, Selection},
+    usbip,
+};
 use cryptoki_sys as ck;
 
 use crate::{
@@ -25,6 +28,10 @@ use crate::{
 
 /// Most slots.
 const MAX_SLOTS: usize = 1 << SLOT_BITS;
+/// How long the first look waits for a token on a server that lists none.
+const GRACE: Duration = Duration::from_millis(500);
+/// Between two tries.
+const GRACE_PAUSE: Duration = Duration::from_millis(5);
 /// How often C_WaitForSlotEvent looks.
 const PERIOD: Duration = Duration::from_millis(100);
 
@@ -160,11 +167,29 @@ impl Library {
         if !lock(&self.slots)?.is_empty() {
             return Ok(false);
         }
+        let end = Instant::now() + GRACE;
         self.look()?;
+        // Who was just before us, this process too, has let its token go, which is back on the list in a moment.
+        while Instant::now() < end && !self.is_any_present()? && self.is_served() {
+            thread::sleep(GRACE_PAUSE);
+            self.look()?;
+        }
         for slot in lock(&self.slots)?.iter() {
             lock(slot)?.take_change();
         }
         Ok(true)
+    }
+
+    fn is_any_present(&self) -> Result<bool> {
+        let slots = lock(&self.slots)?.clone();
+        slots.iter().try_fold(false, |any, slot| Ok(any || lock(slot)?.is_present()))
+    }
+
+    /// Whether there is a USB/IP server, with free tokens or without.
+    fn is_served(&self) -> bool {
+        let named = self.selection.usbip.as_deref().unwrap_or(road::DEFAULT_ADDRESS);
+        let address = named.split_once('/').map_or(named, |(address, _)| address);
+        usbip::list(address).is_ok()
     }
 
     /// Looks which tokens there are. A slot keeps its number and its road; a token by a new road gets an empty slot that

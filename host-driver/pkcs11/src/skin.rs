@@ -33,6 +33,7 @@ use cryptoki_sys as ck;
 use crate::{
     ckr::{Ckr, Result},
     library::{self, Library},
+    mechanism::Mechanism,
     operation::{Output, Room},
     slot::Slot,
 };
@@ -60,6 +61,27 @@ fn with_library(work: impl FnOnce(&Library) -> Result<()>) -> ck::CK_RV {
 /// Runs what a session does.
 fn with_session(handle: ck::CK_SESSION_HANDLE, work: impl FnOnce(&mut Slot) -> Result<()>) -> ck::CK_RV {
     with_library(|library| library.session(handle, work))
+}
+
+/// Runs what begins an operation. Without a mechanism it ends the one that is active (v3.0, 5.8.1 and its kin), which
+/// v2.40 has no use for.
+///
+/// # Safety
+/// As in `raw`.
+unsafe fn begin(
+    handle: ck::CK_SESSION_HANDLE,
+    mechanism: *const ck::CK_MECHANISM,
+    operation: ck::CK_FLAGS,
+    work: impl FnOnce(&mut Slot, &Mechanism) -> Result<()>,
+) -> ck::CK_RV {
+    with_session(handle, |slot| {
+        slot.check_session(handle)?;
+        if mechanism.is_null() && slot.is_active(handle, operation)? {
+            return slot.cancel(handle, operation);
+        }
+        // SAFETY: the caller's.
+        work(slot, &unsafe { raw::mechanism(mechanism) }?)
+    })
 }
 
 /// Runs what a session does to bring forth bytes (5.2).

@@ -3,18 +3,19 @@
 
 use cryptoki_sys as ck;
 
-use super::{not_offered, produce, raw, with_session};
+use super::{begin, not_offered, produce, raw};
 
 pub unsafe extern "C" fn C_EncryptInit(
     hSession: ck::CK_SESSION_HANDLE,
     pMechanism: *mut ck::CK_MECHANISM,
     hKey: ck::CK_OBJECT_HANDLE,
 ) -> ck::CK_RV {
-    with_session(hSession, |slot| {
-        slot.check_session(hSession)?;
-        // SAFETY: the caller's.
-        slot.encrypt_init(hSession, &unsafe { raw::mechanism(pMechanism) }?, hKey)
-    })
+    // SAFETY: the caller's.
+    unsafe {
+        begin(hSession, pMechanism, ck::CKF_ENCRYPT, |slot, mechanism| {
+            slot.encrypt_init(hSession, mechanism, hKey)
+        })
+    }
 }
 
 pub unsafe extern "C" fn C_Encrypt(
@@ -56,11 +57,12 @@ pub unsafe extern "C" fn C_DecryptInit(
     pMechanism: *mut ck::CK_MECHANISM,
     hKey: ck::CK_OBJECT_HANDLE,
 ) -> ck::CK_RV {
-    with_session(hSession, |slot| {
-        slot.check_session(hSession)?;
-        // SAFETY: the caller's.
-        slot.decrypt_init(hSession, &unsafe { raw::mechanism(pMechanism) }?, hKey)
-    })
+    // SAFETY: the caller's.
+    unsafe {
+        begin(hSession, pMechanism, ck::CKF_DECRYPT, |slot, mechanism| {
+            slot.decrypt_init(hSession, mechanism, hKey)
+        })
+    }
 }
 
 pub unsafe extern "C" fn C_Decrypt(

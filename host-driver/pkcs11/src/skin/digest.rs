@@ -2,17 +2,16 @@
 
 use cryptoki_sys as ck;
 
-use super::{produce, raw, with_session};
+use super::{begin, produce, raw, with_session};
 
 pub unsafe extern "C" fn C_DigestInit(
     hSession: ck::CK_SESSION_HANDLE,
     pMechanism: *mut ck::CK_MECHANISM,
 ) -> ck::CK_RV {
-    with_session(hSession, |slot| {
-        slot.check_session(hSession)?;
-        // SAFETY: the caller's.
-        slot.digest_init(hSession, &unsafe { raw::mechanism(pMechanism) }?)
-    })
+    // SAFETY: the caller's.
+    unsafe {
+        begin(hSession, pMechanism, ck::CKF_DIGEST, |slot, mechanism| slot.digest_init(hSession, mechanism))
+    }
 }
 
 pub unsafe extern "C" fn C_Digest(

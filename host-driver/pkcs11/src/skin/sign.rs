@@ -2,18 +2,17 @@
 
 use cryptoki_sys as ck;
 
-use super::{produce, raw, with_session};
+use super::{begin, produce, raw, with_session};
 
 pub unsafe extern "C" fn C_SignInit(
     hSession: ck::CK_SESSION_HANDLE,
     pMechanism: *mut ck::CK_MECHANISM,
     hKey: ck::CK_OBJECT_HANDLE,
 ) -> ck::CK_RV {
-    with_session(hSession, |slot| {
-        slot.check_session(hSession)?;
-        // SAFETY: the caller's.
-        slot.sign_init(hSession, &unsafe { raw::mechanism(pMechanism) }?, hKey)
-    })
+    // SAFETY: the caller's.
+    unsafe {
+        begin(hSession, pMechanism, ck::CKF_SIGN, |slot, mechanism| slot.sign_init(hSession, mechanism, hKey))
+    }
 }
 
 pub unsafe extern "C" fn C_Sign(
@@ -53,11 +52,12 @@ pub unsafe extern "C" fn C_SignRecoverInit(
     pMechanism: *mut ck::CK_MECHANISM,
     hKey: ck::CK_OBJECT_HANDLE,
 ) -> ck::CK_RV {
-    with_session(hSession, |slot| {
-        slot.check_session(hSession)?;
-        // SAFETY: the caller's.
-        slot.sign_recover_init(hSession, &unsafe { raw::mechanism(pMechanism) }?, hKey)
-    })
+    // SAFETY: the caller's.
+    unsafe {
+        begin(hSession, pMechanism, ck::CKF_SIGN_RECOVER, |slot, mechanism| {
+            slot.sign_recover_init(hSession, mechanism, hKey)
+        })
+    }
 }
 
 pub unsafe extern "C" fn C_SignRecover(

@@ -2,18 +2,19 @@
 
 use cryptoki_sys as ck;
 
-use super::{produce, raw, with_session};
+use super::{begin, produce, raw, with_session};
 
 pub unsafe extern "C" fn C_VerifyInit(
     hSession: ck::CK_SESSION_HANDLE,
     pMechanism: *mut ck::CK_MECHANISM,
     hKey: ck::CK_OBJECT_HANDLE,
 ) -> ck::CK_RV {
-    with_session(hSession, |slot| {
-        slot.check_session(hSession)?;
-        // SAFETY: the caller's.
-        slot.verify_init(hSession, &unsafe { raw::mechanism(pMechanism) }?, hKey)
-    })
+    // SAFETY: the caller's.
+    unsafe {
+        begin(hSession, pMechanism, ck::CKF_VERIFY, |slot, mechanism| {
+            slot.verify_init(hSession, mechanism, hKey)
+        })
+    }
 }
 
 pub unsafe extern "C" fn C_Verify(
@@ -56,11 +57,12 @@ pub unsafe extern "C" fn C_VerifyRecoverInit(
     pMechanism: *mut ck::CK_MECHANISM,
     hKey: ck::CK_OBJECT_HANDLE,
 ) -> ck::CK_RV {
-    with_session(hSession, |slot| {
-        slot.check_session(hSession)?;
-        // SAFETY: the caller's.
-        slot.verify_recover_init(hSession, &unsafe { raw::mechanism(pMechanism) }?, hKey)
-    })
+    // SAFETY: the caller's.
+    unsafe {
+        begin(hSession, pMechanism, ck::CKF_VERIFY_RECOVER, |slot, mechanism| {
+            slot.verify_recover_init(hSession, mechanism, hKey)
+        })
+    }
 }
 
 pub unsafe extern "C" fn C_VerifyRecover(

@@ -98,6 +98,21 @@ impl Slot {
         self.session(handle).map(drop)
     }
 
+    /// Whether an operation of this kind is under way.
+    pub fn is_active(&mut self, handle: ck::CK_SESSION_HANDLE, operation: ck::CK_FLAGS) -> Result<bool> {
+        let session = self.session(handle)?;
+        Ok(match operation {
+            ck::CKF_DIGEST => session.digest.is_some(),
+            ck::CKF_SIGN => session.sign.is_some(),
+            ck::CKF_SIGN_RECOVER => session.sign_recover.is_some(),
+            ck::CKF_VERIFY => session.verify.is_some(),
+            ck::CKF_VERIFY_RECOVER => session.verify_recover.is_some(),
+            ck::CKF_ENCRYPT => session.encrypt.is_some(),
+            ck::CKF_DECRYPT => session.decrypt.is_some(),
+            _ => false,
+        })
+    }
+
     /// C_SessionCancel (v3.0, 5.6.13): ends the operations that the flags name.
     pub fn cancel(&mut self, handle: ck::CK_SESSION_HANDLE, flags: ck::CK_FLAGS) -> Result<()> {
         let session = self.session(handle)?;

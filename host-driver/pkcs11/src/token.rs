@@ -83,6 +83,11 @@ impl Token {
         Ok(Self { card, shared, selected: None, login: Login::Public })
     }
 
+    /// Whether other programs may change what it holds, between two calls of ours.
+    pub const fn is_shared(&self) -> bool {
+        self.shared
+    }
+
     /// Who is logged in.
     pub const fn login(&self) -> &Login {
         &self.login
@@ -129,7 +134,8 @@ impl Token {
                 {
                     // Another program changed the PIN: one try is lost, not all of them.
                     *login = Login::Public;
-                    return Err(error);
+                    let refused = error.tries().map(|_| Error::Refused(StatusWord::SECURITY_NOT_SATISFIED));
+                    return Err(refused.unwrap_or(error));
                 }
             }
             work(card)

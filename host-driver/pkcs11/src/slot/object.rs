@@ -26,6 +26,7 @@ impl Slot {
         }
         // One attribute with two values: C_FindObjectsInit has no CKR_TEMPLATE_INCONSISTENT.
         let template = Attributes::of_template(template).map_err(|_| Ckr::ATTRIBUTE_VALUE_INVALID)?;
+        self.read &= !self.token()?.is_shared();
         self.read_token()?;
         let user = self.is_user();
         let found = self

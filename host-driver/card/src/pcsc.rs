@@ -41,6 +41,8 @@ pub struct Session {
     context: u32,
     /// What goes out with the next write; it may hold a PIN.
     outbox: Secret,
+    /// The stream's read timeout, so that it is set only when it changes.
+    timeout: Duration,
     /// The stream is out of step, or cut.
     dead: bool,
 }
@@ -54,7 +56,8 @@ impl Session {
     pub fn open(socket: &Path) -> Result<Self, Error> {
         let stream = UnixStream::connect(socket).map_err(|error| absent(socket, &error))?;
         stream.set_write_timeout(Some(PATIENCE)).map_err(Error::Broken)?;
-        let mut session = Self { stream, minor: OFFERED, context: 0, outbox: Secret::default(), dead: false };
+        let (outbox, timeout) = (Secret::default(), Duration::ZERO);
+        let mut session = Self { stream, minor: OFFERED, context: 0, outbox, timeout, dead: false };
         session.agree()?;
         session.establish()?;
         Ok(session)
@@ -174,18 +177,25 @@ impl Session {
 
     /// Exactly `length` bytes, which the caller has bounded.
     fn receive(&mut self, length: usize, patience: Duration) -> Result<Secret, Error> {
-        let end = Instant::now() + patience;
         let mut answer = Secret::new(vec![0; length]);
-        let mut filled = 0;
+        let (begin, mut filled, mut left) = (Instant::now(), 0, patience);
         while filled < length {
-            let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-            self.stream.set_read_timeout(Some(left)).map_err(Error::Broken)?;
+            self.wait_at_most(left)?;
             match self.stream.read(answer.get_mut(filled..).unwrap_or_default()) {
                 Ok(0) => return Err(self.die(Error::Broken(ErrorKind::UnexpectedEof.into()))),
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                    if Instant::now() >= end {
+                Ok(read) => {
+                    filled += read;
+                    // One that gives a byte at a time gets no more time for it.
+                    left = patience.saturating_sub(begin.elapsed());
+                }
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::TimedOut
+                    ) =>
+                {
+                    left = patience.saturating_sub(begin.elapsed());
+                    if left.is_zero() {
                         return Err(self.die(Error::TimedOut("the PC/SC service")));
                     }
                 }
@@ -193,6 +203,16 @@ impl Session {
             }
         }
         Ok(answer)
+    }
+
+    /// Sets the stream's read timeout.
+    fn wait_at_most(&mut self, timeout: Duration) -> Result<(), Error> {
+        let timeout = timeout.max(Duration::from_millis(1));
+        if self.timeout != timeout {
+            self.stream.set_read_timeout(Some(timeout)).map_err(Error::Broken)?;
+            self.timeout = timeout;
+        }
+        Ok(())
     }
 
     /// An answer that comes too late would be taken for the next one.

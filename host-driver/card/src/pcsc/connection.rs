@@ -147,15 +147,14 @@ impl Connection {
             receive_length: room,
             rv: 0,
         };
-        let request = Request::Transmit(wish);
-        let answer =
-            self.session.ask(&request, command, Transmit::LEN, Transmit::parse, self.patience + PATIENCE)?;
+        let (request, patience) = (Request::Transmit(wish), self.patience + PATIENCE);
+        let answer = self.session.ask(&request, command, Transmit::LEN, Transmit::parse, patience)?;
         if answer.rv == rv::SUCCESS {
             if answer.receive_length > room {
                 return Err(self.too_long());
             }
             let length = usize::try_from(answer.receive_length).unwrap_or_default();
-            response.extend_from_slice(&self.session.receive(length, PATIENCE)?);
+            response.extend_from_slice(&self.session.receive(length, patience)?);
         }
         Ok(answer.rv)
     }

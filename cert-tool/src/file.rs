@@ -23,11 +23,15 @@ pub enum Access {
 pub const MAX_FILE: u64 = 64 << 20;
 
 /// Writes a file, durable when this returns. Without `force` a file that is there already is refused; two
-/// processes that create the same file at once get one winner.
+/// processes that create the same file at once get one winner. A device or a pipe is written to, and stays what it is.
 ///
 /// # Errors
 /// [`Reason::Exists`], or the disk's fault; what was there before is untouched then.
 pub fn write(path: &Path, bytes: &[u8], access: Access, force: bool) -> Result<(), Error> {
+    if force && fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        // Replacing it would take /dev/null away from the whole machine.
+        return pour(path, bytes).map_err(|fault| disk("write", path, &fault));
+    }
     if force {
         return replace(path, bytes, access).map_err(|fault| disk("write", path, &fault));
     }
@@ -125,6 +129,10 @@ pub fn exists(path: &Path) -> Error {
     )
 }
 
+fn pour(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::OpenOptions::new().write(true).open(path)?.write_all(bytes)
+}
+
 fn replace(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
     let mut file = atomic(access).open(path)?;
     file.write_all(bytes)?;
@@ -197,6 +205,22 @@ fn make_folder(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_written_to_and_stays_one() {
+        use std::os::unix::fs::FileTypeExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let reader = std::thread::spawn({
+            let path = path.clone();
+            move || fs::read(path).unwrap()
+        });
+        write(&path, b"through", Access::Everyone, true).unwrap();
+        assert_eq!(reader.join().unwrap(), b"through");
+        assert!(fs::metadata(&path).unwrap().file_type().is_fifo());
+    }
 
     #[test]
     fn never_overwrites_unless_forced() {

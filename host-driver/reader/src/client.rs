@@ -1,9 +1,10 @@
 //! One client: reads its requests and answers each.
 
 mod attribute;
+mod inbox;
 
 use std::{
-    io::{BufReader, Read, Write},
+    io::{Read, Write},
     os::unix::net::UnixStream,
     sync::Arc,
     time::Duration,
@@ -15,6 +16,8 @@ use wire::pcsclite::{
     Request, Transmit, Version, Wait, protocol, rv, scope,
 };
 use zeroize::{Zeroize, Zeroizing};
+
+use inbox::Inbox;
 
 use crate::{
     hub::{self, Hub, Outcome},
@@ -40,7 +43,7 @@ pub(crate) struct Client<'a> {
     plug: &'a Plug,
     number: hub::Client,
     stream: Arc<UnixStream>,
-    inbox: BufReader<UnixStream>,
+    inbox: Inbox,
     /// The minor version that the client speaks.
     minor: i32,
     /// Its context; 0 for none.
@@ -60,7 +63,7 @@ impl<'a> Client<'a> {
         stream: Arc<UnixStream>,
     ) -> std::io::Result<Self> {
         stream.set_write_timeout(Some(PATIENCE))?;
-        let inbox = BufReader::new(stream.try_clone()?);
+        let inbox = Inbox::new(Arc::clone(&stream));
         Ok(Self {
             hub,
             plug,
@@ -112,7 +115,7 @@ impl<'a> Client<'a> {
     }
 
     fn read(&mut self, into: &mut [u8]) -> Result<(), End> {
-        self.inbox.read_exact(into).map_err(|_| End::Line)
+        self.inbox.take(into).map_err(|_| End::Line)
     }
 
     fn read_buffer(&mut self, length: usize) -> Result<(), End> {
@@ -124,7 +127,7 @@ impl<'a> Client<'a> {
             self.buffer = Zeroizing::new(Vec::with_capacity(length));
         }
         self.buffer.resize(length, 0);
-        self.inbox.read_exact(&mut self.buffer).map_err(|_| End::Line)
+        self.inbox.take(&mut self.buffer).map_err(|_| End::Line)
     }
 
     /// Puts the answer into the outbox. True when the client now has the states and waits for news.
@@ -163,7 +166,7 @@ impl<'a> Client<'a> {
                 asked.encode(&mut self.outbox);
             }
             Request::Begin(mut asked) => {
-                asked.rv = split(self.own(asked.card).and_then(|card| self.hub.begin(card))).1;
+                asked.rv = split(self.own(asked.card).and_then(|card| self.begin(card))).1;
                 asked.encode(&mut self.outbox);
             }
             Request::End(mut asked) => {
@@ -257,6 +260,10 @@ impl<'a> Client<'a> {
         }
     }
 
+    fn begin(&self, card: i32) -> Outcome<()> {
+        self.hub.begin(card, &|| hub::hung_up(&self.stream))
+    }
+
     /// Gives everything back that belongs to the context.
     fn release(&mut self) {
         for card in std::mem::take(&mut self.cards) {
@@ -317,9 +324,15 @@ impl<'a> Client<'a> {
             return Err(rv::PROTO_MISMATCH);
         }
         let before = self.outbox.len();
+        let room = usize::try_from(asked.receive_length).unwrap_or(usize::MAX);
+        let wanted = before + room.min(MAX_BUFFER);
+        if self.outbox.capacity() < wanted {
+            // Room before the bytes: an answer that grows in place leaves copies behind.
+            self.outbox = Zeroizing::new(Vec::with_capacity(wanted));
+            self.outbox.resize(before, 0);
+        }
         let done = running.token.ccid().transmit(&self.buffer, &mut self.outbox);
         done.map_err(|error| running.fault(&error))?;
-        let room = usize::try_from(asked.receive_length).unwrap_or(usize::MAX);
         if self.outbox.len() - before > room { Err(rv::INSUFFICIENT_BUFFER) } else { Ok(()) }
     }
 

@@ -152,10 +152,7 @@ impl Service {
         self.shared.stopping.store(true, Ordering::SeqCst);
         // Tokens first: a client's thread may wait for a thumb.
         self.shared.plug.stop();
-        // Its thread waits for a client: this is one.
-        if self.accepting.is_some() {
-            let _ = UnixStream::connect(self.shared.socket.path());
-        }
+        self.shared.socket.close();
         for thread in self.accepting.take().into_iter().chain(self.plugging.take()) {
             let _ = thread.join();
         }

@@ -100,6 +100,11 @@ impl Socket {
         }
     }
 
+    /// Wakes whoever waits in [`Self::accept`], and lets nobody in any more.
+    pub(crate) fn close(&self) {
+        let _ = rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both);
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

@@ -16,6 +16,8 @@ use crate::token::Token;
 const LOOK: Duration = Duration::from_millis(500);
 /// How long a client that disconnects with a reset waits for the end of another's transaction.
 const LAST: Duration = Duration::from_secs(60);
+/// Who waited longer may have hung up meanwhile.
+const LATE: Duration = Duration::from_millis(1);
 /// Handles on one reader.
 const MAX_HANDLES: usize = 512;
 
@@ -160,9 +162,19 @@ impl Hub {
         Ok(active)
     }
 
-    /// SCardBeginTransaction: waits for its turn, first come first, for a while.
-    pub(crate) fn begin(&self, card: i32) -> Outcome<()> {
-        self.take_turn(card, Instant::now() + TURN, true)
+    /// SCardBeginTransaction: waits for its turn, first come first, for a while. `gone` tells whether the client hung up.
+    pub(crate) fn begin(&self, card: i32, gone: &dyn Fn() -> bool) -> Outcome<()> {
+        let begin = Instant::now();
+        self.take_turn(card, begin + TURN, true)?;
+        // A turn that comes too late is given back: it would cost the card a reset for nothing.
+        if begin.elapsed() > LATE && gone() {
+            if let Ok(slot) = self.state().of_handle(card) {
+                slot.unlock();
+            }
+            self.turn.notify_all();
+            return Err(rv::SHARING_VIOLATION);
+        }
+        Ok(())
     }
 
     /// One more transaction for the handle, when no other has one and no command of others runs.

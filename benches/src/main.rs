@@ -7,6 +7,9 @@ mod memory;
 mod verify;
 mod pkcs11;
 mod token;
+mod client;
+mod cryptoki;
+mod home;
 mod table;
 mod process;
 mod line;
@@ -20,7 +23,7 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 struct Arguments {
     #[command(subcommand)]
-    server: Option<ServerKind>,
+    part: Option<Part>,
     /// Write the table as JSON, too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -32,9 +35,9 @@ struct Arguments {
     smoke: bool,
 }
 
-/// The servers that this program starts for itself.
+/// The servers and clients that this program starts for itself.
 #[derive(Subcommand)]
-enum ServerKind {
+enum Part {
     /// The floor: a bare USB/IP server.
     Floor {
         /// What it does with a message.
@@ -48,8 +51,15 @@ enum ServerKind {
         #[arg(long)]
         state: Option<PathBuf>,
     },
-    /// No server but a program with a PKCS#11 library.
-    Pkcs11(pkcs11::Client),
+    /// A program that uses a PKCS#11 module.
+    Client {
+        /// What it does.
+        task: client::Task,
+        /// How often.
+        count: usize,
+        /// The module.
+        module: PathBuf,
+    },
 }
 
 /// How much is measured.
@@ -68,10 +78,10 @@ impl Scale {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    match arguments.server {
-        Some(ServerKind::Floor { work }) => floor::serve(&process::listen()?, work),
-        Some(ServerKind::Tokens { count, ref state }) => token::serve(count, state.as_deref()),
-        Some(ServerKind::Pkcs11(ref client)) => pkcs11::client_main(client),
+    match arguments.part {
+        Some(Part::Floor { work }) => floor::serve(&process::listen()?, work),
+        Some(Part::Tokens { count, ref state }) => token::serve(count, state.as_deref()),
+        Some(Part::Client { task, count, ref module }) => client::run(task, module, count),
         None => measure(&arguments),
     }
 }
@@ -82,7 +92,7 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     process::pin()?;
     let mut rows = Vec::new();
     let sections =
-        [sign::measure, pin::measure, memory::measure, verify::measure, run::measure, pkcs11::measure];
+        [sign::measure, pin::measure, memory::measure, verify::measure, pkcs11::measure, run::measure];
     for section in sections {
         rows.extend(section(scale)?);
     }

@@ -1,264 +1,246 @@
-//! The PKCS#11 library beside SoftHSM2, each in a process of its own: the same calls through the same wrapper, P-256.
-//!
-//! SoftHSM2 signs in the process itself; ours asks a token over USB/IP for each signature.
+//! PKCS#11: our module over loopback USB/IP, and over the reader's socket, beside SoftHSM2, which has its keys in the
+//! program's own memory.
 
 use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
     path::{Path, PathBuf},
-    process::Command,
-    thread,
-    time::{Duration, Instant},
+    process::{Command, Stdio},
 };
 
 use anyhow::{Context, ensure};
-use clap::Args;
-use cryptoki::{
-    context::{CInitializeArgs, CInitializeFlags, Pkcs11},
-    mechanism::Mechanism,
-    object::{Attribute, KeyType, ObjectClass, ObjectHandle},
-    session::{Session, UserType},
-    slot::Slot,
-    types::AuthPin,
-};
-use serde_json::{Value, json};
-use ushield_tests::bench::PIN;
+use serde_json::Value;
+use ushield_tests::bench::{PIN, PUK};
 
 use crate::{
     Scale,
-    process::{self, Server},
+    home::{Home, Up},
+    line::{Line, Order},
+    process::{Free, Running, Server, ask, beside},
+    sample::{Samples, median},
     table::{Goal, Row},
 };
 
-/// Where Debian has SoftHSM2.
-const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
-/// namedCurve of P-256.
-const P256: &[u8] = b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
+/// Where distributions put SoftHSM2's module.
+const SOFTHSM: [&str; 5] = [
+    "/usr/lib/softhsm/libsofthsm2.so",
+    "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+    "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
+    "/usr/lib64/pkcs11/libsofthsm2.so",
+    "/usr/local/lib/softhsm/libsofthsm2.so",
+];
+/// Tokens of each arm.
+const TOKENS: u16 = 2;
+/// Programs that are started in one round, and the signatures of each.
+const STARTS: usize = 10;
+const SIGNATURES: usize = 200;
+/// As many bytes as an XfrBlock with a GENERAL AUTHENTICATE of a digest.
+const MESSAGE: [u8; 54] = [0x5A; 54];
 
-/// What the child measures.
-#[derive(Args)]
-pub(crate) struct Client {
-    /// The library.
+type Settings = Vec<(&'static str, String)>;
+
+/// A module and what it finds in its environment.
+struct Arm {
+    name: &'static str,
+    /// Whether the goals are its own.
+    judged: bool,
     module: PathBuf,
-    /// Signatures of one thread.
-    count: u32,
+    /// Servers on the one core that the client is on.
+    pinned: Settings,
+    /// Servers on all cores.
+    free: Settings,
+    _servers: Vec<Running>,
 }
 
-/// One library's figures.
-struct Figures {
-    login: f64,
-    first: f64,
-    one: f64,
-    two: f64,
-    apart: f64,
-    memory: f64,
-}
+/// Figures of one arm, each with its samples over the rounds.
+type Taken = BTreeMap<String, Vec<f64>>;
 
 pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
-    let count = scale.count(4000);
-    // Two threads want two cores.
-    let _free = process::Free::new()?;
-    let server = Server::start(&["tokens", "2"])?;
-    let ours = || {
-        let mut command = client(&library()?, count)?;
-        command.env("USHIELD_USBIP", server.address.to_string());
-        run(command)
-    };
-    let folder = tempfile::tempdir()?;
-    let theirs = softhsm(folder.path())?;
-    // In turn, round by round; the median of each figure.
-    let (mut our, mut their) = (Vec::new(), Vec::new());
-    for _ in 0..scale.rounds {
-        our.push(ours()?);
-        if let Some(configuration) = &theirs {
-            let mut command = client(Path::new(SOFTHSM), count)?;
-            command.env("SOFTHSM2_CONF", configuration);
-            their.push(run(command)?);
+    let home = Home::new()?;
+    let arms = [softhsm(&home)?, by_usbip(&home)?, by_reader(&home)?];
+    for arm in &arms {
+        arm.client("keys", usize::from(TOKENS), &arm.pinned)?;
+        if arm.free != arm.pinned {
+            arm.client("keys", usize::from(TOKENS), &arm.free)?;
         }
     }
-    let our = median(&our);
-    let mut rows = rows("PKCS#11", &our);
-    if theirs.is_some() {
-        let their = median(&their);
-        rows[0] = std::mem::replace(&mut rows[0], Row::new("", vec![])).beside(
-            "SoftHSM2",
-            our.login / their.login,
-            None,
-        );
-        rows[1] = std::mem::replace(&mut rows[1], Row::new("", vec![])).beside(
-            "SoftHSM2",
-            our.one / their.one,
-            None,
-        );
-        rows[3] = std::mem::replace(&mut rows[3], Row::new("", vec![])).beside(
-            "one thread",
-            our.apart / our.one,
-            Some(Goal::AtLeast(1.6)),
-        );
-        rows.extend(self::rows("SoftHSM2", &their));
+    let server = Server::start(&["floor", "sign"])?;
+    let mut line = Line::import(server.address, "1-1")?;
+    let (mut floor, mut taken) = (Vec::new(), arms.each_ref().map(|_| Taken::new()));
+    for _ in 0..scale.rounds {
+        for _ in 0..scale.starts() {
+            let count = scale.count(SIGNATURES);
+            floor.push(
+                Samples::take(count, || line.exchange(Order::OneWrite, &MESSAGE).map(drop))?.percentile(0.5),
+            );
+            for (arm, taken) in arms.iter().zip(&mut taken) {
+                keep(taken, &arm.client("signatures", count, &arm.pinned)?)?;
+            }
+        }
+        for (arm, taken) in arms.iter().zip(&mut taken) {
+            let count = scale.count(10 * SIGNATURES);
+            let _free = Free::new()?;
+            keep(taken, &arm.client("threads", count, &arm.free)?)?;
+        }
+    }
+    let [softhsm, ..] = &taken;
+    let rows = arms.iter().zip(&taken).map(|(arm, taken)| rows(arm, taken, softhsm, &floor));
+    Ok(rows.collect::<anyhow::Result<Vec<_>>>()?.into_iter().flatten().collect())
+}
+
+impl Scale {
+    fn starts(self) -> usize {
+        if self.smoke { 1 } else { STARTS }
+    }
+}
+
+impl Arm {
+    fn client(&self, task: &str, count: usize, settings: &Settings) -> anyhow::Result<Value> {
+        let count = count.to_string();
+        let arguments = ["client", task, &count].map(OsStr::new);
+        let arguments = [&arguments[..], &[self.module.as_os_str()]].concat();
+        ask(&arguments, settings).with_context(|| self.name)
+    }
+}
+
+fn keep(taken: &mut Taken, figures: &Value) -> anyhow::Result<()> {
+    for (name, figure) in figures.as_object().context("no figures")? {
+        taken.entry(name.clone()).or_default().push(figure.as_f64().context("not a figure")?);
+    }
+    Ok(())
+}
+
+/// What is said of an arm; of SoftHSM2 itself there is nothing to compare.
+fn rows(arm: &Arm, taken: &Taken, softhsm: &Taken, floor: &[f64]) -> anyhow::Result<Vec<Row>> {
+    let samples = |taken: &'_ Taken, figure: &str| -> anyhow::Result<Vec<f64>> {
+        taken.get(figure).cloned().with_context(|| format!("no {figure}"))
+    };
+    let of = |figure: &str| Ok::<f64, anyhow::Error>(median(samples(taken, figure)?));
+    let against =
+        |figure: &str| Ok::<f64, anyhow::Error>(paired(&samples(taken, figure)?, &samples(softhsm, figure)?));
+    let (name, ours) = (arm.name, !std::ptr::eq(taken, softhsm));
+    let at_most = |most| arm.judged.then_some(Goal::AtMost(most));
+    let at_least = |least| arm.judged.then_some(Goal::AtLeast(least));
+    let beside = |row: Row, what, ratio: anyhow::Result<f64>, goal| {
+        Ok::<Row, anyhow::Error>(if ours { row.beside(what, ratio?, goal) } else { row })
+    };
+
+    let (login, first, p50) = (of("login")?, of("first")?, of("p50")?);
+    let mut rows = Vec::new();
+    let row = Row::new(format!("{name}: load to login"), vec![("ms", login / 1e3)]);
+    let row = beside(row, "SoftHSM2", against("login"), None)?;
+    rows.push(beside(row, "2.5 ms", Ok(login / 2500.0), at_most(1.0))?);
+    let row = Row::new(format!("{name}: find a key, first signature"), vec![("ms", first / 1e3)]);
+    rows.push(beside(row, "SoftHSM2", against("first"), None)?);
+    let figures = vec![("p50 µs", p50), ("p99 µs", of("p99")?), ("per s", 1e6 / p50)];
+    let row = Row::new(format!("{name}: sign, 1 thread"), figures);
+    let rate = against("p50").map(|ratio| 1.0 / ratio);
+    let row = beside(row, "the rate of SoftHSM2", rate, at_least(0.9))?;
+    let ratio = Ok(paired(&samples(taken, "p50")?, floor));
+    rows.push(beside(row, "floor: sign, one write", ratio, at_most(1.3))?);
+    let grown = of("grown at the end")?;
+    let figures = vec![("KiB", grown), ("at login", of("grown")?)];
+    let row = Row::new(format!("{name}: memory it adds, load to signatures"), figures);
+    let row = beside(row, "SoftHSM2", against("grown at the end"), None)?;
+    rows.push(beside(row, "4 MiB", Ok(grown / 4096.0), at_most(1.0))?);
+    for (threads, goal) in [("one", None), ("two on one token", None), ("two on two tokens", Some(1.6))] {
+        let row = Row::new(format!("{name}: sign, all cores, {threads}"), vec![("per s", of(threads)?)]);
+        let row = match threads {
+            "one" => row,
+            _ => {
+                let ratio = paired(&samples(taken, threads)?, &samples(taken, "one")?);
+                row.beside("one thread", ratio, goal.and_then(at_least))
+            }
+        };
+        rows.push(beside(row, "the rate of SoftHSM2", against(threads), None)?);
     }
     Ok(rows)
 }
 
-fn rows(whose: &str, figures: &Figures) -> Vec<Row> {
-    vec![
-        Row::new(
-            format!("{whose}: load to login, then the first signature"),
-            vec![("ms", figures.login), ("ms", figures.first)],
-        ),
-        Row::new(format!("{whose}: signatures, one thread"), vec![("per s", figures.one)]),
-        Row::new(format!("{whose}: signatures, two threads on one token"), vec![("per s", figures.two)]),
-        Row::new(format!("{whose}: signatures, two threads on a token each"), vec![("per s", figures.apart)]),
-        Row::new(format!("{whose}: memory, loaded and logged in"), vec![("KiB", figures.memory)]),
-    ]
+/// The median of the ratios of what was measured in turn.
+fn paired(these: &[f64], those: &[f64]) -> f64 {
+    median(these.iter().zip(those).map(|(this, that)| this / that).collect())
 }
 
-/// The library that Cargo built beside this program.
-fn library() -> anyhow::Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let folder = own.parent().context("a folder")?;
-    let places = [folder.join("deps/libushield_pkcs11.so"), folder.join("libushield_pkcs11.so")];
-    places.into_iter().find(|place| place.exists()).context("libushield_pkcs11.so is not built")
-}
-
-fn client(module: &Path, count: usize) -> anyhow::Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg("pkcs11").arg(module).arg(count.to_string());
-    Ok(command)
-}
-
-fn run(mut command: Command) -> anyhow::Result<Figures> {
-    let output = command.output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let value: Value = serde_json::from_slice(&output.stdout)?;
-    let figure = |name: &str| value[name].as_f64().with_context(|| format!("no {name}"));
-    Ok(Figures {
-        login: figure("login")?,
-        first: figure("first")?,
-        one: figure("one")?,
-        two: figure("two")?,
-        apart: figure("apart")?,
-        memory: figure("memory")?,
+/// SoftHSM2 with two tokens, on files.
+fn softhsm(home: &Home) -> anyhow::Result<Arm> {
+    let configured = std::env::var_os("SOFTHSM2_MODULE").map(PathBuf::from);
+    let known = SOFTHSM.iter().map(PathBuf::from);
+    let module = configured.into_iter().chain(known).find(|path| path.exists()).context(
+        "SoftHSM2 is not on this machine, and the figures of our PKCS#11 module stand beside its: install it \
+         (Debian: apt-get install softhsm2; Fedora: dnf install softhsm), or name its module in SOFTHSM2_MODULE",
+    )?;
+    let tokens = home.folder("softhsm")?;
+    let text = format!(
+        "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
+        tokens.display()
+    );
+    let file = home.file("softhsm2.conf", text.as_bytes())?;
+    let settings = vec![("SOFTHSM2_CONF", file.display().to_string())];
+    for number in 1..=TOKENS {
+        initialize(&file, &format!("bench-{number}"))?;
+    }
+    Ok(Arm {
+        name: "SoftHSM2",
+        judged: false,
+        module,
+        pinned: settings.clone(),
+        free: settings,
+        _servers: Vec::new(),
     })
 }
 
-fn median(all: &[Figures]) -> Figures {
-    let of = |figure: fn(&Figures) -> f64| {
-        let mut values: Vec<f64> = all.iter().map(figure).collect();
-        values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-    };
-    Figures {
-        login: of(|one| one.login),
-        first: of(|one| one.first),
-        one: of(|one| one.one),
-        two: of(|one| one.two),
-        apart: of(|one| one.apart),
-        memory: of(|one| one.memory),
-    }
-}
-
-/// Two tokens of SoftHSM2's in this folder, each with a key: its configuration; `None` where it is not installed.
-fn softhsm(folder: &Path) -> anyhow::Result<Option<PathBuf>> {
-    if !Path::new(SOFTHSM).exists() {
-        eprintln!("SoftHSM2 is not installed here (apt-get install softhsm2): its rows are left out");
-        return Ok(None);
-    }
-    let tokens = folder.join("tokens");
-    std::fs::create_dir(&tokens)?;
-    let configuration = folder.join("softhsm2.conf");
-    std::fs::write(&configuration, format!("directories.tokendir = {}\n", tokens.display()))?;
-    for label in ["one", "two"] {
-        let made = Command::new("softhsm2-util")
-            .args(["--init-token", "--free", "--label", label, "--so-pin", "12345678", "--pin"])
-            .arg(std::str::from_utf8(PIN)?)
-            .env("SOFTHSM2_CONF", &configuration)
-            .output()?;
-        ensure!(made.status.success(), "softhsm2-util: {}", String::from_utf8_lossy(&made.stderr));
-    }
-    Ok(Some(configuration))
-}
-
-/// In the child.
-pub(crate) fn client_main(client: &Client) -> anyhow::Result<()> {
-    let before = resident()?;
-    let start = Instant::now();
-    let pkcs11 = Pkcs11::new(&client.module)?;
-    pkcs11.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))?;
-    let slots = pkcs11.get_slots_with_initialized_token()?;
-    let (&first, &second) = (slots.first().context("a token")?, slots.get(1).context("a second token")?);
-    let session = open(&pkcs11, first)?;
-    let login = start.elapsed();
-    let key = key(&session)?;
-    let start = Instant::now();
-    session.sign(&Mechanism::Ecdsa, key, &[7; 32])?;
-    let first_signature = start.elapsed();
-    let memory = resident()?.saturating_sub(before);
-    let one = rate(client.count, sign_many(&session, client.count)?);
-    let two = together(&pkcs11, [first, first], client.count)?;
-    let apart = together(&pkcs11, [first, second], client.count)?;
-    let millis = |time: Duration| time.as_secs_f64() * 1e3;
-    println!(
-        "{}",
-        json!({ "login": millis(login), "first": millis(first_signature), "one": one, "two": two, "apart": apart,
-                "memory": memory })
-    );
+/// The PIN is this repository's for all benches, and no secret.
+fn initialize(configuration: &Path, label: &str) -> anyhow::Result<()> {
+    let text = |bytes| std::str::from_utf8(bytes).context("digits");
+    let status = Command::new("softhsm2-util")
+        .env("SOFTHSM2_CONF", configuration)
+        .args(["--init-token", "--free", "--label", label, "--pin", text(PIN)?, "--so-pin", text(PUK)?])
+        .stdout(Stdio::null())
+        .status()
+        .context("softhsm2-util, which comes with SoftHSM2, could not be started")?;
+    ensure!(status.success(), "softhsm2-util ended with {status}");
     Ok(())
 }
 
-fn open(pkcs11: &Pkcs11, slot: Slot) -> anyhow::Result<Session> {
-    let session = pkcs11.open_rw_session(slot)?;
-    let pin = AuthPin::new(std::str::from_utf8(PIN)?.into());
-    match session.login(UserType::User, Some(&pin)) {
-        Ok(()) => {}
-        Err(cryptoki::error::Error::Pkcs11(cryptoki::error::RvError::UserAlreadyLoggedIn, _)) => {}
-        Err(error) => return Err(error.into()),
-    }
-    Ok(session)
+/// Our module on the road of `ushield up`.
+fn by_usbip(home: &Home) -> anyhow::Result<Arm> {
+    let pinned = home.up("pinned", TOKENS)?;
+    let free = {
+        let _free = Free::new()?;
+        home.up("free", TOKENS)?
+    };
+    let settings = |up: &Up| home.settings(&[(card::road::ENVIRONMENT, up.address.clone())]);
+    Ok(Arm {
+        name: "USB/IP",
+        judged: true,
+        module: beside("libushield_pkcs11.so")?,
+        pinned: settings(&pinned),
+        free: settings(&free),
+        _servers: vec![pinned.running, free.running],
+    })
 }
 
-/// The P-256 key that signs, made if there is none yet.
-fn key(session: &Session) -> anyhow::Result<ObjectHandle> {
-    let wanted =
-        [Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::KeyType(KeyType::EC), Attribute::Sign(true)];
-    if let Some(key) = session.find_objects(&wanted)?.first() {
-        return Ok(*key);
-    }
-    let public = [Attribute::EcParams(P256.to_vec()), Attribute::Token(true)];
-    let private = [Attribute::Token(true), Attribute::Private(true), Attribute::Sign(true)];
-    Ok(session.generate_key_pair(&Mechanism::EccKeyPairGen, &public, &private)?.1)
-}
-
-fn sign_many(session: &Session, count: u32) -> anyhow::Result<Duration> {
-    let key = key(session)?;
-    let start = Instant::now();
-    for _ in 0..count {
-        session.sign(&Mechanism::Ecdsa, key, &[7; 32])?;
-    }
-    Ok(start.elapsed())
-}
-
-/// Signatures a second of two threads, a session each.
-fn together(pkcs11: &Pkcs11, slots: [Slot; 2], count: u32) -> anyhow::Result<f64> {
-    let sessions = [open(pkcs11, slots[0])?, open(pkcs11, slots[1])?];
-    for session in &sessions {
-        key(session)?;
-    }
-    let start = Instant::now();
-    thread::scope(|scope| {
-        let threads = sessions.map(|session| scope.spawn(move || sign_many(&session, count).map(drop)));
-        threads
-            .into_iter()
-            .try_for_each(|thread| thread.join().map_err(|_| anyhow::anyhow!("a thread panicked"))?)
-    })?;
-    Ok(rate(count * 2, start.elapsed()))
-}
-
-fn rate(count: u32, time: Duration) -> f64 {
-    f64::from(count) / time.as_secs_f64()
-}
-
-/// VmRSS, in KiB.
-fn resident() -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
-    line.split_whitespace().nth(1).context("no figure")?.parse().context("not a figure")
+/// The same tokens behind a reader.
+fn by_reader(home: &Home) -> anyhow::Result<Arm> {
+    let both = |name: &str| {
+        let up = home.up(name, TOKENS)?;
+        let (reader, socket) = home.reader(name, &up)?;
+        let settings = home.settings(&[(wire::pcsclite::ENVIRONMENT, socket)]);
+        Ok::<_, anyhow::Error>((settings, [up.running, reader]))
+    };
+    let (pinned, one) = both("behind")?;
+    let (free, other) = {
+        let _free = Free::new()?;
+        both("behind-free")?
+    };
+    let servers = one.into_iter().chain(other).collect();
+    Ok(Arm {
+        name: "reader",
+        judged: false,
+        module: beside("libushield_pkcs11.so")?,
+        pinned,
+        free,
+        _servers: servers,
+    })
 }

@@ -1,16 +1,37 @@
-//! Servers are processes of their own, as in real life; this program starts itself anew for each.
+//! Servers and clients are processes of their own, as in real life; this program starts itself anew for most of them.
 
 use std::{
+    ffi::OsStr,
+    fs::File,
     io::{BufRead, BufReader, Write},
     net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail, ensure};
+use rustix::thread::CpuSet;
+use serde_json::Value;
+
+/// How long a program may take until it is ready.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A process that runs until this is dropped.
+pub(crate) struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may be gone already, which is what is wanted.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 /// A server that runs until this is dropped.
 pub(crate) struct Server {
-    child: Child,
+    running: Running,
     /// Where it listens.
     pub(crate) address: SocketAddr,
 }
@@ -24,26 +45,64 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .context("starting a server")?;
+        let output = child.stdout.take();
+        let running = Running(child);
         let mut line = String::new();
-        BufReader::new(child.stdout.take().context("its output")?).read_line(&mut line)?;
+        BufReader::new(output.context("its output")?).read_line(&mut line)?;
         let address = line.trim().parse().with_context(|| format!("the server said {line:?}"))?;
-        Ok(Self { child, address })
+        Ok(Self { running, address })
     }
 
     /// Resident memory, in KiB.
     pub(crate) fn memory(&self) -> anyhow::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
-        line.split_whitespace().nth(1).context("no figure")?.parse().context("not a figure")
+        resident(&self.running.0.id().to_string())
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        // The child may be gone already, which is what is wanted.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+/// The resident memory of a process by its number or `self`, in KiB.
+pub(crate) fn resident(process: &str) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
+    line.split_whitespace().nth(1).context("no figure")?.parse().context("not a figure")
+}
+
+/// A file that was built beside this program.
+pub(crate) fn beside(name: &str) -> anyhow::Result<PathBuf> {
+    let path = std::env::current_exe()?.with_file_name(name);
+    ensure!(path.exists(), "{} is not there: start benches/run, which builds it", path.display());
+    Ok(path)
+}
+
+/// Starts a program that writes what it has to say, as JSON, to the file of its option `--ready-file`.
+pub(crate) fn start_ready(mut command: Command, ready: &Path) -> anyhow::Result<(Running, Value)> {
+    let log = ready.with_extension("log");
+    command.arg("--ready-file").arg(ready);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?);
+    let mut running = Running(command.spawn().with_context(|| format!("{command:?}"))?);
+    let end = Instant::now() + PATIENCE;
+    while !ready.exists() {
+        if let Some(status) = running.0.try_wait()? {
+            bail!("{command:?} ended with {status}: {}", std::fs::read_to_string(&log)?);
+        }
+        ensure!(Instant::now() < end, "{command:?} is not ready");
+        thread::sleep(Duration::from_millis(5));
     }
+    Ok((running, serde_json::from_slice(&std::fs::read(ready)?)?))
+}
+
+/// Runs this program with these arguments and settings; the JSON that it prints.
+pub(crate) fn ask(arguments: &[&OsStr], settings: &[(&str, String)]) -> anyhow::Result<Value> {
+    let settings = settings.iter().map(|(name, value)| (name, value));
+    let output = Command::new(std::env::current_exe()?)
+        .args(arguments)
+        .env_remove(wire::pcsclite::ENVIRONMENT)
+        .env_remove(card::road::ENVIRONMENT)
+        .envs(settings)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("starting a client")?;
+    ensure!(output.status.success(), "a client ended with {}: {arguments:?}", output.status);
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 /// In the server: any free port on loopback, printed for the parent.
@@ -58,30 +117,33 @@ pub(crate) fn announce(address: SocketAddr) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "{address}")?;
     out.flush()?;
-    std::thread::spawn(|| {
+    thread::spawn(|| {
         let _ = std::io::stdin().lines().count();
         std::process::exit(0);
     });
     Ok(())
 }
 
+/// The cores that there may be: the kernel leaves out those that there are not.
+const CORES: usize = 1024;
+
 /// Binds this process, and those it will start, to one core: a ping-pong over two flips between two modes.
 pub(crate) fn pin() -> anyhow::Result<()> {
     let allowed = rustix::thread::sched_getaffinity(None)?;
-    let last = (0..1024).rev().find(|cpu| allowed.is_set(*cpu)).context("no core to run on")?;
-    let mut one = rustix::thread::CpuSet::new();
+    let last = (0..CORES).rev().find(|cpu| allowed.is_set(*cpu)).context("no core to run on")?;
+    let mut one = CpuSet::new();
     one.set(last);
     rustix::thread::sched_setaffinity(None, &one).context("binding to one core")
 }
 
 /// While this lives, the process and those that it starts may run on every core; then on the ones from before.
-pub(crate) struct Free(rustix::thread::CpuSet);
+pub(crate) struct Free(CpuSet);
 
 impl Free {
     pub(crate) fn new() -> anyhow::Result<Self> {
         let before = rustix::thread::sched_getaffinity(None)?;
-        let mut all = rustix::thread::CpuSet::new();
-        (0..1024).for_each(|cpu| all.set(cpu));
+        let mut all = CpuSet::new();
+        (0..CORES).for_each(|cpu| all.set(cpu));
         rustix::thread::sched_setaffinity(None, &all).context("running on every core")?;
         Ok(Self(before))
     }

@@ -10,8 +10,8 @@ pub(crate) struct Row {
     pub(crate) name: String,
     /// Its figures, with their units.
     pub(crate) figures: Vec<(&'static str, f64)>,
-    /// The measure beside which it stands, its ratio to that, and the most (or least) that is wanted.
-    pub(crate) beside: Option<Beside>,
+    /// The measures beside which it stands, its ratio to each, and the most (or least) that is wanted.
+    pub(crate) beside: Vec<Beside>,
 }
 
 /// A ratio to another arm of the same run.
@@ -47,7 +47,7 @@ impl Goal {
 
 impl Row {
     pub(crate) fn new(name: impl Into<String>, figures: Vec<(&'static str, f64)>) -> Self {
-        Self { name: name.into(), figures, beside: None }
+        Self { name: name.into(), figures, beside: Vec::new() }
     }
 
     /// Median, 99th percentile and rate.
@@ -56,21 +56,30 @@ impl Row {
     }
 
     pub(crate) fn beside(mut self, what: &'static str, ratio: f64, goal: Option<Goal>) -> Self {
-        self.beside = Some(Beside { what, ratio, goal });
+        self.beside.push(Beside { what, ratio, goal });
         self
     }
 
     fn json(&self) -> Value {
         let figures: serde_json::Map<String, Value> =
             self.figures.iter().map(|(unit, value)| ((*unit).into(), json!(value))).collect();
-        let mut row = json!({ "name": self.name, "figures": figures });
-        if let Some(Beside { what, ratio, goal }) = &self.beside {
-            row["ratio"] = json!({ "to": what, "is": ratio });
-            if let Some(goal) = goal {
-                row["ratio"]["goal_met"] = json!(goal.met(*ratio));
-            }
+        let ratios: Vec<Value> = self.beside.iter().map(Beside::json).collect();
+        json!({ "name": self.name, "figures": figures, "ratios": ratios })
+    }
+}
+
+impl Beside {
+    fn json(&self) -> Value {
+        let mut ratio = json!({ "to": self.what, "is": self.ratio });
+        if let Some(goal) = self.goal {
+            ratio["goal_met"] = json!(goal.met(self.ratio));
         }
-        row
+        ratio
+    }
+
+    fn text(&self) -> String {
+        let goal = self.goal.map_or(String::new(), |goal| format!(" ({})", goal.text(self.ratio)));
+        format!("{:.2} × {}{goal}", self.ratio, self.what)
     }
 }
 
@@ -85,11 +94,8 @@ pub(crate) fn print(rows: &[Row]) {
     for row in rows {
         let figures: Vec<String> =
             row.figures.iter().map(|(unit, value)| format!("{:>9} {unit:<6}", figure(*value))).collect();
-        let beside = row.beside.as_ref().map_or(String::new(), |Beside { what, ratio, goal }| {
-            let goal = goal.map_or(String::new(), |goal| format!(" ({})", goal.text(*ratio)));
-            format!("{ratio:.2} × {what}{goal}")
-        });
-        println!("{:<width$}  {:<50}  {beside}", row.name, figures.join(" "));
+        let beside: Vec<String> = row.beside.iter().map(Beside::text).collect();
+        println!("{:<width$}  {:<50}  {}", row.name, figures.join(" "), beside.join(", "));
     }
 }
 

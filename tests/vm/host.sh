@@ -46,19 +46,17 @@ install_missing() {
 
 # Puts the programs of this tree into $1: those in $USHIELD_BIN, or release builds of now.
 programs() {
-  local into=$1 file crates=(-p host-driver -p cert-tool) crate
+  local into=$1 file
   mkdir -p "$into"
   if [ -n "${USHIELD_BIN:-}" ]; then
     for file in "$USHIELD_BIN"/{ushield,cert-tool} "$USHIELD_BIN"/lib*.so; do
       [ ! -f "$file" ] || ln -sf "$(realpath "$file")" "$into/"
     done
   else
-    for crate in pkcs11 ifd; do
-      [ ! -d "$tree/host-driver/$crate" ] || crates+=(-p "$crate")
-    done
+    # The whole workspace, as the demo and the other suites build it: another choice of packages is another build.
     while read -r file; do
       ln -sf "$file" "$into/"
-    done < <(cd "$tree" && cargo build --quiet --release --message-format=json-render-diagnostics "${crates[@]}" |
+    done < <(cd "$tree" && cargo build --quiet --release --workspace --message-format=json-render-diagnostics |
       grep -o '"[^"]*/release/\(ushield\|cert-tool\|lib[^"/]*\.so\)"' | tr -d '"' | sort -u)
   fi
   [ -x "$into/ushield" ] && [ -x "$into/cert-tool" ] || die "there is no ushield and cert-tool in ${USHIELD_BIN:-what cargo built}"

@@ -2,7 +2,7 @@
 //!
 //! Only what is known to be open is shown; of any other command the header remains, of any other answer the status word.
 //! A message is judged when one transfer brings all of it. One that comes in pieces shows its ten bytes of header, and
-//! nothing else until it is over: what is secret in it cannot be told from outside.
+//! nothing else until it is over: what is secret in it cannot be told from outside, nor in what answers it.
 
 use wire::{
     ccid::{HEADER, level, to_host, to_reader},
@@ -27,6 +27,8 @@ pub(super) struct Blank {
     back: Pieces,
     /// The instruction that was to be continued: the next such command brings the rest of its data.
     chained: Option<u8>,
+    /// It is not known whether the last command was to be continued.
+    unjudged: bool,
     /// Whether the answer to the last command may be shown: GET RESPONSE brings the rest of it.
     answer: bool,
     /// The same, by bSeq, for data blocks.
@@ -45,6 +47,7 @@ impl Default for Blank {
             out: Pieces::default(),
             back: Pieces::default(),
             chained: None,
+            unjudged: false,
             answer: false,
             answers: [false; 256],
         }
@@ -83,16 +86,16 @@ impl Blank {
             setup.request,
             request::CLEAR_FEATURE | request::SET_CONFIGURATION | request::SET_INTERFACE
         ) {
-            (self.out, self.back) = (Pieces::default(), Pieces::default());
+            (self.out, self.back, self.unjudged) = (Pieces::default(), Pieces::default(), false);
         }
     }
 
     /// A message to the reader; whether anything was blanked.
     pub(super) fn command(&mut self, data: &mut [u8]) -> bool {
-        let before = data.to_vec();
-        if self.out.is_whole(data)
-            && let Some((header, block)) = data.split_first_chunk_mut::<HEADER>()
-        {
+        let (before, missing) = (Zeroizing::new(data.to_vec()), self.out.missing);
+        if !self.out.is_whole(data) {
+            self.piece(&before, missing);
+        } else if let Some((header, block)) = data.split_first_chunk_mut::<HEADER>() {
             let answer = match header[0] {
                 to_reader::XFR_BLOCK => {
                     self.block(u16::from_le_bytes([header[8], header[9]]), block);
@@ -107,7 +110,28 @@ impl Blank {
             };
             self.answers[usize::from(header[6])] = answer;
         }
-        changed(before, data)
+        **before != *data
+    }
+
+    /// A piece of a command, of which so many bytes were missing. It is not judged, and so nothing that answers it is shown:
+    /// neither what its bSeq nor what GET RESPONSE may have brought before.
+    fn piece(&mut self, data: &[u8], missing: usize) {
+        if data.is_empty() {
+            return;
+        }
+        (self.answer, self.answers) = (false, [false; 256]);
+        match (data.first(), data.get(8..12)) {
+            _ if missing >= data.len() => {}
+            // More than was missing: the device may take it for another command.
+            _ if missing > 0 => (self.chained, self.unjudged) = (None, true),
+            (Some(&to_reader::XFR_BLOCK), Some(&[low, high, class, instruction])) => {
+                if matches!(u16::from_le_bytes([low, high]), level::WHOLE | level::BEGINS) {
+                    self.chained = (class & CHAINED != 0).then_some(instruction);
+                }
+            }
+            (Some(&to_reader::XFR_BLOCK), _) => (self.chained, self.unjudged) = (None, true),
+            _ => {}
+        }
     }
 
     /// What a PC_to_RDR_XfrBlock carries.
@@ -121,7 +145,8 @@ impl Blank {
             return blank(block);
         };
         let goes_on = (class & CHAINED != 0).then_some(instruction);
-        let continued = std::mem::replace(&mut self.chained, goes_on) == Some(instruction);
+        let continued = std::mem::replace(&mut self.chained, goes_on) == Some(instruction) || self.unjudged;
+        self.unjudged &= goes_on.is_some();
         // Lc is open: one byte, or three that begin with zero (ISO 7816-4, 5.2); Le may follow the data.
         let lengths = match *rest {
             [0, high, low, ref data @ ..] => {
@@ -164,7 +189,7 @@ impl Blank {
 
     /// A message from the reader; whether anything was blanked.
     pub(super) fn answer(&mut self, data: &mut [u8]) -> bool {
-        let before = data.to_vec();
+        let before = Zeroizing::new(data.to_vec());
         if self.back.is_whole(data)
             && let Some((header, block)) = data.split_first_chunk_mut::<HEADER>()
         {
@@ -179,7 +204,7 @@ impl Blank {
                 _ => blank(block),
             }
         }
-        changed(before, data)
+        **before != *data
     }
 }
 
@@ -208,8 +233,4 @@ fn is_public(data: &[u8]) -> bool {
 
 fn blank(data: &mut [u8]) {
     data.fill(BLANK);
-}
-
-fn changed(before: Vec<u8>, after: &[u8]) -> bool {
-    *Zeroizing::new(before) != after
 }

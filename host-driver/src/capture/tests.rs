@@ -154,6 +154,26 @@ fn a_secret_in_parts_stays_one() {
         blank.answer(&mut second);
         assert!(is_hidden(&first) && is_hidden(&second), "{cut}");
     }
+    // What answers a message in pieces is not judged by what had its bSeq before, nor is what GET RESPONSE brings, nor
+    // what goes on with a chain that began in pieces.
+    for (class, instruction) in [(0, 0x87), (0x10, 0xDB)] {
+        let message = xfr(3, level::WHOLE, &apdu(class, instruction, 0x11, 0x9D, SECRET));
+        for cut in 1..message.len() {
+            let mut blank = Blank::default();
+            seen(&mut blank, &apdu(0, 0xA4, 4, 0, &[1, 2, 3]), ANSWER);
+            blank.command(&mut message[..cut].to_vec());
+            blank.command(&mut message[cut..].to_vec());
+            let mut back = answer(3, 0, &[SECRET, &[0x61, 0]].concat());
+            blank.answer(&mut back);
+            assert!(is_hidden(&back), "{cut}");
+            assert!(is_hidden(&seen(&mut blank, &apdu(0, 0xC0, 0, 0, &[]), SECRET).1), "{cut}");
+            let mut blank = Blank::default();
+            blank.command(&mut message[..cut].to_vec());
+            blank.command(&mut message[cut..].to_vec());
+            let rest = apdu(0, instruction, 0x11, 0x9D, SECRET);
+            assert!(is_hidden(&seen(&mut blank, &rest, SECRET).0), "{cut}");
+        }
+    }
     // An answer in parts: the end of each but the last is not a status word.
     let mut blank = Blank::default();
     blank.command(&mut xfr(3, level::WHOLE, &apdu(0, 0x87, 0x11, 0x9D, &[])));

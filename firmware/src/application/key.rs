@@ -173,8 +173,10 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// could attest. It needs no PIN, as the public key needs none.
     ///
     /// # Errors
-    /// `NoSuchKey`; `WrongUse` for a key from outside.
+    /// `NoSuchKey`; `WrongUse` for a key from outside; why the token refuses to work: a profile that it was not made with
+    /// would speak of a screen that it does not have.
     pub fn attest(&mut self, id: KeyId) -> Result<Option<Vec<u8>>, Refusal> {
+        self.state.as_ref().map_err(|refusal| *refusal)?;
         let key = vault::load(&self.keeper, &self.storage, id)?.ok_or(Refusal::NoSuchKey)?;
         attestation::state(&self.keeper, &self.storage, &mut self.rng, &self.profile, &self.serial, id, &key)
     }

@@ -207,6 +207,21 @@ fn only_keys_made_here() {
     assert_ne!(token.attest(CURRENT).unwrap().unwrap(), first, "each has a number of its own");
 }
 
+/// A token without a screen says nothing of itself under the profile of one that has it.
+#[test]
+fn a_token_that_refuses_to_work_states_nothing() {
+    let made = Profile { stretch: None, ..Profile::first_generation() };
+    let mut token = application(made, Some(PIN));
+    let payment = KeyId::Pending(Container::Payment);
+    token.generate(payment, KeyAlgorithm::P256).unwrap();
+    assert!(token.attest(payment).unwrap().is_some());
+    let flash = token.storage().clone();
+    let other = Profile { brand: token.profile().brand.clone(), ..profile() };
+    let mut token = Application::open(other, &SECRET, flash, rng(2));
+    assert_eq!(token.fault(), Some(Refusal::OtherMake));
+    assert_eq!(token.attest(payment), Err(Refusal::OtherMake));
+}
+
 /// A token whose state was written before there was attestation works, and says that it cannot attest.
 #[test]
 fn a_token_from_before() {

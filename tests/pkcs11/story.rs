@@ -6,7 +6,7 @@ use ushield_tests::{bench::PIN, flash::Flash, road::Road, story::Story};
 
 use crate::{
     call::Call,
-    world::{World, library},
+    world::{World, functions, library},
 };
 
 /// All of them.
@@ -15,6 +15,7 @@ pub fn all(flash: &Flash) {
     a_key_that_wants_its_pin_each_time(flash);
     two_keys_agree(flash);
     the_payment_key_signs_no_digest();
+    random_numbers_of_any_length(flash);
     both_interfaces_are_there();
     an_unplugged_token_comes_back(flash);
     a_child_starts_afresh(flash);
@@ -109,6 +110,26 @@ fn the_payment_key_signs_no_digest() {
 }
 
 /// v3.0, 5.4.5 and 5.4.6.
+/// More than is fetched at once; and a length that no memory holds costs nobody anything.
+fn random_numbers_of_any_length(flash: &Flash) {
+    let world = World::initialized(flash);
+    let user = world.user();
+    let mut room = [0_u8; 1];
+    // SAFETY: the list is constant; the length is refused before anything is written.
+    let rv = unsafe {
+        let generate = (*functions()).C_GenerateRandom.expect("C_GenerateRandom");
+        generate(user.session, room.as_mut_ptr(), ck::CK_ULONG::MAX)
+    };
+    assert_eq!(rv, ck::CKR_ARGUMENTS_BAD);
+    let call = Call { room: 70_000, ..user };
+    call.must("C_GenerateRandom");
+    let random = call.output.take();
+    assert_eq!(random.len(), 70_000);
+    for part in random.chunks(1000) {
+        assert!(part.iter().any(|byte| *byte != 0));
+    }
+}
+
 fn both_interfaces_are_there() {
     // SAFETY: as in `world::functions`; the names and types are the standard's.
     unsafe {

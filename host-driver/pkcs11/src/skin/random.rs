@@ -5,6 +5,10 @@ use cryptoki_sys as ck;
 use super::{raw, with_session};
 use crate::ckr::Ckr;
 
+/// Most bytes that are fetched before the caller has them: a length is only a promise, and one that no memory holds would
+/// end the process.
+const AT_ONCE: usize = 1 << 16;
+
 pub unsafe extern "C" fn C_SeedRandom(
     hSession: ck::CK_SESSION_HANDLE,
     pSeed: *mut ck::CK_BYTE,
@@ -27,9 +31,12 @@ pub unsafe extern "C" fn C_GenerateRandom(
         // SAFETY: the caller's.
         unsafe { raw::check(pRandomData) }?;
         let length = usize::try_from(ulRandomLen).map_err(|_| Ckr::ARGUMENTS_BAD)?;
-        let random = slot.random(hSession, length)?;
-        // SAFETY: pRandomData is good for ulRandomLen bytes, and ours do not overlap it.
-        unsafe { std::ptr::copy_nonoverlapping(random.as_ptr(), pRandomData, random.len()) };
+        isize::try_from(length).map_err(|_| Ckr::ARGUMENTS_BAD)?;
+        for at in (0..length).step_by(AT_ONCE) {
+            let random = slot.random(hSession, AT_ONCE.min(length - at))?;
+            // SAFETY: pRandomData is good for ulRandomLen bytes, and ours do not overlap it.
+            unsafe { std::ptr::copy_nonoverlapping(random.as_ptr(), pRandomData.add(at), random.len()) };
+        }
         Ok(())
     })
 }

@@ -8,11 +8,11 @@
 //! debug  = "/tmp/ushield.trace"        # as in USHIELD_DEBUG
 //! ```
 
-use std::{env, fs, io, path::PathBuf};
+use std::{fs, io, path::PathBuf};
 
 use serde::Deserialize;
 
-use crate::error::Error;
+use crate::{environment, error::Error};
 
 /// What the file may say; each is optional, and a key that is not here is an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -33,7 +33,8 @@ const MOST: u64 = 65_536;
 
 /// Where the file is; `None` when the environment names no folder.
 pub fn path() -> Option<PathBuf> {
-    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let absolute =
+        |name: &str| environment::variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let folder = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
     Some(folder.join("ushield/config.toml"))
 }
@@ -64,6 +65,7 @@ fn read_from(path: &std::path::Path) -> Result<Config, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::env;
 
     #[test]
     fn each_key_is_read_and_no_other_is_taken() {

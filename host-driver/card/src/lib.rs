@@ -27,6 +27,7 @@ pub mod usbip;
 pub mod pipe;
 pub mod trace;
 pub mod config;
+mod environment;
 pub mod error;
 
 pub use card::{Answer, Card, PinState, Transmit};

@@ -7,7 +7,7 @@
 mod shared;
 
 use std::{
-    env, fmt,
+    fmt,
     path::PathBuf,
     thread,
     time::{Duration, Instant},
@@ -19,6 +19,7 @@ use crate::{
     card::Card,
     ccid,
     config::{self, Config},
+    environment,
     error::Error,
     pipe::Pipe,
     shield::Shield,
@@ -61,9 +62,9 @@ impl Default for Selection {
 impl Selection {
     /// What `PCSCLITE_CSOCK_NAME` and `USHIELD_USBIP` say, where they are set and not empty.
     pub fn environment() -> Self {
-        let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+        let set = |name| environment::variable(name).filter(|value| !value.is_empty());
         let pcsc = set(wire::pcsclite::ENVIRONMENT).map(PathBuf::from);
-        let usbip = env::var(ENVIRONMENT).ok().filter(|value| !value.is_empty());
+        let usbip = set(ENVIRONMENT).and_then(|value| value.into_string().ok());
         Self { pcsc, usbip, ..Self::default() }
     }
 

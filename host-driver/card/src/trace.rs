@@ -5,7 +5,6 @@
 //! to be public. All else is its header and its status word.
 
 use std::{
-    env,
     ffi::OsStr,
     fmt::Write as _,
     fs,
@@ -22,7 +21,7 @@ use wire::{
     piv, shield, tlv,
 };
 
-use crate::{config, error::Error};
+use crate::{config, environment, error::Error};
 
 /// The environment variable: empty or `0` for nothing, `1` for standard error, else a file.
 pub const ENVIRONMENT: &str = "USHIELD_DEBUG";
@@ -182,7 +181,7 @@ fn is_on() -> bool {
 
 /// Looks at the environment, once; at the config file where that says nothing.
 fn start() -> bool {
-    let wish = env::var_os(ENVIRONMENT).or_else(|| config::read().ok()?.debug.map(Into::into));
+    let wish = environment::variable(ENVIRONMENT).or_else(|| config::read().ok()?.debug.map(Into::into));
     match wish.as_deref().and_then(open) {
         Some(sink) => {
             *SINK.lock().unwrap_or_else(PoisonError::into_inner) = Some(sink);

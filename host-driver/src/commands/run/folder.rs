@@ -17,6 +17,8 @@ use crate::{
 const PREFIX: &str = "run-";
 /// Held for as long as the run lives: the kernel lets go of it, however the run ends.
 const LOCK: &str = "lock";
+/// Its name before it is locked: nobody sweeps a folder that has only this.
+const NEW_LOCK: &str = "lock.new";
 
 /// The folder, for its owner only.
 pub(super) struct Folder {
@@ -29,12 +31,18 @@ impl Folder {
     pub(super) fn make() -> Result<Self, Failure> {
         let runtime = place::runtime()?;
         sweep(&runtime);
+        Self::below(&runtime)
+    }
+
+    fn below(runtime: &Path) -> Result<Self, Failure> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).what("there is no randomness")?;
         let path = runtime.join(format!("{PREFIX}{:016x}", u64::from_le_bytes(random)));
         let name = path.display();
         place::private_folder(&path)?;
-        let lock = lock(&path).what(format!("the folder {name} could not be locked"))?;
+        let unlocked = || format!("the folder {name} could not be locked");
+        let lock = lock(&path.join(NEW_LOCK)).what(unlocked())?;
+        fs::rename(path.join(NEW_LOCK), path.join(LOCK)).what(unlocked())?;
         Ok(Self { path, _lock: lock })
     }
 
@@ -58,9 +66,9 @@ impl Drop for Folder {
     }
 }
 
-fn lock(folder: &Path) -> rustix::io::Result<OwnedFd> {
+fn lock(file: &Path) -> rustix::io::Result<OwnedFd> {
     let mode = Mode::RUSR | Mode::WUSR;
-    let file = open(folder.join(LOCK), OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC, mode)?;
+    let file = open(file, OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC, mode)?;
     flock(&file, FlockOperation::NonBlockingLockExclusive)?;
     Ok(file)
 }
@@ -71,7 +79,11 @@ fn sweep(runtime: &Path) {
         let path = entry.path();
         let is_run = entry.file_name().to_string_lossy().starts_with(PREFIX);
         // One without a lock file is being made just now, or was killed before it had one: it holds nothing.
-        if is_run && path.join(LOCK).exists() && lock(&path).is_ok() {
+        let file = path.join(LOCK);
+        if is_run
+            && file.exists()
+            && let Ok(_lock) = lock(&file)
+        {
             let _ = fs::remove_dir_all(&path);
         }
     }
@@ -80,6 +92,28 @@ fn sweep(runtime: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_in_the_making_is_not_swept() {
+        let runtime = tempfile::tempdir().unwrap();
+        let made = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !made.load(std::sync::atomic::Ordering::Relaxed) {
+                    sweep(runtime.path());
+                }
+            });
+            for _ in 0..3000 {
+                let folder = Folder::below(runtime.path()).map_err(|failure| failure.to_string());
+                let there = folder.as_ref().map(|folder| folder.path(LOCK).exists());
+                if there != Ok(true) {
+                    made.store(true, std::sync::atomic::Ordering::Relaxed);
+                    panic!("{there:?}");
+                }
+            }
+            made.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+    }
 
     #[test]
     fn what_a_killed_run_left_is_swept_and_what_lives_is_not() {
@@ -91,8 +125,8 @@ mod tests {
             path
         };
         let (living, killed, other) = (folder("run-1"), folder("run-2"), folder("else"));
-        let held = lock(&living).unwrap();
-        drop(lock(&killed).unwrap());
+        let held = lock(&living.join(LOCK)).unwrap();
+        drop(lock(&killed.join(LOCK)).unwrap());
         sweep(runtime.path());
         assert_eq!((living.exists(), killed.exists(), other.exists()), (true, false, true));
         drop(held);

@@ -39,6 +39,7 @@ pub(crate) enum Deed {
 /// Installs the driver of a brand: pcscd takes it from its next start on.
 pub(crate) fn install(system: &System, brand: &Named) -> Result<Deed, Failure> {
     let catalogue = Catalogue::find(system)?;
+    inside(system, &catalogue.folder)?;
     let name = Name::of(brand)?;
     let usb = Usb(brand.profile.usb);
     let own = catalogue.folder.join(name.bundle());
@@ -88,6 +89,7 @@ pub(crate) fn install(system: &System, brand: &Named) -> Result<Deed, Failure> {
 /// Removes the driver of a brand: what [`install`] made, and nothing else.
 pub(crate) fn remove(system: &System, brand: &str) -> Result<PathBuf, Failure> {
     let catalogue = Catalogue::find(system)?;
+    inside(system, &catalogue.folder)?;
     let name = Name::new(brand)?;
     let own = catalogue.folder.join(name.bundle());
     if !system.has(&own) {
@@ -116,6 +118,16 @@ pub(crate) fn renew(system: &System, brand: &str) -> Result<(), Failure> {
     let catalogue = Catalogue::find(system)?;
     let mark = Mark::check(system, &catalogue.folder.join(Name::new(brand)?.bundle()))?;
     install(system, &brand::of_text(mark.brand, mark.toml)?).map(drop)
+}
+
+/// Refuses a place that a link in an image leads out of it: what is made there would be made on the machine that runs us.
+fn inside(system: &System, place: &Path) -> Result<(), Failure> {
+    if system.holds(place) {
+        return Ok(());
+    }
+    Err(Failure::new("nothing was changed")
+        .because(format!("a link at {} leads out of the root folder", place.display()))
+        .next("make it a relative link, which leads to the same place below any root"))
 }
 
 /// The library, below a bundle's Contents.

@@ -91,6 +91,16 @@ impl System {
         self.root.join(absolute.strip_prefix("/").unwrap_or(absolute))
     }
 
+    /// Whether a place is below the root, links followed: one in an image may lead to the machine that makes the image.
+    pub(crate) fn holds(&self, absolute: impl AsRef<Path>) -> bool {
+        let Ok(root) = self.root.canonicalize() else { return false };
+        let path = self.path(absolute);
+        // What is not there yet will be made in the last folder that is.
+        path.ancestors()
+            .find_map(|path| path.canonicalize().ok())
+            .is_some_and(|found| found.starts_with(root))
+    }
+
     /// What a link at the end of a path leads to, as the machine names it: an absolute link starts at its root.
     pub(crate) fn follow(&self, absolute: impl AsRef<Path>) -> PathBuf {
         let mut path = absolute.as_ref().to_owned();

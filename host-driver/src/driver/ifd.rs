@@ -8,6 +8,7 @@ use std::{
 
 use cert_tool::file::{self, Access};
 
+use super::inside;
 use crate::{
     failure::{Context, Failure},
     pcscd,
@@ -30,6 +31,7 @@ pub(crate) fn install(system: &System, library: &Path, device: &str) -> Result<P
     check(device)?;
     let (reader, installed) = places(system);
     refuse_strangers(system, &reader)?;
+    [&reader, &installed].into_iter().try_for_each(|place| inside(system, place))?;
     let bytes = fs::read(library).what(format!("{} could not be read", library.display()))?;
     let text = format!(
         "{MARK}\nFRIENDLYNAME \"U-shield\"\nDEVICENAME   \"{device}\"\nLIBPATH      {}\nCHANNELID    0\n",
@@ -54,6 +56,7 @@ pub(crate) fn remove(system: &System) -> Result<PathBuf, Failure> {
             .because(format!("there is no {}", reader.display())));
     }
     refuse_strangers(system, &reader)?;
+    [&reader, &installed].into_iter().try_for_each(|place| inside(system, place))?;
     for place in [&reader, &installed] {
         match fs::remove_file(system.path(place)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -123,6 +126,19 @@ mod tests {
             assert!(!system.has(FOLDER));
             assert!(remove(&system).unwrap_err().to_string().contains("not installed"));
         }
+    }
+
+    #[test]
+    fn an_image_does_not_lead_out_of_itself() {
+        let (fake, host) = (Fake::new(), tempfile::tempdir().unwrap());
+        fake.file("/etc/hostname", "image").file("/l.so", "library");
+        std::os::unix::fs::symlink(host.path(), fake.folder.path().join("etc/reader.conf.d")).unwrap();
+        let (system, built) = (fake.system(), fake.folder.path().join("l.so"));
+        assert!(install(&system, &built, "usb:").unwrap_err().to_string().contains("leads out of"));
+        assert_eq!(fs::read_dir(host.path()).unwrap().count(), 0);
+        fs::write(host.path().join(READER), MARK).unwrap();
+        assert!(remove(&system).unwrap_err().to_string().contains("leads out of"));
+        assert!(host.path().join(READER).exists() && !system.has(FOLDER));
     }
 
     #[test]

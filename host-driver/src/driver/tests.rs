@@ -190,3 +190,21 @@ fn a_library_of_another_kind_and_names_that_name_no_file() {
     let debian = debian();
     assert!(install(&debian.system(), &chinese).err().unwrap().to_string().contains("product"));
 }
+
+#[test]
+fn an_image_does_not_lead_out_of_itself() {
+    let (host, image) = (debian(), Fake::new());
+    let brand = brand::named("indigo").unwrap();
+    fs::create_dir_all(image.folder.path().join("usr/lib/pcsc")).unwrap();
+    symlink(
+        host.folder.path().join("usr/lib/pcsc/drivers"),
+        image.folder.path().join("usr/lib/pcsc/drivers"),
+    )
+    .unwrap();
+    let before = host.system().names(DRIVERS);
+    let refused = [install(&image.system(), &brand).map(drop), remove(&image.system(), "indigo").map(drop)];
+    for refused in refused {
+        assert!(refused.unwrap_err().to_string().contains("leads out of"));
+    }
+    assert_eq!(host.system().names(DRIVERS), before);
+}

@@ -183,7 +183,7 @@ impl Exporter {
     }
 
     /// Captures the transfers of all hosts that take a device from now on, of every plug, in a pcapng file that only its
-    /// owner reads. PINs, keys and what private keys made are blanked. A capture that was under way ends.
+    /// owner reads. PINs, keys and what was decrypted are blanked. A capture that was under way ends.
     ///
     /// # Errors
     /// The file cannot be written.

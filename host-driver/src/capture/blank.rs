@@ -1,4 +1,4 @@
-//! Blanks what nobody may read in a capture: PINs, keys, and what a private key made.
+//! Blanks what nobody may read in a capture: PINs, keys, shared secrets and what was decrypted.
 //!
 //! Only what is known to be open is shown; of any other command the header remains, of any other answer the status word.
 //! A message is judged when one transfer brings all of it. One that comes in pieces shows its ten bytes of header, and

@@ -37,7 +37,7 @@ pub(super) fn head() -> Vec<u8> {
         option(
             body,
             INTERFACE_DESCRIPTION_TEXT,
-            b"tokens; PINs and what private keys made are blanked with *",
+            b"tokens; PINs, keys and what was decrypted are blanked with *",
         );
         end_of_options(body);
     }));

@@ -88,7 +88,7 @@ pub(crate) struct Up {
     /// For CI: new tokens have the PIN in this file from the start, and the PUK 12345678
     #[arg(long, value_name = "FILE")]
     pin_file: Option<PathBuf>,
-    /// Capture all USB transfers in this file, for Wireshark; PINs and what private keys made are blanked
+    /// Capture all USB transfers in this file, for Wireshark; PINs, keys and what was decrypted are blanked
     #[arg(long, value_name = "FILE")]
     pcap: Option<PathBuf>,
     /// The control socket [default: in $XDG_RUNTIME_DIR/ushield]

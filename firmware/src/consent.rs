@@ -4,13 +4,12 @@
 //! show one text and sign another. What is shown is derived from the signed bytes only.
 
 // The order is the law: a module uses only modules listed below it.
-mod text;
 mod layout;
 
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 
-use wire::{currency, payment::PaymentOrder, pkix::CertificationRequestInfo, shield::Container};
+use wire::{currency, display, payment::PaymentOrder, pkix::CertificationRequestInfo, shield::Container};
 
 use self::layout::Field;
 use crate::{
@@ -105,7 +104,7 @@ impl Prompt {
     /// [`Refusal::CannotShow`] for text that the screen cannot show honestly.
     pub fn payment(bytes: Vec<u8>, profile: &Profile) -> Result<Self, Refusal> {
         let order = PaymentOrder::parse(&bytes).map_err(|_| Refusal::WrongUse)?;
-        check_order(&order).map_err(|_| Refusal::CannotShow)?;
+        display::check_order(&order).map_err(|_| Refusal::CannotShow)?;
         let pages = lay_out(PAYMENT_TITLE, &order_fields(&order), profile)?;
         Ok(Self { pages, page: 0, consent: Consent { kind: Kind::Payment, bytes, public_key: Vec::new() } })
     }
@@ -123,7 +122,7 @@ impl Prompt {
         }
         let mut fields = Vec::new();
         for (kind, value) in &request.subject {
-            text::check(value).map_err(|_| Refusal::CannotShow)?;
+            display::check_text(value).map_err(|_| Refusal::CannotShow)?;
             let dotted = format!("{kind}");
             fields.push(Field::new(attribute_label(&dotted), value));
         }
@@ -157,14 +156,6 @@ impl Prompt {
     pub fn by_pin(self) -> Result<Consent, Self> {
         if self.pages.is_empty() { Ok(self.consent) } else { Err(self) }
     }
-}
-
-fn check_order(order: &PaymentOrder) -> Result<(), text::Fault> {
-    text::check_name(&order.payee_name)?;
-    for number in [&order.payee_account, &order.number, &order.payer_account] {
-        text::check_number(number)?;
-    }
-    if order.memo.is_empty() { Ok(()) } else { text::check(&order.memo) }
 }
 
 /// Payee and amount first and together, then what else decides, and last what only identifies.

@@ -65,7 +65,7 @@
 //!
 //! In this order, the first failure being the [`Reason`]: the document has the one form that [`seal`] writes (DER, one
 //! SignerInfo, no attributes, attached content of type id-data, no CRLs, SHA-256 and ECDSA); the content is a payment
-//! order; the signer's certificate is there, is for P-256, for payments and nothing else, and leads to the bank's CA
+//! order, and a token may show every text of it (`wire::display`, the rule that the token has, too); the signer's certificate is there, is for P-256, for payments and nothing else, and leads to the bank's CA
 //! through certificates that are valid at the time and not revoked; the signature fits; the order is the one that was
 //! issued, and its time has come and is not over; the holder may pay from the account ([`PayerBook`]); and the order was
 //! not accepted before ([`ReplayStore`]), which is recorded last and only if all else was good.

@@ -6,7 +6,11 @@ use der::{
 };
 use serde::{Deserialize, Serialize};
 use std::time::{SystemTime, UNIX_EPOCH};
-use wire::{Malformed, currency, payment::PAYMENT_ORDER};
+use wire::{
+    Malformed, currency,
+    display::{NotShown, check_order},
+    payment::PAYMENT_ORDER,
+};
 
 pub use wire::payment::PaymentOrder;
 
@@ -46,22 +50,28 @@ pub enum OrderError {
     /// A field breaks a rule.
     #[error("{0}; correct the order")]
     Rule(#[from] Malformed),
+    /// A text that no token shows.
+    #[error("{0}; have the order issued in plain text")]
+    NotShown(#[from] NotShown),
 }
 
 /// Reads an order from JSON and checks it.
 ///
 /// # Errors
-/// Other JSON, unknown fields, or a field that breaks a rule of [`PaymentOrder::check`].
+/// Other JSON, unknown fields, a field that breaks a rule of [`PaymentOrder::check`], or a text that no token shows.
 pub fn from_json(json: &str) -> Result<PaymentOrder, OrderError> {
-    Ok(PaymentOrder::try_from(&serde_json::from_str::<OrderJson>(json)?)?)
+    let order = PaymentOrder::try_from(&serde_json::from_str::<OrderJson>(json)?)?;
+    check_order(&order)?;
+    Ok(order)
 }
 
 /// Writes an order as indented JSON, with a line feed at its end.
 ///
 /// # Errors
-/// The order breaks a rule of [`PaymentOrder::check`].
+/// The order breaks a rule of [`PaymentOrder::check`], or has a text that no token shows.
 pub fn to_json(order: &PaymentOrder) -> Result<String, OrderError> {
     order.check()?;
+    check_order(order)?;
     Ok(serde_json::to_string_pretty(&OrderJson::from(order))? + "\n")
 }
 
@@ -215,6 +225,14 @@ mod tests {
     }
 
     #[test]
+    fn what_no_token_shows_is_refused() {
+        let json = JSON.replace("上海水务", "1.00元");
+        assert!(matches!(from_json(&json), Err(OrderError::NotShown(_))));
+        let order = PaymentOrder { memo: "水\u{202e}费".into(), ..from_json(JSON).unwrap() };
+        assert!(matches!(to_json(&order), Err(OrderError::NotShown(_))));
+    }
+
+    #[test]
     fn nonces_and_times() {
         let (one, two) = (fresh_nonce().unwrap(), fresh_nonce().unwrap());
         assert!(one != two && unhex(&one).unwrap().len() == 16);
@@ -226,7 +244,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_valid_order_travels(
-            payee in "\\PC{1,128}", memo in "\\PC{0,256}", amount in 1_u64.., seconds in 1_u32..,
+            payee in "[a-z上海水务é·]{0,127}水", memo in "[!-~一-龥]{0,256}", amount in 1_u64.., seconds in 1_u32..,
             code in prop::sample::select(vec!["CNY", "JPY", "KWD", "USD"]),
         ) {
             let time = |s: u64| GeneralizedTime::from_unix_duration(std::time::Duration::from_secs(s)).unwrap();

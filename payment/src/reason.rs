@@ -11,6 +11,7 @@
 /// | `attributes_present` | signed or unsigned attributes |
 /// | `algorithm_refused` | another algorithm than ECDSA P-256 with SHA-256 |
 /// | `order_malformed` | the content is no payment order in DER |
+/// | `order_unshowable` | the order has a text that no token shows, such as a payee that reads like an amount |
 /// | `certificate_missing` | the signer's certificate is not in the document |
 /// | `certificate_malformed` | the signer's certificate cannot be read, or names no user ID |
 /// | `certificate_untrusted` | no path from the certificate to the bank's CA |
@@ -55,6 +56,9 @@ pub enum Reason {
     /// No order.
     #[error("what was signed is not a payment order; issue an order and have that signed")]
     OrderMalformed,
+    /// A text of the order breaks the rule of `wire::display`.
+    #[error("the order has a text that no honest token shows; do not pay, and issue the order in plain text")]
+    OrderUnshowable,
     /// The signer's certificate is not there.
     #[error("the signer's certificate is not in the document; seal the order again with the certificate")]
     CertificateMissing,
@@ -113,7 +117,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of the checks.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::TooLarge,
         Self::Malformed,
         Self::SignerCount,
@@ -122,6 +126,7 @@ impl Reason {
         Self::ContentRefused,
         Self::CertificateMissing,
         Self::OrderMalformed,
+        Self::OrderUnshowable,
         Self::CertificateMalformed,
         Self::CertificatePurpose,
         Self::CertificateKeyUsage,
@@ -151,6 +156,7 @@ impl Reason {
             Self::AttributesPresent => "attributes_present",
             Self::AlgorithmRefused => "algorithm_refused",
             Self::OrderMalformed => "order_malformed",
+            Self::OrderUnshowable => "order_unshowable",
             Self::CertificateMissing => "certificate_missing",
             Self::CertificateMalformed => "certificate_malformed",
             Self::CertificateUntrusted => "certificate_untrusted",

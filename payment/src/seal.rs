@@ -1,6 +1,10 @@
 //! The client's side: an order and its signature become a document.
 
-use wire::{Malformed, payment::PaymentOrder};
+use wire::{
+    Malformed,
+    display::{NotShown, check_order},
+    payment::PaymentOrder,
+};
 
 use crate::{
     certificate::{Leaf, check_signature},
@@ -13,6 +17,9 @@ pub enum SealError<E> {
     /// The bytes are no order.
     #[error("{0}; take the order from the bank again")]
     Order(#[from] Malformed),
+    /// No token shows the order, and no bank takes it.
+    #[error("{0}; have the order issued in plain text")]
+    NotShown(#[from] NotShown),
     /// The first certificate is not for payments, or there is none, or there are too many.
     #[error("the certificate is not a payment certificate; enrol, and give the payment certificate first")]
     Certificate,
@@ -39,7 +46,7 @@ pub fn seal<E>(
     certificates: &[impl AsRef<[u8]>],
     sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>,
 ) -> Result<Vec<u8>, SealError<E>> {
-    PaymentOrder::parse(order)?;
+    check_order(&PaymentOrder::parse(order)?)?;
     let certificates: Vec<&[u8]> = certificates.iter().map(AsRef::as_ref).collect();
     let signer = *certificates.first().ok_or(SealError::Certificate)?;
     let leaf = Leaf::read(signer).map_err(|_| SealError::Certificate)?;

@@ -4,7 +4,7 @@ use std::{
     fmt,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use wire::payment::PaymentOrder;
+use wire::{display::check_order, payment::PaymentOrder};
 
 use crate::{
     Reason,
@@ -68,6 +68,7 @@ impl Verifier {
     pub fn verify(&self, document: &[u8], check: &Check<'_>) -> Result<Payment, Reason> {
         let document = document::read(document)?;
         let order = PaymentOrder::parse(document.order).map_err(|_| Reason::OrderMalformed)?;
+        check_order(&order).map_err(|_| Reason::OrderUnshowable)?;
         let at = seconds(check.at);
         let trusted = self.trust.check(document.signer, &document.certificates, at)?;
         check_signature(&trusted.leaf.key, document.order, document.signature)?;

@@ -4,7 +4,7 @@
 use alloc::{string::String, vec, vec::Vec};
 use core::mem;
 
-use unicode_width::UnicodeWidthChar;
+use wire::display::width;
 
 /// Opens a line that names what follows.
 pub(super) const LABEL: char = '▪';
@@ -14,12 +14,6 @@ pub(super) const CONTINUED: char = '▸';
 /// The smallest screen with room for a label, a payee and an amount.
 pub(super) const LEAST_COLUMNS: usize = 16;
 pub(super) const LEAST_ROWS: usize = 3;
-
-/// Cells that a character takes: the larger of what the two conventions say (UAX 11, ambiguous width), so that no
-/// screen's line overflows.
-pub(super) fn width(c: char) -> usize {
-    c.width().unwrap_or(0).max(c.width_cjk().unwrap_or(0))
-}
 
 /// A label, a text in as many lines as it needs, and at most one line that must not break (the amount).
 pub(super) struct Field<'a> {

@@ -1,0 +1,77 @@
+//! One rule of what a screen shows, for all three: what no token shows, nobody seals, and no bank takes.
+
+mod bank;
+
+use bank::{Ca, an_order};
+use payment::{PaymentOrder, Reason, SealError, order, seal};
+
+/// A change that no token shows.
+type Bend = fn(&mut PaymentOrder, &str);
+
+const PAYEE: Bend = |order, text| order.payee_name = text.into();
+const MEMO: Bend = |order, text| order.memo = text.into();
+const PAYEE_ACCOUNT: Bend = |order, text| order.payee_account = text.into();
+const PAYER_ACCOUNT: Bend = |order, text| order.payer_account = text.into();
+const NUMBER: Bend = |order, text| order.number = text.into();
+
+const NOT_SHOWN: &[(Bend, &str)] = &[
+    (PAYEE, "上海\n¥1.00"),
+    (PAYEE, "\u{1b}[2J上海水务"),
+    (PAYEE, "\u{202e}务水海上"),
+    (PAYEE, "上\u{200b}海水务"),
+    (PAYEE, "上海水务\0"),
+    (PAYEE, "e\u{301}couter"),
+    (PAYEE, "Bаnk of China"),
+    (PAYEE, "¥1.00"),
+    (PAYEE, "上海\u{e0041}水务"),
+    (PAYEE, "上海水务 "),
+    (PAYEE, "1.00元"),
+    (PAYEE, "壹佰元整"),
+    (PAYEE, "中国エ商银行"),
+    (PAYEE, "CIT丫"),
+    (PAYEE, "▪收款人"),
+    (MEMO, "水\u{2028}费"),
+    (MEMO, "水\u{feff}费"),
+    (MEMO, "  "),
+    (MEMO, "שלום"),
+    (PAYEE_ACCOUNT, "６２２２０２１２３４５６７８９０１２３"),
+    (PAYEE_ACCOUNT, "6222\t0212"),
+    (PAYER_ACCOUNT, "62\u{202e}22"),
+    (PAYER_ACCOUNT, " 6222"),
+    (NUMBER, "1\r2"),
+    (NUMBER, "订单1"),
+];
+
+#[test]
+fn what_no_token_shows_is_neither_sealed_nor_taken() {
+    let ca = Ca::new();
+    let customer = ca.customer();
+    let honest = PaymentOrder::parse(&an_order("1")).unwrap();
+    for (bend, text) in NOT_SHOWN {
+        let mut bent = honest.clone();
+        bend(&mut bent, text);
+        // The encoding is an order's; only its text is not for a screen.
+        let bytes = bent.bytes().unwrap();
+        let mut asked = false;
+        let sealed = seal(&bytes, &[&customer.certificate], |bytes| {
+            asked = true;
+            customer.sign(bytes)
+        });
+        assert!(matches!(sealed, Err(SealError::NotShown(_))), "{text:?}: {sealed:?}");
+        assert!(!asked, "{text:?}: the token was asked");
+        assert_eq!(ca.verify(&customer.forge(&bytes)), Err(Reason::OrderUnshowable), "{text:?}");
+        let json = serde_json::to_string(&order::OrderJson::from(&bent)).unwrap();
+        assert!(matches!(order::from_json(&json), Err(order::OrderError::NotShown(_))), "{text:?}");
+    }
+}
+
+/// The rule is of the text: what a small screen has no room for, a larger one shows.
+#[test]
+fn a_long_text_is_no_fault() {
+    let ca = Ca::new();
+    let customer = ca.customer();
+    let mut order = PaymentOrder::parse(&an_order("1")).unwrap();
+    (order.payee_name, order.memo, order.amount) = ("水".repeat(128), "费".repeat(256), u64::MAX);
+    let payment = ca.verify(&customer.seal(&order.bytes().unwrap())).unwrap();
+    assert_eq!(payment.order, order);
+}

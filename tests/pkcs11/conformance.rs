@@ -33,6 +33,11 @@ fn standard() -> BTreeMap<&'static str, Vec<&'static str>> {
         .collect()
 }
 
+/// The names of v2.40's functions.
+pub fn functions() -> Vec<&'static str> {
+    standard().into_keys().collect()
+}
+
 /// The verdict on each pair of the standard's; a row that names the function goes before one of all functions.
 fn verdicts() -> (BTreeMap<(&'static str, &'static str), Verdict>, Vec<String>) {
     let (mut named, mut general, mut faults) = (BTreeMap::new(), BTreeMap::new(), Vec::new());

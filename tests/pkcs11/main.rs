@@ -5,18 +5,30 @@
 
 #![allow(unsafe_code, reason = "the C interface is called as C calls it")]
 
+mod basics;
 mod call;
 mod conformance;
 mod given;
+mod payment;
+mod processes;
 mod misuse;
 mod proxy;
 mod scenario;
 mod story;
+mod symbols;
 mod world;
 
 #[test]
 fn the_library() {
+    if symbols::is_child() {
+        return;
+    }
     let flash = world::furnish();
+    symbols::every_function_is_exported();
+    symbols::no_other_library_gets_in_between();
     story::all(&flash);
+    basics::all(&flash);
+    payment::all();
+    processes::all(&flash);
     conformance::every_row_says_what_it_says(&flash);
 }

@@ -2,7 +2,7 @@
 
 use cryptoki_sys as ck;
 use p256::ecdsa::{Signature, VerifyingKey, signature::Verifier};
-use ushield_tests::{bench::PIN, flash::Flash, road::Road, story::Story};
+use ushield_tests::{bench::PIN, flash::Flash};
 
 use crate::{
     call::Call,
@@ -14,22 +14,20 @@ pub fn all(flash: &Flash) {
     what_is_signed_verifies(flash);
     a_key_that_wants_its_pin_each_time(flash);
     two_keys_agree(flash);
-    the_payment_key_signs_no_digest();
     random_numbers_of_any_length(flash);
     both_interfaces_are_there();
     an_unplugged_token_comes_back(flash);
-    a_child_starts_afresh(flash);
     nothing_is_left_behind(flash);
 }
 
-fn signature(world: &World, user: &Call, label: &str) -> Vec<u8> {
+pub fn signature(world: &World, user: &Call, label: &str) -> Vec<u8> {
     let key = world.private(user, label);
     let call = Call { key, mechanism: ck::CKM_ECDSA_SHA256, data: b"message".to_vec(), ..user.clone() };
     call.must("C_SignInit").must("C_Sign");
     call.output.take()
 }
 
-fn verifies(world: &World, user: &Call, label: &str, signature: &[u8]) {
+pub fn verifies(world: &World, user: &Call, label: &str, signature: &[u8]) {
     let key = VerifyingKey::from_sec1_bytes(&world.point(user, label)).expect("a point");
     key.verify(b"message", &Signature::from_slice(signature).expect("r and s")).expect("a right signature");
 }
@@ -90,26 +88,6 @@ fn two_keys_agree(flash: &Flash) {
     assert_eq!(derive("ec", "agreer"), derive("agreer", "ec"));
 }
 
-/// It is there to be seen, and the bank's: no host signs, renames or removes.
-fn the_payment_key_signs_no_digest() {
-    let flash = Story::enrolled(Road::InProcess).copy_of_flash();
-    let world = World::initialized(&flash);
-    let user = world.user();
-    let key = world.private(&user, "payment");
-    for mechanism in [ck::CKM_ECDSA, ck::CKM_ECDSA_SHA256] {
-        let sign = Call { key, mechanism, ..user.clone() };
-        assert_eq!(sign.call("C_SignInit"), ck::CKR_KEY_FUNCTION_NOT_PERMITTED);
-    }
-    let mut derive = crate::given::given_key_of(&world, &user, "authentication");
-    derive.key = key;
-    assert_eq!(derive.call("C_DeriveKey"), ck::CKR_KEY_FUNCTION_NOT_PERMITTED);
-    let rename = Call { object: key, template: vec![(ck::CKA_LABEL, b"mine".to_vec())], ..user.clone() };
-    assert_eq!(rename.call("C_SetAttributeValue"), ck::CKR_ACTION_PROHIBITED);
-    assert_eq!(rename.call("C_DestroyObject"), ck::CKR_ACTION_PROHIBITED);
-    verifies(&world, &user, "authentication", &signature(&world, &user, "authentication"));
-}
-
-/// v3.0, 5.4.5 and 5.4.6.
 /// More than is fetched at once; and a length that no memory holds costs nobody anything.
 fn random_numbers_of_any_length(flash: &Flash) {
     let world = World::initialized(flash);
@@ -130,6 +108,7 @@ fn random_numbers_of_any_length(flash: &Flash) {
     }
 }
 
+/// v3.0, 5.4.5 and 5.4.6.
 fn both_interfaces_are_there() {
     // SAFETY: as in `world::functions`; the names and types are the standard's.
     unsafe {
@@ -192,29 +171,6 @@ fn an_unplugged_token_comes_back(flash: &Flash) {
     assert_eq!(old.call("C_FindObjectsInit"), ck::CKR_DEVICE_REMOVED);
     let new = world.user();
     verifies(&world, &new, "ec", &signature(&world, &new, "ec"));
-}
-
-/// 5.4: a child of fork is an application of its own. The parent's connection is not the child's to close.
-fn a_child_starts_afresh(flash: &Flash) {
-    let world = World::initialized(flash);
-    let user = world.user();
-    // SAFETY: the child calls the library and ends; it returns from nothing and drops nothing.
-    let child = unsafe { libc::fork() };
-    if child == 0 {
-        let uninitialized = user.call("C_GetInfo") == ck::CKR_CRYPTOKI_NOT_INITIALIZED
-            && user.call("C_GetSessionInfo") == ck::CKR_CRYPTOKI_NOT_INITIALIZED;
-        let afresh = user.call("C_Initialize") == ck::CKR_OK
-            && user.call("C_GetSlotList") == ck::CKR_OK
-            && user.call("C_GetSessionInfo") == ck::CKR_SESSION_HANDLE_INVALID
-            && user.call("C_Finalize") == ck::CKR_OK;
-        // SAFETY: ends the child at once.
-        unsafe { libc::_exit(i32::from(!(uninitialized && afresh))) };
-    }
-    let mut status = 0;
-    // SAFETY: our own child.
-    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
-    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0, "the child: {status:#x}");
-    verifies(&world, &user, "ec", &signature(&world, &user, "ec"));
 }
 
 /// No thread and no descriptor is left after C_Finalize, and the library can be unloaded.

@@ -136,6 +136,46 @@ impl World {
         self.value(call, object, ck::CKA_EC_POINT, 67)[2..].to_vec()
     }
 
+    /// C_GetTokenInfo of the first slot.
+    pub fn token_info(&self) -> ck::CK_TOKEN_INFO {
+        let mut found = ck::CK_TOKEN_INFO::default();
+        // SAFETY: the structure is there.
+        let rv = unsafe { ((*self.functions).C_GetTokenInfo.expect("there"))(0, &raw mut found) };
+        assert_eq!(rv, ck::CKR_OK);
+        found
+    }
+
+    /// An attribute, of whatever length.
+    pub fn bytes(&self, call: &Call, object: ck::CK_OBJECT_HANDLE, kind: ck::CK_ATTRIBUTE_TYPE) -> Vec<u8> {
+        self.ask(call, object, kind).unwrap_or_else(|rv| panic!("attribute {kind:#x}: {rv:#x}"))
+    }
+
+    /// The same, or why there is none.
+    pub fn ask(
+        &self,
+        call: &Call,
+        object: ck::CK_OBJECT_HANDLE,
+        kind: ck::CK_ATTRIBUTE_TYPE,
+    ) -> Result<Vec<u8>, ck::CK_RV> {
+        let mut value = vec![0_u8; 4096];
+        let mut attribute =
+            ck::CK_ATTRIBUTE { type_: kind, pValue: value.as_mut_ptr().cast(), ulValueLen: 4096 };
+        // SAFETY: the attribute points at the value.
+        let rv = unsafe {
+            ((*self.functions).C_GetAttributeValue.expect("there"))(
+                call.session,
+                object,
+                &raw mut attribute,
+                1,
+            )
+        };
+        if rv != ck::CKR_OK {
+            return Err(rv);
+        }
+        value.truncate(usize::try_from(attribute.ulValueLen).expect("short"));
+        Ok(value)
+    }
+
     /// An attribute of this many bytes.
     pub fn value(
         &self,

@@ -6,9 +6,10 @@
 //! pcsc   = "/run/user/1000/ushield/pcscd.comm"   # the PC/SC service, as in PCSCLITE_CSOCK_NAME
 //! serial = "00C0FFEE"                  # the token, where there are several
 //! debug  = "/tmp/ushield.trace"        # as in USHIELD_DEBUG
+//! payment_key = "show"                 # to PKCS#11 programs, as in USHIELD_PAYMENT_KEY; else "hide"
 //! ```
 
-use std::{fs, io, path::PathBuf};
+use std::{ffi::OsStr, fs, io, path::PathBuf};
 
 use serde::Deserialize;
 
@@ -26,6 +27,48 @@ pub struct Config {
     pub serial: Option<String>,
     /// Where APDUs are traced to.
     pub debug: Option<String>,
+    /// Whether the PKCS#11 library shows the payment key.
+    pub payment_key: Option<PaymentKey>,
+}
+
+/// What the PKCS#11 library does with the payment key. Programs that take the first private key they find, or offer every
+/// certificate that has one, fail with a key that signs nothing but payment orders.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PaymentKey {
+    /// Its certificate alone is shown.
+    #[default]
+    Hide,
+    /// The key is shown with it.
+    Show,
+}
+
+/// The environment variable that wins over `payment_key`.
+pub const PAYMENT_KEY: &str = "USHIELD_PAYMENT_KEY";
+
+impl PaymentKey {
+    /// What the environment says, else the config file.
+    ///
+    /// # Errors
+    /// [`Error::Settings`]: either says something else.
+    pub fn chosen() -> Result<Self, Error> {
+        match environment::variable(PAYMENT_KEY).filter(|value| !value.is_empty()) {
+            Some(value) => Self::parse(&value).ok_or_else(|| {
+                Error::Settings(format!(
+                    "{PAYMENT_KEY} is neither \"show\" nor \"hide\": no token is shown\nSet it to one of them, or unset it."
+                ))
+            }),
+            None => Ok(read()?.payment_key.unwrap_or_default()),
+        }
+    }
+
+    fn parse(value: &OsStr) -> Option<Self> {
+        match value.to_str() {
+            Some("show") => Some(Self::Show),
+            Some("hide") => Some(Self::Hide),
+            _ => None,
+        }
+    }
 }
 
 /// Most bytes of a file that is read: more is no config file.
@@ -73,20 +116,29 @@ mod tests {
         fs::create_dir_all(&folder).unwrap();
         let file = folder.join("config.toml");
         assert_eq!(read_from(&file).unwrap(), Config::default());
-        fs::write(&file, "usbip = \"h:1/1-1\"\npcsc = \"/s\"\nserial = \"1\"\ndebug = \"1\" # all\n")
+        fs::write(&file, "usbip = \"h:1/1-1\"\npcsc = \"/s\"\nserial = \"1\"\ndebug = \"1\"\npayment_key = \"show\" # all\n")
             .unwrap();
         let all = Config {
             usbip: Some("h:1/1-1".into()),
             pcsc: Some("/s".into()),
             serial: Some("1".into()),
             debug: Some("1".into()),
+            payment_key: Some(PaymentKey::Show),
         };
         assert_eq!(read_from(&file).unwrap(), all);
-        for wrong in ["usb = 1", "usbip = 3240", "usbip", "[token]\nserial = \"1\""] {
+        for wrong in ["usb = 1", "usbip = 3240", "usbip", "[token]\nserial = \"1\"", "payment_key = true"] {
             fs::write(&file, wrong).unwrap();
             let error = read_from(&file).unwrap_err().to_string();
             assert!(error.contains("config.toml") && error.contains("Correct"), "{error}");
         }
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn the_payment_key_is_shown_or_hidden_and_nothing_between() {
+        assert_eq!(PaymentKey::default(), PaymentKey::Hide);
+        assert_eq!(PaymentKey::parse("show".as_ref()), Some(PaymentKey::Show));
+        assert_eq!(PaymentKey::parse("hide".as_ref()), Some(PaymentKey::Hide));
+        assert_eq!(PaymentKey::parse("1".as_ref()), None);
     }
 }

@@ -24,5 +24,6 @@ mod padding;
 mod certificate;
 mod hash;
 mod ckr;
+mod fork;
 
 pub use skin::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};

@@ -1,12 +1,12 @@
 //! What C_Initialize makes and C_Finalize ends: the slots, for this process only.
 //!
 //! A child of fork(2) has a copy of our memory and of our sockets, and neither is its own: the parent talks to the
-//! token on the same connection. So each process has a state of its own, found by its process id. What a child
+//! token on the same connection. So each process has a state of its own, with a mark that no child has. What a child
 //! inherited it never touches, drops or closes: its functions say CKR_CRYPTOKI_NOT_INITIALIZED until it initializes
 //! anew, and no lock that another thread of the parent held at the fork is ever waited for.
 
 use std::{
-    process, ptr,
+    ptr,
     sync::{
         Arc, Mutex, MutexGuard, TryLockError,
         atomic::{AtomicBool, AtomicPtr, Ordering},
@@ -16,6 +16,7 @@ use std::{
 };
 
 use card::{
+    config::PaymentKey,
     road::{self, Road, Selection},
     usbip,
 };
@@ -23,6 +24,7 @@ use cryptoki_sys as ck;
 
 use crate::{
     ckr::{Ckr, Result},
+    fork::Mark,
     slot::{SLOT_BITS, Slot},
 };
 
@@ -62,6 +64,7 @@ impl Drop for Turn<'_> {
 pub struct Library {
     turns: Option<Box<dyn Turns>>,
     selection: Selection,
+    payment_key: PaymentKey,
     slots: Mutex<Vec<Arc<Mutex<Slot>>>>,
     /// Held while somebody looks which tokens there are.
     looking: Mutex<()>,
@@ -70,11 +73,11 @@ pub struct Library {
 
 /// One process's state.
 struct Process {
-    id: u32,
+    mark: Mark,
     library: Mutex<Option<Arc<Library>>>,
 }
 
-/// The state of the process that last initialized. It is never freed: a child of another fork may still read its id.
+/// The state of the process that last initialized. It is never freed: a child of another fork may still read its mark.
 static PROCESS: AtomicPtr<Process> = AtomicPtr::new(ptr::null_mut());
 
 impl Process {
@@ -84,7 +87,7 @@ impl Process {
         // SAFETY: it is null, or came from Box::leak in `start` and is never freed.
         #[expect(unsafe_code, reason = "a lock-free cell: no std type may be read in a child of a fork")]
         let process = unsafe { process.as_ref() }?;
-        (process.id == process::id()).then_some(process)
+        process.mark.is_of_this_process().then_some(process)
     }
 
     /// This process's, made if there is none.
@@ -94,7 +97,7 @@ impl Process {
                 return process;
             }
             let former = PROCESS.load(Ordering::Acquire);
-            let fresh = Box::into_raw(Box::new(Self { id: process::id(), library: Mutex::new(None) }));
+            let fresh = Box::into_raw(Box::new(Self { mark: Mark::new(), library: Mutex::new(None) }));
             // Of two threads one wins, and the other takes what it finds; its own few bytes stay where they are.
             let _ = PROCESS.compare_exchange(former, fresh, Ordering::AcqRel, Ordering::Acquire);
         }
@@ -113,6 +116,7 @@ pub fn initialize(turns: Option<Box<dyn Turns>>) -> Result<()> {
     *library = Some(Arc::new(Library {
         turns,
         selection: Selection::from_environment()?,
+        payment_key: PaymentKey::chosen()?,
         slots: Mutex::new(Vec::new()),
         looking: Mutex::new(()),
         finished: AtomicBool::new(false),
@@ -220,7 +224,7 @@ impl Library {
         }
         let mut slots = lock(&self.slots)?;
         if slots.is_empty() {
-            add(&mut slots);
+            self.add(&mut slots);
         }
         Ok(())
     }
@@ -242,10 +246,21 @@ impl Library {
                 return Ok(());
             }
         }
-        if let Some(slot) = add(&mut *lock(&self.slots)?) {
+        if let Some(slot) = self.add(&mut *lock(&self.slots)?) {
             lock(&slot)?.plugged_in(road);
         }
         Ok(())
+    }
+
+    /// One slot more, if there may be one.
+    fn add(&self, slots: &mut Vec<Arc<Mutex<Slot>>>) -> Option<Arc<Mutex<Slot>>> {
+        if slots.len() >= MAX_SLOTS {
+            return None;
+        }
+        let number = ck::CK_SLOT_ID::try_from(slots.len()).ok()?;
+        let slot = Arc::new(Mutex::new(Slot::new(number, self.payment_key)));
+        slots.push(slot.clone());
+        Some(slot)
     }
 
     /// The slot with this number.
@@ -350,14 +365,4 @@ impl Library {
 /// Whether it is the same token in another place: on USB a device has a new address each time it is plugged in.
 fn is_replugged(former: &Road, road: &Road, slot: &Slot) -> bool {
     !slot.is_present() && matches!((former, road), (Road::Usb { .. }, Road::Usb { .. }))
-}
-
-fn add(slots: &mut Vec<Arc<Mutex<Slot>>>) -> Option<Arc<Mutex<Slot>>> {
-    if slots.len() >= MAX_SLOTS {
-        return None;
-    }
-    let number = ck::CK_SLOT_ID::try_from(slots.len()).ok()?;
-    let slot = Arc::new(Mutex::new(Slot::new(number)));
-    slots.push(slot.clone());
-    Some(slot)
 }

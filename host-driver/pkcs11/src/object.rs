@@ -1,7 +1,7 @@
 //! Objects (v2.40, 4): those that the token holds, shown from its containers, and those of a session, which live
 //! in this process only.
 
-use card::piv::Piv;
+use card::{config::PaymentKey, piv::Piv};
 use cryptoki_sys as ck;
 use wire::{
     piv::{PinPolicy, Slot},
@@ -60,6 +60,11 @@ impl Object {
         self.attributes.number(ck::CKA_CLASS).unwrap_or(ck::CKO_VENDOR_DEFINED)
     }
 
+    /// Whether it is the payment container's.
+    pub const fn is_of_payment(&self) -> bool {
+        matches!(self.home, Home::Container(Container::Payment, _))
+    }
+
     /// Whether it is kept on the token.
     pub const fn is_on_token(&self) -> bool {
         !matches!(self.home, Home::Session(_))
@@ -110,13 +115,16 @@ pub struct Held {
     pub certificate: Option<Vec<u8>>,
 }
 
-/// The objects that show what a container holds: private key, public key, certificate.
-pub fn show(held: &Held) -> Vec<Object> {
+/// The objects that show what a container holds: private key, public key, certificate. The payment key is there for who
+/// asks for it alone, and without it its certificate is nobody's in particular: a program that looks for a key to a
+/// certificate, or offers each user's certificate to a server, must not stop at one that signs payment orders only.
+pub fn show(held: &Held, payment_key: PaymentKey) -> Vec<Object> {
     let mut objects = Vec::new();
     let container = held.head.container;
     let fields = held.certificate.as_deref().and_then(certificate::fields);
     let subject = fields.as_ref().map(|fields| fields.subject.clone()).unwrap_or_default();
-    if let Some(head) = &held.head.key
+    let hidden = container == Container::Payment && payment_key == PaymentKey::Hide;
+    if let Some(head) = held.head.key.as_ref().filter(|_| !hidden)
         && let Some(public) = held.public_key.as_deref().and_then(PublicKey::of_card)
     {
         objects.push(private_key(container, head, &public, &subject));
@@ -129,7 +137,13 @@ pub fn show(held: &Held) -> Vec<Object> {
             label: if head.name.label.is_empty() { key.label } else { head.name.label.clone() },
             id: if head.name.id.is_empty() { key.id } else { head.name.id.clone() },
         };
-        objects.push(certificate_object(container, &name, der, fields.as_ref()));
+        let mut object = certificate_object(container, &name, der, fields.as_ref());
+        if hidden {
+            object
+                .attributes
+                .set_number(ck::CKA_CERTIFICATE_CATEGORY, ck::CK_CERTIFICATE_CATEGORY_UNSPECIFIED);
+        }
+        objects.push(object);
     }
     objects
 }

@@ -1,6 +1,6 @@
 //! What C sees: functions with the standard's names and types, which check pointers, call the safe Rust below, and turn
 //! what comes back into a CK_RV. No panic crosses: it becomes CKR_GENERAL_ERROR. All unsafe code is here, but for one
-//! cell in `library`.
+//! cell in `library` and one page in `fork`.
 //!
 //! The order of checks is the same everywhere: initialized, session, state of the session's operation, arguments.
 
@@ -100,10 +100,33 @@ unsafe fn produce(
     })
 }
 
-/// A function that is not offered (5.1.6: a stub), in a session that must be open.
-fn not_offered(handle: ck::CK_SESSION_HANDLE) -> ck::CK_RV {
+/// A function that is not offered (5.1.6: a stub), in a session that must be open and with arguments that must be right: who
+/// gets a pointer wrong is told that, here as everywhere.
+fn not_offered(handle: ck::CK_SESSION_HANDLE, arguments: impl FnOnce() -> Result<()>) -> ck::CK_RV {
     with_session(handle, |slot| {
         slot.check_session(handle)?;
+        arguments()?;
         Err(Ckr::FUNCTION_NOT_SUPPORTED)
+    })
+}
+
+/// [`not_offered`], of a function that takes bytes and brings some forth.
+///
+/// # Safety
+/// As in `raw`.
+unsafe fn not_offered_part(
+    handle: ck::CK_SESSION_HANDLE,
+    part: *mut ck::CK_BYTE,
+    length: ck::CK_ULONG,
+    output: *mut ck::CK_BYTE,
+    output_length: *mut ck::CK_ULONG,
+) -> ck::CK_RV {
+    not_offered(handle, || {
+        // SAFETY: the caller's.
+        unsafe {
+            raw::items(part, length)?;
+            raw::room(output, output_length)?;
+        }
+        Ok(())
     })
 }

@@ -22,7 +22,7 @@ use std::{
     time::Instant,
 };
 
-use card::road::Road;
+use card::{config::PaymentKey, road::Road};
 use cryptoki_sys as ck;
 
 use crate::{
@@ -33,6 +33,8 @@ use crate::{
 };
 
 pub use info::{MANUFACTURER, VERSION, field};
+use login::Wrong;
+use random::Seeds;
 
 /// Bits of a session handle that tell its slot.
 pub const SLOT_BITS: u32 = 10;
@@ -41,6 +43,8 @@ pub const SLOT_BITS: u32 = 10;
 pub struct Slot {
     /// slotID.
     number: ck::CK_SLOT_ID,
+    /// Whether the payment key is shown.
+    payment_key: PaymentKey,
     /// The way to the token that was last in it.
     road: Option<Road>,
     /// Whether a token was there when we last looked.
@@ -55,6 +59,11 @@ pub struct Slot {
     /// Sessions whose token was pulled out.
     orphans: BTreeSet<ck::CK_SESSION_HANDLE>,
     objects: BTreeMap<ck::CK_OBJECT_HANDLE, Object>,
+    /// Whose wrong PIN or PUK was entered here since the last right one. One that no PIN of this token looks like never got
+    /// to the token, whose tries do not show it.
+    wrong: Wrong,
+    /// What programs added to the token's random numbers.
+    seeds: Seeds,
     /// Public keys that went with their private keys: programs destroy both, one after the other.
     went: BTreeSet<ck::CK_OBJECT_HANDLE>,
     /// Whether the token's objects are among them.
@@ -65,9 +74,10 @@ pub struct Slot {
 
 impl Slot {
     /// An empty one.
-    pub const fn new(number: ck::CK_SLOT_ID) -> Self {
+    pub fn new(number: ck::CK_SLOT_ID, payment_key: PaymentKey) -> Self {
         Self {
             number,
+            payment_key,
             road: None,
             present: false,
             changed: false,
@@ -75,6 +85,8 @@ impl Slot {
             released: None,
             sessions: BTreeMap::new(),
             orphans: BTreeSet::new(),
+            wrong: Wrong::NONE,
+            seeds: Seeds::default(),
             objects: BTreeMap::new(),
             went: BTreeSet::new(),
             read: false,
@@ -153,6 +165,7 @@ impl Slot {
     pub fn pulled_out(&mut self) {
         self.changed |= self.present;
         self.present = false;
+        self.wrong = Wrong::NONE;
         self.orphans.extend(std::mem::take(&mut self.sessions).into_keys());
         self.let_go();
     }

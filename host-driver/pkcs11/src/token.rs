@@ -12,6 +12,7 @@ use std::{
 
 use card::{
     Card, Error,
+    config::PaymentKey,
     piv::Piv,
     road::{self, Road},
     shield::Shield,
@@ -239,7 +240,7 @@ impl Token {
     ///
     /// # Errors
     /// The line's.
-    pub fn objects(&mut self) -> Result<Vec<Object>> {
+    pub fn objects(&mut self, payment_key: PaymentKey) -> Result<Vec<Object>> {
         self.with(Applet::Shield, |card| {
             let mut shield = Shield::on(card);
             let mut objects = Vec::new();
@@ -252,7 +253,7 @@ impl Token {
                     Some(_) => shield.certificate(head.container)?,
                     None => None,
                 };
-                objects.extend(object::show(&object::Held { head, public_key, certificate }));
+                objects.extend(object::show(&object::Held { head, public_key, certificate }, payment_key));
             }
             for head in shield.data_objects()? {
                 objects.push(object::show_data(head.number, &shield.read_data(head.number)?));

@@ -1,10 +1,13 @@
 //! Encryption and decryption functions (v2.40, 5.8 and 5.9), and the dual-purpose ones (5.13). Everything that takes
 //! parts of a ciphertext is a stub: RSA has none (Current Mechanisms v2.40, table 3).
 
+use std::ptr;
+
 use cryptoki_sys as ck;
 
-use super::{begin, not_offered, produce, raw};
+use super::{begin, not_offered_part, produce, raw};
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_EncryptInit(
     hSession: ck::CK_SESSION_HANDLE,
     pMechanism: *mut ck::CK_MECHANISM,
@@ -18,6 +21,7 @@ pub unsafe extern "C" fn C_EncryptInit(
     }
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_Encrypt(
     hSession: ck::CK_SESSION_HANDLE,
     pData: *mut ck::CK_BYTE,
@@ -34,24 +38,29 @@ pub unsafe extern "C" fn C_Encrypt(
     }
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_EncryptUpdate(
     hSession: ck::CK_SESSION_HANDLE,
-    _pPart: *mut ck::CK_BYTE,
-    _ulPartLen: ck::CK_ULONG,
-    _pEncryptedPart: *mut ck::CK_BYTE,
-    _pulEncryptedPartLen: *mut ck::CK_ULONG,
+    pPart: *mut ck::CK_BYTE,
+    ulPartLen: ck::CK_ULONG,
+    pEncryptedPart: *mut ck::CK_BYTE,
+    pulEncryptedPartLen: *mut ck::CK_ULONG,
 ) -> ck::CK_RV {
-    not_offered(hSession)
+    // SAFETY: the caller's.
+    unsafe { not_offered_part(hSession, pPart, ulPartLen, pEncryptedPart, pulEncryptedPartLen) }
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_EncryptFinal(
     hSession: ck::CK_SESSION_HANDLE,
-    _pLastEncryptedPart: *mut ck::CK_BYTE,
-    _pulLastEncryptedPartLen: *mut ck::CK_ULONG,
+    pLastEncryptedPart: *mut ck::CK_BYTE,
+    pulLastEncryptedPartLen: *mut ck::CK_ULONG,
 ) -> ck::CK_RV {
-    not_offered(hSession)
+    // SAFETY: the caller's.
+    unsafe { not_offered_part(hSession, ptr::null_mut(), 0, pLastEncryptedPart, pulLastEncryptedPartLen) }
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_DecryptInit(
     hSession: ck::CK_SESSION_HANDLE,
     pMechanism: *mut ck::CK_MECHANISM,
@@ -65,6 +74,7 @@ pub unsafe extern "C" fn C_DecryptInit(
     }
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_Decrypt(
     hSession: ck::CK_SESSION_HANDLE,
     pEncryptedData: *mut ck::CK_BYTE,
@@ -79,60 +89,72 @@ pub unsafe extern "C" fn C_Decrypt(
     }
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_DecryptUpdate(
     hSession: ck::CK_SESSION_HANDLE,
-    _pEncryptedPart: *mut ck::CK_BYTE,
-    _ulEncryptedPartLen: ck::CK_ULONG,
-    _pPart: *mut ck::CK_BYTE,
-    _pulPartLen: *mut ck::CK_ULONG,
+    pEncryptedPart: *mut ck::CK_BYTE,
+    ulEncryptedPartLen: ck::CK_ULONG,
+    pPart: *mut ck::CK_BYTE,
+    pulPartLen: *mut ck::CK_ULONG,
 ) -> ck::CK_RV {
-    not_offered(hSession)
+    // SAFETY: the caller's.
+    unsafe { not_offered_part(hSession, pEncryptedPart, ulEncryptedPartLen, pPart, pulPartLen) }
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_DecryptFinal(
     hSession: ck::CK_SESSION_HANDLE,
-    _pLastPart: *mut ck::CK_BYTE,
-    _pulLastPartLen: *mut ck::CK_ULONG,
+    pLastPart: *mut ck::CK_BYTE,
+    pulLastPartLen: *mut ck::CK_ULONG,
 ) -> ck::CK_RV {
-    not_offered(hSession)
+    // SAFETY: the caller's.
+    unsafe { not_offered_part(hSession, ptr::null_mut(), 0, pLastPart, pulLastPartLen) }
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_DigestEncryptUpdate(
     hSession: ck::CK_SESSION_HANDLE,
-    _pPart: *mut ck::CK_BYTE,
-    _ulPartLen: ck::CK_ULONG,
-    _pEncryptedPart: *mut ck::CK_BYTE,
-    _pulEncryptedPartLen: *mut ck::CK_ULONG,
+    pPart: *mut ck::CK_BYTE,
+    ulPartLen: ck::CK_ULONG,
+    pEncryptedPart: *mut ck::CK_BYTE,
+    pulEncryptedPartLen: *mut ck::CK_ULONG,
 ) -> ck::CK_RV {
-    not_offered(hSession)
+    // SAFETY: the caller's.
+    unsafe { not_offered_part(hSession, pPart, ulPartLen, pEncryptedPart, pulEncryptedPartLen) }
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_DecryptDigestUpdate(
     hSession: ck::CK_SESSION_HANDLE,
-    _pEncryptedPart: *mut ck::CK_BYTE,
-    _ulEncryptedPartLen: ck::CK_ULONG,
-    _pPart: *mut ck::CK_BYTE,
-    _pulPartLen: *mut ck::CK_ULONG,
+    pEncryptedPart: *mut ck::CK_BYTE,
+    ulEncryptedPartLen: ck::CK_ULONG,
+    pPart: *mut ck::CK_BYTE,
+    pulPartLen: *mut ck::CK_ULONG,
 ) -> ck::CK_RV {
-    not_offered(hSession)
+    // SAFETY: the caller's.
+    unsafe { not_offered_part(hSession, pEncryptedPart, ulEncryptedPartLen, pPart, pulPartLen) }
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_SignEncryptUpdate(
     hSession: ck::CK_SESSION_HANDLE,
-    _pPart: *mut ck::CK_BYTE,
-    _ulPartLen: ck::CK_ULONG,
-    _pEncryptedPart: *mut ck::CK_BYTE,
-    _pulEncryptedPartLen: *mut ck::CK_ULONG,
+    pPart: *mut ck::CK_BYTE,
+    ulPartLen: ck::CK_ULONG,
+    pEncryptedPart: *mut ck::CK_BYTE,
+    pulEncryptedPartLen: *mut ck::CK_ULONG,
 ) -> ck::CK_RV {
-    not_offered(hSession)
+    // SAFETY: the caller's.
+    unsafe { not_offered_part(hSession, pPart, ulPartLen, pEncryptedPart, pulEncryptedPartLen) }
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_DecryptVerifyUpdate(
     hSession: ck::CK_SESSION_HANDLE,
-    _pEncryptedPart: *mut ck::CK_BYTE,
-    _ulEncryptedPartLen: ck::CK_ULONG,
-    _pPart: *mut ck::CK_BYTE,
-    _pulPartLen: *mut ck::CK_ULONG,
+    pEncryptedPart: *mut ck::CK_BYTE,
+    ulEncryptedPartLen: ck::CK_ULONG,
+    pPart: *mut ck::CK_BYTE,
+    pulPartLen: *mut ck::CK_ULONG,
 ) -> ck::CK_RV {
-    not_offered(hSession)
+    // SAFETY: the caller's.
+    unsafe { not_offered_part(hSession, pEncryptedPart, ulEncryptedPartLen, pPart, pulPartLen) }
 }

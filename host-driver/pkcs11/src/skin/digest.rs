@@ -4,6 +4,7 @@ use cryptoki_sys as ck;
 
 use super::{begin, produce, raw, with_session};
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_DigestInit(
     hSession: ck::CK_SESSION_HANDLE,
     pMechanism: *mut ck::CK_MECHANISM,
@@ -14,6 +15,7 @@ pub unsafe extern "C" fn C_DigestInit(
     }
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_Digest(
     hSession: ck::CK_SESSION_HANDLE,
     pData: *mut ck::CK_BYTE,
@@ -28,6 +30,7 @@ pub unsafe extern "C" fn C_Digest(
     }
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_DigestUpdate(
     hSession: ck::CK_SESSION_HANDLE,
     pPart: *mut ck::CK_BYTE,
@@ -37,6 +40,7 @@ pub unsafe extern "C" fn C_DigestUpdate(
     with_session(hSession, |slot| slot.digest_update(hSession, unsafe { raw::items(pPart, ulPartLen) }))
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_DigestKey(
     hSession: ck::CK_SESSION_HANDLE,
     hKey: ck::CK_OBJECT_HANDLE,
@@ -44,6 +48,7 @@ pub unsafe extern "C" fn C_DigestKey(
     with_session(hSession, |slot| slot.digest_key(hSession, hKey))
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_DigestFinal(
     hSession: ck::CK_SESSION_HANDLE,
     pDigest: *mut ck::CK_BYTE,

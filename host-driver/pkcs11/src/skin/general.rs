@@ -9,6 +9,7 @@ use crate::{
     slot::{MANUFACTURER, VERSION, field},
 };
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_Initialize(pInitArgs: ck::CK_VOID_PTR) -> ck::CK_RV {
     run(|| {
         let arguments = pInitArgs.cast::<ck::CK_C_INITIALIZE_ARGS>();
@@ -27,6 +28,7 @@ pub unsafe extern "C" fn C_Initialize(pInitArgs: ck::CK_VOID_PTR) -> ck::CK_RV {
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_Finalize(pReserved: ck::CK_VOID_PTR) -> ck::CK_RV {
     run(|| {
         library::current()?;
@@ -37,6 +39,7 @@ pub unsafe extern "C" fn C_Finalize(pReserved: ck::CK_VOID_PTR) -> ck::CK_RV {
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GetInfo(pInfo: *mut ck::CK_INFO) -> ck::CK_RV {
     let info = ck::CK_INFO {
         cryptokiVersion: ck::CK_VERSION { major: 2, minor: 40 },

@@ -4,6 +4,7 @@ use cryptoki_sys as ck;
 
 use super::{produce, raw, with_session};
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GenerateKey(
     hSession: ck::CK_SESSION_HANDLE,
     pMechanism: *mut ck::CK_MECHANISM,
@@ -22,6 +23,7 @@ pub unsafe extern "C" fn C_GenerateKey(
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GenerateKeyPair(
     hSession: ck::CK_SESSION_HANDLE,
     pMechanism: *mut ck::CK_MECHANISM,
@@ -48,6 +50,7 @@ pub unsafe extern "C" fn C_GenerateKeyPair(
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_WrapKey(
     hSession: ck::CK_SESSION_HANDLE,
     pMechanism: *mut ck::CK_MECHANISM,
@@ -65,6 +68,7 @@ pub unsafe extern "C" fn C_WrapKey(
     }
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_UnwrapKey(
     hSession: ck::CK_SESSION_HANDLE,
     pMechanism: *mut ck::CK_MECHANISM,
@@ -88,6 +92,7 @@ pub unsafe extern "C" fn C_UnwrapKey(
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_DeriveKey(
     hSession: ck::CK_SESSION_HANDLE,
     pMechanism: *mut ck::CK_MECHANISM,

@@ -1,5 +1,5 @@
-//! The function lists (v2.40, 5.4, C_GetFunctionList; v3.0, 5.4, C_GetInterfaceList and C_GetInterface): the only three
-//! names that this library exports.
+//! The function lists (v2.40, 5.4, C_GetFunctionList; v3.0, 5.4, C_GetInterfaceList and C_GetInterface). Every function
+//! in them is exported by its name, too: programs that bind each by JNA or ctypes never ask for a list.
 
 use std::ptr;
 

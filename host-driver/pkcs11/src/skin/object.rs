@@ -5,6 +5,7 @@ use cryptoki_sys as ck;
 use super::{raw, with_session};
 use crate::ckr::{Ckr, Result};
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_CreateObject(
     hSession: ck::CK_SESSION_HANDLE,
     pTemplate: *mut ck::CK_ATTRIBUTE,
@@ -21,6 +22,7 @@ pub unsafe extern "C" fn C_CreateObject(
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_CopyObject(
     hSession: ck::CK_SESSION_HANDLE,
     hObject: ck::CK_OBJECT_HANDLE,
@@ -38,6 +40,7 @@ pub unsafe extern "C" fn C_CopyObject(
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_DestroyObject(
     hSession: ck::CK_SESSION_HANDLE,
     hObject: ck::CK_OBJECT_HANDLE,
@@ -45,6 +48,7 @@ pub unsafe extern "C" fn C_DestroyObject(
     with_session(hSession, |slot| slot.destroy(hSession, hObject))
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GetObjectSize(
     hSession: ck::CK_SESSION_HANDLE,
     hObject: ck::CK_OBJECT_HANDLE,
@@ -54,6 +58,7 @@ pub unsafe extern "C" fn C_GetObjectSize(
     with_session(hSession, |slot| unsafe { raw::put(pulSize, slot.object_size(hSession, hObject)?) })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GetAttributeValue(
     hSession: ck::CK_SESSION_HANDLE,
     hObject: ck::CK_OBJECT_HANDLE,
@@ -99,6 +104,7 @@ unsafe fn answer(attribute: &mut ck::CK_ATTRIBUTE, value: Result<&[u8]>) -> Resu
     Ok(())
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_SetAttributeValue(
     hSession: ck::CK_SESSION_HANDLE,
     hObject: ck::CK_OBJECT_HANDLE,
@@ -112,6 +118,7 @@ pub unsafe extern "C" fn C_SetAttributeValue(
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_FindObjectsInit(
     hSession: ck::CK_SESSION_HANDLE,
     pTemplate: *mut ck::CK_ATTRIBUTE,
@@ -124,6 +131,7 @@ pub unsafe extern "C" fn C_FindObjectsInit(
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_FindObjects(
     hSession: ck::CK_SESSION_HANDLE,
     phObject: *mut ck::CK_OBJECT_HANDLE,
@@ -148,6 +156,7 @@ pub unsafe extern "C" fn C_FindObjects(
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_FindObjectsFinal(hSession: ck::CK_SESSION_HANDLE) -> ck::CK_RV {
     with_session(hSession, |slot| slot.find_final(hSession))
 }

@@ -5,6 +5,7 @@ use cryptoki_sys as ck;
 use super::with_session;
 use crate::ckr::Ckr;
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GetFunctionStatus(hSession: ck::CK_SESSION_HANDLE) -> ck::CK_RV {
     with_session(hSession, |slot| {
         slot.check_session(hSession)?;
@@ -12,6 +13,7 @@ pub unsafe extern "C" fn C_GetFunctionStatus(hSession: ck::CK_SESSION_HANDLE) ->
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_CancelFunction(hSession: ck::CK_SESSION_HANDLE) -> ck::CK_RV {
     with_session(hSession, |slot| {
         slot.check_session(hSession)?;

@@ -9,6 +9,7 @@ use crate::ckr::Ckr;
 /// end the process.
 const AT_ONCE: usize = 1 << 16;
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_SeedRandom(
     hSession: ck::CK_SESSION_HANDLE,
     pSeed: *mut ck::CK_BYTE,
@@ -18,6 +19,7 @@ pub unsafe extern "C" fn C_SeedRandom(
     with_session(hSession, |slot| slot.seed_random(hSession, unsafe { raw::items(pSeed, ulSeedLen) }))
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GenerateRandom(
     hSession: ck::CK_SESSION_HANDLE,
     pRandomData: *mut ck::CK_BYTE,

@@ -5,6 +5,7 @@ use cryptoki_sys as ck;
 use super::{not_offered, raw, with_library, with_session};
 use crate::ckr::Ckr;
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_OpenSession(
     slotID: ck::CK_SLOT_ID,
     flags: ck::CK_FLAGS,
@@ -23,10 +24,12 @@ pub unsafe extern "C" fn C_OpenSession(
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_CloseSession(hSession: ck::CK_SESSION_HANDLE) -> ck::CK_RV {
     with_session(hSession, |slot| slot.close_session(hSession))
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_CloseAllSessions(slotID: ck::CK_SLOT_ID) -> ck::CK_RV {
     with_library(|library| {
         library.slot(slotID, |slot| {
@@ -36,6 +39,7 @@ pub unsafe extern "C" fn C_CloseAllSessions(slotID: ck::CK_SLOT_ID) -> ck::CK_RV
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GetSessionInfo(
     hSession: ck::CK_SESSION_HANDLE,
     pInfo: *mut ck::CK_SESSION_INFO,
@@ -44,6 +48,7 @@ pub unsafe extern "C" fn C_GetSessionInfo(
     with_session(hSession, |slot| unsafe { raw::put(pInfo, slot.session_info(hSession)?) })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GetOperationState(
     hSession: ck::CK_SESSION_HANDLE,
     _pOperationState: *mut ck::CK_BYTE,
@@ -57,16 +62,25 @@ pub unsafe extern "C" fn C_GetOperationState(
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_SetOperationState(
     hSession: ck::CK_SESSION_HANDLE,
-    _pOperationState: *mut ck::CK_BYTE,
-    _ulOperationStateLen: ck::CK_ULONG,
+    pOperationState: *mut ck::CK_BYTE,
+    ulOperationStateLen: ck::CK_ULONG,
     _hEncryptionKey: ck::CK_OBJECT_HANDLE,
     _hAuthenticationKey: ck::CK_OBJECT_HANDLE,
 ) -> ck::CK_RV {
-    not_offered(hSession)
+    not_offered(hSession, || {
+        // SAFETY: the caller's. A state that C_GetOperationState gave is never nothing.
+        unsafe {
+            raw::check(pOperationState)?;
+            raw::items(pOperationState, ulOperationStateLen)?;
+        }
+        Ok(())
+    })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_Login(
     hSession: ck::CK_SESSION_HANDLE,
     userType: ck::CK_USER_TYPE,
@@ -78,6 +92,7 @@ pub unsafe extern "C" fn C_Login(
 }
 
 /// The token has one user, without a name: any name is another's.
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_LoginUser(
     hSession: ck::CK_SESSION_HANDLE,
     userType: ck::CK_USER_TYPE,
@@ -96,10 +111,12 @@ pub unsafe extern "C" fn C_LoginUser(
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_Logout(hSession: ck::CK_SESSION_HANDLE) -> ck::CK_RV {
     with_session(hSession, |slot| slot.log_out(hSession))
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_SessionCancel(hSession: ck::CK_SESSION_HANDLE, flags: ck::CK_FLAGS) -> ck::CK_RV {
     with_session(hSession, |slot| slot.cancel(hSession, flags))
 }

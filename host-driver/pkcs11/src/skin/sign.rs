@@ -4,6 +4,7 @@ use cryptoki_sys as ck;
 
 use super::{begin, produce, raw, with_session};
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_SignInit(
     hSession: ck::CK_SESSION_HANDLE,
     pMechanism: *mut ck::CK_MECHANISM,
@@ -15,6 +16,7 @@ pub unsafe extern "C" fn C_SignInit(
     }
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_Sign(
     hSession: ck::CK_SESSION_HANDLE,
     pData: *mut ck::CK_BYTE,
@@ -29,6 +31,7 @@ pub unsafe extern "C" fn C_Sign(
     }
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_SignUpdate(
     hSession: ck::CK_SESSION_HANDLE,
     pPart: *mut ck::CK_BYTE,
@@ -38,6 +41,7 @@ pub unsafe extern "C" fn C_SignUpdate(
     with_session(hSession, |slot| slot.sign_update(hSession, unsafe { raw::items(pPart, ulPartLen) }))
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_SignFinal(
     hSession: ck::CK_SESSION_HANDLE,
     pSignature: *mut ck::CK_BYTE,
@@ -47,6 +51,7 @@ pub unsafe extern "C" fn C_SignFinal(
     unsafe { produce(hSession, pSignature, pulSignatureLen, |slot, room| slot.sign_final(hSession, room)) }
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_SignRecoverInit(
     hSession: ck::CK_SESSION_HANDLE,
     pMechanism: *mut ck::CK_MECHANISM,
@@ -60,6 +65,7 @@ pub unsafe extern "C" fn C_SignRecoverInit(
     }
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_SignRecover(
     hSession: ck::CK_SESSION_HANDLE,
     pData: *mut ck::CK_BYTE,

@@ -9,6 +9,7 @@ use crate::{
     mechanism::{TABLE, row},
 };
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GetSlotList(
     tokenPresent: ck::CK_BBOOL,
     pSlotList: *mut ck::CK_SLOT_ID,
@@ -23,6 +24,7 @@ pub unsafe extern "C" fn C_GetSlotList(
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GetSlotInfo(slotID: ck::CK_SLOT_ID, pInfo: *mut ck::CK_SLOT_INFO) -> ck::CK_RV {
     with_library(|library| {
         let info = library.slot_now(slotID, |slot| Ok(slot.slot_info()))?;
@@ -31,6 +33,7 @@ pub unsafe extern "C" fn C_GetSlotInfo(slotID: ck::CK_SLOT_ID, pInfo: *mut ck::C
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GetTokenInfo(slotID: ck::CK_SLOT_ID, pInfo: *mut ck::CK_TOKEN_INFO) -> ck::CK_RV {
     with_library(|library| {
         let info = library.slot_with_token(slotID, |slot| {
@@ -43,6 +46,7 @@ pub unsafe extern "C" fn C_GetTokenInfo(slotID: ck::CK_SLOT_ID, pInfo: *mut ck::
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_WaitForSlotEvent(
     flags: ck::CK_FLAGS,
     pSlot: *mut ck::CK_SLOT_ID,
@@ -69,6 +73,7 @@ pub unsafe extern "C" fn C_WaitForSlotEvent(
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GetMechanismList(
     slotID: ck::CK_SLOT_ID,
     pMechanismList: *mut ck::CK_MECHANISM_TYPE,
@@ -82,6 +87,7 @@ pub unsafe extern "C" fn C_GetMechanismList(
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GetMechanismInfo(
     slotID: ck::CK_SLOT_ID,
     r#type: ck::CK_MECHANISM_TYPE,
@@ -96,6 +102,7 @@ pub unsafe extern "C" fn C_GetMechanismInfo(
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_InitToken(
     slotID: ck::CK_SLOT_ID,
     pPin: *mut ck::CK_UTF8CHAR,
@@ -112,6 +119,7 @@ pub unsafe extern "C" fn C_InitToken(
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_InitPIN(
     hSession: ck::CK_SESSION_HANDLE,
     pPin: *mut ck::CK_UTF8CHAR,
@@ -121,6 +129,7 @@ pub unsafe extern "C" fn C_InitPIN(
     with_session(hSession, |slot| slot.init_pin(hSession, unsafe { raw::pin(pPin, ulPinLen) }?))
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_SetPIN(
     hSession: ck::CK_SESSION_HANDLE,
     pOldPin: *mut ck::CK_UTF8CHAR,

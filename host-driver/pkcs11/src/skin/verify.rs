@@ -4,6 +4,7 @@ use cryptoki_sys as ck;
 
 use super::{begin, produce, raw, with_session};
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_VerifyInit(
     hSession: ck::CK_SESSION_HANDLE,
     pMechanism: *mut ck::CK_MECHANISM,
@@ -17,6 +18,7 @@ pub unsafe extern "C" fn C_VerifyInit(
     }
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_Verify(
     hSession: ck::CK_SESSION_HANDLE,
     pData: *mut ck::CK_BYTE,
@@ -32,6 +34,7 @@ pub unsafe extern "C" fn C_Verify(
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_VerifyUpdate(
     hSession: ck::CK_SESSION_HANDLE,
     pPart: *mut ck::CK_BYTE,
@@ -41,6 +44,7 @@ pub unsafe extern "C" fn C_VerifyUpdate(
     with_session(hSession, |slot| slot.verify_update(hSession, unsafe { raw::items(pPart, ulPartLen) }))
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_VerifyFinal(
     hSession: ck::CK_SESSION_HANDLE,
     pSignature: *mut ck::CK_BYTE,
@@ -52,6 +56,7 @@ pub unsafe extern "C" fn C_VerifyFinal(
     })
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_VerifyRecoverInit(
     hSession: ck::CK_SESSION_HANDLE,
     pMechanism: *mut ck::CK_MECHANISM,
@@ -65,6 +70,7 @@ pub unsafe extern "C" fn C_VerifyRecoverInit(
     }
 }
 
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_VerifyRecover(
     hSession: ck::CK_SESSION_HANDLE,
     pSignature: *mut ck::CK_BYTE,

@@ -6,7 +6,7 @@ use card::road::Road;
 use cryptoki_sys as ck;
 use wire::shield::Information;
 
-use super::Slot;
+use super::{Slot, login::Wrong};
 use crate::{
     ckr::{Ckr, Result},
     token::Token,
@@ -83,7 +83,7 @@ impl Slot {
             manufacturerID: field(&information.brand),
             model: field(&format!("U-shield gen {}", information.generation)),
             serialNumber: field(&information.serial),
-            flags: flags(&information),
+            flags: flags(&information, self.wrong),
             ulMaxSessionCount: ck::CK_EFFECTIVELY_INFINITE,
             ulSessionCount: count(None),
             ulMaxRwSessionCount: ck::CK_EFFECTIVELY_INFINITE,
@@ -106,20 +106,25 @@ impl Slot {
     }
 }
 
-/// The flags of CK_TOKEN_INFO (3.2, table 6). The officer's PIN is the PUK.
-fn flags(information: &Information) -> ck::CK_FLAGS {
+/// The flags of CK_TOKEN_INFO (3.2, table 6). The officer's PIN is the PUK. A count is low once a wrong one was entered, which
+/// the tries that are left tell of what the token saw, and `wrong` of what it did not.
+fn flags(information: &Information, wrong: Wrong) -> ck::CK_FLAGS {
     let [pin, puk, pin_most, puk_most] = information.tries;
     let mut flags =
         ck::CKF_RNG | ck::CKF_LOGIN_REQUIRED | ck::CKF_USER_PIN_INITIALIZED | ck::CKF_TOKEN_INITIALIZED;
-    let tries = |left: u8, most: u8, low, last, locked| match left {
-        0 => locked,
-        1 => low | last,
-        left if left < most => low,
-        _ => 0,
+    let tries = |left: u8, most: u8, wrong: bool, [low, last, locked]: [ck::CK_FLAGS; 3]| {
+        let low = if wrong || left < most { low } else { 0 };
+        match left {
+            0 => low | locked,
+            1 => low | last,
+            _ => low,
+        }
     };
-    flags |=
-        tries(pin, pin_most, ck::CKF_USER_PIN_COUNT_LOW, ck::CKF_USER_PIN_FINAL_TRY, ck::CKF_USER_PIN_LOCKED);
-    flags |= tries(puk, puk_most, ck::CKF_SO_PIN_COUNT_LOW, ck::CKF_SO_PIN_FINAL_TRY, ck::CKF_SO_PIN_LOCKED);
+    const USER: [ck::CK_FLAGS; 3] =
+        [ck::CKF_USER_PIN_COUNT_LOW, ck::CKF_USER_PIN_FINAL_TRY, ck::CKF_USER_PIN_LOCKED];
+    const OFFICER: [ck::CK_FLAGS; 3] =
+        [ck::CKF_SO_PIN_COUNT_LOW, ck::CKF_SO_PIN_FINAL_TRY, ck::CKF_SO_PIN_LOCKED];
+    flags |= tries(pin, pin_most, wrong.user, USER) | tries(puk, puk_most, wrong.officer, OFFICER);
     if information.has(Information::FACTORY_PIN) {
         flags |= ck::CKF_USER_PIN_TO_BE_CHANGED;
     }
@@ -153,14 +158,19 @@ mod tests {
             flags: Information::HEALTHY,
             label: String::new(),
         };
-        let usual = flags(&information);
-        let more = |information: &Information| flags(information) & !usual;
+        let usual = flags(&information, Wrong::NONE);
+        let more = |information: &Information| flags(information, Wrong::NONE) & !usual;
         information.tries = [5, 1, 6, 5];
         assert_eq!(
             more(&information),
             ck::CKF_USER_PIN_COUNT_LOW | ck::CKF_SO_PIN_COUNT_LOW | ck::CKF_SO_PIN_FINAL_TRY
         );
         information.tries = [0, 5, 6, 5];
-        assert_eq!(more(&information), ck::CKF_USER_PIN_LOCKED);
+        assert_eq!(more(&information), ck::CKF_USER_PIN_COUNT_LOW | ck::CKF_USER_PIN_LOCKED);
+        // What the token never saw was wrong all the same.
+        information.tries = [6, 5, 6, 5];
+        let wrong = |user, officer| flags(&information, Wrong { user, officer }) & !usual;
+        assert_eq!(wrong(true, false), ck::CKF_USER_PIN_COUNT_LOW);
+        assert_eq!(wrong(false, true), ck::CKF_SO_PIN_COUNT_LOW);
     }
 }

@@ -8,6 +8,29 @@ use crate::{
     token::{Login, Pin},
 };
 
+/// Who entered a wrong PIN or PUK since the last right one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wrong {
+    /// The user, a PIN.
+    pub user: bool,
+    /// The officer, a PUK.
+    pub officer: bool,
+}
+
+impl Wrong {
+    pub(super) const NONE: Self = Self { user: false, officer: false };
+}
+
+/// Remembers whether a PIN or PUK was right; what failed otherwise tells neither.
+fn remember(wrong: &mut bool, outcome: Result<()>) -> Result<()> {
+    match outcome {
+        Ok(()) => *wrong = false,
+        Err(Ckr::PIN_INCORRECT | Ckr::PIN_LOCKED) => *wrong = true,
+        Err(_) => {}
+    }
+    outcome
+}
+
 impl Slot {
     /// C_Login.
     pub fn log_in(
@@ -35,8 +58,13 @@ impl Slot {
         }
         // There is no PIN pad: CKF_PROTECTED_AUTHENTICATION_PATH is not set.
         let pin = pin.ok_or(Ckr::ARGUMENTS_BAD)?;
-        let token = self.token()?;
-        if user == ck::CKU_SO { token.log_in_officer(pin) } else { token.log_in(pin) }?;
+        if user == ck::CKU_SO {
+            let outcome = self.token()?.log_in_officer(pin);
+            remember(&mut self.wrong.officer, outcome)?;
+        } else {
+            let outcome = self.token()?.log_in(pin);
+            remember(&mut self.wrong.user, outcome)?;
+        }
         // The token shows its user more.
         self.read = false;
         Ok(())
@@ -48,7 +76,8 @@ impl Slot {
             return Err(Ckr::OPERATION_NOT_INITIALIZED);
         }
         let pin = pin.ok_or(Ckr::ARGUMENTS_BAD)?;
-        self.token()?.check_pin(pin)?;
+        let outcome = self.token()?.check_pin(pin);
+        remember(&mut self.wrong.user, outcome)?;
         if let Some(place) = self.session(handle)?.guarded() {
             *place = Some(Pin::new(pin.to_vec()));
         }
@@ -76,7 +105,10 @@ impl Slot {
             return Err(Ckr::USER_NOT_LOGGED_IN);
         }
         let pin = pin.ok_or(Ckr::ARGUMENTS_BAD)?;
-        self.token()?.init_pin(pin)
+        // The user has a new PIN, at which nobody has guessed yet.
+        let outcome = self.token()?.init_pin(pin);
+        self.wrong.user &= outcome.is_err();
+        outcome
     }
 
     /// C_SetPIN: the officer's own, else the user's, logged in or not.
@@ -91,8 +123,13 @@ impl Slot {
         }
         let (old, new) = (old.ok_or(Ckr::ARGUMENTS_BAD)?, new.ok_or(Ckr::ARGUMENTS_BAD)?);
         let officer = matches!(self.login(), Login::Officer(_));
-        let token = self.token()?;
-        if officer { token.change_puk(old, new) } else { token.change_pin(old, new) }
+        if officer {
+            let outcome = self.token()?.change_puk(old, new);
+            remember(&mut self.wrong.officer, outcome)
+        } else {
+            let outcome = self.token()?.change_pin(old, new);
+            remember(&mut self.wrong.user, outcome)
+        }
     }
 
     /// C_InitToken (5.5): wants no session open. The label is 32 bytes, filled with blanks.
@@ -101,6 +138,7 @@ impl Slot {
             return Err(Ckr::SESSION_EXISTS);
         }
         let label = std::str::from_utf8(label).map_err(|_| Ckr::ARGUMENTS_BAD)?.trim_end_matches(' ');
-        self.for_a_moment(|token| token.initialise(pin, label))
+        let outcome = self.for_a_moment(|token| token.initialise(pin, label));
+        remember(&mut self.wrong.officer, outcome)
     }
 }

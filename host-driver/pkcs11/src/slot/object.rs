@@ -29,14 +29,16 @@ impl Slot {
         self.read &= !self.token()?.is_shared();
         self.read_token()?;
         let user = self.is_user();
-        let found = self
+        let mut found: Vec<_> = self
             .objects
             .iter()
             .filter(|(_, object)| user || !object.is_private())
             .filter(|(_, object)| object.attributes.match_template(&template))
-            .map(|(handle, _)| *handle)
+            .map(|(handle, object)| (object.is_of_payment(), *handle))
             .collect();
-        self.session(handle)?.search = Some(found);
+        // Programs that take the first of several do not mean the payment's.
+        found.sort_unstable();
+        self.session(handle)?.search = Some(found.into_iter().map(|(_, handle)| handle).collect());
         Ok(())
     }
 
@@ -45,7 +47,8 @@ impl Slot {
         if self.read {
             return Ok(());
         }
-        let objects = self.token()?.objects()?;
+        let payment_key = self.payment_key;
+        let objects = self.token()?.objects(payment_key)?;
         let former: BTreeMap<_, _> = std::mem::take(&mut self.objects);
         let mut handles = Vec::new();
         for (handle, object) in former {

@@ -1,0 +1,99 @@
+//! The payment container: its certificate alone, unless the holder wants the key shown.
+
+use cryptoki_sys as ck;
+use ushield_tests::{flash::Flash, road::Road, story::Story};
+
+use crate::{
+    call::{Call, number},
+    story::{signature, verifies},
+    world::World,
+};
+
+/// All of them.
+pub fn all() {
+    let flash = Story::enrolled(Road::InProcess).copy_of_flash();
+    the_first_key_is_one_that_signs(&flash);
+    the_certificate_comes_last_and_is_nobodys(&flash);
+    shown_it_signs_no_digest(&flash);
+}
+
+/// Every handle of a class, in C_FindObjects' order.
+fn every(call: &Call, class: Option<ck::CK_OBJECT_CLASS>) -> Vec<ck::CK_OBJECT_HANDLE> {
+    let template = class.map(|class| (ck::CKA_CLASS, number(class))).into_iter().collect();
+    let search = Call { template, null: false, ..call.clone() };
+    search.must("C_FindObjectsInit");
+    let mut all = Vec::new();
+    loop {
+        match search.must("C_FindObjects").handle.get() {
+            0 => break,
+            handle => all.push(handle),
+        }
+    }
+    search.must("C_FindObjectsFinal");
+    all
+}
+
+fn names(world: &World, call: &Call, handles: &[ck::CK_OBJECT_HANDLE]) -> Vec<Vec<u8>> {
+    handles.iter().map(|handle| world.bytes(call, *handle, ck::CKA_LABEL)).collect()
+}
+
+/// What a key store takes that asks for nothing but a private key.
+fn the_first_key_is_one_that_signs(flash: &Flash) {
+    let world = World::initialized(flash);
+    let user = world.user();
+    for class in [ck::CKO_PRIVATE_KEY, ck::CKO_PUBLIC_KEY] {
+        let keys = every(&user, Some(class));
+        assert!(!names(&world, &user, &keys).contains(&b"payment".to_vec()));
+        assert!(!keys.is_empty());
+    }
+    let key = every(&user, Some(ck::CKO_PRIVATE_KEY))[0];
+    let sign = Call { key, mechanism: ck::CKM_ECDSA_SHA256, ..user };
+    sign.must("C_SignInit").must("C_Sign");
+}
+
+/// Whoever offers each certificate of the user's, or the first, does not offer the payment's.
+fn the_certificate_comes_last_and_is_nobodys(flash: &Flash) {
+    let world = World::initialized(flash);
+    let user = world.user();
+    // Objects that come later are before it all the same.
+    Call { template: crate::world::data_object("later", false, false), ..user.clone() }
+        .must("C_CreateObject");
+    let all = every(&user, None);
+    assert_eq!(names(&world, &user, &all).last().unwrap(), b"payment");
+    let certificates = every(&user, Some(ck::CKO_CERTIFICATE));
+    assert_eq!(certificates.last(), all.last());
+    let categories =
+        certificates.iter().map(|handle| world.bytes(&user, *handle, ck::CKA_CERTIFICATE_CATEGORY));
+    let (token_user, unspecified) =
+        (ck::CK_CERTIFICATE_CATEGORY_TOKEN_USER, ck::CK_CERTIFICATE_CATEGORY_UNSPECIFIED);
+    assert_eq!(categories.collect::<Vec<_>>(), [number(token_user), number(unspecified)]);
+    let last = Call { object: *all.last().unwrap(), ..user };
+    let rename = Call { template: vec![(ck::CKA_LABEL, b"mine".to_vec())], ..last.clone() };
+    assert_eq!(rename.call("C_SetAttributeValue"), ck::CKR_ACTION_PROHIBITED);
+    assert_eq!(last.call("C_DestroyObject"), ck::CKR_ACTION_PROHIBITED);
+}
+
+/// It is there to be seen, and the bank's: no host signs, renames or removes.
+fn shown_it_signs_no_digest(flash: &Flash) {
+    // SAFETY: as in `World::new`.
+    unsafe { std::env::set_var("USHIELD_PAYMENT_KEY", "neither") };
+    assert_eq!(World::new(flash).call().call("C_Initialize"), ck::CKR_FUNCTION_FAILED);
+    // SAFETY: as above.
+    unsafe { std::env::set_var("USHIELD_PAYMENT_KEY", "show") };
+    let world = World::initialized(flash);
+    // SAFETY: as above.
+    unsafe { std::env::remove_var("USHIELD_PAYMENT_KEY") };
+    let user = world.user();
+    let key = world.private(&user, "payment");
+    for mechanism in [ck::CKM_ECDSA, ck::CKM_ECDSA_SHA256] {
+        let sign = Call { key, mechanism, ..user.clone() };
+        assert_eq!(sign.call("C_SignInit"), ck::CKR_KEY_FUNCTION_NOT_PERMITTED);
+    }
+    let mut derive = crate::given::given_key_of(&world, &user, "authentication");
+    derive.key = key;
+    assert_eq!(derive.call("C_DeriveKey"), ck::CKR_KEY_FUNCTION_NOT_PERMITTED);
+    let rename = Call { object: key, template: vec![(ck::CKA_LABEL, b"mine".to_vec())], ..user.clone() };
+    assert_eq!(rename.call("C_SetAttributeValue"), ck::CKR_ACTION_PROHIBITED);
+    assert_eq!(rename.call("C_DestroyObject"), ck::CKR_ACTION_PROHIBITED);
+    verifies(&world, &user, "authentication", &signature(&world, &user, "authentication"));
+}

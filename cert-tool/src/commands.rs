@@ -1,6 +1,7 @@
 //! The program, one file for each subcommand; thin over the library.
 
 mod attest;
+mod completions;
 mod crl;
 mod enrol;
 mod export;
@@ -8,6 +9,7 @@ mod factory_ca;
 mod init;
 mod install;
 mod issue;
+mod man;
 mod renew;
 mod request;
 mod revoke;
@@ -61,6 +63,8 @@ enum Command {
     Crl(crl::Crl),
     Attest(attest::Attest),
     FactoryCa(factory_ca::FactoryCa),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 #[derive(Subcommand)]
@@ -110,6 +114,8 @@ impl Command {
             Self::Install(command) => command.run(),
             Self::Attest(command) => command.run(),
             Self::FactoryCa(command) => command.run(),
+            Self::Completions(command) => command.run(),
+            Self::Man(command) => command.run(),
         }
     }
 }

@@ -92,6 +92,15 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
+fn completions_and_manual_pages_are_written() {
+    let scene = Scene::new();
+    assert!(scene.good(&["completions", "bash"]).contains("complete -F _cert__tool"));
+    scene.good(&["man", "pages"]);
+    let page = fs::read_to_string(scene.path("pages/cert-tool-enrol.1")).unwrap();
+    assert!(page.contains("cert-tool enrol --ca CA --name"), "{page}");
+}
+
+#[test]
 fn from_founding_to_revocation() {
     let scene = Scene::with_ca();
     scene.request();

@@ -39,7 +39,7 @@ fn runs(world: &World) -> Vec<PathBuf> {
 fn the_command_finds_an_enrolled_token_and_nothing_stays() {
     let world = World::new();
     // The command judges what it finds: files that are there, a certificate of that CA, a socket.
-    let script = "env; openssl verify -CAfile $USHIELD_CA $USHIELD_CERT >&2 && test -S $PCSCLITE_CSOCK_NAME \
+    let script = "env; openssl verify -CAfile $USHIELD_CA -CRLfile $USHIELD_CRL -crl_check $USHIELD_CERT >&2 && test -S $PCSCLITE_CSOCK_NAME \
                   && test -S $USHIELD_CONTROL && test \"$(cat $USHIELD_PIN_FILE)\" = $USHIELD_PIN";
     let Ended { code, said, complained } = world.run(&["run", "--tokens", "2", "--", "sh", "-c", script]);
     assert_eq!(code, 0, "{said}{complained}");
@@ -63,12 +63,32 @@ fn the_command_finds_an_enrolled_token_and_nothing_stays() {
 }
 
 #[test]
+fn the_holders_are_named_as_asked() {
+    let world = World::new();
+    let named = ["run", "--name", "张三", "--user-id", "u-0041"];
+    let subject = "openssl x509 -in $USHIELD_CERT -noout -subject -nameopt multiline,utf8,-esc_msb";
+    let one = world.run(&[&named[..], &["--", "sh", "-c", subject]].concat());
+    assert_eq!(one.code, 0, "{}", one.complained);
+    assert!(one.said.contains("= 张三\n") && one.said.contains("= u-0041\n"), "{}", one.said);
+
+    let second = "for file in $(dirname $USHIELD_CERT)/*-9a.pem; do openssl x509 -in $file -noout -subject -nameopt \
+                  multiline,utf8,-esc_msb; done";
+    let two = world.run(&[&named[..], &["--tokens", "2", "--", "sh", "-c", second]].concat());
+    for text in ["= 张三 1\n", "= u-0041\n", "= 张三 2\n", "= u-0042\n"] {
+        assert!(two.said.contains(text), "{text}: {}{}", two.said, two.complained);
+    }
+    let uncountable = world.run(&["run", "--tokens", "2", "--user-id", "alice", "--", "true"]);
+    assert_eq!(uncountable.code, 125);
+    assert!(uncountable.complained.contains("--user-id"), "{}", uncountable.complained);
+}
+
+#[test]
 fn a_payment_inside_a_run_is_seen_and_signed_or_refused() {
     let world = World::new();
     let order = world.order("no-1");
     let ushield = env!("CARGO_BIN_EXE_ushield");
     let script = format!(
-        "{ushield} pay {order} --out {} && {ushield} verify {} --ca $USHIELD_CA --crl $(dirname $USHIELD_CA)/crl.pem",
+        "{ushield} pay {order} --out {} && {ushield} verify {} --ca $USHIELD_CA --crl $USHIELD_CRL",
         world.path("f.cms").display(),
         world.path("f.cms").display()
     );

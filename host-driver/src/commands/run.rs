@@ -53,8 +53,8 @@ const DAYS: u32 = 30;
 ///
 /// The command needs no root, no daemon and no kernel module. It finds in its environment: PCSCLITE_CSOCK_NAME (for every
 /// program that speaks PC/SC), USHIELD_PKCS11_MODULE and PKCS11_MODULE_PATH, USHIELD_JAVA_CFG (a SunPKCS11 configuration),
-/// USHIELD_PIN, USHIELD_PIN_FILE, USHIELD_PUK, USHIELD_CA (the issuing CA) and USHIELD_CERT (the first token's certificate,
-/// both PEM), USHIELD_CONTROL (for `ushield screen`, `press`, `plug`), USHIELD_TOKENS (JSON).
+/// USHIELD_PIN, USHIELD_PIN_FILE, USHIELD_PUK, USHIELD_CA (the issuing CA), USHIELD_CRL (its list of revoked certificates) and
+/// USHIELD_CERT (the first token's certificate, all three PEM), USHIELD_CONTROL (for `ushield screen`, `press`, `plug`), USHIELD_TOKENS (JSON).
 ///
 /// Exit codes: the command's; 125 we failed, 126 it cannot be run, 127 it was not found, 128+N signal N ended it.
 #[derive(Args)]
@@ -72,6 +72,12 @@ pub(crate) struct Run {
     /// Leave the tokens without a personal ID
     #[arg(long)]
     no_enrol: bool,
+    /// Whom the certificates name; where there are several tokens, the name gets the token's number behind it
+    #[arg(long, value_name = "NAME", default_value = enrolment::NAME, conflicts_with = "no_enrol")]
+    name: String,
+    /// The bank's number for the first token's holder, who pays from the account of that number; further holders count on
+    #[arg(long, value_name = "ID", default_value = enrolment::FIRST_USER, conflicts_with = "no_enrol")]
+    user_id: String,
     /// What presses the buttons: accept (OK at once), reject, none (`ushield press` only) or script:FILE
     #[arg(long, value_name = "PANEL", default_value = "accept", value_parser = run_panel)]
     panel: Panel,
@@ -145,7 +151,7 @@ impl Run {
         let seats = forge.seats(&exporter, Habit::Wait)?;
         let thumb = Thumb::default();
         seats.iter().for_each(|seat| thumb.watch(seat.token.bus_id.clone(), seat.panel.clone()));
-        let (ca, certificates) = self.enrol(folder, &usbip, &seats, &pin)?;
+        let (bank, certificates) = self.enrol(folder, &usbip, &seats, &pin)?;
         self.play(&thumb, &seats);
         let service = Service::start(&folder.path("pcscd.comm"), &exporter, &seats)?;
         let mut holdings = Vec::new();
@@ -168,27 +174,28 @@ impl Run {
         let door = Door::open(&control)?;
         let bench = Arc::new(Bench::new(health, exporter, seats));
         runtime.spawn(door.serve(bench.clone()));
-        Ok(Stage { bench, service, thumb, pin, ca, holdings })
+        Ok(Stage { bench, service, thumb, pin, bank, holdings })
     }
 
-    /// The CA's certificate, and each token's.
+    /// The bank, and each token's certificates.
     fn enrol(
         &self,
         folder: &Folder,
         usbip: &str,
         seats: &[Seat],
         pin: &[u8],
-    ) -> Result<(Option<PathBuf>, Vec<Vec<enrolment::Issued>>), Failure> {
+    ) -> Result<(Option<Bank>, Vec<Vec<enrolment::Issued>>), Failure> {
         if self.no_enrol {
             return Ok((None, seats.iter().map(|_| Vec::new()).collect()));
         }
         let validity = self.not_after.map_or(Validity::Days(DAYS), Validity::Until);
+        let holders = enrolment::holders(&self.name, &self.user_id, seats.len())?;
         let mut bank = Bank::open(folder, validity)?;
         let mut certificates = Vec::new();
-        for (seat, number) in seats.iter().zip(1..) {
-            certificates.push(bank.enrol(folder, usbip, seat, number, pin)?);
+        for (seat, holder) in seats.iter().zip(holders) {
+            certificates.push(bank.enrol(folder, usbip, seat, &holder, pin)?);
         }
-        Ok((Some(bank.certificate), certificates))
+        Ok((Some(bank), certificates))
     }
 
     /// From here on the buttons are pressed as the option says.
@@ -217,7 +224,7 @@ impl Run {
             module: module.as_deref(),
             pin: &stage.pin,
             puk: forge::OPEN_PUK,
-            ca: stage.ca.as_deref(),
+            bank: stage.bank.as_ref(),
             holdings: &stage.holdings,
         };
         let variables = environment.variables()?;
@@ -240,6 +247,6 @@ struct Stage {
     service: Service,
     thumb: Thumb,
     pin: Zeroizing<Vec<u8>>,
-    ca: Option<PathBuf>,
+    bank: Option<Bank>,
     holdings: Vec<Holding>,
 }

@@ -7,7 +7,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{enrolment::Issued, folder::Folder};
+use super::{
+    enrolment::{Bank, Issued},
+    folder::Folder,
+};
 use crate::{
     control::view::Token,
     failure::{Context, Failure},
@@ -47,7 +50,7 @@ pub(super) struct Environment<'a> {
     pub(super) module: Option<&'a Path>,
     pub(super) pin: &'a [u8],
     pub(super) puk: &'a [u8],
-    pub(super) ca: Option<&'a Path>,
+    pub(super) bank: Option<&'a Bank>,
     pub(super) holdings: &'a [Holding],
 }
 
@@ -69,7 +72,8 @@ impl Environment<'_> {
             ("USHIELD_PIN", secret(self.pin)),
             ("USHIELD_PIN_FILE", path(&pin_file)),
             ("USHIELD_PUK", secret(self.puk)),
-            ("USHIELD_CA", self.ca.and_then(path)),
+            ("USHIELD_CA", self.bank.and_then(|bank| path(&bank.certificate))),
+            ("USHIELD_CRL", self.bank.and_then(|bank| path(&bank.crl))),
             ("USHIELD_CERT", first.and_then(|issued| path(&issued.file))),
             ("USHIELD_CONTROL", path(self.control)),
             ("USHIELD_TOKENS", Some(tokens.into())),

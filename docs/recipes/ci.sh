@@ -1,8 +1,7 @@
 #!/bin/sh
 # A token for the life of one job: no root, no kernel module, nothing kept.
-# Needs ushield and cert-tool in PATH. Run it at the top of the repository, or give it an order: ci.sh ORDER.json
+# Needs ushield and cert-tool in PATH. Pays an order of its own, or the one that it is given: ci.sh ORDER.json
 set -eu
-order=${1:-docs/recipes/order.json}
 work=$(mktemp -d)
 echo 135246 >"$work/pin"
 
@@ -17,6 +16,8 @@ export USHIELD_USBIP
 cert-tool ca init --dir "$work/ca" --no-passphrase
 cert-tool enrol --ca "$work/ca" --name 张三 --user-id 6222020200112233 --pin-file "$work/pin"
 
-# Your program here, in the place of these two.
+# Your program here, in the place of these three.
+order=${1:-$work/order.json}
+[ $# -gt 0 ] || ushield order --out "$order"
 ushield pay "$order" --out "$work/payment.cms" --pin-file "$work/pin"
 ushield verify "$work/payment.cms" --ca "$work/ca/ca.pem" --crl "$work/ca/crl.pem" --order "$order"

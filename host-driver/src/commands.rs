@@ -11,6 +11,7 @@ mod down;
 mod driver;
 mod ls;
 mod man;
+mod order;
 mod panel;
 mod pay;
 mod pin;
@@ -70,6 +71,7 @@ enum Command {
     Driver(driver::Driver),
     Doctor(doctor::Doctor),
     Pin(pin::Pin),
+    Order(order::Order),
     Pay(pay::Pay),
     Verify(verify::Verify),
     Completions(completions::Completions),
@@ -98,6 +100,7 @@ impl Program {
             Command::Driver(command) => command.run(),
             Command::Doctor(command) => command.run(),
             Command::Pin(command) => command.run(),
+            Command::Order(command) => command.run(),
             Command::Pay(command) => command.run(),
             Command::Verify(command) => command.run(),
             Command::Completions(command) => command.run(),

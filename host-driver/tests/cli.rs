@@ -305,3 +305,24 @@ fn a_trace_shows_commands_and_no_pin() {
     assert_eq!(refused.code, 1);
     assert!(refused.complained.contains("config.toml") && refused.complained.contains("usbib"));
 }
+
+#[test]
+fn an_order_is_issued_now_or_the_option_that_is_wrong_is_named() {
+    let world = World::new();
+    let fields = |said: &str| serde_json::from_str::<serde_json::Value>(said).unwrap();
+    let first = fields(&world.done(&["order", "--payee", "京东", "--amount", "9.90", "--minutes", "5"]));
+    assert_eq!((&first["payee_name"], &first["amount"]), (&"京东".into(), &"9.90".into()));
+    let time = |name: &str| payment::order::parse_time(first[name].as_str().unwrap()).unwrap();
+    assert_eq!(time("expires").duration_since(time("issued")).unwrap(), Duration::from_secs(300));
+    let again = fields(&world.done(&["order"]));
+    assert_ne!(first["nonce"], again["nonce"]);
+
+    let refused = world.run(&["order", "--amount", "1.234"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.complained.contains("amount"), "{}", refused.complained);
+    let file = world.path("order.json");
+    let file = file.to_str().unwrap();
+    world.done(&["order", "--out", file]);
+    assert_eq!(world.run(&["order", "--out", file]).code, 1, "it was there");
+    world.done(&["order", "--out", file, "--force"]);
+}

@@ -67,7 +67,9 @@ fn the_scripts_of_the_recipes_fit_the_screens() {
     let pin = world.file("pin", "135246\n");
     let up = world.up(&["--memory", "--pin-file", &pin, "--panel", panel]);
     world.enrol_quietly(&up, "135246");
-    let order = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/recipes/order.json");
+    let order = world.path("order.json");
+    let order = order.to_str().unwrap();
+    world.done(&["order", "--number", "20260001", "--out", order]);
     let cms = world.path("f.cms");
     let cms = cms.to_str().unwrap();
     world.done(&["pay", order, "--out", cms, "--usbip", &up.road(), "--pin-file", &pin]);
@@ -100,7 +102,6 @@ fn the_ci_job_pays_and_leaves_nothing_behind() {
     let path = std::env::var("PATH").unwrap_or_default();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/recipes/ci.sh");
     let ended = Command::new(script)
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/recipes/order.json"))
         .env_clear()
         .env("PATH", format!("{}:{path}", folder.display()))
         .env("HOME", world.path("."))

@@ -8,9 +8,10 @@ use cert_tool::{
     moment::Validity,
     subject::DEFAULT_ORGANISATION,
 };
-use payment::{Check, MemoryReplay, Payment, PaymentOrder, Reason, SameId, Verifier, order};
+use payment::{Check, MemoryReplay, Payment, PaymentOrder, Reason, SameId, Verifier};
 
 use crate::{
+    commands::order::Terms,
     failure::{Context, Failure},
     place::{self, Scratch},
 };
@@ -46,21 +47,17 @@ impl Bank {
 
     /// An order in fen, good for a day.
     pub(super) fn order(&self, number: &str, amount: u64) -> Result<PaymentOrder, Failure> {
-        let what = "the bank cannot issue an order";
-        let now = SystemTime::now();
-        let json = order::OrderJson {
-            number: number.into(),
-            nonce: order::fresh_nonce().what(what)?,
-            payer_account: super::USER_ID.into(),
-            payee_name: "上海水务".into(),
-            payee_account: "1001244300000000123".into(),
-            amount: format!("{}.{:02}", amount / 100, amount % 100),
-            currency: "CNY".into(),
-            issued: order::format_time(now).what(what)?,
-            expires: order::format_time(now + Duration::from_secs(86_400)).what(what)?,
-            memo: "11月水费".into(),
+        let terms = Terms {
+            number,
+            payer_account: super::USER_ID,
+            payee_name: "上海水务",
+            payee_account: "1001244300000000123",
+            amount: &format!("{}.{:02}", amount / 100, amount % 100),
+            currency: "CNY",
+            memo: "11月水费",
+            lifetime: Duration::from_secs(86_400),
         };
-        PaymentOrder::try_from(&json).what(what)
+        terms.issue(SystemTime::now())
     }
 
     /// As a backend verifies; what is good is remembered.

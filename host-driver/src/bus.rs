@@ -10,7 +10,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, LazyLock, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Instant,
 };
@@ -122,6 +122,8 @@ pub struct Port {
     panel: Option<Handle>,
     status: Mutex<Status>,
     slot: Mutex<Slot>,
+    /// Leases that are not dropped yet, be they over or not.
+    leases: AtomicUsize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -163,6 +165,7 @@ impl Bus {
             panel,
             status: Mutex::new(Status { state: State::Free, lease: 0 }),
             slot: Mutex::new(Slot { device: Some(device), lease: 0, working: false }),
+            leases: AtomicUsize::new(0),
         };
         ports.by_id.insert(id, Arc::new(port));
         drop(ports);
@@ -236,8 +239,11 @@ impl Bus {
                 State::Unplugged => return Err(Unavailable::Missing),
             }
         }
+        let [_, number] = port.id.number();
+        let tap = lock(&self.capture).as_ref().map(|capture| capture.tap(number));
+        port.leases.fetch_add(1, Ordering::SeqCst);
         // From here on the lease's drop gives the device back.
-        let lease = Lease { bus: Arc::clone(self), port, number: lease };
+        let lease = Lease { bus: Arc::clone(self), port, number: lease, tap };
         lease.port.power_on(lease.number)?;
         self.changed.notify_waiters();
         Ok(lease)
@@ -246,6 +252,17 @@ impl Bus {
     /// Captures what hosts do with devices that they take from now on, or nothing more. Returns what looked on until now.
     pub fn set_capture(&self, capture: Option<Capture>) -> Option<Capture> {
         std::mem::replace(&mut *lock(&self.capture), capture)
+    }
+
+    /// Returns when no host holds the device, and every host that had it has been told that it went.
+    pub async fn let_go(&self, id: BusId) {
+        loop {
+            let changed = self.changed();
+            if self.port(id).is_none_or(|port| port.leases.load(Ordering::SeqCst) == 0) {
+                return;
+            }
+            changed.await;
+        }
     }
 
     /// A port, by name.
@@ -323,11 +340,21 @@ impl Port {
 pub struct Gone;
 
 /// A host's hold on a device. Dropping it switches the device off and frees it, in that order.
-#[derive(Debug)]
 pub struct Lease {
     bus: Arc<Bus>,
     port: Arc<Port>,
     number: u64,
+    /// Who looks on, as it was when the device was taken.
+    tap: Option<Box<dyn Tap>>,
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease")
+            .field("port", &self.port)
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Lease {
@@ -337,9 +364,8 @@ impl Lease {
     }
 
     /// Somebody who looks on while this host has the device, where there is a capture.
-    pub(crate) fn tap(&self) -> Option<Box<dyn Tap>> {
-        let [_, number] = self.port.id.number();
-        lock(&self.bus.capture).as_ref().map(|capture| capture.tap(number))
+    pub(crate) fn tap(&mut self) -> Option<Box<dyn Tap>> {
+        self.tap.take()
     }
 
     /// Returns when the device should be driven again: a button, the end of a job, or an unplug.
@@ -373,17 +399,16 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let sound = self.port.power_off(Some(self.number));
-        {
-            let mut status = lock(&self.port.status);
-            if status.lease != self.number {
-                return;
-            }
+        let mut status = lock(&self.port.status);
+        if status.lease == self.number {
             let state = if sound { State::Free } else { State::Unplugged };
             *status = Status { state, lease: 0 };
         }
+        drop(status);
         if !sound {
             tracing::error!(bus_id = %self.port.id, "the device failed at power-off and was taken off the list");
         }
+        self.port.leases.fetch_sub(1, Ordering::SeqCst);
         self.bus.changed.notify_waiters();
     }
 }

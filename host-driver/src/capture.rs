@@ -13,8 +13,7 @@ use std::{
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        Arc, Mutex,
         mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
     },
     thread::JoinHandle,
@@ -23,7 +22,10 @@ use std::{
 
 use blank::Blank;
 
-use crate::urb::{Kind, Moment, Sight, Tap};
+use crate::{
+    lock::lock,
+    urb::{Kind, Moment, Sight, Tap},
+};
 
 /// Packets that may wait for the writer; each is at most [`block::SNAP_LENGTH`] bytes.
 const WAITING: usize = 256;
@@ -47,10 +49,40 @@ pub struct Summary {
 #[derive(Debug)]
 struct Shared {
     packets: SyncSender<Message>,
+    /// A packet is handed over and counted under this lock, so that whoever ends the capture finds the one with the other.
+    tally: Mutex<Tally>,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
     /// No more is wanted.
-    over: AtomicBool,
-    taken: AtomicU64,
-    dropped: AtomicU64,
+    over: bool,
+    /// Packets that are in the file, or on their way to it.
+    taken: u64,
+    dropped: u64,
+}
+
+impl Shared {
+    fn is_over(&self) -> bool {
+        lock(&self.tally).over
+    }
+
+    /// Hands a packet to the writer, or leaves it out; nothing once the capture is over.
+    fn put(&self, packet: Vec<u8>) {
+        let mut tally = lock(&self.tally);
+        if tally.over {
+            return;
+        }
+        match self.packets.try_send(Message::Packet(packet)) {
+            Ok(()) => tally.taken += 1,
+            Err(_) => tally.dropped += 1,
+        }
+    }
+
+    /// From here on nothing is put down: what was counted stays so.
+    fn close(&self) {
+        lock(&self.tally).over = true;
+    }
 }
 
 #[derive(Debug)]
@@ -87,13 +119,12 @@ impl Capture {
         // At once, so that a full disk is told to whoever asked for the capture.
         file.write_all(&block::head())?;
         let (packets, wanted) = sync_channel(WAITING);
-        let (over, taken, dropped) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
-        let shared = Arc::new(Shared { packets, over, taken, dropped });
+        let shared = Arc::new(Shared { packets, tally: Mutex::default() });
         let theirs = Arc::clone(&shared);
         let writer = std::thread::Builder::new().name("ushield-capture".into()).spawn(move || {
             let written = write(file, &wanted, &theirs);
             if let Err(error) = &written {
-                theirs.over.store(true, Relaxed);
+                theirs.close();
                 tracing::warn!(%error, "the capture has ended early: its file could not be written");
             }
             written
@@ -113,12 +144,12 @@ impl Capture {
     /// Some of it could not be written.
     pub fn stop(mut self) -> io::Result<Summary> {
         self.end()?;
-        let packets = self.shared.taken.load(Relaxed);
-        Ok(Summary { packets, dropped: self.shared.dropped.load(Relaxed) })
+        let tally = lock(&self.shared.tally);
+        Ok(Summary { packets: tally.taken, dropped: tally.dropped })
     }
 
     fn end(&mut self) -> io::Result<()> {
-        self.shared.over.store(true, Relaxed);
+        self.shared.close();
         // An error says that the writer has ended already.
         let _ = self.shared.packets.send(Message::End);
         match self.writer.take().map(JoinHandle::join) {
@@ -151,8 +182,11 @@ fn write(file: File, wanted: &Receiver<Message>, shared: &Shared) -> io::Result<
             Ok(message) => Ok(message),
         };
     }
-    let dropped = shared.dropped.load(Relaxed);
-    file.write_all(&block::tail(now(), shared.taken.load(Relaxed) + dropped, dropped))?;
+    let (taken, dropped) = {
+        let tally = lock(&shared.tally);
+        (tally.taken, tally.dropped)
+    };
+    file.write_all(&block::tail(now(), taken + dropped, dropped))?;
     file.flush()
 }
 
@@ -171,7 +205,7 @@ struct Onlooker {
 
 impl Tap for Onlooker {
     fn see(&mut self, sight: &Sight<'_>) {
-        if self.shared.over.load(Relaxed) {
+        if self.shared.is_over() {
             return;
         }
         let (Moment::Submitted { data, .. } | Moment::Ended { data, .. }) = sight.moment;
@@ -191,12 +225,7 @@ impl Tap for Onlooker {
         let mut packet = usbmon::header(self.place, sight, time, data.len()).to_vec();
         packet.append(&mut data);
         let comment = blanked.then_some("secret bytes are blanked with *");
-        let packet = block::packet(time, &packet, length, comment);
-        let count = match self.shared.packets.try_send(Message::Packet(packet)) {
-            Ok(()) => &self.shared.taken,
-            Err(_) => &self.shared.dropped,
-        };
-        count.fetch_add(1, Relaxed);
+        self.shared.put(block::packet(time, &packet, length, comment));
     }
 }
 

@@ -60,6 +60,11 @@ pub enum StartError {
         "cannot listen on {0}: {2}. Choose an address of this machine, and a port over 1023: {1} ADDRESS:PORT"
     )]
     Address(SocketAddr, &'static str, #[source] io::Error),
+    /// An address of the loopback interface, which is not up.
+    #[error(
+        "cannot listen on {0}: {1}. The loopback interface of this network namespace is down: start it with `ip link set lo up`"
+    )]
+    Loopback(SocketAddr, #[source] io::Error),
     /// Others could connect, and nobody said who may.
     #[error(
         "{0} can be reached from other machines. Say which may connect: --allow CIDR, such as 192.168.122.0/24"
@@ -138,6 +143,10 @@ impl Exporter {
         }
         let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
             io::ErrorKind::AddrInUse => StartError::Taken(address, option),
+            // A fresh network namespace has the interface and not the addresses.
+            io::ErrorKind::AddrNotAvailable if address.ip().is_loopback() => {
+                StartError::Loopback(address, error)
+            }
             _ => StartError::Address(address, option, error),
         })?;
         let local = listener.local_addr().map_err(|error| StartError::Address(address, option, error))?;

@@ -10,6 +10,9 @@ use std::{
     str::FromStr,
 };
 
+/// Bits before the IPv4 address in an IPv6 address that holds one (RFC 4291, 2.5.5.2).
+const MAPPED: u8 = 96;
+
 /// A range of addresses, such as `192.168.122.0/24`; a single address is its own range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cidr {
@@ -33,7 +36,13 @@ impl FromStr for Cidr {
         if prefix > longest {
             return Err(NotCidr);
         }
-        Ok(Self { network, prefix })
+        // Addresses are compared in their shortest form: an IPv4 range that is written inside IPv6 is an IPv4 range.
+        match network.to_canonical() {
+            IpAddr::V4(network) if prefix >= MAPPED && longest == 128 => {
+                Ok(Self { network: network.into(), prefix: prefix - MAPPED })
+            }
+            _ => Ok(Self { network, prefix }),
+        }
     }
 }
 
@@ -120,6 +129,13 @@ mod tests {
             ("192.168.122.9/24", "::ffff:192.168.122.1", true),
             ("fd00::/8", "fd12::1", true),
             ("::1", "::1", true),
+            ("::ffff:192.168.122.0/120", "192.168.122.77", true),
+            ("::ffff:192.168.122.0/120", "::ffff:192.168.122.77", true),
+            ("::ffff:192.168.122.0/120", "192.168.123.77", false),
+            ("::ffff:10.0.0.1", "10.0.0.1", true),
+            ("::ffff:10.0.0.1", "10.0.0.2", false),
+            ("::ffff:0:0/96", "8.8.8.8", true),
+            ("::ffff:0:0/96", "fd12::1", false),
         ] {
             assert_eq!(cidr(range).contains(address.parse().unwrap()), inside, "{range} {address}");
         }

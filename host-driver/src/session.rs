@@ -134,8 +134,10 @@ where
 
 /// A device in the hands of a peer.
 pub(crate) struct Session<P> {
-    lease: Lease,
+    /// Before the lease, and so dropped before it: whoever looks on has seen how the last transfers ended once the device
+    /// is free.
     queue: Queue,
+    lease: Lease,
     protocol: P,
     /// When the device wants to be driven next.
     deadline: Option<Instant>,
@@ -150,9 +152,9 @@ enum Left {
 
 impl<P: Protocol> Session<P> {
     /// Power is on, nothing has been said.
-    pub(crate) fn new(lease: Lease, protocol: P) -> Self {
+    pub(crate) fn new(mut lease: Lease, protocol: P) -> Self {
         let queue = Queue::new(lease.port().descriptors(), Limits::STANDARD).tapped(lease.tap());
-        Self { lease, queue, protocol, deadline: None }
+        Self { queue, lease, protocol, deadline: None }
     }
 
     /// Ends with the reason, never well.

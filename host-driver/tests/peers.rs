@@ -73,7 +73,7 @@ fn row_3_a_busy_device_delays_no_other() {
     busy.bulk_out(b"busy");
     let mut idle = server.take(b);
     for _ in 0..3 {
-        assert_eq!(server.connect().import(a), Err(1));
+        assert_eq!(server.connect().import(a), Err(2));
         assert_eq!(server.connect().list(), []);
         assert_eq!(idle.exchange(b"hello"), b"hello");
     }

@@ -123,7 +123,7 @@ fn a_device_has_one_holder_and_a_name_must_be_known() {
     let mut host = server.take(id);
     // Linux' usbip shows only what one may take.
     assert_eq!(server.connect().list().len(), 1);
-    assert_eq!(server.connect().import(id), Err(1));
+    assert_eq!(server.connect().import(id), Err(2));
     for name in ["1-3", "2-1", "1-01", "1-0", "1", "", "1-70000", "上海水务"] {
         assert_eq!(server.connect().import_name(name), Err(4), "{name}");
     }

@@ -59,7 +59,7 @@ fn a_token_has_one_holder_whatever_the_plug() {
     let mut first = Guest::take(any);
     // USB/IP shows the other one only, until a guest has that too.
     assert_eq!(server.connect().list().len(), 1);
-    assert_eq!(server.connect().import(a), Err(1));
+    assert_eq!(server.connect().import(a), Err(2));
     let mut second = Guest::take(fixed);
     assert_eq!(server.connect().list(), []);
     assert!(

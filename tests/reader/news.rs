@@ -69,6 +69,37 @@ fn what_was_plugged_in_before_is_found_by_who_comes_after() {
     assert_eq!(Raw::new(world.socket(), 4).states().len(), 1);
 }
 
+/// Nothing is waited for: the answer is at least as new as the question. A client that has been there for long asks as one
+/// that just came does.
+#[test]
+fn who_asks_is_told_how_it_is_now() {
+    let (mut world, ids) = World::without_reader(1);
+    world.start().unwrap();
+    let name = world.reader();
+    let mut old = Raw::new(world.socket(), 6);
+    for round in 0..10 {
+        world.pull_out(ids[0]);
+        assert_eq!(Raw::new(world.socket(), 4).states().len(), 0, "round {round}: a new client");
+        assert_eq!(old.states().len(), 0, "round {round}: an old client");
+        world.plug_again(ids[0]);
+        match round % 3 {
+            0 => assert_eq!(Raw::new(world.socket(), 4).states().len(), 1, "round {round}: a new client"),
+            1 => assert_eq!(old.states().len(), 1, "round {round}: an old client"),
+            // One that knows the name and does not ask for the list.
+            _ => {
+                assert!(Raw::new(world.socket(), 6).connect(&name, share::SHARED, 3).is_ok(), "round {round}")
+            }
+        }
+        // Out and in between two questions: the reader is the new one, and its card answers.
+        world.unplug(ids[0]);
+        world.plug_again(ids[0]);
+        let mut raw = Raw::new(world.socket(), 6);
+        assert_eq!(raw.states().len(), 1, "round {round}");
+        let card = raw.shared(&name);
+        assert!(raw.transmit(card, SELECT_PIV).is_ok(), "round {round}");
+    }
+}
+
 #[test]
 fn waiting_ends_with_one_message() {
     let world = World::new(1);

@@ -70,6 +70,12 @@ impl World {
         self.exporter().unplug(bus_id).unwrap();
     }
 
+    /// Pulls a token out, and waits until its host knows: from here on whoever asks must find it gone.
+    pub fn pull_out(&self, bus_id: BusId) {
+        self.unplug(bus_id);
+        self.runtime.block_on(self.exporter().bus().let_go(bus_id));
+    }
+
     pub fn plug_again(&self, bus_id: BusId) {
         let _context = self.runtime.enter();
         self.exporter().plug_again(bus_id).unwrap();

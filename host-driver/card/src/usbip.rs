@@ -6,7 +6,7 @@ mod link;
 
 use std::{
     io::{self, ErrorKind, Write},
-    net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs},
+    net::{SocketAddr, TcpStream, ToSocketAddrs},
     time::Duration,
 };
 
@@ -39,7 +39,7 @@ impl Exported {
 }
 
 /// The devices that the server at `address` exports. `address` is a host name or an IP address, with a port or
-/// without (then 3240): `bank.example:3240`, `127.0.0.1`, `::1`, `[::1]:3240`.
+/// without (then 3240): `bank.example:3240`, `127.0.0.1`, `::1`, `[::1]:3240`, `fe80::1%eth0`, `[fe80::1%2]:3240`.
 ///
 /// # Errors
 /// [`Error::NotFound`] when nothing listens there, and the line's own.
@@ -174,15 +174,27 @@ fn connect(address: &str) -> Result<TcpStream, Error> {
     let candidates = resolve(address).map_err(|error| {
         Error::NotFound(format!("cannot find the host of {address:?} ({error}): write it as HOST:PORT"))
     })?;
-    let mut last = None;
+    let mut last = (None, ErrorKind::AddrNotAvailable.into());
     for candidate in candidates {
         match TcpStream::connect_timeout(&candidate, PATIENCE) {
             Ok(socket) => return Ok(socket),
-            Err(error) => last = Some(error),
+            Err(error) => last = (Some(candidate), error),
         }
     }
-    let error = last.unwrap_or_else(|| ErrorKind::AddrNotAvailable.into());
+    let (candidate, error) = last;
     Err(match error.kind() {
+        ErrorKind::NetworkUnreachable | ErrorKind::AddrNotAvailable
+            if candidate.is_some_and(|candidate| candidate.ip().is_loopback()) =>
+        {
+            Error::NotFound(format!(
+                "{address} cannot be reached ({error}): the loopback interface of this network namespace is down. Start \
+                 it: ip link set lo up"
+            ))
+        }
+        _ if candidate.is_some_and(is_without_zone) => Error::NotFound(format!(
+            "{address} cannot be reached ({error}): a link-local address is one of an interface, so name that behind it, \
+             as in [fe80::1%eth0]:3240"
+        )),
         ErrorKind::ConnectionRefused => Error::NotFound(format!(
             "no token is served at {address} (connection refused): start one with `ushield up`, or say where one \
              is with USHIELD_USBIP=HOST:PORT"
@@ -194,16 +206,33 @@ fn connect(address: &str) -> Result<TcpStream, Error> {
     })
 }
 
-/// The addresses behind a text.
+/// Whether it is a link-local address (RFC 4291, 2.5.6) whose interface nobody named.
+fn is_without_zone(address: SocketAddr) -> bool {
+    matches!(address, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0)
+}
+
+/// The addresses behind a text. The system reads the host, so that a zone (RFC 4007, 11) may be a name or a number.
 fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
-    let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
-    if let Ok(ip) = bare.parse::<IpAddr>() {
-        return Ok(vec![(ip, bytes::PORT).into()]);
+    let (host, port) = split(address).ok_or(ErrorKind::InvalidInput)?;
+    if host.is_empty() {
+        return Err(ErrorKind::InvalidInput.into());
     }
-    if address.contains(':') {
-        return Ok(address.to_socket_addrs()?.collect());
+    Ok((host, port).to_socket_addrs()?.collect())
+}
+
+/// Host and port. An IPv6 address with a port stands in brackets (RFC 3986, 3.2.2); without one it may.
+fn split(address: &str) -> Option<(&str, u16)> {
+    if let Some(rest) = address.strip_prefix('[') {
+        let (host, port) = rest.split_once(']')?;
+        return match port {
+            "" => Some((host, bytes::PORT)),
+            _ => Some((host, port.strip_prefix(':')?.parse().ok()?)),
+        };
     }
-    Ok((address, bytes::PORT).to_socket_addrs()?.collect())
+    match address.split_once(':') {
+        Some((host, port)) if !port.contains(':') => Some((host, port.parse().ok()?)),
+        _ => Some((address, bytes::PORT)),
+    }
 }
 
 #[cfg(test)]
@@ -227,9 +256,41 @@ mod tests {
                 "{text}"
             );
         }
-        for wrong in ["", "127.0.0.1:", "127.0.0.1:70000", "[::1", "no.such.host.invalid"] {
+        for wrong in [
+            "",
+            "127.0.0.1:",
+            "127.0.0.1:70000",
+            "[::1",
+            "[::1]9",
+            "[::1]:",
+            ":9",
+            "[]:9",
+            "no.such.host.invalid",
+        ] {
             assert!(connect(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_zone_in_every_form() {
+        // Every Linux has this interface, and it is always the first.
+        for zone in ["lo", "1"] {
+            for (text, port) in [
+                (format!("fe80::1%{zone}"), 3240),
+                (format!("[fe80::1%{zone}]"), 3240),
+                (format!("[fe80::1%{zone}]:9"), 9),
+            ] {
+                let found = resolve(&text).unwrap();
+                let expected = std::net::SocketAddrV6::new("fe80::1".parse().unwrap(), port, 0, 1);
+                assert_eq!(found, [SocketAddr::V6(expected)], "{text}");
+            }
+        }
+        assert!(resolve("fe80::1%no-such-interface").is_err());
+        assert!(is_without_zone("[fe80::1]:9".parse().unwrap()));
+        assert!(
+            !is_without_zone("[fe80::1%1]:9".parse().unwrap())
+                && !is_without_zone("[fd00::1]:9".parse().unwrap())
+        );
     }
 
     #[test]

@@ -205,6 +205,7 @@ impl<'a> Client<'a> {
     fn news(&mut self, request: &Request) -> bool {
         match request {
             Request::ReadersState | Request::ReadersStateArray => {
+                self.plug.refresh();
                 self.outbox.extend_from_slice(&self.hub.states(self.number));
                 return true;
             }
@@ -212,6 +213,7 @@ impl<'a> Client<'a> {
                 self.hub.watch(self.number, &self.stream);
                 // Since 4.6 the client asks for the states itself.
                 if self.minor < 6 {
+                    self.plug.refresh();
                     self.outbox.extend_from_slice(&self.hub.states(self.number));
                     return true;
                 }
@@ -220,6 +222,7 @@ impl<'a> Client<'a> {
             Request::StopWaiting if !self.hub.forget(self.number) => {}
             Request::StopWaiting => Wait { timeout: 0, rv: rv::SUCCESS }.encode(&mut self.outbox),
             Request::ReaderEvents => {
+                self.plug.refresh();
                 ReaderEvents { events: self.hub.changes(), rv: rv::SUCCESS }.encode(&mut self.outbox);
             }
             Request::ReadersStateSize => {
@@ -247,7 +250,6 @@ impl<'a> Client<'a> {
             return Err(rv::INVALID_VALUE);
         }
         self.release(); // a client has one context at a time
-        self.plug.refresh();
         self.context = self.hub.establish(self.number)?;
         Ok(self.context)
     }
@@ -261,7 +263,7 @@ impl<'a> Client<'a> {
     }
 
     fn begin(&self, card: i32) -> Outcome<()> {
-        self.hub.begin(card, &|| hub::hung_up(&self.stream))
+        self.hub.begin(card, &|| hub::hung_up(&*self.stream))
     }
 
     /// Gives everything back that belongs to the context.
@@ -292,8 +294,16 @@ impl<'a> Client<'a> {
         if self.cards.len() >= MAX_HANDLES {
             return Err(rv::NO_MEMORY);
         }
-        let gone = || hub::hung_up(&self.stream);
-        let (card, active) = self.hub.connect(asked.reader(), asked.share, asked.preferred, &gone)?;
+        let gone = || hub::hung_up(&*self.stream);
+        let connect = || self.hub.connect(asked.reader(), asked.share, asked.preferred, &gone);
+        let (card, active) = match connect() {
+            // One that knows the name and never asked for the list: the reader may have come meanwhile.
+            Err(rv::UNKNOWN_READER) => {
+                self.plug.refresh();
+                connect()?
+            }
+            other => other?,
+        };
         self.cards.push(card);
         Ok((card, active))
     }

@@ -10,7 +10,7 @@ mod waiting;
 
 use std::{
     collections::HashMap,
-    os::unix::net::UnixStream,
+    os::fd::AsFd,
     sync::{Arc, Condvar, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
@@ -169,9 +169,28 @@ impl Hub {
         self.state().slots.iter().flatten().map(|slot| slot.name.clone()).collect()
     }
 
-    /// Whether a token is in a slot, by its name on the server.
-    pub(crate) fn holds(&self, bus_id: &str) -> bool {
-        self.state().slots.iter().flatten().any(|slot| slot.token.bus_id == bus_id)
+    /// Takes a token out that was taken anew: the former line is dead, though nobody has seen it yet.
+    pub(crate) fn evict(&self, bus_id: &str) {
+        let keys: Vec<u64> = {
+            let state = self.state();
+            state
+                .slots
+                .iter()
+                .flatten()
+                .filter(|slot| slot.token.bus_id == bus_id)
+                .map(|slot| slot.key)
+                .collect()
+        };
+        keys.into_iter().for_each(|key| self.remove(key));
+    }
+
+    /// Takes all tokens out whose server has hung up, without waiting for their threads to see it.
+    pub(crate) fn sweep(&self) {
+        let tokens: Vec<_> = {
+            let state = self.state();
+            state.slots.iter().flatten().map(|slot| (slot.key, Arc::clone(&slot.token))).collect()
+        };
+        tokens.into_iter().filter(|(_, token)| hung_up(token.line())).for_each(|(key, _)| self.remove(key));
     }
 
     /// Whether the reader is still there.
@@ -294,7 +313,7 @@ impl Hub {
 }
 
 /// Whether the peer hung up; nothing is read.
-pub(crate) fn hung_up(stream: &UnixStream) -> bool {
+pub(crate) fn hung_up(stream: &impl AsFd) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let mut fds = [PollFd::new(stream, PollFlags::RDHUP)];
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };

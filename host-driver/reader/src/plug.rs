@@ -13,14 +13,14 @@ use wire::{ccid::IccStatus, pcsclite::rv};
 
 use crate::{hub::Hub, lock::lock, token::Token};
 
-/// Between two looks at the server while clients are there. USB/IP tells of nothing by itself.
+/// Between two looks at the server while clients are there and ask nothing. USB/IP tells of nothing by itself.
 const INTERVAL: Duration = Duration::from_millis(500);
 /// Between two looks at a token that is idle.
 const HALF_SECOND: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
-/// How long a new client may have to wait for a look.
-const PATIENCE: Duration = Duration::from_millis(250);
-/// A look younger than this is as good as a new one.
-const FRESH: Duration = Duration::from_millis(50);
+/// How long a client that asks may have to wait for a look, which may take several tokens.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The same, while the server does not answer: its clients are told what was known.
+const GLANCE: Duration = Duration::from_millis(250);
 
 /// Which tokens, and how to hold them.
 #[derive(Clone, Debug)]
@@ -51,8 +51,12 @@ pub(crate) struct Plug {
 }
 
 struct State {
-    /// A client wants a look.
-    wanted: bool,
+    /// Questions so far. The answer to each is a look that began after it.
+    asked: u64,
+    /// The last question that was answered.
+    answered: u64,
+    /// The last look failed, or took too long.
+    slow: bool,
     /// When the last look began.
     began: Instant,
     /// Clients that would want to know.
@@ -66,7 +70,9 @@ struct State {
 impl Plug {
     pub(crate) fn new(hub: Arc<Hub>, source: Source) -> Self {
         let state = State {
-            wanted: false,
+            asked: 0,
+            answered: 0,
+            slow: false,
             began: Instant::now(),
             clients: 0,
             stopped: false,
@@ -78,12 +84,14 @@ impl Plug {
 
     /// Takes every token that is free and wanted, up to the number of slots.
     pub(crate) fn scan(&self) -> Result<(), ScanError> {
-        lock(&self.state).began = Instant::now();
+        self.hub.sweep();
         let exported = usbip::list_with_interfaces(&self.source.address).map_err(ScanError::Card)?;
         for found in exported.iter().filter(|found| found.is_reader()) {
             let bus_id = &found.device.bus_id;
             let wanted = self.source.bus_ids.is_empty() || self.source.bus_ids.contains(bus_id);
-            if wanted && !self.hub.holds(bus_id) {
+            // A server lists what is free. If that is one of ours, then it was pulled out and put back before we saw it go;
+            // or the server lists what is held, too, and says that it is busy.
+            if wanted {
                 self.take(bus_id)?;
             }
         }
@@ -101,6 +109,7 @@ impl Plug {
             Error::Slot(card::SlotError::Absent) => rv::NO_SMARTCARD,
             _ => rv::UNRESPONSIVE_CARD,
         });
+        self.hub.evict(bus_id);
         let Some(key) = self.hub.add(Arc::clone(&token), atr) else {
             return Err(ScanError::Full(bus_id.into()));
         };
@@ -121,7 +130,9 @@ impl Plug {
     pub(crate) fn run(&self) {
         loop {
             let mut state = lock(&self.state);
-            while !state.wanted && !state.stopped && (state.clients == 0 || state.began.elapsed() < INTERVAL)
+            while state.asked == state.answered
+                && !state.stopped
+                && (state.clients == 0 || state.began.elapsed() < INTERVAL)
             {
                 let waited = self.changed.wait_timeout(state, INTERVAL);
                 state = waited.map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state);
@@ -129,14 +140,20 @@ impl Plug {
             if state.stopped {
                 return;
             }
-            state.wanted = false;
+            state.began = Instant::now();
+            let asked = state.asked;
             let (gone, watchers) =
                 std::mem::take(&mut state.watchers).into_iter().partition(JoinHandle::is_finished);
             state.watchers = watchers;
             drop(state);
             join(gone);
-            self.complain(self.scan());
+            let scanned = self.scan();
+            let mut state = lock(&self.state);
+            state.answered = asked;
+            state.slow = matches!(scanned, Err(ScanError::Card(_)));
+            drop(state);
             self.changed.notify_all();
+            self.complain(scanned);
         }
     }
 
@@ -155,21 +172,28 @@ impl Plug {
         }
     }
 
-    /// A look for a client that just came, so that it finds what was plugged in before.
+    /// A client asks: returns after a look that began after the question.
     pub(crate) fn refresh(&self) {
-        let end = Instant::now() + PATIENCE;
+        let question = self.ask();
         let mut state = lock(&self.state);
-        if state.began.elapsed() < FRESH || state.stopped {
-            return;
-        }
-        let asked = Instant::now();
-        state.wanted = true;
-        self.changed.notify_all();
-        while (state.wanted || state.began < asked) && Instant::now() < end {
+        let end = Instant::now() + if state.slow { GLANCE } else { PATIENCE };
+        while state.answered < question && !state.stopped {
             let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                state.slow = true;
+                return;
+            }
             let waited = self.changed.wait_timeout(state, left);
             state = waited.map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state);
         }
+    }
+
+    /// Wants a look that begins after this; the question's number.
+    pub(crate) fn ask(&self) -> u64 {
+        let mut state = lock(&self.state);
+        state.asked += 1;
+        self.changed.notify_all();
+        state.asked
     }
 
     /// A client came (+1) or went (-1).

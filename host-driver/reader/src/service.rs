@@ -145,6 +145,17 @@ impl Service {
         self.shared.hub.readers()
     }
 
+    /// Whoever knows of a change at the server before a client asks may say so: the function that this returns makes the
+    /// service look. It does nothing once the service has stopped.
+    pub fn bell(&self) -> impl Fn() + Send + 'static {
+        let shared = Arc::downgrade(&self.shared);
+        move || {
+            if let Some(shared) = shared.upgrade() {
+                shared.plug.ask();
+            }
+        }
+    }
+
     /// Hangs up on all clients, lets the tokens go, removes the socket, and waits for all threads.
     pub fn shutdown(self) {}
 

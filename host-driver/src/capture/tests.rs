@@ -242,3 +242,41 @@ fn a_full_disk_ends_the_capture_and_nothing_else() {
     assert!(Capture::start(Path::new("/dev/full")).is_err());
     assert!(Capture::start(Path::new("/nowhere/at/all")).is_err());
 }
+
+/// What `stop` counts is what is in the file, whoever is still looking on at that moment.
+#[test]
+fn the_count_is_that_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..200 {
+        let path = folder.path().join("count.pcapng");
+        let capture = Capture::start(&path).unwrap();
+        let begun = std::sync::Barrier::new(3);
+        let summary = std::thread::scope(|scope| {
+            for number in 1..=2 {
+                let mut tap = capture.tap(number);
+                let begun = &begun;
+                scope.spawn(move || {
+                    begun.wait();
+                    for _ in 0..300 {
+                        let moment = Moment::Submitted { setup: None, length: 8, data: &[0; 8] };
+                        tap.see(&Sight { sequence: 7, endpoint: 0x01, kind: Kind::Bulk, moment });
+                    }
+                });
+            }
+            begun.wait();
+            (0..round * 50).for_each(|_| std::hint::spin_loop());
+            capture.stop().unwrap()
+        });
+        let file = std::fs::read(&path).unwrap();
+        let (mut packets, mut counted, mut rest) = (0, None, &file[..]);
+        while !rest.is_empty() {
+            let word = |at: usize| u32::from_le_bytes(rest[at..at + 4].try_into().unwrap());
+            packets += u64::from(word(0) == 6);
+            // The statistics: 8 bytes of the block's head, 12 of its own, then two options of 4 and 8 bytes each.
+            counted = (word(0) == 5).then(|| [24, 36].map(|at| u64::from(word(at)))).or(counted);
+            rest = &rest[word(4) as usize..];
+        }
+        assert_eq!(summary.packets, packets, "round {round}");
+        assert_eq!(counted, Some([packets + summary.dropped, summary.dropped]), "round {round}");
+    }
+}

@@ -3,6 +3,7 @@
 mod announce;
 mod console;
 mod redirection;
+mod address;
 
 use std::{
     fs,
@@ -54,7 +55,7 @@ pub(crate) struct Up {
     #[arg(long, value_name = "F")]
     ready_file: Option<PathBuf>,
     /// Where to serve USB/IP; port 0 lets the system choose
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3240")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3240", value_parser = address::parse)]
     listen: SocketAddr,
     /// Where to serve usbredir, for QEMU guests; a guest gets the first free token, or the one named behind the
     /// address; may be repeated

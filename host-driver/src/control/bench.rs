@@ -75,6 +75,11 @@ impl Bench {
         let _ = self.exporter.unplug(seat.bus_id);
     }
 
+    /// Returns when every host that had the token knows that it has none.
+    pub(crate) async fn let_go(&self, seat: &Seat) {
+        self.exporter.bus().let_go(seat.bus_id).await;
+    }
+
     /// Asks everything here to end.
     pub(crate) fn stop(&self) {
         self.stopping.send_replace(true);

@@ -34,7 +34,7 @@ use crate::{
 
 /// The longest that a request may wait for a screen.
 const MOST_PATIENCE: u64 = 3600;
-/// How long an answer to a press waits for the screen to change.
+/// How long an answer to a press waits for the screen to change, and one to an unplug for the host to hang up.
 const REACTION: Duration = Duration::from_secs(2);
 
 /// A control socket that nobody answers at yet.
@@ -212,6 +212,8 @@ async fn plug(State(bench): State<Arc<Bench>>, extract::Path(id): extract::Path<
 async fn unplug(State(bench): State<Arc<Bench>>, extract::Path(id): extract::Path<String>) -> Answer<Token> {
     let seat = seat(&bench, &id)?;
     bench.unplug(seat);
+    // Who asks next, by whatever road, finds the token gone. A host that does not hang up holds nobody up for long.
+    let _ = timeout(REACTION, bench.let_go(seat)).await;
     Ok(Json(bench.token(seat)))
 }
 

@@ -173,7 +173,7 @@ impl Folder for Disk {
         let mut content = Vec::new();
         file.take(MAX + 1).read_to_end(&mut content)?;
         if content.len() as u64 > MAX {
-            return Err(io::ErrorKind::FileTooLarge.into());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is longer than any record"));
         }
         Ok(Some(content))
     }

@@ -102,7 +102,10 @@ fn fault(name: RecordName) -> impl Fn(io::Error) -> StorageFault + Copy {
     move |error| {
         tracing::error!(record = %name, %error, "a record could not be read or written");
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StorageFault::Full,
+            // The last is the limit of `ulimit -f`.
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                StorageFault::Full
+            }
             _ => StorageFault::Broken,
         }
     }

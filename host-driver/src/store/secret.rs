@@ -64,12 +64,29 @@ fn create(path: &Path) -> Result<(), OpenError> {
     getrandom::fill(&mut *secret).map_err(|error| OpenError::Random(error.to_string()))?;
     let content = Zeroizing::new(envelope::seal(NAME, 0, &*secret));
     let temporary = beside(path)?;
-    let made = write(&temporary, &content).and_then(|()| match fs::hard_link(&temporary, path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+    let made =
+        write(&temporary, &content).and_then(|()| name(&temporary, path, |from, to| fs::hard_link(from, to)));
+    let swept = match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
-    });
-    let swept = fs::remove_file(&temporary);
+    };
     made.and(swept).map_err(failed)
+}
+
+/// Gives a file a name that is still free; where it is not, whoever was first stays. A link does that in one step. FAT and
+/// exFAT have none: there a lock on the folder keeps those who race apart.
+fn name(temporary: &Path, path: &Path, link: impl Fn(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
+    use io::ErrorKind::{AlreadyExists, InvalidInput, PermissionDenied, Unsupported};
+    match link(temporary, path) {
+        Err(error) if error.kind() == AlreadyExists => Ok(()),
+        // EPERM is what link(2) says of a file system without links; others say EOPNOTSUPP, ENOSYS or EINVAL.
+        Err(error) if [PermissionDenied, Unsupported, InvalidInput].contains(&error.kind()) => {
+            let folder = File::open(folder(path))?;
+            folder.lock()?;
+            if path.symlink_metadata().is_ok() { Ok(()) } else { fs::rename(temporary, path) }
+        }
+        linked => linked,
+    }
 }
 
 /// Removes what a process that was killed in [`create`] left. Who is still at it finds the secret that is there.
@@ -138,6 +155,30 @@ mod tests {
             secret(&path).unwrap();
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
         }
+    }
+
+    #[test]
+    fn without_links_the_first_stays_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        let no_links = |_: &Path, _: &Path| Err(io::Error::from_raw_os_error(1)); // EPERM, as exFAT says
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let (temporary, path) = (folder.path().join(format!("{number}.tmp")), &path);
+                scope.spawn(move || {
+                    fs::write(&temporary, format!("{number}")).unwrap();
+                    name(&temporary, path, no_links).unwrap();
+                    // Whoever was second finds the first one's.
+                    let found = fs::read(path).unwrap();
+                    name(&temporary, path, no_links).unwrap();
+                    assert_eq!(fs::read(path).unwrap(), found);
+                });
+            }
+        });
+        // Another fault is one: nothing takes the name.
+        let other = folder.path().join("other");
+        let full = |_: &Path, _: &Path| Err(io::ErrorKind::StorageFull.into());
+        assert!(name(&path, &other, full).is_err() && !other.exists());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use wire::usb::Setup;
 use super::queue::Status;
 
 /// Sees the transfers of one host with one device, in their order.
-pub trait Tap: Send {
+pub trait Tap: Send + Sync {
     /// Called for each of them: must return fast.
     fn see(&mut self, sight: &Sight<'_>);
 }

@@ -39,12 +39,14 @@ pub async fn serve(stream: TcpStream, peer: SocketAddr, bus: Arc<Bus>, shards: A
             Ok(line) => line,
             Err(error) => return End::from(error).report(peer, Some(bus_id)),
         };
-        let end = Session::new(lease, Imported { device: bus_id.device() }).run(&mut line).await;
-        let pulled_out = matches!(end, End::Gone);
+        let mut session = Session::new(lease, Imported { device: bus_id.device() });
+        let end = session.run(&mut line).await;
         end.report(peer, Some(bus_id));
-        if pulled_out {
+        if matches!(end, End::Gone) {
+            // With the lease still in hand: whoever pulled the device out may wait until its host knows.
             line.hang_up().await;
         }
+        drop(session);
     });
     if let Err(error) = moved {
         End::from(error).report(peer, None);
@@ -88,7 +90,8 @@ async fn import(line: &mut Line, peer: SocketAddr, bus: &Arc<Bus>, name: &[u8; 3
     let claimed = id.ok_or(Unavailable::Missing).and_then(|id| bus.claim(id, peer));
     *line.output = match &claimed {
         Ok(lease) => reply::imported(lease.port()),
-        Err(Unavailable::Held) => reply::refused(op_status::UNAVAILABLE),
+        // As Linux' usbipd says of a device that it exports already: wait, or look for who holds it.
+        Err(Unavailable::Held) => reply::refused(op_status::BUSY),
         Err(Unavailable::Missing | Unavailable::Full) => reply::refused(op_status::NO_DEVICE),
     };
     line.flush().await?;

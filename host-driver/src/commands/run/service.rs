@@ -2,12 +2,13 @@
 
 use std::{
     path::Path,
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
 use card::ccid::PATIENCE;
-use host_driver::{Exporter, State};
+use host_driver::{Exporter, State, bus::Bus};
 use reader::{Access, Config};
 
 use crate::{
@@ -33,7 +34,9 @@ impl Service {
             bus_ids: seats.iter().map(|seat| seat.bus_id.to_string()).collect(),
             patience: PATIENCE,
         };
-        reader::Service::start(config).map(Self).what("the PC/SC service did not start")
+        let service = reader::Service::start(config).what("the PC/SC service did not start")?;
+        tokio::spawn(tell(service.bell(), Arc::clone(exporter.bus())));
+        Ok(Self(service))
     }
 
     /// The reader of a token, and its place in the list of all.
@@ -44,6 +47,15 @@ impl Service {
             Failure::new("the PC/SC service does not show a token")
                 .because(format!("no reader is named after serial {}", seat.token.serial))
         })
+    }
+}
+
+/// Tells the service of what comes and goes at once: it need not wait for its next look.
+async fn tell(bell: impl Fn() + Send, bus: Arc<Bus>) {
+    loop {
+        let changed = bus.changed();
+        bell();
+        changed.await;
     }
 }
 

@@ -1,7 +1,8 @@
 //! What `up` says once tokens can be attached.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use super::address::{full, host};
 use crate::{
     control::view::{Ready, Redirection, Token},
     terminal::Paint,
@@ -35,7 +36,7 @@ pub(super) fn text(ready: &Ready, listen: SocketAddr, notes: &[String], paint: P
     let road = if listen.port() == USUAL && listen.ip().is_loopback() {
         String::new()
     } else {
-        format!(" --usbip {}", local(listen))
+        format!(" --usbip {}", full(local(listen)))
     };
     out += &format!(
         "\n{}\n",
@@ -60,20 +61,22 @@ pub(super) fn text(ready: &Ready, listen: SocketAddr, notes: &[String], paint: P
 }
 
 /// The exact commands, by where they are typed.
-fn attach(listen: SocketAddr, bus_id: &str) -> Vec<(&'static str, String)> {
+fn attach(listen: SocketAddr, bus_id: &str) -> [(&'static str, String); 3] {
     // A QEMU guest with user networking reaches the host's loopback as 10.0.2.2, and arrives as QEMU's own user.
     let here = local(listen);
     let guest = match listen.ip() {
         ip if ip.is_loopback() => "10.0.2.2".to_owned(),
         ip if ip.is_unspecified() => "HOST".to_owned(),
+        // The interface is the guest's own.
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => format!("{ip}%INTERFACE"),
         ip => ip.to_string(),
     };
     let port = |option: &str| {
         if listen.port() == USUAL { String::new() } else { format!(" {option} {}", listen.port()) }
     };
     let linux = port("--tcp-port");
-    let own = if listen.port() == USUAL { here.ip().to_string() } else { here.to_string() };
-    vec![
+    let own = if listen.port() == USUAL { host(here) } else { full(here) };
+    [
         ("this Linux", format!("sudo ushield attach {own} {bus_id}")),
         (
             "Linux in a VM",
@@ -125,10 +128,17 @@ mod tests {
     }
 
     #[test]
+    fn a_link_local_address_keeps_its_zone() {
+        let commands = |listen: &str| attach(listen.parse().unwrap(), "1-1").map(|(_, command)| command);
+        let [own, linux, _] = commands("[fe80::1%1]:3240");
+        assert_eq!(own, "sudo ushield attach fe80::1%lo 1-1");
+        assert!(linux.ends_with("attach -r fe80::1%INTERFACE -b 1-1"), "{linux}");
+        assert!(commands("[fe80::1%1]:9")[0].contains("attach [fe80::1%lo]:9 1-1"));
+    }
+
+    #[test]
     fn commands_name_the_port_only_where_they_must() {
-        let commands = |listen: &str| {
-            attach(listen.parse().unwrap(), "1-1").into_iter().map(|(_, command)| command).collect::<Vec<_>>()
-        };
+        let commands = |listen: &str| attach(listen.parse().unwrap(), "1-1").map(|(_, command)| command);
         assert_eq!(
             commands("127.0.0.1:3240"),
             [

@@ -19,7 +19,7 @@ impl FromStr for Redirection {
     fn from_str(text: &str) -> Result<Self, String> {
         let (address, bus_id) =
             text.split_once('=').map_or((text, None), |(address, id)| (address, Some(id)));
-        let address = address.parse().map_err(|_| format!("{address} is not ADDRESS:PORT"))?;
+        let address = super::address::parse(address)?;
         let parse = |id| BusId::parse(id).ok_or(format!("{id} is not a bus id such as 1-1"));
         Ok(Self { address, bus_id: bus_id.map(parse).transpose()? })
     }

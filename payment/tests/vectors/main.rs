@@ -1,0 +1,173 @@
+//! The corpus in `tests/vectors`: made here, byte for byte, and judged by this crate and by openssl.
+//!
+//! `VECTORS=write cargo test -p payment --test vectors -- --test-threads 1` writes it again.
+
+mod case;
+mod cases;
+mod certificate;
+mod der;
+mod document;
+mod index;
+mod judge;
+mod key;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+};
+
+use case::{Case, Level};
+use payment::Reason;
+
+const AGAIN: &str =
+    "write the corpus again: VECTORS=write cargo test -p payment --test vectors -- --test-threads 1";
+
+fn writes() -> bool {
+    std::env::var("VECTORS").is_ok_and(|value| value == "write")
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors")
+}
+
+/// Every file of the corpus by its path, as it is made; one path never names two contents.
+fn made(cases: &[Case]) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::from([("index.tsv".to_owned(), index::write(cases).into_bytes())]);
+    for file in cases.iter().flat_map(Case::files) {
+        let before = files.insert(file.path.clone(), file.bytes.clone());
+        assert!(before.is_none_or(|before| before == file.bytes), "{} has two contents", file.path);
+    }
+    files
+}
+
+/// The files that are there, below the folders that hold nothing else.
+fn there() -> BTreeSet<String> {
+    let mut found = BTreeSet::from(["index.tsv".to_owned()]);
+    for part in ["ca", "crl", "documents", "orders"] {
+        for entry in fs::read_dir(folder().join(part)).into_iter().flatten().flatten() {
+            found.insert(format!("{part}/{}", entry.file_name().to_string_lossy()));
+        }
+    }
+    found
+}
+
+fn write(files: &BTreeMap<String, Vec<u8>>) {
+    for stale in there().iter().filter(|path| !files.contains_key(*path)) {
+        let _not_there_is_well = fs::remove_file(folder().join(stale));
+    }
+    for (path, bytes) in files {
+        let path = folder().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+}
+
+#[test]
+fn the_corpus_is_what_is_made_here() {
+    let files = made(&cases::all());
+    if writes() {
+        write(&files);
+    }
+    assert_eq!(there(), files.keys().cloned().collect(), "{AGAIN}");
+    for (path, bytes) in &files {
+        assert!(fs::read(folder().join(path)).unwrap() == *bytes, "{path} is another; {AGAIN}");
+    }
+    let size: usize = files.values().map(Vec::len).sum();
+    assert!(size < 1 << 20, "{size} bytes");
+}
+
+#[test]
+fn each_document_is_judged_as_the_index_says() {
+    let mut stores = judge::Stores::new();
+    let mut wrong = Vec::new();
+    for row in index::read(&fs::read_to_string(folder().join("index.tsv")).unwrap()) {
+        let found = judge::ours(&folder(), &row, &mut stores);
+        if found != row["expected"] {
+            wrong.push(format!(
+                "{}: expected {}, found {found}: {}",
+                row["name"], row["expected"], row["wrong"]
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn openssl_judges_as_the_index_says() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut wrong = Vec::new();
+    for row in index::read(&fs::read_to_string(folder().join("index.tsv")).unwrap()) {
+        let found = judge::openssl(&folder(), &row, &scratch.path().join("trusted.pem"));
+        if Some(found) != row["openssl"].split(' ').next() {
+            wrong.push(format!(
+                "{}: ours {}, openssl found {found}, index {}",
+                row["name"], row["expected"], row["openssl"]
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Names, reasons, sentences: nothing is missing, nothing is there twice.
+#[test]
+fn the_index_is_whole() {
+    let cases = cases::all();
+    let names: BTreeSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
+    assert_eq!(names.len(), cases.len());
+    for case in &cases {
+        assert!(case.wrong.ends_with('.') && !case.wrong.contains(['\t', '\n']), "{}", case.name);
+        assert_eq!(case.wrong.starts_with("Good"), case.expected == "accepted", "{}", case.name);
+    }
+    let expected: BTreeSet<&str> = cases.iter().map(|case| case.expected).collect();
+    let known: BTreeSet<&str> = Reason::ALL
+        .iter()
+        .map(|reason| reason.code())
+        .chain(["accepted", "ca_refused", "crl_refused"])
+        .collect();
+    assert_eq!(expected, known);
+}
+
+/// How often each outcome, and each difference, occurs: what the README's tables say.
+fn figures(cases: &[Case]) -> BTreeMap<String, usize> {
+    let mut figures = BTreeMap::from([("documents".to_owned(), cases.len())]);
+    let mut count = |label: &str| *figures.entry(label.to_owned()).or_default() += 1;
+    for case in cases {
+        count(if case.level == Level::Core { "core" } else { "text" });
+        count(case.expected);
+        count(if case.expected == "accepted" { "accepted by us" } else { "refused by us" });
+        count(&format!("{} by openssl", case.openssl()));
+        if case.differs != "-" {
+            count(case.differs);
+        }
+    }
+    figures
+}
+
+/// The README with the figures as they are, each in a row that begins with its name.
+fn corrected(readme: &str, figures: &BTreeMap<String, usize>) -> String {
+    let correct = |line: &str| {
+        let figure = figures.iter().find(|(label, _)| line.starts_with(&format!("| `{label}` | ")));
+        let Some((label, count)) = figure else { return format!("{line}\n") };
+        let rest = line.splitn(4, '|').nth(3).unwrap_or_default();
+        format!("| `{label}` | {count} |{rest}\n")
+    };
+    readme.lines().map(correct).collect()
+}
+
+#[test]
+fn the_readme_has_each_figure_and_explains_each_difference() {
+    let path = folder().join("README.md");
+    let readme = fs::read_to_string(&path).unwrap();
+    let figures = figures(&cases::all());
+    println!("{figures:?}");
+    for label in figures.keys() {
+        let rows = readme.lines().filter(|line| line.starts_with(&format!("| `{label}` | "))).count();
+        assert_eq!(rows, 1, "README.md has {rows} rows for {label}");
+    }
+    let corrected = corrected(&readme, &figures);
+    if writes() {
+        fs::write(path, &corrected).unwrap();
+    }
+    assert!(writes() || readme == corrected, "README.md has other figures; {AGAIN}");
+}

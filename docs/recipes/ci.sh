@@ -20,4 +20,5 @@ cert-tool enrol --ca "$work/ca" --name 张三 --user-id 6222020200112233 --pin-f
 order=${1:-$work/order.json}
 [ $# -gt 0 ] || ushield order --out "$order"
 ushield pay "$order" --out "$work/payment.cms" --pin-file "$work/pin"
-ushield verify "$work/payment.cms" --ca "$work/ca/ca.pem" --crl "$work/ca/crl.pem" --order "$order"
+ushield verify "$work/payment.cms" --ca "$work/ca/ca.pem" --crl "$work/ca/crl.pem" --order "$order" \
+  --payer 6222020200112233

@@ -65,7 +65,19 @@ fn the_demo_leaves_what_openssl_accepts() {
     let said = world.done(&[&arguments[..], &["--order", &file("order.json")]].concat());
     assert!(!said.contains("revocation"), "{said}");
     // Without a list it is good, and says what was not looked at.
-    assert!(world.done(&arguments[..4]).contains("revocation was not checked"));
+    let said = world.done(&arguments[..4]);
+    for name in ["revocation", "payer", "account", "issued order", "replay"] {
+        assert!(said.contains(&format!("{name} was not checked: ")), "{name}: {said}");
+    }
+    let said = world.done(&[&arguments[..4], &["--payer", "6222020200112233"]].concat());
+    assert!(!said.contains("payer was not") && said.contains("account was not checked"), "{said}");
+    for (wrong, what) in [
+        (&["--payer", "6222020200112234"][..], "the user"),
+        (&["--payer", "6222020200112233", "--account", "1"], "the account"),
+    ] {
+        let refused = world.run(&[&arguments[..4], wrong].concat());
+        assert_eq!((refused.code, refused.said.contains("payer_mismatch")), (1, true), "{what}");
+    }
     for (arguments, word) in [(&arguments[..4], "not_checked"), (&arguments[..], "checked")] {
         let said = world.done(&[arguments, &["--json"]].concat());
         let report: serde_json::Value = serde_json::from_str(&said).unwrap();
@@ -122,6 +134,11 @@ fn a_payment_from_up_to_down() {
     let good = world.done(&["verify", cms, "--ca", ca, "--crl", crl, "--order", &order, "--json"]);
     let good: serde_json::Value = serde_json::from_str(&good).unwrap();
     assert_eq!(good["good"], true);
+    // Nobody was told who may pay from which account, and the answer says so; then somebody is.
+    assert_eq!(good["payer"], "not_checked");
+    let bound = ["verify", cms, "--ca", ca, "--crl", crl, "--order", &order, "--payer", "6222020200112233"];
+    let said = world.done(&bound);
+    assert!(!said.contains("payer was not checked") && said.contains("replay was not checked"), "{said}");
 
     let other = world.order("no-2");
     let refused = world.run(&["verify", cms, "--ca", ca, "--order", &other, "--json"]);

@@ -6,17 +6,15 @@ use aws_lc_rs::{
 };
 use der::{
     Any, Decode, Encode, Tag, Tagged,
-    asn1::{ObjectIdentifier, PrintableStringRef},
+    asn1::{BitStringRef, ObjectIdentifier, PrintableStringRef},
     oid::AssociatedOid,
 };
-use std::ops::RangeInclusive;
 use wire::payment::PAYMENT_PURPOSE;
 use x509_cert::{
     Certificate,
-    ext::pkix::{ExtendedKeyUsage, KeyUsage, KeyUsages},
+    ext::pkix::{ExtendedKeyUsage, KeyUsage},
     name::Name,
     spki::SubjectPublicKeyInfoOwned,
-    time::Validity,
 };
 
 use crate::{Reason, payer::Holder};
@@ -25,9 +23,6 @@ const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const SERIAL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.5");
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
-
-/// Seconds since 1970 in which something is valid, both ends included.
-pub(crate) type Window = RangeInclusive<u64>;
 
 /// A payment certificate, read.
 #[derive(Clone, Debug)]
@@ -41,6 +36,7 @@ impl Leaf {
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, Reason> {
         let certificate = parse(bytes)?;
         let tbs = certificate.tbs_certificate();
+        check_serial(&certificate)?;
         check_purpose(&certificate)?;
         check_key_usage(&certificate)?;
         let key = public_key(tbs.subject_public_key_info())?;
@@ -48,7 +44,7 @@ impl Leaf {
             [one] if !one.is_empty() => one.clone(),
             _ => return Err(Reason::CertificateMalformed),
         };
-        let name = attributes(tbs.subject(), COMMON_NAME).into_iter().next().unwrap_or_default();
+        let name = common_name(tbs.subject());
         Ok(Self { holder: Holder { user_id, name, fingerprint: fingerprint(bytes) }, key })
     }
 }
@@ -59,14 +55,8 @@ pub(crate) fn fingerprint(certificate: &[u8]) -> [u8; 32] {
     fingerprint
 }
 
-/// When a certificate is valid.
-pub(crate) fn window(certificate: &[u8]) -> Result<Window, Reason> {
-    let certificate = parse(certificate)?;
-    let Validity { not_before, not_after, .. } = certificate.tbs_certificate().validity();
-    Ok(not_before.to_unix_duration().as_secs()..=not_after.to_unix_duration().as_secs())
-}
-
-fn parse(bytes: &[u8]) -> Result<Certificate, Reason> {
+/// Reads a certificate in the one encoding that DER has for it.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Certificate, Reason> {
     let certificate = Certificate::from_der(bytes).map_err(|_| Reason::CertificateMalformed)?;
     match certificate.to_der() {
         Ok(again) if again == bytes => Ok(certificate),
@@ -82,24 +72,47 @@ fn check_purpose(certificate: &Certificate) -> Result<(), Reason> {
     }
 }
 
-/// Exactly digitalSignature and nonRepudiation (RFC 5280, 4.2.1.3).
+/// A positive number of 20 octets at most (RFC 5280, 4.1.2.2).
+fn check_serial(certificate: &Certificate) -> Result<(), Reason> {
+    match certificate.tbs_certificate().serial_number().as_bytes() {
+        [first, ..] if first & 0x80 != 0 => Err(Reason::CertificateMalformed),
+        bytes if bytes.len() > 20 => Err(Reason::CertificateMalformed),
+        _ => Ok(()),
+    }
+}
+
+/// Exactly digitalSignature and nonRepudiation (RFC 5280, 4.2.1.3): not even a bit that nobody defined.
 fn check_key_usage(certificate: &Certificate) -> Result<(), Reason> {
-    match extension::<KeyUsage>(certificate)? {
-        Some(usage) if usage.0 == KeyUsages::DigitalSignature | KeyUsages::NonRepudiation => Ok(()),
+    let bytes = sole_extension(certificate, KeyUsage::OID)?.ok_or(Reason::CertificateKeyUsage)?;
+    let bits = BitStringRef::from_der(bytes).map_err(|_| Reason::CertificateMalformed)?;
+    match (bits.unused_bits(), bits.raw_bytes()) {
+        (6, [0xC0]) => Ok(()),
+        // A named bit list ends with a one (X.690, 11.2.2).
+        (unused, [.., last]) if last >> unused & 1 == 0 => Err(Reason::CertificateMalformed),
         _ => Err(Reason::CertificateKeyUsage),
     }
 }
 
-/// An extension of which there is at most one.
-fn extension<T: for<'a> Decode<'a> + AssociatedOid>(certificate: &Certificate) -> Result<Option<T>, Reason> {
+/// An extension of which there is at most one, in its one encoding: a bit that nobody has defined is no usage.
+pub(crate) fn extension<T>(certificate: &Certificate) -> Result<Option<T>, Reason>
+where
+    T: for<'a> Decode<'a> + Encode + AssociatedOid,
+{
+    let Some(bytes) = sole_extension(certificate, T::OID)? else { return Ok(None) };
+    let value = T::from_der(bytes).map_err(|_| Reason::CertificateMalformed)?;
+    match value.to_der() {
+        Ok(again) if again == bytes => Ok(Some(value)),
+        _ => Err(Reason::CertificateMalformed),
+    }
+}
+
+/// The value of an extension of which there is at most one.
+fn sole_extension(certificate: &Certificate, id: ObjectIdentifier) -> Result<Option<&[u8]>, Reason> {
     let extensions = certificate.tbs_certificate().extensions().into_iter().flatten();
-    let mut found = extensions.filter(|extension| extension.extn_id == T::OID);
+    let mut found = extensions.filter(|extension| extension.extn_id == id);
     match (found.next(), found.next()) {
-        (None, _) => Ok(None),
-        (Some(one), None) => {
-            T::from_der(one.extn_value.as_bytes()).map(Some).map_err(|_| Reason::CertificateMalformed)
-        }
-        (Some(_), Some(_)) => Err(Reason::CertificateMalformed),
+        (one, None) => Ok(one.map(|extension| extension.extn_value.as_bytes())),
+        _ => Err(Reason::CertificateMalformed),
     }
 }
 
@@ -121,6 +134,11 @@ pub(crate) fn parse_point(point: &[u8]) -> Result<ParsedPublicKey, Reason> {
 /// Whether the signature is the key's over the message. High and low S both pass, as FIPS 186-5 has it.
 pub(crate) fn check_signature(key: &ParsedPublicKey, message: &[u8], signature: &[u8]) -> Result<(), Reason> {
     key.verify_sig(message, signature).map_err(|_| Reason::SignatureInvalid)
+}
+
+/// The first commonName, empty if there is none. For people to read.
+pub(crate) fn common_name(name: &Name) -> String {
+    attributes(name, COMMON_NAME).into_iter().next().unwrap_or_default()
 }
 
 /// A subject's attributes of one type, as text; what is not text counts as empty.

@@ -76,8 +76,15 @@
 mod verify;
 mod seal;
 mod trust;
+mod path;
+mod revocation;
+mod crl;
+mod anchor;
+mod link;
 mod document;
 mod certificate;
+mod signature;
+mod trust_error;
 mod payer;
 mod replay;
 mod reason;
@@ -86,8 +93,10 @@ pub mod order;
 pub use document::{MAX_CERTIFICATES, MAX_DOCUMENT};
 pub use order::PaymentOrder;
 pub use payer::{Accounts, Holder, PayerBook, SameId};
-pub use reason::Reason;
+pub use reason::{PathCertificate, Reason};
 pub use replay::{MemoryReplay, OrderKey, Recorded, ReplayStore, Unavailable};
 pub use seal::{SealError, seal};
-pub use trust::TrustError;
-pub use verify::{CLOCK_SKEW, Check, Payment, Verifier};
+pub use trust_error::TrustError;
+pub use verify::{
+    CLOCK_SKEW, Check, LifetimeError, MAX_ORDER_LIFETIME, ORDER_LIFETIME, Payment, Revocation, Verifier,
+};

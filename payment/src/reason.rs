@@ -1,5 +1,7 @@
 //! Why a payment document is refused.
 
+use std::fmt;
+
 /// Why a payment document is refused. [`Reason::code`] is stable: put it in logs, tickets and tests.
 ///
 /// | code | what is wrong |
@@ -13,8 +15,12 @@
 /// | `order_malformed` | the content is no payment order in DER |
 /// | `order_unshowable` | the order has a text that no token shows, such as a payee that reads like an amount |
 /// | `certificate_missing` | the signer's certificate is not in the document |
-/// | `certificate_malformed` | the signer's certificate cannot be read, or names no user ID |
+/// | `certificate_malformed` | a certificate in the document cannot be read, or the signer's names no user ID |
 /// | `certificate_untrusted` | no path from the certificate to the bank's CA |
+/// | `issuer_not_ca` | a certificate that issued another one on the path is not that of a CA |
+/// | `issuer_key_usage` | a CA on the path may not sign certificates: its key usage lacks keyCertSign |
+/// | `issuer_path_length` | below a CA on the path are more CAs than its pathLenConstraint allows |
+/// | `issuer_purpose` | a CA on the path is for other purposes: its extended key usage lacks payments |
 /// | `certificate_expired` | the certificate or one of its issuers has expired |
 /// | `certificate_not_yet_valid` | the certificate or one of its issuers is not valid yet |
 /// | `certificate_revoked` | the certificate or one of its issuers is on a CRL |
@@ -23,11 +29,13 @@
 /// | `signature_invalid` | the signature is not the key's over these bytes |
 /// | `payer_mismatch` | the certificate's holder may not pay from the payer's account |
 /// | `order_mismatch` | signed, but not the order that the bank issued |
+/// | `order_lifetime` | the order lives longer than the verifier allows: 24 hours, unless it was set |
 /// | `order_not_yet_valid` | issued in the future |
 /// | `order_expired` | the order's time is over |
 /// | `order_replayed` | the order was accepted before |
 /// | `revocation_unknown` | could not tell: no CRL covers the certificate, or its CRL is not the CA's |
 /// | `crl_expired` | could not tell: the CRL is too old |
+/// | `crl_not_yet_valid` | could not tell: the CRL is from the future |
 /// | `payer_unavailable` | could not tell: the payer book did not answer |
 /// | `replay_unavailable` | could not tell: the replay store did not answer, is full, or its clock went back |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -62,12 +70,29 @@ pub enum Reason {
     /// The signer's certificate is not there.
     #[error("the signer's certificate is not in the document; seal the order again with the certificate")]
     CertificateMissing,
-    /// The certificate cannot be read.
-    #[error("the signer's certificate cannot be read or names no single user ID; enrol again")]
+    /// A certificate cannot be read.
+    #[error(
+        "a certificate in the document cannot be read, or the signer's names no single user ID; seal again with \
+         the payment certificate and its CAs alone, or enrol again"
+    )]
     CertificateMalformed,
     /// No path.
     #[error("the certificate does not lead to the bank's CA; check the CA file, or enrol with this bank")]
     CertificateUntrusted,
+    /// Issued by something that is no CA.
+    #[error("{0} is no CA's (no basicConstraints with cA), so what it issued counts for nothing; do not pay")]
+    IssuerNotCa(PathCertificate),
+    /// Issued by a CA that may not issue.
+    #[error("{0} may not sign certificates (its key usage lacks keyCertSign); do not pay, and ask the CA")]
+    IssuerKeyUsage(PathCertificate),
+    /// Too many CAs below one.
+    #[error("{0} does not allow so many CAs below it (pathLenConstraint); do not pay, and ask the CA")]
+    IssuerPathLength(PathCertificate),
+    /// Issued by a CA for something else.
+    #[error(
+        "{0} is not for payments (its extended key usage names other purposes); do not pay, and ask the CA"
+    )]
+    IssuerPurpose(PathCertificate),
     /// Expired.
     #[error("the certificate or its CA's has expired; renew it")]
     CertificateExpired,
@@ -92,6 +117,9 @@ pub enum Reason {
     /// Another order.
     #[error("this is not the order that the bank issued; do not pay, and issue the order again")]
     OrderMismatch,
+    /// Too long a life.
+    #[error("the order lives longer than this bank allows; issue one that expires sooner")]
+    OrderLifetime,
     /// From the future.
     #[error("the order was issued in the future; check the bank's clocks")]
     OrderNotYetValid,
@@ -107,6 +135,9 @@ pub enum Reason {
     /// An old CRL.
     #[error("the CRL is past its next update; fetch a new one")]
     CrlExpired,
+    /// A CRL from the future.
+    #[error("the CRL was issued in the future; check the clocks of the bank and the CA")]
+    CrlNotYetValid,
     /// The payer book did not answer.
     #[error("the payer book did not answer; try again when it does")]
     PayerUnavailable,
@@ -115,9 +146,32 @@ pub enum Reason {
     ReplayUnavailable,
 }
 
+/// Which certificate on the path from the signer's up to the bank's CA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct PathCertificate {
+    /// Its place: 1 issued the signer's certificate, 2 issued that one, and so on.
+    pub place: u8,
+    /// SHA-256 of its DER, what `openssl x509 -fingerprint -sha256` prints.
+    pub fingerprint: [u8; 32],
+}
+
+impl PathCertificate {
+    const NONE: Self = Self { place: 0, fingerprint: [0; 32] };
+}
+
+impl fmt::Display for PathCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fingerprint = crate::order::hex(&self.fingerprint);
+        match self.place {
+            1 => write!(f, "the issuer's certificate (SHA-256 {fingerprint})"),
+            place => write!(f, "certificate {place} above the signer's (SHA-256 {fingerprint})"),
+        }
+    }
+}
+
 impl Reason {
-    /// All reasons, in the order of the checks.
-    pub const ALL: [Self; 26] = [
+    /// All reasons, in the order of the checks; those that point at a certificate point at none here.
+    pub const ALL: [Self; 32] = [
         Self::TooLarge,
         Self::Malformed,
         Self::SignerCount,
@@ -131,13 +185,19 @@ impl Reason {
         Self::CertificatePurpose,
         Self::CertificateKeyUsage,
         Self::CertificateUntrusted,
+        Self::IssuerNotCa(PathCertificate::NONE),
+        Self::IssuerKeyUsage(PathCertificate::NONE),
+        Self::IssuerPurpose(PathCertificate::NONE),
+        Self::IssuerPathLength(PathCertificate::NONE),
         Self::CertificateExpired,
         Self::CertificateNotYetValid,
         Self::CertificateRevoked,
         Self::RevocationUnknown,
+        Self::CrlNotYetValid,
         Self::CrlExpired,
         Self::SignatureInvalid,
         Self::OrderMismatch,
+        Self::OrderLifetime,
         Self::OrderNotYetValid,
         Self::OrderExpired,
         Self::PayerMismatch,
@@ -160,6 +220,10 @@ impl Reason {
             Self::CertificateMissing => "certificate_missing",
             Self::CertificateMalformed => "certificate_malformed",
             Self::CertificateUntrusted => "certificate_untrusted",
+            Self::IssuerNotCa(_) => "issuer_not_ca",
+            Self::IssuerKeyUsage(_) => "issuer_key_usage",
+            Self::IssuerPathLength(_) => "issuer_path_length",
+            Self::IssuerPurpose(_) => "issuer_purpose",
             Self::CertificateExpired => "certificate_expired",
             Self::CertificateNotYetValid => "certificate_not_yet_valid",
             Self::CertificateRevoked => "certificate_revoked",
@@ -168,13 +232,26 @@ impl Reason {
             Self::SignatureInvalid => "signature_invalid",
             Self::PayerMismatch => "payer_mismatch",
             Self::OrderMismatch => "order_mismatch",
+            Self::OrderLifetime => "order_lifetime",
             Self::OrderNotYetValid => "order_not_yet_valid",
             Self::OrderExpired => "order_expired",
             Self::OrderReplayed => "order_replayed",
             Self::RevocationUnknown => "revocation_unknown",
             Self::CrlExpired => "crl_expired",
+            Self::CrlNotYetValid => "crl_not_yet_valid",
             Self::PayerUnavailable => "payer_unavailable",
             Self::ReplayUnavailable => "replay_unavailable",
+        }
+    }
+
+    /// The certificate that is wrong, where the reason points at one.
+    pub const fn certificate(self) -> Option<PathCertificate> {
+        match self {
+            Self::IssuerNotCa(certificate)
+            | Self::IssuerKeyUsage(certificate)
+            | Self::IssuerPathLength(certificate)
+            | Self::IssuerPurpose(certificate) => Some(certificate),
+            _ => None,
         }
     }
 
@@ -183,7 +260,11 @@ impl Reason {
     pub const fn could_not_tell(self) -> bool {
         matches!(
             self,
-            Self::RevocationUnknown | Self::CrlExpired | Self::PayerUnavailable | Self::ReplayUnavailable
+            Self::RevocationUnknown
+                | Self::CrlNotYetValid
+                | Self::CrlExpired
+                | Self::PayerUnavailable
+                | Self::ReplayUnavailable
         )
     }
 }

@@ -9,18 +9,26 @@ use std::{
 };
 use wire::payment::PaymentOrder;
 
-/// Names an order: SHA-256 over the length of its number, its number and its nonce. Never the signature: ECDSA has
-/// two for each that is known (r, s and r, n-s), and a signer can make more.
+/// Names an order: SHA-256 over [`OrderKey::VERSION`] and the length and bytes of payer's account, number and nonce.
+///
+/// The account is in it so that nobody blocks another customer's order by an order of their own with the same number
+/// and nonce. The signature never is: ECDSA has two for each that is known (r, s and r, n-s), and a signer can make more.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OrderKey([u8; 32]);
 
 impl OrderKey {
+    /// How keys are made. A store that outlives this program keeps it beside each key: when it changes, the same order
+    /// has another key, and what was recorded under the old version has to be kept out until it has expired.
+    pub const VERSION: u8 = 2;
+
     /// The key of an order.
     pub fn of(order: &PaymentOrder) -> Self {
         let mut digest = Context::new(&SHA256);
-        digest.update(&(order.number.len() as u64).to_be_bytes());
-        digest.update(order.number.as_bytes());
-        digest.update(order.nonce.as_bytes());
+        digest.update(&[Self::VERSION]);
+        for part in [order.payer_account.as_bytes(), order.number.as_bytes(), order.nonce.as_bytes()] {
+            digest.update(&(part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
         let mut key = [0; 32];
         key.copy_from_slice(digest.finish().as_ref());
         Self(key)

@@ -7,7 +7,7 @@ use wire::{
 };
 
 use crate::{
-    certificate::{Leaf, check_signature},
+    certificate::{Leaf, check_signature, parse},
     document::{self, MAX_CERTIFICATES, MAX_DOCUMENT},
 };
 
@@ -20,8 +20,11 @@ pub enum SealError<E> {
     /// No token shows the order, and no bank takes it.
     #[error("{0}; have the order issued in plain text")]
     NotShown(#[from] NotShown),
-    /// The first certificate is not for payments, or there is none, or there are too many.
-    #[error("the certificate is not a payment certificate; enrol, and give the payment certificate first")]
+    /// The first certificate is not for payments, or another one cannot be read, or there is none, or there are too many.
+    #[error(
+        "the certificate is not a payment certificate, or one beside it cannot be read; enrol, and give the payment \
+         certificate first, and then its CAs'"
+    )]
     Certificate,
     /// The signer did not sign.
     #[error("{0}")]
@@ -50,6 +53,9 @@ pub fn seal<E>(
     let certificates: Vec<&[u8]> = certificates.iter().map(AsRef::as_ref).collect();
     let signer = *certificates.first().ok_or(SealError::Certificate)?;
     let leaf = Leaf::read(signer).map_err(|_| SealError::Certificate)?;
+    if certificates.iter().any(|certificate| parse(certificate).is_err()) {
+        return Err(SealError::Certificate);
+    }
     let signature = sign(order).map_err(SealError::Sign)?;
     check_signature(&leaf.key, order, &signature).map_err(|_| SealError::Signature)?;
     document::write(order, &certificates, signer, &signature)

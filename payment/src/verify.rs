@@ -12,16 +12,37 @@ use crate::{
     document,
     payer::{Holder, PayerBook},
     replay::{OrderKey, Recorded, ReplayStore, seconds},
-    trust::{Trust, TrustError},
+    trust::Trust,
+    trust_error::TrustError,
 };
 
 /// How far the clocks of those who issue and those who verify may be apart.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
+/// How long an order may live, from `issued` to `expires`, unless [`Verifier::with_order_lifetime`] says otherwise.
+pub const ORDER_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+/// The longest life that an order can be allowed. A replay store remembers an order as long as it lives.
+pub const MAX_ORDER_LIFETIME: Duration = Duration::from_secs(31 * 24 * 3600);
+
 /// Verifies documents against one CA. Made once, used by any number of threads; it remembers certificates whose
 /// path it has found. When a new CRL comes, make a new one.
 pub struct Verifier {
     trust: Trust,
+    order_lifetime: Duration,
+}
+
+/// The lifetime is zero or over [`MAX_ORDER_LIFETIME`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an order cannot be allowed to live for no time, or for over 31 days; set a time between them")]
+pub struct LifetimeError;
+
+/// Whether revocation was checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revocation {
+    /// A current CRL answers for every certificate on the path, and no CRL lists one.
+    Checked,
+    /// The verifier has no CRL: a revoked certificate would look as good.
+    NotChecked,
 }
 
 /// What a document is held against.
@@ -33,7 +54,8 @@ pub struct Check<'a> {
     pub payers: &'a dyn PayerBook,
     /// The orders accepted before.
     pub replay: &'a dyn ReplayStore,
-    /// The order as the bank issued it (DER), where the bank has kept it.
+    /// The order as the bank issued it (DER), where the bank has kept it. Without it, a customer's own program makes
+    /// the order up: number, nonce and all.
     pub issued: Option<&'a [u8]>,
 }
 
@@ -47,6 +69,8 @@ pub struct Payment {
     pub order_der: Vec<u8>,
     /// Who signed.
     pub holder: Holder,
+    /// Whether revocation was checked.
+    pub revocation: Revocation,
 }
 
 impl Verifier {
@@ -58,7 +82,25 @@ impl Verifier {
     /// # Errors
     /// A file that cannot be read.
     pub fn new(ca: &[u8], crls: &[&[u8]]) -> Result<Self, TrustError> {
-        Ok(Self { trust: Trust::new(ca, crls)? })
+        Ok(Self { trust: Trust::new(ca, crls, CLOCK_SKEW.as_secs())?, order_lifetime: ORDER_LIFETIME })
+    }
+
+    /// Allows orders to live as long as this, instead of [`ORDER_LIFETIME`].
+    ///
+    /// # Errors
+    /// Zero, or more than [`MAX_ORDER_LIFETIME`].
+    pub fn with_order_lifetime(mut self, lifetime: Duration) -> Result<Self, LifetimeError> {
+        if lifetime.is_zero() || lifetime > MAX_ORDER_LIFETIME {
+            return Err(LifetimeError);
+        }
+        self.order_lifetime = lifetime;
+        Ok(self)
+    }
+
+    /// The CRLs that no certificate of the CA file signed, in words: they say nothing, unless a CA whose certificate is
+    /// in a document signed them. One that should be the bank's CA's is damaged, or the CA has a new key.
+    pub fn foreign_crls(&self) -> Vec<String> {
+        self.trust.foreign_crls()
     }
 
     /// Verifies one document. The order is recorded in the replay store only when everything else is good.
@@ -75,6 +117,7 @@ impl Verifier {
         if check.issued.is_some_and(|issued| issued != document.order) {
             return Err(Reason::OrderMismatch);
         }
+        check_lifetime(&order, self.order_lifetime)?;
         check_time(&order, at)?;
         let holder = &trusted.leaf.holder;
         match check.payers.may_pay(holder, &order.payer_account) {
@@ -91,7 +134,8 @@ impl Verifier {
             Ok(Recorded::Again) => return Err(Reason::OrderReplayed),
             Err(_) => return Err(Reason::ReplayUnavailable),
         }
-        Ok(Payment { order, order_der: document.order.to_vec(), holder: holder.clone() })
+        let revocation = if self.trust.has_crls() { Revocation::Checked } else { Revocation::NotChecked };
+        Ok(Payment { order, order_der: document.order.to_vec(), holder: holder.clone(), revocation })
     }
 }
 
@@ -99,6 +143,11 @@ impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Verifier")
     }
+}
+
+fn check_lifetime(order: &PaymentOrder, most: Duration) -> Result<(), Reason> {
+    let life = order.expires.to_unix_duration().checked_sub(order.issued.to_unix_duration());
+    if life.is_some_and(|life| life <= most) { Ok(()) } else { Err(Reason::OrderLifetime) }
 }
 
 fn check_time(order: &PaymentOrder, at: u64) -> Result<(), Reason> {

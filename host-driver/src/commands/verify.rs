@@ -2,33 +2,34 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use clap::Args;
 use payment::{Check, Holder, MemoryReplay, PayerBook, Payment, Reason, Verifier, order};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     failure::{Context, Exit, Failure, Outcome},
-    terminal::{Paint, say},
+    terminal::{Paint, say, warn},
 };
 
 /// Verify a signed payment as the bank does
 ///
 /// Exit code: 0 good; 1 refused, for a reason with a stable code; 2 it could not be told: a file is missing or junk,
-/// or the CRL is too old. Whether the order was paid before is the bank's to remember: this command remembers nothing.
+/// or the CRL is too old. What was not asked for is not checked, and the answer says so. Whether the order was paid
+/// before is the bank's to remember: this command remembers nothing.
 #[derive(Args)]
 #[command(after_help = "Examples:
-  ushield verify payment.cms --ca ca.pem
-  ushield verify payment.cms --ca ca.pem --crl crl.pem --order order.json --payer 6222020200112233 --json")]
+  ushield verify payment.cms --ca ca.pem --crl crl.pem --order order.json --payer 6222020200112233
+  ushield verify payment.cms --ca ca.pem --crl old.pem --crl new.pem --payer 6222020200112233 --json")]
 pub(crate) struct Verify {
     /// The signed payment: CMS SignedData, DER
     document: PathBuf,
-    /// The bank's CA certificate, PEM or DER
+    /// The bank's CA certificates and no others, PEM or DER: each may issue
     #[arg(long, value_name = "CA.pem")]
     ca: PathBuf,
-    /// The CA's revocation list, PEM or DER; may be repeated. Without it revocation is not checked
+    /// The CA's revocation list, PEM or DER; may be repeated, in any order. Without it revocation is not checked
     #[arg(long, value_name = "CRL")]
     crl: Vec<PathBuf>,
     /// The order as the bank issued it, JSON or DER: what was signed must be the same
@@ -37,17 +38,30 @@ pub(crate) struct Verify {
     /// The user's ID that the certificate must name. Without it any holder of a certificate may pay
     #[arg(long, value_name = "ID")]
     payer: Option<String>,
+    /// The account that the payer may pay from. Without it the account is that of --order, which the bank chose
+    #[arg(long, value_name = "ACCOUNT", requires = "payer")]
+    account: Option<String>,
+    /// The longest that an order may live, from its issue to its expiry, in hours: 744 (31 days) at most
+    #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=744))]
+    order_hours: u16,
     /// The time of the verification, such as 2026-06-01T08:00:00Z; now, if left out
     #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<SystemTime>,
-    /// Print JSON: "good", "reason", "sentence", "revocation" ("checked" or "not_checked")
+    /// Print JSON: "good", "reason", "sentence"; "revocation", "payer", "account", "issued_order" and "replay" are each
+    /// "checked" or "not_checked"
     #[arg(long)]
     json: bool,
 }
 
+/// What a payment may be held against, each by its name in JSON; what it is; and how to ask for it.
+struct Held {
+    name: &'static str,
+    checked: bool,
+    open: &'static str,
+}
+
 impl Verify {
     pub(crate) fn run(self) -> Outcome {
-        let revocation = if self.crl.is_empty() { "not_checked" } else { "checked" };
         let result = self.verify();
         let (exit, mut line, mut report) = match result {
             Ok(Ok(payment)) => (Exit::Done, good(&payment), report(&payment)),
@@ -55,11 +69,7 @@ impl Verify {
                 let exit = if reason.could_not_tell() { Exit::Unknown } else { Exit::Refused };
                 let word = if reason.could_not_tell() { "COULD NOT TELL" } else { "REFUSED" };
                 let line = format!("{} {}: {reason}.", Paint::stdout().bad(word), reason.code());
-                (
-                    exit,
-                    line,
-                    json!({ "good": false, "reason": reason.code(), "sentence": reason.to_string() }),
-                )
+                (exit, line, refusal(reason))
             }
             Err(failure) if self.json => {
                 let report =
@@ -68,10 +78,16 @@ impl Verify {
             }
             Err(failure) => return Err(failure.exits(Exit::Unknown)),
         };
-        // A payment by a revoked certificate would look as good.
-        report["revocation"] = json!(revocation);
-        if exit == Exit::Done && self.crl.is_empty() {
-            line.push_str("\n     revocation was not checked: name the CA's list with --crl CRL");
+        // What nobody looked at would look as good.
+        for Held { name, checked, open } in self.held() {
+            report[name] = json!(if checked { "checked" } else { "not_checked" });
+            if exit == Exit::Done && !checked {
+                let name = name.replace('_', " ");
+                line.push_str(&format!(
+                    "\n     {}: {open}",
+                    Paint::stdout().bad(&format!("{name} was not checked"))
+                ));
+            }
         }
         if self.json {
             say(&format!("{report:#}"))
@@ -81,14 +97,53 @@ impl Verify {
         Ok(exit)
     }
 
+    fn held(&self) -> [Held; 5] {
+        let bound = self.order.is_some() || self.account.is_some();
+        [
+            Held {
+                name: "revocation",
+                checked: !self.crl.is_empty(),
+                open: "name the CA's list with --crl CRL, or a revoked certificate pays",
+            },
+            Held {
+                name: "payer",
+                checked: self.payer.is_some(),
+                open: "name the user who may pay with --payer ID, or any holder of a certificate may",
+            },
+            Held {
+                name: "account",
+                checked: self.payer.is_some() && bound,
+                open: "name the user with --payer ID, and the bank's order with --order ORDER or the user's account with \
+                       --account ACCOUNT, or the payer takes another's money",
+            },
+            Held {
+                name: "issued_order",
+                checked: self.order.is_some(),
+                open: "name the order that the bank issued with --order ORDER, or the payer made it up",
+            },
+            Held {
+                name: "replay",
+                checked: false,
+                open: "this command does not know whether the order was paid before; the bank does",
+            },
+        ]
+    }
+
     fn verify(&self) -> Result<Result<Payment, Reason>, Failure> {
         let document = read(&self.document)?;
         let ca = read(&self.ca)?;
         let crls: Vec<Vec<u8>> = self.crl.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
         let crls: Vec<&[u8]> = crls.iter().map(Vec::as_slice).collect();
         let issued = self.order.as_deref().map(order_bytes).transpose()?;
-        let verifier = Verifier::new(&ca, &crls).what("the payment was not verified")?;
-        let payers = Payer(self.payer.clone());
+        let what = "the payment was not verified";
+        let lifetime = Duration::from_secs(u64::from(self.order_hours) * 3600);
+        let verifier = Verifier::new(&ca, &crls).what(what)?.with_order_lifetime(lifetime).what(what)?;
+        for crl in verifier.foreign_crls() {
+            warn(&format!(
+                "{crl}: no CA of the CA file signed it, so it counts only for a CA below that did"
+            ));
+        }
+        let payers = Payer { user_id: self.payer.as_deref(), account: self.account.as_deref() };
         let replay = MemoryReplay::new(1);
         let at = self.at.unwrap_or_else(SystemTime::now);
         Ok(verifier
@@ -96,12 +151,16 @@ impl Verify {
     }
 }
 
-/// The one user who may pay; anybody, when none is named.
-struct Payer(Option<String>);
+/// The one user who may pay, and from which account; anybody and any, where none is named.
+struct Payer<'a> {
+    user_id: Option<&'a str>,
+    account: Option<&'a str>,
+}
 
-impl PayerBook for Payer {
-    fn may_pay(&self, holder: &Holder, _account: &str) -> Result<bool, payment::Unavailable> {
-        Ok(self.0.as_ref().is_none_or(|id| *id == holder.user_id))
+impl PayerBook for Payer<'_> {
+    fn may_pay(&self, holder: &Holder, account: &str) -> Result<bool, payment::Unavailable> {
+        let the_user = self.user_id.is_none_or(|id| id == holder.user_id);
+        Ok(the_user && self.account.is_none_or(|own| own == account))
     }
 }
 
@@ -122,12 +181,21 @@ fn good(payment: &Payment) -> String {
     )
 }
 
-fn report(payment: &Payment) -> serde_json::Value {
+fn report(payment: &Payment) -> Value {
     json!({
         "good": true,
         "order": order::OrderJson::from(&payment.order),
         "holder": { "user_id": payment.holder.user_id, "name": payment.holder.name },
     })
+}
+
+fn refusal(reason: Reason) -> Value {
+    let mut report = json!({ "good": false, "reason": reason.code(), "sentence": reason.to_string() });
+    if let Some(certificate) = reason.certificate() {
+        let hex: String = certificate.fingerprint.iter().map(|byte| format!("{byte:02x}")).collect();
+        report["certificate"] = json!({ "place": certificate.place, "sha256": hex });
+    }
+    report
 }
 
 /// The order's DER, from JSON or DER.

@@ -1,6 +1,13 @@
 //! Documents by hand, independent of the crate's writer.
 
+use payment::{Payment, Reason};
+
 use super::Customer;
+
+/// The reason's code, or "accepted".
+pub(crate) fn code(result: Result<Payment, Reason>) -> &'static str {
+    result.map_or_else(Reason::code, |_| "accepted")
+}
 
 /// Seals without the checks of `seal`: by swapping the certificate of a good document.
 pub(crate) fn forge(customer: &Customer, order: &[u8]) -> Vec<u8> {

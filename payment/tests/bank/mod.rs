@@ -22,10 +22,14 @@ pub(crate) fn at(time: &str) -> SystemTime {
 
 /// The DER of an order that expires at 08:10.
 pub(crate) fn an_order(number: &str) -> Vec<u8> {
+    an_order_of(number, PAYER, "2026-06-01T08:10:00Z")
+}
+
+pub(crate) fn an_order_of(number: &str, account: &str, expires: &str) -> Vec<u8> {
     let json = format!(
-        r#"{{"number": "{number}", "nonce": "000102030405060708090a0b0c0d0e0f", "payer_account": "{PAYER}",
+        r#"{{"number": "{number}", "nonce": "000102030405060708090a0b0c0d0e0f", "payer_account": "{account}",
         "payee_name": "上海水务", "payee_account": "6222021234567890123", "amount": "100.00", "currency": "CNY",
-        "issued": "2026-06-01T08:00:00Z", "expires": "2026-06-01T08:10:00Z", "memo": "6月水费"}}"#
+        "issued": "2026-06-01T08:00:00Z", "expires": "{expires}", "memo": "6月水费"}}"#
     );
     order::from_json(&json).unwrap().bytes().unwrap()
 }

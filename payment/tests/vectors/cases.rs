@@ -63,7 +63,6 @@ const WAITING: &[&str] = &[
     "crl-backwards",
     "time-over-a-day",
     "time-for-ever",
-    "replay-same-number",
     "text-newline",
     "text-return",
     "text-tab",

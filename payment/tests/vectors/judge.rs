@@ -39,8 +39,8 @@ pub(crate) fn ours(folder: &Path, row: &Row, stores: &mut Stores) -> String {
     let crls: Vec<&[u8]> = crls.iter().map(Vec::as_slice).collect();
     let verifier = match Verifier::new(&read(&row["ca"]), &crls) {
         Ok(verifier) => verifier,
-        Err(TrustError::Ca(_)) => return "ca_refused".into(),
-        Err(TrustError::Crl(_)) => return "crl_refused".into(),
+        Err(TrustError::Ca(_) | TrustError::NotCa { .. }) => return "ca_refused".into(),
+        Err(_) => return "crl_refused".into(),
     };
     let accounts = row["payer"]
         .split_once('=')

@@ -1,0 +1,211 @@
+//! What the CRLs say of a certificate, whatever their order. Source: RFC 5280, 5 and 6.3; why so:
+//! docs/decisions/0018-revocation.md.
+//!
+//! CRLs belong together when they have one issuer name and one key signed them. Of those whose time has come the newest
+//! tells whether the CA is still heard from; each of them can revoke, because a serial number that was revoked stays so.
+
+use rustls_pki_types::CertificateRevocationListDer;
+use std::{
+    cmp::Ordering,
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use crate::{
+    Reason,
+    anchor::{Anchor, read_all},
+    crl::{Crl, Entry},
+    link::{Link, Window},
+    signature::PublicKey,
+    trust_error::TrustError,
+};
+
+/// How many issuers below the anchors are remembered.
+const MAX_REMEMBERED: usize = 256;
+
+/// An issuer's name, DER, and its key.
+type Issuer = (Vec<u8>, PublicKey);
+
+/// All CRLs that the bank gave.
+pub(crate) struct Revocation {
+    /// Oldest first.
+    crls: Vec<Arc<Crl>>,
+    anchors: HashMap<Issuer, Group>,
+    /// Issuers below the anchors, whose certificates came in documents.
+    remembered: RwLock<HashMap<Issuer, Group>>,
+    skew: u64,
+}
+
+/// The CRLs of one issuer, oldest first.
+#[derive(Clone)]
+struct Group {
+    crls: Arc<Vec<Arc<Crl>>>,
+    /// Whether a certificate of the CA file lets the key sign CRLs.
+    permitted: bool,
+    /// Two contradict each other: what they say is unknown.
+    doubtful: bool,
+}
+
+impl Revocation {
+    /// Reads CRLs, each file PEM (any number) or DER (one). `skew` is in seconds.
+    pub(crate) fn read(files: &[&[u8]], anchors: &[Anchor], skew: u64) -> Result<Self, TrustError> {
+        let mut crls = Vec::new();
+        for file in files {
+            let lists = read_all::<CertificateRevocationListDer<'static>>(file).map_err(TrustError::Crl)?;
+            if lists.is_empty() {
+                return Err(TrustError::Crl("there is none".into()));
+            }
+            for list in lists {
+                crls.push(Arc::new(Crl::read(&list).map_err(TrustError::Crl)?));
+            }
+        }
+        crls.sort_by(|one, other| age(one, other).then_with(|| one.signed.bytes.cmp(&other.signed.bytes)));
+        let mut revocation = Self { crls, anchors: HashMap::new(), remembered: RwLock::default(), skew };
+        for anchor in anchors {
+            revocation.add_anchor(&anchor.link)?;
+        }
+        revocation.check_foreign()?;
+        Ok(revocation)
+    }
+
+    /// Whether there is any CRL.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.crls.is_empty()
+    }
+
+    fn add_anchor(&mut self, anchor: &Link) -> Result<(), TrustError> {
+        let group = self.group(anchor);
+        if let Some((one, other)) = contradiction(&group.crls) {
+            return Err(TrustError::CrlContradiction(contradicts(one, other)));
+        }
+        let known = self.anchors.entry(issuer(anchor)).or_insert(group);
+        known.permitted |= anchor.may_sign_crls();
+        Ok(())
+    }
+
+    /// The CRLs that no anchor signed. They may be those of a CA below, whose certificate comes in a document.
+    pub(crate) fn foreign(&self) -> impl Iterator<Item = &Arc<Crl>> {
+        let ours = |crl: &Crl| {
+            self.anchors
+                .values()
+                .any(|group| group.crls.iter().any(|known| known.signed.bytes == crl.signed.bytes))
+        };
+        self.crls.iter().filter(move |crl| !ours(crl))
+    }
+
+    /// Two that say they are of one key contradict each other, whoever's it will turn out to be.
+    fn check_foreign(&self) -> Result<(), TrustError> {
+        let mut claimed = HashMap::<_, Vec<Arc<Crl>>>::new();
+        for crl in self.foreign() {
+            if let Some(identifier) = &crl.key_identifier {
+                claimed.entry((&crl.issuer, identifier)).or_default().push(Arc::clone(crl));
+            }
+        }
+        match claimed.values().find_map(|crls| contradiction(crls)) {
+            Some((one, other)) => Err(TrustError::CrlContradiction(contradicts(one, other))),
+            None => Ok(()),
+        }
+    }
+
+    /// The CRLs that this issuer's key signed.
+    fn group(&self, by: &Link) -> Group {
+        let signed = |crl: &&Arc<Crl>| crl.issuer == by.subject && crl.is_signed_by(&by.key);
+        let mut crls: Vec<_> = self.crls.iter().filter(signed).cloned().collect();
+        // Two signatures over the same list say it once; the equal stand side by side.
+        crls.dedup_by(|one, other| one.signed.bytes == other.signed.bytes);
+        let doubtful = contradiction(&crls).is_some();
+        Group { crls: Arc::new(crls), permitted: false, doubtful }
+    }
+
+    fn group_of(&self, by: &Link) -> Group {
+        let key = issuer(by);
+        if let Some(group) = self.anchors.get(&key) {
+            return group.clone();
+        }
+        let known = self.remembered.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        known.unwrap_or_else(|| {
+            let group = self.group(by);
+            let mut remembered = self.remembered.write().unwrap_or_else(PoisonError::into_inner);
+            if remembered.len() >= MAX_REMEMBERED {
+                remembered.clear();
+            }
+            remembered.insert(key, group.clone());
+            group
+        })
+    }
+
+    /// Whether the certificate, which `by` issued, stands unrevoked at this time, and for how long that holds.
+    pub(crate) fn check(&self, certificate: &Link, by: &Link, at: u64) -> Result<Window, Reason> {
+        let group = self.group_of(by);
+        if !(group.permitted || by.may_sign_crls()) || group.doubtful {
+            return Err(Reason::RevocationUnknown);
+        }
+        let come = |crl: &Arc<Crl>| crl.this_update.saturating_sub(self.skew) <= at;
+        if group.crls.iter().enumerate().any(|(index, crl)| match crl.entry(&certificate.serial) {
+            None => false,
+            Some(Entry::Revoked) => true,
+            Some(Entry::Held) => !group.crls[index + 1..].iter().any(|newer| {
+                newer.scope == crl.scope && come(newer) && newer.entry(&certificate.serial).is_none()
+            }),
+        }) {
+            return Err(Reason::CertificateRevoked);
+        }
+        self.freshness(&group.crls, certificate, at)
+    }
+
+    /// That a CRL answers for the certificate, and is current.
+    fn freshness(&self, crls: &[Arc<Crl>], certificate: &Link, at: u64) -> Result<Window, Reason> {
+        let moment = |crl: &Arc<Crl>| crl.this_update.saturating_sub(self.skew);
+        let covering = || crls.iter().filter(|crl| crl.scope.covers(certificate));
+        let mut newest: Vec<&Arc<Crl>> = Vec::new();
+        for crl in covering().filter(|crl| moment(crl) <= at) {
+            newest.retain(|older| older.scope != crl.scope);
+            newest.push(crl);
+        }
+        match newest.iter().map(|crl| crl.next_update).max() {
+            None if covering().next().is_some() => Err(Reason::CrlNotYetValid),
+            None => Err(Reason::RevocationUnknown),
+            Some(until) if until <= at => Err(Reason::CrlExpired),
+            // While no other CRL's time comes, the answer is the same.
+            Some(until) => {
+                let from = crls.iter().map(moment).filter(|moment| *moment <= at).max().unwrap_or(0);
+                let next = crls.iter().map(moment).filter(|moment| *moment > at).min().unwrap_or(u64::MAX);
+                Ok(from..=until.min(next).saturating_sub(1))
+            }
+        }
+    }
+}
+
+fn issuer(link: &Link) -> Issuer {
+    (link.subject.clone(), link.key.clone())
+}
+
+/// Oldest first; of one second, the lower number.
+fn age(one: &Crl, other: &Crl) -> Ordering {
+    (one.this_update, &one.number).cmp(&(other.this_update, &other.number))
+}
+
+/// Two CRLs of one scope that cannot both be right, in a list that is sorted by age (5.2.3).
+fn contradiction(crls: &[Arc<Crl>]) -> Option<(&Crl, &Crl)> {
+    crls.iter().enumerate().find_map(|(index, newer)| {
+        let older = || {
+            let differs = |older: &&Arc<Crl>| older.signed.bytes != newer.signed.bytes;
+            crls[..index].iter().rev().filter(|older| older.scope == newer.scope).filter(differs)
+        };
+        let out_of_turn = older()
+            .find(|older| older.number.is_some())
+            .filter(|older| newer.number.is_some() && older.number >= newer.number);
+        let of_one_moment = older().next().filter(|older| {
+            older.this_update == newer.this_update && (older.number.is_none() || newer.number.is_none())
+        });
+        out_of_turn.or(of_one_moment).map(|older| (&**older, &**newer))
+    })
+}
+
+fn contradicts(one: &Crl, other: &Crl) -> String {
+    format!(
+        "{} contradicts {}: their numbers and times do not rise together, or one number has two contents",
+        one.describe(),
+        other.describe()
+    )
+}

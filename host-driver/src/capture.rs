@@ -4,13 +4,13 @@
 //! ([`blank`]). A thread of its own writes; the devices never wait for it: what it cannot take is counted and left out.
 
 mod blank;
+mod header;
 mod usbmon;
 mod block;
 
 use std::{
-    fs::{File, OpenOptions, Permissions},
+    fs::File,
     io::{self, BufWriter, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
     sync::{
         Arc, Mutex,
@@ -20,11 +20,12 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use blank::Blank;
+use blank::{Blank, Shown};
+use rustix::fs::{OFlags, fcntl_setfl};
 
 use crate::{
     lock::lock,
-    urb::{Kind, Moment, Sight, Tap},
+    urb::{Sight, Tap},
 };
 
 /// Packets that may wait for the writer; each is at most [`block::SNAP_LENGTH`] bytes.
@@ -110,12 +111,11 @@ impl Capture {
     /// Begins a file that only its owner reads; what was in it is gone.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// It cannot be written, is a link, or is another user's.
     pub fn start(path: &Path) -> io::Result<Self> {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        if file.metadata()?.is_file() {
-            file.set_permissions(Permissions::from_mode(0o600))?;
-        }
+        let mut file = card::file::begin(path)?;
+        // The writer may wait for whoever reads a pipe; the devices never wait for the writer.
+        fcntl_setfl(&file, OFlags::empty())?;
         // At once, so that a full disk is told to whoever asked for the capture.
         file.write_all(&block::head())?;
         let (packets, wanted) = sync_channel(WAITING);
@@ -208,21 +208,11 @@ impl Tap for Onlooker {
         if self.shared.is_over() {
             return;
         }
-        let (Moment::Submitted { data, .. } | Moment::Ended { data, .. }) = sight.moment;
-        let mut data = data.to_vec();
-        let blanked = match (sight.kind, sight.moment) {
-            (Kind::Bulk, Moment::Submitted { .. }) => self.blank.command(&mut data),
-            (Kind::Bulk, Moment::Ended { .. }) => self.blank.answer(&mut data),
-            (Kind::Control, Moment::Submitted { setup: Some(setup), .. }) => {
-                self.blank.control(setup);
-                false
-            }
-            _ => false,
-        };
+        let Shown { setup, mut data, blanked } = self.blank.shown(sight);
         let length = 64 + data.len();
         data.truncate(block::SNAP_LENGTH - 64);
         let time = now();
-        let mut packet = usbmon::header(self.place, sight, time, data.len()).to_vec();
+        let mut packet = usbmon::header(self.place, sight, setup, time, data.len()).to_vec();
         packet.append(&mut data);
         let comment = blanked.then_some("secret bytes are blanked with *");
         self.shared.put(block::packet(time, &packet, length, comment));

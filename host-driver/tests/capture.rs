@@ -3,7 +3,7 @@
 mod engine;
 
 use engine::{Server, client::GET_DEVICE, guest::Guest};
-use wire::usbredir::ToHost;
+use wire::{usb::Setup, usbredir::ToHost};
 
 /// Type, transfer type, endpoint, device and status of each packet: usbmon's header stands 28 bytes into its block.
 fn packets(file: &[u8]) -> Vec<(char, u8, u8, u8, i32)> {
@@ -16,6 +16,43 @@ fn packets(file: &[u8]) -> Vec<(char, u8, u8, u8, i32)> {
         rest = &rest[word(4) as usize..];
     }
     found
+}
+
+/// What a host sends and no token knows is in the capture of neither plug, whatever kind of transfer brings it.
+#[test]
+fn a_secret_is_seen_through_neither_plug() {
+    const PIN: &[u8] = b"135246";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("capture.pcapng");
+    let server = Server::start();
+    let ((a, _), (b, _)) = (server.plug(), server.plug());
+    let address = server.usbredir(Some(b));
+    server.exporter.start_capture(&path).unwrap();
+    let set_parameters = [&b"\x61\x06\0\0\0\0\x01\x01\0\0"[..], PIN].concat();
+    let setup = Setup { request_type: 0x21, request: 0x31, value: 0x3335, index: 0x3234, length: 6 };
+    // This device gives back what it was sent.
+    let mut host = server.take(a);
+    for message in [PIN, &set_parameters, &[b"\x81\x06\0\0\0\0\x01\0\0\0", PIN].concat()] {
+        assert_eq!(host.exchange(message), message);
+    }
+    let (out, bytes) = host.control_bytes(setup, PIN);
+    host.send(&bytes);
+    host.end_of(out);
+    drop(host);
+    server.wait_free(a);
+    let mut guest = Guest::take(address);
+    for message in [PIN, &set_parameters] {
+        assert_eq!(guest.exchange(message), message);
+    }
+    guest.control(setup, PIN);
+    drop(guest);
+    server.wait_free(b);
+    server.exporter.stop_capture().unwrap();
+    let file = std::fs::read(&path).unwrap();
+    assert!(packets(&file).len() >= 20);
+    for part in [&PIN[..4], &PIN[2..]] {
+        assert!(!file.windows(4).any(|bytes| bytes == part), "{}", String::from_utf8_lossy(part));
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod world;
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -117,6 +118,24 @@ fn a_payment_inside_a_run_is_seen_and_signed_or_refused() {
     assert!(!capture.windows(6).any(|bytes| bytes == b"864209"), "a PIN in the capture");
     let summary: Value = serde_json::from_str(&kept("run.json")).unwrap();
     assert_eq!(summary["exit"], 1);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&artifacts), 0o700);
+    for name in ["apdu.trace", "usb.pcapng", "screens.txt", "run.json"] {
+        assert_eq!(mode(&artifacts.join(name)), 0o600, "{name}");
+    }
+}
+
+#[test]
+fn artifacts_go_through_no_link() {
+    let world = World::new();
+    let artifacts = world.path("kept");
+    fs::create_dir(&artifacts).unwrap();
+    let mine = world.file("mine", "mine");
+    std::os::unix::fs::symlink(&mine, artifacts.join("screens.txt")).unwrap();
+    let arguments = ["run", "--no-enrol", "--artifacts", artifacts.to_str().unwrap(), "--", "false"];
+    let ended = world.run(&arguments);
+    assert!(ended.complained.contains("it is a link"), "{}", ended.complained);
+    assert_eq!(fs::read_to_string(&mine).unwrap(), "mine");
 }
 
 #[test]

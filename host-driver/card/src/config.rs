@@ -5,7 +5,7 @@
 //! usbip  = "192.168.122.1:3240/1-1"    # the USB/IP server, as in USHIELD_USBIP
 //! pcsc   = "/run/user/1000/ushield/pcscd.comm"   # the PC/SC service, as in PCSCLITE_CSOCK_NAME
 //! serial = "00C0FFEE"                  # the token, where there are several
-//! debug  = "/tmp/ushield.trace"        # as in USHIELD_DEBUG
+//! debug  = "/home/me/ushield.trace"    # as in USHIELD_DEBUG: a file in a folder of your own
 //! payment_key = "show"                 # to PKCS#11 programs, as in USHIELD_PAYMENT_KEY; else "hide"
 //! ```
 

@@ -27,6 +27,7 @@ pub mod usbip;
 pub mod pipe;
 pub mod trace;
 pub mod config;
+pub mod file;
 mod environment;
 pub mod error;
 

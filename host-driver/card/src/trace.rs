@@ -1,14 +1,14 @@
 //! What goes over the line, for people who look for a fault: `USHIELD_DEBUG=1` traces every APDU to standard error, and
-//! `USHIELD_DEBUG=FILE` appends to a file of the owner's. In every program and library, because all their roads pass here.
+//! `USHIELD_DEBUG=FILE` appends to a file of the user's own ([`file`]). In every program and library, because all their roads pass here.
 //!
 //! Secrets are blanked by leaving things out: the data of a command, or of its answer, is written only where it is known
-//! to be public. All else is its header and its status word.
+//! to be public ([`wire::disclosure`]). All else is its header and its status word.
 
 use std::{
     ffi::OsStr,
     fmt::Write as _,
-    fs,
     io::{self, Write},
+    path::Path,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU8, AtomicU32, Ordering},
@@ -18,10 +18,11 @@ use std::{
 
 use wire::{
     apdu::{Command, StatusWord},
-    piv, shield, tlv,
+    disclosure::Disclosure,
+    piv::instruction::GET_RESPONSE,
 };
 
-use crate::{config, environment, error::Error};
+use crate::{config, environment, error::Error, file};
 
 /// The environment variable: empty or `0` for nothing, `1` for standard error, else a file.
 pub const ENVIRONMENT: &str = "USHIELD_DEBUG";
@@ -89,16 +90,19 @@ impl Trace {
             self.open = false;
             return "[blanked: no command APDU]".into();
         };
-        let header = hex(apdu.get(..4).unwrap_or_default());
-        if command.instruction == piv::instruction::GET_RESPONSE {
+        let known = Disclosure::of(&command);
+        let header = hex(apdu.get(..known.header).unwrap_or_default());
+        let header = if known.header < 4 { format!("{header}[blanked]") } else { header };
+        if command.instruction == GET_RESPONSE {
             return header;
         }
-        let (mine, answer) = public(&command);
-        self.open = answer;
-        match (command.data.is_empty(), mine) {
-            (true, _) => header,
-            (false, true) => format!("{header} {}", hex(command.data)),
-            (false, false) => format!("{header} [blanked]"),
+        self.open = known.answer;
+        let shown = hex(command.data.get(..known.data).unwrap_or_default());
+        match (known.data == command.data.len(), shown.is_empty()) {
+            (true, true) => header,
+            (true, false) => format!("{header} {shown}"),
+            (false, true) => format!("{header} [blanked]"),
+            (false, false) => format!("{header} {shown} [blanked]"),
         }
     }
 
@@ -127,40 +131,6 @@ impl Trace {
             // Whole lines, so that those of several threads do not mix. A full disk ends the trace, not the work.
             let _ = sink.write_all(line.as_bytes()).and_then(|()| sink.flush());
         }
-    }
-}
-
-/// Whether the data of a command, and of its answer, are known to be public.
-fn public(command: &Command<'_>) -> (bool, bool) {
-    use piv::instruction as iso;
-    // The chaining bit aside. Under secure messaging, and on other classes, nothing is known.
-    match (command.class & !wire::apdu::CLASS_CHAIN, command.instruction) {
-        (0, iso::SELECT | iso::GENERATE_ASYMMETRIC_KEY_PAIR) => (true, true),
-        (0, iso::GET_DATA) => (true, reads_public(command.data)),
-        // Yubico's GET METADATA, GET SERIAL, ATTEST and GET VERSION.
-        (0, 0xF7 | 0xF8 | 0xF9 | 0xFD) => (true, true),
-        (shield::CLASS, of) => {
-            use shield::instruction as own;
-            let public =
-                matches!(of, own::SIGN_PAYMENT | own::SIGN_REQUEST | own::GENERATE | own::GET_INFORMATION)
-                    || (of == own::GET_OBJECT && command.p1 <= shield::get::PENDING_PUBLIC_KEY);
-            (public, public)
-        }
-        _ => (false, false),
-    }
-}
-
-/// Whether GET DATA asks for an object that everybody may read (SP 800-73-4 part 1, table 2): a certificate, the CHUID, the
-/// CCC, the discovery object, the security object, the key history. Printed information, where stock tools keep a
-/// management key, is not one.
-fn reads_public(data: &[u8]) -> bool {
-    let Ok(tag) = tlv::only(data, 0x5C) else { return false };
-    match tag {
-        [0x7E] | [0x7F, 0x61] | [0x5F, 0xFF, 0x01] => true,
-        [0x5F, 0xC1, object] => {
-            matches!(object, 0x01 | 0x02 | 0x05 | 0x06 | 0x07 | 0x0A | 0x0B | 0x0C | 0x0D..=0x20)
-        }
-        _ => false,
     }
 }
 
@@ -202,11 +172,7 @@ fn open(wish: &OsStr) -> Option<Box<dyn Write + Send>> {
     if wish == "1" {
         return Some(Box::new(io::stderr()));
     }
-    let mut options = fs::OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(wish) {
+    match file::append(Path::new(wish)) {
         Ok(file) => Some(Box::new(file)),
         Err(error) => {
             let name = wish.display();
@@ -255,6 +221,10 @@ mod tests {
             &hex!("00FFFFFF03 039B18"),     // Yubico's SET MANAGEMENT KEY
             &hex!("0CA4040005 31323334FF"), // secure messaging: who knows
             &hex!("00F2000004 31323334"),   // another applet's
+            &hex!("00F2313233"),            // the same
+            &hex!("00CB3FFF04 31323334"),   // an open command with something else in it
+            &hex!("00FD000004 31323334"),
+            &hex!("802A000004 31323334"),
             &hex!("3132"),
         ] {
             let shown = trace.command(apdu);
@@ -265,7 +235,43 @@ mod tests {
             assert_eq!(trace.answer(&hex!("31323334 9000")), "[blanked] 9000");
         }
         assert_eq!(trace.command(&hex!("00200080")), "00200080");
+        assert_eq!(trace.command(&hex!("00A4040004 31323334")), "00A40400 [blanked]");
+        assert_eq!(trace.command(&hex!("0099313304 31323334")), "0099[blanked] [blanked]");
         assert_eq!(trace.answer(&[0x31]), "[blanked: no response APDU]");
+    }
+
+    proptest::proptest! {
+        /// A secret in the data of any command but an open one, in its form, is nowhere in the trace.
+        #[test]
+        fn a_secret_is_never_in_the_trace(
+            secret in "[1-9B-Zb-z]{6,30}",
+            class in proptest::sample::select(vec![0x00u8, 0x10, 0x80, 0x90, 0x0C, 0x40]),
+            header in proptest::prelude::any::<[u8; 3]>(),
+            head in proptest::sample::select(vec![&b""[..], b"\x5C\x03\x5F\xC1\x05", b"\xAC\x03\x80\x01\x11"]),
+            bare in proptest::prelude::any::<bool>(),
+        ) {
+            let [instruction, p1, p2] = header;
+            let data = [head, secret.as_bytes()].concat();
+            let mut apdu = Vec::new();
+            Command::new(class, instruction, p1, p2, &data).encode(&mut apdu).unwrap();
+            let apdu = if bare { data } else { apdu };
+            let shown = Trace::new().command(&apdu);
+            let parts = secret.as_bytes().windows(5).map(hex);
+            proptest::prop_assert!(!parts.clone().any(|part| shown.contains(&part)), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_trace_follows_no_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("mine"), folder.path().join("link"));
+        std::fs::write(&file, "mine").unwrap();
+        #[cfg(target_os = "linux")]
+        {
+            std::os::unix::fs::symlink(&file, &link).unwrap();
+            assert!(open(link.as_os_str()).is_none());
+        }
+        assert!(open(file.as_os_str()).is_some());
     }
 
     #[test]

@@ -1,30 +1,40 @@
-//! Blanks what nobody may read in a capture: PINs, keys, shared secrets and what was decrypted.
+//! Blanks what nobody may read in a capture: PINs, keys, shared secrets, what was decrypted, and whatever else is not known to
+//! be open ([`wire::disclosure`], [`header`]).
 //!
-//! Only what is known to be open is shown; of any other command the header remains, of any other answer the status word.
-//! A message is judged when one transfer brings all of it. One that comes in pieces shows its ten bytes of header, and
-//! nothing else until it is over: what is secret in it cannot be told from outside, nor in what answers it.
+//! A message is judged when one transfer brings all of it. One that comes in pieces shows its header, and nothing else until
+//! it is over: what is secret in it cannot be told from outside, nor in what answers it. What an answer may show is
+//! decided by the command that it answers; where a host sends more before it is answered, nothing of the answers is shown.
 
 use wire::{
-    ccid::{HEADER, level, to_host, to_reader},
-    piv::{instruction as piv, object},
-    shield::{self, instruction as shield_instruction},
-    usb::{Setup, request},
+    apdu::{CLASS_CHAIN, Command},
+    ccid::{HEADER, level, notify_slot_change, to_host, to_reader},
+    disclosure::Disclosure,
+    piv::instruction::GET_RESPONSE,
+    usb::{RequestKind, Setup, request},
 };
 use zeroize::Zeroizing;
+
+use super::header;
+use crate::urb::{Ending, Kind, Moment, Sight, Status};
 
 /// What stands for a byte that was blanked.
 pub(super) const BLANK: u8 = b'*';
 
-/// Yubico's commands whose data and answers are open: GET METADATA, GET SERIAL, ATTEST, GET VERSION.
-const YUBICO_OPEN: [u8; 4] = [0xF7, 0xF8, 0xF9, 0xFD];
-/// ISO 7816-4, 5.4.1: the command goes on in the next one.
-const CHAINED: u8 = 0x10;
+/// The endpoints' addresses (firmware/src/usb/descriptor.rs), as CLEAR_FEATURE names them.
+const BULK_OUT: u8 = 0x01;
+const BULK_IN: u8 = 0x82;
+/// wMaxPacketSize, in bytes.
+const PACKET: usize = 64;
+/// Where bStatus is in the header of a message to the host.
+const STATUS: usize = 7;
 
 /// What is known of one host's talk with one device.
 #[derive(Debug)]
 pub(super) struct Blank {
     out: Pieces,
     back: Pieces,
+    /// What `out` and `owed` were before the last transfer, which the device may refuse.
+    before: (Pieces, usize),
     /// The instruction that was to be continued: the next such command brings the rest of its data.
     chained: Option<u8>,
     /// It is not known whether the last command was to be continued.
@@ -33,12 +43,40 @@ pub(super) struct Blank {
     answer: bool,
     /// The same, by bSeq, for data blocks.
     answers: [bool; 256],
+    /// Messages that were not answered yet.
+    owed: usize,
+    /// The last control transfer, and whether what it brings may be shown.
+    control: Option<(u64, Setup, bool)>,
 }
 
-/// The rest of a message that comes in pieces, in bytes.
-#[derive(Debug, Default)]
+/// What may be shown of a sight.
+pub(super) struct Shown {
+    /// The setup packet of a control transfer.
+    pub(super) setup: Option<Setup>,
+    /// All data, as long as it was.
+    pub(super) data: Vec<u8>,
+    /// Whether anything was blanked.
+    pub(super) blanked: bool,
+}
+
+/// A message that comes in pieces.
+#[derive(Clone, Copy, Debug, Default)]
 struct Pieces {
+    /// The rest of it, in bytes.
     missing: usize,
+    /// Whether the last transfer was of whole packets: a short one ends a message early (USB 2.0, 5.8.3).
+    goes_on: bool,
+}
+
+/// What a transfer brought.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Brought {
+    Nothing,
+    Whole,
+    /// A message of another length than its header says, which is known.
+    Beginning,
+    /// The rest of one, or what is no message.
+    Rest,
 }
 
 impl Default for Blank {
@@ -46,91 +84,157 @@ impl Default for Blank {
         Self {
             out: Pieces::default(),
             back: Pieces::default(),
+            before: (Pieces::default(), 0),
             chained: None,
             unjudged: false,
             answer: false,
             answers: [false; 256],
+            owed: 0,
+            control: None,
         }
     }
 }
 
 impl Pieces {
-    /// Whether these bytes are one whole message. If not, what may not be shown of them is blanked.
-    fn is_whole(&mut self, data: &mut [u8]) -> bool {
+    /// Takes the next transfer, and blanks of it what may not be shown whatever the message says.
+    fn take(&mut self, data: &mut [u8], header: fn(&mut [u8; HEADER]) -> bool) -> Brought {
         if data.is_empty() {
-            return false;
+            return Brought::Nothing;
         }
+        let size = data.len();
+        let length = wire::ccid::length(data).map_or(size, |length| length.saturating_add(HEADER));
+        self.goes_on = size.is_multiple_of(PACKET);
         if self.missing > 0 {
-            if self.missing != usize::MAX {
-                self.missing = self.missing.saturating_sub(data.len());
-            }
+            self.missing = self.missing.saturating_sub(size);
             blank(data);
-            return false;
+            return Brought::Rest;
         }
-        let length = wire::ccid::length(data).map(|length| length.saturating_add(HEADER));
-        if length == Some(data.len()) {
-            return true;
+        // What the device may wait for, whatever it is.
+        self.missing = length.saturating_sub(size);
+        if !data.first_chunk_mut().is_some_and(header) {
+            blank(data);
+            Brought::Rest
+        } else if length == size {
+            Brought::Whole
+        } else {
+            blank(data.get_mut(HEADER..).unwrap_or_default());
+            Brought::Beginning
         }
-        // Without a whole header nobody knows how much belongs together: nothing more is shown.
-        self.missing = length.map_or(usize::MAX, |length| length.saturating_sub(data.len()));
-        // The header is open, once it is sure that it is one.
-        blank(data.get_mut(HEADER..).unwrap_or_default());
-        false
     }
 }
 
 impl Blank {
-    /// A control transfer: what makes the device forget pieces makes us forget them.
-    pub(super) fn control(&mut self, setup: Setup) {
-        if matches!(
-            setup.request,
-            request::CLEAR_FEATURE | request::SET_CONFIGURATION | request::SET_INTERFACE
-        ) {
-            (self.out, self.back, self.unjudged) = (Pieces::default(), Pieces::default(), false);
+    /// Blanks what may not be shown of a sight; they come in their order.
+    pub(super) fn shown(&mut self, sight: &Sight<'_>) -> Shown {
+        let (Moment::Submitted { data: whole, .. } | Moment::Ended { data: whole, .. }) = sight.moment;
+        let (mut setup, mut data) = (None, whole.to_vec());
+        let well = matches!(sight.moment, Moment::Ended { end: Ending::Status(Status::Ok), .. });
+        let mut blanked = false;
+        match (sight.kind, sight.endpoint, sight.moment) {
+            (Kind::Control, _, Moment::Submitted { setup: Some(packet), .. }) => {
+                let shown = self.control(sight.sequence, packet, &mut data);
+                blanked = shown != packet;
+                setup = Some(shown);
+            }
+            (Kind::Control, _, Moment::Ended { .. }) => self.controlled(sight.sequence, well, &mut data),
+            (Kind::Bulk, BULK_OUT, Moment::Submitted { .. }) => self.command(&mut data),
+            (Kind::Bulk, BULK_OUT, Moment::Ended { .. }) if !well => self.refused(),
+            (Kind::Bulk, BULK_IN, Moment::Ended { .. }) => self.answer(&mut data),
+            (Kind::Interrupt, _, Moment::Ended { .. }) => Self::notice(&mut data),
+            // An endpoint that is not there, or data where none belongs.
+            _ => blank(&mut data),
+        }
+        blanked |= *whole != *data;
+        Shown { setup, data, blanked }
+    }
+
+    /// A control transfer is submitted: what may be shown of its setup packet. Its data is blanked, all of it: no request
+    /// that a token knows brings any.
+    pub(super) fn control(&mut self, sequence: u64, setup: Setup, data: &mut [u8]) -> Setup {
+        let (shown, known) = header::setup(setup);
+        self.control = Some((sequence, setup, known));
+        blank(data);
+        shown
+    }
+
+    /// A control transfer has ended, well or not: what makes the device forget pieces makes us forget them.
+    pub(super) fn controlled(&mut self, sequence: u64, well: bool, data: &mut [u8]) {
+        let Some((_, setup, known)) = self.control.take_if(|(number, ..)| *number == sequence) else {
+            return blank(data);
+        };
+        if !known {
+            blank(data);
+        }
+        if !well || setup.kind() != RequestKind::Standard {
+            return;
+        }
+        match setup.request {
+            request::SET_CONFIGURATION => *self = Self::default(),
+            request::CLEAR_FEATURE if setup.index == u16::from(BULK_OUT) => self.out = Pieces::default(),
+            request::CLEAR_FEATURE if setup.index == u16::from(BULK_IN) => self.back = Pieces::default(),
+            request::SET_INTERFACE => (self.out, self.back) = (Pieces::default(), Pieces::default()),
+            _ => {}
         }
     }
 
-    /// A message to the reader; whether anything was blanked.
-    pub(super) fn command(&mut self, data: &mut [u8]) -> bool {
-        let (before, missing) = (Zeroizing::new(data.to_vec()), self.out.missing);
-        if !self.out.is_whole(data) {
-            self.piece(&before, missing);
-        } else if let Some((header, block)) = data.split_first_chunk_mut::<HEADER>() {
+    /// A transfer to the reader.
+    pub(super) fn command(&mut self, data: &mut [u8]) {
+        let bytes = Zeroizing::new(data.to_vec());
+        self.before = (self.out, self.owed);
+        // For the device this is a new message, which it will answer.
+        if !data.is_empty() && !(self.out.missing > 0 && self.out.goes_on) {
+            self.owed = self.owed.saturating_add(1);
+        }
+        let brought = self.out.take(data, header::to_reader);
+        if brought == Brought::Whole
+            && let Some((header, block)) = data.split_first_chunk_mut::<HEADER>()
+        {
             let answer = match header[0] {
                 to_reader::XFR_BLOCK => {
                     self.block(u16::from_le_bytes([header[8], header[9]]), block);
                     self.answer
                 }
-                to_reader::ICC_POWER_ON => true,
-                to_reader::SET_PARAMETERS => false,
-                _ => {
+                kind => {
                     blank(block);
-                    false
+                    kind == to_reader::ICC_POWER_ON
                 }
             };
             self.answers[usize::from(header[6])] = answer;
+        } else if brought != Brought::Nothing {
+            self.piece(&bytes);
         }
-        **before != *data
+        if self.owed > 1 {
+            self.hide_answers();
+        }
     }
 
-    /// A piece of a command, of which so many bytes were missing. It is not judged, and so nothing that answers it is shown:
-    /// neither what its bSeq nor what GET RESPONSE may have brought before.
-    fn piece(&mut self, data: &[u8], missing: usize) {
-        if data.is_empty() {
-            return;
-        }
+    /// The device did not take the transfer, so that what was judged by it is not so.
+    fn refused(&mut self) {
+        (self.out, self.owed) = self.before;
+        (self.chained, self.unjudged) = (None, true);
+        self.hide_answers();
+    }
+
+    fn hide_answers(&mut self) {
         (self.answer, self.answers) = (false, [false; 256]);
+    }
+
+    /// A piece of a command. It is not judged, and so nothing that answers it is shown: neither what its bSeq nor what GET
+    /// RESPONSE may have brought before.
+    fn piece(&mut self, data: &[u8]) {
+        self.hide_answers();
+        let missing = self.before.0.missing;
         match (data.first(), data.get(8..12)) {
-            _ if missing >= data.len() => {}
-            // More than was missing: the device may take it for another command.
-            _ if missing > 0 => (self.chained, self.unjudged) = (None, true),
-            (Some(&to_reader::XFR_BLOCK), Some(&[low, high, class, instruction])) => {
+            // Within a message whose beginning was looked at.
+            _ if missing > 0 && data.len() <= missing => {}
+            // The first piece shows how the APDU begins.
+            (Some(&to_reader::XFR_BLOCK), Some(&[low, high, class, instruction])) if missing == 0 => {
                 if matches!(u16::from_le_bytes([low, high]), level::WHOLE | level::BEGINS) {
-                    self.chained = (class & CHAINED != 0).then_some(instruction);
+                    self.chained = (class & CLASS_CHAIN != 0).then_some(instruction);
                 }
             }
-            (Some(&to_reader::XFR_BLOCK), _) => (self.chained, self.unjudged) = (None, true),
-            _ => {}
+            // Too little to tell, or more than was missing, which the device may take for another command.
+            _ => (self.chained, self.unjudged) = (None, true),
         }
     }
 
@@ -140,95 +244,61 @@ impl Blank {
             // The rest of an APDU, or a request for the rest of an answer.
             return blank(block);
         }
-        let &mut [class, instruction, p1, _, ref mut rest @ ..] = block else {
+        let &mut [class, instruction, ..] = block else {
             (self.chained, self.answer) = (None, false);
+            self.unjudged |= part == level::BEGINS;
             return blank(block);
         };
-        let goes_on = (class & CHAINED != 0).then_some(instruction);
+        let goes_on = (class & CLASS_CHAIN != 0).then_some(instruction);
         let continued = std::mem::replace(&mut self.chained, goes_on) == Some(instruction) || self.unjudged;
         self.unjudged &= goes_on.is_some();
+        let command = Command::parse(block).ok().filter(|_| part == level::WHOLE);
+        let found = command.map(|command| (Disclosure::of(&command), command));
+        // What goes on is the data of a command whose beginning has been judged; its answer too.
+        self.answer = match found {
+            Some((open, _)) if !continued && instruction == GET_RESPONSE => self.answer && open.header == 4,
+            Some((open, _)) => open.answer && !continued,
+            None => false,
+        };
+        let Some((open, command)) = found else { return blank(block) };
+        let shown = if continued { 0 } else { open.data };
         // Lc is open: one byte, or three that begin with zero (ISO 7816-4, 5.2); Le may follow the data.
-        let lengths = match *rest {
-            [0, high, low, ref data @ ..] => {
-                let behind = data.len().checked_sub(usize::from(u16::from_be_bytes([high, low])));
-                if matches!(behind, Some(0 | 2)) { 3 } else { 1 }
-            }
-            _ => 1,
-        };
-        let data = rest.get_mut(lengths..).unwrap_or_default();
-        let own = class & 0x80 == shield::CLASS;
-        if continued {
-            // The data of a command whose beginning has been judged; its answer too.
-            return blank(data);
-        }
-        let (shown, answer) = match instruction {
-            piv::SELECT => (data.len(), true),
-            piv::GET_RESPONSE => (data.len(), self.answer),
-            piv::GET_DATA if !own => (data.len(), is_public(data)),
-            // Which object; what is in it may be private (SP 800-73-4 part 1, table 2).
-            piv::PUT_DATA if !own => (data.len().min(5), true),
-            piv::GENERATE_ASYMMETRIC_KEY_PAIR if !own => (data.len(), true),
-            shield_instruction::SIGN_PAYMENT
-            | shield_instruction::SIGN_REQUEST
-            | shield_instruction::GENERATE
-            | shield_instruction::GET_INFORMATION
-            | shield_instruction::ATTEST
-                if own =>
-            {
-                (data.len(), true)
-            }
-            shield_instruction::GET_OBJECT if own => (data.len(), p1 <= shield::get::PENDING_PUBLIC_KEY),
-            other if !own && YUBICO_OPEN.contains(&other) => (data.len(), true),
-            _ => (0, false),
-        };
-        // In the first of several parts the rest of the data is not there to be judged.
-        let shown = if part == level::BEGINS || goes_on.is_some() { shown.min(5) } else { shown };
-        self.answer = answer;
-        blank(data.get_mut(shown..).unwrap_or_default());
+        let lengths = if command.extended { 3 } else { 1 };
+        let end = if shown == command.data.len() { block.len() } else { 4 + lengths + shown };
+        blank(&mut block[open.header..4]);
+        blank(block.get_mut(end..).unwrap_or_default());
     }
 
-    /// A message from the reader; whether anything was blanked.
-    pub(super) fn answer(&mut self, data: &mut [u8]) -> bool {
-        let before = Zeroizing::new(data.to_vec());
-        if self.back.is_whole(data)
-            && let Some((header, block)) = data.split_first_chunk_mut::<HEADER>()
-        {
-            match header[0] {
-                to_host::PARAMETERS | to_host::SLOT_STATUS | to_host::DATA_RATE_AND_CLOCK => {}
-                to_host::DATA_BLOCK if self.answers[usize::from(header[6])] => {}
-                // bChainParameter: 0 and 2 are the end of an answer, which is its status word.
-                to_host::DATA_BLOCK if matches!(header[9], 0 | 2) => {
-                    let data = block.len().saturating_sub(2);
-                    blank(block.get_mut(..data).unwrap_or_default());
-                }
-                _ => blank(block),
-            }
+    /// A message from the reader.
+    pub(super) fn answer(&mut self, data: &mut [u8]) {
+        let brought = self.back.take(data, header::to_host);
+        if !matches!(brought, Brought::Whole | Brought::Beginning) {
+            return;
         }
-        **before != *data
+        let Some((header, block)) = data.split_first_chunk_mut::<HEADER>() else { return };
+        // bmCommandStatus 2: more time is wanted, and the answer is still to come (CCID 1.1, table 6.2-3).
+        if header[STATUS] >> 6 != 2 {
+            self.owed = self.owed.saturating_sub(1);
+        }
+        match header[0] {
+            to_host::DATA_BLOCK if self.answers[usize::from(header[6])] && brought == Brought::Whole => {}
+            // bChainParameter: 0 and 2 are the end of an answer, which is its status word.
+            to_host::DATA_BLOCK if matches!(header[9], 0 | 2) && brought == Brought::Whole => {
+                let data = block.len().saturating_sub(2);
+                blank(block.get_mut(..data).unwrap_or_default());
+            }
+            // Parameters are what a host has set.
+            _ => blank(block),
+        }
     }
-}
 
-/// Whether GET DATA asks for an object that anybody may read (SP 800-73-4 part 1, table 2).
-fn is_public(data: &[u8]) -> bool {
-    let tag = match *data {
-        [0x5C, 1, tag, ..] => u32::from(tag),
-        [0x5C, 3, a, b, c, ..] => u32::from_be_bytes([0, a, b, c]),
-        _ => return false,
-    };
-    matches!(
-        tag,
-        object::DISCOVERY
-            | object::CHUID
-            | object::CCC
-            | object::AUTHENTICATION_CERTIFICATE
-            | object::CARD_AUTHENTICATION_CERTIFICATE
-            | object::SIGNATURE_CERTIFICATE
-            | object::KEY_MANAGEMENT_CERTIFICATE
-            | object::KEY_HISTORY
-            | object::SECURITY_OBJECT
-            // The twenty retired keys' certificates, and Yubico's of the attestation key.
-            | 0x5F_C10D..=0x5F_C120 | 0x5F_FF01
-    )
+    /// What the interrupt endpoint brings: the notice that the card is there, and nothing else is known.
+    fn notice(data: &mut [u8]) {
+        let known = [true, false].map(|now| [true, false].map(|changed| notify_slot_change(now, changed)));
+        if !known.as_flattened().iter().any(|notice| *notice == *data) {
+            blank(data);
+        }
+    }
 }
 
 fn blank(data: &mut [u8]) {

@@ -1,5 +1,7 @@
 //! usbmon's header (Linux, Documentation/usb/usbmon.rst, `struct usbmon_packet`), 64 bytes, in the file's byte order.
 
+use wire::usb::Setup;
+
 use super::Place;
 use crate::urb::{Ending, Kind, Moment, Sight, Status};
 
@@ -10,12 +12,18 @@ const EOVERFLOW: i32 = -75;
 const ECONNRESET: i32 = -104;
 const ESHUTDOWN: i32 = -108;
 
-/// The header of what was seen, with `captured` bytes behind it.
-pub(super) fn header(place: Place, sight: &Sight<'_>, microseconds: u64, captured: usize) -> [u8; 64] {
+/// The header of what was seen, with the setup packet as it is shown, and `captured` bytes behind it.
+pub(super) fn header(
+    place: Place,
+    sight: &Sight<'_>,
+    setup: Option<Setup>,
+    microseconds: u64,
+    captured: usize,
+) -> [u8; 64] {
     let is_in = sight.endpoint & 0x80 != 0;
-    let (kind, status, length, setup) = match sight.moment {
-        Moment::Submitted { setup, length, .. } => (b'S', EINPROGRESS, length, setup),
-        Moment::Ended { end, length, .. } => (b'C', status(end), length, None),
+    let (kind, status, length) = match sight.moment {
+        Moment::Submitted { length, .. } => (b'S', EINPROGRESS, length),
+        Moment::Ended { end, length, .. } => (b'C', status(end), length),
     };
     let flag_data = match (captured, kind, is_in) {
         (1.., ..) => 0,

@@ -2,9 +2,7 @@
 //! why not.
 
 use std::{
-    fs,
     io::{Read, Write},
-    os::unix::fs::OpenOptionsExt,
     path::Path,
     process::{Command, Stdio},
 };
@@ -81,12 +79,7 @@ pub(super) fn begin() {
 /// In the background: says the last words to the terminal, and from here on writes to the log.
 pub(super) fn release(words: &str, log: &Path) -> Result<(), Failure> {
     let name = log.display();
-    let file = fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(log)
-        .what(format!("the log {name} could not be opened"))?;
+    let file = card::file::append(log).what(format!("the log {name} could not be opened"))?;
     let mut out = std::io::stdout();
     // The terminal may have been closed meanwhile: that is no reason to stop.
     let _ = out

@@ -1,6 +1,12 @@
 //! What a failed run leaves for whoever looks for the fault: the APDUs, the screens, the USB traffic. Without secrets.
 
-use std::{ffi::OsString, fs, os::unix::fs::OpenOptionsExt, path::PathBuf};
+use std::{
+    ffi::OsString,
+    fs::{self, DirBuilder},
+    io::{self, Write},
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
 
 use serde_json::json;
 
@@ -25,10 +31,15 @@ pub(super) struct Artifacts {
 impl Artifacts {
     /// From here on everything is written down, in the run's folder.
     pub(super) fn begin(folder: &Folder, into: PathBuf) -> Result<Self, Failure> {
-        fs::create_dir_all(&into).what(format!("the folder {} could not be made", into.display()))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&into)
+            .what(format!("the folder {} could not be made", into.display()))?;
         let trace = folder.path(TRACE);
-        let file = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&trace);
-        card::trace::to(file.what(format!("the trace {} could not be made", trace.display()))?);
+        card::trace::to(
+            card::file::append(&trace).what(format!("the trace {} could not be made", trace.display()))?,
+        );
         Ok(Self { into })
     }
 
@@ -51,12 +62,19 @@ impl Artifacts {
         });
         let what = || format!("the artifacts could not be kept in {}", self.into.display());
         for file in [TRACE, CAPTURE] {
-            fs::copy(folder.path(file), self.into.join(file)).what(what())?;
+            keep(&self.into.join(file), &mut fs::File::open(folder.path(file)).what(what())?).what(what())?;
         }
-        fs::write(self.into.join(SCREENS), screens).what(what())?;
+        keep(&self.into.join(SCREENS), &mut screens.as_bytes()).what(what())?;
         let summary = serde_json::to_vec_pretty(&summary).what(what())?;
-        fs::write(self.into.join(SUMMARY), summary).what(what())?;
+        keep(&self.into.join(SUMMARY), &mut &summary[..]).what(what())?;
         warn(&format!("ushield: the command failed; what happened is in {}", self.into.display()));
         Ok(())
     }
+}
+
+/// For the owner only: an order's payee and amount are nobody else's, and the folder may be open to others.
+fn keep(path: &Path, content: &mut dyn io::Read) -> io::Result<()> {
+    let mut file = card::file::begin(path)?;
+    io::copy(content, &mut file)?;
+    file.flush()
 }

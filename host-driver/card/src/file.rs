@@ -1,0 +1,126 @@
+//! Files that are written where a variable, a setting or an option says. Such a place may be open to others (`/tmp`), who can
+//! have put a link there that leads to a file of the user's, or a file of their own to read what is written.
+
+#[cfg(target_os = "linux")]
+use std::fs;
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    path::Path,
+};
+
+/// Opens a file of the user's own to write behind what is in it; made for the owner only.
+///
+/// # Errors
+/// It is a link, or another's, or the system refuses.
+pub fn append(path: &Path) -> io::Result<File> {
+    open(path, OpenOptions::new().append(true))
+}
+
+/// As [`append`]; what was in it is gone.
+///
+/// # Errors
+/// As [`append`]; what was in it is there then.
+pub fn begin(path: &Path) -> io::Result<File> {
+    let file = open(path, OpenOptions::new().write(true))?;
+    // Not by O_TRUNC: it would be empty before anybody has looked whose it is.
+    if file.metadata()?.is_file() {
+        file.set_len(0)?;
+    }
+    Ok(file)
+}
+
+#[cfg(target_os = "linux")]
+fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+    let refused = |why: &str| {
+        let text = format!("{why}: name a file in a folder of your own");
+        io::Error::new(io::ErrorKind::PermissionDenied, text)
+    };
+    // `/dev/stdout` and its like are links, and only the system makes any there.
+    let of_the_system = path.parent().is_some_and(|folder| folder == "/dev" || folder == "/dev/fd");
+    // A pipe that nobody reads is an error at once: nothing waits for ever.
+    let flags = libc::O_NONBLOCK | if of_the_system { 0 } else { libc::O_NOFOLLOW };
+    let is_link = || fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+    let opened = options.create(true).mode(0o600).custom_flags(flags).open(path);
+    let file = opened.map_err(|error| if is_link() { refused("it is a link") } else { error })?;
+    let found = file.metadata()?;
+    if !found.is_file() {
+        // A terminal, /dev/null, a pipe: nothing stays there for others to read.
+        return Ok(file);
+    }
+    if found.uid() != own() {
+        return Err(refused("it belongs to another user"));
+    }
+    if found.nlink() > 1 {
+        return Err(refused("it has another name, which may be somebody else's"));
+    }
+    if found.mode() & 0o077 != 0 {
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(file)
+}
+
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn own() -> u32 {
+    // SAFETY: it cannot fail and touches no memory (geteuid(2)).
+    unsafe { libc::geteuid() }
+}
+
+/// Other systems keep the user's own folders private by their own rules; whose a file is is looked at on Linux only.
+#[cfg(not(target_os = "linux"))]
+fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options.create(true).open(path)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::{
+        io::Write,
+        os::unix::fs::{PermissionsExt, chown, symlink},
+    };
+
+    #[test]
+    fn own_files_are_written_and_closed_to_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace");
+        append(&path).unwrap().write_all(b"one").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        append(&path).unwrap().write_all(b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"onetwo");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        begin(&path).unwrap().write_all(b"three").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"three");
+        append(Path::new("/dev/null")).unwrap().write_all(b"gone").unwrap();
+    }
+
+    #[test]
+    fn links_and_files_of_others_are_refused_and_stay_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mine, link, name) =
+            (folder.path().join("mine"), folder.path().join("link"), folder.path().join("name"));
+        fs::write(&mine, "mine").unwrap();
+        symlink(&mine, &link).unwrap();
+        symlink(folder.path().join("new"), folder.path().join("dangling")).unwrap();
+        fs::hard_link(&mine, &name).unwrap();
+        for path in [&link, &name, &folder.path().join("dangling")] {
+            assert!(append(path).is_err() && begin(path).is_err(), "{}", path.display());
+        }
+        assert!(!folder.path().join("new").exists());
+        fs::remove_file(&name).unwrap();
+        // Only root can give a file away.
+        if own() == 0 {
+            chown(&mine, Some(65_534), None).unwrap();
+            assert!(append(&mine).is_err() && begin(&mine).is_err());
+        }
+        assert_eq!(fs::read(&mine).unwrap(), b"mine");
+        // A pipe that nobody reads.
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(append(&pipe).is_err());
+    }
+}

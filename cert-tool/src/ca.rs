@@ -11,7 +11,9 @@
 //! The index is written before a certificate leaves the CA: there is none that it does not know. A revocation is
 //! in the index before it is in the CRL.
 
+mod rule;
 mod folder;
+mod published;
 mod sign;
 
 use std::path::{Path, PathBuf};
@@ -30,12 +32,12 @@ use crate::{
     index::{Entry, Index, Revocation},
     issuer::{Issuer, Order},
     key::Key,
-    kind::Kind,
     moment::{self, Validity},
     secret::Secret,
     subject::{DEFAULT_ORGANISATION, Subject, TEST_UNIT},
 };
 use folder::{CERTIFICATE, CRL, INDEX, KEY, Lock};
+use published::Published;
 
 /// How long a CRL is good for, in days, unless told otherwise.
 pub const CRL_DAYS: u32 = 30;
@@ -52,8 +54,8 @@ impl Authority {
     /// Opens the CA in `folder`; the passphrase is asked for only when the key is encrypted.
     ///
     /// # Errors
-    /// There is no CA, its key is open to others, the passphrase is wrong, a file is damaged, or key and
-    /// certificate do not belong together.
+    /// There is no CA, others may read its key or write its folder, the passphrase is wrong, a file is damaged, or key
+    /// and certificate do not belong together.
     pub fn open(folder: &Path, passphrase: &mut dyn FnMut() -> Result<Secret, Error>) -> Result<Self, Error> {
         if !folder.join(CERTIFICATE).exists() {
             return Err(Error::new(
@@ -63,8 +65,11 @@ impl Authority {
                 format!("cert-tool ca init --dir {}", folder.display()),
             ));
         }
+        file::check_closed(folder, "700")?;
+        file::check_closed(&folder.join(CERTIFICATE), "644")?;
+        file::check_closed(&folder.join(INDEX), "600")?;
         let certificate = Certificate::parse(&file::read(&folder.join(CERTIFICATE))?)?;
-        Index::load(&folder.join(INDEX))?;
+        index(folder, &certificate)?;
         let path = folder.join(KEY);
         let pem = zeroize::Zeroizing::new(file::read(&path)?);
         file::check_private(&path, "600")?;
@@ -89,9 +94,9 @@ impl Authority {
     /// The index as it is on the disk now.
     ///
     /// # Errors
-    /// As [`Index::load`].
+    /// As [`Index::load`], and when the CRL in the folder knows more than the index.
     pub fn index(&self) -> Result<Index, Error> {
-        Index::load(&self.folder.join(INDEX))
+        index(&self.folder, &self.certificate)
     }
 
     /// Where the CRL in PEM lies.
@@ -120,7 +125,7 @@ impl Authority {
                     "nothing needs to be done; cert-tool ca crl issues the CRL anew",
                 );
             }
-            entry.revoke(now, reason);
+            entry.revoke(sign::dated(now), reason);
             Ok(entry.clone())
         })
     }
@@ -150,10 +155,14 @@ impl Authority {
         Ok(changed)
     }
 
-    /// The number is spent in the index before the CRL that bears it is written: no two CRLs share one.
+    /// The number is spent in the index before the CRL that bears it is written: no two CRLs share one. A clock that was set
+    /// back does not make the newer CRL the older one.
     fn write_crl(&self, index: &mut Index, now: OffsetDateTime, days: u32) -> Result<u64, Error> {
+        let former = Published::read(&self.folder, &self.certificate);
+        let this_update = former.map_or(sign::dated(now), |former| former.this_update.max(sign::dated(now)));
         index.crl_number = index.crl_number.saturating_add(1);
-        let crl = sign::crl(&self.signer, index, now, Validity::Days(days).not_after(now)?)?;
+        let next_update = Validity::Days(days).not_after(now.max(this_update))?;
+        let crl = sign::crl(&self.signer, index, this_update, next_update)?;
         index.save(&self.folder.join(INDEX))?;
         folder::write_crl(&self.folder, &crl, true)?;
         Ok(index.crl_number)
@@ -207,16 +216,19 @@ impl Issuer for Authority {
         let now = moment::now();
         let not_after = self.not_after(order.subject, order.validity, now)?;
         let request = csr::check_for(order.request, order.subject)?;
+        rule::not_our_own(&request.public_key, &self.certificate)?;
         let _lock = Lock::take(&self.folder)?;
         let mut index = self.index()?;
         let key = hex(&Sha256::digest(&request.public_key));
         let subject = display_name(&request.subject);
-        check_key(&index, &key, order.kind, &subject)?;
+        rule::one_holder_a_key(&index, &key, order.kind, &subject)?;
+        rule::one_name_an_id(&index, order.subject, now)?;
         let der = sign::certificate(&self.signer, order, &request, &index.crl_url, now, not_after)?;
         index.certificates.push(Entry {
             serial: Certificate::parse(&der)?.serial,
             kind: order.kind,
             subject,
+            holder: Some(order.subject.into()),
             key,
             issued_at: now,
             not_after,
@@ -243,7 +255,7 @@ impl Issuer for Authority {
             if serials.contains(&entry.serial) {
                 entry.delivered_at.get_or_insert(now);
             } else if entry.token.as_deref() == Some(token) && entry.is_on_its_way() {
-                entry.revoke(now, Revocation::Superseded);
+                entry.revoke(sign::dated(now), Revocation::Superseded);
                 lost = true;
             }
         }
@@ -259,29 +271,20 @@ impl Issuer for Authority {
         }
         self.change(|index, now| {
             for entry in index.certificates.iter_mut().filter(|entry| serials.contains(&entry.serial)) {
-                entry.revoke(now, Revocation::CessationOfOperation);
+                entry.revoke(sign::dated(now), Revocation::CessationOfOperation);
             }
             Ok(())
         })
     }
 }
 
-/// One key, one use, one holder: a key that may authenticate to anybody must never be one that pays.
-fn check_key(index: &Index, key: &str, kind: Kind, subject: &str) -> Result<(), Error> {
-    let same = index.certificates.iter().filter(|entry| entry.key == key);
-    for entry in same {
-        if entry.kind != kind {
-            let why = format!("its key has a certificate for {} already ({})", entry.kind, entry.serial);
-            return Err(refused(why));
-        }
-        if entry.subject != subject {
-            return Err(refused(format!("its key is certified for “{}” already", entry.subject)));
-        }
-        if entry.reason == Some(Revocation::KeyCompromise) {
-            return Err(refused(format!("its key was revoked as compromised ({})", entry.serial)));
-        }
-    }
-    Ok(())
+/// The index, which must know all that the CRL in the folder says. The CRL is read first: who changes both writes the
+/// index first.
+fn index(folder: &Path, ca: &Certificate) -> Result<Index, Error> {
+    let published = Published::read(folder, ca);
+    let index = Index::load(&folder.join(INDEX))?;
+    published.map_or(Ok(()), |published| published.check(&index, folder))?;
+    Ok(index)
 }
 
 fn refused(why: String) -> Error {

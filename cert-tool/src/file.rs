@@ -1,12 +1,17 @@
 //! Files that are there wholly or not at all, and keys that only their owner reads.
 
+mod owner;
+
 use std::{
+    ffi::OsString,
     fs, io,
     io::{Read, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use atomic_write_file::AtomicWriteFile;
+
+pub use owner::{check_closed, check_private, make_private_folder};
 
 use crate::{Error, Reason};
 
@@ -22,29 +27,23 @@ pub enum Access {
 /// The most that any of our files may hold, in bytes; an index of 100,000 certificates stays below it.
 pub const MAX_FILE: u64 = 64 << 20;
 
-/// Writes a file, durable when this returns. Without `force` a file that is there already is refused; two
-/// processes that create the same file at once get one winner. A device or a pipe is written to, and stays what it is.
+/// Writes a file, durable when this returns; whoever is killed meanwhile leaves the former one, or none. Without `force` a
+/// file that is there already is refused; two processes that create the same file at once get one winner. A device or
+/// a pipe is written to, and stays what it is.
 ///
 /// # Errors
 /// [`Reason::Exists`], or the disk's fault; what was there before is untouched then.
 pub fn write(path: &Path, bytes: &[u8], access: Access, force: bool) -> Result<(), Error> {
-    if force && fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+    if force && owner::is_no_strangers_link(path) && is_no_file(path) {
         // Replacing it would take /dev/null away from the whole machine.
         return pour(path, bytes).map_err(|fault| disk("write", path, &fault));
     }
     if force {
         return replace(path, bytes, access).map_err(|fault| disk("write", path, &fault));
     }
-    // The name is taken first, empty: that is what keeps two processes apart.
-    match reserve(path, access) {
-        Ok(()) => {}
-        Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists => return Err(exists(path)),
-        Err(fault) => return Err(disk("write", path, &fault)),
-    }
-    replace(path, bytes, access).map_err(|fault| {
-        // It is ours and empty; a failure to remove it changes nothing in what is reported.
-        let _ = fs::remove_file(path);
-        disk("write", path, &fault)
+    create(path, bytes, access).map_err(|fault| match fault.kind() {
+        io::ErrorKind::AlreadyExists => exists(path),
+        _ => disk("write", path, &fault),
     })
 }
 
@@ -65,42 +64,6 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
         ));
     }
     Ok(bytes)
-}
-
-/// Makes a folder that only its owner enters; one that is there already must be so.
-///
-/// # Errors
-/// [`Reason::TooOpen`], or the disk's fault.
-pub fn make_private_folder(path: &Path) -> Result<(), Error> {
-    if !path.exists() {
-        make_folder(path).map_err(|fault| disk("make the folder", path, &fault))?;
-    }
-    check_private(path, "700")
-}
-
-/// Refuses a file or folder that others than its owner may open.
-///
-/// # Errors
-/// [`Reason::TooOpen`], or the disk's fault.
-#[cfg(unix)]
-pub fn check_private(path: &Path, right: &str) -> Result<(), Error> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = fs::metadata(path).map_err(|fault| disk("read", path, &fault))?.permissions().mode();
-    if mode & 0o077 == 0 {
-        return Ok(());
-    }
-    Err(Error::new(
-        Reason::TooOpen,
-        format!("{} is open to others", path.display()),
-        format!("its permissions are {:03o}, and what keys are in is for their owner only", mode & 0o777),
-        format!("chmod {right} {}   (or name a folder that is not there yet)", path.display()),
-    ))
-}
-
-/// Other systems keep the user's own folders private by their access lists.
-#[cfg(not(unix))]
-pub fn check_private(_path: &Path, _right: &str) -> Result<(), Error> {
-    Ok(())
 }
 
 /// What a fault of the disk means to people.
@@ -127,6 +90,11 @@ pub fn exists(path: &Path) -> Error {
         "there is a file of that name",
         "name another file, or say --force to replace it",
     )
+}
+
+/// A device or a pipe.
+fn is_no_file(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir())
 }
 
 fn pour(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -163,7 +131,30 @@ fn atomic(_access: Access) -> atomic_write_file::OpenOptions {
     AtomicWriteFile::options()
 }
 
-fn reserve(path: &Path, access: Access) -> io::Result<()> {
+/// Gives the file its name, which must be free: there is never one by that name that is empty or half there, and of two
+/// processes one wins.
+fn create(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
+    let beside = beside(path)?;
+    let made = write_new(&beside, bytes, access).and_then(|()| name(&beside, path));
+    if made.is_err() {
+        // It is ours, and nobody knows its name.
+        let _ = fs::remove_file(&beside);
+    }
+    made?;
+    sync_folder(path)
+}
+
+/// A name in the same folder that nobody else uses.
+fn beside(path: &Path) -> io::Result<PathBuf> {
+    let unique = getrandom::u64().map_err(|fault| io::Error::other(fault.to_string()))?;
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut hidden = OsString::from(".");
+    hidden.push(name);
+    hidden.push(format!(".{unique:016x}.tmp"));
+    Ok(path.with_file_name(hidden))
+}
+
+fn write_new(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -173,7 +164,29 @@ fn reserve(path: &Path, access: Access) -> io::Result<()> {
     }
     #[cfg(not(unix))]
     let _ = access;
-    options.open(path).map(drop)
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Moves a file to a name that must be free. A file system that cannot do that in one step takes a second name, and
+/// one that has neither is asked first.
+fn name(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            Ok(()) => return Ok(()),
+            Err(rustix::io::Errno::EXIST) => return Err(io::ErrorKind::AlreadyExists.into()),
+            Err(_) => {}
+        }
+    }
+    match fs::hard_link(from, to) {
+        Ok(()) => fs::remove_file(from),
+        Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists => Err(fault),
+        Err(_) if fs::symlink_metadata(to).is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(_) => fs::rename(from, to),
+    }
 }
 
 /// A rename is durable once its folder is.
@@ -189,17 +202,6 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn sync_folder(_path: &Path) -> io::Result<()> {
     Ok(())
-}
-
-fn make_folder(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.create(path)
 }
 
 #[cfg(test)]
@@ -247,6 +249,48 @@ mod tests {
         check_private(&path, "600").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert_eq!(check_private(&path, "600").unwrap_err().reason(), Reason::TooOpen);
+    }
+
+    #[test]
+    fn a_new_file_is_never_seen_half_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let content = vec![7; 1 << 16];
+        let over = std::sync::atomic::AtomicBool::new(false);
+        let file = |number: usize| folder.path().join(format!("{number}.pem"));
+        let looks = std::thread::scope(|scope| {
+            let watcher = scope.spawn(|| {
+                let (mut number, mut looks) = (0, 0_usize);
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    if let Ok(found) = fs::metadata(file(number)) {
+                        assert_eq!(found.len(), 1 << 16, "{number}");
+                        number += 1;
+                        looks += 1;
+                    }
+                }
+                looks
+            });
+            for number in 0..100 {
+                write(&file(number), &content, Access::Owner, false).unwrap();
+            }
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+            watcher.join().unwrap()
+        });
+        assert!(looks > 0);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 100, "no temporary file is left");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_that_is_taken_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        fs::write(&from, "new").unwrap();
+        fs::write(&to, "old").unwrap();
+        assert_eq!(name(&from, &to).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&to).unwrap(), b"old");
+        fs::remove_file(&to).unwrap();
+        name(&from, &to).unwrap();
+        assert_eq!((fs::read(&to).unwrap(), from.exists()), (b"new".to_vec(), false));
     }
 
     #[test]

@@ -1,19 +1,28 @@
-//! What a CA has issued and revoked: a versioned file. One that is damaged or of an unknown version is refused,
+//! What a CA has issued and revoked: a versioned file with a checksum. One that is damaged or of an unknown version is refused,
 //! never overwritten.
+//!
+//! The checksum is SHA-256 of the file as it is with 64 zeros in the checksum's place. It tells damage, not malice: who may
+//! write the file can make a new one.
 
-use std::path::Path;
+use std::{collections::HashSet, path::Path};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use crate::{
     Error, Reason,
+    certificate::hex,
     file::{self, Access},
     kind::Kind,
 };
 
 /// The version of the file that this program writes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
+/// The version without a checksum, which is read, and written anew as [`VERSION`] at the next change.
+const FORMER: u32 = 1;
+/// What stands in the checksum's place while it is computed.
+const NO_CHECKSUM: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// The index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +30,9 @@ pub const VERSION: u32 = 1;
 pub struct Index {
     /// [`VERSION`].
     pub version: u32,
+    /// In the file only.
+    #[serde(default)]
+    checksum: Option<String>,
     /// The number of the CRL last written, from 1 (RFC 5280, 5.2.3: it only grows).
     pub crl_number: u64,
     /// Where verifiers fetch the CRL: the distribution point of all certificates.
@@ -39,6 +51,9 @@ pub struct Entry {
     pub kind: Kind,
     /// Its subject, for people.
     pub subject: String,
+    /// The holder's name and ID at the bank; `None` in an entry of the former version.
+    #[serde(default)]
+    pub holder: Option<Holder>,
     /// SHA-256 of its SubjectPublicKeyInfo, upper-case hexadecimal.
     pub key: String,
     /// When it was issued.
@@ -57,6 +72,16 @@ pub struct Entry {
     pub revoked_at: Option<OffsetDateTime>,
     /// Why it was revoked.
     pub reason: Option<Revocation>,
+}
+
+/// Whom a certificate names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Holder {
+    /// CN.
+    pub name: String,
+    /// serialNumber of the subject.
+    pub user_id: String,
 }
 
 /// Why a certificate is revoked (RFC 5280, 5.3.1).
@@ -80,7 +105,7 @@ pub enum Revocation {
 impl Index {
     /// The index of a new CA: nothing issued, CRL number 1.
     pub fn new(crl_url: String) -> Self {
-        Self { version: VERSION, crl_number: 1, crl_url, certificates: Vec::new() }
+        Self { version: VERSION, checksum: None, crl_number: 1, crl_url, certificates: Vec::new() }
     }
 
     /// Reads the file.
@@ -101,10 +126,43 @@ impl Index {
         }
         let Version { version } = serde_json::from_slice(&bytes)
             .map_err(|fault| damaged(format!("it is not an index of certificates ({fault})")))?;
-        if version != VERSION {
+        if version != VERSION && version != FORMER {
             return Err(damaged(format!("it has version {version}, and this program knows {VERSION}")));
         }
-        serde_json::from_slice(&bytes).map_err(|fault| damaged(format!("it is damaged ({fault})")))
+        let mut index: Self =
+            serde_json::from_slice(&bytes).map_err(|fault| damaged(format!("it is damaged ({fault})")))?;
+        let good = match index.checksum.take() {
+            Some(checksum) => version == VERSION && is_of(&checksum, &bytes),
+            None => version == FORMER,
+        };
+        if !good {
+            return Err(damaged("it is damaged (its checksum is wrong)".into()));
+        }
+        index.check().map_err(|why| damaged(format!("it is damaged ({why})")))?;
+        Ok(Self { version: VERSION, ..index })
+    }
+
+    /// What holds of every index that this program writes.
+    fn check(&self) -> Result<(), String> {
+        let mut serials = HashSet::new();
+        for entry in &self.certificates {
+            let serial = &entry.serial;
+            let digit = |byte: u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte);
+            if serial.is_empty() || !serial.len().is_multiple_of(2) || !serial.bytes().all(digit) {
+                return Err("a serial number is none".into());
+            }
+            if !serials.insert(serial) {
+                return Err(format!("serial number {serial} is there twice"));
+            }
+            if entry.revoked_at.is_some() != entry.reason.is_some() {
+                return Err(format!("certificate {serial} is half revoked"));
+            }
+            if [Some(entry.issued_at), entry.revoked_at].into_iter().flatten().any(|date| date.year() < 1970)
+            {
+                return Err(format!("certificate {serial} is older than certificates are"));
+            }
+        }
+        Ok(())
     }
 
     /// Writes the file, durably, for its owner only.
@@ -112,7 +170,8 @@ impl Index {
     /// # Errors
     /// The disk's fault; the former file is untouched then.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
-        let mut bytes = serde_json::to_vec_pretty(self).map_err(|fault| {
+        let whole = Self { checksum: Some(NO_CHECKSUM.into()), ..self.clone() };
+        let text = serde_json::to_string_pretty(&whole).map_err(|fault| {
             Error::new(
                 Reason::Invalid,
                 "the index was not written",
@@ -120,14 +179,23 @@ impl Index {
                 "tell the authors of this program",
             )
         })?;
-        bytes.push(b'\n');
-        file::write(path, &bytes, Access::Owner, true)
+        let text = text + "\n";
+        // The checksum comes before anything that a person has named.
+        let text = text.replacen(NO_CHECKSUM, &hex(&Sha256::digest(text.as_bytes())), 1);
+        file::write(path, text.as_bytes(), Access::Owner, true)
     }
 
     /// The entry with this serial number.
     pub fn find(&self, serial: &str) -> Option<&Entry> {
         self.certificates.iter().find(|entry| entry.serial == serial)
     }
+}
+
+/// Whether this is the checksum of these bytes, in which it stands.
+fn is_of(checksum: &str, bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let whole = text.replacen(checksum, NO_CHECKSUM, 1);
+    checksum.len() == NO_CHECKSUM.len() && hex(&Sha256::digest(whole.as_bytes())) == checksum
 }
 
 impl Entry {
@@ -159,6 +227,7 @@ mod tests {
             serial: "0A".into(),
             kind: Kind::Payment,
             subject: "张三".into(),
+            holder: Some(Holder { name: "张三".into(), user_id: "6222".into() }),
             key: "00".into(),
             issued_at: datetime!(2026-11-23 00:00:00 UTC),
             not_after: datetime!(2027-11-23 00:00:00 UTC),
@@ -174,7 +243,15 @@ mod tests {
         assert_eq!(Index::load(&path).unwrap(), index);
 
         let whole = std::fs::read_to_string(&path).unwrap();
-        let newer = whole.replace("\"version\": 1", "\"version\": 2, \"new\": 3");
+        for at in 0..whole.len() {
+            for bit in 0..8 {
+                let mut changed = whole.clone().into_bytes();
+                changed[at] ^= 1 << bit;
+                std::fs::write(&path, &changed).unwrap();
+                assert_eq!(Index::load(&path).unwrap_err().reason(), Reason::Damaged, "byte {at}, bit {bit}");
+            }
+        }
+        let newer = whole.replace("\"version\": 2", "\"version\": 3, \"new\": 3");
         for text in [&newer, "", "{}", &whole[..whole.len() / 2]] {
             std::fs::write(&path, text).unwrap();
             assert_eq!(Index::load(&path).unwrap_err().reason(), Reason::Damaged);

@@ -232,6 +232,38 @@ fn processes_that_issue_at_once_lose_nothing() {
     assert_eq!(serials, known);
 }
 
+/// Whoever is killed leaves the file as a whole, or none.
+#[cfg(unix)]
+#[test]
+fn a_kill_leaves_no_empty_file() {
+    let scene = Scene::with_ca();
+    scene.request();
+    for number in 0..40_u64 {
+        let out = format!("{number}.pem");
+        let mut child = scene.program(&issue(&["--kind", "payment", "--out", &out]));
+        let mut child =
+            child.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(number * 10));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if let Ok(text) = fs::read_to_string(scene.path(&out)) {
+            assert!(text.ends_with("-----END CERTIFICATE-----\n"), "{number}: {text:?}");
+        }
+    }
+    scene.good(&["ca", "crl", "--dir", "ca"]);
+}
+
+#[test]
+fn a_short_passphrase_makes_no_ca() {
+    let scene = Scene::new();
+    let init =
+        scene.program(&["ca", "init", "--dir", "ca"]).env("CERT_TOOL_PASSPHRASE", "x").output().unwrap();
+    let said = text(&init.stderr);
+    assert!(init.status.code() == Some(1) && said.contains("fewer than 8"), "{said}");
+    assert!(!scene.path("ca").exists());
+    scene.good(&["ca", "init", "--dir", "ca", "--no-passphrase"]);
+}
+
 /// A disk that takes nothing more: a limit of zero bytes a file, which writes meet as they meet a full disk.
 #[cfg(unix)]
 #[test]

@@ -48,10 +48,13 @@ impl Founding<'_> {
 /// Founds a CA in `folder`, which is made owner-only. Without a passphrase its key lies there in clear.
 ///
 /// # Errors
-/// There is a CA already (it is never overwritten), the folder is open to others, a text breaks a rule, or the
-/// disk's fault; then no CA is there.
+/// There is a CA already (it is never overwritten), the folder is open to others, a text breaks a rule, the passphrase is
+/// short, or the disk's fault; then no CA is there.
 pub fn found(folder: &Path, founding: &Founding<'_>, passphrase: Option<&Secret>) -> Result<(), Error> {
     founding.check(folder)?;
+    if let Some(passphrase) = passphrase {
+        check_passphrase(passphrase)?;
+    }
     file::make_private_folder(folder)?;
     let _lock = Lock::take(folder)?;
     check_vacant(folder)?;
@@ -71,7 +74,7 @@ fn write(folder: &Path, founding: &Founding<'_>, passphrase: Option<&Secret>) ->
     let root = sign::root(&key, founding, now)?;
     let index = Index::new(founding.crl_url.to_string());
     let signer = Signer::from_ca_cert_der(&root.clone().into(), key).map_err(sign::broken)?;
-    let crl = sign::crl(&signer, &index, now, Validity::Days(CRL_DAYS).not_after(now)?)?;
+    let crl = sign::crl(&signer, &index, sign::dated(now), Validity::Days(CRL_DAYS).not_after(now)?)?;
     file::write(&folder.join(KEY), pem_key.as_bytes(), Access::Owner, false)?;
     index.save(&folder.join(INDEX))?;
     write_crl(folder, &crl, false)?;
@@ -107,6 +110,26 @@ fn occupied(folder: &Path) -> Error {
         "there is one already, and a CA is never overwritten",
         "use it, or name another folder with --dir",
     )
+}
+
+/// The fewest characters of a passphrase. scrypt makes each guess slow, and no more than that.
+pub const LEAST_PASSPHRASE: usize = 8;
+
+/// Refuses a passphrase that is soon guessed.
+///
+/// # Errors
+/// [`Reason::Invalid`].
+fn check_passphrase(passphrase: &Secret) -> Result<(), Error> {
+    let characters = String::from_utf8_lossy(passphrase.bytes()).chars().count();
+    if characters >= LEAST_PASSPHRASE {
+        return Ok(());
+    }
+    Err(Error::new(
+        Reason::Invalid,
+        "no CA was made",
+        format!("its passphrase has fewer than {LEAST_PASSPHRASE} characters, and is soon guessed"),
+        "give a longer one, or none for a test (--no-passphrase)",
+    ))
 }
 
 /// Verifiers fetch a CRL by http, https or ldap (RFC 5280, 4.2.1.13); the URL goes into an IA5String.

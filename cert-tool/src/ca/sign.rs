@@ -74,24 +74,30 @@ pub(super) fn certificate(
     Ok(params.signed_by(&key, signer).map_err(broken)?.der().to_vec())
 }
 
+/// The date of what happens now, in a CRL: as a certificate's beginning, so that a verifier whose clock is behind does not take it
+/// for a future one. A revocation bears it too: it is not younger than the CRL that lists it.
+pub(super) fn dated(now: OffsetDateTime) -> OffsetDateTime {
+    now - SKEW
+}
+
 /// The CRL of everything revoked, DER.
 pub(super) fn crl(
     signer: &Signer<'_, Key>,
     index: &Index,
-    now: OffsetDateTime,
+    this_update: OffsetDateTime,
     next_update: OffsetDateTime,
 ) -> Result<Vec<u8>, Error> {
     let revoked = index.certificates.iter().filter_map(|entry| {
         Some(RevokedCertParams {
             serial_number: SerialNumber::from(bytes(&entry.serial)),
-            revocation_time: entry.revoked_at?,
+            // One that a former version dated, or a clock that was ahead, may be later.
+            revocation_time: entry.revoked_at?.min(this_update),
             reason_code: entry.reason.map(code),
             invalidity_date: None,
         })
     });
     let params = CertificateRevocationListParams {
-        // As a certificate's beginning: a verifier whose clock is behind must not take it for a future one.
-        this_update: now - SKEW,
+        this_update,
         next_update,
         crl_number: SerialNumber::from(index.crl_number),
         issuing_distribution_point: None,

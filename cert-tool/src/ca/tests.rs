@@ -1,5 +1,7 @@
+mod witness;
+
 use super::*;
-use crate::{openssl, subject::tests::zhang};
+use crate::{kind::Kind, openssl, subject::tests::zhang};
 use rcgen::{CertificateParams, KeyPair};
 use std::fs;
 

@@ -21,7 +21,7 @@ use crate::{
 #[command(after_help = "Example:
   cert-tool ca init --dir CA --name \"Test Bank CA\" --crl-url http://crl.bank.example/ca.crl
 
-The key is encrypted with a passphrase. A CA that is there already is never overwritten.")]
+The key is encrypted with a passphrase of 8 characters or more. A CA that is there already is never overwritten.")]
 pub(super) struct Init {
     /// The folder, which is made owner-only [default: ushield/ca in the user's state folder]
     #[arg(long, visible_alias = "ca", value_name = "DIR", env = "CERT_TOOL_CA")]
@@ -57,7 +57,9 @@ impl Init {
         founding.check(&folder)?;
         let passphrase = match self.no_passphrase {
             true => None,
-            false => Some(self.passphrase.source().ask_new("passphrase for the CA's key: ")?),
+            false => Some(
+                self.passphrase.source().ask_new("passphrase for the CA's key (8 characters or more): ")?,
+            ),
         };
         found(&folder, &founding, passphrase.as_ref())?;
         let path = folder.display();

@@ -1,0 +1,81 @@
+//! The CRL that lies in the CA's folder, as a witness: what it says was so. An index that knows less than that was damaged, or
+//! is an old copy that was put back, and a new CRL made of it would let a revoked certificate pay again.
+
+use std::path::Path;
+
+use const_oid::db::rfc5280::ID_CE_CRL_NUMBER;
+use der::{Decode, Encode, asn1::UintRef};
+use time::OffsetDateTime;
+use x509_cert::crl::{CertificateList, TbsCertList};
+
+use super::folder::{CRL, CRL_DER, INDEX};
+use crate::{
+    Error, Reason,
+    certificate::{self, Certificate, hex, pem_or_der},
+    file,
+    index::Index,
+};
+
+/// What the CRL says.
+pub(super) struct Published {
+    number: u64,
+    /// thisUpdate.
+    pub(super) this_update: OffsetDateTime,
+    revoked: Vec<String>,
+}
+
+impl Published {
+    /// Reads the CRL; `None` where there is none that this CA has signed. It is the index that is the truth, and the next CRL is
+    /// made of that.
+    pub(super) fn read(folder: &Path, ca: &Certificate) -> Option<Self> {
+        [CRL, CRL_DER].into_iter().find_map(|name| {
+            let der = pem_or_der("X509 CRL", &file::read(&folder.join(name)).ok()?).ok()?;
+            parse(&der, ca)
+        })
+    }
+
+    /// Whether the index knows all of this.
+    ///
+    /// # Errors
+    /// [`Reason::Damaged`].
+    pub(super) fn check(&self, index: &Index, folder: &Path) -> Result<(), Error> {
+        let damaged = |why: String| {
+            let what = format!("the CA in {} was not used", folder.display());
+            let next = format!("put {INDEX} back from a newer copy; nothing was changed");
+            Err(Error::new(Reason::Damaged, what, why, next))
+        };
+        let revoked = |serial: &str| index.find(serial).is_some_and(|entry| entry.revoked_at.is_some());
+        if let Some(serial) = self.revoked.iter().find(|serial| !revoked(serial)) {
+            return damaged(format!(
+                "{CRL} lists certificate {serial} as revoked, and {INDEX} does not know of that: it is damaged, or an old copy"
+            ));
+        }
+        if index.crl_number < self.number {
+            return damaged(format!(
+                "{CRL} has number {}, and {INDEX} knows of {} only: it is an old copy",
+                self.number, index.crl_number
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn parse(der: &[u8], ca: &Certificate) -> Option<Published> {
+    let list: CertificateList = CertificateList::from_der(der).ok()?;
+    let tbs: &TbsCertList = &list.tbs_cert_list;
+    let signed = certificate::is_ecdsa_sha256(&list.signature_algorithm)
+        && certificate::verify(&ca.public_key, &tbs.to_der().ok()?, list.signature.as_bytes()?);
+    if !signed {
+        return None;
+    }
+    let number = tbs.crl_extensions.iter().flatten().find(|found| found.extn_id == ID_CE_CRL_NUMBER)?;
+    let number = UintRef::from_der(number.extn_value.as_bytes()).ok()?;
+    let number = number
+        .as_bytes()
+        .iter()
+        .try_fold(0_u64, |sum, byte| sum.checked_mul(256).map(|sum| sum + u64::from(*byte)))?;
+    let this_update = OffsetDateTime::from(tbs.this_update.to_system_time());
+    let revoked = tbs.revoked_certificates.iter().flatten();
+    let revoked = revoked.map(|entry| hex(entry.serial_number.as_bytes())).collect();
+    Some(Published { number, this_update, revoked })
+}

@@ -1,0 +1,71 @@
+//! Whom and what the CA does not certify, whatever the request says.
+
+use time::OffsetDateTime;
+
+use super::refused;
+use crate::{
+    Error,
+    certificate::Certificate,
+    index::{Entry, Holder, Index, Revocation},
+    kind::Kind,
+    subject::Subject,
+};
+
+/// One key, one use, one holder: a key that may authenticate to anybody must never be one that pays.
+pub(super) fn one_holder_a_key(index: &Index, key: &str, kind: Kind, subject: &str) -> Result<(), Error> {
+    let same = index.certificates.iter().filter(|entry| entry.key == key);
+    for entry in same {
+        if entry.kind != kind {
+            let why = format!("its key has a certificate for {} already ({})", entry.kind, entry.serial);
+            return Err(refused(why));
+        }
+        if entry.subject != subject {
+            return Err(refused(format!("its key is certified for “{}” already", entry.subject)));
+        }
+        if entry.reason == Some(Revocation::KeyCompromise) {
+            return Err(refused(format!("its key was revoked as compromised ({})", entry.serial)));
+        }
+    }
+    Ok(())
+}
+
+/// A certificate for the CA's own key would let its holder issue, or the CA pay.
+pub(super) fn not_our_own(public_key: &[u8], ca: &Certificate) -> Result<(), Error> {
+    if public_key == ca.public_key {
+        return Err(refused("its key is the CA's own".into()));
+    }
+    Ok(())
+}
+
+/// One ID, one name, as long as a certificate stands: a bank's backend knows the payer by the ID alone.
+pub(super) fn one_name_an_id(index: &Index, subject: &Subject, now: OffsetDateTime) -> Result<(), Error> {
+    let stands = |entry: &&Entry| entry.revoked_at.is_none() && entry.not_after >= now;
+    let other = index.certificates.iter().filter(stands).find(|entry| match &entry.holder {
+        Some(holder) => is_same_id(&holder.user_id, &subject.user_id) && holder.name != subject.name,
+        // An entry of the former version has the subject as people see it.
+        None => {
+            let ending = format!(", serialNumber={}", subject.user_id);
+            let named = format!("CN={}{ending}", subject.name);
+            entry.subject.ends_with(&ending) && !entry.subject.ends_with(&named)
+        }
+    });
+    match other {
+        None => Ok(()),
+        Some(entry) => Err(refused(format!(
+            "the ID {} has a certificate for “{}” ({}), and is asked for “{}”: revoke that one first if the name has changed",
+            subject.user_id, entry.subject, entry.serial, subject.name
+        ))),
+    }
+}
+
+/// X.520, 6.2.9 and X.500's matching rule: neither case nor runs of spaces tell PrintableStrings apart.
+fn is_same_id(one: &str, other: &str) -> bool {
+    let words = |id: &str| id.split_whitespace().map(str::to_ascii_lowercase).collect::<Vec<_>>();
+    words(one) == words(other)
+}
+
+impl From<&Subject> for Holder {
+    fn from(subject: &Subject) -> Self {
+        Self { name: subject.name.clone(), user_id: subject.user_id.clone() }
+    }
+}

@@ -97,7 +97,7 @@ fn completions_and_manual_pages_are_written() {
     assert!(scene.good(&["completions", "bash"]).contains("complete -F _cert__tool"));
     scene.good(&["man", "pages"]);
     let page = fs::read_to_string(scene.path("pages/cert-tool-enrol.1")).unwrap();
-    assert!(page.contains("cert-tool enrol --ca CA --name"), "{page}");
+    assert!(page.contains("cert\\-tool enrol \\-\\-ca CA \\-\\-name"), "{page}");
 }
 
 #[test]

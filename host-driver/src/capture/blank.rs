@@ -181,8 +181,9 @@ impl Blank {
     pub(super) fn command(&mut self, data: &mut [u8]) {
         let bytes = Zeroizing::new(data.to_vec());
         self.before = (self.out, self.owed);
-        // For the device this is a new message, which it will answer.
-        if !data.is_empty() && !(self.out.missing > 0 && self.out.goes_on) {
+        // Anything but the rest of a message is a new one for the device, which it will answer.
+        let is_rest = self.out.missing > 0 && self.out.goes_on;
+        if !data.is_empty() && !is_rest {
             self.owed = self.owed.saturating_add(1);
         }
         let brought = self.out.take(data, header::to_reader);

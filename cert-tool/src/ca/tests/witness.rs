@@ -69,7 +69,7 @@ fn no_changed_byte_takes_a_revoked_certificate_off_the_crl() {
             let list = listed(&folder);
             let serials = list.tbs_cert_list.revoked_certificates.into_iter().flatten();
             let serials: Vec<_> = serials.map(|entry| hex(entry.serial_number.as_bytes())).collect();
-            assert_eq!(serials, [revoked.clone()], "byte {at}");
+            assert_eq!(serials, [revoked.as_str()], "byte {at}");
             before.iter().for_each(|(name, bytes)| fs::write(folder.join(name), bytes).unwrap());
         }
     }

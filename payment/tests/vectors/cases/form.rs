@@ -271,26 +271,31 @@ fn certificates() -> Vec<Case> {
         bad(
             "extra-empty",
             extra(&sequence(&[])),
-            "malformed",
+            "certificate_malformed",
             "An empty SEQUENCE stands among the certificates.",
         ),
-        bad("extra-order", extra(&BANK.order), "malformed", "An order stands among the certificates."),
+        bad(
+            "extra-order",
+            extra(&BANK.order),
+            "certificate_malformed",
+            "An order stands among the certificates.",
+        ),
         bad(
             "extra-nested",
             extra(&sequence(&[&sequence(&[&integer(1)]), &sequence(&[]), &tlv(3, &[&[0]])])),
-            "malformed",
+            "certificate_malformed",
             "A SEQUENCE with a certificate's outline stands among the certificates.",
         ),
         bad(
             "extra-cut",
             extra(&cut),
-            "malformed",
+            "certificate_malformed",
             "A certificate without its end stands among the certificates.",
         ),
         bad(
             "extra-garbled",
             extra(&garbled),
-            "malformed",
+            "certificate_malformed",
             "A garbled certificate stands among the certificates.",
         ),
         bad("extra-integer", extra(&integer(5)), "malformed", "An INTEGER stands among the certificates."),
@@ -306,6 +311,6 @@ fn certificates() -> Vec<Case> {
             "malformed",
             "A certificate of another format stands among the certificates.",
         ),
-        bad("extra-crl", extra(&BANK.crl), "malformed", "A CRL stands among the certificates."),
+        bad("extra-crl", extra(&BANK.crl), "certificate_malformed", "A CRL stands among the certificates."),
     ]
 }

@@ -164,8 +164,7 @@ fn bent_branches() -> Vec<Case> {
             "issuer_purpose",
             "The branch is for certificates that log in (extended key usage).",
             &|c| c.with(EXTENDED_KEY_USAGE, false, &purposes(&[CLIENT_AUTH])),
-        )
-        .text(),
+        ),
         bad(
             "branch-for-any",
             "issuer_purpose",

@@ -53,7 +53,6 @@ pub(crate) fn cases() -> Vec<Case> {
         ("trailing-space", PAYEE_NAME, "上海水务 ", "A space behind the payee's name."),
         ("leading-space", PAYEE_NAME, " 上海水务", "A space in front of the payee's name."),
         ("spaces", PAYEE_NAME, "   ", "The payee's name is three spaces."),
-        ("wide-space", PAYEE_NAME, "上海\u{3000}水务", "An ideographic space in the payee's name."),
         ("no-break-space", PAYEE_NAME, "Shanghai\u{A0}Water", "A no-break space in the payee's name."),
         (
             "wide-account",
@@ -74,17 +73,28 @@ pub(crate) fn cases() -> Vec<Case> {
         ("kana", PAYEE_NAME, "ソニー銀行", "Good: a Japanese name."),
         ("hundred", PAYEE_NAME, "百元裤业", "Good: a shop whose name has an amount in it."),
         ("accent", PAYEE_NAME, "Café", "Good: an accent within one character."),
+        (
+            "wide-space",
+            PAYEE_NAME,
+            "上海\u{3000}水务",
+            "Good: an ideographic space, which shows, between two parts of a name.",
+        ),
         ("rare", PAYEE_NAME, "𠮷野家", "Good: a rare ideograph."),
     ];
-    let mut all = texts("order_malformed", &refused);
+    let mut all = texts("order_unshowable", &refused);
     all.extend(texts("accepted", &accepted));
     let payer = Order::good().text(PAYER_ACCOUNT, "６２２２０２０００００００００１").der();
     all.push(
-        case("text-wide-payer", BANK.sealed(&payer), "order_malformed", "The payer's account is full-width.")
-            .issued_itself(&payer)
-            .payer("6222020000000001=６２２２０２０００００００００１")
-            .text()
-            .differs("screen"),
+        case(
+            "text-wide-payer",
+            BANK.sealed(&payer),
+            "order_unshowable",
+            "The payer's account is full-width.",
+        )
+        .issued_itself(&payer)
+        .payer("6222020000000001=６２２２０２０００００００００１")
+        .text()
+        .differs("screen"),
     );
     all
 }

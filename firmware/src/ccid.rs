@@ -148,6 +148,16 @@ impl<C: Card, P: Panel> Reader<C, P> {
         Ok(())
     }
 
+    /// Bytes that are left of the message that is read next; `None` when there is none yet.
+    pub(crate) fn bulk_in_length(&self) -> Option<usize> {
+        self.outbox.left()
+    }
+
+    /// As [`Self::bulk_in_length`], for the interrupt endpoint.
+    pub(crate) fn interrupt_in_length(&self) -> Option<usize> {
+        self.notify.then(|| notify_slot_change(true, true).len())
+    }
+
     /// At most `max` bytes of the next message; `None` when there is none yet.
     pub(crate) fn bulk_in(&mut self, max: usize) -> Option<Vec<u8>> {
         self.outbox.read(max)

@@ -139,6 +139,18 @@ impl<S: Storage, P: Panel, R: CryptoRng> Token<S, P, R> {
         })
     }
 
+    /// Bytes from here to the end of the message that an IN endpoint (number without direction bit) would send next, in
+    /// packets; `None` when it would answer NAK or STALL. A plug needs it to know whether the next packet fits.
+    pub fn in_length(&self, endpoint: u8) -> Option<usize> {
+        let address = endpoint | IN;
+        self.device.check(address).ok()?;
+        match address {
+            BULK_IN if endpoint != address => self.reader.bulk_in_length(),
+            INTERRUPT_IN if endpoint != address => self.reader.interrupt_in_length(),
+            _ => None,
+        }
+    }
+
     /// At most `max` bytes of the next message on a bulk IN endpoint (number without direction bit); `None` is
     /// NAK: ask again after the next call that changes something. A message ends where the bytes end; a plug on a
     /// real bus adds the empty packet behind a last packet of 64.

@@ -36,6 +36,10 @@ impl<S: Storage + Send, P: Panel + Send, R: CryptoRng + Send> Device for Token<S
         Ok(Self::bulk_out(self, endpoint, data)?)
     }
 
+    fn in_length(&self, endpoint: u8) -> Option<usize> {
+        Self::in_length(self, endpoint)
+    }
+
     fn bulk_in(&mut self, endpoint: u8, max: usize) -> Result<Option<Vec<u8>>, Stall> {
         Ok(Self::bulk_in(self, endpoint, max)?)
     }

@@ -108,3 +108,45 @@ fn a_token_works_over_the_bus_and_its_tries_outlive_everything() {
     let answer = host.end_of(read).1;
     assert_eq!(patiently(&mut host, answer, 7), [0x90, 0]);
 }
+
+/// As on a bus, a packet that is longer than the host's room is an overflow, and the token sends it again.
+#[test]
+fn what_has_no_room_is_told_and_not_lost() {
+    const EOVERFLOW: i32 = -75;
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start();
+    let id = plug(&server, folder.path());
+    let mut host = power_on(&server, id);
+    let mut read = |endpoint, room| {
+        let (sequence, bytes) = host.in_bytes(endpoint, room);
+        host.send(&bytes);
+        host.end_of(sequence)
+    };
+    // RDR_to_PC_NotifySlotChange: two bytes.
+    assert_eq!((read(3, 1), read(3, 0)), ((EOVERFLOW, vec![]), (EOVERFLOW, vec![])));
+    assert_eq!(read(3, 2), (0, vec![0x50, 3]));
+    // GET DATA of the discovery object, 20 bytes and 9000: 32 with the header.
+    let out = host.bulk_out(&message(0x6F, 2, &[0, 0xCB, 0x3F, 0xFF, 3, 0x5C, 1, 0x7E, 0]));
+    assert_eq!(host.end_of(out).0, 0);
+    let mut read = |endpoint, room| {
+        let (sequence, bytes) = host.in_bytes(endpoint, room);
+        host.send(&bytes);
+        host.end_of(sequence)
+    };
+    assert_eq!(
+        (read(2, 1), read(2, 0), read(2, 31)),
+        ((EOVERFLOW, vec![]), (EOVERFLOW, vec![]), (EOVERFLOW, vec![]))
+    );
+    let (status, answer) = read(2, 32);
+    assert_eq!((status, answer.len(), &answer[..2]), (0, 32, &[0x80, 22][..]));
+    // Endpoint 0 is cut at wLength, and overflows where the host has less room than it asks for.
+    let short = Setup { length: 8, ..GET_DEVICE };
+    let control = host.control(short);
+    assert_eq!(host.end_of(control).1.len(), 8);
+    let (control, mut bytes) = host.control_bytes(GET_DEVICE, &[]);
+    bytes[24..28].copy_from_slice(&8_u32.to_be_bytes());
+    host.send(&bytes);
+    assert_eq!(host.end_of(control), (EOVERFLOW, vec![]));
+    let control = host.control(GET_DEVICE);
+    assert_eq!(host.end_of(control).1.len(), 18);
+}

@@ -264,7 +264,19 @@ fn a_stall_is_a_stall_and_a_reply_is_never_longer_than_what_was_asked_for() {
     assert_eq!(guest.exchange(b"again"), b"again");
     let (out, read) = (guest.bulk_out(b"rude"), guest.bulk_in(16));
     assert_eq!(guest.end_of(out).0, OK);
-    assert_eq!(guest.end_of(read), (Status::Babble, 16, vec![7; 16]));
+    assert_eq!(guest.end_of(read), (Status::Babble, 0, vec![]));
+    guest.send(0, &ToHost::Reset);
+    // A packet that does not fit comes again; only the last one decides.
+    let out = guest.bulk_out(&[5; 100]);
+    assert_eq!(guest.end_of(out).0, OK);
+    for (room, end) in [
+        (63, (Status::Babble, 0, vec![])),
+        (99, (Status::Babble, 64, vec![5; 64])),
+        (36, (OK, 36, vec![5; 36])),
+    ] {
+        let read = guest.bulk_in(room);
+        assert_eq!(guest.end_of(read), end);
+    }
     // The device gives its whole configuration, whatever wLength says.
     let configuration = Setup { request_type: 0x80, request: 6, value: 0x0200, index: 0, length: 9 };
     assert_eq!(guest.control(configuration, &[]).1.len(), 9);

@@ -26,6 +26,11 @@ impl Outbox {
         self.messages.push_back(message);
     }
 
+    /// Bytes that are left of the next message; `None` when there is none.
+    pub(super) fn left(&self) -> Option<usize> {
+        self.messages.front().map(|first| first.len().saturating_sub(self.read))
+    }
+
     /// At most `max` bytes of the next message; `None` when there is none.
     pub(super) fn read(&mut self, max: usize) -> Option<Vec<u8>> {
         let first = self.messages.front()?;
@@ -71,8 +76,11 @@ mod tests {
         assert_eq!(outbox.read(64), None);
         outbox.push(std::vec![1; 100]);
         outbox.push(std::vec![2; 3]);
+        assert_eq!(outbox.left(), Some(100));
         assert_eq!(outbox.read(64), Some(std::vec![1; 64]));
+        assert_eq!(outbox.left(), Some(36));
         assert_eq!(outbox.read(64), Some(std::vec![1; 36]));
+        assert_eq!(outbox.left(), Some(3));
         assert_eq!(outbox.read(3), Some(std::vec![2; 3]));
         assert!(outbox.is_empty());
         assert_eq!(outbox.messages.capacity(), 0);

@@ -414,6 +414,7 @@ fn endpoints_need_a_configuration_and_have_numbers() {
         assert_eq!(token.bulk_in(number, 9), Err(Stall), "bulk IN {number}");
     }
     assert_eq!(token.interrupt_in(2, 9), Err(Stall));
+    assert_eq!([2, 3, 0x83, 0].map(|number| token.in_length(number)), [None, Some(2), None, None]);
     assert_eq!(token.interrupt_in(3, 9), Ok(Some(hex!("5003").to_vec())));
     assert_eq!(token.interrupt_in(3, 9), Ok(None));
 }

@@ -217,6 +217,8 @@ fn fault(error: rusb::Error) -> Error {
         rusb::Error::Timeout => Error::TimedOut("the token's answer"),
         rusb::Error::Pipe => Error::Stalled,
         rusb::Error::Busy => Error::Busy,
+        // As over USB/IP: the line is whole, the token sent more than it says it does.
+        rusb::Error::Overflow => Error::nonsense("USB transfer", "more bytes than were asked for"),
         rusb::Error::NoDevice | rusb::Error::NotFound => {
             Error::Broken(std::io::ErrorKind::NotConnected.into())
         }

@@ -46,6 +46,10 @@ pub trait Device: Send {
     /// The endpoint is halted or not there.
     fn bulk_out(&mut self, endpoint: u8, data: &[u8]) -> Result<(), Stall>;
 
+    /// Bytes from here to the end of the message that an IN endpoint of either kind would send next; `None` when there is
+    /// nothing yet (NAK), or the endpoint stalls.
+    fn in_length(&self, endpoint: u8) -> Option<usize>;
+
     /// A bulk IN transfer of at most `max` bytes; `None` when there is nothing yet (NAK).
     ///
     /// # Errors

@@ -76,6 +76,10 @@ impl Device for Echo {
         Ok(())
     }
 
+    fn in_length(&self, endpoint: u8) -> Option<usize> {
+        self.waiting.front().filter(|_| endpoint == 2 && !self.rude).map(Vec::len)
+    }
+
     fn bulk_in(&mut self, _: u8, max: usize) -> Result<Option<Vec<u8>>, Stall> {
         let Some(mut data) = self.waiting.pop_front() else { return Ok(None) };
         if !self.rude && data.len() > max {

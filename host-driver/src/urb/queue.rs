@@ -67,7 +67,7 @@ pub enum Status {
     Ok,
     /// The endpoint answered STALL, or there is no such endpoint.
     Stall,
-    /// The device sent more than was asked for ("babble"); what was asked for is there.
+    /// The device sent a packet that is longer than the room that was left ("babble"). What came before it is there.
     Overflow,
 }
 
@@ -90,13 +90,20 @@ impl Completion {
         Self { sequence, status, length, data: Vec::new() }
     }
 
-    /// Cuts what the device gave to what was asked for: a longer reply breaks the host's driver
-    /// (Nitrokey/nitrokey-3-firmware#261).
-    fn received(sequence: u64, received: Result<Vec<u8>, Stall>, max: usize) -> Self {
-        let Ok(mut data) = received else { return Self::out(sequence, Err(Stall)) };
-        let status = if data.len() > max { Status::Overflow } else { Status::Ok };
-        data.truncate(max);
-        Self { sequence, status, length: data.len(), data }
+    /// What fitted of what the device gave, in packets of `packet` bytes: a longer reply than what was asked for breaks
+    /// the host's driver (Nitrokey/nitrokey-3-firmware#261).
+    fn received(sequence: u64, received: Result<Vec<u8>, Stall>, max: usize, packet: usize) -> Self {
+        match received {
+            Err(Stall) => Self::out(sequence, Err(Stall)),
+            Ok(data) if data.len() > max => Self::overflow(sequence, data, whole(max, packet)),
+            Ok(data) => Self { sequence, status: Status::Ok, length: data.len(), data },
+        }
+    }
+
+    /// The packet behind `fitted` bytes did not fit.
+    fn overflow(sequence: u64, mut data: Vec<u8>, fitted: usize) -> Self {
+        data.truncate(fitted);
+        Self { sequence, status: Status::Overflow, length: data.len(), data }
     }
 }
 
@@ -118,6 +125,8 @@ pub enum Overrun {
 pub struct Queue {
     limits: Limits,
     bytes: usize,
+    /// Bytes of a packet of endpoint 0.
+    packet: usize,
     lines: Vec<Line>,
     outs: Vec<(u8, Kind)>,
     tap: Option<Box<dyn Tap>>,
@@ -128,6 +137,8 @@ pub struct Queue {
 struct Line {
     endpoint: u8,
     kind: Kind,
+    /// wMaxPacketSize, in bytes.
+    packet: usize,
     waiting: VecDeque<Pending>,
 }
 
@@ -137,8 +148,37 @@ struct Pending {
     max: usize,
 }
 
+/// The most bytes of `room` that whole packets fill.
+const fn whole(room: usize, packet: usize) -> usize {
+    match room.checked_rem(packet) {
+        Some(rest) => room - rest,
+        None => room,
+    }
+}
+
 impl Line {
-    fn ask(&self, device: &mut dyn Device, max: usize) -> Result<Option<Vec<u8>>, Stall> {
+    /// How a transfer with this much room ends; `None` while the device has nothing (NAK).
+    ///
+    /// A device sends packets, and knows nothing of the host's room. A transfer that is filled by whole packets has ended
+    /// well, and the rest of the message is the next one's. A packet that is longer than what is left of the room ends the
+    /// transfer (USB 2.0, 5.7.3 and 5.8.3: "larger than expected"). The host does not acknowledge it, so the device still
+    /// has it and sends it again (8.6.3): nothing is lost.
+    fn ask(&self, device: &mut dyn Device, sequence: u64, max: usize) -> Option<Completion> {
+        let fitted = whole(max, self.packet);
+        let filled = fitted == max && max > 0;
+        let overflows = !filled && device.in_length(self.endpoint).is_some_and(|length| length > max);
+        if !overflows {
+            let received = self.read(device, max).transpose()?;
+            return Some(Completion::received(sequence, received, max, self.packet));
+        }
+        let before = if fitted == 0 { Ok(None) } else { self.read(device, fitted) };
+        Some(match before {
+            Ok(data) => Completion::overflow(sequence, data.unwrap_or_default(), fitted),
+            Err(Stall) => Completion::out(sequence, Err(Stall)),
+        })
+    }
+
+    fn read(&self, device: &mut dyn Device, max: usize) -> Result<Option<Vec<u8>>, Stall> {
         if self.kind == Kind::Interrupt {
             device.interrupt_in(self.endpoint, max)
         } else {
@@ -158,10 +198,13 @@ impl Queue {
             if endpoint.address & 0x80 == 0 {
                 outs.push((number, kind));
             } else {
-                lines.push(Line { endpoint: number, kind, waiting: VecDeque::new() });
+                // Bits 10..0; the others are of high speed (table 9-13).
+                let packet = usize::from(endpoint.max_packet & 0x07FF);
+                lines.push(Line { endpoint: number, kind, packet, waiting: VecDeque::new() });
             }
         }
-        Self { limits, bytes: 0, lines, outs, tap: None }
+        let packet = descriptors.device.max_packet.into();
+        Self { limits, bytes: 0, packet, lines, outs, tap: None }
     }
 
     /// Lets somebody look on, or nobody.
@@ -185,7 +228,7 @@ impl Queue {
         self.see_submitted(&urb);
         match urb.transfer {
             Transfer::Control { setup, data, max } => {
-                let end = control(device, sequence, setup, data, max);
+                let end = control(device, sequence, setup, data, (max, self.packet));
                 ended(&mut self.tap, setup.request_type & 0x80, Kind::Control, &end);
                 done(end);
             }
@@ -224,9 +267,8 @@ impl Queue {
         };
         // The usual case: the answer is there, and nothing has to be remembered.
         if line.waiting.is_empty()
-            && let Some(received) = line.ask(device, max).transpose()
+            && let Some(end) = line.ask(device, sequence, max)
         {
-            let end = Completion::received(sequence, received, max);
             ended(&mut self.tap, address, line.kind, &end);
             done(end);
             return Ok(());
@@ -247,8 +289,7 @@ impl Queue {
     pub fn poll(&mut self, device: &mut dyn Device, done: &mut impl FnMut(Completion)) {
         for line in &mut self.lines {
             while let Some(pending) = line.waiting.front() {
-                let Some(received) = line.ask(device, pending.max).transpose() else { break };
-                let end = Completion::received(pending.sequence, received, pending.max);
+                let Some(end) = line.ask(device, pending.sequence, pending.max) else { break };
                 ended(&mut self.tap, line.endpoint | 0x80, line.kind, &end);
                 done(end);
                 self.bytes = self.bytes.saturating_sub(pending.max);
@@ -329,19 +370,27 @@ const fn over(end: Ending) -> Moment<'static> {
     Moment::Ended { end, length: 0, data: &[] }
 }
 
-fn control(device: &mut dyn Device, sequence: u64, setup: Setup, data: &[u8], max: usize) -> Completion {
+/// A control transfer with so much room for an IN data stage, which comes in packets of so many bytes.
+fn control(
+    device: &mut dyn Device,
+    sequence: u64,
+    setup: Setup,
+    data: &[u8],
+    (max, packet): (usize, usize),
+) -> Completion {
     let wanted = usize::from(setup.length);
     if setup.is_in() {
         // Data is asked for and nothing of it may come: the transfer is an OUT one in disguise.
         if wanted > 0 && max == 0 {
             return Completion::out(sequence, Err(Stall));
         }
-        // A device may answer with less than wLength, never with more (USB 2.0, 9.3.5).
+        // A device may answer with less than wLength, never with more (USB 2.0, 9.3.5). Where the host has less room than
+        // that, it is the host's room that is overrun (5.5.3).
         let received = device.control(setup, &[]).map(|mut received| {
-            received.truncate(wanted.min(max));
+            received.truncate(wanted);
             received
         });
-        return Completion::received(sequence, received, max);
+        return Completion::received(sequence, received, max, packet);
     }
     // The data stage is wLength bytes, neither more nor less.
     let sent = if data.len() == wanted { device.control(setup, data) } else { Err(Stall) };
@@ -426,14 +475,57 @@ mod tests {
     fn a_reply_is_never_longer_than_what_was_asked_for() {
         let (mut queue, mut device) = parts();
         device.rude = true;
-        device.give(&[1; 500]);
-        let ends = submit(&mut queue, &mut device, urb(1, read(16))).unwrap();
-        assert_eq!((ends[0].status, ends[0].data.len(), ends[0].length), (Status::Overflow, 16, 16));
+        for (max, fits) in [(16, 0), (100, 64), (128, 128)] {
+            device.give(&[1; 500]);
+            let ends = submit(&mut queue, &mut device, urb(1, read(max))).unwrap();
+            assert_eq!((ends[0].status, ends[0].data.len(), ends[0].length), (Status::Overflow, fits, fits));
+        }
         let setup = Setup { request_type: 0x80, request: 6, value: 0x0100, index: 0, length: 8 };
-        for (max, status) in [(8, Status::Ok), (4, Status::Ok), (0, Status::Stall)] {
+        for (max, status, length) in
+            [(64, Status::Ok, 8), (8, Status::Ok, 8), (4, Status::Overflow, 0), (0, Status::Stall, 0)]
+        {
             let control = Transfer::Control { setup, data: &[], max };
             let ends = submit(&mut queue, &mut device, urb(2, control)).unwrap();
-            assert_eq!((ends[0].status, ends[0].data.len()), (status, max));
+            assert_eq!((ends[0].status, ends[0].data.len()), (status, length));
+        }
+    }
+
+    #[test]
+    fn a_packet_that_does_not_fit_is_an_overflow_and_comes_again() {
+        // Packets of 64 bytes: 130 are 64, 64 and 2.
+        let message: Vec<u8> = (0..130).collect();
+        let (ok, over) = (Status::Ok, Status::Overflow);
+        for (rooms, ends) in [
+            // Room for all of it, to the byte, and in whole packets.
+            (&[200][..], &[(ok, 0..130)][..]),
+            (&[130], &[(ok, 0..130)]),
+            (&[64, 64, 64], &[(ok, 0..64), (ok, 64..128), (ok, 128..130)]),
+            (&[128, 2], &[(ok, 0..128), (ok, 128..130)]),
+            // Not a multiple of the packet, and only the last packet decides.
+            (&[129, 1, 2], &[(over, 0..128), (over, 128..128), (ok, 128..130)]),
+            (&[100, 66], &[(over, 0..64), (ok, 64..130)]),
+            (&[1, 0, 63, 64, 66], &[(over, 0..0), (over, 0..0), (over, 0..0), (ok, 0..64), (ok, 64..130)]),
+        ] {
+            for waits in [false, true] {
+                let (mut queue, mut device) = parts();
+                queue.limits = Limits { transfers: 9, bytes: 900 };
+                let mut told = Vec::new();
+                if !waits {
+                    device.give(&message);
+                }
+                for (sequence, room) in (1..).zip(rooms) {
+                    queue.submit(&mut device, urb(sequence, read(*room)), &mut |end| told.push(end)).unwrap();
+                }
+                if waits {
+                    device.give(&message);
+                    queue.poll(&mut device, &mut |end| told.push(end));
+                }
+                let found: Vec<_> = told.iter().map(|end| (end.status, &end.data[..])).collect();
+                let wanted: Vec<_> =
+                    ends.iter().map(|(status, part)| (*status, &message[part.clone()])).collect();
+                assert_eq!(found, wanted, "{rooms:?}, waiting: {waits}");
+                assert!(told.iter().all(|end| end.length == end.data.len()));
+            }
         }
     }
 

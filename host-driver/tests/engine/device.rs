@@ -163,6 +163,11 @@ impl Device for Fake {
         Ok(())
     }
 
+    fn in_length(&self, endpoint: u8) -> Option<usize> {
+        let line = if endpoint == 3 { &self.events } else { &self.waiting };
+        line.front().filter(|_| !self.halted && !self.rude).map(Vec::len)
+    }
+
     fn bulk_in(&mut self, _: u8, max: usize) -> Result<Option<Vec<u8>>, Stall> {
         self.told.asked.fetch_add(1, Relaxed);
         if self.halted {

@@ -91,7 +91,10 @@ proptest! {
                 }
                 Call::Out(at, data) => drop(token.bulk_out(at, &data)),
                 Call::In(at, max) => {
+                    let left = token.in_length(at).filter(|_| at == 2);
                     let answer = token.bulk_in(at, max);
+                    let found = answer.clone().ok().flatten().map(|answer| answer.len());
+                    prop_assert_eq!(found, left.map(|left| left.min(max)));
                     prop_assert!(answer.is_err() || answer.unwrap().is_none_or(|answer| answer.len() <= max));
                 }
                 Call::Interrupt(at, max) => {

@@ -371,11 +371,17 @@ impl Urbs {
     }
 }
 
+/// A packet came that is longer than the room that was left (USB 2.0, 5.8.3). We always ask for the longest message that the
+/// token says it sends.
+const BABBLE: Error = Error::nonsense("USB transfer", "more bytes than were asked for");
+
 /// A URB's status.
 fn done(status: i32) -> Result<(), Error> {
     match status {
         urb_status::OK => Ok(()),
         urb_status::EPIPE => Err(Error::Stalled),
+        // The line is whole, and so is the token; only this transfer brought too much.
+        urb_status::EOVERFLOW => Err(BABBLE),
         // -ESHUTDOWN, -ENODEV, -ECONNRESET, …: the token is gone.
         status => Err(Error::Broken(std::io::Error::from_raw_os_error(status.saturating_neg().max(1)))),
     }

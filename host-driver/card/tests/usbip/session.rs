@@ -204,6 +204,23 @@ fn a_failed_transfer_may_bring_bytes() {
     assert_eq!(data, b"good");
 }
 
+/// A packet that does not fit is told, and is no broken line: the next transfer works.
+#[test]
+fn an_overflow_is_nonsense_and_not_the_end_of_the_line() {
+    let address = enumerated(|mut stream, mut commands| {
+        let (urb, ..) = commands.submit();
+        stream.write_all(&returned(&urb, -75, 3, b"bad")).unwrap();
+        let (urb, ..) = commands.submit();
+        stream.write_all(&returned(&urb, 0, 4, b"good")).unwrap();
+        let _ = commands.next();
+    });
+    let mut link = Link::import(&address, "1-1").unwrap();
+    let mut data = Vec::new();
+    assert!(matches!(link.bulk_in(&mut data, 100, Duration::from_secs(5)), Err(Error::Nonsense(_))));
+    link.bulk_in(&mut data, 100, Duration::from_secs(5)).unwrap();
+    assert_eq!(data, b"good");
+}
+
 #[test]
 fn a_stalled_command_takes_its_answer_back() {
     let (seen, sees) = witness();

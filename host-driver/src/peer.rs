@@ -10,6 +10,8 @@ use std::{
     str::FromStr,
 };
 
+use owner::Owner;
+
 /// Bits before the IPv4 address in an IPv6 address that holds one (RFC 4291, 2.5.5.2).
 const MAPPED: u8 = 96;
 
@@ -32,7 +34,7 @@ impl FromStr for Cidr {
         let (network, prefix) = text.split_once('/').map_or((text, None), |(ip, bits)| (ip, Some(bits)));
         let network: IpAddr = network.parse().map_err(|_| NotCidr)?;
         let longest = if network.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.map_or(Ok(longest), str::parse).map_err(|_| NotCidr)?;
+        let prefix: u8 = prefix.map_or(Ok(longest), str::parse).map_err(|_| NotCidr)?;
         if prefix > longest {
             return Err(NotCidr);
         }
@@ -84,23 +86,55 @@ pub enum Refused {
     Unknown(io::Error, IpAddr),
 }
 
-/// Decides about a connection between these two addresses.
+/// What is known of a connection at once.
+#[derive(Debug)]
+pub(crate) enum Admission {
+    /// It is served or not.
+    Decided(Result<(), Refused>),
+    /// It has to be looked for in the kernel's table.
+    Open(Question),
+}
+
+/// A connection whose owner is looked for.
+#[derive(Debug)]
+pub(crate) struct Question {
+    ends: table::Ends,
+    address: IpAddr,
+}
+
+/// Decides about a connection between these two addresses. Quick, whatever the peer does.
 ///
 /// On the loopback interface the kernel says whose the peer's socket is. Where it does not (we know how to ask Linux
 /// only), or knows no such connection, the peer is refused: whoever wants to serve all local users says so with
 /// `--allow 127.0.0.0/8`.
-///
-/// # Errors
-/// The peer must not be served.
-pub fn admit(peer: SocketAddr, local: SocketAddr, allow: &[Cidr]) -> Result<(), Refused> {
+pub(crate) fn admit(peer: SocketAddr, local: SocketAddr, allow: &[Cidr]) -> Admission {
     let address = peer.ip().to_canonical();
     if allow.iter().any(|range| range.contains(address)) {
-        return Ok(());
+        return Admission::Decided(Ok(()));
     }
     if !address.is_loopback() {
-        return Err(Refused::Address(address));
+        return Admission::Decided(Err(Refused::Address(address)));
     }
-    let uid = owner::owner(peer, local).map_err(|error| Refused::Unknown(error, address))?;
+    match owner::owner(peer, local) {
+        Ok(Owner::Known(uid)) => Admission::Decided(judge(Ok(uid), address)),
+        Ok(Owner::Untold(ends)) => Admission::Open(Question { ends, address }),
+        Err(error) => Admission::Decided(judge(Err(error), address)),
+    }
+}
+
+impl Question {
+    /// Decides, once the table was read.
+    ///
+    /// # Errors
+    /// The peer must not be served.
+    pub(crate) async fn answer(self) -> Result<(), Refused> {
+        judge(table::ask(self.ends).await, self.address)
+    }
+}
+
+fn judge(uid: io::Result<Option<u32>>, address: IpAddr) -> Result<(), Refused> {
+    let found = uid.and_then(|uid| uid.ok_or_else(|| io::Error::other("the connection is not an open one")));
+    let uid = found.map_err(|error| Refused::Unknown(error, address))?;
     if uid == 0 || uid == rustix::process::geteuid().as_raw() {
         Ok(())
     } else {
@@ -115,6 +149,13 @@ mod tests {
 
     fn cidr(text: &str) -> Cidr {
         text.parse().unwrap()
+    }
+
+    fn decided(admission: Admission) -> Result<(), Refused> {
+        match admission {
+            Admission::Decided(decision) => decision,
+            Admission::Open(question) => panic!("{question:?} should not need the table"),
+        }
     }
 
     #[test]
@@ -155,13 +196,14 @@ mod tests {
             }
             let client = TcpStream::connect(to).unwrap();
             let (server, peer) = listener.accept().unwrap();
-            admit(peer, server.local_addr().unwrap(), &[]).unwrap();
+            let local = server.local_addr().unwrap();
+            decided(admit(peer, local, &[])).unwrap();
             // One that has hung up is nobody's any more: its row says uid 0.
             drop(client);
-            assert!(matches!(admit(peer, server.local_addr().unwrap(), &[]), Err(Refused::Unknown(..))));
-            assert!(admit(peer, server.local_addr().unwrap(), &[cidr("127.0.0.0/8"), cidr("::1")]).is_ok());
+            assert!(matches!(decided(admit(peer, local, &[])), Err(Refused::Unknown(..))));
+            decided(admit(peer, local, &[cidr("127.0.0.0/8"), cidr("::1")])).unwrap();
         }
         let far = "192.0.2.1:5000".parse().unwrap();
-        assert!(matches!(admit(far, far, &[cidr("10.0.0.0/8")]), Err(Refused::Address(_))));
+        assert!(matches!(decided(admit(far, far, &[cidr("10.0.0.0/8")])), Err(Refused::Address(_))));
     }
 }

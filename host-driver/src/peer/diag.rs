@@ -2,10 +2,13 @@
 
 use std::{io, net::IpAddr};
 
-use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType,
-    netlink::{SOCK_DIAG, SocketAddrNetlink},
-    recv, sendto, socket_with,
+use rustix::{
+    io::Errno,
+    net::{
+        AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType,
+        netlink::{SOCK_DIAG, SocketAddrNetlink},
+        recv, sendto, socket_with,
+    },
 };
 
 use super::table::Ends;
@@ -18,26 +21,48 @@ const REQUEST: u16 = 1;
 const TCP: u8 = 6;
 /// `TCP_ESTABLISHED` of include/net/tcp_states.h.
 const ESTABLISHED: u8 = 1;
-/// Bytes of `struct nlmsghdr`, and of it with `struct inet_diag_req_v2` or `struct inet_diag_msg` behind.
+/// `NLMSG_ERROR`: an errno, negative, stands behind the header.
+const NLMSG_ERROR: u16 = 2;
+/// Bytes of `struct nlmsghdr`, and of it with `struct inet_diag_req_v2`, `struct inet_diag_msg` or an errno behind.
 const HEADER: usize = 16;
 const QUESTION: usize = HEADER + 56;
 const ANSWER: usize = HEADER + 72;
+const ERROR: usize = HEADER + 4;
 
-/// The user of the open socket at the first of these ends; `None` when it has none.
-pub(super) fn uid(ends: Ends) -> io::Result<Option<u32>> {
+/// What the kernel has at the first of these ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// An open connection of this user.
+    Open(u32),
+    /// A socket that is no open connection: one that listens, or that was closed.
+    Closed,
+    /// No socket. A kernel that cannot look for TCP says the same.
+    Nothing,
+}
+
+/// Looks a connection up.
+///
+/// # Errors
+/// The kernel is not to be asked, or has no answer.
+pub(super) fn look(ends: Ends) -> io::Result<Found> {
     let kernel =
         socket_with(AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC, Some(SOCK_DIAG))?;
     sendto(&kernel, &question(ends), SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
     let mut answer = [0; 512];
     // The kernel answers before sendto returns.
     let (_, length) = recv(&kernel, &mut answer[..], RecvFlags::DONTWAIT)?;
-    let answer = answer.get(..length).and_then(<[u8]>::first_chunk::<ANSWER>);
-    let answer = answer.filter(|answer| word16(&answer[4..]) == BY_FAMILY);
-    // Anything else is an error of the kernel's, such as that there is no such socket.
-    let answer = answer.ok_or(io::ErrorKind::NotFound)?;
-    let state = answer[HEADER + 1];
-    let [uid, inode] = [HEADER + 64, HEADER + 68].map(|at| word32(&answer[at..]));
-    Ok((state == ESTABLISHED && inode != 0).then_some(uid))
+    let answer = answer.get(..length).unwrap_or_default();
+    if answer.first_chunk::<ERROR>().is_some_and(|error| word16(&error[4..]) == NLMSG_ERROR) {
+        return match Errno::from_raw_os_error(word32(&answer[HEADER..]).cast_signed().wrapping_neg()) {
+            Errno::NOENT => Ok(Found::Nothing),
+            error => Err(error.into()),
+        };
+    }
+    let found = answer.first_chunk::<ANSWER>().filter(|found| word16(&found[4..]) == BY_FAMILY);
+    let found = found.ok_or(io::ErrorKind::InvalidData)?;
+    let state = found[HEADER + 1];
+    let [uid, inode] = [HEADER + 64, HEADER + 68].map(|at| word32(&found[at..]));
+    Ok(if state == ESTABLISHED && inode != 0 { Found::Open(uid) } else { Found::Closed })
 }
 
 /// A message in the machine's byte order, with ports and addresses in the network's.

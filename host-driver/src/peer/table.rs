@@ -1,9 +1,17 @@
 //! Linux' socket tables `/proc/net/tcp` and `/proc/net/tcp6` (proc_net_tcp.rst).
 
 use std::{
-    fs, io,
+    collections::HashMap,
+    fs::File,
+    io::{self, BufRead, BufReader},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Mutex,
+    thread,
 };
+
+use tokio::sync::oneshot;
+
+use crate::lock::lock;
 
 /// Both ends of a connection, seen from the peer: IPv4 in IPv6 is IPv4.
 pub(super) type Ends = [(IpAddr, u16); 2];
@@ -12,34 +20,91 @@ pub(super) type Ends = [(IpAddr, u16); 2];
 /// says uid 0, which is root's.
 const ESTABLISHED: &str = "01";
 
-/// The user of the open socket at the first of these ends; `None` when no row tells.
-pub(super) fn uid(ends: Ends) -> io::Result<Option<u32>> {
-    let mut unread = None;
-    for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
-        match fs::read_to_string(table) {
-            Ok(text) => {
-                let found = text.lines().skip(1).find_map(|row| row_uid(row, ends));
-                if found.is_some() {
-                    return Ok(found);
-                }
-            }
-            Err(error) => unread = Some(error),
-        }
-    }
-    unread.map_or(Ok(None), Err)
+/// Questions that wait for the next reading.
+static DESK: Mutex<Desk> = Mutex::new(Desk { waiting: Vec::new(), reading: false });
+
+struct Desk {
+    waiting: Vec<(Ends, Answer)>,
+    /// A thread reads, and looks here again before it ends.
+    reading: bool,
 }
 
-/// The uid of a row, if it is that of these ends.
-fn row_uid(row: &str, ends: Ends) -> Option<u32> {
+/// The user of the open socket; `None` when no row tells.
+type Answer = oneshot::Sender<io::Result<Option<u32>>>;
+
+/// The user of the open socket at the first of these ends; `None` when no row tells.
+///
+/// The table has a row for each connection of this machine: reading it may take seconds. A thread of its own does that, once
+/// for all who ask meanwhile.
+///
+/// # Errors
+/// The table cannot be read.
+pub(super) async fn ask(ends: Ends) -> io::Result<Option<u32>> {
+    let answer = {
+        let (answer, answered) = oneshot::channel();
+        let mut desk = lock(&DESK);
+        if !desk.reading {
+            thread::Builder::new().name("ushield-peers".into()).spawn(read_for_all)?;
+            desk.reading = true;
+        }
+        desk.waiting.push((ends, answer));
+        answered
+    };
+    answer.await.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()))
+}
+
+/// Reads the table again and again until nobody asks any more.
+fn read_for_all() {
+    loop {
+        let asked = {
+            let mut desk = lock(&DESK);
+            desk.reading = !desk.waiting.is_empty();
+            if !desk.reading {
+                return;
+            }
+            std::mem::take(&mut desk.waiting)
+        };
+        let mut found = asked.iter().map(|(ends, _)| (*ends, None)).collect();
+        let read = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| look(table, &mut found));
+        let unread = read.into_iter().find_map(Result::err);
+        for (ends, answer) in asked {
+            let uid = found.get(&ends).copied().flatten();
+            let told = match &unread {
+                Some(error) if uid.is_none() => Err(io::Error::new(error.kind(), error.to_string())),
+                _ => Ok(uid),
+            };
+            // Whoever asked may have gone.
+            let _ = answer.send(told);
+        }
+    }
+}
+
+/// Looks for all of these in one table.
+fn look(table: &str, found: &mut HashMap<Ends, Option<u32>>) -> io::Result<()> {
+    let mut rows = BufReader::new(File::open(table)?);
+    let mut text = String::new();
+    while rows.read_line(&mut text)? > 0 {
+        if let Some((ends, uid)) = row(&text)
+            && let Some(place) = found.get_mut(&ends)
+        {
+            *place = Some(uid);
+        }
+        text.clear();
+    }
+    Ok(())
+}
+
+/// The ends of a row's open connection, and its user.
+fn row(text: &str) -> Option<(Ends, u32)> {
     // sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode
-    let mut fields = row.split_ascii_whitespace().skip(1);
-    let found = [address(fields.next()?)?, address(fields.next()?)?];
-    if found != ends || fields.next()? != ESTABLISHED {
+    let mut fields = text.split_ascii_whitespace().skip(1);
+    let ends = [address(fields.next()?)?, address(fields.next()?)?];
+    if fields.next()? != ESTABLISHED {
         return None;
     }
     let uid = fields.nth(3)?.parse().ok()?;
     let inode = fields.nth(1)?;
-    (inode != "0").then_some(uid)
+    (inode != "0").then_some((ends, uid))
 }
 
 /// Words in the machine's order, as the kernel prints them; the port as a number.
@@ -73,13 +138,29 @@ mod tests {
 
     #[test]
     fn reads_a_row() {
-        let (peer, local) = ("127.0.0.1:41668", "127.0.0.1:3240");
-        assert_eq!(row_uid(ROW, ends(peer, local)), Some(1000));
-        assert_eq!(row_uid(ROW, ends(local, peer)), None);
-        assert_eq!(row_uid(&ROW.replace(" 01 ", " 06 "), ends(peer, local)), None);
-        assert_eq!(row_uid(&ROW.replace("123456", "0"), ends(peer, local)), None);
+        let open = ends("127.0.0.1:41668", "127.0.0.1:3240");
+        assert_eq!(row(ROW), Some((open, 1000)));
+        assert_eq!(row(&ROW.replace(" 01 ", " 06 ")), None);
+        assert_eq!(row(&ROW.replace("123456", "0")), None);
         let mapped = ROW.replace("0100007F", "0000000000000000FFFF00000100007F");
-        assert_eq!(row_uid(&mapped, ends(peer, local)), Some(1000));
-        assert_eq!(row_uid("", ends(peer, local)), None);
+        assert_eq!(row(&mapped), Some((open, 1000)));
+        assert_eq!(row("sl  local_address rem_address   st"), None);
+        assert_eq!(row(""), None);
+    }
+
+    #[tokio::test]
+    async fn many_who_ask_are_answered_together() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let to = listener.local_addr().unwrap();
+        let clients: Vec<_> = (0..50).map(|_| std::net::TcpStream::connect(to).unwrap()).collect();
+        let asked: Vec<_> = clients
+            .iter()
+            .map(|client| {
+                tokio::spawn(ask([client.local_addr().unwrap(), to].map(|end| (end.ip(), end.port()))))
+            })
+            .collect();
+        for asked in asked {
+            assert_eq!(asked.await.unwrap().unwrap(), Some(rustix::process::geteuid().as_raw()));
+        }
     }
 }

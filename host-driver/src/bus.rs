@@ -11,12 +11,14 @@ use std::{
     sync::{
         Arc, LazyLock, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
+        mpsc,
     },
+    thread,
     time::Instant,
 };
 
 use firmware::seams::Millis;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, oneshot};
 
 use crate::{
     capture::Capture,
@@ -30,7 +32,7 @@ const BUS: u32 = 1;
 
 /// Long computations at a time, in the whole process: each may take a core and 19 MiB (Argon2id).
 static JOBS: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from).max(2)));
+    LazyLock::new(|| Semaphore::new(thread::available_parallelism().map_or(2, usize::from).max(2)));
 
 /// The moment that [`Millis`] count from.
 static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -119,6 +121,8 @@ pub struct Port {
     id: BusId,
     descriptors: Descriptors,
     bell: Arc<Notify>,
+    /// Rung when somebody wants the device that another holds.
+    sought: Notify,
     panel: Option<Handle>,
     status: Mutex<Status>,
     slot: Mutex<Slot>,
@@ -131,6 +135,15 @@ struct Status {
     state: State,
     /// The lease that [`State::Held`] speaks of.
     lease: u64,
+    /// Somebody else asked for the device during this lease.
+    wanted: bool,
+}
+
+impl Status {
+    /// Nobody holds the device.
+    const fn of(state: State) -> Self {
+        Self { state, lease: 0, wanted: false }
+    }
 }
 
 struct Slot {
@@ -162,8 +175,9 @@ impl Bus {
             id,
             descriptors,
             bell,
+            sought: Notify::new(),
             panel,
-            status: Mutex::new(Status { state: State::Free, lease: 0 }),
+            status: Mutex::new(Status::of(State::Free)),
             slot: Mutex::new(Slot { device: Some(device), lease: 0, working: false }),
             leases: AtomicUsize::new(0),
         };
@@ -184,7 +198,7 @@ impl Bus {
             if status.state == State::Unplugged {
                 return Err(Unavailable::Missing);
             }
-            *status = Status { state: State::Unplugged, lease: 0 };
+            *status = Status::of(State::Unplugged);
         }
         port.power_off(None);
         port.bell.notify_one();
@@ -215,7 +229,7 @@ impl Bus {
     /// There is no such device.
     pub fn remove(&self, id: BusId) -> Result<Box<dyn Device>, Unavailable> {
         let port = lock(&self.ports).by_id.remove(&id).ok_or(Unavailable::Missing)?;
-        *lock(&port.status) = Status { state: State::Unplugged, lease: 0 };
+        *lock(&port.status) = Status::of(State::Unplugged);
         port.power_off(None);
         let device = lock(&port.slot).device.take();
         port.bell.notify_one();
@@ -231,14 +245,7 @@ impl Bus {
         static LEASES: AtomicU64 = AtomicU64::new(1);
         let port = self.port(id).ok_or(Unavailable::Missing)?;
         let lease = LEASES.fetch_add(1, Ordering::Relaxed);
-        {
-            let mut status = lock(&port.status);
-            match status.state {
-                State::Free => *status = Status { state: State::Held { peer }, lease },
-                State::Held { .. } => return Err(Unavailable::Held),
-                State::Unplugged => return Err(Unavailable::Missing),
-            }
-        }
+        port.take(lease, peer)?;
         let [_, number] = port.id.number();
         let tap = lock(&self.capture).as_ref().map(|capture| capture.tap(number));
         port.leases.fetch_add(1, Ordering::SeqCst);
@@ -312,6 +319,20 @@ impl Port {
         lock(&self.status).state
     }
 
+    fn take(&self, lease: u64, peer: SocketAddr) -> Result<(), Unavailable> {
+        let mut status = lock(&self.status);
+        match status.state {
+            State::Free => *status = Status { state: State::Held { peer }, lease, wanted: false },
+            State::Held { .. } => {
+                status.wanted = true;
+                self.sought.notify_one();
+                return Err(Unavailable::Held);
+            }
+            State::Unplugged => return Err(Unavailable::Missing),
+        }
+        Ok(())
+    }
+
     fn power_on(&self, lease: u64) -> Result<(), Unavailable> {
         let mut slot = lock(&self.slot);
         // It may have been pulled out in between.
@@ -373,6 +394,13 @@ impl Lease {
         self.port.bell.notified().await;
     }
 
+    /// Returns once somebody else has asked for the device during this lease.
+    pub(crate) async fn wanted(&self) {
+        while !lock(&self.port.status).wanted {
+            self.port.sought.notified().await;
+        }
+    }
+
     /// Drives the device: `turn` has it alone while it runs. A job that it then gives out is started.
     ///
     /// Must be called inside a tokio runtime.
@@ -402,7 +430,7 @@ impl Drop for Lease {
         let mut status = lock(&self.port.status);
         if status.lease == self.number {
             let state = if sound { State::Free } else { State::Unplugged };
-            *status = Status { state, lease: 0 };
+            *status = Status::of(state);
         }
         drop(status);
         if !sound {
@@ -424,13 +452,18 @@ impl Running {
     async fn run(self, work: Work) {
         // The semaphore is never closed.
         let _turn = JOBS.acquire().await;
-        let wait = tokio::task::spawn_blocking(move || {
-            let done = work();
-            self.finish(done);
+        // Whoever runs it drops the sender.
+        let (running, ended) = oneshot::channel::<()>();
+        aside(move || {
+            let _running = running;
+            let done = catch_unwind(AssertUnwindSafe(work));
+            match done {
+                Ok(done) => self.finish(done),
+                Err(_) => tracing::error!("a job of a device failed"),
+            }
         });
-        if let Err(error) = wait.await {
-            tracing::error!(%error, "a job of a device failed");
-        }
+        // An error says that the sender was dropped, which is the signal.
+        let _ = ended.await;
     }
 
     fn finish(mut self, done: Done) {
@@ -452,6 +485,24 @@ impl Drop for Running {
         }
         lock(&self.port.slot).working = false;
         self.port.bell.notify_one();
+    }
+}
+
+/// Runs this in a thread of its own, or here and now where the system gives none: slow is better than never.
+fn aside(work: impl FnOnce() + Send + 'static) {
+    let (give, take) = mpsc::channel::<Box<dyn FnOnce() + Send>>();
+    let thread = thread::Builder::new().name("ushield-job".into()).spawn(move || {
+        if let Ok(work) = take.recv() {
+            work();
+        }
+    });
+    match thread {
+        // It waits for nothing else.
+        Ok(_) => drop(give.send(Box::new(work))),
+        Err(error) => {
+            tracing::warn!(%error, "no thread for a job of a device: it delays its session");
+            work();
+        }
     }
 }
 

@@ -8,25 +8,20 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    net::{TcpListener, TcpStream},
-    task::{JoinHandle, JoinSet},
-};
+use tokio::task::JoinHandle;
 
 use crate::{
     bus::{Bus, BusId, State, Unavailable},
     capture::{Capture, Summary},
+    entrance::{Entrance, Plug, listen_at},
     lock::lock,
     panel::Handle,
-    peer::{self, Cidr},
+    peer::Cidr,
     session::Timing,
     shard::Shards,
     urb::Device,
-    usbip, usbredir,
 };
 
-/// Connections at a time that have not taken a device; they last [`Timing::greeting`] at most.
-const GREETINGS: usize = 1024;
 /// How long a session may take to end when the exporter stops.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -70,6 +65,11 @@ pub enum StartError {
         "{0} can be reached from other machines. Say which may connect: --allow CIDR, such as 192.168.122.0/24"
     )]
     Open(SocketAddr),
+    /// Devices are driven by threads.
+    #[error(
+        "the system gives no thread for the tokens: {0}. Raise the limit of threads: ulimit -u for a user, pids.max for a container"
+    )]
+    Thread(#[source] io::Error),
 }
 
 /// One device, for lists.
@@ -92,24 +92,6 @@ pub struct Exporter {
     accepting: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// What is spoken on a socket that listens.
-#[derive(Clone, Copy, Debug)]
-enum Plug {
-    UsbIp,
-    /// With the device that a guest gets: this one, or the first that is free.
-    UsbRedir(Option<BusId>),
-}
-
-impl Plug {
-    /// The option that says where it listens.
-    const fn option(self) -> &'static str {
-        match self {
-            Self::UsbIp => "--listen",
-            Self::UsbRedir(_) => "--usbredir",
-        }
-    }
-}
-
 impl Exporter {
     /// Starts to listen. Needs a tokio runtime with I/O and time.
     ///
@@ -117,9 +99,10 @@ impl Exporter {
     /// The address cannot be used; the text says what to type instead.
     pub async fn start(listen: Listen) -> Result<Self, StartError> {
         let local = SocketAddr::new(listen.address.ip(), 0);
-        let (bus, shards) = (Arc::default(), Arc::default());
+        let (bus, shards) = (Arc::default(), Arc::<Shards>::default());
+        shards.begin().map_err(StartError::Thread)?;
         let mut exporter = Self { local, bus, shards, accepting: Mutex::default() };
-        exporter.local = exporter.open(listen, Plug::UsbIp).await?;
+        exporter.local = exporter.open(listen, Plug::UsbIp)?;
         Ok(exporter)
     }
 
@@ -133,15 +116,15 @@ impl Exporter {
         listen: Listen,
         wanted: Option<BusId>,
     ) -> Result<SocketAddr, StartError> {
-        self.open(listen, Plug::UsbRedir(wanted)).await
+        self.open(listen, Plug::UsbRedir(wanted))
     }
 
-    async fn open(&self, listen: Listen, plug: Plug) -> Result<SocketAddr, StartError> {
+    fn open(&self, listen: Listen, plug: Plug) -> Result<SocketAddr, StartError> {
         let (address, option) = (listen.address, plug.option());
         if !address.ip().to_canonical().is_loopback() && listen.allow.is_empty() {
             return Err(StartError::Open(address));
         }
-        let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        let listener = listen_at(address).map_err(|error| match error.kind() {
             io::ErrorKind::AddrInUse => StartError::Taken(address, option),
             // A fresh network namespace has the interface and not the addresses.
             io::ErrorKind::AddrNotAvailable if address.ip().is_loopback() => {
@@ -151,8 +134,8 @@ impl Exporter {
         })?;
         let local = listener.local_addr().map_err(|error| StartError::Address(address, option, error))?;
         let (bus, shards) = (Arc::clone(&self.bus), Arc::clone(&self.shards));
-        let entrance = Entrance { bus, shards, allow: listen.allow.into(), timing: listen.timing, plug };
-        lock(&self.accepting).push(tokio::spawn(accept(listener, entrance)));
+        let entrance = Entrance { bus, shards, allow: listen.allow, timing: listen.timing, plug };
+        lock(&self.accepting).push(tokio::spawn(entrance.open(listener)));
         tracing::info!(%local, ?plug, "listening");
         Ok(local)
     }
@@ -249,71 +232,6 @@ impl Drop for Exporter {
         lock(&self.accepting).iter().for_each(JoinHandle::abort);
         self.shards.stop();
     }
-}
-
-/// What all connections of a listening socket have in common.
-#[derive(Clone)]
-struct Entrance {
-    bus: Arc<Bus>,
-    shards: Arc<Shards>,
-    allow: Arc<[Cidr]>,
-    timing: Timing,
-    plug: Plug,
-}
-
-async fn accept(listener: TcpListener, entrance: Entrance) {
-    // Greetings. Dropped with this task, and they with it.
-    let mut greetings = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) if greetings.len() < GREETINGS => {
-                    greetings.spawn(entrance.clone().receive(stream, peer));
-                }
-                Ok((_, peer)) => tracing::warn!(%peer, "too many connections; this one was closed"),
-                Err(error) => {
-                    // Out of descriptors, or the peer has gone: neither is a reason to end.
-                    tracing::warn!(%error, "no connection accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-            },
-            Some(ended) = greetings.join_next() => {
-                if let Err(error) = ended {
-                    tracing::error!(%error, "a session failed");
-                }
-            }
-        }
-    }
-}
-
-impl Entrance {
-    async fn receive(self, stream: TcpStream, peer: SocketAddr) {
-        let admitted = stream.local_addr().map(|local| peer::admit(peer, local, &self.allow));
-        match admitted {
-            Ok(Ok(())) => {}
-            Ok(Err(refused)) => return tracing::warn!(%peer, "a connection was refused: {refused}"),
-            Err(error) => return tracing::debug!(%peer, %error, "a connection broke"),
-        }
-        if let Err(error) = prepare(&stream) {
-            return tracing::debug!(%peer, %error, "a connection broke");
-        }
-        let Self { bus, shards, timing, plug, .. } = self;
-        match plug {
-            Plug::UsbIp => usbip::serve(stream, peer, bus, shards, timing).await,
-            Plug::UsbRedir(wanted) => usbredir::serve(stream, peer, bus, shards, timing, wanted).await,
-        }
-    }
-}
-
-/// Replies leave at once; and a machine that has vanished is noticed within a minute, so that its token is free again.
-fn prepare(stream: &TcpStream) -> io::Result<()> {
-    use rustix::net::sockopt;
-    stream.set_nodelay(true)?;
-    sockopt::set_socket_keepalive(stream, true)?;
-    sockopt::set_tcp_keepidle(stream, Duration::from_secs(30))?;
-    sockopt::set_tcp_keepintvl(stream, Duration::from_secs(10))?;
-    sockopt::set_tcp_keepcnt(stream, 3)?;
-    Ok(())
 }
 
 /// Raises the soft limit of open files to the hard one: a device in use takes a descriptor. Returns the limit, if any.

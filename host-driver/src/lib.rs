@@ -5,6 +5,7 @@
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod exporter;
+mod entrance;
 mod plug;
 pub mod usbip;
 pub mod usbredir;

@@ -23,11 +23,13 @@ const ENOUGH: usize = 256 << 10;
 pub struct Timing {
     /// From the connection to the last word of its greeting.
     pub greeting: Duration,
+    /// For the first word of a peer that has taken a device, when another wants the device.
+    pub silence: Duration,
 }
 
 impl Timing {
-    /// Ten seconds for a greeting.
-    pub const STANDARD: Self = Self { greeting: Duration::from_secs(10) };
+    /// Ten seconds for a greeting, a minute for the first word after it.
+    pub const STANDARD: Self = Self { greeting: Duration::from_secs(10), silence: Duration::from_secs(60) };
 }
 
 /// A plug's protocol, once a device is the peer's.
@@ -77,6 +79,10 @@ pub(crate) enum End<V> {
     Broken(#[from] io::Error),
     #[error("the peer took too long to say what it wants")]
     Slow,
+    #[error("the peer took the device and did nothing with it, and another wants it")]
+    Idle,
+    #[error("too many wait for a device, and this peer waited longest")]
+    Crowded,
     #[error("the connection was closed: {0}")]
     Violation(V),
     #[error("the device was refused: {0}")]
@@ -141,6 +147,8 @@ pub(crate) struct Session<P> {
     protocol: P,
     /// When the device wants to be driven next.
     deadline: Option<Instant>,
+    /// Until when the peer need not say anything, if it has said nothing yet.
+    silent: Option<Instant>,
 }
 
 /// Whether something is left that could be done at once.
@@ -152,9 +160,10 @@ enum Left {
 
 impl<P: Protocol> Session<P> {
     /// Power is on, nothing has been said.
-    pub(crate) fn new(mut lease: Lease, protocol: P) -> Self {
+    pub(crate) fn new(mut lease: Lease, protocol: P, timing: Timing) -> Self {
         let queue = Queue::new(lease.port().descriptors(), Limits::STANDARD).tapped(lease.tap());
-        Self { queue, lease, protocol, deadline: None }
+        let silent = Some(Instant::now() + timing.silence);
+        Self { queue, lease, protocol, deadline: None, silent }
     }
 
     /// Ends with the reason, never well.
@@ -176,7 +185,10 @@ impl<P: Protocol> Session<P> {
 
     /// Carries out all whole messages, and gives the device its tick.
     fn turn(&mut self, line: &mut Line) -> Result<Left, End<P::Violation>> {
-        let Self { lease, queue, protocol, deadline } = self;
+        let Self { lease, queue, protocol, deadline, silent } = self;
+        if !line.unread().is_empty() {
+            *silent = None;
+        }
         let (left, next) = lease.drive(|device| {
             let left = carry_out(line, protocol, queue, device)?;
             let now = bus::now();
@@ -190,11 +202,13 @@ impl<P: Protocol> Session<P> {
 
     /// Waits for the peer, the bell or the clock.
     async fn wait(&mut self, line: &mut Line) -> Result<(), End<P::Violation>> {
-        let (lease, deadline) = (&self.lease, self.deadline);
+        let (lease, deadline, silent) = (&self.lease, self.deadline, self.silent);
         tokio::select! {
             biased;
             read = read(line) => read,
             () = lease.rung() => Ok(()),
+            // Who has begun to use its device keeps it, however long it is silent then: a machine at rest says nothing.
+            () = unused(lease, silent.unwrap_or_else(Instant::now)), if silent.is_some() => Err(End::Idle),
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Ok(()),
         }
     }
@@ -223,6 +237,12 @@ impl<P: Protocol> Session<P> {
             })?;
         }
     }
+}
+
+/// Returns when nothing had to be said any more, and somebody else wants the device.
+async fn unused(lease: &Lease, silent: Instant) {
+    sleep_until(silent).await;
+    lease.wanted().await;
 }
 
 /// Never less than a millisecond, so that a device cannot keep its session spinning.

@@ -9,12 +9,13 @@ use std::{
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
+        mpsc,
     },
     thread::JoinHandle,
 };
 
 use tokio::{
-    runtime::{Builder, Handle},
+    runtime::{Builder, Handle, Runtime},
     sync::oneshot,
 };
 
@@ -92,6 +93,14 @@ impl Shards {
         Ok(Place { handle, load, running: Arc::clone(&self.running) })
     }
 
+    /// Starts the first thread, so that there is one for each session, if only to be shared.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(crate) fn begin(&self) -> io::Result<()> {
+        self.place().map(drop)
+    }
+
     /// Ends all sessions, and hands back the threads that are about to end.
     pub(crate) fn stop(&self) -> Vec<JoinHandle<()>> {
         let ending: Vec<Shard> = lock(&self.running).drain(..).collect();
@@ -104,14 +113,26 @@ impl Shard {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
-        let thread =
-            std::thread::Builder::new().name("ushield-device".into()).stack_size(STACK).spawn(move || {
-                // An error says that the other end was dropped, which is the signal.
-                let _ = runtime.block_on(stopped);
-                // Its sessions are dropped here; a job of a device may go on, and nobody waits for it.
+        let (give, take) = mpsc::channel::<Runtime>();
+        let work = move || {
+            let Ok(runtime) = take.recv() else { return };
+            // An error says that the other end was dropped, which is the signal.
+            let _ = runtime.block_on(stopped);
+            // Its sessions are dropped here; a job of a device may go on, and nobody waits for it.
+            runtime.shutdown_background();
+        };
+        match std::thread::Builder::new().name("ushield-device".into()).stack_size(STACK).spawn(work) {
+            Ok(thread) => {
+                // It waits for nothing else.
+                let _ = give.send(runtime);
+                Ok(Self { handle, load: Arc::default(), _stop: stop, thread })
+            }
+            Err(error) => {
+                // Dropped here it would panic: we may stand in a task of another.
                 runtime.shutdown_background();
-            })?;
-        Ok(Self { handle, load: Arc::default(), _stop: stop, thread })
+                Err(error)
+            }
+        }
     }
 }
 

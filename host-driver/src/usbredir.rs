@@ -2,8 +2,10 @@
 //! Source: usbredir, docs/usb-redirection-protocol.md, version 0.7. Here is the *usb-host*, QEMU is the *usb-guest*.
 
 mod session;
+mod waiting;
 mod guest;
 mod describe;
 mod codec;
 
-pub use session::serve;
+pub(crate) use session::{Place, serve};
+pub(crate) use waiting::Guests;

@@ -211,7 +211,7 @@ fn a_data_stage_goes_the_way_its_setup_packet_says() {
 
 #[test]
 fn whoever_says_nothing_is_not_waited_for() {
-    let server = Server::with(Timing { greeting: Duration::from_millis(300) });
+    let server = Server::with(Timing { greeting: Duration::from_millis(300), ..Timing::STANDARD });
     let (id, _) = server.plug();
     let mut attached = server.take(id);
     let mut silent = server.connect();
@@ -226,6 +226,49 @@ fn whoever_says_nothing_is_not_waited_for() {
     assert_eq!(silent.hung_up(), []);
     // Who has taken a device may be silent for as long as it likes.
     assert_eq!(attached.exchange(b"still here"), b"still here");
+}
+
+#[test]
+fn eleven_hundred_who_say_nothing_keep_nobody_out() {
+    let server = Server::start();
+    let (id, _) = server.plug();
+    host_driver::raise_descriptor_limit();
+    let mut honest = server.take(id);
+    let mut silent: Vec<_> = (0..1100).map(|_| server.connect()).collect();
+    assert_eq!(server.connect().list(), []);
+    assert_eq!(honest.exchange(b"served"), b"served");
+    // Who came first went first, long before its time was over.
+    assert_eq!(silent[0].hung_up(), []);
+    drop(honest);
+    server.wait_free(id);
+    assert_eq!(server.take(id).exchange(b"served"), b"served");
+}
+
+/// Connections that are reset before they are looked at lead to nothing that takes long.
+#[test]
+fn resets_delay_nobody() {
+    let server = Server::start();
+    let (id, _) = server.plug();
+    let address = server.exporter.local_addr();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    thread::scope(|scope| {
+        let flood = scope.spawn(|| {
+            let mut resets = 0;
+            while !stop.load(Relaxed) {
+                let Ok(stream) = std::net::TcpStream::connect(address) else { continue };
+                rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
+                resets += 1;
+            }
+            resets
+        });
+        let mut host = server.take(id);
+        for _ in 0..200 {
+            assert_eq!(host.exchange(b"served"), b"served");
+            assert_eq!(server.connect().list(), []);
+        }
+        stop.store(true, Relaxed);
+        println!("{} resets", flood.join().unwrap());
+    });
 }
 
 #[test]

@@ -13,6 +13,7 @@ use engine::{
     eventually,
     guest::{Guest, QEMU, bulk},
 };
+use host_driver::{Listen, usbip::Timing};
 use wire::usbredir::{Capabilities, Control, Status, ToHost, packet};
 
 const OK: Status = Status::Success;
@@ -179,21 +180,79 @@ fn a_guest_that_does_not_read_holds_up_nobody() {
     assert_eq!(server.take(id).exchange(b"alive"), b"alive");
 }
 
+const SHORT: Timing = Timing { greeting: Duration::from_millis(300), silence: Duration::from_millis(300) };
+
 #[test]
 fn whoever_says_nothing_is_not_waited_for() {
-    let server = Server::with(host_driver::usbip::Timing { greeting: Duration::from_millis(300) });
+    let server = Server::with(SHORT);
     server.plug();
-    let listen = host_driver::Listen {
-        address: ([127, 0, 0, 1], 0).into(),
-        timing: host_driver::usbip::Timing { greeting: Duration::from_millis(300) },
-        ..host_driver::Listen::default()
-    };
-    let address = server.runtime.block_on(server.exporter.listen_usbredir(listen, None)).unwrap();
+    let address = listen(&server, SHORT);
     let mut waiting = Guest::take(address);
     let mut silent = Guest::connect(address);
     assert_eq!(silent.hung_up().len(), 80);
     // Who has greeted may be silent for as long as it likes.
     assert_eq!(waiting.exchange(b"still here"), b"still here");
+}
+
+fn listen(server: &Server, timing: Timing) -> std::net::SocketAddr {
+    let listen = Listen { address: ([127, 0, 0, 1], 0).into(), timing, ..Listen::default() };
+    server.runtime.block_on(server.exporter.listen_usbredir(listen, None)).unwrap()
+}
+
+#[test]
+fn a_device_that_its_guest_does_not_use_goes_to_one_that_waits() {
+    let server = Server::start();
+    let (id, _) = server.plug();
+    let address = listen(&server, SHORT);
+    let mut idle = Guest::take(address);
+    // Nobody else wants it: a machine that is paused may take an hour to boot.
+    idle.silent(SHORT.silence * 2);
+    let mut waiting = Guest::take(address);
+    assert_eq!(idle.hung_up(), []);
+    assert_eq!(waiting.exchange(b"mine"), b"mine");
+    // Who has begun keeps it, however long it is silent then.
+    let mut last = Guest::greet(address, QEMU);
+    last.silent(SHORT.silence * 2);
+    assert_eq!(waiting.exchange(b"still mine"), b"still mine");
+    drop(waiting);
+    last.device();
+    drop(last);
+    server.wait_free(id);
+    // A USB/IP host that is told that it is held makes it wanted, too.
+    let mut idle = Guest::take(address);
+    assert!(server.connect().import(id).is_err());
+    assert_eq!(idle.hung_up(), []);
+    server.wait_free(id);
+}
+
+#[test]
+fn a_guest_that_does_not_acknowledge_is_not_waited_for() {
+    let server = Server::start();
+    let (id, _) = server.plug();
+    let mut guest = Guest::take(listen(&server, SHORT));
+    server.exporter.unplug(id).unwrap();
+    assert_eq!(guest.packet().unwrap().kind, packet::DEVICE_DISCONNECT);
+    assert_eq!(guest.hung_up(), []);
+}
+
+#[test]
+fn eleven_hundred_idle_guests_keep_nobody_out() {
+    let server = Server::start();
+    let (id, _) = server.plug();
+    let address = listen(&server, Timing::STANDARD);
+    host_driver::raise_descriptor_limit();
+    let mut honest = Guest::take(address);
+    let mut idle: Vec<_> = (0..1100).map(|_| Guest::greet(address, QEMU)).collect();
+    assert_eq!(honest.exchange(b"served"), b"served");
+    // The oldest of them had to go, and the newest waits.
+    assert_eq!(idle[0].hung_up(), []);
+    let mut new = Guest::greet(address, QEMU);
+    drop(idle);
+    drop(honest);
+    new.device();
+    assert_eq!(new.exchange(b"served"), b"served");
+    drop(new);
+    server.wait_free(id);
 }
 
 #[test]

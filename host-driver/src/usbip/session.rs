@@ -39,7 +39,7 @@ pub async fn serve(stream: TcpStream, peer: SocketAddr, bus: Arc<Bus>, shards: A
             Ok(line) => line,
             Err(error) => return End::from(error).report(peer, Some(bus_id)),
         };
-        let mut session = Session::new(lease, Imported { device: bus_id.device() });
+        let mut session = Session::new(lease, Imported { device: bus_id.device() }, timing);
         let end = session.run(&mut line).await;
         end.report(peer, Some(bus_id));
         if matches!(end, End::Gone) {

@@ -12,6 +12,7 @@ use wire::usbredir::{Capabilities, Hello, ToGuest, ToHost};
 use super::{
     codec::{self, Frame, OURS, Violation},
     guest::Guest,
+    waiting::Guests,
 };
 use crate::{
     bus::{Bus, BusId, Lease, State, Unavailable},
@@ -25,19 +26,22 @@ type End = session::End<Violation>;
 /// Who speaks, for the guest's log.
 const VERSION: &[u8] = concat!("ushield ", env!("CARGO_PKG_VERSION")).as_bytes();
 
-/// Serves one connection. It gets the device `wanted`, or else the first that is free, and waits while there is none.
+/// What all guests of a socket have in common.
+pub(crate) struct Place {
+    pub(crate) bus: Arc<Bus>,
+    pub(crate) guests: Arc<Guests>,
+    pub(crate) timing: Timing,
+    /// The device that they get; none for the first that is free.
+    pub(crate) wanted: Option<BusId>,
+}
+
+/// Serves one connection. It gets the device that is wanted, or else the first that is free, and waits while there is none.
 /// The device is free again when the session ends, however it does.
-pub async fn serve(
-    stream: TcpStream,
-    peer: SocketAddr,
-    bus: Arc<Bus>,
-    shards: Arc<Shards>,
-    timing: Timing,
-    wanted: Option<BusId>,
-) {
-    let mut connection = Connection { line: Line::new(stream), peer, bus, agreed: Capabilities::NONE };
+pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, shards: Arc<Shards>, place: Place) {
+    let wanted = place.wanted;
+    let mut connection = Connection { line: Line::new(stream), peer, place, agreed: Capabilities::NONE };
     let begun = async {
-        let deadline = Instant::now() + timing.greeting;
+        let deadline = connection.soon();
         timeout_at(deadline, connection.greet()).await.unwrap_or(Err(End::Slow))?;
         connection.claim(wanted).await
     };
@@ -45,11 +49,11 @@ pub async fn serve(
         Ok(lease) => lease,
         Err(end) => return end.report(peer, None),
     };
-    let Connection { line, bus, agreed, .. } = connection;
+    let Connection { line, place, agreed, .. } = connection;
     let moved = session::move_to(&shards, line, move |line| async move {
         let bus_id = lease.port().id();
         let end = match line {
-            Ok(line) => Connection { line, peer, bus, agreed }.go_on(lease).await,
+            Ok(line) => Connection { line, peer, place, agreed }.go_on(lease).await,
             Err(error) => error.into(),
         };
         end.report(peer, Some(bus_id));
@@ -62,11 +66,16 @@ pub async fn serve(
 struct Connection {
     line: Line,
     peer: SocketAddr,
-    bus: Arc<Bus>,
+    place: Place,
     agreed: Capabilities,
 }
 
 impl Connection {
+    /// When a guest must have done what it must not delay.
+    fn soon(&self) -> Instant {
+        Instant::now() + self.place.timing.greeting
+    }
+
     /// Both sides say what they can do.
     async fn greet(&mut self) -> Result<(), End> {
         let hello = Hello { version: VERSION, capabilities: OURS };
@@ -92,7 +101,12 @@ impl Connection {
 
     /// Waits for a device. One that was taken off the bus for good is not waited for.
     async fn claim(&mut self, wanted: Option<BusId>) -> Result<Lease, End> {
-        let bus = Arc::clone(&self.bus);
+        let bus = Arc::clone(&self.place.bus);
+        if let Some(lease) = free(&bus, wanted, self.peer) {
+            return Ok(lease);
+        }
+        let guests = Arc::clone(&self.place.guests);
+        let waiting = guests.enter();
         loop {
             let changed = bus.changed();
             if let Some(id) = wanted.filter(|id| bus.port(*id).is_none()) {
@@ -104,6 +118,7 @@ impl Connection {
             }
             tokio::select! {
                 () = changed => {}
+                () = waiting.over() => return Err(End::Crowded),
                 arrived = self.listen() => drop(arrived?),
             }
         }
@@ -137,7 +152,7 @@ impl Connection {
             let bus_id = lease.port().id();
             tracing::info!(peer = %self.peer, %bus_id, "the device was taken");
             let guest = Guest::new(self.agreed, lease.port().descriptors(), &mut self.line.output);
-            match Session::new(lease, guest).run(&mut self.line).await {
+            match Session::new(lease, guest, self.place.timing).run(&mut self.line).await {
                 End::Gone => {}
                 end => return end,
             }
@@ -154,10 +169,15 @@ impl Connection {
         ToGuest::DeviceDisconnect.encode(0, self.agreed, &mut self.line.output);
         self.line.flush().await?;
         if self.agreed.has(Capabilities::DEVICE_DISCONNECT_ACK) {
-            // Until then, what comes is meant for the device that is gone.
-            while !self.listen().await? {}
+            timeout_at(self.soon(), self.acknowledged()).await.unwrap_or(Err(End::Slow))?;
         }
         self.claim(Some(bus_id)).await
+    }
+
+    /// Waits until the guest says that it knows: until then, what comes is meant for the device that is gone.
+    async fn acknowledged(&mut self) -> Result<(), End> {
+        while !self.listen().await? {}
+        Ok(())
     }
 }
 
@@ -166,9 +186,11 @@ fn free(bus: &Arc<Bus>, wanted: Option<BusId>, peer: SocketAddr) -> Option<Lease
     match wanted {
         Some(id) => bus.claim(id, peer).ok(),
         None => {
+            // Asked for, one that is held is known to be wanted: its holder may have no use for it.
             let ports = bus.ports();
-            let mut free = ports.iter().filter(|port| port.state() == State::Free);
-            free.find_map(|port| bus.claim(port.id(), peer).ok())
+            let free = ports.iter().filter(|port| port.state() == State::Free);
+            let held = ports.iter().filter(|port| matches!(port.state(), State::Held { .. }));
+            free.chain(held).find_map(|port| bus.claim(port.id(), peer).ok())
         }
     }
 }

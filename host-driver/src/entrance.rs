@@ -1,0 +1,229 @@
+//! Sockets that listen: who comes in, and how many at a time before they have a device.
+
+use std::{collections::VecDeque, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use rustix::io::Errno;
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    task::{AbortHandle, JoinError, JoinSet},
+    time::sleep,
+};
+
+use crate::{
+    bus::{Bus, BusId},
+    peer::{self, Admission, Cidr, Refused},
+    session::Timing,
+    shard::Shards,
+    usbip, usbredir,
+};
+
+/// Connections at a time that have not taken a device; they last [`Timing::greeting`] at most, and the oldest goes when there
+/// are more.
+const GREETINGS: usize = 1024;
+/// Connections at a time whose owner is looked for in the kernel's table.
+const QUESTIONS: usize = 1024;
+/// Connections that the kernel keeps for us meanwhile (listen(2); net.core.somaxconn may allow fewer).
+const BACKLOG: u32 = 4096;
+/// How long to wait where the system has no more descriptors or memory.
+const PAUSE: Duration = Duration::from_millis(20);
+/// A peer that acknowledges nothing for so long has vanished.
+const VANISHED: Duration = Duration::from_secs(45);
+
+/// What is spoken on a socket that listens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Plug {
+    UsbIp,
+    /// With the device that a guest gets: this one, or the first that is free.
+    UsbRedir(Option<BusId>),
+}
+
+impl Plug {
+    /// The option that says where it listens.
+    pub(crate) const fn option(self) -> &'static str {
+        match self {
+            Self::UsbIp => "--listen",
+            Self::UsbRedir(_) => "--usbredir",
+        }
+    }
+}
+
+/// Listens, without accepting yet. Must be called inside a tokio runtime.
+pub(crate) fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// What all connections of a listening socket have in common.
+pub(crate) struct Entrance {
+    pub(crate) bus: Arc<Bus>,
+    pub(crate) shards: Arc<Shards>,
+    /// Who may connect besides root and the own user on this machine.
+    pub(crate) allow: Vec<Cidr>,
+    pub(crate) timing: Timing,
+    pub(crate) plug: Plug,
+}
+
+impl Entrance {
+    /// Serves until it is dropped, and all that have not taken a device with it.
+    ///
+    /// Who comes in is decided here and now: a crowd that is turned away costs neither a task nor a place.
+    pub(crate) async fn open(self, listener: TcpListener) {
+        let mut questions = JoinSet::new();
+        let guests = Arc::default();
+        let mut greetings = Greetings::default();
+        let begin = |greetings: &mut Greetings, stream: TcpStream, peer: SocketAddr| match prepare(&stream) {
+            Ok(()) => greetings.begin(self.serve(stream, peer, &guests), peer),
+            Err(error) => tracing::debug!(%peer, %error, "a connection broke"),
+        };
+        loop {
+            tokio::select! {
+                accepted = listener.accept(), if questions.len() < QUESTIONS => match accepted {
+                    Ok((stream, peer)) => match self.admit(&stream, peer) {
+                        Some(Admission::Decided(Ok(()))) => begin(&mut greetings, stream, peer),
+                        Some(Admission::Decided(Err(refused))) => report(peer, &refused),
+                        Some(Admission::Open(question)) => {
+                            questions.spawn(async move { (stream, peer, question.answer().await) });
+                        }
+                        None => {}
+                    },
+                    Err(error) => greetings.failed(&error).await,
+                },
+                Some(answered) = questions.join_next() => match answered {
+                    Ok((stream, peer, Ok(()))) => begin(&mut greetings, stream, peer),
+                    Ok((_, peer, Err(refused))) => report(peer, &refused),
+                    Err(error) => failed(&error),
+                },
+                Some(ended) = greetings.tasks.join_next() => {
+                    if let Err(error) = ended {
+                        failed(&error);
+                    }
+                }
+            }
+        }
+    }
+
+    fn admit(&self, stream: &TcpStream, peer: SocketAddr) -> Option<Admission> {
+        match stream.local_addr() {
+            Ok(local) => Some(peer::admit(peer, local, &self.allow)),
+            Err(error) => {
+                tracing::debug!(%peer, %error, "a connection broke");
+                None
+            }
+        }
+    }
+
+    /// Serves one connection until it has a device.
+    fn serve(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        guests: &Arc<usbredir::Guests>,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let (bus, shards) = (Arc::clone(&self.bus), Arc::clone(&self.shards));
+        let (timing, plug, guests) = (self.timing, self.plug, Arc::clone(guests));
+        async move {
+            match plug {
+                Plug::UsbIp => usbip::serve(stream, peer, bus, shards, timing).await,
+                Plug::UsbRedir(wanted) => {
+                    let place = usbredir::Place { bus, guests, timing, wanted };
+                    usbredir::serve(stream, peer, shards, place).await;
+                }
+            }
+        }
+    }
+}
+
+fn report(peer: SocketAddr, refused: &Refused) {
+    tracing::warn!(%peer, "a connection was refused: {refused}");
+}
+
+fn failed(error: &JoinError) {
+    // One that had to go for a newer one was told of then.
+    if !error.is_cancelled() {
+        tracing::error!(%error, "a session failed");
+    }
+}
+
+/// The connections that have not taken a device.
+#[derive(Default)]
+struct Greetings {
+    tasks: JoinSet<()>,
+    /// Oldest first; some may have ended.
+    order: VecDeque<AbortHandle>,
+}
+
+impl Greetings {
+    /// Begins one. When there are too many, the oldest ends: whoever opens connections and says nothing has the older ones,
+    /// and does not keep others out.
+    fn begin(&mut self, greeting: impl Future<Output = ()> + Send + 'static, peer: SocketAddr) {
+        if self.order.len() >= GREETINGS {
+            self.order.retain(|greeting| !greeting.is_finished());
+        }
+        if self.order.len() >= GREETINGS {
+            self.end_oldest();
+            tracing::warn!(%peer, "{GREETINGS} connections have no device: the oldest was closed for a new one");
+        }
+        self.order.push_back(self.tasks.spawn(greeting));
+    }
+
+    fn end_oldest(&mut self) {
+        if let Some(oldest) = self.order.pop_front() {
+            oldest.abort();
+        }
+    }
+
+    /// No connection was accepted.
+    async fn failed(&mut self, error: &io::Error) {
+        tracing::warn!(%error, "no connection accepted");
+        let short = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+        if Errno::from_io_error(error).is_some_and(|error| short.contains(&error)) {
+            self.order.retain(|greeting| !greeting.is_finished());
+            self.end_oldest();
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Replies leave at once; and a machine that has vanished is noticed within a minute, so that its token is free again.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    use rustix::net::sockopt;
+    stream.set_nodelay(true)?;
+    // While nothing is on its way: probes after 30 and 40 seconds, and at the next it has been silent for too long.
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, Duration::from_secs(30))?;
+    sockopt::set_tcp_keepintvl(stream, Duration::from_secs(10))?;
+    sockopt::set_tcp_keepcnt(stream, 2)?;
+    // While a reply is on its way the kernel sends no probe: it repeats the reply, by default for a quarter of an hour
+    // (RFC 5482; tcp(7), TCP_USER_TIMEOUT and tcp_retries2).
+    sockopt::set_tcp_user_timeout(stream, u32::try_from(VANISHED.as_millis()).unwrap_or(u32::MAX))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::sockopt;
+
+    #[tokio::test]
+    async fn a_machine_that_vanishes_is_noticed_within_a_minute() {
+        let listener = listen_at(([127, 0, 0, 1], 0).into()).unwrap();
+        let _peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        prepare(&stream).unwrap();
+        assert!(stream.nodelay().unwrap() && sockopt::socket_keepalive(&stream).unwrap());
+        // A reply that is never acknowledged.
+        let minute = Duration::from_secs(60);
+        let unanswered = Duration::from_millis(sockopt::tcp_user_timeout(&stream).unwrap().into());
+        assert!(!unanswered.is_zero() && unanswered < minute);
+        // An idle connection: the first probe after that time at which the peer has been silent for too long.
+        let [idle, interval] =
+            [sockopt::tcp_keepidle(&stream).unwrap(), sockopt::tcp_keepintvl(&stream).unwrap()];
+        let mut probe = idle + interval;
+        while probe < unanswered {
+            probe += interval;
+        }
+        assert!(probe < minute, "{probe:?}");
+    }
+}

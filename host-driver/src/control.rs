@@ -2,5 +2,6 @@
 
 pub(crate) mod bench;
 pub(crate) mod client;
+mod crowd;
 pub(crate) mod server;
 pub(crate) mod view;

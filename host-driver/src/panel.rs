@@ -4,12 +4,14 @@
 //! API, a test. How buttons get pressed is the panel's [`Habit`]; whatever it is, a handle may look and press too.
 
 mod script;
+mod pattern;
 
 use std::sync::Arc;
 
 use firmware::seams::{self, Button, Screen};
 use tokio::sync::{Notify, watch};
 
+pub use pattern::{NotPattern, Pattern};
 pub use script::{Failed, Malformed, Script};
 
 /// What presses the buttons.
@@ -116,31 +118,45 @@ impl Handle {
         self.press_if(button, |_| true)
     }
 
-    /// Presses a button if the page is the wanted one; it cannot change in between.
+    /// Presses a button if the page is the wanted one: what is judged is what is confirmed.
+    ///
+    /// A page is judged beside the panel, which goes on meanwhile; one that has changed since is judged anew.
     ///
     /// # Errors
     /// The screen is dark, or shows another page.
-    pub fn press_if(&self, button: Button, wanted: impl FnOnce(&Screen) -> bool) -> Result<(), NotShown> {
-        let mut pressed = false;
-        self.face.send_if_modified(|face| {
-            pressed = face.screen.as_ref().is_some_and(wanted);
-            if pressed {
-                face.pressed = Some(button);
+    pub fn press_if(&self, button: Button, mut wanted: impl FnMut(&Screen) -> bool) -> Result<(), NotShown> {
+        loop {
+            let face = self.face();
+            if !face.screen.as_ref().is_some_and(&mut wanted) {
+                return Err(NotShown);
             }
-            false
-        });
-        if !pressed {
-            return Err(NotShown);
+            let mut same = false;
+            self.face.send_if_modified(|now| {
+                same = now.shown == face.shown && now.screen.is_some();
+                if same {
+                    now.pressed = Some(button);
+                }
+                false
+            });
+            if same {
+                self.bell.notify_one();
+                return Ok(());
+            }
         }
-        self.bell.notify_one();
-        Ok(())
     }
 
-    /// Waits until the face is the wanted one, and returns it. Never returns if that does not happen.
-    pub async fn wait(&self, wanted: impl FnMut(&Face) -> bool) -> Face {
+    /// Waits until the face is the wanted one, and returns it. Never returns if that does not happen. Faces that come and go
+    /// while one is judged are not seen.
+    pub async fn wait(&self, mut wanted: impl FnMut(&Face) -> bool) -> Face {
         let mut watch = self.watch();
-        // The sender lives in `self`: the channel cannot close.
-        watch.wait_for(wanted).await.map(|face| face.clone()).unwrap_or_default()
+        loop {
+            // A copy: whoever judges does not hold up the token that shows its next page.
+            let face = watch.borrow_and_update().clone();
+            // The sender lives in `self`: the channel cannot close.
+            if wanted(&face) || watch.changed().await.is_err() {
+                return face;
+            }
+        }
     }
 
     /// What wakes the session that drives the token.
@@ -183,6 +199,42 @@ mod tests {
         assert_eq!(panel.pressed(), None);
         handle.press(Button::Cancel).unwrap();
         assert_eq!(panel.pressed(), Some(Button::Cancel));
+    }
+
+    #[test]
+    fn a_page_is_judged_beside_the_panel_and_again_if_it_changed() {
+        let (mut panel, handle) = panel(Habit::Wait);
+        panel.show(Some(&page("one")));
+        let mut judged = Vec::new();
+        // The judge is slow: the token shows its next page meanwhile, which would hang if it had to wait for the judge.
+        let pressed = handle.press_if(Button::Ok, |screen| {
+            if judged.is_empty() {
+                panel.show(Some(&page("two")));
+            }
+            judged.push(screen.lines.concat());
+            true
+        });
+        assert_eq!((pressed, judged), (Ok(()), vec!["one".to_owned(), "two".to_owned()]));
+        assert_eq!(panel.pressed(), Some(Button::Ok));
+        let pressed = handle.press_if(Button::Ok, |_| {
+            panel.show(None);
+            true
+        });
+        assert_eq!((pressed, panel.pressed()), (Err(NotShown), None));
+    }
+
+    #[tokio::test]
+    async fn a_slow_judge_of_a_wait_does_not_hold_up_the_token() {
+        let (mut panel, handle) = panel(Habit::Wait);
+        panel.show(Some(&page("one")));
+        let face = handle.wait(|face| {
+            let first = face.text() == "one";
+            if first {
+                panel.show(Some(&page("two")));
+            }
+            !first
+        });
+        assert_eq!(face.await.text(), "two");
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    io,
     sync::{Arc, Condvar, Mutex},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -40,6 +41,8 @@ pub(crate) enum ScanError {
     Card(Error),
     /// All 16 slots are taken; this one is too many.
     Full(String),
+    /// No thread for a token.
+    Thread(io::Error),
 }
 
 /// Looks at the server now and then, and when asked to.
@@ -120,7 +123,7 @@ impl Plug {
             Ok(watcher) => lock(&self.state).watchers.push(watcher),
             Err(error) => {
                 self.hub.remove(key);
-                return Err(ScanError::Card(Error::Broken(error)));
+                return Err(ScanError::Thread(error));
             }
         }
         Ok(())
@@ -166,6 +169,7 @@ impl Plug {
                 (bus_id, text)
             }
             ScanError::Card(error) => (String::new(), error.to_string()),
+            ScanError::Thread(error) => (String::new(), format!("no thread for a token: {error}")),
         };
         if lock(&self.state).refused.insert(of) {
             tracing::warn!("{text}");

@@ -74,7 +74,9 @@ pub enum StartError {
     )]
     TooMany(String),
     /// No thread could be started.
-    #[error("no thread could be started: {0}")]
+    #[error(
+        "the system gives no thread: {0}. Raise the limit of threads: ulimit -u for a user, pids.max for a container"
+    )]
     Thread(io::Error),
 }
 
@@ -129,6 +131,7 @@ impl Service {
         service.shared.plug.scan().map_err(|error| match error {
             ScanError::Card(error) => StartError::Card(error),
             ScanError::Full(_) => StartError::TooMany(config.usbip),
+            ScanError::Thread(error) => StartError::Thread(error),
         })?;
         service.plugging = Some(spawn(&service.shared, "ushield-plug", |shared| shared.plug.run())?);
         service.accepting = Some(spawn(&service.shared, "ushield-reader", accept)?);

@@ -28,6 +28,7 @@ use crate::{
     failure::{Context, Exit, Failure, Outcome},
     forge::{Forge, Home},
     place,
+    runtime::Waiter,
     terminal::{Paint, Steps, say},
     token::explain,
 };
@@ -58,7 +59,7 @@ pub(crate) struct Demo {
 impl Demo {
     pub(crate) fn run(self) -> Outcome {
         let folder = self.folder()?;
-        let runtime = tokio::runtime::Runtime::new().what("the runtime could not be started")?;
+        let runtime = Waiter::start()?;
         let inside = runtime.enter();
         let mut story = Story::begin(&runtime)?;
         story.change_pin()?;
@@ -68,7 +69,7 @@ impl Demo {
         let document = story.pay(&bank, &order, &enrolled)?;
         story.refusals(&bank, &order, &document)?;
         drop(inside);
-        runtime.shutdown_background();
+        drop(runtime);
         let json = order::to_json(&order).what("the order could not be written")?;
         let der = order.bytes().what("the order could not be written")?;
         let certificate = pem("CERTIFICATE", &enrolled.payment.der);
@@ -115,7 +116,7 @@ struct Story {
 }
 
 impl Story {
-    fn begin(runtime: &tokio::runtime::Runtime) -> Result<Self, Failure> {
+    fn begin(runtime: &Waiter) -> Result<Self, Failure> {
         let listen = Listen { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..Listen::default() };
         let exporter = runtime.block_on(Exporter::start(listen)).what("USB/IP is not served")?;
         let mut forge = Forge::open(Home::Memory, Profile::standard(), None, None)?;

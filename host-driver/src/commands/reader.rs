@@ -12,13 +12,10 @@ use clap::Args;
 use reader::{Access, Config, Service};
 use rustix::process::{Signal, kill_process};
 
-use super::{
-    background,
-    up::{Ends, log},
-};
+use super::{background, up::Ends};
 use crate::{
     failure::{Context, Exit, Failure, Outcome},
-    place,
+    log, place, runtime,
     terminal::{say, warn},
 };
 
@@ -96,11 +93,8 @@ impl Reader {
         if self.detach {
             background::begin();
         }
-        log();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .what("signals cannot be watched")?;
+        log::begin();
+        let runtime = runtime::here()?;
         let mut ends = runtime.block_on(async { Ends::new() })?;
         // One that a killed run left would make a waiting script go on too early.
         if let Some(file) = &self.ready_file {
@@ -109,7 +103,12 @@ impl Reader {
         let service = Service::start(self.config(socket))
             .map_err(|error| Failure::new("the reader did not start").because(error))?;
         self.announce(&service)?;
-        runtime.block_on(ends.any());
+        runtime.block_on(async {
+            let logging = tokio::spawn(log::tell_what_was_left_out());
+            ends.any().await;
+            logging.abort();
+        });
+        log::tell_now();
         if let Some(file) = &self.ready_file {
             let _ = fs::remove_file(file);
         }

@@ -13,7 +13,6 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
-    time::Duration,
 };
 
 use cert_tool::moment::{self, Validity};
@@ -21,7 +20,6 @@ use clap::Args;
 use firmware::profile::Profile;
 use host_driver::{Exporter, Listen, panel::Habit};
 use time::OffsetDateTime;
-use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
 
 use super::panel::{self, Panel};
@@ -33,6 +31,8 @@ use crate::{
     },
     failure::{Context, Exit, Failure, Outcome},
     forge::{self, Forge, Home},
+    log,
+    runtime::Waiter,
     terminal::warn,
 };
 use artifact::Artifacts;
@@ -111,11 +111,11 @@ impl Run {
 
     fn work(self) -> Outcome {
         if std::env::var_os("USHIELD_LOG").is_some() {
-            super::up::log();
+            log::begin();
         }
         let folder = Folder::make()?;
         let artifacts = self.artifacts.clone().map(|into| Artifacts::begin(&folder, into)).transpose()?;
-        let runtime = Runtime::new().what("the runtime could not be started")?;
+        let runtime = Waiter::start()?;
         let stage = {
             let _inside = runtime.enter();
             self.set(&runtime, &folder)?
@@ -130,12 +130,12 @@ impl Run {
         stage.bench.unplug_all();
         stage.bench.stop();
         drop(stage.bench);
-        runtime.shutdown_timeout(Duration::from_secs(1));
+        drop(runtime);
         outcome
     }
 
     /// Tokens, enrolled, behind the reader, under the control socket.
-    fn set(&self, runtime: &Runtime, folder: &Folder) -> Result<Stage, Failure> {
+    fn set(&self, runtime: &Waiter, folder: &Folder) -> Result<Stage, Failure> {
         let listen = Listen { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..Listen::default() };
         let exporter = runtime.block_on(Exporter::start(listen)).what("USB/IP is not served")?;
         let usbip = exporter.local_addr().to_string();
@@ -212,7 +212,7 @@ impl Run {
         }
     }
 
-    fn command(&self, runtime: &Runtime, folder: &Folder, stage: &Stage) -> Outcome {
+    fn command(&self, runtime: &Waiter, folder: &Folder, stage: &Stage) -> Outcome {
         let module = environment::module();
         if module.is_none() {
             warn(&format!("ushield: {}", environment::how_to_build()));

@@ -33,7 +33,7 @@ use crate::{
         view::{Health, Ready},
     },
     failure::{Context, Exit, Failure, Outcome},
-    place,
+    log, place, runtime,
     terminal::{Paint, say, warn},
 };
 
@@ -105,7 +105,7 @@ impl Up {
         if self.detach {
             background::begin();
         }
-        log();
+        log::begin();
         raise_descriptor_limit();
         let forge = self.forge()?;
         let control = match &self.control {
@@ -113,7 +113,7 @@ impl Up {
             None => place::socket(&place::runtime()?, forge.state()),
         };
         vacate(&control)?;
-        let runtime = tokio::runtime::Runtime::new().what("the runtime could not be started")?;
+        let runtime = runtime::here()?;
         let outcome = runtime.block_on(self.serve(forge, &control));
         // With the runtime goes the last hold on the tokens' folders.
         runtime.shutdown_timeout(Duration::from_secs(5));
@@ -156,7 +156,8 @@ impl Up {
         };
         let bench = Arc::new(Bench::new(health, exporter, seats));
         let serving = tokio::spawn(door.serve(bench.clone()));
-        self.play(&bench);
+        let logging = tokio::spawn(log::tell_what_was_left_out());
+        self.play(&bench)?;
         self.announce(&bench, &forge.notes())?;
         tokio::select! {
             () = bench.stopped() => {}
@@ -167,6 +168,8 @@ impl Up {
         }
         // A client that holds its connection open does not hold us up.
         let _ = tokio::time::timeout(Duration::from_secs(1), serving).await;
+        logging.abort();
+        log::tell_now();
         bench.unplug_all();
         if let Some(summary) = bench.stop_capture()? {
             captured(&summary);
@@ -199,16 +202,17 @@ impl Up {
     }
 
     /// Sets the panel going.
-    fn play(&self, bench: &Bench) {
+    fn play(&self, bench: &Bench) -> Result<(), Failure> {
         match &self.panel {
             Panel::Script(script) => {
                 for seat in bench.seats() {
                     tokio::spawn(script.clone().run(seat.panel.clone()));
                 }
             }
-            Panel::Terminal if !self.detach && std::io::stdin().is_terminal() => console::start(bench),
+            Panel::Terminal if !self.detach && std::io::stdin().is_terminal() => console::start(bench)?,
             _ => {}
         }
+        Ok(())
     }
 
     fn announce(&self, bench: &Bench, notes: &[String]) -> Result<(), Failure> {
@@ -239,14 +243,6 @@ fn captured(summary: &Summary) {
 /// Where the program in the background writes what it has to say.
 fn log_file(control: &Path) -> PathBuf {
     control.with_extension("log")
-}
-
-/// Diagnostics, to standard error: USHIELD_LOG=info or debug tells more.
-pub(super) fn log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("USHIELD_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let _ = log.with_ansi(std::io::stderr().is_terminal()).try_init();
 }
 
 /// The signals that end it.

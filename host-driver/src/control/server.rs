@@ -3,7 +3,7 @@
 use std::{
     fs,
     os::unix::fs::{FileTypeExt, PermissionsExt},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -11,36 +11,41 @@ use std::{
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{self, Query, State, rejection::QueryRejection},
+    extract::{self, DefaultBodyLimit, Query, State, rejection::QueryRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use regex_lite::Regex;
+use host_driver::panel::{NotPattern, Pattern};
 use rustix::{fs::Mode, process::umask};
 use serde::Deserialize;
-use tokio::{net::UnixListener, time::timeout};
+use tokio::{net::UnixListener, sync::Semaphore, time::timeout};
 
 use crate::{
     control::{
         bench::{Bench, Seat},
         client::Client,
+        crowd,
         view::{self, Health, Press, Refusal, Shown, Token, Tokens},
     },
     failure::{Context, Failure},
     place,
-    terminal::warn,
 };
 
 /// The longest that a request may wait for a screen.
 const MOST_PATIENCE: u64 = 3600;
+/// Requests that wait for a screen at a time: each is judged anew whenever its screen changes.
+const WAITS: usize = 64;
+/// Characters of an expression that an error repeats.
+const SHOWN: usize = 60;
+/// Bytes of a request's body; a press with the longest expression has two thousand.
+const LONGEST_BODY: usize = 16 << 10;
 /// How long an answer to a press waits for the screen to change, and one to an unplug for the host to hang up.
 const REACTION: Duration = Duration::from_secs(2);
 
 /// A control socket that nobody answers at yet.
 pub(crate) struct Door {
     listener: UnixListener,
-    path: PathBuf,
 }
 
 impl Door {
@@ -59,7 +64,7 @@ impl Door {
         })?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))
             .what(format!("the control socket {name} could not be closed to others"))?;
-        Ok(Self { listener, path: path.to_owned() })
+        Ok(Self { listener })
     }
 
     /// Answers until told to stop.
@@ -73,12 +78,9 @@ impl Door {
             .route("/tokens/{id}/unplug", post(unplug))
             .route("/shutdown", post(shutdown))
             .fallback(nowhere)
+            .layer(DefaultBodyLimit::max(LONGEST_BODY))
             .with_state(bench.clone());
-        let serve =
-            axum::serve(self.listener, routes).with_graceful_shutdown(async move { bench.stopped().await });
-        if let Err(error) = serve.await {
-            warn(&format!("ushield: the control socket {} failed: {error}", self.path.display()));
-        }
+        crowd::serve(&self.listener, routes, &bench).await;
     }
 }
 
@@ -157,10 +159,19 @@ async fn screen(
         return Ok(Json(Shown { screen: seat.screen() }));
     };
     let pattern = pattern(&wait)?;
+    static WAITING: Semaphore = Semaphore::const_new(WAITS);
+    let Ok(_place) = WAITING.try_acquire() else {
+        let error = format!("{WAITS} requests wait for a screen already");
+        return Err(no(
+            StatusCode::SERVICE_UNAVAILABLE,
+            error,
+            "let some of them end, or ask without ?wait=",
+        ));
+    };
     let patience = until.timeout.unwrap_or(60).min(MOST_PATIENCE);
-    let matching = seat.panel.wait(|face| {
-        face.screen.as_ref().is_some_and(|screen| pattern.is_match(&view::Screen::from(screen).text()))
-    });
+    let matching = seat
+        .panel
+        .wait(|face| face.screen.as_ref().is_some_and(|screen| pattern.matches(&screen.lines.join("\n"))));
     let met = tokio::select! {
         met = timeout(Duration::from_secs(patience), matching) => met,
         () = bench.stopped() => return Err(no(StatusCode::SERVICE_UNAVAILABLE, "the tokens were stopped while waiting", "start them again: ushield up -d")),
@@ -186,9 +197,8 @@ async fn press(
     })?;
     let pattern = press.if_shows.as_deref().map(pattern).transpose()?;
     // One look and one press under one lock: what was judged is what is confirmed.
-    let before = seat.press(press.button, |screen| {
-        pattern.as_ref().is_none_or(|pattern| pattern.is_match(&screen.text()))
-    });
+    let before = seat
+        .press(press.button, |screen| pattern.as_ref().is_none_or(|pattern| pattern.matches(&screen.text())));
     let before = before.map_err(|screen| {
         let error = match (&screen, &press.if_shows) {
             (Some(_), Some(wanted)) => format!("nothing was pressed: the screen does not show {wanted:?}"),
@@ -223,12 +233,15 @@ fn seat<'a>(bench: &'a Bench, id: &str) -> Result<&'a Seat, No> {
         .ok_or_else(|| no(StatusCode::NOT_FOUND, format!("there is no token {id}"), "GET /tokens lists them"))
 }
 
-fn pattern(text: &str) -> Result<Regex, No> {
-    Regex::new(text).map_err(|error| {
-        no(
-            StatusCode::BAD_REQUEST,
-            format!("{text:?} is not a regular expression: {error}"),
-            "put a \\ before . * + ? ( ) [ ] { } | ^ $ to mean the character itself",
-        )
+fn pattern(text: &str) -> Result<Pattern, No> {
+    text.parse().map_err(|error: NotPattern| {
+        let next = match error {
+            NotPattern::Malformed(_) => {
+                "put a \\ before . * + ? ( ) [ ] { } | ^ $ to mean the character itself"
+            }
+            NotPattern::Large => "say less of the screen's text: a part that no other page has will do",
+        };
+        let start: String = text.chars().take(SHOWN).collect();
+        no(StatusCode::BAD_REQUEST, format!("{start:?} was not understood: {error}"), next)
     })
 }

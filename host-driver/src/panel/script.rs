@@ -13,10 +13,8 @@
 
 use std::{future, time::Duration};
 
+use super::{Face, Handle, NotPattern, Pattern};
 use firmware::seams::Button;
-use regex_lite::Regex;
-
-use super::{Face, Handle};
 
 /// The lines of a script.
 #[derive(Clone, Debug)]
@@ -26,7 +24,7 @@ pub struct Script {
 
 #[derive(Clone, Debug)]
 enum Line {
-    Expect(Regex),
+    Expect(Pattern),
     Press(Button),
     Wait(Duration),
     Again,
@@ -92,7 +90,7 @@ impl Script {
                     let face = handle.wait(|face: &Face| face.shown > seen && face.screen.is_some()).await;
                     seen = face.shown;
                     let shown = face.text();
-                    if !expected.is_match(&shown) {
+                    if !expected.matches(&shown) {
                         return Err(Failed { shown, expected: expected.to_string() });
                     }
                 }
@@ -119,7 +117,9 @@ fn line(text: &str) -> Result<Line, String> {
     let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     match (word, rest.trim()) {
         ("expect", "") => Err("`expect` needs a regular expression".into()),
-        ("expect", expression) => Regex::new(expression).map(Line::Expect).map_err(|error| error.to_string()),
+        ("expect", expression) => {
+            expression.parse().map(Line::Expect).map_err(|error: NotPattern| error.to_string())
+        }
         ("press", "ok") => Ok(Line::Press(Button::Ok)),
         ("press", "cancel") => Ok(Line::Press(Button::Cancel)),
         ("press", _) => Err("`press` takes ok or cancel".into()),

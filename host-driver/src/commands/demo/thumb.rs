@@ -10,6 +10,7 @@ use host_driver::panel::Handle;
 
 use crate::{
     control::view::{Button, Screen},
+    runtime::Waiter,
     terminal::{Paint, draw, say},
 };
 
@@ -23,7 +24,7 @@ pub(super) struct Thumb {
 
 impl Thumb {
     /// Watches the panel for as long as the runtime lives.
-    pub(super) fn on(runtime: &tokio::runtime::Runtime, panel: Handle) -> Self {
+    pub(super) fn on(runtime: &Waiter, panel: Handle) -> Self {
         let button = Arc::new(Mutex::new(Button::Cancel));
         runtime.spawn(hold(panel, button.clone()));
         Self { button }

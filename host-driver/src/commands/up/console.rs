@@ -12,6 +12,8 @@ use crate::{
         bench::{Bench, Seat},
         view::{Button, Screen},
     },
+    failure::Failure,
+    runtime::no_thread,
     terminal::{Paint, draw, say},
 };
 
@@ -27,18 +29,22 @@ struct Question {
 }
 
 /// Draws the screens of all tokens and takes lines from the keyboard, until the program ends.
-pub(super) fn start(bench: &Bench) {
+///
+/// # Errors
+/// The system gives no thread.
+pub(super) fn start(bench: &Bench) -> Result<(), Failure> {
     let asked = Asked::default();
     let several = bench.seats().len() > 1;
     for seat in bench.seats() {
         tokio::spawn(show(seat.bus_id, seat.panel.clone(), title(seat, several), asked.clone()));
     }
     // Not one of the runtime's threads: a read from the keyboard would keep the runtime from ending.
-    std::thread::spawn(move || {
+    let keyboard = std::thread::Builder::new().name("ushield-keyboard".into()).spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
             take(&line, &asked);
         }
     });
+    keyboard.map(drop).map_err(no_thread)
 }
 
 fn title(seat: &Seat, several: bool) -> String {

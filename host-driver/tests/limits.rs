@@ -1,0 +1,148 @@
+//! The programs where there is little: few threads, a crowd at the door, a crowd at the control socket.
+
+mod world;
+
+use std::{
+    fs,
+    io::{Read, Write},
+    os::unix::{fs::PermissionsExt, net::UnixStream, process::CommandExt},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use world::World;
+
+/// Nobody's number. Its processes are this test's: the limit of threads counts all of a user.
+const STRANGER: u32 = 64_123;
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// A question to the control socket, and where its answer comes.
+fn ask(socket: &str, question: &str) -> UnixStream {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    write!(stream, "GET {question} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n").unwrap();
+    stream
+}
+
+fn answer(mut stream: UnixStream) -> String {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn status(stream: UnixStream) -> u16 {
+    let answer = answer(stream);
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{answer:?}"))
+}
+
+/// Needs root, to be a user who has no other processes.
+#[test]
+fn too_few_threads_are_said_and_nothing_panics_or_hangs() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let (bin, own) = (world.path("bin"), world.path("own"));
+    for (folder, mode) in [(&bin, 0o755), (&own, 0o700)] {
+        fs::create_dir(folder).unwrap();
+        fs::set_permissions(folder, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    fs::set_permissions(world.path("."), fs::Permissions::from_mode(0o711)).unwrap();
+    std::os::unix::fs::chown(&own, Some(STRANGER), Some(STRANGER)).unwrap();
+    let ushield = bin.join("ushield");
+    fs::copy(env!("CARGO_BIN_EXE_ushield"), &ushield).unwrap();
+    let run = |threads: u32, arguments: &[&str]| {
+        let mut command = Command::new("timeout");
+        command.args(["-k", "1", "60", "bash", "-c", "ulimit -u \"$0\" && exec \"$@\""]);
+        command.arg(threads.to_string()).arg(&ushield).args(arguments);
+        command.env("HOME", &own).env("XDG_RUNTIME_DIR", &own).uid(STRANGER).gid(STRANGER).current_dir("/");
+        let ended = command.stdin(Stdio::null()).output().unwrap();
+        (ended.status.code().unwrap_or(-1), String::from_utf8_lossy(&ended.stderr).into_owned())
+    };
+    let mut worked = 0;
+    for threads in 2..=14 {
+        for arguments in
+            [&["run", "--no-enrol", "--", "true"][..], &["demo"], &["reader", "--socket", "/nowhere/s"]]
+        {
+            let (code, said) = run(threads, arguments);
+            let place = format!("{arguments:?} with {threads} threads: {code}, {said}");
+            assert!(!said.contains("panicked") && code != 101 && code != 124 && code != 137, "{place}");
+            // Who fails says so in our words.
+            assert!(code == 0 || said.contains("ushield: "), "{place}");
+            worked += u32::from(code == 0);
+        }
+    }
+    assert!(worked > 0, "a few threads are enough");
+}
+
+/// Needs root, to be another user.
+#[test]
+fn who_is_refused_does_not_fill_the_disk() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let up = world.up(&["--memory", "--panel", "none"]);
+    let port = up.road().rsplit(':').next().unwrap().to_owned();
+    let script =
+        format!("for i in $(seq 300); do exec 3<>/dev/tcp/127.0.0.1/{port}; cat <&3; exec 3>&-; done");
+    let knocked =
+        Command::new("bash").arg("-c").arg(script).uid(STRANGER).gid(STRANGER).current_dir("/").status();
+    assert!(knocked.unwrap().success());
+    let log = std::path::PathBuf::from(up.ready["control"].as_str().unwrap()).with_extension("log");
+    world.done(&["down"]);
+    let told = fs::read_to_string(log).unwrap();
+    assert_eq!(told.matches("a connection was refused").count(), 21, "{told}");
+    assert!(told.contains("280 more lines like this one were left out"), "{told}");
+}
+
+#[test]
+fn a_crowd_that_waits_for_screens_is_bounded() {
+    let world = World::new();
+    let up = world.up(&["--memory", "--panel", "none"]);
+    let socket = up.ready["control"].as_str().unwrap();
+    let waits: Vec<_> = (0..100).map(|_| ask(socket, "/tokens/1-1/screen?wait=x&timeout=600")).collect();
+    assert_eq!(status(ask(socket, "/tokens/1-1/screen")), 200);
+    // Those that are too many are told at once; the others when the tokens stop.
+    world.done(&["down"]);
+    let told: Vec<String> = waits.into_iter().map(answer).collect();
+    let of = |text: &str| told.iter().filter(|answer| answer.contains(text)).count();
+    assert_eq!((of("64 requests wait for a screen already"), of("were stopped while waiting")), (36, 64));
+}
+
+#[test]
+fn a_crowd_that_asks_nothing_locks_nobody_out() {
+    let world = World::new();
+    let up = world.up(&["--memory", "--panel", "none"]);
+    let socket = up.ready["control"].as_str().unwrap();
+    let waiting = ask(socket, "/tokens/1-1/screen?wait=x&timeout=600");
+    let mut silent: Vec<_> = (0..400).map(|_| UnixStream::connect(socket).unwrap()).collect();
+    let began = Instant::now();
+    assert_eq!(status(ask(socket, "/tokens")), 200);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    // The oldest that asked nothing had to go, long before its time was over; who had asked did not.
+    silent[0].set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    assert_eq!(silent[0].read(&mut [0]).unwrap_or(0), 0);
+    world.done(&["down"]);
+    assert_eq!(status(waiting), 503, "it was told that the tokens stop");
+}
+
+#[test]
+fn an_expression_that_costs_much_is_refused() {
+    let world = World::new();
+    let up = world.up(&["--memory", "--panel", "none"]);
+    let socket = up.ready["control"].as_str().unwrap();
+    let long = "a".repeat(4000);
+    for (expression, expected) in
+        [("a%7B1000%7D%7B1000%7D", 400), (&long, 400), ("%28", 400), ("%5CS%7B10%7D", 408)]
+    {
+        let question = format!("/tokens/1-1/screen?timeout=0&wait={expression}");
+        assert_eq!(status(ask(socket, &question)), expected, "{expression:.20}");
+    }
+    let press = world.run(&["press", "ok", "--if-shows", "((a{100}){100}){100}"]);
+    assert!(press.code == 1 && press.complained.contains("too large"), "{}", press.complained);
+    world.done(&["down"]);
+}

@@ -1,0 +1,286 @@
+//! The floods. Each runs in a process of its own, some as another user, for a given time.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    os::unix::{net::UnixStream, process::CommandExt},
+    path::Path,
+    process::{Child, Command},
+    thread,
+    time::{Duration, Instant},
+};
+
+use card::{Card, piv::Piv, usbip::Link};
+use wire::{
+    usb::{Setup, request},
+    usbip::{Submit, request_import},
+    usbredir::{Capabilities, Hello, ToHost},
+};
+
+use crate::{
+    Fault, busy,
+    server::{self, Server},
+};
+
+/// Whose number is nobody's.
+const STRANGER: u32 = 64_124;
+/// Connections that a flood holds at most.
+const HELD: usize = 1100;
+/// Requests that wait for a screen at most.
+const WAITS: usize = 4000;
+/// Hands of a flood: as many threads.
+const HANDS: usize = 2;
+/// How long a connection may hang.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A way to flood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flood {
+    Reset,
+    Unserved,
+    Silent,
+    HalfGreeting,
+    Malformed,
+    Guests,
+    Waits,
+    Expressions,
+    Transfers,
+    Pins,
+}
+
+impl Flood {
+    pub const ALL: [Self; 10] = [
+        Self::Reset,
+        Self::Unserved,
+        Self::Silent,
+        Self::HalfGreeting,
+        Self::Malformed,
+        Self::Guests,
+        Self::Waits,
+        Self::Expressions,
+        Self::Transfers,
+        Self::Pins,
+    ];
+
+    /// What it does, in few words.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reset => "another user connects and resets",
+            Self::Unserved => "another user connects and waits",
+            Self::Silent => "1,100 connections that say nothing",
+            Self::HalfGreeting => "1,100 connections with half a greeting",
+            Self::Malformed => "messages that are none",
+            Self::Guests => "1,100 usbredir guests, hello and idle",
+            Self::Waits => "4,000 waits for a screen",
+            Self::Expressions => "regular expressions that cost much",
+            Self::Transfers => "transfers without pause on two other tokens",
+            Self::Pins => "PIN changes on eight other tokens",
+        }
+    }
+
+    /// Whether another user of the machine does it.
+    pub const fn is_a_strangers(self) -> bool {
+        matches!(self, Self::Reset | Self::Unserved)
+    }
+
+    /// Whether PINs are stretched meanwhile, which takes memory.
+    pub const fn stretches(self) -> bool {
+        matches!(self, Self::Pins)
+    }
+}
+
+/// A flood under way.
+pub struct Attack {
+    child: Child,
+    begun: Instant,
+    cpu: Duration,
+}
+
+/// Starts a flood, and lets it rise for a moment.
+pub fn start(this: &Path, flood: Flood, server: &Server, time: Duration) -> Result<Attack, Fault> {
+    let seconds = (time.as_secs() + 60).to_string();
+    let mut command = Command::new(this);
+    command.args([
+        "attack",
+        &format!("{flood:?}"),
+        &server.usbip,
+        &server.usbredir,
+        &server.control,
+        &seconds,
+    ]);
+    if flood.is_a_strangers() {
+        command.uid(STRANGER).gid(STRANGER).current_dir("/");
+    }
+    let child = command.spawn().map_err(|error| format!("{}: {error}", this.display()))?;
+    thread::sleep(Duration::from_secs(1));
+    let cpu = busy::cpu(child.id())?;
+    Ok(Attack { child, begun: Instant::now(), cpu })
+}
+
+impl Attack {
+    /// Ends it; how many cores it took since it had risen.
+    pub fn end(mut self) -> Result<f64, Fault> {
+        if let Some(status) = self.child.try_wait()? {
+            return Err(format!("the flood ended by itself: {status}").into());
+        }
+        let cpu = busy::cpu(self.child.id())?.saturating_sub(self.cpu);
+        let cores = cpu.as_secs_f64() / self.begun.elapsed().as_secs_f64();
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(cores)
+    }
+}
+
+/// In the process of a flood.
+pub fn run(flood: &str, [usbip, usbredir, control]: [&str; 3], seconds: &str) -> Result<(), Fault> {
+    let flood = Flood::ALL.into_iter().find(|known| format!("{known:?}") == flood).ok_or("no such flood")?;
+    let (usbip, usbredir): (SocketAddr, SocketAddr) = (usbip.parse()?, usbredir.parse()?);
+    host_driver::raise_descriptor_limit();
+    let end = Instant::now() + Duration::from_secs(seconds.parse()?);
+    let hands = if flood == Flood::Pins { 8 } else { HANDS };
+    thread::scope(|scope| {
+        for hand in 0..hands {
+            scope.spawn(move || {
+                while Instant::now() < end {
+                    // What the server refuses or closes is tried again: that is the flood.
+                    let tried = match flood {
+                        Flood::Reset => reset(usbip),
+                        Flood::Unserved => unserved(usbip),
+                        Flood::Silent => hold(usbip, &[], end),
+                        Flood::HalfGreeting => hold(usbip, &[1, 0x11, 0x80], end),
+                        Flood::Malformed => malformed(usbip),
+                        Flood::Guests => guests(usbredir, end),
+                        Flood::Waits => waits(control, end),
+                        Flood::Expressions => expression(control),
+                        Flood::Transfers => transfers(usbip, hand, end),
+                        Flood::Pins => pins(usbip, hand, end),
+                    };
+                    if tried.is_err() {
+                        thread::sleep(Duration::from_millis(5));
+                    }
+                }
+            });
+        }
+    });
+    Ok(())
+}
+
+fn reset(address: SocketAddr) -> Result<(), Fault> {
+    let stream = TcpStream::connect(address)?;
+    // SO_LINGER of no time: the close is a reset.
+    rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?;
+    Ok(())
+}
+
+fn unserved(address: SocketAddr) -> Result<(), Fault> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let _ = stream.read(&mut [0])?;
+    Ok(())
+}
+
+/// Holds connections that have said this much, and opens new ones for those that the server closes.
+fn hold(address: SocketAddr, greeting: &[u8], end: Instant) -> Result<(), Fault> {
+    let mut held = Vec::new();
+    while Instant::now() < end {
+        held.retain(|stream| !is_closed(stream));
+        while held.len() < HELD / HANDS {
+            let mut stream = TcpStream::connect(address)?;
+            stream.write_all(greeting)?;
+            stream.set_nonblocking(true)?;
+            held.push(stream);
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+fn is_closed(mut stream: &TcpStream) -> bool {
+    match stream.read(&mut [0; 512]) {
+        Ok(read) => read == 0,
+        Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
+    }
+}
+
+fn malformed(address: SocketAddr) -> Result<(), Fault> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(&[0xA5; 64])?;
+    let _ = stream.read(&mut [0])?;
+    Ok(())
+}
+
+fn guests(address: SocketAddr, end: Instant) -> Result<(), Fault> {
+    let mut hello = Vec::new();
+    let capabilities = Capabilities(0xFF);
+    ToHost::Hello(Hello { version: b"flood", capabilities }).encode(0, Capabilities::NONE, &mut hello);
+    hold(address, &hello, end)
+}
+
+fn waits(control: &str, end: Instant) -> Result<(), Fault> {
+    let mut held = Vec::new();
+    while Instant::now() < end {
+        while held.len() < WAITS / HANDS {
+            held.push(ask(control, "/tokens/1-1/screen?wait=never&timeout=3600")?);
+        }
+        held.retain_mut(|stream: &mut UnixStream| {
+            let answered = stream.set_nonblocking(true).is_err() || stream.read(&mut [0; 512]).is_ok();
+            !answered
+        });
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+fn expression(control: &str) -> Result<(), Fault> {
+    // As large as it may be; one that is larger is refused sooner.
+    for expression in ["(\\w{20}|\\d{20}){9}", "(\\w{100}){100}", "((a{100}){100}){100}"] {
+        let escaped: String = expression.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let mut stream = ask(control, &format!("/tokens/1-1/screen?timeout=0&wait={escaped}"))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let _ = stream.read(&mut [0; 512])?;
+    }
+    Ok(())
+}
+
+fn ask(control: &str, question: &str) -> Result<UnixStream, Fault> {
+    let mut stream = UnixStream::connect(control)?;
+    write!(stream, "GET {question} HTTP/1.1\r\nHost: flood\r\n\r\n")?;
+    Ok(stream)
+}
+
+/// GET_DESCRIPTOR on a token of its own, 32 at a time.
+fn transfers(address: SocketAddr, hand: usize, end: Instant) -> Result<(), Fault> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let number = hand + server::OTHERS;
+    stream.write_all(&request_import(&format!("1-{number}"))?)?;
+    stream.read_exact(&mut [0; 320])?;
+    let setup =
+        Setup { request_type: 0x80, request: request::GET_DESCRIPTOR, value: 0x0100, index: 0, length: 18 };
+    let device = 0x0001_0000 | u32::try_from(number)?;
+    let mut sequence = 0;
+    while Instant::now() < end {
+        let mut submits = Vec::new();
+        for _ in 0..32 {
+            sequence += 1;
+            let submit =
+                Submit { sequence, device, is_in: true, endpoint: 0, length: 18, setup: setup.bytes() };
+            submits.extend(submit.bytes());
+        }
+        stream.write_all(&submits)?;
+        stream.read_exact(&mut [0; 32 * (48 + 18)])?;
+    }
+    Ok(())
+}
+
+fn pins(address: SocketAddr, hand: usize, end: Instant) -> Result<(), Fault> {
+    let number = hand + server::OTHERS;
+    let mut card = Card::open(Link::import(&address.to_string(), &format!("1-{number}"))?)?;
+    let mut piv = Piv::select(&mut card)?;
+    while Instant::now() < end {
+        piv.change_pin(server::PIN, server::PIN)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! The table.
+
+use std::time::Duration;
+
+use crate::{Fault, attack::Flood, honest::Measured};
+
+/// The honest host keeps at least this part of the rate that it has beside an equally busy process.
+const SHARE: f64 = 0.6;
+/// A new host has the list within this time.
+const SERVED: Duration = Duration::from_millis(100);
+/// The server's memory, in MiB; and what one PIN that is being stretched adds.
+const MEMORY: f64 = 64.0;
+const STRETCHED: f64 = 20.0;
+/// Beyond these a short run fails: that is no noise of a machine with other work.
+const BROKEN_SHARE: f64 = 0.2;
+const BROKEN_SERVED: Duration = Duration::from_secs(3);
+
+/// What one flood did.
+pub struct Row {
+    flood: Flood,
+    beside: Vec<f64>,
+    floor: Vec<f64>,
+    cores: Vec<f64>,
+    served: Vec<Duration>,
+    served_beside_floor: Vec<Duration>,
+    peak: f64,
+}
+
+/// The table's head, and the honest host alone.
+pub fn head(alone: &Measured) {
+    println!(
+        "{:<44} {:>9} {:>9} {:>6} {:>6}  {:>8} {:>8} {:>8}  {:>6}",
+        "", "beside", "as busy", "", "cores", "new host", "", "as busy", "peak"
+    );
+    println!(
+        "{:<44} {:>9} {:>9} {:>6} {:>6}  {:>8} {:>8} {:>8}  {:>6}",
+        "flood", "1/s", "1/s", "share", "taken", "median", "worst", "worst", "MiB"
+    );
+    let (median, worst) = spread(&alone.served);
+    println!(
+        "{:<44} {:>9.0} {:>9} {:>6} {:>6}  {median:>8} {worst:>8}",
+        "none: the honest host alone", alone.rate, "", "", ""
+    );
+}
+
+impl Row {
+    pub fn new(flood: Flood) -> Self {
+        let (beside, floor, cores) = (Vec::new(), Vec::new(), Vec::new());
+        let (served, served_beside_floor) = (Vec::new(), Vec::new());
+        Self { flood, beside, floor, cores, served, served_beside_floor, peak: 0.0 }
+    }
+
+    pub fn add(&mut self, beside: &Measured, floor: &Measured, cores: f64, peak: f64) {
+        self.beside.push(beside.rate);
+        self.floor.push(floor.rate);
+        self.cores.push(cores);
+        self.served.extend(&beside.served);
+        self.served_beside_floor.extend(&floor.served);
+        self.peak = self.peak.max(peak);
+    }
+
+    fn share(&self) -> f64 {
+        mean(&self.beside) / mean(&self.floor)
+    }
+
+    pub fn print(&self) {
+        let (median, worst) = spread(&self.served);
+        let (_, floor) = spread(&self.served_beside_floor);
+        println!(
+            "{:<44} {:>9.0} {:>9.0} {:>5.0}% {:>6.2}  {median:>8} {worst:>8} {floor:>8}  {:>6.1}",
+            self.flood.name(),
+            mean(&self.beside),
+            mean(&self.floor),
+            100.0 * self.share(),
+            mean(&self.cores),
+            self.peak
+        );
+    }
+
+    /// The goals that were not met.
+    fn misses(&self) -> Vec<String> {
+        let mut misses = Vec::new();
+        if self.share() < SHARE {
+            misses.push(format!("{:.0} % of the rate, wanted 60", 100.0 * self.share()));
+        }
+        let late = self.served.iter().filter(|served| **served > SERVED).count();
+        if late > 0 {
+            misses.push(format!(
+                "{late} of {} new hosts were served after more than 100 ms",
+                self.served.len()
+            ));
+        }
+        let memory = if self.flood.stretches() { MEMORY + STRETCHED } else { MEMORY };
+        if self.peak > memory {
+            misses.push(format!("{:.0} MiB, wanted {memory:.0}", self.peak));
+        }
+        misses
+    }
+
+    fn is_broken(&self) -> bool {
+        self.share() < BROKEN_SHARE || self.served.iter().any(|served| *served > BROKEN_SERVED)
+    }
+}
+
+/// Says which goals were met; fails where noise cannot be the reason.
+pub fn judge(rows: &[Row]) -> Result<(), Fault> {
+    println!();
+    for row in rows {
+        let misses = row.misses();
+        let verdict =
+            if misses.is_empty() { "met".to_owned() } else { format!("NOT met: {}", misses.join("; ")) };
+        println!("{:<44} {verdict}", row.flood.name());
+    }
+    match rows.iter().find(|row| row.is_broken()) {
+        Some(row) => Err(format!("{} keeps others from being served", row.flood.name()).into()),
+        None => Ok(()),
+    }
+}
+
+fn mean(figures: &[f64]) -> f64 {
+    figures.iter().sum::<f64>() / figures.len().max(1) as f64
+}
+
+/// Median and worst.
+fn spread(times: &[Duration]) -> (String, String) {
+    let mut times = times.to_vec();
+    times.sort();
+    let at = |place: usize| {
+        times.get(place).map_or("?".to_owned(), |time| format!("{:.1} ms", time.as_secs_f64() * 1e3))
+    };
+    (at(times.len() / 2), at(times.len().saturating_sub(1)))
+}

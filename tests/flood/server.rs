@@ -1,0 +1,95 @@
+//! The running `ushield up` that is flooded: ten tokens in memory. The first is the honest host's, the last the guests'.
+
+use std::{
+    fs::{self, File},
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use card::{Card, piv::Piv, usbip::Link};
+
+use crate::Fault;
+
+/// The PIN of all tokens.
+pub const PIN: &[u8] = b"135790";
+/// The number of the first token that floods use.
+pub const OTHERS: usize = 2;
+/// The tokens of the floods that take some.
+const TAKEN: usize = 8;
+
+/// The program; it is killed when this goes.
+pub struct Server {
+    child: Child,
+    pub usbip: String,
+    pub usbredir: String,
+    pub control: String,
+}
+
+impl Server {
+    pub fn start(ushield: &Path, folder: &Path) -> Result<Self, Fault> {
+        let path = |name: &str| folder.join(name).display().to_string();
+        fs::write(folder.join("pin"), PIN)?;
+        let (ready, control) = (path("ready"), path("control.sock"));
+        let child = Command::new(ushield)
+            .args(["up", "--memory", "--tokens", "10", "--panel", "none", "--listen", "127.0.0.1:0"])
+            .args(["--usbredir", "127.0.0.1:0=1-10", "--ready-file", &ready, "--control", &control])
+            .args(["--pin-file", &path("pin")])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(folder.join("log"))?)
+            .spawn()
+            .map_err(|error| format!("{}: {error}", ushield.display()))?;
+        let mut server = Self { child, usbip: String::new(), usbredir: String::new(), control };
+        let begun = Instant::now();
+        while !Path::new(&ready).exists() {
+            if begun.elapsed() > Duration::from_secs(60) || server.child.try_wait()?.is_some() {
+                return Err(format!("it does not start: {}", fs::read_to_string(path("log"))?).into());
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        let ready: serde_json::Value = serde_json::from_slice(&fs::read(&ready)?)?;
+        let text = |value: &serde_json::Value| value.as_str().map(str::to_owned).ok_or("no address");
+        server.usbip = text(&ready["listen"])?;
+        server.usbredir = text(&ready["usbredir"][0]["address"])?;
+        Ok(server)
+    }
+
+    /// Uses the PIN of each token once, so that none begins with it in a flood.
+    pub fn prepare(&self) -> Result<(), Fault> {
+        for number in OTHERS..OTHERS + TAKEN {
+            let mut card = Card::open(Link::import(&self.usbip, &format!("1-{number}"))?)?;
+            Piv::select(&mut card)?.verify(PIN)?;
+        }
+        Ok(())
+    }
+
+    /// From now on the peak is that of what follows (proc_pid_clear_refs(5)).
+    pub fn forget_peak(&self) -> Result<(), Fault> {
+        Ok(fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")?)
+    }
+
+    /// The most memory that it had, in MiB (VmHWM).
+    pub fn peak(&self) -> Result<f64, Fault> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
+        let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kib / 1024.0)
+    }
+
+    /// It must have lived until now.
+    pub fn end(mut self) -> Result<(), Fault> {
+        match self.child.try_wait()? {
+            Some(status) => Err(format!("the server ended by itself: {status}").into()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -63,14 +63,25 @@
 //!
 //! # What is checked
 //!
-//! In this order, the first failure being the [`Reason`]: the document has the one form that [`seal`] writes (DER, one
-//! SignerInfo, no attributes, attached content of type id-data, no CRLs, SHA-256 and ECDSA); the content is a payment
-//! order, and a token may show every text of it (`wire::display`, the rule that the token has, too); the signer's certificate is there, is for P-256, for payments and nothing else, and leads to the bank's CA
-//! through certificates that are valid at the time and not revoked; the signature fits; the order is the one that was
-//! issued, and its time has come and is not over; the holder may pay from the account ([`PayerBook`]); and the order was
-//! not accepted before ([`ReplayStore`]), which is recorded last and only if all else was good.
+//! In this order, the first failure being the [`Reason`]:
 //!
-//! A peer's bytes never panic and never cost more than [`MAX_DOCUMENT`] of memory and eight certificates' paths.
+//! - The document has the one form that [`seal`] writes: DER, one SignerInfo, no attributes, attached content of type
+//!   id-data, no CRLs, SHA-256 and ECDSA. The signer's certificate is in it.
+//! - The content is a payment order, and a token may show every text of it (`wire::display`, the token's own rule).
+//! - The signer's certificate is for P-256, for payments and for nothing else; those beside it are certificates, too.
+//! - It leads to a certificate of the CA file, through CAs that may issue, all valid at the time. With CRLs given, none
+//!   is revoked, and each is covered by a current CRL of its issuer and key.
+//! - The signature fits.
+//! - The order is the one that was issued. It lives no longer than a day, or than the bank allows; its time has come and
+//!   is not over.
+//! - The holder may pay from the account ([`PayerBook`]).
+//! - The order was not accepted before ([`ReplayStore`]), which is recorded last and only if all else was good.
+//!
+//! The order in which CA certificates, CRLs and a document's certificates are given never changes a verdict, and neither
+//! does what was verified before, but for replay.
+//!
+//! A peer's bytes never panic. They cost no more memory than [`MAX_DOCUMENT`] and a few copies of it, and no more time
+//! than eight certificates' signatures by each CA of the file that has their issuer's name.
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod verify;

@@ -74,13 +74,14 @@ pub struct Payment {
 }
 
 impl Verifier {
-    /// Reads the CA's certificates (PEM, any number, or one DER) and CRLs (each PEM or DER).
+    /// Reads the CA's certificates (PEM, any number, or one DER) and CRLs (each PEM or DER), in any order.
     ///
-    /// With any CRL, every certificate on a path must be covered by one that is not past its next update; without,
-    /// revocation is not checked.
+    /// Each certificate in the CA file may issue, so each must be a CA's. With any CRL, every certificate on a path must
+    /// be covered by one that its issuer's key signed and that is current; without, revocation is not checked. Give
+    /// every CRL there is: what an older one revoked stays revoked (docs/decisions/0018-revocation.md).
     ///
     /// # Errors
-    /// A file that cannot be read.
+    /// A file that cannot be read, a certificate that is no CA's, CRLs that contradict each other: see [`TrustError`].
     pub fn new(ca: &[u8], crls: &[&[u8]]) -> Result<Self, TrustError> {
         Ok(Self { trust: Trust::new(ca, crls, CLOCK_SKEW.as_secs())?, order_lifetime: ORDER_LIFETIME })
     }

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test program uses another part of the bank")]
 
 pub(crate) mod forge;
+pub(crate) mod judge;
+pub(crate) mod list;
 
 use payment::{Check, MemoryReplay, Payment, Reason, SameId, Verifier, order, seal};
 use rcgen::{
@@ -14,7 +16,7 @@ use time::{Duration, OffsetDateTime, macros::datetime};
 
 pub(crate) const NOW: &str = "2026-06-01T08:05:00Z";
 pub(crate) const PAYER: &str = "6222020000000001";
-const TODAY: OffsetDateTime = datetime!(2026-06-01 00:00 UTC);
+pub(crate) const TODAY: OffsetDateTime = datetime!(2026-06-01 00:00 UTC);
 
 pub(crate) fn at(time: &str) -> SystemTime {
     order::parse_time(time).unwrap()
@@ -88,6 +90,11 @@ impl Ca {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Self { der: certificate.der().to_vec(), pem: certificate.pem(), issuer: Issuer::new(params, key) }
+    }
+
+    /// A certificate for another CA's key.
+    pub(crate) fn issue_certificate(&self, other: &Self, params: &CertificateParams) -> Vec<u8> {
+        params.signed_by(other.issuer.key(), &self.issuer).unwrap().der().to_vec()
     }
 
     pub(crate) fn customer(&self) -> Customer {

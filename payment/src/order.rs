@@ -244,7 +244,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_valid_order_travels(
-            payee in "[a-z上海水务é·]{0,127}水", memo in "[!-~一-龥]{0,256}", amount in 1_u64.., seconds in 1_u32..,
+            payee in "[a-z上海水务é·]{0,127}水", memo in "[!-~]{0,256}|[一-龥]{0,256}", amount in 1_u64.., seconds in 1_u32..,
             code in prop::sample::select(vec!["CNY", "JPY", "KWD", "USD"]),
         ) {
             let time = |s: u64| GeneralizedTime::from_unix_duration(std::time::Duration::from_secs(s)).unwrap();
@@ -254,6 +254,8 @@ mod tests {
                 issued: time(0), expires: time(seconds.into()),
                 ..from_json(JSON).unwrap()
             };
+            // Some letters pass for others beside them: the rule of display has tests of its own.
+            prop_assume!(check_order(&order).is_ok());
             prop_assert_eq!(from_json(&to_json(&order).unwrap()).unwrap(), order);
         }
     }

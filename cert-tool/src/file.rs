@@ -10,6 +10,7 @@ use std::{
 };
 
 use atomic_write_file::AtomicWriteFile;
+use zeroize::Zeroizing;
 
 pub use owner::{check_closed, check_private, make_private_folder};
 
@@ -63,6 +64,37 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
             "name the right file",
         ));
     }
+    Ok(bytes)
+}
+
+/// The most of a file with a secret, in bytes; its first line is the secret.
+const MAX_SECRET: usize = 4096;
+
+/// Reads a file with a secret into one buffer that never grows: what a vector leaves behind when it grows is not wiped.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut file = fs::File::open(path).map_err(|fault| disk("read", path, &fault))?;
+    let mut bytes = Zeroizing::new(vec![0; MAX_SECRET + 1]);
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(fault) if fault.kind() == io::ErrorKind::Interrupted => {}
+            Err(fault) => return Err(disk("read", path, &fault)),
+        }
+    }
+    if filled > MAX_SECRET {
+        return Err(Error::new(
+            Reason::Damaged,
+            format!("{} was not read", path.display()),
+            "it is longer than 4 KiB, and no secret is",
+            "name the right file",
+        ));
+    }
+    bytes.truncate(filled);
     Ok(bytes)
 }
 

@@ -14,6 +14,11 @@ impl Secret {
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// The bytes themselves, which are wiped when dropped.
+    pub fn into_bytes(self) -> Zeroizing<Vec<u8>> {
+        self.0
+    }
 }
 
 impl From<&[u8]> for Secret {
@@ -79,11 +84,13 @@ impl Source<'_> {
 
     fn stored(&self) -> Result<Option<Secret>, Error> {
         if let Some(path) = self.file {
-            let bytes = Zeroizing::new(file::read(path)?);
-            let line = bytes.split(|&byte| byte == b'\n' || byte == b'\r').next().unwrap_or_default();
-            return Ok(Some(line.into()));
+            let mut bytes = file::read_secret(path)?;
+            // In place: a copy would be one more to wipe.
+            let end = bytes.iter().position(|&byte| byte == b'\n' || byte == b'\r').unwrap_or(bytes.len());
+            bytes.truncate(end);
+            return Ok(Some(Secret(bytes)));
         }
-        Ok(std::env::var(self.variable).ok().map(Zeroizing::new).map(|text| text.as_str().into()))
+        Ok(std::env::var(self.variable).ok().map(|text| Secret(Zeroizing::new(text.into_bytes()))))
     }
 
     fn prompt(&self, question: &str) -> Result<Secret, Error> {
@@ -95,7 +102,7 @@ impl Source<'_> {
                 format!("put it in a file and say {} FILE, or set {}", self.option, self.variable),
             )
         })?;
-        Ok(Zeroizing::new(answer).as_str().into())
+        Ok(Secret(Zeroizing::new(answer.into_bytes())))
     }
 
     fn not_empty(&self, secret: Secret) -> Result<Secret, Error> {

@@ -21,14 +21,14 @@ use firmware::{
 use host_driver::{
     Exporter,
     panel::{Habit, Panel, panel},
-    store::{self, FileStore, MemoryStore},
+    store::{self, DeviceSecret, FileStore, MemoryStore},
 };
 use zeroize::Zeroizing;
 
 use crate::{
     control::{bench::Seat, view},
     failure::{Context, Failure},
-    place,
+    memory, place,
     terminal::warn,
 };
 
@@ -47,6 +47,8 @@ pub(crate) enum Home {
 pub(crate) struct Forge {
     profile: Profile,
     pin: Option<Zeroizing<Vec<u8>>>,
+    /// Whether a PIN was chosen for new tokens.
+    chosen: bool,
     place: Place,
     made: Vec<Made>,
     old: usize,
@@ -54,7 +56,7 @@ pub(crate) struct Forge {
 
 enum Place {
     Memory { count: u16 },
-    Disk { state: PathBuf, secret: Zeroizing<[u8; 32]>, flashes: Vec<FileStore> },
+    Disk { state: PathBuf, secret: DeviceSecret, flashes: Vec<FileStore> },
 }
 
 /// A token that was made just now.
@@ -81,7 +83,8 @@ impl Forge {
             }
             Home::Disk { state, secret } => open_state(&state, &secret, count)?,
         };
-        Ok(Self { profile, pin, place, made: Vec::new(), old: 0 })
+        memory::scrub();
+        Ok(Self { profile, chosen: pin.is_some(), pin, place, made: Vec::new(), old: 0 })
     }
 
     /// The folder of the tokens.
@@ -92,19 +95,27 @@ impl Forge {
         }
     }
 
-    /// Plugs all tokens in, making those that are not there yet.
+    /// Plugs all tokens in, making those that are not there yet. After that nobody needs their PIN and the device secret here.
     pub(crate) fn seats(&mut self, exporter: &Exporter, habit: Habit) -> Result<Vec<Seat>, Failure> {
+        let seats = self.plug_in(exporter, habit);
+        self.pin = None;
+        memory::scrub();
+        seats
+    }
+
+    fn plug_in(&mut self, exporter: &Exporter, habit: Habit) -> Result<Vec<Seat>, Failure> {
         match &mut self.place {
             Place::Memory { count } => {
                 let count = *count;
-                let mut secret = Zeroizing::new([0; 32]);
-                getrandom::fill(secret.as_mut()).what("there is no randomness")?;
+                let mut secret = DeviceSecret::default();
+                getrandom::fill(secret.as_mut_slice()).what("there is no randomness")?;
                 (0..count)
                     .map(|_| self.seat(exporter, &habit, &secret, MemoryStore::default(), None))
                     .collect()
             }
             Place::Disk { state, secret, flashes } => {
-                let (state, secret, flashes) = (state.clone(), secret.clone(), std::mem::take(flashes));
+                let (state, secret, flashes) =
+                    (state.clone(), std::mem::take(secret), std::mem::take(flashes));
                 let place = |number| state.join(format!("{number}/puk"));
                 let numbered = (1_usize..).zip(flashes);
                 numbered
@@ -165,7 +176,8 @@ impl Forge {
             return Ok(Zeroizing::new(OPEN_PUK.to_vec()));
         };
         let puk = digits()?;
-        let mut line = puk.clone();
+        let mut line = Zeroizing::new(Vec::with_capacity(puk.len() + 1));
+        line.extend_from_slice(&puk);
         line.push(b'\n');
         file::write(path, &line, Access::Owner, true)?;
         Ok(puk)
@@ -180,20 +192,20 @@ impl Forge {
     /// What the holder of the tokens must know.
     pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        if self.old > 0 && self.pin.is_some() {
+        if self.old > 0 && self.chosen {
             notes.push("--pin-file changed nothing on tokens that were there already.".to_owned());
         }
         let Some(first) = self.made.first() else { return notes };
         let names: Vec<&str> = self.made.iter().map(|made| made.bus_id.as_str()).collect();
         let names = names.join(", ");
-        notes.push(match (&self.pin, &first.puk) {
-            (Some(_), _) => format!("New: {names}, with the PIN that you chose and the PUK 12345678."),
-            (None, Some(_)) => format!(
+        notes.push(match (self.chosen, &first.puk) {
+            (true, _) => format!("New: {names}, with the PIN that you chose and the PUK 12345678."),
+            (false, Some(_)) => format!(
                 "New: {names}, with the factory PIN 12345678: change it first (ushield pin change).\n\
                  The PUK is in {}, the counter's envelope (ushield pin unblock).",
                 self.envelopes()
             ),
-            (None, None) => format!(
+            (false, None) => format!(
                 "New: {names}, in memory only, with the factory PIN 12345678: change it first (ushield pin change).\n\
                  The PUK is 12345678."
             ),
@@ -225,7 +237,7 @@ fn fit(fault: Option<Refusal>) -> Result<(), Failure> {
 pub(crate) fn chosen_pin(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let source =
         cert_tool::secret::Source { name: "PIN", file: Some(path), variable: "", option: "--pin-file" };
-    Ok(Zeroizing::new(source.ask("")?.bytes().to_vec()))
+    Ok(source.ask("")?.into_bytes())
 }
 
 fn open_state(state: &Path, secret: &Path, count: Option<u16>) -> Result<Place, Failure> {

@@ -9,6 +9,7 @@ mod failure;
 mod forge;
 mod library;
 mod log;
+mod memory;
 mod pcscd;
 mod place;
 mod runtime;

@@ -17,4 +17,4 @@ mod envelope;
 pub use error::OpenError;
 pub use folder::FileStore;
 pub use memory::MemoryStore;
-pub use secret::secret;
+pub use secret::{DeviceSecret, secret};

@@ -15,7 +15,7 @@ use rustix::process::{Signal, kill_process};
 use super::{background, up::Ends};
 use crate::{
     failure::{Context, Exit, Failure, Outcome},
-    log, place, runtime,
+    log, memory, place, runtime,
     terminal::{say, warn},
 };
 
@@ -93,6 +93,7 @@ impl Reader {
         if self.detach {
             background::begin();
         }
+        memory::close();
         log::begin();
         let runtime = runtime::here()?;
         let mut ends = runtime.block_on(async { Ends::new() })?;

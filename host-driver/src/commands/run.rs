@@ -32,6 +32,7 @@ use crate::{
     failure::{Context, Exit, Failure, Outcome},
     forge::{self, Forge, Home},
     log,
+    memory::{self, Limits},
     runtime::Waiter,
     terminal::warn,
 };
@@ -113,6 +114,7 @@ impl Run {
         if std::env::var_os("USHIELD_LOG").is_some() {
             log::begin();
         }
+        let limits = memory::close();
         let folder = Folder::make()?;
         let artifacts = self.artifacts.clone().map(|into| Artifacts::begin(&folder, into)).transpose()?;
         let runtime = Waiter::start()?;
@@ -120,7 +122,7 @@ impl Run {
             let _inside = runtime.enter();
             self.set(&runtime, &folder)?
         };
-        let outcome = self.command(&runtime, &folder, &stage);
+        let outcome = self.command(&runtime, &folder, &stage, limits);
         if let (Some(artifacts), false) = (artifacts, matches!(outcome, Ok(Exit::As(0)))) {
             stage.bench.stop_capture()?;
             artifacts.keep(&folder, &self.command, &outcome, &stage.thumb.seen())?;
@@ -212,7 +214,7 @@ impl Run {
         }
     }
 
-    fn command(&self, runtime: &Waiter, folder: &Folder, stage: &Stage) -> Outcome {
+    fn command(&self, runtime: &Waiter, folder: &Folder, stage: &Stage, limits: Limits) -> Outcome {
         let module = environment::module();
         if module.is_none() {
             warn(&format!("ushield: {}", environment::how_to_build()));
@@ -234,7 +236,7 @@ impl Run {
         // On this thread, which lives until the command has ended.
         runtime.block_on(async {
             let mut signals = child::Signals::catch()?;
-            let mut child = child::start(program, arguments, variables)?;
+            let mut child = child::start(program, arguments, variables, limits)?;
             let status = child::wait(&mut child, &mut signals).await?;
             Ok(Exit::As(child::code(status)))
         })

@@ -33,7 +33,7 @@ use crate::{
         view::{Health, Ready},
     },
     failure::{Context, Exit, Failure, Outcome},
-    log, place, runtime,
+    log, memory, place, runtime,
     terminal::{Paint, say, warn},
 };
 
@@ -105,6 +105,7 @@ impl Up {
         if self.detach {
             background::begin();
         }
+        memory::close();
         log::begin();
         raise_descriptor_limit();
         let forge = self.forge()?;

@@ -15,11 +15,14 @@ use super::{envelope, error::OpenError, file::private};
 /// The name under which the checksum is made.
 const NAME: &str = "secret";
 
+/// The device secret. It stays where it was read: a value that is moved leaves a copy on the stack.
+pub type DeviceSecret = Box<Zeroizing<[u8; 32]>>;
+
 /// Reads the secret, which is made, for its owner only, if there is none.
 ///
 /// # Errors
 /// The file cannot be read or made, others can read it, or it is not a secret of this version.
-pub fn secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, OpenError> {
+pub fn secret(path: &Path) -> Result<DeviceSecret, OpenError> {
     if let Some(secret) = read(path)? {
         sweep(path);
         return Ok(secret);
@@ -35,7 +38,7 @@ pub fn secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, OpenError> {
     Ok(secret)
 }
 
-fn read(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, OpenError> {
+fn read(path: &Path) -> Result<Option<DeviceSecret>, OpenError> {
     let failed = |error| OpenError::Folder(path.into(), error);
     let file = match File::open(path) {
         Ok(file) => file,
@@ -47,9 +50,12 @@ fn read(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, OpenError> {
     file.take(256).read_to_end(&mut content).map_err(failed)?;
     let name = path.display().to_string();
     let record = envelope::open_whole(NAME, &content).map_err(|fault| OpenError::of(&*name, fault))?;
-    let secret = <[u8; 32]>::try_from(record);
-    let secret = secret.map_err(|_| OpenError::Damaged { name, why: "it is not 32 bytes" })?;
-    Ok(Some(Zeroizing::new(secret)))
+    if record.len() != 32 {
+        return Err(OpenError::Damaged { name, why: "it is not 32 bytes" });
+    }
+    let mut secret = DeviceSecret::default();
+    secret.copy_from_slice(record);
+    Ok(Some(secret))
 }
 
 fn folder(path: &Path) -> &Path {
@@ -60,9 +66,9 @@ fn folder(path: &Path) -> &Path {
 fn create(path: &Path) -> Result<(), OpenError> {
     let failed = |error| OpenError::Folder(path.into(), error);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder(path)).map_err(failed)?;
-    let mut secret = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *secret).map_err(|error| OpenError::Random(error.to_string()))?;
-    let content = Zeroizing::new(envelope::seal(NAME, 0, &*secret));
+    let mut secret = DeviceSecret::default();
+    getrandom::fill(secret.as_mut_slice()).map_err(|error| OpenError::Random(error.to_string()))?;
+    let content = Zeroizing::new(envelope::seal(NAME, 0, secret.as_slice()));
     let temporary = beside(path)?;
     let made =
         write(&temporary, &content).and_then(|()| name(&temporary, path, |from, to| fs::hard_link(from, to)));
@@ -126,8 +132,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config/ushield/secret");
         let first = secret(&path).unwrap();
-        assert_eq!(*secret(&path).unwrap(), *first);
-        assert_ne!(*first, [0; 32]);
+        assert_eq!(secret(&path).unwrap(), first);
+        assert_ne!(**first, [0; 32]);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }
@@ -186,7 +192,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
         let secrets = std::thread::scope(|scope| {
-            let racers: Vec<_> = (0..8).map(|_| scope.spawn(|| *secret(&path).unwrap())).collect();
+            let racers: Vec<_> = (0..8).map(|_| scope.spawn(|| secret(&path).unwrap())).collect();
             racers.into_iter().map(|racer| racer.join().unwrap()).collect::<Vec<_>>()
         });
         assert!(secrets.iter().all(|secret| *secret == secrets[0]));

@@ -14,7 +14,10 @@ use tokio::{
 };
 
 use super::OURS;
-use crate::failure::{Context, Exit, Failure};
+use crate::{
+    failure::{Context, Exit, Failure},
+    memory::Limits,
+};
 
 /// As `timeout` of the GNU coreutils has them: the command was found and cannot be run; it was not found.
 const CANNOT_RUN: u8 = 126;
@@ -62,6 +65,7 @@ pub(super) fn start(
     program: &OsStr,
     arguments: &[OsString],
     environment: impl IntoIterator<Item = (&'static str, Option<OsString>)>,
+    limits: Limits,
 ) -> Result<Child, Failure> {
     let mut command = Command::new(program);
     command.args(arguments);
@@ -71,7 +75,7 @@ pub(super) fn start(
             None => command.env_remove(name),
         };
     }
-    die_with_us(&mut command);
+    die_with_us(&mut command, limits);
     command.spawn().map_err(|error| {
         let name = program.to_string_lossy();
         let failure = Failure::new(format!("the command {name} could not be started")).because(&error);
@@ -82,16 +86,18 @@ pub(super) fn start(
     })
 }
 
-/// The command is killed when we are gone, even by SIGKILL (prctl(2), PR_SET_PDEATHSIG).
+/// The command is killed when we are gone, even by SIGKILL (prctl(2), PR_SET_PDEATHSIG). It has the limits that we were started
+/// with, and may dump core and be traced again: execve(2) ends what we asked of the kernel for ourselves.
 #[allow(unsafe_code)]
-fn die_with_us(command: &mut Command) {
+fn die_with_us(command: &mut Command, limits: Limits) {
     let us = getpid();
     let in_child = move || {
+        limits.restore()?;
         set_parent_process_death_signal(Some(Signal::KILL))?;
         // We may have died before that line.
         if getppid() == Some(us) { Ok(()) } else { Err(io::ErrorKind::NotConnected.into()) }
     };
-    // SAFETY: between fork and exec only two system calls are made, and nothing is allocated.
+    // SAFETY: between fork and exec only four system calls are made, and nothing is allocated.
     unsafe { command.pre_exec(in_child) };
 }
 

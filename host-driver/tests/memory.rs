@@ -1,0 +1,184 @@
+//! What of PIN and device secret stays in a server's memory, and who may look.
+
+mod world;
+
+use std::{
+    fs::{self, File},
+    io::{Read, Seek, SeekFrom},
+    os::unix::{fs::MetadataExt, process::CommandExt},
+    process::Child,
+    time::{Duration, Instant},
+};
+
+use world::{Ended, World};
+
+/// Nothing else in the process looks like these.
+const PIN: &str = "86419753";
+const NEXT: &str = "39571468";
+
+/// A server that is ended with the test.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Server {
+    fn start(world: &World, arguments: &[&str]) -> Self {
+        let ready = world.path("ready.json");
+        let _ = fs::remove_file(&ready);
+        let mut command = world.command(arguments);
+        command.args(["--ready-file", ready.to_str().unwrap()]).env("USHIELD_DEBUGGABLE", "1");
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::inherit());
+        let mut server = Self(command.spawn().unwrap());
+        let end = Instant::now() + Duration::from_secs(60);
+        while !ready.exists() {
+            assert!(server.0.try_wait().unwrap().is_none() && Instant::now() < end, "no server");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        server
+    }
+
+    /// How often this stands in what the process may write to.
+    fn copies(&self, what: &[u8]) -> usize {
+        let process = self.0.id();
+        let maps = fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
+        let mut memory = File::open(format!("/proc/{process}/mem")).unwrap();
+        let mut found = 0;
+        for line in maps.lines().filter(|line| line.contains(" rw")) {
+            let (range, _) = line.split_once(' ').unwrap();
+            let (start, end) = range.split_once('-').unwrap();
+            let address = |text| u64::from_str_radix(text, 16).unwrap();
+            let (start, end) = (address(start), address(end));
+            let mut bytes = Vec::new();
+            // Some regions are the kernel's ([vvar]); the process may have given others back.
+            if memory.seek(SeekFrom::Start(start)).is_ok() {
+                let _ = (&mut memory).take(end - start).read_to_end(&mut bytes);
+            }
+            let starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == what[0]);
+            found += starts.filter(|(at, _)| bytes[*at..].starts_with(what)).count();
+        }
+        found
+    }
+
+    /// No copy is left, once what is under way has ended.
+    fn forgets(&self, name: &str, what: &[u8]) {
+        let end = Instant::now() + Duration::from_secs(20);
+        loop {
+            match self.copies(what) {
+                0 => return,
+                copies if Instant::now() >= end => panic!("{copies} copies of {name}"),
+                _ => std::thread::sleep(Duration::from_millis(200)),
+            }
+        }
+    }
+}
+
+#[test]
+fn neither_pin_nor_device_secret_stays() {
+    let world = World::new();
+    let pin = world.file("pin", &format!("{PIN}\n"));
+    let next = world.file("next", &format!("{NEXT}\n"));
+    let (state, secret) = (world.path("state"), world.path("secret"));
+    let arguments = [
+        "up",
+        "--listen",
+        "127.0.0.1:0",
+        "--state",
+        state.to_str().unwrap(),
+        "--secret",
+        secret.to_str().unwrap(),
+        "--pin-file",
+        &pin,
+        "--panel",
+        "accept",
+    ];
+    for made_and_opened in ["made", "opened"] {
+        let server = Server::start(&world, &arguments);
+        let secret = fs::read(&secret).unwrap()[52..84].to_vec();
+        // The same way to look finds what is there: a path that the server keeps.
+        assert!(server.copies(state.to_str().unwrap().as_bytes()) > 0, "nothing is found");
+        server.forgets(&format!("the device secret, {made_and_opened}"), &secret);
+        server.forgets(&format!("the PIN, {made_and_opened}"), PIN.as_bytes());
+        if made_and_opened == "opened" {
+            let ready: serde_json::Value =
+                serde_json::from_slice(&fs::read(world.path("ready.json")).unwrap()).unwrap();
+            let road = ready["listen"].as_str().unwrap();
+            world.done(&["pin", "change", "--old-file", &pin, "--new-file", &next, "--usbip", road]);
+            server.forgets("the PIN that a host sent", PIN.as_bytes());
+            server.forgets("the new PIN that a host sent", NEXT.as_bytes());
+            server.forgets("the device secret, after a PIN", &secret);
+        }
+    }
+}
+
+/// Who owns what of /proc/PID tells secrets: root, where no other process of the user's may look into this one (proc(5)).
+fn owner(process: u32) -> u32 {
+    fs::metadata(format!("/proc/{process}/environ")).unwrap().uid()
+}
+
+fn limit(process: &str, what: &str) -> String {
+    let limits = fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
+    let line = limits.lines().find(|line| line.starts_with(what)).unwrap();
+    line.trim_start_matches(what).split_whitespace().next().unwrap().to_owned()
+}
+
+/// The switch tells the two apart. Root may look anyway, and can only become somebody else who may not.
+#[test]
+fn nobody_looks_into_a_server_unless_told_so() {
+    const NOBODY: u32 = 65_534;
+    let world = World::new();
+    let is_root = rustix::process::getuid().is_root();
+    let user = if is_root { NOBODY } else { rustix::process::getuid().as_raw() };
+    let program = world.path("ushield");
+    fs::copy(env!("CARGO_BIN_EXE_ushield"), &program).unwrap();
+    if is_root {
+        for path in [world.path(""), world.path("run")] {
+            std::os::unix::fs::chown(path, Some(user), Some(user)).unwrap();
+        }
+    }
+    for (switch, expected) in [("", 0), ("1", user)] {
+        let ready = world.path("ready.json");
+        let mut command = std::process::Command::new(&program);
+        command
+            .args(["up", "--memory", "--panel", "accept", "--listen", "127.0.0.1:0", "--ready-file"])
+            .arg(&ready)
+            .env_clear()
+            .env("HOME", world.path(""))
+            .env("XDG_RUNTIME_DIR", world.path("run"))
+            .env("USHIELD_DEBUGGABLE", switch)
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null());
+        if is_root {
+            command.uid(user).gid(user);
+        }
+        let mut server = Server(command.spawn().unwrap());
+        let end = Instant::now() + Duration::from_secs(60);
+        while !ready.exists() {
+            assert!(server.0.try_wait().unwrap().is_none() && Instant::now() < end, "no server");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(owner(server.0.id()), expected, "{switch:?}");
+        let core = limit(&server.0.id().to_string(), "Max core file size");
+        assert!(switch == "1" || core == "0", "{core}");
+        drop(server);
+        fs::remove_file(&ready).unwrap();
+    }
+}
+
+/// What a run asks of the kernel for itself is not its command's.
+#[test]
+fn the_command_of_a_run_has_the_limits_of_whoever_started_it() {
+    let world = World::new();
+    let Ended { code, said, complained } =
+        world.run(&["run", "--no-enrol", "--", "cat", "/proc/self/limits"]);
+    assert_eq!(code, 0, "{complained}");
+    for what in ["Max core file size", "Max locked memory"] {
+        let line = said.lines().find(|line| line.starts_with(what)).unwrap();
+        let theirs = line.trim_start_matches(what).split_whitespace().next().unwrap();
+        assert_eq!(theirs, limit("self", what), "{what}");
+    }
+}

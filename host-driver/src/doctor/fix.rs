@@ -2,6 +2,8 @@
 
 use std::{fs, path::PathBuf};
 
+use cert_tool::file::{self, Access};
+
 use crate::{
     driver,
     failure::{Context, Failure},
@@ -49,7 +51,8 @@ impl Fix {
                     "# By ushield doctor. Without this file programs do not find the library.\nmodule: {}\n",
                     library.display()
                 );
-                fs::write(system.path(module), text).what(format!("{name} was not written"))
+                file::write(&system.path(module), text.as_bytes(), Access::Everyone, true)
+                    .map_err(|fault| Failure::new(format!("{name} was not written")).because(fault.why()))
             }
         }
     }

@@ -138,8 +138,9 @@ public class VerifyPayment {
     }
 
     /**
-     * The newest CRL must be of this time; what any of them lists is revoked, unless on hold. NOT BY ITSELF: the JDK's own check
-     * passes over CRLs of another time, and with them over what they revoked.
+     * The newest CRL must be of this time; what any of them lists is revoked, unless on hold. NOT BY ITSELF: with
+     * setRevocationEnabled(true) JDK 17 takes what only an older or expired CRL revokes, what is on hold again, a date of tomorrow,
+     * and the CRL of a CA that may sign none.
      */
     static void checkRevocation(List<X509Certificate> path, List<X509CRL> crls, Instant at) throws Exception {
         for (int place = 0; place + 1 < path.size(); place++) {

@@ -1,5 +1,5 @@
-// Verifies a payment that a U-shield token signed. Go's standard library alone; Debian's Go has no CMS package that
-// would check more (smallstep's and digitorus's pkcs7 look at no purpose, and Verify of the former at no chain).
+// Verifies a payment that a U-shield token signed, by Go's standard library. (Of the CMS packages, smallstep's and digitorus's
+// pkcs7 look at no purpose, fullsailor's knows no path; none would spare a check below.)
 //
 //	go run verify_payment.go DOCUMENT CA CRLS ISSUED AT PAYER
 //	go run verify_payment.go < LINES    # the same fields and the name of a store, a tab between two
@@ -18,7 +18,6 @@ import (
 	"encoding/asn1"
 	"encoding/hex"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"math/big"
 	"os"
@@ -40,7 +39,6 @@ var (
 	signedData  = unhex("06092a864886f70d010702")
 )
 
-// SignedData as encoding/asn1 reads it: DER only, but what follows, sets out of order and attributes pass. NOT BY ITSELF.
 type contentInfo struct {
 	Type    asn1.ObjectIdentifier
 	Content struct {
@@ -72,6 +70,18 @@ type paymentOrder struct {
 
 func unhex(text string) []byte { decoded, _ := hex.DecodeString(text); return decoded }
 
+// Both end the verification; run turns them into a refusal.
+func check(kept bool, why string) {
+	if !kept {
+		panic(why)
+	}
+}
+
+func must[T any](value T, err error) T {
+	check(err == nil, fmt.Sprint(err))
+	return value
+}
+
 func tlv(tag byte, parts ...[]byte) []byte {
 	body := bytes.Join(parts, nil)
 	head, n := []byte{tag, byte(len(body))}, len(body)
@@ -83,117 +93,109 @@ func tlv(tag byte, parts ...[]byte) []byte {
 	return append(head, body...)
 }
 
-type document struct {
-	order, signature []byte
-	leaf             *x509.Certificate
-	certificates     []*x509.Certificate
-}
-
-func readDocument(bytesOf []byte) (*document, error) {
+func readDocument(document []byte) (order, signature []byte, leaf *x509.Certificate, all []*x509.Certificate) {
+	check(len(document) <= 16384, "too large")
 	var info contentInfo
-	if _, err := asn1.Unmarshal(bytesOf, &info); err != nil {
-		return nil, err
-	}
+	must(asn1.Unmarshal(document, &info))
 	content := info.Content
-	all, err := x509.ParseCertificates(content.Certificates.Bytes)
-	if err != nil || len(all) > 8 || len(bytesOf) > 16384 || len(content.Signers) != 1 {
-		return nil, fmt.Errorf("bad or too many certificates, or not one signer: %v", err)
-	}
+	check(len(content.Signers) == 1, "not one signer")
 	signer, one := content.Signers[0], []byte{2, 1, 1}
-	var named []*x509.Certificate
-	sorted := map[string]bool{}
+	all = must(x509.ParseCertificates(content.Certificates.Bytes))
+	check(len(all) <= 8, "too many certificates")
+	distinct := map[string]bool{}
 	for _, certificate := range all {
-		serial, _ := asn1.Marshal(certificate.SerialNumber)
-		if bytes.Equal(tlv(0x30, certificate.RawIssuer, serial), signer.Name.FullBytes) {
-			named = append(named, certificate)
+		if bytes.Equal(tlv(0x30, certificate.RawIssuer, must(asn1.Marshal(certificate.SerialNumber))), signer.Name.FullBytes) {
+			check(leaf == nil, "two certificates of the signer's name")
+			leaf = certificate
 		}
-		sorted[string(certificate.Raw)] = true
+		distinct[string(certificate.Raw)] = true
 	}
-	if len(named) != 1 {
-		return nil, errors.New("the signer's certificate is missing")
+	check(leaf != nil, "the signer's certificate is missing")
+	// NOT BY ITSELF: encoding/asn1 is strict with lengths, but passes over what follows, over attributes, and over the order of
+	// sets. A payment has one form: write that, and compare.
+	var sorted []string
+	for certificate := range distinct {
+		sorted = append(sorted, certificate)
 	}
-	// NOT BY ITSELF: a payment has one form. Write that, and compare.
-	var raw []string
-	for certificate := range sorted {
-		raw = append(raw, certificate)
-	}
-	sort.Strings(raw)
-	certificates := tlv(0xA0, []byte(strings.Join(raw, "")))
-	signers := tlv(0x31, tlv(0x30, one, signer.Name.FullBytes, hash, ecDSA, tlv(4, signer.Signature)))
-	order := tlv(0x30, data, tlv(0xA0, tlv(4, content.Encapsulated.Content)))
-	again := tlv(0x30, one, tlv(0x31, hash), order, certificates, signers)
-	if !bytes.Equal(bytesOf, tlv(0x30, signedData, tlv(0xA0, again))) {
-		return nil, errors.New("not the one form of a payment")
-	}
-	return &document{content.Encapsulated.Content, signer.Signature, named[0], all}, nil
+	sort.Strings(sorted)
+	order, signature = content.Encapsulated.Content, signer.Signature
+	signers := tlv(0x31, tlv(0x30, one, signer.Name.FullBytes, hash, ecDSA, tlv(4, signature)))
+	certificates := tlv(0xA0, []byte(strings.Join(sorted, "")))
+	again := tlv(0x30, one, tlv(0x31, hash), tlv(0x30, data, tlv(0xA0, tlv(4, order))), certificates, signers)
+	check(bytes.Equal(document, tlv(0x30, signedData, tlv(0xA0, again))), "not the one form of a payment")
+	return
 }
 
-// NOT BY ITSELF: that the certificate is for payments and for nothing else.
-func checkLeaf(leaf *x509.Certificate) (user string, err error) {
+// NOT BY ITSELF: that the certificate is for payments and for nothing else. Returns the user's ID.
+func checkLeaf(leaf *x509.Certificate) (user string) {
 	found := map[string][]byte{}
 	for _, extension := range leaf.Extensions {
-		if _, twice := found[extension.Id.String()]; twice {
-			return "", errors.New("an extension stands there twice")
-		}
+		check(found[extension.Id.String()] == nil, "an extension stands there twice")
 		found[extension.Id.String()] = extension.Value
 	}
+	check(leaf.Version == 3 && bytes.Equal(found["2.5.29.37"], purpose), "not for payments alone")
+	check(bytes.Equal(found["2.5.29.15"], keyUsage), "not of a payment's key usage")
+	check(!leaf.IsCA, "a CA's certificate")
 	key := leaf.RawSubjectPublicKeyInfo
-	switch {
-	case leaf.Version != 3 || !bytes.Equal(found["2.5.29.37"], purpose):
-		return "", errors.New("not for payments alone")
-	case !bytes.Equal(found["2.5.29.15"], keyUsage):
-		return "", errors.New("not of a payment's key usage")
-	case leaf.IsCA:
-		return "", errors.New("a CA's certificate")
-	case len(key) != 91 || !bytes.HasPrefix(key, p256):
-		return "", errors.New("not a key of P-256")
-	}
-	var users []string
+	check(len(key) == len(p256)+64 && bytes.HasPrefix(key, p256), "not a key of P-256")
 	for _, attribute := range leaf.Subject.Names {
 		if text, ok := attribute.Value.(string); ok && attribute.Type.String() == "2.5.4.5" {
-			users = append(users, text)
+			check(user == "" && text != "", "no single user ID")
+			user = text
 		}
 	}
-	if len(users) != 1 || users[0] == "" {
-		return "", errors.New("no single user ID")
-	}
-	return users[0], nil
+	check(user != "", "no single user ID")
+	return
 }
 
-// Basic constraints, path lengths and key usage are Verify's; NOT BY ITSELF: all anchors of a file, and purposes.
+// Verify looks at basic constraints, path lengths and key usage. NOT BY ITSELF: purposes it does not know, and anchors that no
+// path uses yet.
 func mayIssue(ca *x509.Certificate) bool {
 	forPayments := len(ca.ExtKeyUsage)+len(ca.UnknownExtKeyUsage) == 0
 	for _, purpose := range ca.UnknownExtKeyUsage {
 		forPayments = forPayments || purpose.Equal(idPayment)
 	}
-	return ca.BasicConstraintsValid && ca.IsCA && (ca.KeyUsage == 0 || ca.KeyUsage&x509.KeyUsageCertSign != 0) && forPayments
+	signs := ca.KeyUsage == 0 || ca.KeyUsage&x509.KeyUsageCertSign != 0
+	return ca.BasicConstraintsValid && ca.IsCA && signs && forPayments
+}
+
+func findPath(leaf *x509.Certificate, anchors, others []*x509.Certificate, at time.Time) []*x509.Certificate {
+	roots, between := x509.NewCertPool(), x509.NewCertPool()
+	for _, anchor := range anchors {
+		check(mayIssue(anchor), "a certificate in the CA file is no CA's")
+		roots.AddCert(anchor)
+	}
+	for _, other := range others {
+		if other != leaf && mayIssue(other) {
+			between.AddCert(other)
+		}
+	}
+	// Any, because Verify does not know the purpose; checkLeaf and mayIssue do.
+	usages := []x509.ExtKeyUsage{x509.ExtKeyUsageAny}
+	options := x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: at, KeyUsages: usages}
+	return must(leaf.Verify(options))[0]
 }
 
 // NOT BY ITSELF: Verify knows no CRLs. The newest must be of this time; what any of them lists is revoked, unless on hold.
-func checkRevocation(path []*x509.Certificate, crls []*x509.RevocationList, at time.Time) error {
-	for i, certificate := range path[:len(path)-1] {
+func checkRevocation(path []*x509.Certificate, crls []*x509.RevocationList, at time.Time) {
+	for place, certificate := range path[:len(path)-1] {
 		var own []*x509.RevocationList
-		var newest *x509.RevocationList
 		for _, crl := range crls {
-			if bytes.Equal(crl.RawIssuer, path[i+1].RawSubject) && crl.CheckSignatureFrom(path[i+1]) == nil {
+			if bytes.Equal(crl.RawIssuer, path[place+1].RawSubject) && crl.CheckSignatureFrom(path[place+1]) == nil {
 				own = append(own, crl)
-				if newest == nil || crl.ThisUpdate.After(newest.ThisUpdate) {
-					newest = crl
-				}
 			}
 		}
-		if newest == nil || newest.ThisUpdate.After(at.Add(skew)) || newest.NextUpdate.Before(at) {
-			return errors.New("no CRL of the issuer's of this time")
-		}
+		check(len(own) > 0, "no CRL of the issuer's")
+		sort.Slice(own, func(i, j int) bool { return own[i].ThisUpdate.After(own[j].ThisUpdate) })
+		newest := own[0]
 		for _, crl := range own {
 			for _, entry := range crl.RevokedCertificates {
-				if entry.SerialNumber.Cmp(certificate.SerialNumber) == 0 && !(onHold(entry) && newest.ThisUpdate.After(crl.ThisUpdate)) {
-					return errors.New("revoked")
-				}
+				lifted := onHold(entry) && newest.ThisUpdate.After(crl.ThisUpdate)
+				check(entry.SerialNumber.Cmp(certificate.SerialNumber) != 0 || lifted, "revoked")
 			}
 		}
+		check(!newest.ThisUpdate.After(at.Add(skew)) && !newest.NextUpdate.Before(at), "the CRL is not of this time")
 	}
-	return nil
 }
 
 func onHold(entry pkix.RevokedCertificate) bool {
@@ -205,120 +207,67 @@ func onHold(entry pkix.RevokedCertificate) bool {
 	return false
 }
 
-func blocks(path string) (ders [][]byte, err error) {
-	file, err := os.ReadFile(path)
+func readCRL(der []byte) (*x509.RevocationList, error) {
+	crl, err := x509.ParseRevocationList(der)
+	check(err == nil && !crl.NextUpdate.IsZero(), "a CRL that cannot be used")
+	for _, extension := range crl.Extensions {
+		check(!extension.Critical, "a CRL that cannot be used")
+	}
+	return crl, nil
+}
+
+// Of a file, every DER in PEM.
+func unarmor[T any](path string, read func([]byte) (T, error)) (all []T) {
+	file := must(os.ReadFile(path))
 	for block, rest := pem.Decode(file); block != nil; block, rest = pem.Decode(rest) {
-		ders = append(ders, block.Bytes)
+		all = append(all, must(read(block.Bytes)))
 	}
-	if err == nil && len(ders) == 0 {
-		err = errors.New("no PEM in " + path)
-	}
+	check(len(all) > 0, "no PEM in "+path)
 	return
 }
 
-// What there is to read: the files of one line, and the moment.
-func verify(files [4]string, moment, payer string, paid map[string]bool) error {
-	at, err := time.Parse(time.RFC3339, moment)
-	if err != nil {
-		return err
-	}
-	roots, between, anchors := x509.NewCertPool(), x509.NewCertPool(), []*x509.Certificate{}
-	ders, err := blocks(files[1])
-	for _, der := range ders {
-		anchor, bad := x509.ParseCertificate(der)
-		if bad != nil || !mayIssue(anchor) {
-			return errors.New("a certificate in the CA file is no CA's")
-		}
-		roots.AddCert(anchor)
-		anchors = append(anchors, anchor)
-	}
-	if err != nil {
-		return err
-	}
+func verify(document, ca, crlPaths, issued, moment, payer string, paid map[string]bool) {
+	at := must(time.Parse(time.RFC3339, moment))
+	anchors := unarmor(ca, x509.ParseCertificate)
 	var crls []*x509.RevocationList
-	for _, path := range strings.Split(files[2], ",") {
-		if path == "-" {
-			continue
-		}
-		ders, err := blocks(path)
-		if err != nil {
-			return err
-		}
-		for _, der := range ders {
-			crl, err := x509.ParseRevocationList(der)
-			if err != nil || crl.NextUpdate.IsZero() || critical(crl.Extensions) {
-				return errors.New("a CRL that cannot be used")
-			}
-			crls = append(crls, crl)
+	for _, path := range strings.Split(crlPaths, ",") {
+		if path != "-" {
+			crls = append(crls, unarmor(path, readCRL)...)
 		}
 	}
-	raw, err := os.ReadFile(files[0])
-	if err != nil {
-		return err
-	}
-	document, err := readDocument(raw)
-	if err != nil {
-		return err
-	}
-	user, err := checkLeaf(document.leaf)
-	if err != nil {
-		return err
-	}
-	for _, certificate := range document.certificates {
-		if certificate != document.leaf && mayIssue(certificate) {
-			between.AddCert(certificate)
-		}
-	}
-	// ExtKeyUsageAny, because Verify does not know the purpose; checkLeaf and mayIssue do.
-	options := x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
-	chains, err := document.leaf.Verify(options)
-	if err != nil {
-		return err
-	}
+	signed, signature, leaf, others := readDocument(must(os.ReadFile(document)))
+	user := checkLeaf(leaf)
+	path := findPath(leaf, anchors, others, at)
 	if len(crls) > 0 {
-		if err := checkRevocation(chains[0], crls, at); err != nil {
-			return err
-		}
+		checkRevocation(path, crls, at)
 	}
-	digest := sha256.Sum256(document.order)
-	if !ecdsa.VerifyASN1(document.leaf.PublicKey.(*ecdsa.PublicKey), digest[:], document.signature) {
-		return errors.New("the signature does not fit")
-	}
-	return checkOrder(document.order, files[3], at, user, payer, paid)
-}
-
-func critical(extensions []pkix.Extension) bool {
-	for _, extension := range extensions {
-		if extension.Critical {
-			return true
-		}
-	}
-	return false
-}
-
-// NOT BY ITSELF, in any library: what only the bank knows. Compare the bytes of the order, never fields.
-func checkOrder(bytesOf []byte, issuedPath string, at time.Time, user, payer string, paid map[string]bool) error {
+	digest := sha256.Sum256(signed)
+	check(ecdsa.VerifyASN1(leaf.PublicKey.(*ecdsa.PublicKey), digest[:], signature), "the signature does not fit")
+	// NOT BY ITSELF, in any library: what only the bank knows. Compare the bytes of the order, never fields.
+	check(bytes.Equal(signed, must(os.ReadFile(issued))), "not the order that the bank issued")
 	var order paymentOrder
-	issued, err := os.ReadFile(issuedPath)
-	if err != nil || !bytes.Equal(bytesOf, issued) {
-		return errors.New("not the order that the bank issued")
-	}
-	if rest, err := asn1.Unmarshal(bytesOf, &order); err != nil || len(rest) > 0 || !order.Kind.Equal(idOrder) {
-		return errors.New("not an order")
-	}
-	if order.Issued.After(at.Add(skew)) || order.Expires.Before(at) || order.Expires.Sub(order.Issued) > lifetime {
-		return errors.New("the order is not of this time")
-	}
-	if payer != user+"="+order.PayerAccount {
-		return errors.New("not the payer's account")
-	}
+	check(len(must(asn1.Unmarshal(signed, &order))) == 0 && order.Kind.Equal(idOrder), "not an order")
+	check(!order.Issued.After(at.Add(skew)) && !order.Expires.Before(at), "the order is not of this time")
+	check(order.Expires.Sub(order.Issued) <= lifetime, "the order lives too long")
+	check(payer == user+"="+order.PayerAccount, "not the payer's account")
 	// Of the order, never of the file or the signature; in earnest a column that is UNIQUE.
 	key := fmt.Sprintf("%q %q %x", order.PayerAccount, order.Number, order.Nonce)
-	if paid[key] {
-		return errors.New("paid before")
-	}
+	check(!paid[key], "paid before")
 	paid[key] = true
-	return nil
+}
+
+func run(line []string, stores map[string]map[string]bool) (answer string) {
+	defer func() { // whatever goes wrong: nothing is paid
+		if why := recover(); why != nil {
+			answer = fmt.Sprintf("refused: %q", fmt.Sprint(why))
+		}
+	}()
+	store := append(line, "-")[6]
+	if stores[store] == nil || store == "-" {
+		stores[store] = map[string]bool{}
+	}
+	verify(line[0], line[1], line[2], line[3], line[4], line[5], stores[store])
+	return "accepted"
 }
 
 func main() {
@@ -330,16 +279,10 @@ func main() {
 		}
 	}
 	for _, line := range lines {
-		line = append(line, "-")
-		store := line[6]
-		if stores[store] == nil || store == "-" {
-			stores[store] = map[string]bool{}
-		}
-		if err := verify([4]string{line[0], line[1], line[2], line[3]}, line[4], line[5], stores[store]); err != nil {
-			fmt.Printf("refused: %q\n", err.Error())
+		answer := run(line, stores)
+		fmt.Println(answer)
+		if answer != "accepted" {
 			status = 1
-		} else {
-			fmt.Println("accepted")
 		}
 	}
 	os.Exit(status)

@@ -189,7 +189,8 @@ function findPath(array $one, array $anchors, array $others, string $at, int $be
                 checkValid($issuer, $at);
                 return [$one, $issuer];
             }
-            $rest = array_filter($others, fn($other) => $other !== $issuer);
+            // No name and key twice in a path: else seven certificates of one CA are 5,040 paths.
+            $rest = array_filter($others, fn($other) => [$other["subject"], $other["key"]] !== [$issuer["subject"], $issuer["key"]]);
             return [$one, ...findPath($issuer, $anchors, $rest, $at, $below + 1)];
         } catch (RuntimeException $refused) {
             $why = $refused;

@@ -107,7 +107,8 @@ fn openssl_judges_as_the_index_says() {
     let mut wrong = Vec::new();
     for row in index::read(&fs::read_to_string(folder().join("index.tsv")).unwrap()) {
         let found = judge::openssl(&folder(), &row, &scratch.path().join("trusted.pem"));
-        if Some(found) != row["openssl"].split(' ').next() {
+        let expected = row["openssl"].split(' ').next();
+        if expected != Some(found) && expected != Some("varies") {
             wrong.push(format!(
                 "{}: ours {}, openssl found {found}, index {}",
                 row["name"], row["expected"], row["openssl"]

@@ -224,6 +224,13 @@ fn customers() -> Vec<Case> {
     });
     let leaf = Certificate::payment(&BANK.key).signed_by(&first);
     let circle = Document::signed(&BANK.order, &BANK.key, &[&leaf, &crossed[0], &crossed[1]]).der();
+    // Seven CAs of one name and one key, each of which has issued each: 7! ways, and none leads to the bank.
+    let many = Authority::root("U-shield TEST crowd");
+    let seven = (1..=7)
+        .map(|serial| Certificate::authority(serial, "U-shield TEST crowd", &many.key).signed_by(&many));
+    let below_many = [vec![Certificate::payment(&BANK.key).signed_by(&many)], seven.collect()].concat();
+    let below_many: Vec<&[u8]> = below_many.iter().map(Vec::as_slice).collect();
+    let crowd = Document::signed(&BANK.order, &BANK.key, &below_many).der();
     vec![
         with_branch_crl(
             case(
@@ -273,6 +280,13 @@ fn customers() -> Vec<Case> {
             "The CA file holds the customer's own certificate, and nothing else.",
         )
         .ca("customer", &[&BANK.certificate])
+        .crls(&[]),
+        case(
+            "crowd",
+            crowd,
+            untrusted,
+            "Seven CAs that certify one another, so that there are 5,040 ways to try, and none leads to the bank's.",
+        )
         .crls(&[]),
         case(
             "circle",

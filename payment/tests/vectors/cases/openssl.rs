@@ -111,7 +111,11 @@ const DIFFERS: &[(&str, &[&str])] = &[
         "namesake",
         &["ca-renewed", "ca-renewed-former", "crl-of-a-namesake-beside", "crl-of-a-namesake-revokes"],
     ),
-    ("crl-former", &["crl-dropped", "crl-dropped-reversed", "crl-expired-revoked-and-fresh"]),
+    (
+        "crl-former",
+        &["crl-dropped", "crl-dropped-reversed", "crl-expired-revoked-and-fresh", "crl-future-revoked"],
+    ),
+    ("crl-point", &["crl-of-the-point"]),
     ("crl-delta", &["crl-delta"]),
     ("crl-contradiction", &["crl-contradiction", "crl-backwards"]),
 ];

@@ -3,7 +3,8 @@
 use crate::{
     case::{BANK, Case, case},
     certificate::{
-        Authority, Certificate, Crl, ISSUING_DISTRIBUTION_POINT, KEY_CERT_SIGN, KEY_USAGE, UNKNOWN, usage,
+        Authority, Certificate, Crl, DISTRIBUTION_POINTS, ISSUING_DISTRIBUTION_POINT, KEY_CERT_SIGN,
+        KEY_USAGE, UNKNOWN, usage,
     },
     der::{context, integer, sequence, tlv},
     key::Key,
@@ -184,6 +185,7 @@ fn holds() -> Vec<Case> {
 fn ages() -> Vec<Case> {
     let old = by_bank(&Crl::new(1, &[]).between("20260401000000Z", "20260501000000Z"));
     let future = by_bank(&Crl::new(9, &[]).between("20980101000000Z", "20991231235959Z"));
+    let future_revoked = by_bank(&Crl::new(9, &[OWN]).between("20980101000000Z", "20991231235959Z"));
     let soon = by_bank(&Crl::new(9, &[]).between("20260601080900Z", "20991231235959Z"));
     let fresh = by_bank(&Crl::new(2, &[OTHER]));
     let old_revoked = by_bank(&Crl::new(1, &[OWN]).between("20260401000000Z", "20260501000000Z"));
@@ -219,6 +221,12 @@ fn ages() -> Vec<Case> {
             "certificate_revoked",
             "An expired CRL revoked the certificate; the fresh one does not list it.",
             &[("bank-expired-revoked", &old_revoked), ("bank-2-silent", &fresh)],
+        ),
+        held(
+            "crl-future-revoked",
+            "certificate_revoked",
+            "A CRL of 2098 revokes the certificate; the CRL of this time does not list it.",
+            &[("bank-1", &BANK.crl), ("bank-future-revoked", &future_revoked)],
         ),
         held("crl-future", "crl_not_yet_valid", "The only CRL is of 2098.", &[("bank-future", &future)]),
         held(
@@ -305,6 +313,7 @@ fn kinds() -> Vec<Case> {
         by_bank(&Crl::new(2, &[OTHER]).with(ISSUING_DISTRIBUTION_POINT, true, &sequence(parts)))
     };
     let name = context(0, &[&context(0, &[&tlv(0x86, &[b"http://ca.example/crl"])])]);
+    let named = BANK.certified(|c| c.with(DISTRIBUTION_POINTS, false, &sequence(&[&sequence(&[&name])])));
     let only = |number: u8| tlv(0x80 | number, &[&[0xFF]]);
     let delta = by_bank(&Crl::new(2, &[OTHER]).with("2.5.29.27", true, &integer(1)));
     let unknown = by_bank(&Crl::new(2, &[OTHER]).with(UNKNOWN, true, &integer(1)));
@@ -323,6 +332,14 @@ fn kinds() -> Vec<Case> {
             "The CRL is of one distribution point, which the certificate does not name.",
             &point(&[&name]),
         ),
+        case(
+            "crl-of-the-point",
+            named,
+            "accepted",
+            "Good: the CRL is of the distribution point that the certificate names.",
+        )
+        .crls(&[("crl-of-a-point", &point(&[&name]))])
+        .text(),
         refused(
             "crl-of-cas",
             "revocation_unknown",

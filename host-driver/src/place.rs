@@ -73,11 +73,19 @@ pub(crate) fn private_folder(folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A new folder for the owner only, among the temporary files.
-pub(crate) fn fresh_folder(name: &str) -> Result<PathBuf, Failure> {
+/// The folder of the demo's files, one for all its runs: among the temporary files, for the owner only. Where somebody else has
+/// taken its name, a new one.
+pub(crate) fn demo() -> Result<PathBuf, Failure> {
+    let parent = std::env::temp_dir();
+    let folder = parent.join(format!("ushield-demo-{}", rustix::process::getuid().as_raw()));
+    private_folder(&folder).map(|()| folder).or_else(|_| fresh_folder_in(&parent, "ushield-demo"))
+}
+
+/// A new folder for the owner only.
+pub(crate) fn fresh_folder_in(parent: &Path, name: &str) -> Result<PathBuf, Failure> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).what("there is no randomness")?;
-    let folder = std::env::temp_dir().join(format!("{name}-{:016x}", u64::from_le_bytes(random)));
+    let folder = parent.join(format!("{name}-{:016x}", u64::from_le_bytes(random)));
     let made = fs::DirBuilder::new().mode(0o700).create(&folder);
     made.what(format!("the folder {} could not be made", folder.display()))?;
     Ok(folder)

@@ -28,7 +28,16 @@ fn the_demo_leaves_what_openssl_accepts() {
     let folder = world.path("d");
     let out = folder.to_str().unwrap();
     let said = world.done(&["demo", "--out", out]);
-    for word in ["上海水务", "¥100.00", "Cancel", "openssl cms -verify"] {
+    for word in [
+        "上海水务",
+        "¥100.00",
+        "Cancel",
+        "openssl cms -verify",
+        "-out ",
+        "顺达电子商行",
+        "6217000099998888777",
+        "What to try next",
+    ] {
         assert!(said.contains(word), "{word} is missing in\n{said}");
     }
     let file = |name: &str| format!("{out}/{name}");
@@ -88,6 +97,16 @@ fn the_demo_leaves_what_openssl_accepts() {
     assert_eq!(again.code, 1);
     assert!(again.complained.contains("--force"), "{}", again.complained);
     world.done(&["demo", "--out", out, "--force"]);
+
+    // Without a folder of one's own there is one for all runs, and what the bank had there is gone.
+    for _ in 0..2 {
+        world.done(&["demo", "--yes"]);
+    }
+    let demos: Vec<_> = fs::read_dir(world.path("")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let is_demo =
+        |path: &&std::path::PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("ushield-demo");
+    let [demo] = demos.iter().filter(is_demo).collect::<Vec<_>>()[..] else { panic!("{demos:?}") };
+    assert_eq!(fs::read_dir(demo).unwrap().count(), 6);
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 mod bank;
 mod thumb;
+mod pace;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use card::{Card, road, shield::Shield};
@@ -33,6 +35,7 @@ use crate::{
     token::explain,
 };
 use bank::Bank;
+use pace::Pace;
 use thumb::Thumb;
 
 /// What the demo leaves behind.
@@ -44,16 +47,20 @@ const USER_ID: &str = "6222020200112233";
 
 /// Run the whole story: a token, a personal ID, a payment with OK, and three refusals
 ///
-/// Everything really happens, over USB/IP on the loopback interface; nothing is kept but the files that it leaves.
+/// Everything really happens, over USB/IP on the loopback interface; nothing is kept but the files that it leaves. At a terminal
+/// it goes step by step, and Enter is also the token's buttons.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  ushield demo\n  ushield demo --out demo")]
+#[command(after_help = "Examples:\n  ushield demo\n  ushield demo --yes\n  ushield demo --out demo")]
 pub(crate) struct Demo {
-    /// Where to leave ca.pem crl.pem cert.pem order.json order.der payment.cms [default: a fresh temporary folder]
+    /// Where to leave ca.pem crl.pem cert.pem order.json order.der payment.cms [default: one folder among the temporary files]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Overwrite such files if they are there
     #[arg(long)]
     force: bool,
+    /// Run through without waiting for Enter
+    #[arg(long)]
+    yes: bool,
 }
 
 impl Demo {
@@ -61,11 +68,11 @@ impl Demo {
         let folder = self.folder()?;
         let runtime = Waiter::start()?;
         let inside = runtime.enter();
-        let mut story = Story::begin(&runtime)?;
+        let mut story = Story::begin(&runtime, Pace::choose(self.yes))?;
         story.change_pin()?;
-        let mut bank = story.open_bank()?;
+        let mut bank = story.open_bank(&folder)?;
         let enrolled = story.enrol(&mut bank)?;
-        let order = bank.order("20260001", 10_000)?;
+        let order = Bank::order()?;
         let document = story.pay(&bank, &order, &enrolled)?;
         story.refusals(&bank, &order, &document)?;
         drop(inside);
@@ -75,7 +82,7 @@ impl Demo {
         let certificate = pem("CERTIFICATE", &enrolled.payment.der);
         let contents = [&bank.ca[..], &bank.crl, certificate.as_bytes(), json.as_bytes(), &der, &document];
         for (name, content) in FILES.into_iter().zip(contents) {
-            file::write(&folder.join(name), content, Access::Everyone, self.force)?;
+            file::write(&folder.join(name), content, Access::Everyone, self.force || self.out.is_none())?;
         }
         tell(&folder);
         Ok(Exit::Done)
@@ -83,7 +90,7 @@ impl Demo {
 
     /// The folder, made and found free of such files before anything happens.
     fn folder(&self) -> Result<PathBuf, Failure> {
-        let Some(folder) = &self.out else { return place::fresh_folder("ushield-demo") };
+        let Some(folder) = &self.out else { return place::demo() };
         let name = folder.display();
         std::fs::create_dir_all(folder).what(format!("the folder {name} could not be made"))?;
         let there: Vec<&str> = FILES.into_iter().filter(|file| folder.join(file).exists()).collect();
@@ -102,9 +109,19 @@ fn tell(folder: &Path) {
     say(&format!("\n{} {name}: {}", paint.bold("Files in"), FILES.join(" ")));
     say(&paint.bold("Check them with a program that is not ours:"));
     say(&format!(
-        "  openssl cms -verify -inform DER -in {name}/payment.cms -CAfile {name}/ca.pem -purpose any"
+        "  openssl cms -verify -inform DER -in {name}/payment.cms -CAfile {name}/ca.pem -purpose any -out {name}/verified.der"
     ));
+    say(&format!("  cmp {name}/verified.der {name}/order.der"));
     say(&format!("  openssl verify -CAfile {name}/ca.pem {name}/cert.pem"));
+    say(&format!("\n{}", paint.bold("What to try next")));
+    for (what, command) in [
+        ("a token of your own, and its screen", "ushield up"),
+        ("one for a command, in CI", "ushield run -- sh -c 'echo $USHIELD_TOKENS'"),
+        ("what of it works on this machine", "ushield doctor"),
+        ("the same story again, in one go", "ushield demo --yes"),
+    ] {
+        say(&format!("  {what:<40} {command}"));
+    }
 }
 
 /// The token on its bus, the host's road to it, and the thumb on its buttons.
@@ -112,14 +129,19 @@ struct Story {
     steps: Steps,
     card: Card,
     thumb: Thumb,
+    pace: Arc<Pace>,
     _exporter: Exporter,
 }
 
+/// How long a page waits for whoever reads the story step by step, in milliseconds.
+const PATIENCE: u64 = 15 * 60 * 1000;
+
 impl Story {
-    fn begin(runtime: &Waiter) -> Result<Self, Failure> {
+    fn begin(runtime: &Waiter, pace: Pace) -> Result<Self, Failure> {
         let listen = Listen { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..Listen::default() };
         let exporter = runtime.block_on(Exporter::start(listen)).what("USB/IP is not served")?;
-        let mut forge = Forge::open(Home::Memory, Profile::standard(), None, None)?;
+        let profile = Profile { prompt_timeout: PATIENCE, ..Profile::standard() };
+        let mut forge = Forge::open(Home::Memory, profile, None, None)?;
         let mut seats = forge.seats(&exporter, Habit::Wait)?;
         let Seat { token, panel, .. } = seats.pop().ok_or_else(|| Failure::new("there is no token"))?;
         let address = exporter.local_addr();
@@ -131,7 +153,10 @@ impl Story {
             token.bus_id, token.usb, token.serial
         );
         steps.done("A token is plugged in, and a host attaches it", &[&place]);
-        Ok(Self { steps, card, thumb: Thumb::on(runtime, panel), _exporter: exporter })
+        let pace = Arc::new(pace);
+        pace.wait("goes on");
+        let thumb = Thumb::on(runtime, panel, pace.clone());
+        Ok(Self { steps, card, thumb, pace, _exporter: exporter })
     }
 
     fn shield(&mut self) -> Result<Shield<'_>, Failure> {
@@ -148,12 +173,14 @@ impl Story {
             return Err(Failure::new("the token does not know whether its PIN is the factory's"));
         }
         self.steps.done("The factory PIN is changed", &["until then the payment key does not work"]);
+        self.pace.wait("goes on");
         Ok(())
     }
 
-    fn open_bank(&mut self) -> Result<Bank, Failure> {
-        let bank = Bank::open()?;
+    fn open_bank(&mut self, folder: &Path) -> Result<Bank, Failure> {
+        let bank = Bank::open(folder)?;
         self.steps.done("A bank opens: its CA has a key, a certificate and a CRL", &[]);
+        self.pace.wait("goes on");
         Ok(bank)
     }
 
@@ -173,7 +200,9 @@ impl Story {
         let mut shield =
             Shield::select(&mut self.card).map_err(|error| explain("the token was not reached", &error))?;
         let mut pin = |_: &Information| Ok(Secret::from(PIN));
-        Ok(enrol(&mut shield, &mut bank.authority, &enrolment, &mut pin, &mut progress)?)
+        let enrolled = enrol(&mut shield, &mut bank.authority, &enrolment, &mut pin, &mut progress)?;
+        self.pace.wait("goes on");
+        Ok(enrolled)
     }
 
     fn pay(&mut self, bank: &Bank, order: &PaymentOrder, enrolled: &Enrolled) -> Result<Vec<u8>, Failure> {
@@ -202,6 +231,7 @@ impl Story {
             &format!("The bank verifies it: {good}"),
             &[&holder, "chain, CRL, purpose, signature, order, time, replay"],
         );
+        self.pace.wait("goes on to three attacks");
         Ok(document)
     }
 
@@ -217,12 +247,22 @@ impl Story {
         let changed = bank::raise_amount(order, document)?;
         let reason = bank.refuses(&changed)?;
         self.steps.done(&format!("The amount is changed after signing: {refused}"), &[&reason]);
+        self.pace.wait("goes on");
         let reason = bank.refuses(document)?;
         self.steps.done(&format!("The same payment is sent again: {refused}"), &[&reason]);
+        self.pace.wait("goes on");
 
-        let another = bank.order("20260002", 500_000)?.bytes().what("the order could not be encoded")?;
-        self.steps
-            .done("Malware orders another payment; the screen shows it, and the holder presses Cancel", &[]);
+        let theirs = Bank::order_of_a_thief()?;
+        let whose = format!(
+            "¥{} to {}, account {}",
+            theirs.decimal_amount(),
+            theirs.payee_name,
+            theirs.payee_account
+        );
+        let hint = "the host's own screen still says ¥100.00 to 上海水务; the token's shows what it is given, and the holder presses \
+                    Cancel";
+        self.steps.done(&format!("Malware on the host sends another order: {whose}"), &[hint]);
+        let another = theirs.bytes().what("the order could not be encoded")?;
         self.thumb.will_press(Button::Cancel);
         match self.sign(&another) {
             Err(error) if error.status() == Some(wire::shield::status::CANCELLED) => {

@@ -1,6 +1,9 @@
 //! The demo's bank: issues personal IDs and orders, and verifies what comes back.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use cert_tool::{
     ca::{Authority, Founding, found},
@@ -29,8 +32,8 @@ pub(super) struct Bank {
 }
 
 impl Bank {
-    pub(super) fn open() -> Result<Self, Failure> {
-        let folder = Scratch(place::fresh_folder("ushield-bank")?);
+    pub(super) fn open(folder: &Path) -> Result<Self, Failure> {
+        let folder = Scratch(place::fresh_folder_in(folder, "bank")?);
         let founding = Founding {
             name: "U-shield Demo CA",
             organisation: DEFAULT_ORGANISATION,
@@ -45,19 +48,14 @@ impl Bank {
         Ok(Self { authority, ca, crl, verifier, replay: MemoryReplay::default(), _folder: folder })
     }
 
-    /// An order in fen, good for a day.
-    pub(super) fn order(&self, number: &str, amount: u64) -> Result<PaymentOrder, Failure> {
-        let terms = Terms {
-            number,
-            payer_account: super::USER_ID,
-            payee_name: "上海水务",
-            payee_account: "1001244300000000123",
-            amount: &format!("{}.{:02}", amount / 100, amount % 100),
-            currency: "CNY",
-            memo: "11月水费",
-            lifetime: Duration::from_secs(86_400),
-        };
-        terms.issue(SystemTime::now())
+    /// The order of ¥100.00 that the customer wants, good for a day.
+    pub(super) fn order() -> Result<PaymentOrder, Failure> {
+        issue("20260001", "100.00", "上海水务", "1001244300000000123", "11月水费")
+    }
+
+    /// What malware puts in its place: the bank would take it, if the token signed it.
+    pub(super) fn order_of_a_thief() -> Result<PaymentOrder, Failure> {
+        issue("20260002", "5000.00", "顺达电子商行", "6217000099998888777", "货款")
     }
 
     /// As a backend verifies; what is good is remembered.
@@ -73,6 +71,26 @@ impl Bank {
             Ok(_) => Err(Failure::new("the bank accepted what it must refuse")),
         }
     }
+}
+
+fn issue(
+    number: &str,
+    amount: &str,
+    payee: &str,
+    account: &str,
+    memo: &str,
+) -> Result<PaymentOrder, Failure> {
+    let terms = Terms {
+        number,
+        payer_account: super::USER_ID,
+        payee_name: payee,
+        payee_account: account,
+        amount,
+        currency: "CNY",
+        memo,
+        lifetime: Duration::from_secs(86_400),
+    };
+    terms.issue(SystemTime::now())
 }
 
 /// Trebles the amount inside a signed document, as a thief on the line would: everything else stays as it was.

@@ -1,21 +1,15 @@
 //! The holder of the demo's token: reads the screen, and presses the button that the story wants.
 
-use std::{
-    io::IsTerminal,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use host_driver::panel::Handle;
 
+use super::pace::Pace;
 use crate::{
     control::view::{Button, Screen},
     runtime::Waiter,
     terminal::{Paint, draw, say},
 };
-
-/// How long a page stays in sight of people.
-const GLANCE: Duration = Duration::from_millis(120);
 
 /// Presses the same button on each page until told otherwise.
 pub(super) struct Thumb {
@@ -24,9 +18,9 @@ pub(super) struct Thumb {
 
 impl Thumb {
     /// Watches the panel for as long as the runtime lives.
-    pub(super) fn on(runtime: &Waiter, panel: Handle) -> Self {
+    pub(super) fn on(runtime: &Waiter, panel: Handle, pace: Arc<Pace>) -> Self {
         let button = Arc::new(Mutex::new(Button::Cancel));
-        runtime.spawn(hold(panel, button.clone()));
+        runtime.spawn(hold(panel, button.clone(), pace));
         Self { button }
     }
 
@@ -36,24 +30,27 @@ impl Thumb {
     }
 }
 
-async fn hold(panel: Handle, button: Arc<Mutex<Button>>) {
+async fn hold(panel: Handle, button: Arc<Mutex<Button>>, pace: Arc<Pace>) {
     let mut shown = 0;
     loop {
         let face = panel.wait(|face| face.screen.is_some() && face.shown > shown).await;
         shown = face.shown;
         let Some(page) = &face.screen else { continue };
         let button = *button.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = match button {
-            Button::Ok => "[ OK ]",
-            Button::Cancel => "[ Cancel ]",
+        let screen = Screen::from(page);
+        let (name, does) = match button {
+            Button::Ok if screen.last() => ("[ OK ]", "presses OK on the token"),
+            Button::Ok => ("[ OK ]", "presses OK on the token, which turns the page"),
+            Button::Cancel => ("[ Cancel ]", "presses Cancel on the token"),
         };
-        say(&format!(
-            "{}{}",
-            draw(&Screen::from(page), "    "),
-            Paint::stdout().bold(&format!("    {name}"))
-        ));
-        if std::io::stdout().is_terminal() {
-            tokio::time::sleep(GLANCE).await;
+        let drawn = draw(&screen, "    ");
+        if pace.is_by_hand() {
+            say(drawn.trim_end());
+            // The keyboard is waited for on a thread of its own: the token's host goes on meanwhile.
+            let pace = pace.clone();
+            let _ = tokio::task::spawn_blocking(move || pace.wait(does)).await;
+        } else {
+            say(&format!("{drawn}{}", Paint::stdout().bold(&format!("    {name}"))));
         }
         // What was read is what is pressed for; a page that has gone needs no button.
         let _ = panel.press_if(button.into(), |now| now == page);

@@ -107,9 +107,15 @@ pub fn disk(deed: &str, path: &Path, fault: &io::Error) -> Error {
         io::ErrorKind::PermissionDenied => {
             Error::new(Reason::Disk, what, fault, "take a place where you may write, or ask its owner")
         }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             Error::new(Reason::Disk, what, fault, "make room on that disk and run the command again")
         }
+        io::ErrorKind::FileTooLarge => Error::new(
+            Reason::Disk,
+            what,
+            fault,
+            "raise the limit of file sizes (ulimit -f; the file system may have one, too) and run the command again",
+        ),
         _ => Error::new(Reason::Disk, what, fault, "check the disk and run the command again"),
     }
 }

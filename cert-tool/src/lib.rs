@@ -27,6 +27,7 @@ pub mod kind;
 pub mod secret;
 pub mod file;
 pub mod moment;
+pub mod signal;
 mod error;
 #[cfg(test)]
 pub(crate) mod openssl;

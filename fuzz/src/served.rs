@@ -64,7 +64,7 @@ impl Server {
 
     /// The token is on the list again.
     pub fn is_free_again(&self) {
-        let deadline = Instant::now() + Duration::from_secs(5);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while self.exporter.list().iter().any(|entry| entry.state != State::Free) {
             assert!(Instant::now() < deadline, "the token is still held");
             std::thread::yield_now();

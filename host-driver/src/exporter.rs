@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
     sync::{Arc, Mutex},
     time::Duration,
@@ -57,7 +57,7 @@ pub enum StartError {
     Address(SocketAddr, &'static str, #[source] io::Error),
     /// An address of the loopback interface, which is not up.
     #[error(
-        "cannot listen on {0}: {1}. The loopback interface of this network namespace is down: start it with `ip link set lo up`"
+        "nobody could connect to {0}: {1}. The loopback interface of this network namespace is down: start it with `ip link set lo up`"
     )]
     Loopback(SocketAddr, #[source] io::Error),
     /// Others could connect, and nobody said who may.
@@ -126,12 +126,11 @@ impl Exporter {
         }
         let listener = listen_at(address).map_err(|error| match error.kind() {
             io::ErrorKind::AddrInUse => StartError::Taken(address, option),
-            // A fresh network namespace has the interface and not the addresses.
-            io::ErrorKind::AddrNotAvailable if address.ip().is_loopback() => {
-                StartError::Loopback(address, error)
-            }
             _ => StartError::Address(address, option, error),
         })?;
+        if address.ip().is_loopback() {
+            way(address.ip()).map_err(|error| StartError::Loopback(address, error))?;
+        }
         let local = listener.local_addr().map_err(|error| StartError::Address(address, option, error))?;
         let (bus, shards) = (Arc::clone(&self.bus), Arc::clone(&self.shards));
         let entrance = Entrance { bus, shards, allow: listen.allow, timing: listen.timing, plug };
@@ -232,6 +231,12 @@ impl Drop for Exporter {
         lock(&self.accepting).iter().for_each(JoinHandle::abort);
         self.shards.stop();
     }
+}
+
+/// Whether there is a way to an address of this machine. A socket can be bound on an interface that is down, as the loopback
+/// interface of a fresh network namespace is. Nothing is sent: a datagram socket only looks for the way.
+fn way(ip: IpAddr) -> io::Result<()> {
+    std::net::UdpSocket::bind((ip, 0))?.connect((ip, 9))
 }
 
 /// Raises the soft limit of open files to the hard one: a device in use takes a descriptor. Returns the limit, if any.

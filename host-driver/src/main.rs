@@ -14,6 +14,7 @@ mod pcscd;
 mod place;
 mod runtime;
 mod secret;
+mod signal;
 mod system;
 mod terminal;
 mod token;
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    cert_tool::signal::outlive_file_limit();
     let command = match commands::Program::try_parse() {
         Ok(command) => command,
         Err(error) => return commands::refuse(&error),

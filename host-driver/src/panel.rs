@@ -115,16 +115,18 @@ impl Handle {
     /// # Errors
     /// The screen is dark: nobody asks.
     pub fn press(&self, button: Button) -> Result<(), NotShown> {
-        self.press_if(button, |_| true)
+        self.press_if(button, |_| true).map(drop)
     }
 
     /// Presses a button if the page is the wanted one: what is judged is what is confirmed.
+    ///
+    /// Returns the page's number among all that were shown ([`Face::shown`]).
     ///
     /// A page is judged beside the panel, which goes on meanwhile; one that has changed since is judged anew.
     ///
     /// # Errors
     /// The screen is dark, or shows another page.
-    pub fn press_if(&self, button: Button, mut wanted: impl FnMut(&Screen) -> bool) -> Result<(), NotShown> {
+    pub fn press_if(&self, button: Button, mut wanted: impl FnMut(&Screen) -> bool) -> Result<u64, NotShown> {
         loop {
             let face = self.face();
             if !face.screen.as_ref().is_some_and(&mut wanted) {
@@ -140,7 +142,7 @@ impl Handle {
             });
             if same {
                 self.bell.notify_one();
-                return Ok(());
+                return Ok(face.shown);
             }
         }
     }
@@ -214,7 +216,8 @@ mod tests {
             judged.push(screen.lines.concat());
             true
         });
-        assert_eq!((pressed, judged), (Ok(()), vec!["one".to_owned(), "two".to_owned()]));
+        // The number is that of the page that was judged, so that who waits for the next one waits from there.
+        assert_eq!((pressed, judged), (Ok(2), vec!["one".to_owned(), "two".to_owned()]));
         assert_eq!(panel.pressed(), Some(Button::Ok));
         let pressed = handle.press_if(Button::Ok, |_| {
             panel.show(None);

@@ -1,5 +1,7 @@
 //! Where things live: the state of the tokens, their secret, the socket of a running `up`. All for their owner only.
 
+mod runtime;
+
 use std::{
     fs,
     os::unix::fs::{DirBuilderExt, MetadataExt},
@@ -7,10 +9,11 @@ use std::{
 };
 
 use crate::failure::{Context, Failure};
+pub(crate) use runtime::{runtime, runtimes};
 
 /// The longest path of a Unix socket that Linux takes (unix(7): 108 bytes with the final zero).
 const MAX_SOCKET: usize = 107;
-/// Bytes of the longest name below [`runtime`]: `run-0123456789abcdef/control.sock`.
+/// Bytes of the longest name below [`runtime()`]: `run-0123456789abcdef/control.sock`.
 const SOCKET_NAME: usize = 33;
 
 /// The folder of the tokens when `--state` names none: below the user's state folder (XDG Base Directory).
@@ -35,18 +38,9 @@ fn below(variable: &str, usual: &str, option: &str) -> Result<PathBuf, Failure> 
         })
 }
 
-/// The folder of the sockets: `$XDG_RUNTIME_DIR/ushield`, or `/tmp/ushield-UID` where that is missing or too long
-/// for a socket's path. Made if it is not there; refused if it is not the user's own.
-pub(crate) fn runtime() -> Result<PathBuf, Failure> {
-    let own = rustix::process::getuid().as_raw();
-    let wanted = std::env::var_os("XDG_RUNTIME_DIR")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute() && path.is_dir())
-        .map(|path| path.join("ushield"))
-        .filter(|path| path.as_os_str().len() + 1 + SOCKET_NAME <= MAX_SOCKET);
-    let folder = wanted.unwrap_or_else(|| PathBuf::from(format!("/tmp/ushield-{own}")));
-    private_folder(&folder)?;
-    Ok(folder)
+/// A path that holds wherever we go, and that others can be told.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).what(format!("{} is no path here", path.display()))
 }
 
 /// Makes a folder for the owner only, with its parents; one that is there must be the user's own and closed to others.

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
+use rustix::{process::getpgrp, stdio::stdin, termios::tcgetpgrp};
 use unicode_width::UnicodeWidthStr;
 
 use crate::control::view::Screen;
@@ -95,6 +96,18 @@ impl Steps {
 pub(crate) fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// As [`say`], of bytes that need not be UTF-8, as paths.
+pub(crate) fn say_bytes(line: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(&[line, b"\n"].concat()).and_then(|()| out.flush());
+}
+
+/// Whether we are in the background of the terminal at standard input: what is typed there is for another program.
+pub(crate) fn is_in_background() -> bool {
+    // Where it is not our controlling terminal there is no background.
+    tcgetpgrp(stdin()).is_ok_and(|foreground| foreground != getpgrp())
 }
 
 /// Writes a line to standard error.

@@ -273,16 +273,18 @@ fn row_9_pipelined_replies_leave_at_once() {
     let server = Server::start();
     let (id, _) = server.plug();
     let mut host = server.take(id);
-    let start = Instant::now();
-    for _ in 0..300 {
+    let mut fastest = Duration::MAX;
+    for _ in 0..100 {
+        let start = Instant::now();
         let pairs: Vec<_> = (0..8).map(|_| (host.bulk_out(b"hello"), host.bulk_in(64))).collect();
         for (out, read) in pairs {
             assert_eq!(host.end_of(out), (0, vec![]));
             assert_eq!(host.end_of(read), (0, b"hello".to_vec()));
         }
+        fastest = fastest.min(start.elapsed());
     }
-    // 300 delayed acknowledgements would be over 10 s.
-    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    // Each of them would wait for a delayed acknowledgement, 36 ms and more. A busy machine is slow now and then, not always.
+    assert!(fastest < Duration::from_millis(20), "{fastest:?}");
 }
 
 /// bcdUSB was 0000, bcdDevice wrong, and all devices had the same name.

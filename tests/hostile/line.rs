@@ -20,6 +20,9 @@ use wire::{
     shield::Container,
 };
 
+/// For what must come, on a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 fn exported() -> Exported {
     let (flash, holder) = (Flash::default(), Holder::default());
     let mut token = bench::manufacture(bench::profile(), Some(PIN), &flash, &holder);
@@ -98,7 +101,7 @@ fn cut_at_every_byte() {
         client.shutdown(Shutdown::Both).ok();
         drop(client);
         let begin = Instant::now();
-        // Back on the list, and to be had, within a second. (The exporter may yet find the import of the client
+        // Back on the list, and to be had: at once, which the line below prints, but a busy machine may take longer. (The exporter may yet find the import of the client
         // that is gone, so that what is on the list is taken and given back once more.)
         let now = loop {
             match look(&address) {
@@ -106,7 +109,7 @@ fn cut_at_every_byte() {
                 Err(Error::Busy | Error::Broken(_)) => {}
                 Err(error) => panic!("cut at byte {cut}: {error}"),
             }
-            assert!(begin.elapsed() < Duration::from_secs(1), "cut at byte {cut}: the token is not back");
+            assert!(begin.elapsed() < PATIENCE, "cut at byte {cut}: the token is not back");
             thread::sleep(Duration::from_millis(1));
         };
         assert_eq!(now, before, "cut at byte {cut}");
@@ -126,13 +129,13 @@ fn retry(address: &str) -> ([u8; 4], Vec<u8>) {
     let begin = Instant::now();
     while let Err(error) = sitting(address) {
         assert!(matches!(error, Error::Busy), "{error}");
-        assert!(begin.elapsed() < Duration::from_secs(1), "still busy");
+        assert!(begin.elapsed() < PATIENCE, "still busy");
         thread::sleep(Duration::from_millis(1));
     }
     loop {
         match look(address) {
             Ok(now @ ([6, 6, 6, 6], _)) => return now,
-            Err(Error::Busy) if begin.elapsed() < Duration::from_secs(1) => {
+            Err(Error::Busy) if begin.elapsed() < PATIENCE => {
                 thread::sleep(Duration::from_millis(1));
             }
             other => panic!("{other:?}"),

@@ -1,7 +1,10 @@
 //! The ways to provoke a return value, by the names that conformance.tsv gives them. Most take what `given` prepares and
 //! change one thing.
 
-use std::{fs, thread, time::Duration};
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
 
 use cryptoki_sys as ck;
 use ushield_tests::{
@@ -116,17 +119,16 @@ pub fn run(scenario: &str, function: &str, flash: &Flash) -> ck::CK_RV {
     }
 }
 
-/// Calls until the outcome is the expected one, or for two seconds: what was pulled out is gone a moment later.
-fn wait(mut call: impl FnMut() -> ck::CK_RV, expected: ck::CK_RV) -> ck::CK_RV {
-    let mut last = call();
-    for _ in 0..100 {
-        if last == expected {
-            break;
+/// Calls until the outcome is the expected one, or for long: what was pulled out is gone a moment later.
+pub fn wait(mut call: impl FnMut() -> ck::CK_RV, expected: ck::CK_RV) -> ck::CK_RV {
+    let end = Instant::now() + Duration::from_secs(30);
+    loop {
+        let last = call();
+        if last == expected || Instant::now() >= end {
+            return last;
         }
         thread::sleep(Duration::from_millis(20));
-        last = call();
     }
-    last
 }
 
 unsafe extern "C" fn no_mutex(_: ck::CK_VOID_PTR_PTR) -> ck::CK_RV {

@@ -2,7 +2,7 @@
 
 mod shared;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use card::{Card, Error, Pipe, usbip::Link};
 use firmware::profile::Profile;
@@ -131,13 +131,10 @@ impl Exported {
     }
 
     fn link(&self) -> Result<Link, Error> {
-        let mut tries = 0;
+        let end = Instant::now() + Duration::from_secs(30);
         loop {
             match Link::import(&self.address(), &self.bus_id.to_string()) {
-                Err(Error::Busy) if tries < 100 => {
-                    tries += 1;
-                    std::thread::sleep(Duration::from_millis(10));
-                }
+                Err(Error::Busy) if Instant::now() < end => std::thread::sleep(Duration::from_millis(10)),
                 other => return other,
             }
         }

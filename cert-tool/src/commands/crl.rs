@@ -37,6 +37,9 @@ impl Crl {
             let copy = file::read(&if self.der { path.with_extension("der") } else { path.clone() })?;
             text = self.out.write(&copy, |out| format!("CRL number {number}: {}", out.display()))?;
         }
-        Ok(Report { text, json: json!({ "number": number, "crl": path, "days": self.days }) })
+        Ok(Report {
+            text,
+            json: json!({ "number": number, "crl": path.to_string_lossy(), "days": self.days }),
+        })
     }
 }

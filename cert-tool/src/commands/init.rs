@@ -70,6 +70,9 @@ impl Init {
             self.crl_url,
             if passphrase.is_some() { "encrypted" } else { "in clear: for tests only" },
         );
-        Ok(Report { text, json: json!({ "ca": folder, "name": self.name, "crl_url": self.crl_url }) })
+        Ok(Report {
+            text,
+            json: json!({ "ca": folder.to_string_lossy(), "name": self.name, "crl_url": self.crl_url }),
+        })
     }
 }

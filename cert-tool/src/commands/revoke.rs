@@ -53,7 +53,7 @@ impl Revoke {
         let at = entry.revoked_at.map(moment::display);
         Ok(Report {
             text,
-            json: json!({ "serial": serial, "reason": entry.reason, "revoked_at": at, "crl": crl }),
+            json: json!({ "serial": serial, "reason": entry.reason, "revoked_at": at, "crl": crl.to_string_lossy() }),
         })
     }
 }

@@ -36,6 +36,15 @@ fn threads() -> Vec<String> {
     names.filter(|name| name.starts_with("ushield")).collect()
 }
 
+/// Waits for so many. A thread has its name only once it runs, and the kernel lists one for a moment after it was waited for.
+fn until(count: usize, why: &str) {
+    let begin = Instant::now();
+    while threads().len() != count {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{why}: {:?}", threads());
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
 fn greet(stream: &mut UnixStream) {
     let mut request = Vec::new();
     Request::Version(Version { major: MAJOR, minor: 4, rv: 0 }).encode(&mut request);
@@ -53,18 +62,14 @@ fn no_thread_and_no_file_is_left() {
         assert_eq!(service.readers(), Vec::<String>::new());
         let mut clients: Vec<UnixStream> = (0..20).map(|_| UnixStream::connect(&socket).unwrap()).collect();
         clients.iter_mut().for_each(greet);
-        assert_eq!(threads().len(), 22, "one a client, two for the service");
+        until(22, "one a client, two for the service");
         // Its name may be gone: it stops all the same.
         let renamed = folder.path().join("elsewhere");
         fs::rename(&socket, &renamed).unwrap();
         clients.truncate(10);
-        let begin = Instant::now();
-        while threads().len() != 12 {
-            assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", threads());
-            thread::sleep(Duration::from_millis(5));
-        }
+        until(12, "half of the clients have gone");
         service.shutdown();
-        assert_eq!(threads(), Vec::<String>::new());
+        until(0, "it waits for all of them");
         assert!(renamed.exists(), "what has another name is not removed");
         fs::remove_file(renamed).unwrap();
         // Hung up on.
@@ -73,5 +78,6 @@ fn no_thread_and_no_file_is_left() {
     // One that does not start leaves nothing, either.
     let nowhere = Config { usbip: "127.0.0.1:1".into(), ..config };
     assert!(matches!(Service::start(nowhere), Err(StartError::Card(card::Error::NotFound(_)))));
-    assert!(threads().is_empty() && !socket.exists());
+    until(0, "it has none");
+    assert!(!socket.exists());
 }

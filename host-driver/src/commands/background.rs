@@ -2,14 +2,17 @@
 //! why not.
 
 use std::{
+    fs,
     io::{Read, Write},
+    os::fd::RawFd,
     path::Path,
     process::{Command, Stdio},
+    sync::OnceLock,
 };
 
 use crate::{
     failure::{Context, Exit, Failure, Outcome},
-    terminal::{say, warn},
+    terminal::{say_bytes, warn},
 };
 
 /// Tells the second program that it is the one in the background.
@@ -59,7 +62,8 @@ pub(super) fn start() -> Outcome {
         warn(String::from_utf8_lossy(&complained).trim_end());
     }
     if said.pop_if(|last| *last == READY).is_some() {
-        say(String::from_utf8_lossy(&said).trim_end());
+        // As it is: a path in it need not be UTF-8.
+        say_bytes(said.trim_ascii_end());
         return Ok(Exit::Done);
     }
     let ended = child.wait().what("the background is lost")?;
@@ -74,18 +78,56 @@ pub(super) fn start() -> Outcome {
 pub(super) fn begin() {
     // Fails only for the leader of a group, which a fresh child is not.
     let _ = rustix::process::setsid();
+    let _ = INHERITED.set(open_files());
 }
 
-/// In the background: says the last words to the terminal, and from here on writes to the log.
-pub(super) fn release(words: &str, log: &Path) -> Result<(), Failure> {
+/// What the program was started with besides its three standard files. It stays open until the program is ready, because an
+/// option may name it (`--pin-file <(…)`, `--ready-file /dev/fd/3`).
+static INHERITED: OnceLock<Vec<RawFd>> = OnceLock::new();
+
+/// The numbers of all open files above standard error.
+fn open_files() -> Vec<RawFd> {
+    let numbers: Vec<RawFd> = match fs::read_dir("/proc/self/fd") {
+        Ok(entries) => {
+            entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+        }
+        // Without /proc nobody knows which there are: all that there may be.
+        Err(_) => (0..FEW).collect(),
+    };
+    // The listing had itself among them.
+    numbers.into_iter().filter(|number| *number > 2 && is_open(*number)).collect()
+}
+
+/// A bound for [`open_files`] where the system does not tell.
+const FEW: RawFd = 1024;
+
+#[allow(unsafe_code)]
+fn is_open(number: RawFd) -> bool {
+    // SAFETY: F_GETFD reads a flag, of whatever number.
+    unsafe { libc::fcntl(number, libc::F_GETFD) >= 0 }
+}
+
+/// Lets go of what the starter had open and of where it was: its locks, the pipes that others wait on, its disk.
+#[allow(unsafe_code)]
+fn let_go() {
+    for number in INHERITED.get().into_iter().flatten() {
+        // SAFETY: nobody here owns it: it was open before this program opened anything, and was never closed since, so that
+        // its number means nothing else.
+        unsafe { libc::close(*number) };
+    }
+    // The root is always there. Every path that is used from here on is absolute.
+    let _ = std::env::set_current_dir("/");
+}
+
+/// In the background: says the last words to the terminal, lets go of all that was the starter's, and from here on writes to
+/// the log.
+pub(super) fn release(words: &[u8], log: &Path) -> Result<(), Failure> {
     let name = log.display();
     let file = card::file::append(log).what(format!("the log {name} could not be opened"))?;
+    let_go();
     let mut out = std::io::stdout();
     // The terminal may have been closed meanwhile: that is no reason to stop.
-    let _ = out
-        .write_all(words.as_bytes())
-        .and_then(|()| out.write_all(&[b'\n', READY]))
-        .and_then(|()| out.flush());
+    let _ = out.write_all(words).and_then(|()| out.write_all(&[b'\n', READY])).and_then(|()| out.flush());
     rustix::stdio::dup2_stdout(&file).what(format!("the log {name} could not be used"))?;
     rustix::stdio::dup2_stderr(&file).what(format!("the log {name} could not be used"))
 }

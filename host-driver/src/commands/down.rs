@@ -1,9 +1,6 @@
 //! `ushield down`.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use rustix::process::{Pid, test_kill_process};
@@ -28,11 +25,11 @@ pub(crate) struct Down {
 impl Down {
     pub(crate) fn run(self) -> Outcome {
         let client = self.which.running()?;
-        let Health { pid, control, .. } = client.health().clone();
+        let Health { pid, .. } = client.health().clone();
         let _: Health = client.post("/shutdown", &())?;
         let start = Instant::now();
         // The socket is the last thing that a clean end removes.
-        while Path::new(&control).exists() && alive(pid) {
+        while client.socket().exists() && alive(pid) {
             if start.elapsed() > PATIENCE {
                 return Err(Failure::new(format!("process {pid} does not stop")).next(format!("kill {pid}")));
             }

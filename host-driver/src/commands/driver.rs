@@ -186,7 +186,10 @@ fn list(system: &System, json: bool) -> Outcome {
             json!({ "brand": name, "usb": usb.to_string(), "served_by": served.map(|(bundle, _)| bundle.name()) })
         });
         let brands: Vec<_> = brands.collect();
-        say(&format!("{:#}", json!({ "folder": catalogue.folder, "bundles": bundles, "brands": brands })));
+        say(&format!(
+            "{:#}",
+            json!({ "folder": catalogue.folder.to_string_lossy(), "bundles": bundles, "brands": brands })
+        ));
         return Ok(Exit::Done);
     }
     let paint = Paint::stdout();

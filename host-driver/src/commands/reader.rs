@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::net::UnixStream,
+    os::unix::{ffi::OsStrExt, net::UnixStream},
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -16,7 +16,8 @@ use super::{background, up::Ends};
 use crate::{
     failure::{Context, Exit, Failure, Outcome},
     log, memory, place, runtime,
-    terminal::{say, warn},
+    signal::go_on_in_background,
+    terminal::{say, say_bytes, warn},
 };
 
 /// How long a service may take to end.
@@ -79,9 +80,9 @@ fn group(text: &str) -> Result<u32, String> {
 }
 
 impl Reader {
-    pub(crate) fn run(self) -> Outcome {
+    pub(crate) fn run(mut self) -> Outcome {
         let socket = match &self.socket {
-            Some(socket) => std::path::absolute(socket).what("the socket's path is not one")?,
+            Some(socket) => place::absolute(socket)?,
             None => place::runtime()?.join("pcscd.comm"),
         };
         if self.stop {
@@ -90,9 +91,13 @@ impl Reader {
         if self.detach && !background::in_background() {
             return background::start();
         }
+        if let Some(file) = &mut self.ready_file {
+            *file = place::absolute(file)?;
+        }
         if self.detach {
             background::begin();
         }
+        go_on_in_background();
         memory::close();
         log::begin();
         let runtime = runtime::here()?;
@@ -144,19 +149,23 @@ impl Reader {
             warn("No token is free yet: `ushield plug` plugs one in, and it is shown then.");
         }
         readers.iter().for_each(|reader| warn(&format!("Reader: {reader}")));
-        let line = format!("export PCSCLITE_CSOCK_NAME={}", quoted(&socket.display().to_string()));
+        let line = [b"export PCSCLITE_CSOCK_NAME=", &quoted(socket.as_os_str().as_bytes())[..]].concat();
         if self.detach {
             return background::release(&line, &socket.with_extension("log"));
         }
-        say(&line);
+        say_bytes(&line);
         Ok(())
     }
 }
 
-/// As a shell reads it back.
-fn quoted(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%".contains(&byte);
-    if text.bytes().all(plain) { text.into() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+/// As a shell reads it back; a path need not be UTF-8.
+fn quoted(text: &[u8]) -> Vec<u8> {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+:@%".contains(byte);
+    if text.iter().all(plain) {
+        return text.into();
+    }
+    let words: Vec<&[u8]> = text.split(|byte| *byte == b'\'').collect();
+    [b"'", &words.join(&br"'\''"[..])[..], b"'"].concat()
 }
 
 /// Ends the service that listens at the socket, and waits until it is gone.
@@ -187,8 +196,9 @@ mod tests {
 
     #[test]
     fn what_a_shell_reads_back() {
-        assert_eq!(quoted("/run/user/0/ushield/pcscd.comm"), "/run/user/0/ushield/pcscd.comm");
-        assert_eq!(quoted("/tmp/it's mine"), r"'/tmp/it'\''s mine'");
+        assert_eq!(quoted(b"/run/user/0/ushield/pcscd.comm"), b"/run/user/0/ushield/pcscd.comm");
+        assert_eq!(quoted(b"/tmp/it's mine"), br"'/tmp/it'\''s mine'");
+        assert_eq!(quoted(b"/tmp/\xFF"), b"'/tmp/\xFF'");
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod child;
 mod enrolment;
 mod environment;
 mod folder;
+mod keeper;
 mod service;
 mod thumb;
 
@@ -40,6 +41,7 @@ use artifact::Artifacts;
 use enrolment::Bank;
 use environment::{Environment, Holding};
 use folder::Folder;
+use keeper::Keeper;
 use service::Service;
 use thumb::Thumb;
 
@@ -111,6 +113,9 @@ impl Run {
     }
 
     fn work(self) -> Outcome {
+        if let (Some(lifeline), Some((program, arguments))) = (keeper::mark(), self.command.split_first()) {
+            return keeper::keep(lifeline, program, arguments);
+        }
         if std::env::var_os("USHIELD_LOG").is_some() {
             log::begin();
         }
@@ -124,7 +129,10 @@ impl Run {
         };
         let outcome = self.command(&runtime, &folder, &stage, limits);
         if let (Some(artifacts), false) = (artifacts, matches!(outcome, Ok(Exit::As(0)))) {
-            stage.bench.stop_capture()?;
+            if let Err(failure) = stage.bench.stop_capture() {
+                // What is there of it is kept, too.
+                warn(&format!("ushield: {failure}"));
+            }
             artifacts.keep(&folder, &self.command, &outcome, &stage.thumb.seen())?;
         }
         // The reader lets go of the tokens before their bus goes.
@@ -236,8 +244,8 @@ impl Run {
         // On this thread, which lives until the command has ended.
         runtime.block_on(async {
             let mut signals = child::Signals::catch()?;
-            let mut child = child::start(program, arguments, variables, limits)?;
-            let status = child::wait(&mut child, &mut signals).await?;
+            let mut keeper = Keeper::start(program, arguments, variables, limits)?;
+            let status = keeper.wait(&mut signals).await?;
             Ok(Exit::As(child::code(status)))
         })
     }

@@ -16,7 +16,8 @@ use std::{
 
 use clap::Args;
 use host_driver::{Exporter, Listen, capture::Summary, panel::Habit, peer::Cidr, raise_descriptor_limit};
-use tokio::signal::unix::{SignalKind, signal};
+use rustix::process::Signal;
+use tokio::signal::unix::{self, SignalKind};
 
 use redirection::Redirection;
 
@@ -29,11 +30,12 @@ use crate::{
     brand,
     control::{
         bench::Bench,
-        server::{Door, vacate},
+        server::{Door, sweep, vacate},
         view::{Health, Ready},
     },
     failure::{Context, Exit, Failure, Outcome},
     log, memory, place, runtime,
+    signal::{go_on_in_background, is_ignored},
     terminal::{Paint, say, warn},
 };
 
@@ -98,20 +100,29 @@ pub(crate) struct Up {
 }
 
 impl Up {
-    pub(crate) fn run(self) -> Outcome {
+    pub(crate) fn run(mut self) -> Outcome {
         if self.detach && !background::in_background() {
             return background::start();
+        }
+        // They outlive our working folder, and others are told of them.
+        for path in [&mut self.control, &mut self.ready_file].into_iter().flatten() {
+            *path = place::absolute(path)?;
         }
         if self.detach {
             background::begin();
         }
+        go_on_in_background();
         memory::close();
         log::begin();
         raise_descriptor_limit();
         let forge = self.forge()?;
         let control = match &self.control {
             Some(socket) => socket.clone(),
-            None => place::socket(&place::runtime()?, forge.state()),
+            None => {
+                let runtime = place::runtime()?;
+                sweep(&runtime);
+                place::socket(&runtime, forge.state())
+            }
         };
         vacate(&control)?;
         let runtime = runtime::here()?;
@@ -159,7 +170,7 @@ impl Up {
         let serving = tokio::spawn(door.serve(bench.clone()));
         let logging = tokio::spawn(log::tell_what_was_left_out());
         self.play(&bench)?;
-        self.announce(&bench, &forge.notes())?;
+        self.announce(&bench, control, &forge.notes())?;
         tokio::select! {
             () = bench.stopped() => {}
             () = ends.any() => bench.stop(),
@@ -216,7 +227,7 @@ impl Up {
         Ok(())
     }
 
-    fn announce(&self, bench: &Bench, notes: &[String]) -> Result<(), Failure> {
+    fn announce(&self, bench: &Bench, control: &Path, notes: &[String]) -> Result<(), Failure> {
         let ready = Ready { health: bench.health().clone(), tokens: bench.tokens() };
         let listen = ready.health.listen.parse().what("the address is not an address")?;
         if let Some(file) = &self.ready_file {
@@ -225,8 +236,8 @@ impl Up {
         }
         let text = announce::text(&ready, listen, notes, Paint::stdout());
         if self.detach {
-            let log = log_file(Path::new(&ready.health.control));
-            return background::release(&format!("{text}, log {}", log.display()), &log);
+            let log = log_file(control);
+            return background::release(format!("{text}, log {}", log.display()).as_bytes(), &log);
         }
         say(&text);
         Ok(())
@@ -246,25 +257,36 @@ fn log_file(control: &Path) -> PathBuf {
     control.with_extension("log")
 }
 
-/// The signals that end it.
-pub(super) struct Ends([tokio::signal::unix::Signal; 3]);
+/// The signals that end it. SIGHUP is none where it was ignored from the start.
+pub(super) struct Ends {
+    interrupt: unix::Signal,
+    terminate: unix::Signal,
+    hangup: Option<unix::Signal>,
+}
 
 impl Ends {
     pub(super) fn new() -> Result<Self, Failure> {
-        let watch = |kind| signal(kind).what("signals cannot be watched");
-        Ok(Self([
-            watch(SignalKind::interrupt())?,
-            watch(SignalKind::terminate())?,
-            watch(SignalKind::hangup())?,
-        ]))
+        let watch = |kind| unix::signal(kind).what("signals cannot be watched");
+        let hangup = (!is_ignored(Signal::HUP)).then(|| watch(SignalKind::hangup())).transpose()?;
+        Ok(Self {
+            interrupt: watch(SignalKind::interrupt())?,
+            terminate: watch(SignalKind::terminate())?,
+            hangup,
+        })
     }
 
     pub(super) async fn any(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
+        let Self { interrupt, terminate, hangup } = self;
+        let hung_up = async {
+            match hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
+            _ = hung_up => {}
         }
     }
 }

@@ -108,17 +108,16 @@ impl Seat {
         self.panel.face().screen.as_ref().map(Screen::from)
     }
 
-    /// Presses a button if the page is the wanted one: what is judged is what is confirmed. Returns how many pages had
-    /// been shown before, or the page that was not the wanted one.
+    /// Presses a button if the page is the wanted one: what is judged is what is confirmed. Returns that page's number
+    /// among all that were shown, or the page that was not the wanted one.
     pub(crate) fn press(
         &self,
         button: Button,
         wanted: impl Fn(&Screen) -> bool,
     ) -> Result<u64, Option<Screen>> {
-        let shown = self.panel.face().shown;
         let mut judged = None;
         let pressed = self.panel.press_if(button.into(), |screen| wanted(judged.insert(screen.into())));
-        if pressed.is_ok() { Ok(shown) } else { Err(judged) }
+        pressed.map_err(|_| judged)
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
+    sync::Once,
     time::Duration,
 };
 
@@ -18,6 +19,7 @@ use crate::{
     control::view::{Health, Refusal},
     failure::{Context, Failure},
     place,
+    terminal::warn,
 };
 
 /// The longest a server may take for what does not wait for a person.
@@ -50,29 +52,42 @@ enum Silence {
 
 impl Which {
     /// Finds the one that is meant; `None` when nothing is running.
+    ///
+    /// One that does not answer, because it was stopped, is in nobody's way but those who mean it.
     pub(crate) fn find(&self) -> Result<Option<Client>, Failure> {
-        let Some(sockets) = self.sockets()? else { return Ok(None) };
-        let mut found: Vec<Client> = Vec::new();
-        for socket in sockets {
-            if let Some(client) = Client::open(socket)? {
-                found.push(client);
+        if let Some(socket) = self.named() {
+            return Client::open(socket);
+        }
+        let state =
+            self.state.as_ref().map(|state| fs::canonicalize(state).unwrap_or_else(|_| state.clone()));
+        let runtimes = place::runtimes();
+        if let Some(state) = &state {
+            // The socket has its state's name, unless it was given one.
+            for runtime in &runtimes {
+                if let Some(client) = Client::open(place::socket(runtime, Some(state)))? {
+                    return Ok(Some(client));
+                }
             }
         }
-        if let Some(state) = &self.state {
-            let state = fs::canonicalize(state).unwrap_or_else(|_| state.clone());
-            found.retain(|client| client.health.state.as_deref() == state.to_str());
+        let (mut found, silent) = open_all(&runtimes);
+        if let Some(state) = &state {
+            let told = state.display().to_string();
+            found.retain(|client| client.health.state.as_ref() == Some(&told));
         }
-        match found.len() {
-            0 => Ok(None),
-            1 => Ok(found.pop()),
-            _ => {
-                let list =
-                    |client: &Client| format!("--control {}   ({})", client.health.control, client.place());
-                let lines: Vec<String> = found.iter().map(list).collect();
-                Err(Failure::new("it is not clear which tokens you mean")
-                    .because(format!("{} `ushield up` are running", found.len()))
-                    .next(format!("say which:\n{}", lines.join("\n"))))
+        match (found.len(), silent) {
+            (0, silent) => match silent.into_iter().next() {
+                Some(failure) if state.is_none() => Err(failure),
+                _ => Ok(None),
+            },
+            (1, silent) => {
+                // Said once: some commands look again and again.
+                static SAID: Once = Once::new();
+                if state.is_none() {
+                    SAID.call_once(|| silent.iter().for_each(|failure| warn(&format!("ushield: {failure}"))));
+                }
+                Ok(found.pop())
             }
+            _ => Err(unclear(&found)),
         }
     }
 
@@ -93,19 +108,44 @@ impl Which {
             Failure::new("nothing is running").because(place).next("start it: ushield up -d")
         })
     }
+}
 
-    fn sockets(&self) -> Result<Option<Vec<PathBuf>>, Failure> {
-        if let Some(socket) = self.named() {
-            return Ok(Some(vec![socket]));
+/// Asks at every socket at once: those who answer, and why others do not.
+fn open_all(runtimes: &[PathBuf]) -> (Vec<Client>, Vec<Failure>) {
+    let entries = runtimes.iter().flat_map(fs::read_dir).flatten().flatten();
+    let sockets = entries.map(|entry| entry.path());
+    let mut sockets: Vec<PathBuf> =
+        sockets.filter(|path| path.extension().is_some_and(|end| end == "sock")).collect();
+    sockets.sort();
+    let answers = std::thread::scope(|scope| {
+        let asking: Vec<_> = sockets.into_iter().map(|socket| scope.spawn(|| Client::open(socket))).collect();
+        asking.into_iter().map(|asked| asked.join().unwrap_or(Ok(None))).collect::<Vec<_>>()
+    });
+    let (mut found, mut silent) = (Vec::new(), Vec::new());
+    for answer in answers {
+        match answer {
+            Ok(client) => found.extend(client),
+            Err(failure) => silent.push(failure),
         }
-        let runtime = place::runtime()?;
-        let Ok(entries) = fs::read_dir(&runtime) else { return Ok(None) };
-        let sockets = entries.flatten().map(|entry| entry.path());
-        let mut sockets: Vec<PathBuf> =
-            sockets.filter(|path| path.extension().is_some_and(|end| end == "sock")).collect();
-        sockets.sort();
-        Ok(Some(sockets))
     }
+    (found, silent)
+}
+
+fn unclear(found: &[Client]) -> Failure {
+    let list = |client: &Client| format!("--control {}   ({})", client.socket.display(), client.place());
+    let lines: Vec<String> = found.iter().map(list).collect();
+    Failure::new("it is not clear which tokens you mean")
+        .because(format!("{} `ushield up` are running", found.len()))
+        .next(format!("say which:\n{}", lines.join("\n")))
+}
+
+/// Who listens at a socket and cannot answer, because he was stopped (proc_pid_stat(5), state T or t).
+fn stopped(stream: &UnixStream) -> Option<i32> {
+    let process = stream.peer_cred().ok()?.pid()?;
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name before it stands in brackets, and may hold any character.
+    let (_, rest) = stat.rsplit_once(") ")?;
+    rest.starts_with(['T', 't']).then_some(process)
 }
 
 impl Client {
@@ -122,6 +162,11 @@ impl Client {
                 Err(Failure::new(format!("{} does not answer", socket.display())).because(why))
             }
         }
+    }
+
+    /// Where it listens: the way that was gone, which need not be UTF-8 as what it tells of itself is.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
     }
 
     /// Who serves.
@@ -190,6 +235,11 @@ fn exchange(
             std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => Silence::Nobody,
             _ => failed(&error),
         })?;
+        if let Some(process) = stopped(&stream) {
+            return Err(failed(&format!(
+                "process {process} serves it, and was stopped (Ctrl-Z, or a debugger); wake it: kill -CONT {process}"
+            )));
+        }
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| failed(&error))?;

@@ -54,9 +54,11 @@ impl Door {
         let name = path.display();
         // Closed to others from its first moment: between a bind and a chmod they could connect. The mask is the whole
         // process's, and what else is made in this moment is closed, too.
+        let guard = guard(path);
         let mask = umask(Mode::from_raw_mode(0o077));
         let bound = UnixListener::bind(path);
         umask(mask);
+        drop(guard);
         let listener = bound.map_err(|error| {
             Failure::new(format!("the control socket {name} could not be made"))
                 .because(error)
@@ -96,11 +98,47 @@ pub(crate) fn vacate(path: &Path) -> Result<(), Failure> {
                 "stop it with `ushield down --control {name}`, or name another with --control SOCKET"
             )));
     }
-    // Only a socket is removed: never a file that the user named by mistake.
-    if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
-        let _ = fs::remove_file(path);
-    }
+    remove_dead(path);
     Ok(())
+}
+
+/// Removes the sockets of those that were killed, with logs that say nothing.
+pub(crate) fn sweep(runtime: &Path) {
+    for entry in fs::read_dir(runtime).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|end| end == "sock") && remove_dead(&path) {
+            let log = path.with_extension("log");
+            if fs::metadata(&log).is_ok_and(|found| found.len() == 0) {
+                let _ = fs::remove_file(&log);
+            }
+        }
+    }
+}
+
+/// Removes a socket that nobody serves. Only a socket: never a file that the user named by mistake.
+fn remove_dead(path: &Path) -> bool {
+    let _guard = guard(path);
+    fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
+        && is_dead(path)
+        && fs::remove_file(path).is_ok()
+}
+
+/// Whether nobody listens. Not to be answered at once, because the listener was stopped, is another matter.
+fn is_dead(path: &Path) -> bool {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+    let (kind, flags) = (SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC);
+    let tried = SocketAddrUnix::new(path)
+        .and_then(|address| connect(socket_with(AddressFamily::UNIX, kind, flags, None)?, &address));
+    tried == Err(rustix::io::Errno::CONNREFUSED)
+}
+
+/// A lock on the folder of a socket. Between its bind and its listen a socket looks dead; whoever makes one, and whoever
+/// removes dead ones, does it under this lock. Where the folder cannot be opened, nobody else can make sockets in it either.
+fn guard(path: &Path) -> Option<fs::File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = fs::File::open(folder).ok()?;
+    folder.lock().ok()?;
+    Some(folder)
 }
 
 /// A refusal on its way out.

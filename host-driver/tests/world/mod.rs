@@ -6,7 +6,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -79,6 +79,11 @@ impl World {
 
     pub fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments).spawn().unwrap()
+    }
+
+    /// What a program said, be it text or not.
+    pub fn end_raw(child: Child) -> Output {
+        child.wait_with_output().unwrap()
     }
 
     pub fn end(child: Child) -> Ended {

@@ -2,21 +2,24 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    future::poll_fn,
     io,
-    os::unix::process::ExitStatusExt,
-    process::ExitStatus,
+    os::unix::process::{CommandExt, ExitStatusExt},
+    process::{Command, ExitStatus},
+    task::Poll,
 };
 
-use rustix::process::{Pid, Signal, getpgrp, getpid, getppid, kill_process, set_parent_process_death_signal};
-use tokio::{
-    process::{Child, Command},
-    signal::unix::{self, SignalKind, signal},
+use rustix::{
+    process::{Pid, Signal, getpgrp, getpid, getppid, kill_process, set_parent_process_death_signal},
+    stdio::stdin,
+    termios::tcgetpgrp,
 };
+use tokio::signal::unix::{self, SignalKind, signal};
 
 use super::OURS;
 use crate::{
     failure::{Context, Exit, Failure},
-    memory::Limits,
+    signal::is_ignored,
 };
 
 /// As `timeout` of the GNU coreutils has them: the command was found and cannot be run; it was not found.
@@ -35,92 +38,88 @@ const PASSED: [(SignalKind, Signal); 6] = [
     (SignalKind::user_defined2(), Signal::USR2),
 ];
 
-/// Signals that were caught, until there is a command to pass them to.
-pub(super) struct Signals([(unix::Signal, Signal); 6]);
+/// Signals that were caught, until there is a command to pass them to. One that was ignored from the start is left alone, so
+/// that the command inherits it so, as without us.
+pub(super) struct Signals(Vec<(unix::Signal, Signal)>);
 
 impl Signals {
     /// Catches them from now on. Needs the runtime.
     pub(super) fn catch() -> Result<Self, Failure> {
-        let watch = |(kind, passed)| signal(kind).map(|caught| (caught, passed));
-        let [a, b, c, d, e, f] = PASSED.map(watch);
-        let caught = (|| Ok::<_, io::Error>([a?, b?, c?, d?, e?, f?]))();
+        let wanted = PASSED.into_iter().filter(|(_, passed)| !is_ignored(*passed));
+        let caught = wanted.map(|(kind, passed)| Ok((signal(kind)?, passed))).collect::<io::Result<_>>();
         caught.map(Self).what("signals cannot be watched")
     }
 
-    async fn next(&mut self) -> Signal {
-        let [a, b, c, d, e, f] = &mut self.0;
-        tokio::select! {
-            _ = a.0.recv() => a.1,
-            _ = b.0.recv() => b.1,
-            _ = c.0.recv() => c.1,
-            _ = d.0.recv() => d.1,
-            _ = e.0.recv() => e.1,
-            _ = f.0.recv() => f.1,
-        }
+    pub(super) async fn next(&mut self) -> Signal {
+        poll_fn(|context| {
+            let came = |(caught, passed): &mut (unix::Signal, Signal)| {
+                matches!(caught.poll_recv(context), Poll::Ready(Some(()))).then_some(*passed)
+            };
+            self.0.iter_mut().find_map(came).map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
+}
+
+/// The command, not yet started.
+pub(super) fn command(program: &OsStr, arguments: &[OsString]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    command
 }
 
 /// Starts the command. This thread must live until it ends: the kernel kills the command when the thread is gone.
-pub(super) fn start(
-    program: &OsStr,
-    arguments: &[OsString],
-    environment: impl IntoIterator<Item = (&'static str, Option<OsString>)>,
-    limits: Limits,
-) -> Result<Child, Failure> {
-    let mut command = Command::new(program);
-    command.args(arguments);
-    for (name, value) in environment {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    die_with_us(&mut command, limits);
-    command.spawn().map_err(|error| {
-        let name = program.to_string_lossy();
-        let failure = Failure::new(format!("the command {name} could not be started")).because(&error);
-        match error.kind() {
-            io::ErrorKind::NotFound => failure.exits(Exit::As(NOT_FOUND)),
-            _ => failure.exits(Exit::As(CANNOT_RUN)),
-        }
-    })
+pub(super) fn start(command: &mut Command) -> Result<Pid, Failure> {
+    die_with_us(command);
+    let child = command.spawn().map_err(|error| not_started(command.get_program(), &error))?;
+    // Whoever waits for it waits for others, too, and so by number.
+    Ok(Pid::from_child(&child))
 }
 
-/// The command is killed when we are gone, even by SIGKILL (prctl(2), PR_SET_PDEATHSIG). It has the limits that we were started
-/// with, and may dump core and be traced again: execve(2) ends what we asked of the kernel for ourselves.
+/// Why the command does not run.
+pub(super) fn not_started(program: &OsStr, error: &io::Error) -> Failure {
+    let name = program.to_string_lossy();
+    let failure = Failure::new(format!("the command {name} could not be started")).because(error);
+    match error.kind() {
+        io::ErrorKind::NotFound => failure.exits(Exit::As(NOT_FOUND)),
+        _ => failure.exits(Exit::As(CANNOT_RUN)),
+    }
+}
+
+/// The command is killed when we are gone, even by SIGKILL (prctl(2), PR_SET_PDEATHSIG).
 #[allow(unsafe_code)]
-fn die_with_us(command: &mut Command, limits: Limits) {
+pub(super) fn die_with_us(command: &mut Command) {
     let us = getpid();
     let in_child = move || {
-        limits.restore()?;
         set_parent_process_death_signal(Some(Signal::KILL))?;
         // We may have died before that line.
         if getppid() == Some(us) { Ok(()) } else { Err(io::ErrorKind::NotConnected.into()) }
     };
-    // SAFETY: between fork and exec only four system calls are made, and nothing is allocated.
+    // SAFETY: between fork and exec only two system calls are made, and nothing is allocated.
     unsafe { command.pre_exec(in_child) };
 }
 
-/// Waits for the command, passing on what signals come.
-pub(super) async fn wait(child: &mut Child, signals: &mut Signals) -> Result<ExitStatus, Failure> {
-    loop {
-        let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        let passed = tokio::select! {
-            ended = child.wait() => return ended.what("the command is lost").map_err(|f| f.exits(Exit::As(OURS))),
-            passed = signals.next() => passed,
-        };
-        if let (Some(pid), false) = (pid, typed(passed)) {
-            // It may have ended just now.
-            let _ = kill_process(pid, passed);
-        }
+/// Passes a signal on; false where the terminal has done so already.
+pub(super) fn pass(to: Option<Pid>, signal: Signal) -> bool {
+    if typed(signal) {
+        return false;
     }
+    if let Some(pid) = to {
+        // It may have ended just now.
+        let _ = kill_process(pid, signal);
+    }
+    true
+}
+
+/// Whether whoever sends it wants an end.
+pub(super) fn ends(signal: Signal) -> bool {
+    [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM].contains(&signal)
 }
 
 /// Whether the terminal has sent the command this signal already: Ctrl-C and Ctrl-\ go to all of the foreground group, and
 /// twice is another thing than once.
 fn typed(signal: Signal) -> bool {
-    let foreground =
-        || rustix::termios::tcgetpgrp(rustix::stdio::stdin()).is_ok_and(|group| group == getpgrp());
+    let foreground = || tcgetpgrp(stdin()).is_ok_and(|group| group == getpgrp());
     (signal == Signal::INT || signal == Signal::QUIT) && foreground()
 }
 

@@ -31,7 +31,7 @@ pub(super) struct Holding {
 impl Holding {
     /// The label that its PKCS#11 token has: the slots are in the readers' order.
     fn json(&self, number: usize) -> Value {
-        let certificate = |issued: &Issued| json!({ "container": issued.container.name(), "file": issued.file, "serial": issued.serial });
+        let certificate = |issued: &Issued| json!({ "container": issued.container.name(), "file": issued.file.to_string_lossy(), "serial": issued.serial });
         json!({
             "serial": self.token.serial,
             "label": format!("ushield-{number}"),
@@ -84,8 +84,9 @@ impl Environment<'_> {
 
     /// A configuration file of Java's SunPKCS11 provider.
     fn java(&self, module: &Path) -> Result<OsString, Failure> {
-        let text = format!("name = ushield\nlibrary = {}\nslotListIndex = 0\n", module.display());
-        self.folder.write("java.cfg", text.as_bytes()).map(PathBuf::into_os_string)
+        let library = module.as_os_str().as_encoded_bytes();
+        let text = [b"name = ushield\nlibrary = ", library, b"\nslotListIndex = 0\n"].concat();
+        self.folder.write("java.cfg", &text).map(PathBuf::into_os_string)
     }
 }
 

@@ -1,15 +1,11 @@
 //! The PC/SC service of a run: it holds the run's tokens for as long as the command runs.
 
-use std::{
-    path::Path,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use card::ccid::PATIENCE;
-use host_driver::{Exporter, State, bus::Bus};
+use host_driver::{Exporter, bus::Bus};
 use reader::{Access, Config};
+use tokio::{runtime::Handle, time::timeout};
 
 use crate::{
     control::bench::Seat,
@@ -17,8 +13,7 @@ use crate::{
 };
 
 /// How long a token that was just enrolled may take to be free.
-const PATIENCE_FOR_A_TOKEN: Duration = Duration::from_secs(5);
-const PAUSE: Duration = Duration::from_millis(1);
+const PATIENCE_FOR_A_TOKEN: Duration = Duration::from_secs(30);
 
 /// The running service.
 pub(super) struct Service(reader::Service);
@@ -26,7 +21,7 @@ pub(super) struct Service(reader::Service);
 impl Service {
     /// Takes all tokens, which are on this bus.
     pub(super) fn start(socket: &Path, exporter: &Exporter, seats: &[Seat]) -> Result<Self, Failure> {
-        settle(exporter);
+        settle(exporter, seats);
         let config = Config {
             socket: socket.to_owned(),
             access: Access::Owner,
@@ -60,10 +55,12 @@ async fn tell(bell: impl Fn() + Send, bus: Arc<Bus>) {
 }
 
 /// Waits until nobody holds a token any more: who enrolled them hung up, and the exporter is about to notice.
-fn settle(exporter: &Exporter) {
-    let end = Instant::now() + PATIENCE_FOR_A_TOKEN;
-    let held = || exporter.list().iter().any(|entry| matches!(entry.state, State::Held { .. }));
-    while held() && Instant::now() < end {
-        thread::sleep(PAUSE);
-    }
+fn settle(exporter: &Exporter, seats: &[Seat]) {
+    let all = async {
+        for seat in seats {
+            exporter.bus().let_go(seat.bus_id).await;
+        }
+    };
+    // Whoever holds one for so long is told of by the service.
+    let _ = Handle::current().block_on(async { timeout(PATIENCE_FOR_A_TOKEN, all).await });
 }

@@ -3,9 +3,11 @@
 use std::{
     io::BufRead,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use host_driver::{BusId, panel::Handle};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::{
     control::{
@@ -14,8 +16,11 @@ use crate::{
     },
     failure::Failure,
     runtime::no_thread,
-    terminal::{Paint, draw, say},
+    terminal::{Paint, draw, is_in_background, say},
 };
+
+/// Between two looks whether the terminal is ours again.
+const GLANCE: Duration = Duration::from_millis(250);
 
 /// What was drawn last.
 type Asked = Arc<Mutex<Option<Question>>>;
@@ -39,12 +44,74 @@ pub(super) fn start(bench: &Bench) -> Result<(), Failure> {
         tokio::spawn(show(seat.bus_id, seat.panel.clone(), title(seat, several), asked.clone()));
     }
     // Not one of the runtime's threads: a read from the keyboard would keep the runtime from ending.
-    let keyboard = std::thread::Builder::new().name("ushield-keyboard".into()).spawn(move || {
-        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-            take(&line, &asked);
-        }
-    });
+    let keyboard = std::thread::Builder::new().name("ushield-keyboard".into()).spawn(move || listen(&asked));
     keyboard.map(drop).map_err(no_thread)
+}
+
+/// Takes lines for as long as there is a keyboard.
+fn listen(asked: &Asked) {
+    loop {
+        if is_in_background() {
+            say(
+                "This runs in the background of the terminal. Its panel: `ushield screen` and `ushield press ok`; \
+                 or `fg` brings it here.",
+            );
+            // The system tells nobody who comes to the foreground.
+            while is_in_background() {
+                std::thread::sleep(GLANCE);
+            }
+            say("The panel is here: Enter is OK; c and Enter is Cancel.");
+        }
+        match line() {
+            Typed::Line(line) => {
+                if let Some(word) = take(&line, asked) {
+                    say(word);
+                }
+            }
+            Typed::End => {
+                say("Ctrl-D presses nothing: Enter is OK; c and Enter is Cancel. Ctrl-C ends everything.")
+            }
+            Typed::Background => {}
+            Typed::Gone => {
+                return say(
+                    "The keyboard is gone. The panel is there still: `ushield screen`, `ushield press ok`; \
+                            `ushield down` ends everything.",
+                );
+            }
+        }
+    }
+}
+
+/// What came from the keyboard.
+enum Typed {
+    Line(String),
+    /// Ctrl-D. More may come.
+    End,
+    /// Nothing: the terminal is another's now.
+    Background,
+    /// Nothing ever again.
+    Gone,
+}
+
+fn line() -> Typed {
+    let mut line = Vec::new();
+    match std::io::stdin().lock().read_until(b'\n', &mut line) {
+        Ok(0) if has_hung_up() => Typed::Gone,
+        Ok(0) => Typed::End,
+        // Whatever was typed: what is no text is no button, and is told so.
+        Ok(_) => Typed::Line(String::from_utf8_lossy(&line).into_owned()),
+        Err(_) if is_in_background() => Typed::Background,
+        Err(_) => Typed::Gone,
+    }
+}
+
+/// Whether the terminal itself has gone: from then on it reads as ended, again and again.
+fn has_hung_up() -> bool {
+    let stdin = std::io::stdin();
+    let mut keyboard = [PollFd::new(&stdin, PollFlags::IN)];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut keyboard, Some(&at_once)).is_err()
+        || keyboard[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
 }
 
 fn title(seat: &Seat, several: bool) -> String {
@@ -58,7 +125,13 @@ async fn show(token: BusId, panel: Handle, title: String, asked: Asked) {
         shown = face.shown;
         let Some(screen) = face.screen.as_ref().map(Screen::from) else { continue };
         let ok = if screen.last() { "OK" } else { "next page" };
-        let keys = Paint::stdout().bold(&format!("[Enter] {ok}   [c, Enter] Cancel"));
+        let keys = match is_in_background() {
+            false => format!("[Enter] {ok}   [c, Enter] Cancel"),
+            true => {
+                format!("ushield press ok: {ok}   ushield press cancel: Cancel   (or `fg`, and then Enter)")
+            }
+        };
+        let keys = Paint::stdout().bold(&keys);
         say(&format!("\n{title}:\n{}{keys}", draw(&screen, "")));
         *lock(&asked) = Some(Question { token, panel: panel.clone(), page: screen });
         panel.wait(|face| face.screen.is_none() || face.shown != shown).await;
@@ -69,18 +142,17 @@ async fn show(token: BusId, panel: Handle, title: String, asked: Asked) {
     }
 }
 
-fn take(line: &str, asked: &Asked) {
+/// Presses what a line says; what there is to say of it.
+fn take(line: &str, asked: &Asked) -> Option<&'static str> {
     let Some(button) = button(line) else {
-        return say("Enter is OK; c and Enter is Cancel. Ctrl-C ends everything.");
+        return Some("Enter is OK; c and Enter is Cancel. Ctrl-C ends everything.");
     };
     let asked = lock(asked).clone();
     // Only for the page that was drawn: what the person has read.
     let pressed = asked.is_some_and(|Question { panel, page, .. }| {
         panel.press_if(button.into(), |now| Screen::from(now) == page).is_ok()
     });
-    if !pressed {
-        say("The screen is dark: nobody asks.");
-    }
+    (!pressed).then_some("The screen is dark: nobody asks.")
 }
 
 fn button(line: &str) -> Option<Button> {
@@ -106,18 +178,18 @@ mod tests {
         let (mut inside, handle) = panel(Habit::Wait);
         let page = |text: &str| seams::Screen { lines: vec![text.into()], page: 1, pages: 1 };
         let asked = Asked::default();
-        take("", &asked);
+        assert!(take("", &asked).is_some_and(|word| word.contains("dark")));
         inside.show(Some(&page("one")));
         let token = BusId::parse("1-1").unwrap();
         *lock(&asked) = Some(Question { token, panel: handle, page: Screen::from(&page("one")) });
-        take("what?", &asked);
+        assert!(take("what?", &asked).is_some_and(|word| word.contains("Enter is OK")));
         assert_eq!(inside.pressed(), None);
-        take("", &asked);
+        assert_eq!(take("", &asked), None);
         assert_eq!(inside.pressed(), Some(seams::Button::Ok));
-        take("C", &asked);
+        assert_eq!(take("C", &asked), None);
         assert_eq!(inside.pressed(), Some(seams::Button::Cancel));
         inside.show(Some(&page("two")));
-        take("", &asked);
+        assert!(take("", &asked).is_some());
         assert_eq!(inside.pressed(), None, "a page that nobody has read");
     }
 }

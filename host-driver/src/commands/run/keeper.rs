@@ -1,0 +1,259 @@
+//! The keeper of a run's command: the same program again, between the run and the command. When the run is killed, by whatever
+//! signal, the keeper ends all that the command has started; when the keeper is killed, the run does.
+//!
+//! Both are subreapers (prctl(2), PR_SET_CHILD_SUBREAPER): a process whose parent died becomes the keeper's child, so that what
+//! the command started is found even where it began a session of its own.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    fs, io,
+    os::{
+        fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
+        unix::process::{CommandExt, ExitStatusExt},
+    },
+    process::{Command, ExitStatus},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    io::{FdFlags, fcntl_setfd},
+    pipe::{PipeFlags, pipe_with},
+    process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, wait},
+};
+use tokio::{
+    net::unix::pipe::Receiver,
+    runtime::Builder,
+    signal::unix::{SignalKind, signal},
+};
+
+use super::child::{self, Signals};
+use crate::{
+    failure::{Context, Exit, Failure, Outcome},
+    memory::Limits,
+    terminal::warn,
+};
+
+/// Tells the second program that it is the keeper: the number of the descriptor at whose other end the run is.
+const MARK: &str = "USHIELD_RUN_KEEPER";
+/// How long what the command has started may take to end when it is asked to.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long it may take to be killed.
+const END: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A keeper, from the run's side. The kernel closes the lifeline when the run is gone, however that came.
+pub(super) struct Keeper {
+    child: tokio::process::Child,
+    _lifeline: OwnedFd,
+}
+
+impl Keeper {
+    /// Starts it with the command's environment; it starts the command.
+    ///
+    /// Where /proc is not mounted there is no keeper: nobody could tell who descends from the command. The command alone dies
+    /// with us then. This thread must live until it has ended.
+    ///
+    /// It has the limits that we were started with, and may dump core and be traced again: execve(2) ends what we asked of the
+    /// kernel for ourselves.
+    pub(super) fn start(
+        program: &OsStr,
+        arguments: &[OsString],
+        environment: impl IntoIterator<Item = (&'static str, Option<OsString>)>,
+        limits: Limits,
+    ) -> Result<Self, Failure> {
+        let what = "the command could not be started";
+        // What a keeper that was killed left comes to us.
+        set_child_subreaper(Some(getpid())).what(what)?;
+        let (theirs, lifeline) = pipe_with(PipeFlags::CLOEXEC).what(what)?;
+        let mut command = match std::env::current_exe() {
+            Ok(this) => {
+                let mut command = Command::new(this);
+                command.args(std::env::args_os().skip(1)).env(MARK, theirs.as_raw_fd().to_string());
+                before_exec(&mut command, move || Ok(fcntl_setfd(&theirs, FdFlags::empty())?));
+                command
+            }
+            Err(_) => {
+                let mut command = child::command(program, arguments);
+                child::die_with_us(&mut command);
+                command
+            }
+        };
+        for (name, value) in environment {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        before_exec(&mut command, move || limits.restore());
+        let child = tokio::process::Command::from(command).spawn();
+        Ok(Self { child: child.map_err(|error| child::not_started(program, &error))?, _lifeline: lifeline })
+    }
+
+    /// Waits for the command, passing on what signals come.
+    pub(super) async fn wait(&mut self, signals: &mut Signals) -> Result<ExitStatus, Failure> {
+        loop {
+            let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+            let passed = tokio::select! {
+                ended = self.child.wait() => {
+                    let status = ended.what("the command is lost")?;
+                    if status.signal().is_some() {
+                        kill_all();
+                    }
+                    return Ok(status);
+                }
+                passed = signals.next() => passed,
+            };
+            child::pass(pid, passed);
+        }
+    }
+}
+
+/// Does this in the new process, before it becomes the program: one or two system calls, and no more.
+#[allow(unsafe_code)]
+fn before_exec(command: &mut Command, calls: impl FnMut() -> io::Result<()> + Send + Sync + 'static) {
+    // SAFETY: after fork(2) nothing is allocated and no lock is taken, as both callers in this file show.
+    unsafe { command.pre_exec(calls) };
+}
+
+/// Whether this is the keeper; its end of the lifeline.
+pub(super) fn mark() -> Option<RawFd> {
+    std::env::var(MARK).ok()?.parse().ok()
+}
+
+/// In the keeper: runs the command, and ends as it ends.
+pub(super) fn keep(lifeline: RawFd, program: &OsStr, arguments: &[OsString]) -> Outcome {
+    set_child_subreaper(Some(getpid())).what("the command could not be started")?;
+    let runtime =
+        Builder::new_current_thread().enable_all().build().what("the runtime could not be started")?;
+    runtime.block_on(async {
+        let mut lifeline = take(lifeline).what("the run is lost")?;
+        let mut signals = Signals::catch()?;
+        let mut children = signal(SignalKind::child()).what("signals cannot be watched")?;
+        let mut command = child::command(program, arguments);
+        command.env_remove(MARK);
+        // On this thread, which lives until the command has ended.
+        let pid = child::start(&mut command)?;
+        let mut ending = false;
+        loop {
+            tokio::select! {
+                _ = children.recv() => {
+                    if let Some(status) = reap(Some(pid)) {
+                        if ending {
+                            end_all();
+                        }
+                        return Ok(Exit::As(child::code(status)));
+                    }
+                }
+                passed = signals.next() => ending |= child::pass(Some(pid), passed) && child::ends(passed),
+                () = gone(&mut lifeline) => {
+                    kill_all();
+                    return Err(Failure::new("the run was killed, and its command with it"));
+                }
+            }
+        }
+    })
+}
+
+/// The lifeline, from here on ours alone.
+#[allow(unsafe_code)]
+fn take(number: RawFd) -> io::Result<Receiver> {
+    // SAFETY: the run left it open for us, and says its number to nobody else.
+    let lifeline = unsafe { OwnedFd::from_raw_fd(number) };
+    fcntl_setfd(&lifeline, FdFlags::CLOEXEC)?;
+    Receiver::from_owned_fd(lifeline)
+}
+
+/// Returns when the run is gone: it writes nothing.
+async fn gone(lifeline: &mut Receiver) {
+    let _ = lifeline.readable().await;
+}
+
+/// Collects the dead; the status of the one that is asked for.
+fn reap(wanted: Option<Pid>) -> Option<ExitStatus> {
+    let mut found = None;
+    while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+        if Some(pid) == wanted {
+            found = Some(ExitStatus::from_raw(status.as_raw()));
+        }
+    }
+    found
+}
+
+/// Ends all that the command has started: first asks, then kills.
+fn end_all() {
+    signal_until(Signal::TERM, LAST_WORDS, true);
+    kill_all();
+}
+
+fn kill_all() {
+    if !signal_until(Signal::KILL, END, false) {
+        warn("ushield: something that the command has started could not be ended: it runs as another user");
+    }
+}
+
+/// Sends a signal to all descendants, `once` or again and again, until none is left; false when some are after `patience`.
+fn signal_until(signal: Signal, patience: Duration, once: bool) -> bool {
+    let end = Instant::now() + patience;
+    let mut told = Vec::new();
+    loop {
+        let all = descendants(&parents(), getpid().as_raw_nonzero().get());
+        if all.is_empty() {
+            return true;
+        }
+        for pid in all.into_iter().filter_map(Pid::from_raw) {
+            if !(once && told.contains(&pid)) {
+                // It may have ended just now.
+                let _ = kill_process(pid, signal);
+                told.push(pid);
+            }
+        }
+        reap(None);
+        if Instant::now() >= end {
+            return false;
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Each process's parent (proc_pid_stat(5)); those that have ended and wait to be collected are left out.
+fn parents() -> BTreeMap<i32, i32> {
+    let parent = |stat: String| -> Option<i32> {
+        // The name stands in brackets, and may hold any character.
+        let (_, rest) = stat.rsplit_once(") ")?;
+        let mut fields = rest.split_ascii_whitespace();
+        (fields.next()? != "Z").then(|| fields.next()?.parse().ok()).flatten()
+    };
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| {
+            let pid = entry.file_name().to_str()?.parse().ok()?;
+            Some((pid, parent(fs::read_to_string(entry.path().join("stat")).ok()?)?))
+        })
+        .collect()
+}
+
+/// All below a process.
+fn descendants(parents: &BTreeMap<i32, i32>, of: i32) -> Vec<i32> {
+    let mut found = vec![of];
+    let mut at = 0;
+    while let Some(parent) = found.get(at).copied() {
+        found.extend(parents.iter().filter(|(_, of)| **of == parent).map(|(pid, _)| *pid));
+        at += 1;
+    }
+    found.split_off(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn children_and_their_children() {
+        let parents = BTreeMap::from([(2, 1), (3, 2), (4, 3), (5, 1), (6, 5), (7, 2)]);
+        assert_eq!(descendants(&parents, 2), [3, 7, 4]);
+        assert_eq!(descendants(&parents, 6), Vec::<i32>::new());
+        assert!(super::parents().contains_key(&getpid().as_raw_nonzero().get()), "we are there");
+    }
+}

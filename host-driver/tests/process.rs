@@ -1,0 +1,333 @@
+//! The program among other processes: what it inherits, what it leaves, and what a terminal does to it.
+
+mod world;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use world::World;
+
+const USHIELD: &str = env!("CARGO_BIN_EXE_ushield");
+
+/// Looks until it is so.
+fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "never: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A shell in the world's folder, whose `$0` is the program.
+fn shell(world: &World, script: &str) -> Command {
+    let mut command = world.command(&[]);
+    let environment: Vec<_> =
+        command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
+    command = Command::new("sh");
+    // Otherwise what a server has open is root's to see, as its memory is.
+    command
+        .args(["-c", script, USHIELD])
+        .env_clear()
+        .envs(environment)
+        .env("USHIELD_DEBUGGABLE", "1")
+        .current_dir(world.path(""));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn done(command: &mut Command) -> String {
+    let ended = World::end(command.spawn().unwrap());
+    assert_eq!(ended.code, 0, "{}{}", ended.said, ended.complained);
+    ended.said
+}
+
+fn json(path: &Path) -> serde_json::Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+fn pid(of: &serde_json::Value) -> Pid {
+    Pid::from_raw(of["pid"].as_i64().unwrap().try_into().unwrap()).unwrap()
+}
+
+fn number(path: &Path) -> Option<Pid> {
+    Pid::from_raw(fs::read_to_string(path).ok()?.trim().parse().ok()?)
+}
+
+/// Whether a process runs: one that has ended and was not collected yet does not.
+fn lives(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    test_kill_process(pid).is_ok() && stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+/// A line of /proc/PID/status that is a set of signals.
+fn signals(pid: Pid, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    u64::from_str_radix(line.trim_start_matches(':').trim(), 16).unwrap()
+}
+
+const SIGHUP: u64 = 1;
+
+/// Where the process is, and what it has open of the world's folder but its own log.
+fn holds(world: &World, pid: Pid) -> (String, Vec<String>) {
+    let place = format!("/proc/{}", pid.as_raw_nonzero());
+    let link = |path: &Path| fs::read_link(path).map(|link| link.display().to_string()).unwrap_or_default();
+    let open = fs::read_dir(format!("{place}/fd")).unwrap().flatten().map(|entry| link(&entry.path()));
+    let ours = world.path("").display().to_string();
+    let open = open.filter(|path| path.starts_with(&ours) && !path.ends_with(".log"));
+    (link(&Path::new(&place).join("cwd")), open.collect())
+}
+
+#[test]
+fn in_the_background_nothing_of_the_starters_is_kept() {
+    let world = World::new();
+    world.file("pin", "135246");
+    fs::create_dir(world.path("sub")).unwrap();
+    // Names that hold in the starter's folder only; a PIN from one of its descriptors; a lock in another.
+    let up = "cd sub; exec 5>lock; \"$0\" up -d --memory --pin-file /dev/fd/4 --panel none --listen 127.0.0.1:0 \
+              --control c --ready-file r.json 4<../pin";
+    done(&mut shell(&world, up));
+    let ready = json(&world.path("sub/r.json"));
+    assert_eq!(holds(&world, pid(&ready)), ("/".into(), vec![]));
+    let control = ready["control"].as_str().unwrap();
+    assert_eq!(Path::new(control), world.path("sub/c"));
+    world.done(&["ls", "--control", control]);
+    let road = ready["listen"].as_str().unwrap();
+    let reader =
+        format!("cd sub; exec 5>lock; \"$0\" reader -d --usbip {road} --socket s --ready-file p.json");
+    let said = done(&mut shell(&world, &reader));
+    assert_eq!(said.trim_end(), format!("export PCSCLITE_CSOCK_NAME={}", world.path("sub/s").display()));
+    assert_eq!(holds(&world, pid(&json(&world.path("sub/p.json")))), ("/".into(), vec![]));
+    world.done(&["reader", "--stop", "--socket", world.path("sub/s").to_str().unwrap()]);
+    world.done(&["down", "--control", control]);
+    // What was made under a relative name is removed from wherever it is.
+    assert!(!world.path("sub/r.json").exists() && !world.path("sub/p.json").exists());
+}
+
+#[test]
+fn a_hangup_that_is_ignored_stays_so() {
+    let world = World::new();
+    let up = "\"$0\" up -d --memory --panel none --listen 127.0.0.1:0 --ready-file r.json";
+    for (trap, ignored) in [("trap '' HUP; ", true), ("", false)] {
+        done(&mut shell(&world, &format!("{trap}{up}")));
+        let ready = json(&world.path("r.json"));
+        let (up, road) = (pid(&ready), ready["listen"].as_str().unwrap());
+        done(&mut shell(
+            &world,
+            &format!("{trap}\"$0\" reader -d --usbip {road} --socket s --ready-file p.json"),
+        ));
+        for process in [up, pid(&json(&world.path("p.json")))] {
+            let of = |name| signals(process, name) & SIGHUP != 0;
+            assert_eq!((of("SigIgn"), of("SigCgt")), (ignored, !ignored));
+        }
+        world.done(&["reader", "--stop", "--socket", world.path("s").to_str().unwrap()]);
+        world.done(&["down"]);
+        let said = done(&mut shell(&world, &format!("{trap}\"$0\" run --no-enrol -- cat /proc/self/status")));
+        let line = said.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+        let set = u64::from_str_radix(line.trim(), 16).unwrap();
+        assert_eq!(set & SIGHUP != 0, ignored, "the command inherits it");
+    }
+}
+
+/// A terminal, by util-linux' script(1): what is written to it is typed, what it shows is read by line.
+struct Terminal {
+    script: Child,
+    shown: Receiver<String>,
+}
+
+impl Terminal {
+    fn open(world: &World, command: &str) -> Self {
+        let mut inner = shell(world, "exec script -qefc \"$COMMAND\" /dev/null");
+        let mut script =
+            inner.env("COMMAND", command).env("TERM", "dumb").stdin(Stdio::piped()).spawn().unwrap();
+        let (tell, shown) = mpsc::channel();
+        let mut out = BufReader::new(script.stdout.take().unwrap()).split(b'\n').map_while(Result::ok);
+        let text = |line: Vec<u8>| String::from_utf8_lossy(&line).into_owned();
+        thread::spawn(move || out.try_for_each(|line| tell.send(text(line))));
+        Self { script, shown }
+    }
+
+    fn types(&mut self, text: &str) {
+        let stdin = self.script.stdin.as_mut().unwrap();
+        stdin.write_all(text.as_bytes()).unwrap();
+        stdin.flush().unwrap();
+    }
+
+    fn shows(&self, text: &str) {
+        let mut so_far = String::new();
+        while !so_far.contains(text) {
+            match self.shown.recv_timeout(Duration::from_secs(60)) {
+                Ok(line) => so_far += &format!("{line}\n"),
+                Err(_) => panic!("{text:?} is not shown:\n{so_far}"),
+            }
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.script.kill();
+        let _ = self.script.wait();
+    }
+}
+
+#[test]
+fn a_job_in_the_background_of_a_terminal_is_not_stopped() {
+    let world = World::new();
+    // `tostop` has the kernel stop those that write from the background, too.
+    let mut terminal = Terminal::open(&world, "stty tostop; exec bash --norc -i");
+    let up = "up --memory --panel terminal --listen 127.0.0.1:0 --ready-file r.json";
+    terminal.types(&format!("{USHIELD} {up} &\n"));
+    terminal.shows("runs in the background of the terminal");
+    eventually("ready", || world.path("r.json").exists());
+    world.done(&["ls"]);
+    let process = pid(&json(&world.path("r.json")));
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap();
+    assert!(!stat.rsplit_once(") ").unwrap().1.starts_with('T'), "{stat}");
+    // It comes to the foreground, and takes lines.
+    terminal.types("fg\n");
+    terminal.shows("The panel is here");
+    terminal.types("\n");
+    terminal.shows("The screen is dark");
+    world.done(&["down"]);
+    terminal.shows("Stopped.");
+}
+
+#[test]
+fn the_panel_is_deaf_to_nothing() {
+    let world = World::new();
+    let up = "up --memory --panel terminal --listen 127.0.0.1:0 --ready-file r.json";
+    let mut terminal = Terminal::open(&world, &format!("exec {USHIELD} {up}"));
+    terminal.shows("control socket");
+    for _ in 0..2 {
+        terminal.types("\x04");
+        terminal.shows("Ctrl-D presses nothing");
+    }
+    // No text at all.
+    terminal.script.stdin.as_mut().unwrap().write_all(b"\xFF\xFE\n").unwrap();
+    terminal.shows("Enter is OK; c and Enter is Cancel. Ctrl-C ends everything.");
+    terminal.types("\n");
+    terminal.shows("The screen is dark");
+    world.done(&["down"]);
+}
+
+/// A run whose command has started a process in a session of its own, and waits.
+fn with_grandchild(world: &World) -> (Child, Pid, Pid) {
+    for name in ["grandchild", "keeper"] {
+        let _ = fs::remove_file(world.path(name));
+    }
+    let script =
+        "setsid sh -c 'echo $$ > g; mv g grandchild; exec sleep 600' & echo $PPID > k; mv k keeper; wait";
+    let mut command = world.command(&["run", "--no-enrol", "--", "sh", "-c", script]);
+    // Whoever survives must not keep the test from its end.
+    command.stdout(Stdio::null()).stderr(Stdio::null()).current_dir(world.path(""));
+    let run = command.spawn().unwrap();
+    let known = || Some((number(&world.path("grandchild"))?, number(&world.path("keeper"))?));
+    eventually("the command runs", || known().is_some());
+    let (grandchild, keeper) = known().unwrap();
+    (run, grandchild, keeper)
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_nobody() {
+    let world = World::new();
+    for signal in [Signal::KILL, Signal::TERM, Signal::HUP] {
+        let (mut run, grandchild, keeper) = with_grandchild(&world);
+        kill_process(Pid::from_child(&run), signal).unwrap();
+        run.wait().unwrap();
+        eventually(&format!("all ended by {signal:?}"), || !lives(grandchild) && !lives(keeper));
+    }
+    // And one whose keeper is killed: the run sees to the rest, and says how it ended.
+    let (mut run, grandchild, keeper) = with_grandchild(&world);
+    kill_process(keeper, Signal::KILL).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(128 + 9));
+    assert!(!lives(grandchild));
+}
+
+/// What the command leaves behind on purpose is its own affair, as without us.
+#[test]
+fn what_a_command_leaves_at_its_own_end_lives_on() {
+    let world = World::new();
+    let script = "setsid sh -c 'echo $$ > g; mv g left; exec sleep 600' >/dev/null 2>&1 & \
+                  until [ -e left ]; do sleep 0.05; done; exit 7";
+    let mut command = world.command(&["run", "--no-enrol", "--", "sh", "-c", script]);
+    let ended = World::end(command.current_dir(world.path("")).spawn().unwrap());
+    let left = number(&world.path("left")).unwrap();
+    let lived = lives(left);
+    let _ = kill_process(left, Signal::KILL);
+    assert_eq!((ended.code, lived), (7, true), "{}", ended.complained);
+}
+
+#[test]
+fn one_that_was_stopped_is_in_nobodys_way() {
+    let world = World::new();
+    let start = |name: &str| {
+        let at = |end: &str| world.path(&format!("{name}{end}")).to_str().unwrap().to_owned();
+        let (state, secret, ready) = (at(""), at(".secret"), at(".json"));
+        let place = ["--state", &state, "--secret", &secret, "--ready-file", &ready];
+        world.done(&[&["up", "-d", "--panel", "none", "--listen", "127.0.0.1:0"], &place[..]].concat());
+        (state, pid(&json(Path::new(&ready))))
+    };
+    let ((a, stopped), (b, _)) = (start("a"), start("b"));
+    kill_process(stopped, Signal::STOP).unwrap();
+    let begin = Instant::now();
+    assert!(world.done(&["ls", "--state", &b]).contains("1-1"));
+    // Without a name: the one that answers, and a word about the other.
+    let ls = world.run(&["ls"]);
+    assert!(ls.code == 0 && ls.said.contains(&b), "{}{}", ls.said, ls.complained);
+    let wake = format!("kill -CONT {}", stopped.as_raw_nonzero());
+    assert!(ls.complained.contains(&wake), "{}", ls.complained);
+    // Its own user is told at once what is the matter.
+    let own = world.run(&["ls", "--state", &a]);
+    assert!(own.code == 1 && own.complained.contains(&wake), "{}", own.complained);
+    let again = world.run(&[
+        "up",
+        "-d",
+        "--listen",
+        "127.0.0.1:0",
+        "--state",
+        &a,
+        "--secret",
+        &format!("{a}.secret"),
+    ]);
+    assert!(again.code == 1 && !again.complained.is_empty());
+    world.done(&["down", "--state", &b]);
+    // Nobody waited for an answer that could not come: each of five would have taken ten seconds.
+    assert!(begin.elapsed() < Duration::from_secs(50));
+    kill_process(stopped, Signal::CONT).unwrap();
+    world.done(&["down", "--state", &a]);
+}
+
+/// The kernel kills whoever writes past the limit, unless the program wants to know.
+#[test]
+fn a_limit_of_file_sizes_ends_the_capture_and_nothing_else() {
+    let world = World::new();
+    let pin = world.file("pin", "135246");
+    let up = format!(
+        "ulimit -f 2; exec \"$0\" up --memory --pin-file {pin} --panel accept --listen 127.0.0.1:0 --ready-file r.json \
+         --pcap token.pcapng"
+    );
+    let child = shell(&world, &up).spawn().unwrap();
+    eventually("ready", || world.path("r.json").exists());
+    let road = json(&world.path("r.json"))["listen"].as_str().unwrap().to_owned();
+    let new = world.file("new", "246135");
+    world.done(&["pin", "change", "--old-file", &pin, "--new-file", &new, "--usbip", &road]);
+    world.done(&["pin", "change", "--old-file", &new, "--new-file", &pin, "--usbip", &road]);
+    world.done(&["ls"]);
+    world.done(&["down"]);
+    let ended = World::end(child);
+    assert_eq!(ended.code, 1, "the capture is not complete: {}", ended.complained);
+    assert!(ended.complained.contains("capture"), "{}", ended.complained);
+    // The command of a run finds the signal as it was.
+    let said = world.done(&["run", "--no-enrol", "--", "cat", "/proc/self/status"]);
+    let line = said.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    assert_eq!(u64::from_str_radix(line.trim(), 16).unwrap() & 1 << 24, 0, "SIGXFSZ is not ignored");
+}

@@ -20,6 +20,8 @@ use crate::{
 /// Connections at a time that have not taken a device; they last [`Timing::greeting`] at most, and the oldest goes when there
 /// are more.
 const GREETINGS: usize = 1024;
+/// Connections that were ended and hold their memory for a moment.
+const LEAVING: usize = 16;
 /// Connections at a time whose owner is looked for in the kernel's table.
 const QUESTIONS: usize = 1024;
 /// Connections that the kernel keeps for us meanwhile (listen(2); net.core.somaxconn may allow fewer).
@@ -79,7 +81,8 @@ impl Entrance {
         };
         loop {
             tokio::select! {
-                accepted = listener.accept(), if questions.len() < QUESTIONS => match accepted {
+                accepted = listener.accept(),
+                    if questions.len() < QUESTIONS && greetings.tasks.len() < GREETINGS + LEAVING => match accepted {
                     Ok((stream, peer)) => match self.admit(&stream, peer) {
                         Some(Admission::Decided(Ok(()))) => begin(&mut greetings, stream, peer),
                         Some(Admission::Decided(Err(refused))) => report(peer, &refused),

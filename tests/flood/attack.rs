@@ -3,9 +3,7 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    os::unix::{net::UnixStream, process::CommandExt},
-    path::Path,
-    process::{Child, Command},
+    os::unix::net::UnixStream,
     thread,
     time::{Duration, Instant},
 };
@@ -17,19 +15,18 @@ use wire::{
     usbredir::{Capabilities, Hello, ToHost},
 };
 
-use crate::{
-    Fault, busy,
-    server::{self, Server},
-};
+use crate::{Fault, server};
 
-/// Whose number is nobody's.
-const STRANGER: u32 = 64_124;
+/// How long a flood lasts at most, whoever forgot to end it.
+pub const LONGEST: Duration = Duration::from_secs(600);
 /// Connections that a flood holds at most.
 const HELD: usize = 1100;
 /// Requests that wait for a screen at most.
 const WAITS: usize = 4000;
 /// Hands of a flood: as many threads.
 const HANDS: usize = 2;
+/// What a PIN is changed to, and back.
+const OTHER_PIN: &[u8] = b"246801";
 /// How long a connection may hang.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -89,54 +86,12 @@ impl Flood {
     }
 }
 
-/// A flood under way.
-pub struct Attack {
-    child: Child,
-    begun: Instant,
-    cpu: Duration,
-}
-
-/// Starts a flood, and lets it rise for a moment.
-pub fn start(this: &Path, flood: Flood, server: &Server, time: Duration) -> Result<Attack, Fault> {
-    let seconds = (time.as_secs() + 60).to_string();
-    let mut command = Command::new(this);
-    command.args([
-        "attack",
-        &format!("{flood:?}"),
-        &server.usbip,
-        &server.usbredir,
-        &server.control,
-        &seconds,
-    ]);
-    if flood.is_a_strangers() {
-        command.uid(STRANGER).gid(STRANGER).current_dir("/");
-    }
-    let child = command.spawn().map_err(|error| format!("{}: {error}", this.display()))?;
-    thread::sleep(Duration::from_secs(1));
-    let cpu = busy::cpu(child.id())?;
-    Ok(Attack { child, begun: Instant::now(), cpu })
-}
-
-impl Attack {
-    /// Ends it; how many cores it took since it had risen.
-    pub fn end(mut self) -> Result<f64, Fault> {
-        if let Some(status) = self.child.try_wait()? {
-            return Err(format!("the flood ended by itself: {status}").into());
-        }
-        let cpu = busy::cpu(self.child.id())?.saturating_sub(self.cpu);
-        let cores = cpu.as_secs_f64() / self.begun.elapsed().as_secs_f64();
-        self.child.kill()?;
-        self.child.wait()?;
-        Ok(cores)
-    }
-}
-
 /// In the process of a flood.
-pub fn run(flood: &str, [usbip, usbredir, control]: [&str; 3], seconds: &str) -> Result<(), Fault> {
+pub fn run(flood: &str, [usbip, usbredir, control]: [&str; 3]) -> Result<(), Fault> {
     let flood = Flood::ALL.into_iter().find(|known| format!("{known:?}") == flood).ok_or("no such flood")?;
     let (usbip, usbredir): (SocketAddr, SocketAddr) = (usbip.parse()?, usbredir.parse()?);
     host_driver::raise_descriptor_limit();
-    let end = Instant::now() + Duration::from_secs(seconds.parse()?);
+    let end = Instant::now() + LONGEST;
     let hands = if flood == Flood::Pins { 8 } else { HANDS };
     thread::scope(|scope| {
         for hand in 0..hands {
@@ -280,7 +235,8 @@ fn pins(address: SocketAddr, hand: usize, end: Instant) -> Result<(), Fault> {
     let mut card = Card::open(Link::import(&address.to_string(), &format!("1-{number}"))?)?;
     let mut piv = Piv::select(&mut card)?;
     while Instant::now() < end {
-        piv.change_pin(server::PIN, server::PIN)?;
+        piv.change_pin(server::PIN, OTHER_PIN)?;
+        piv.change_pin(OTHER_PIN, server::PIN)?;
     }
     Ok(())
 }

@@ -3,8 +3,11 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -17,69 +20,119 @@ use wire::{
 use crate::{Fault, server::PIN};
 
 /// The honest host's token.
-pub const TOKEN: &str = "1-1";
+const TOKEN: &str = "1-1";
 /// Between two new hosts.
 const PAUSE: Duration = Duration::from_millis(20);
+/// After a change of what stands beside them.
+const SETTLING: Duration = Duration::from_millis(30);
 /// A host that is not served for so long is told as served then.
 const HOPELESS: Duration = Duration::from_secs(20);
 
 /// What was measured.
+#[derive(Default)]
 pub struct Measured {
-    /// Signatures a second.
-    pub rate: f64,
+    /// Signatures.
+    pub signatures: u64,
+    /// In this time.
+    pub time: Duration,
     /// How long each new host took to have the list.
     pub served: Vec<Duration>,
 }
 
-/// A host that signs.
-pub struct Client(Card);
+impl Measured {
+    /// Signatures a second.
+    pub fn rate(&self) -> f64 {
+        self.signatures as f64 / self.time.as_secs_f64()
+    }
 
-impl Client {
-    /// Takes the token, and makes a key on it.
-    pub fn open(address: &str, token: &str) -> Result<Self, Fault> {
-        let mut card = Card::open(Link::import(address, token)?)?;
+    pub fn add(&mut self, other: Self) {
+        self.signatures += other.signatures;
+        self.time += other.time;
+        self.served.extend(other.served);
+    }
+}
+
+/// A host that signs without pause, and one new host after the other.
+pub struct Honest {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    over: AtomicBool,
+    signatures: AtomicU64,
+    served: Mutex<Vec<Duration>>,
+    fault: Mutex<Option<String>>,
+}
+
+impl Honest {
+    /// Takes the token, makes a key on it, and begins.
+    pub fn begin(address: &str) -> Result<Self, Fault> {
+        let mut card = Card::open(Link::import(address, TOKEN)?)?;
         let mut piv = Piv::select(&mut card)?;
         piv.authenticate_management(Algorithm::Tdes, &[1, 2, 3, 4, 5, 6, 7, 8].repeat(3))?;
         piv.generate(Slot::Authentication, Algorithm::P256)?;
         piv.verify(PIN)?;
-        Ok(Self(card))
+        let shared = Arc::<Shared>::default();
+        let (signer, guest) = (Arc::clone(&shared), Arc::clone(&shared));
+        let address = address.to_owned();
+        let threads = vec![
+            thread::Builder::new().spawn(move || sign(card, &signer))?,
+            thread::Builder::new().spawn(move || newcomers(&address, &guest))?,
+        ];
+        Ok(Self { shared, threads })
+    }
+
+    /// What they do in this time, from a moment on in which nothing changes any more.
+    pub fn measure(&self, time: Duration) -> Result<Measured, Fault> {
+        thread::sleep(SETTLING);
+        let served =
+            || std::mem::take(&mut *self.shared.served.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(served());
+        let (begun, before) = (Instant::now(), self.shared.signatures.load(Ordering::Relaxed));
+        thread::sleep(time);
+        let signatures = self.shared.signatures.load(Ordering::Relaxed) - before;
+        let time = begun.elapsed();
+        match self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(fault) => Err(fault.into()),
+            None => Ok(Measured { signatures, time, served: served() }),
+        }
     }
 }
 
-/// Signs for this long, while new hosts come.
-pub fn measure(client: &mut Client, address: &str, time: Duration) -> Result<Measured, Fault> {
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let newcomers = scope.spawn(|| newcomers(address, &over));
-        let mut piv = Piv::select(&mut client.0)?;
-        piv.verify(PIN)?;
-        let (begun, mut signatures) = (Instant::now(), 0_u32);
-        let signed = loop {
-            if begun.elapsed() >= time {
-                break Ok(());
-            }
-            match piv.sign(Slot::Authentication, Algorithm::P256, &[0x5A; 32]) {
-                Ok(_) => signatures += 1,
-                Err(error) => break Err(error),
-            }
-        };
-        let rate = f64::from(signatures) / begun.elapsed().as_secs_f64();
-        over.store(true, Ordering::Relaxed);
-        let served = newcomers.join().map_err(|_| "the new hosts are lost")??;
-        signed?;
-        Ok(Measured { rate, served })
-    })
+impl Drop for Honest {
+    fn drop(&mut self) {
+        self.shared.over.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
 }
 
-fn newcomers(address: &str, over: &AtomicBool) -> Result<Vec<Duration>, Fault> {
-    let mut served = Vec::new();
-    while !over.load(Ordering::Relaxed) || served.is_empty() {
+fn sign(mut card: Card, shared: &Shared) {
+    let signed = (|| {
+        let mut piv = Piv::select(&mut card)?;
+        piv.verify(PIN)?;
+        while !shared.over.load(Ordering::Relaxed) {
+            piv.sign(Slot::Authentication, Algorithm::P256, &[0x5A; 32])?;
+            shared.signatures.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok::<_, card::Error>(())
+    })();
+    if let Err(error) = signed {
+        *shared.fault.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(format!("the honest host: {error}"));
+    }
+}
+
+fn newcomers(address: &str, shared: &Shared) {
+    while !shared.over.load(Ordering::Relaxed) {
         let begun = Instant::now();
         let took = if list(address).is_ok() { begun.elapsed() } else { HOPELESS };
-        served.push(took);
+        shared.served.lock().unwrap_or_else(PoisonError::into_inner).push(took);
         thread::sleep(PAUSE);
     }
-    Ok(served)
 }
 
 fn list(address: &str) -> Result<(), Fault> {

@@ -1,10 +1,11 @@
 //! Floods `ushield up` and measures who suffers; see `tests/flood/run`.
 //!
-//! `flood USHIELD FOLDER SECONDS ROUNDS`: the program, an empty folder, how long each part of a row takes, and how often.
+//! `flood USHIELD FOLDER SECONDS`: the program, an empty folder, and how long each flood is measured.
 //! `flood attack …` and `flood busy …` are its own second processes. All traffic stays on 127.0.0.1 and on the Unix socket of
 //! the program that it started; every flood ends with its time and has a bound on its connections.
 
 mod attack;
+mod beside;
 mod busy;
 mod honest;
 mod report;
@@ -13,8 +14,13 @@ mod server;
 use std::{env, path::Path, process::ExitCode, time::Duration};
 
 use attack::Flood;
+use beside::Beside;
+use honest::Honest;
 use report::Row;
 use server::Server;
+
+/// The honest host is measured beside the flood and beside the busy process for so long in turn.
+const SLICE: Duration = Duration::from_millis(250);
 
 /// What went wrong.
 type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -23,12 +29,10 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words[..] {
-        ["attack", flood, usbip, usbredir, control, seconds] => {
-            attack::run(flood, [usbip, usbredir, control], seconds)
-        }
-        ["busy", cores, seconds] => busy::run(cores, seconds),
-        [ushield, folder, seconds, rounds] => measure(Path::new(ushield), Path::new(folder), seconds, rounds),
-        _ => Err("flood USHIELD FOLDER SECONDS ROUNDS".into()),
+        ["attack", flood, usbip, usbredir, control] => attack::run(flood, [usbip, usbredir, control]),
+        ["busy", cores] => busy::run(cores),
+        [ushield, folder, seconds] => measure(Path::new(ushield), Path::new(folder), seconds),
+        _ => Err("flood USHIELD FOLDER SECONDS".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -39,37 +43,38 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure(ushield: &Path, folder: &Path, seconds: &str, rounds: &str) -> Result<(), Fault> {
-    let time = Duration::from_secs(seconds.parse()?);
-    let rounds: u32 = rounds.parse()?;
+fn measure(ushield: &Path, folder: &Path, seconds: &str) -> Result<(), Fault> {
+    let seconds: u64 = seconds.parse()?;
     // Another user's processes start this program, too.
     let this = env::current_exe()?;
     let mut rows = Vec::new();
     let server = Server::start(ushield, folder)?;
-    let mut client = honest::Client::open(&server.usbip, honest::TOKEN)?;
+    let honest = Honest::begin(&server.usbip)?;
     server.prepare()?;
-    let alone = honest::measure(&mut client, &server.usbip, time)?;
-    report::head(&alone);
+    report::head(&honest.measure(Duration::from_secs(seconds))?);
+    let slices = seconds * 1000 / u64::try_from(SLICE.as_millis())?;
     for flood in Flood::ALL {
         if flood.is_a_strangers() && !rustix::process::geteuid().is_root() {
             println!("{:<44} not measured: only root can be another user", flood.name());
             continue;
         }
         let mut row = Row::new(flood);
-        for _ in 0..rounds {
-            server.forget_peak()?;
-            let attack = attack::start(&this, flood, &server, time)?;
-            let beside = honest::measure(&mut client, &server.usbip, time)?;
-            let cores = attack.end()?;
-            let peak = server.peak()?;
-            let busy = busy::start(&this, cores, time)?;
-            let floor = honest::measure(&mut client, &server.usbip, time)?;
-            busy.end()?;
-            row.add(&beside, &floor, cores, peak);
+        server.forget_peak()?;
+        let mut attack = Beside::flood(&this, flood, &server)?;
+        let mut busy = Beside::busy(&this, attack.cores()?)?;
+        // In turn, so that other work of this machine troubles both alike.
+        for _ in 0..slices {
+            row.beside.add(attack.during(|| honest.measure(SLICE))?);
+            row.floor.add(busy.during(|| honest.measure(SLICE))?);
         }
+        row.cores = [attack.cores()?, busy.cores()?];
+        attack.end()?;
+        busy.end()?;
+        row.peak = server.peak()?;
         row.print();
         rows.push(row);
     }
+    drop(honest);
     server.end()?;
     report::judge(&rows)
 }

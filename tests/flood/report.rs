@@ -18,61 +18,56 @@ const BROKEN_SERVED: Duration = Duration::from_secs(3);
 /// What one flood did.
 pub struct Row {
     flood: Flood,
-    beside: Vec<f64>,
-    floor: Vec<f64>,
-    cores: Vec<f64>,
-    served: Vec<Duration>,
-    served_beside_floor: Vec<Duration>,
-    peak: f64,
+    pub beside: Measured,
+    pub floor: Measured,
+    /// What the flood took, and what the busy process did.
+    pub cores: [f64; 2],
+    /// The server's most memory, in MiB.
+    pub peak: f64,
 }
 
 /// The table's head, and the honest host alone.
 pub fn head(alone: &Measured) {
     println!(
-        "{:<44} {:>9} {:>9} {:>6} {:>6}  {:>8} {:>8} {:>8}  {:>6}",
-        "", "beside", "as busy", "", "cores", "new host", "", "as busy", "peak"
+        "{:<44} {:>9} {:>9} {:>6} {:>13}  {:>27}  {:>6}",
+        "", "signatures a second", "", "", "cores taken", "new host served, ms", "peak"
     );
     println!(
-        "{:<44} {:>9} {:>9} {:>6} {:>6}  {:>8} {:>8} {:>8}  {:>6}",
-        "flood", "1/s", "1/s", "share", "taken", "median", "worst", "worst", "MiB"
+        "{:<44} {:>9} {:>9} {:>6} {:>6} {:>6}  {:>8} {:>8} {:>8}  {:>6}",
+        "flood", "beside", "as busy", "share", "flood", "busy", "median", "worst", "as busy", "MiB"
     );
     let (median, worst) = spread(&alone.served);
     println!(
-        "{:<44} {:>9.0} {:>9} {:>6} {:>6}  {median:>8} {worst:>8}",
-        "none: the honest host alone", alone.rate, "", "", ""
+        "{:<44} {:>9.0} {:>9} {:>6} {:>6} {:>6}  {median:>8} {worst:>8}",
+        "none: the honest host alone",
+        alone.rate(),
+        "",
+        "",
+        "",
+        ""
     );
 }
 
 impl Row {
     pub fn new(flood: Flood) -> Self {
-        let (beside, floor, cores) = (Vec::new(), Vec::new(), Vec::new());
-        let (served, served_beside_floor) = (Vec::new(), Vec::new());
-        Self { flood, beside, floor, cores, served, served_beside_floor, peak: 0.0 }
-    }
-
-    pub fn add(&mut self, beside: &Measured, floor: &Measured, cores: f64, peak: f64) {
-        self.beside.push(beside.rate);
-        self.floor.push(floor.rate);
-        self.cores.push(cores);
-        self.served.extend(&beside.served);
-        self.served_beside_floor.extend(&floor.served);
-        self.peak = self.peak.max(peak);
+        Self { flood, beside: Measured::default(), floor: Measured::default(), cores: [0.0; 2], peak: 0.0 }
     }
 
     fn share(&self) -> f64 {
-        mean(&self.beside) / mean(&self.floor)
+        self.beside.rate() / self.floor.rate()
     }
 
     pub fn print(&self) {
-        let (median, worst) = spread(&self.served);
-        let (_, floor) = spread(&self.served_beside_floor);
+        let (median, worst) = spread(&self.beside.served);
+        let (_, floor) = spread(&self.floor.served);
         println!(
-            "{:<44} {:>9.0} {:>9.0} {:>5.0}% {:>6.2}  {median:>8} {worst:>8} {floor:>8}  {:>6.1}",
+            "{:<44} {:>9.0} {:>9.0} {:>5.0}% {:>6.2} {:>6.2}  {median:>8} {worst:>8} {floor:>8}  {:>6.1}",
             self.flood.name(),
-            mean(&self.beside),
-            mean(&self.floor),
+            self.beside.rate(),
+            self.floor.rate(),
             100.0 * self.share(),
-            mean(&self.cores),
+            self.cores[0],
+            self.cores[1],
             self.peak
         );
     }
@@ -83,11 +78,11 @@ impl Row {
         if self.share() < SHARE {
             misses.push(format!("{:.0} % of the rate, wanted 60", 100.0 * self.share()));
         }
-        let late = self.served.iter().filter(|served| **served > SERVED).count();
+        let late = self.beside.served.iter().filter(|served| **served > SERVED).count();
         if late > 0 {
             misses.push(format!(
                 "{late} of {} new hosts were served after more than 100 ms",
-                self.served.len()
+                self.beside.served.len()
             ));
         }
         let memory = if self.flood.stretches() { MEMORY + STRETCHED } else { MEMORY };
@@ -98,7 +93,7 @@ impl Row {
     }
 
     fn is_broken(&self) -> bool {
-        self.share() < BROKEN_SHARE || self.served.iter().any(|served| *served > BROKEN_SERVED)
+        self.share() < BROKEN_SHARE || self.beside.served.iter().any(|served| *served > BROKEN_SERVED)
     }
 }
 
@@ -117,16 +112,12 @@ pub fn judge(rows: &[Row]) -> Result<(), Fault> {
     }
 }
 
-fn mean(figures: &[f64]) -> f64 {
-    figures.iter().sum::<f64>() / figures.len().max(1) as f64
-}
-
 /// Median and worst.
 fn spread(times: &[Duration]) -> (String, String) {
     let mut times = times.to_vec();
     times.sort();
     let at = |place: usize| {
-        times.get(place).map_or("?".to_owned(), |time| format!("{:.1} ms", time.as_secs_f64() * 1e3))
+        times.get(place).map_or("?".to_owned(), |time| format!("{:.1}", time.as_secs_f64() * 1e3))
     };
     (at(times.len() / 2), at(times.len().saturating_sub(1)))
 }

@@ -29,6 +29,8 @@ use crate::control::bench::Bench;
 
 /// Connections at a time.
 const CONNECTIONS: usize = 256;
+/// Connections that were ended and hold their memory for a moment.
+const LEAVING: usize = 16;
 /// How long a connection may take to ask its next question.
 const SILENCE: Duration = Duration::from_secs(10);
 /// How long to wait where the system has no more descriptors.
@@ -40,7 +42,7 @@ pub(super) async fn serve(listener: &UnixListener, routes: Router, bench: &Arc<B
     loop {
         tokio::select! {
             () = bench.stopped() => break,
-            accepted = listener.accept() => match accepted {
+            accepted = listener.accept(), if crowd.tasks.len() < CONNECTIONS + LEAVING => match accepted {
                 Ok((stream, _)) => crowd.take(stream, routes.clone(), bench.clone()),
                 Err(error) => {
                     tracing::warn!(%error, "no control connection accepted");

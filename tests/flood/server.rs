@@ -1,4 +1,4 @@
-//! The running `ushield up` that is flooded: ten tokens in memory. The first is the honest host's, the last the guests'.
+//! The running `ushield up` that is flooded: ten tokens that are kept, so that their PINs are stretched. The first is the honest host's, the last the guests'.
 
 use std::{
     fs::{self, File},
@@ -33,7 +33,8 @@ impl Server {
         fs::write(folder.join("pin"), PIN)?;
         let (ready, control) = (path("ready"), path("control.sock"));
         let child = Command::new(ushield)
-            .args(["up", "--memory", "--tokens", "10", "--panel", "none", "--listen", "127.0.0.1:0"])
+            .args(["up", "--tokens", "10", "--panel", "none", "--listen", "127.0.0.1:0"])
+            .args(["--state", &path("state"), "--secret", &path("config/secret")])
             .args(["--usbredir", "127.0.0.1:0=1-10", "--ready-file", &ready, "--control", &control])
             .args(["--pin-file", &path("pin")])
             .stdin(Stdio::null())

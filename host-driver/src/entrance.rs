@@ -73,18 +73,15 @@ impl Entrance {
     /// Who comes in is decided here and now: a crowd that is turned away costs neither a task nor a place.
     pub(crate) async fn open(self, listener: TcpListener) {
         let mut questions = JoinSet::new();
-        let guests = Arc::default();
         let mut greetings = Greetings::default();
-        let begin = |greetings: &mut Greetings, stream: TcpStream, peer: SocketAddr| match prepare(&stream) {
-            Ok(()) => greetings.begin(self.serve(stream, peer, &guests), peer),
-            Err(error) => tracing::debug!(%peer, %error, "a connection broke"),
-        };
+        let guests = Arc::default();
         loop {
             tokio::select! {
                 accepted = listener.accept(),
-                    if questions.len() < QUESTIONS && greetings.tasks.len() < GREETINGS + LEAVING => match accepted {
+                    if questions.len() < QUESTIONS && greetings.tasks.len() < GREETINGS + LEAVING =>
+                match accepted {
                     Ok((stream, peer)) => match self.admit(&stream, peer) {
-                        Some(Admission::Decided(Ok(()))) => begin(&mut greetings, stream, peer),
+                        Some(Admission::Decided(Ok(()))) => self.begin(&mut greetings, stream, peer, &guests),
                         Some(Admission::Decided(Err(refused))) => report(peer, &refused),
                         Some(Admission::Open(question)) => {
                             questions.spawn(async move { (stream, peer, question.answer().await) });
@@ -94,7 +91,7 @@ impl Entrance {
                     Err(error) => greetings.failed(&error).await,
                 },
                 Some(answered) = questions.join_next() => match answered {
-                    Ok((stream, peer, Ok(()))) => begin(&mut greetings, stream, peer),
+                    Ok((stream, peer, Ok(()))) => self.begin(&mut greetings, stream, peer, &guests),
                     Ok((_, peer, Err(refused))) => report(peer, &refused),
                     Err(error) => failed(&error),
                 },
@@ -104,6 +101,19 @@ impl Entrance {
                     }
                 }
             }
+        }
+    }
+
+    fn begin(
+        &self,
+        greetings: &mut Greetings,
+        stream: TcpStream,
+        peer: SocketAddr,
+        guests: &Arc<usbredir::Guests>,
+    ) {
+        match prepare(&stream) {
+            Ok(()) => greetings.begin(self.serve(stream, peer, guests), peer),
+            Err(error) => tracing::debug!(%peer, %error, "a connection broke"),
         }
     }
 

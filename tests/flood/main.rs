@@ -59,7 +59,7 @@ fn measure(ushield: &Path, folder: &Path, seconds: &str) -> Result<(), Fault> {
             continue;
         }
         let mut row = Row::new(flood);
-        server.forget_peak()?;
+        server.forget_peak();
         let mut attack = Beside::flood(&this, flood, &server)?;
         let mut busy = Beside::busy(&this, attack.cores()?)?;
         // In turn, so that other work of this machine troubles both alike.

@@ -1,6 +1,6 @@
 //! NETLINK_SOCK_DIAG: the kernel looks one connection up (sock_diag(7)). It costs the same however many there are.
 
-use std::{io, net::IpAddr};
+use std::{io, net::IpAddr, os::fd::OwnedFd, sync::Mutex};
 
 use rustix::{
     io::Errno,
@@ -12,6 +12,7 @@ use rustix::{
 };
 
 use super::table::Ends;
+use crate::lock::lock;
 
 /// `SOCK_DIAG_BY_FAMILY`, the type of question and answer.
 const BY_FAMILY: u16 = 20;
@@ -45,13 +46,44 @@ pub(super) enum Found {
 /// # Errors
 /// The kernel is not to be asked, or has no answer.
 pub(super) fn look(ends: Ends) -> io::Result<Found> {
-    let kernel =
-        socket_with(AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC, Some(SOCK_DIAG))?;
-    sendto(&kernel, &question(ends), SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
-    let mut answer = [0; 512];
-    // The kernel answers before sendto returns.
-    let (_, length) = recv(&kernel, &mut answer[..], RecvFlags::DONTWAIT)?;
-    let answer = answer.get(..length).unwrap_or_default();
+    let mut line = lock(&LINE);
+    // Whatever went wrong, the next question has a line of its own.
+    let mut kernel = line.take().map_or_else(Kernel::connect, Ok)?;
+    let found = kernel.ask(ends)?;
+    *line = Some(kernel);
+    Ok(found)
+}
+
+/// The line to the kernel: to open one for each question would cost more than the question.
+static LINE: Mutex<Option<Kernel>> = Mutex::new(None);
+
+struct Kernel {
+    socket: OwnedFd,
+    sequence: u32,
+}
+
+impl Kernel {
+    fn connect() -> io::Result<Self> {
+        let flags = SocketFlags::CLOEXEC;
+        let socket = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, Some(SOCK_DIAG))?;
+        Ok(Self { socket, sequence: 0 })
+    }
+
+    fn ask(&mut self, ends: Ends) -> io::Result<Found> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let kernel = SocketAddrNetlink::new(0, 0);
+        sendto(&self.socket, &question(ends, self.sequence), SendFlags::empty(), &kernel)?;
+        let mut answer = [0; 512];
+        // The kernel answers before sendto returns.
+        let (_, length) = recv(&self.socket, &mut answer[..], RecvFlags::DONTWAIT)?;
+        let answer = answer.get(..length).unwrap_or_default();
+        let ours = answer.get(8..HEADER).is_some_and(|head| word32(head) == self.sequence);
+        if ours { read(answer) } else { Err(io::ErrorKind::InvalidData.into()) }
+    }
+}
+
+/// What an answer says.
+fn read(answer: &[u8]) -> io::Result<Found> {
     if answer.first_chunk::<ERROR>().is_some_and(|error| word16(&error[4..]) == NLMSG_ERROR) {
         return match Errno::from_raw_os_error(word32(&answer[HEADER..]).cast_signed().wrapping_neg()) {
             Errno::NOENT => Ok(Found::Nothing),
@@ -66,12 +98,13 @@ pub(super) fn look(ends: Ends) -> io::Result<Found> {
 }
 
 /// A message in the machine's byte order, with ports and addresses in the network's.
-fn question([from, to]: Ends) -> [u8; QUESTION] {
+fn question([from, to]: Ends, sequence: u32) -> [u8; QUESTION] {
     let mut message = Vec::with_capacity(QUESTION);
     message.extend((QUESTION as u32).to_ne_bytes());
     message.extend(BY_FAMILY.to_ne_bytes());
     message.extend(REQUEST.to_ne_bytes());
-    message.extend([0; 8]);
+    message.extend(sequence.to_ne_bytes());
+    message.extend([0; 4]);
     let family = if from.0.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     message.extend([family.as_raw() as u8, TCP, 0, 0]);
     message.extend(u32::MAX.to_ne_bytes());

@@ -1,18 +1,19 @@
 //! Files that are there wholly or not at all, and keys that only their owner reads.
 
 mod owner;
+mod read;
 
 use std::{
     ffi::OsString,
     fs, io,
-    io::{Read, Write},
+    io::Write,
     path::{Path, PathBuf},
 };
 
 use atomic_write_file::AtomicWriteFile;
-use zeroize::Zeroizing;
 
 pub use owner::{check_closed, check_private, make_private_folder};
+pub use read::{read, read_secret};
 
 use crate::{Error, Reason};
 
@@ -46,56 +47,6 @@ pub fn write(path: &Path, bytes: &[u8], access: Access, force: bool) -> Result<(
         io::ErrorKind::AlreadyExists => exists(path),
         _ => disk("write", path, &fault),
     })
-}
-
-/// Reads a file of at most [`MAX_FILE`] bytes.
-///
-/// # Errors
-/// [`Reason::Missing`], [`Reason::Damaged`] when it is too long, or the disk's fault.
-pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let file = fs::File::open(path).map_err(|fault| disk("read", path, &fault))?;
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|fault| disk("read", path, &fault))?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(Error::new(
-            Reason::Damaged,
-            format!("{} was not read", path.display()),
-            "it is longer than 64 MiB, and nothing that belongs here is",
-            "name the right file",
-        ));
-    }
-    Ok(bytes)
-}
-
-/// The most of a file with a secret, in bytes; its first line is the secret.
-const MAX_SECRET: usize = 4096;
-
-/// Reads a file with a secret into one buffer that never grows: what a vector leaves behind when it grows is not wiped.
-///
-/// # Errors
-/// As [`read`].
-pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut file = fs::File::open(path).map_err(|fault| disk("read", path, &fault))?;
-    let mut bytes = Zeroizing::new(vec![0; MAX_SECRET + 1]);
-    let mut filled = 0;
-    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match file.read(rest) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(fault) if fault.kind() == io::ErrorKind::Interrupted => {}
-            Err(fault) => return Err(disk("read", path, &fault)),
-        }
-    }
-    if filled > MAX_SECRET {
-        return Err(Error::new(
-            Reason::Damaged,
-            format!("{} was not read", path.display()),
-            "it is longer than 4 KiB, and no secret is",
-            "name the right file",
-        ));
-    }
-    bytes.truncate(filled);
-    Ok(bytes)
 }
 
 /// What a fault of the disk means to people.

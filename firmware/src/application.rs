@@ -18,10 +18,10 @@ use zeroize::Zeroizing;
 pub use self::{key::Making, renewal::Renewing};
 use crate::{
     attestation,
-    crypto::{self, ManagementKey, OpeningKey, Outcome},
+    crypto::{self, ManagementKey, Memory, OpeningKey, Outcome},
     pin::{Pins, Progress, Reference, Salts},
     profile::Profile,
-    record::{Device, Keeper, Make, STATE_VERSION},
+    record::{self, Device, Keeper, Make, STATE_VERSION},
     refusal::Refusal,
     seams::{CryptoRng, RecordName, Storage},
     vault::{self, KeyId, Vault},
@@ -60,24 +60,26 @@ struct State {
 }
 
 impl<S: Storage, R: CryptoRng> Application<S, R> {
-    /// Whether the storage holds a token already.
+    /// Whether the storage holds a token already, be it a damaged one. One whose making was cut off does not count.
     ///
     /// # Errors
     /// It cannot be read.
     pub fn exists(storage: &S) -> Result<bool, Refusal> {
-        Ok(storage.load(RecordName::Device)?.is_some())
+        Ok(!storage.names()?.is_empty() && !record::is_unfinished(storage)?)
     }
 
-    /// Makes a token in the storage. The record that says that it exists is written last: a power cut before
-    /// leaves none, and making it again starts afresh.
+    /// Makes a token in the storage. The inventory is written first and says that the token is not finished; that it is
+    /// finished is written last. A power cut in between leaves no token, and making it again goes over what is there.
     ///
     /// # Errors
-    /// `PinForm` for a PIN or PUK of a wrong length, or the storage failed.
+    /// `PinForm` for a PIN or PUK of a wrong length; `Exists` where records stand that no unfinished token left; or the
+    /// storage failed.
     pub fn manufacture(
         profile: &Profile,
         secret: &[u8; 32],
         storage: &mut S,
         rng: &mut R,
+        memory: &mut Memory,
         factory: &Factory,
     ) -> Result<(), Refusal> {
         let keeper = Keeper::new(secret);
@@ -91,10 +93,8 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         if !fits(&factory.puk, 6, 8) || !pin.is_none_or(|pin| fits(pin, least, most)) {
             return Err(Refusal::PinForm);
         }
-        for name in storage.names()? {
-            storage.remove(name)?;
-        }
-        Pins::manufacture(&keeper, storage, rng, profile, pin, &factory.puk, &opening)?;
+        keeper.begin(storage)?;
+        Pins::manufacture(&keeper, storage, rng, memory, profile, (pin, &factory.puk), &opening)?;
         let mut serial = [0; 4];
         rng.fill_bytes(&mut serial);
         let [a, b, c, d] = serial;
@@ -107,7 +107,8 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
             storage,
             RecordName::Device,
             &Device { serial, sealing: opening.sealing_key().to_bytes(), make: Make::of(profile) },
-        )
+        )?;
+        keeper.complete(storage)
     }
 
     /// Opens a token and runs its self-test (GM/T 0027 5.5): a token that fails it is there, says so, and refuses
@@ -148,15 +149,15 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         rng: &mut R,
     ) -> Result<(String, State), Refusal> {
         crypto::self_test(rng)?;
-        for name in storage.names()? {
-            keeper.check(storage, name)?;
-        }
-        let mut device: Device = keeper.load(storage, RecordName::Device)?.ok_or(Refusal::Fault)?;
+        let stock = keeper.take_stock(storage)?;
+        let missing = Refusal::Missing(RecordName::Device);
+        let mut device: Device = keeper.load(storage, RecordName::Device)?.ok_or(missing)?;
         if device.make != Make::of(profile) {
             return Err(Refusal::OtherMake);
         }
+        keeper.settle(storage, stock, &device)?;
         if renewal::finish(keeper, storage, rng)? {
-            device = keeper.load(storage, RecordName::Device)?.ok_or(Refusal::Fault)?;
+            device = keeper.load(storage, RecordName::Device)?.ok_or(missing)?;
         }
         let pins = Pins::open(keeper, storage, profile)?;
         let vault = Vault::new(crypto::SealingKey::from_bytes(&device.sealing)?);

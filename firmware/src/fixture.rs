@@ -21,6 +21,8 @@ pub(crate) struct Flash {
     pub records: BTreeMap<RecordName, Vec<u8>>,
     /// Writes until the power goes; `None` for never.
     pub writes_left: Option<usize>,
+    /// What a newer write of the tries left is damaged.
+    pub doubtful: bool,
     /// The write at which the power goes reaches the medium, and nobody is told.
     pub last_write_lands: bool,
 }
@@ -45,6 +47,10 @@ impl Flash {
 impl Storage for Flash {
     fn load(&self, name: RecordName) -> Result<Option<Vec<u8>>, StorageFault> {
         Ok(self.records.get(&name).cloned())
+    }
+
+    fn is_doubtful(&self, name: RecordName) -> bool {
+        self.doubtful && name == RecordName::Tries
     }
 
     fn save(&mut self, name: RecordName, record: &[u8]) -> Result<(), StorageFault> {
@@ -73,7 +79,8 @@ pub(crate) fn profile() -> Profile {
 pub(crate) fn application(profile: Profile, pin: Option<&[u8]>) -> Application<Flash, ChaCha20Rng> {
     let (mut flash, mut rng) = (Flash::default(), rng(1));
     let factory = Factory { pin: pin.map(|pin| pin.to_vec().into()), puk: PUK.to_vec().into() };
-    Application::manufacture(&profile, &SECRET, &mut flash, &mut rng, &factory).unwrap();
+    let memory = &mut crate::crypto::Memory::default();
+    Application::manufacture(&profile, &SECRET, &mut flash, &mut rng, memory, &factory).unwrap();
     Application::open(profile, &SECRET, flash, rng)
 }
 

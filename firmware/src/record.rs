@@ -5,6 +5,7 @@
 //! another device is refused (GM/T 0027 5.5, integrity of stored keys and data).
 
 // The order is the law: a module uses only modules listed below it.
+mod inventory;
 mod container;
 mod former;
 
@@ -16,6 +17,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 pub use self::container::Origin;
 pub(crate) use self::container::{Certificate, Container, Key, Name};
+pub(crate) use self::inventory::is_unfinished;
 use crate::{
     crypto::hmac_sha256,
     profile::{Generation, Profile},
@@ -25,7 +27,7 @@ use crate::{
 
 /// The version of all formats below. Records of the versions before it are read, and written anew in this one when they
 /// change; a version that is not known is refused, never overwritten.
-pub const STATE_VERSION: u8 = 2;
+pub const STATE_VERSION: u8 = 3;
 /// Bytes of the truncated HMAC (RFC 2104, 5: not less than half the hash).
 const TAG: usize = 16;
 
@@ -203,14 +205,24 @@ impl Keeper {
         T::read(version, name, fields).map(Some).map_err(|_| Refusal::Fault)
     }
 
-    /// Checks a record's integrity without reading its fields.
-    pub(crate) fn check(&self, storage: &impl Storage, name: RecordName) -> Result<(), Refusal> {
-        let bytes = storage.load(name)?.ok_or(Refusal::Fault)?;
-        self.open(name, &bytes).map(|_| ())
+    /// The version that wrote a record, once its tag agrees. Its fields are not read.
+    fn version(&self, storage: &impl Storage, name: RecordName) -> Result<u8, Refusal> {
+        let bytes = storage.load(name)?.ok_or(Refusal::Missing(name))?;
+        self.open(name, &bytes).map(|(version, _)| version)
     }
 
-    /// Saves a record durably.
+    /// Saves a record durably. A new one is put on the inventory behind it.
     pub(crate) fn save<T: Stored>(
+        &self,
+        storage: &mut impl Storage,
+        name: RecordName,
+        value: &T,
+    ) -> Result<(), Refusal> {
+        self.write(storage, name, value)?;
+        self.enter(storage, name)
+    }
+
+    fn write<T: Stored>(
         &self,
         storage: &mut impl Storage,
         name: RecordName,
@@ -227,6 +239,19 @@ impl Keeper {
         value: &T,
     ) -> Result<(), Refusal> {
         Ok(storage.save_soon(name, &self.encode(name, value)?)?)
+    }
+}
+
+/// Turns a token's records into those that version 2 would have left.
+#[cfg(test)]
+pub(crate) fn make_former(flash: &mut crate::fixture::Flash) {
+    let keeper = Keeper::new(&crate::fixture::SECRET);
+    flash.records.remove(&RecordName::Inventory);
+    for (name, bytes) in &mut flash.records {
+        let end = bytes.len() - TAG;
+        bytes[0] = 2;
+        let tag = keeper.tag(*name, &bytes[..end]);
+        bytes[end..].copy_from_slice(&tag[..TAG]);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why the token says no. The lower floors return these; each applet turns them into its status words once.
 
-use crate::seams::StorageFault;
+use crate::seams::{RecordName, StorageFault};
 
 /// A refusal by `pin`, `consent`, `vault` or `crypto`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +62,9 @@ pub enum Refusal {
     /// The state was not written.
     #[error("memory failure")]
     Memory,
+    /// A record that should be there is not: the state is damaged, and nothing of it is touched.
+    #[error("the record {0} is missing")]
+    Missing(RecordName),
     /// The token failed its self-test or a check of its own; it works no more.
     #[error("token fault")]
     Fault,

@@ -20,6 +20,8 @@ impl Millis {
 /// The records that a token keeps. Their `Display` is a file name: lower-case ASCII, digits, dots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RecordName {
+    /// Which records there are: the first that is written of a token.
+    Inventory,
     /// Who the token is: serial number, format version.
     Device,
     /// The tries left of PIN and PUK: small, and written at each VERIFY.
@@ -54,6 +56,7 @@ impl RecordName {
     /// Reads the name that `Display` wrote.
     pub fn parse(name: &str) -> Option<Self> {
         match name {
+            "inventory" => return Some(Self::Inventory),
             "device" => return Some(Self::Device),
             "tries" => return Some(Self::Tries),
             "pin" => return Some(Self::Pin),
@@ -82,6 +85,7 @@ impl RecordName {
 impl fmt::Display for RecordName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Inventory => f.write_str("inventory"),
             Self::Device => f.write_str("device"),
             Self::Tries => f.write_str("tries"),
             Self::Pin => f.write_str("pin"),
@@ -145,6 +149,11 @@ pub trait Storage {
     /// # Errors
     /// As [`Self::save`].
     fn remove(&mut self, name: RecordName) -> Result<(), StorageFault>;
+
+    /// Whether a newer state of the record than [`Self::load`] gives was there and is damaged.
+    fn is_doubtful(&self, _name: RecordName) -> bool {
+        false
+    }
 
     /// All records there are, in any order.
     ///

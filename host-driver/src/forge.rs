@@ -19,7 +19,7 @@ use firmware::{
     seams::Storage,
 };
 use host_driver::{
-    Exporter,
+    Exporter, labour,
     panel::{Habit, Panel, panel},
     store::{self, DeviceSecret, FileStore, MemoryStore},
 };
@@ -116,22 +116,23 @@ impl Forge {
             Place::Disk { state, secret, flashes } => {
                 let (state, secret, flashes) =
                     (state.clone(), std::mem::take(secret), std::mem::take(flashes));
-                let place = |number| state.join(format!("{number}/puk"));
-                let numbered = (1_usize..).zip(flashes);
+                let place = |number: usize| state.join(number.to_string());
+                let numbered = (1..).zip(flashes);
                 numbered
-                    .map(|(number, flash)| self.seat(exporter, &habit, &secret, flash, Some(place(number))))
+                    .map(|(number, flash)| self.seat(exporter, &habit, &secret, flash, Some(&place(number))))
                     .collect()
             }
         }
     }
 
+    /// `folder` is the token's, where it has one.
     fn seat<S: Storage + Send + 'static>(
         &mut self,
         exporter: &Exporter,
         habit: &Habit,
         secret: &[u8; 32],
         flash: S,
-        puk: Option<PathBuf>,
+        folder: Option<&Path>,
     ) -> Result<Seat, Failure> {
         let rng = rng()?;
         let (inside, handle) = panel(habit.clone());
@@ -140,12 +141,13 @@ impl Forge {
         let token = if Plugged::<S>::exists(&flash).what("the token's state could not be read")? {
             Token::open(profile, secret, flash, inside, rng)
         } else {
-            let factory = Factory { pin: self.pin.clone(), puk: self.puk(puk.as_deref())? };
-            made = Some(puk.filter(|_| self.pin.is_none()));
-            Token::manufacture(profile, secret, flash, inside, rng, &factory)
-                .what("no token could be made")?
+            let envelope = folder.filter(|_| self.pin.is_none()).map(|folder| folder.join("puk"));
+            let factory = Factory { pin: self.pin.clone(), puk: puk(envelope.as_deref())? };
+            made = Some(envelope);
+            let memory = &mut labour::memory();
+            Token::manufacture_in(memory, profile, secret, flash, inside, rng, &factory).map_err(not_made)?
         };
-        fit(token.fault())?;
+        fit(token.fault(), folder)?;
         let serial = token.serial().to_owned();
         let bus_id = exporter.plug(token, Some(handle.clone())).what("the token could not be plugged in")?;
         match made {
@@ -168,19 +170,6 @@ impl Forge {
             attached: false,
             screen: None,
         }
-    }
-
-    /// A new token's PUK. It is in its envelope before the token is made: there is never one that nobody can unblock.
-    fn puk(&self, envelope: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        let Some(path) = envelope.filter(|_| self.pin.is_none()) else {
-            return Ok(Zeroizing::new(OPEN_PUK.to_vec()));
-        };
-        let puk = digits()?;
-        let mut line = Zeroizing::new(Vec::with_capacity(puk.len() + 1));
-        line.extend_from_slice(&puk);
-        line.push(b'\n');
-        file::write(path, &line, Access::Owner, true)?;
-        Ok(puk)
     }
 
     /// Where the PUKs of the new tokens are.
@@ -214,10 +203,58 @@ impl Forge {
     }
 }
 
-/// A token of another make is not served; one with a fault is, and says so to whoever asks (GM/T 0027 5.5).
-fn fit(fault: Option<Refusal>) -> Result<(), Failure> {
+/// A new token's PUK. It is in its envelope before the token is made: there is never one that nobody can unblock. An
+/// envelope that is there already was left by a token that was never finished, or by one whose records were moved away;
+/// nobody can tell, so it is not written over: the new token gets the PUK that is in it.
+fn puk(envelope: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let Some(path) = envelope else { return Ok(Zeroizing::new(OPEN_PUK.to_vec())) };
+    if fs::symlink_metadata(path).is_err() {
+        let mut line = digits()?;
+        line.push(b'\n');
+        file::write(path, &line, Access::Owner, false)?;
+    }
+    // Nobody writes to a pipe that stands there.
+    let is_file = fs::metadata(path).is_ok_and(|found| found.is_file());
+    let line = if is_file { file::read_secret(path)? } else { Zeroizing::default() };
+    let puk = line.strip_suffix(b"\n").unwrap_or(&line);
+    if puk.len() != 8 || !puk.iter().all(u8::is_ascii_digit) {
+        return Err(Failure::new(format!("no token is made beside {}", path.display()))
+            .because("it is no PUK of eight digits, and a new token's would be written over it")
+            .next("move it away, or say --state DIR"));
+    }
+    Ok(Zeroizing::new(puk.to_vec()))
+}
+
+/// Why there is no new token.
+fn not_made(refusal: Refusal) -> Failure {
+    let failure = Failure::new("no token could be made").because(refusal);
+    match refusal {
+        Refusal::Exists | Refusal::Fault => failure.next(
+            "its folder holds what no unfinished token of this secret left: say --secret FILE if the secret is another \
+             one, or name another folder with --state DIR; nothing was changed",
+        ),
+        _ => failure,
+    }
+}
+
+/// A token of another make is not served, nor one that lost a record; one with another fault is, and says so to whoever
+/// asks (GM/T 0027 5.5).
+fn fit(fault: Option<Refusal>, folder: Option<&Path>) -> Result<(), Failure> {
     match fault {
         None => Ok(()),
+        Some(Refusal::Missing(record)) => {
+            let flash = folder.unwrap_or(Path::new(".")).join("flash");
+            let (file, flash) = (flash.join(record.to_string()), flash.display());
+            Err(Failure::new("the token is not served")
+                .because(format!(
+                    "its record {} is missing: its state is damaged, and was not written to",
+                    file.display()
+                ))
+                .next(format!(
+                    "put that file back from a copy of {flash}, or move {flash} away to begin with a new token; its \
+                     keys are lost then"
+                )))
+        }
         Some(Refusal::OtherMake) => Err(Failure::new("the token is not served")
             .because("it was made as another brand or generation, and stays so for life")
             .next(
@@ -245,9 +282,9 @@ fn open_state(state: &Path, secret: &Path, count: Option<u16>) -> Result<Place, 
     let state = fs::canonicalize(state).what(format!("the folder {} could not be read", state.display()))?;
     let there = (1..=u16::MAX).take_while(|number| state.join(number.to_string()).is_dir()).count();
     let count = count.map_or(there.max(1), usize::from);
-    // One that was never finished has no device record, and none of the secret's either: see `Plugged::exists`.
-    let finished = |number: usize| state.join(format!("{number}/flash/device")).exists();
-    if !secret.exists() && (1..=there).any(finished) {
+    // The secret is durable before a token's first record: where there is any, there was a secret.
+    let begun = |number: usize| store::has_records(&state.join(format!("{number}/flash")));
+    if fs::symlink_metadata(secret).is_err() && (1..=there).any(begun) {
         return Err(Failure::new(format!("there is no device secret {}", secret.display()))
             .because(format!("the tokens in {} were made with one, and open with no other", state.display()))
             .next(
@@ -300,7 +337,7 @@ mod tests {
         drop(open_state(&state, &secret, None).unwrap());
         fs::remove_file(&secret).unwrap();
         let mut flash = FileStore::open(&state.join("1/flash")).unwrap();
-        flash.save(firmware::seams::RecordName::Device, b"made").unwrap();
+        flash.save(firmware::seams::RecordName::Tries, b"six").unwrap();
         drop(flash);
         let refused = open_state(&state, &secret, None).err().unwrap().to_string();
         assert!(refused.contains("there is no device secret"), "{refused}");

@@ -15,6 +15,7 @@ mod error;
 mod envelope;
 
 pub use error::OpenError;
+pub use file::has_records;
 pub use folder::FileStore;
 pub use memory::MemoryStore;
 pub use secret::{DeviceSecret, secret};

@@ -79,7 +79,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     pub fn delete_data(&mut self, number: u8) -> Result<(), Refusal> {
         self.need_pin()?;
         self.data(number)?.ok_or(Refusal::NotFound)?;
-        Ok(self.storage.remove(RecordName::Data(number))?)
+        self.keeper.remove(&mut self.storage, &[RecordName::Data(number)])
     }
 
     fn save_data(&mut self, number: u8, object: &DataObject) -> Result<(), Refusal> {

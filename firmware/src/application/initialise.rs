@@ -62,34 +62,31 @@ pub(super) fn finish(keeper: &Keeper, storage: &mut impl Storage, vault: &mut Va
     for container in Container::all().filter(|container| *container != Container::Payment) {
         vault.forget(container);
     }
-    erase(storage)?;
+    erase(keeper, storage)?;
     keeper.save(storage, RecordName::Label, &label)?;
-    Ok(storage.remove(RecordName::Initialise)?)
+    keeper.remove(storage, &[RecordName::Initialise])
 }
 
 /// Removes all that was put into the token since it was made, but the payment container's keys and certificate, and the
 /// token's label.
-pub(super) fn erase(storage: &mut impl Storage) -> Result<(), Refusal> {
+pub(super) fn erase(keeper: &Keeper, storage: &mut impl Storage) -> Result<(), Refusal> {
     let payment = Container::Payment.reference();
-    for name in storage.names()? {
-        match name {
-            RecordName::Container(reference) | RecordName::Pending(reference) if reference != payment => {
-                storage.remove(name)?;
-            }
-            RecordName::Object(_) | RecordName::Data(_) => storage.remove(name)?,
-            RecordName::Container(_)
-            | RecordName::Pending(_)
-            | RecordName::Device
-            | RecordName::Tries
-            | RecordName::Pin
-            | RecordName::Limits
-            | RecordName::Management
-            | RecordName::Install
-            | RecordName::Attestation
-            | RecordName::Renewal
-            | RecordName::Label
-            | RecordName::Initialise => {}
-        }
-    }
-    Ok(())
+    let goes = |name: &RecordName| match name {
+        RecordName::Container(reference) | RecordName::Pending(reference) => *reference != payment,
+        RecordName::Object(_) | RecordName::Data(_) => true,
+        RecordName::Inventory
+        | RecordName::Device
+        | RecordName::Tries
+        | RecordName::Pin
+        | RecordName::Limits
+        | RecordName::Management
+        | RecordName::Install
+        | RecordName::Attestation
+        | RecordName::Renewal
+        | RecordName::Label
+        | RecordName::Initialise => false,
+    };
+    let mut names = storage.names()?;
+    names.retain(goes);
+    keeper.remove(storage, &names)
 }

@@ -111,7 +111,7 @@ pub(super) fn finish(
     keeper.save(storage, RecordName::Limits, &renewal.most)?;
     keeper.save(storage, RecordName::Pin, &renewal.locks)?;
     keeper.save(storage, RecordName::Tries, &renewal.most)?;
-    storage.remove(RecordName::Renewal)?;
+    keeper.remove(storage, &[RecordName::Renewal])?;
     Ok(true)
 }
 
@@ -122,8 +122,8 @@ fn wipe(
     rng: &mut impl CryptoRng,
     sealing: Vec<u8>,
 ) -> Result<(), Refusal> {
-    initialise::erase(storage)?;
-    storage.remove(RecordName::Label)?;
+    initialise::erase(keeper, storage)?;
+    keeper.remove(storage, &[RecordName::Label])?;
     let management = crypto::wrap(keeper.wrapping(), MANAGEMENT, &ManagementKey::factory().to_bytes(), rng);
     keeper.save(storage, RecordName::Management, &management)?;
     let device: Device = keeper.load(storage, RecordName::Device)?.ok_or(Refusal::Fault)?;

@@ -145,7 +145,8 @@ fn another_factory_or_another_byte_is_refused() {
     let mut flash = Flash::default();
     let manufacture = |flash: &mut Flash, seed| {
         let factory = crate::Factory { pin: None, puk: crate::fixture::PUK.to_vec().into() };
-        Application::manufacture(&profile(), &SECRET, flash, &mut rng(seed), &factory).unwrap();
+        let memory = &mut crate::crypto::Memory::default();
+        Application::manufacture(&profile(), &SECRET, flash, &mut rng(seed), memory, &factory).unwrap();
     };
     manufacture(&mut flash, 77);
     let stranger = Application::open(profile(), &SECRET, flash, rng(1));
@@ -226,6 +227,7 @@ fn a_token_that_refuses_to_work_states_nothing() {
 #[test]
 fn a_token_from_before() {
     let mut token = application(profile(), Some(PIN));
+    crate::record::make_former(token.storage());
     token.storage().remove(RecordName::Attestation).unwrap();
     token.power_on();
     assert!(token.healthy());

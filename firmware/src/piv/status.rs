@@ -34,7 +34,7 @@ impl From<Refusal> for Refused {
             Refusal::Exists => StatusWord::EXISTS,
             Refusal::Full => StatusWord::NO_MEMORY,
             Refusal::Memory => StatusWord::MEMORY_FAILURE,
-            Refusal::OtherMake | Refusal::Fault => StatusWord::FAULT,
+            Refusal::OtherMake | Refusal::Missing(_) | Refusal::Fault => StatusWord::FAULT,
         })
     }
 }

@@ -25,7 +25,7 @@ pub(super) const fn word(refusal: Refusal) -> StatusWord {
         Refusal::Exists => StatusWord::EXISTS,
         Refusal::Full => StatusWord::NO_MEMORY,
         Refusal::Memory => StatusWord::MEMORY_FAILURE,
-        Refusal::OtherMake | Refusal::Fault => StatusWord::FAULT,
+        Refusal::OtherMake | Refusal::Missing(_) | Refusal::Fault => StatusWord::FAULT,
     }
 }
 

@@ -9,7 +9,12 @@
 //! payment_key = "show"                 # to PKCS#11 programs, as in USHIELD_PAYMENT_KEY; else "hide"
 //! ```
 
-use std::{ffi::OsStr, fs, io, path::PathBuf};
+use std::{
+    ffi::OsStr,
+    fs,
+    io::{self, Read as _},
+    path::PathBuf,
+};
 
 use serde::Deserialize;
 
@@ -100,7 +105,14 @@ fn read_from(path: &std::path::Path) -> Result<Config, Error> {
     let text = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Config::default()),
         Ok(found) if found.len() > MOST => return Err(wrong("it is too long for a config file".into())),
-        _ => fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?,
+        // A pipe would keep every program that loads us waiting.
+        Ok(found) if !found.is_file() => return Err(wrong("it is no file".into())),
+        _ => {
+            let mut text = String::new();
+            let read = fs::File::open(path).and_then(|file| file.take(MOST).read_to_string(&mut text));
+            read.map_err(|error| wrong(error.to_string()))?;
+            text
+        }
     };
     toml::from_str(&text).map_err(|error| wrong(error.to_string()))
 }

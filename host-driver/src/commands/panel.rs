@@ -1,6 +1,6 @@
 //! `--panel`: what presses a token's buttons.
 
-use std::fs;
+use std::path::Path;
 
 use host_driver::panel::{Habit, Script};
 
@@ -23,7 +23,8 @@ pub(super) fn parse(text: &str) -> Result<Panel, String> {
         _ => {
             let path =
                 text.strip_prefix("script:").ok_or("none of terminal, accept, reject, none, script:FILE")?;
-            let script = fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+            let script = cert_tool::file::read(Path::new(path)).map_err(|error| error.to_string())?;
+            let script = String::from_utf8(script).map_err(|error| format!("{path}: {error}"))?;
             Script::parse(&script).map(Panel::Script).map_err(|error| format!("{path}: {error}"))
         }
     }

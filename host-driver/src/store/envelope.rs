@@ -63,6 +63,13 @@ pub(super) fn open<'a>(name: &str, file: &'a [u8]) -> Result<(u64, &'a [u8], &'a
     Ok((turn, record, behind))
 }
 
+/// Whether this begins as an envelope of another version does. Version 0 is none: half of a first write looks so.
+pub(super) fn is_other_version(file: &[u8]) -> bool {
+    let version =
+        file.strip_prefix(MAGIC).and_then(|rest| rest.first_chunk().copied()).map(u16::from_be_bytes);
+    version.is_some_and(|version| ![0, VERSION].contains(&version))
+}
+
 /// As [`open`], for a file that is one envelope and nothing else.
 pub(super) fn open_whole<'a>(name: &str, file: &'a [u8]) -> Result<&'a [u8], Fault> {
     match open(name, file)? {

@@ -22,6 +22,17 @@ pub enum OpenError {
         /// The mode that closes it.
         mode: &'static str,
     },
+    /// What is no file stands where one should.
+    #[error(
+        "{path} is {what}, and only a file of its own belongs there: move it away, and put the file back from a copy if \
+         there was one. Nothing was changed"
+    )]
+    Kind {
+        /// What was found.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
     /// Another process serves this token.
     #[error(
         "{folder} is in use by {}: stop that one first, or name another folder",

@@ -4,14 +4,18 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
+
+use rustix::fs::OFlags;
 
 use super::error::OpenError;
 
 /// The longest file that a store reads: a record of 64 KiB and its envelope.
 const MAX: u64 = (64 << 10) + 128;
+/// More files than a token can have records.
+const MOST: usize = 1024;
 
 /// One folder of files.
 pub trait Folder {
@@ -86,6 +90,8 @@ pub struct Disk {
 
 /// The file that is locked; it says who holds it.
 const LOCK: &str = "lock";
+/// Bytes of the longest: a process number and the end of the line.
+const LOCK_MOST: u64 = 20;
 
 impl Disk {
     /// Opens a folder, which is made if it is not there, and locks it.
@@ -103,7 +109,7 @@ impl Disk {
         }
         let found = fs::metadata(path).map_err(failed)?;
         if !found.is_dir() {
-            return Err(failed(io::ErrorKind::NotADirectory.into()));
+            return Err(OpenError::Kind { path: path.into(), what: kind(&found) });
         }
         private(&found, path, "700")?;
         let lock = lock(path)?;
@@ -122,9 +128,60 @@ pub(super) fn private(found: &fs::Metadata, path: &Path, mode: &'static str) -> 
     Ok(())
 }
 
+/// What stands there instead of a file.
+fn kind(found: &fs::Metadata) -> &'static str {
+    let kind = found.file_type();
+    if kind.is_symlink() {
+        "a link"
+    } else if kind.is_dir() {
+        "a folder"
+    } else if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else if kind.is_file() {
+        "a file"
+    } else {
+        "a device"
+    }
+}
+
+/// Opens a file for reading. What is no file is refused before it is opened: to open a pipe may wait for ever, and to open
+/// a device may do something. `follow` a link, as one to a secret that lives elsewhere.
+pub(super) fn open_file(path: &Path, follow: bool) -> io::Result<File> {
+    let look = if follow { fs::metadata } else { fs::symlink_metadata };
+    let refuse = |found: &fs::Metadata| {
+        Err(io::Error::other(OpenError::Kind { path: path.into(), what: kind(found) }))
+    };
+    let found = look(path)?;
+    if !found.is_file() {
+        return refuse(&found);
+    }
+    // It may be another one by now.
+    let link = if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
+    let file = OpenOptions::new().read(true).custom_flags(flags(OFlags::NONBLOCK | link)).open(path)?;
+    let found = file.metadata()?;
+    if found.is_file() { Ok(file) } else { refuse(&found) }
+}
+
+const fn flags(flags: OFlags) -> i32 {
+    flags.bits().cast_signed()
+}
+
+/// Whether a token was ever begun in this folder. It is not opened.
+pub fn has_records(folder: &Path) -> bool {
+    fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| entry.file_name() != LOCK)
+}
+
 fn lock(folder: &Path) -> Result<File, OpenError> {
     let path = folder.join(LOCK);
     let failed = |error| OpenError::Folder(path.clone(), error);
+    if let Ok(found) = fs::symlink_metadata(&path)
+        && (!found.is_file() || found.len() > LOCK_MOST)
+    {
+        let what = if found.is_file() { "a file that holds something else" } else { kind(&found) };
+        return Err(OpenError::Kind { path, what });
+    }
     let mut options = OpenOptions::new();
     let mut file = options
         .read(true)
@@ -132,13 +189,14 @@ fn lock(folder: &Path) -> Result<File, OpenError> {
         .create(true)
         .truncate(false)
         .mode(0o600)
+        .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
         .open(&path)
         .map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(fs::TryLockError::WouldBlock) => {
             let mut holder = String::new();
-            let _ = (&mut file).take(20).read_to_string(&mut holder);
+            let _ = (&mut file).take(LOCK_MOST).read_to_string(&mut holder);
             return Err(OpenError::Held { folder: folder.into(), pid: holder.trim().parse().ok() });
         }
         Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
@@ -158,22 +216,31 @@ impl Folder for Disk {
             if name != LOCK {
                 names.push(name);
             }
+            if names.len() > MOST {
+                return Err(io::Error::other(
+                    "it holds more than a thousand files, and no token has so many",
+                ));
+            }
         }
         Ok(names)
     }
 
     fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         let path = self.path.join(name);
-        let file = match File::open(&path) {
+        let file = match open_file(&path, false) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        private(&file.metadata()?, &path, "600").map_err(io::Error::other)?;
+        let found = file.metadata()?;
+        private(&found, &path, "600").map_err(io::Error::other)?;
         let mut content = Vec::new();
-        file.take(MAX + 1).read_to_end(&mut content)?;
-        if content.len() as u64 > MAX {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is longer than any record"));
+        if found.len() <= MAX {
+            file.take(MAX + 1).read_to_end(&mut content)?;
+        }
+        if found.len().max(content.len() as u64) > MAX {
+            let why = "it is longer than any record";
+            return Err(io::Error::other(OpenError::Damaged { name: name.into(), why }));
         }
         Ok(Some(content))
     }
@@ -181,6 +248,8 @@ impl Folder for Disk {
     fn create(&mut self, name: &str, content: &[u8]) -> io::Result<()> {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
+        // A pipe or a link that was put there meanwhile is not written through.
+        options.custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK));
         let mut file = options.open(self.path.join(name))?;
         file.write_all(content)?;
         file.sync_all()
@@ -199,7 +268,8 @@ impl Folder for Disk {
     }
 
     fn open(&self, name: &str) -> io::Result<File> {
-        OpenOptions::new().write(true).open(self.path.join(name))
+        let flags = flags(OFlags::NOFOLLOW | OFlags::NONBLOCK);
+        OpenOptions::new().write(true).custom_flags(flags).open(self.path.join(name))
     }
 }
 

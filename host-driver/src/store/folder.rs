@@ -40,15 +40,22 @@ impl<F: Folder> FileStore<F> {
     pub fn over(mut folder: F) -> Result<Self, OpenError> {
         let failed = |name: &str| {
             let name = name.to_owned();
-            move |error| OpenError::Folder(name.into(), error)
+            // What the folder says more exactly is not wrapped.
+            move |error: io::Error| {
+                error.downcast().unwrap_or_else(|error| OpenError::Folder(name.into(), error))
+            }
         };
         let names = folder.names().map_err(failed("the folder"))?;
         let mut tries = None;
-        for name in names.iter().filter(|name| !name.ends_with(TEMPORARY)) {
-            let known = RecordName::parse(name).is_some_and(|record| record.to_string() == *name);
-            if !known {
+        let (mut left, mut records) = (Vec::new(), Vec::new());
+        for name in &names {
+            let record = name.strip_suffix(TEMPORARY).unwrap_or(name);
+            if RecordName::parse(record).is_none_or(|parsed| parsed.to_string() != record) {
                 return Err(OpenError::Unknown { name: name.clone(), why: "its name is none of a record" });
             }
+            if record.len() == name.len() { records.push(name) } else { left.push(name) }
+        }
+        for name in records {
             let content = folder.read(name).map_err(failed(name))?.unwrap_or_default();
             if name == TRIES {
                 let mut file = folder.open(name).map_err(failed(name))?;
@@ -59,7 +66,13 @@ impl<F: Folder> FileStore<F> {
                 envelope::open_whole(name, &content).map_err(|fault| OpenError::of(name, fault))?;
             }
         }
-        for name in names.iter().filter(|name| name.ends_with(TEMPORARY)) {
+        for name in left {
+            // A record that was being written when the power went: its write was never promised. What is no file is not
+            // ours to sweep.
+            match folder.read(name).map_err(failed(name)) {
+                Ok(_) | Err(OpenError::Public { .. }) => {}
+                Err(error) => return Err(error),
+            }
             folder.remove(name).map_err(failed(name))?;
         }
         folder.sync().map_err(failed("the folder"))?;
@@ -141,6 +154,10 @@ impl<F: Folder> Storage for FileStore<F> {
 
     fn save_soon(&mut self, name: RecordName, record: &[u8]) -> Result<(), StorageFault> {
         if name == RecordName::Tries { self.save_tries(record, false) } else { self.save(name, record) }
+    }
+
+    fn is_doubtful(&self, name: RecordName) -> bool {
+        name == RecordName::Tries && self.tries.as_ref().is_some_and(Tries::is_doubtful)
     }
 
     fn remove(&mut self, name: RecordName) -> Result<(), StorageFault> {
@@ -236,7 +253,7 @@ mod tests {
             fs::set_permissions(&file, fs::Permissions::from_mode(closed)).unwrap();
         }
         for (name, at, word) in
-            [("pin", 55, "damaged"), ("pin", 5, "newer version"), ("tries", 30, "damaged")]
+            [("pin", 55, "damaged"), ("pin", 5, "newer version"), ("tries", 4, "newer version")]
         {
             let whole = fs::read(path.join(name)).unwrap();
             let mut changed = whole.clone();

@@ -10,7 +10,11 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{envelope, error::OpenError, file::private};
+use super::{
+    envelope,
+    error::OpenError,
+    file::{open_file, private},
+};
 
 /// The name under which the checksum is made.
 const NAME: &str = "secret";
@@ -39,8 +43,9 @@ pub fn secret(path: &Path) -> Result<DeviceSecret, OpenError> {
 }
 
 fn read(path: &Path) -> Result<Option<DeviceSecret>, OpenError> {
-    let failed = |error| OpenError::Folder(path.into(), error);
-    let file = match File::open(path) {
+    let failed =
+        |error: io::Error| error.downcast().unwrap_or_else(|error| OpenError::Folder(path.into(), error));
+    let file = match open_file(path, true) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),

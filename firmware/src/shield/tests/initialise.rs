@@ -124,7 +124,8 @@ fn the_puk_to_itself() {
     let (mut flash, mut random) = (Flash::default(), rng(1));
     let easy = b"11111111";
     let factory = Factory { pin: Some(PIN.to_vec().into()), puk: easy.to_vec().into() };
-    Application::manufacture(&profile(), &SECRET, &mut flash, &mut random, &factory).unwrap();
+    let memory = &mut crate::crypto::Memory::default();
+    Application::manufacture(&profile(), &SECRET, &mut flash, &mut random, memory, &factory).unwrap();
     let application = Application::open(profile(), &SECRET, flash, random);
     let mut bench = Bench { shield: Shield::default(), application };
     const PUK_TO: [u8; 4] = [0x80, 0x24, 0, 0x81];

@@ -1,0 +1,100 @@
+//! Reading what a user named, within bounds of size and time.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    path::Path,
+    sync::mpsc,
+    time::Duration,
+};
+
+use zeroize::Zeroizing;
+
+use super::{MAX_FILE, disk};
+use crate::{Error, Reason};
+
+/// The most of a file with a secret, in bytes; its first line is the secret.
+const MAX_SECRET: usize = 4096;
+/// How long somebody may take to open the other end of a pipe, and to say all.
+const OPENED: Duration = Duration::from_secs(5);
+const SAID: Duration = Duration::from_secs(60);
+
+/// Reads a file of at most [`MAX_FILE`] bytes. A pipe, as a shell's `<(command)` is, is read too, but not waited for without
+/// end: who opens it must be there at once, and must have said all within a minute.
+///
+/// # Errors
+/// [`Reason::Missing`], [`Reason::Damaged`] when it is too long, or the disk's fault.
+pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let bytes = take(path, |file| {
+        let mut bytes = Vec::new();
+        file.take(MAX_FILE + 1).read_to_end(&mut bytes).map(|_| bytes)
+    })?;
+    if bytes.len() as u64 > MAX_FILE {
+        Err(too_long(path, "64 MiB, and nothing that belongs here is"))
+    } else {
+        Ok(bytes)
+    }
+}
+
+/// Reads a file with a secret into one buffer that never grows: what a vector leaves behind when it grows is not wiped.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let bytes = take(path, |mut file| {
+        let mut bytes = Zeroizing::new(vec![0; MAX_SECRET + 1]);
+        let mut filled = 0;
+        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match file.read(rest) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(fault) if fault.kind() == io::ErrorKind::Interrupted => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        bytes.truncate(filled);
+        Ok(bytes)
+    })?;
+    if bytes.len() > MAX_SECRET { Err(too_long(path, "4 KiB, and no secret is")) } else { Ok(bytes) }
+}
+
+fn too_long(path: &Path, than: &str) -> Error {
+    Error::new(
+        Reason::Damaged,
+        format!("{} was not read", path.display()),
+        format!("it is longer than {than}"),
+        "name the right file",
+    )
+}
+
+/// Opens what a path names and hands it to `read`, which takes a bounded part of it.
+fn take<T: Send + 'static>(
+    path: &Path,
+    read: impl FnOnce(File) -> io::Result<T> + Send + 'static,
+) -> Result<T, Error> {
+    let failed = |fault: io::Error| disk("read", path, &fault);
+    if fs::metadata(path).map_err(failed)?.is_file() {
+        return File::open(path).and_then(read).map_err(failed);
+    }
+    listen(path, read).map_err(failed)
+}
+
+/// Reads what is no file, on a thread that is left behind if nobody ever speaks.
+fn listen<T: Send + 'static>(
+    path: &Path,
+    read: impl FnOnce(File) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let (opened, hears) = mpsc::channel();
+    let (said, all) = mpsc::channel();
+    let own = path.to_owned();
+    std::thread::Builder::new().name("listen".into()).spawn(move || {
+        let file = File::open(own);
+        // Nobody waits any more, if these cannot be sent.
+        let _ = opened.send(());
+        let _ = said.send(file.and_then(read));
+    })?;
+    let slow = |why| io::Error::new(io::ErrorKind::TimedOut, why);
+    hears.recv_timeout(OPENED).map_err(|_| slow("it is a pipe, and nobody writes to it"))?;
+    all.recv_timeout(SAID)
+        .map_err(|_| slow("it is no file, and what writes to it does not come to an end"))?
+}

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 pub(crate) use self::lock::{Salts, known_codes, lock_known};
 use self::{lock::known, remembered::Remembered};
 use crate::{
-    crypto::{Job, OpeningKey, Outcome},
+    crypto::{Job, Memory, OpeningKey, Outcome},
     profile::Profile,
     record::{Keeper, Locks, Tries},
     refusal::Refusal,
@@ -111,13 +111,20 @@ pub(crate) struct Pins {
 impl Pins {
     /// Reads the tries and locks of a token that exists.
     pub(crate) fn open(keeper: &Keeper, storage: &impl Storage, profile: &Profile) -> Result<Self, Refusal> {
-        let tries = keeper.load(storage, RecordName::Tries)?.ok_or(Refusal::Fault)?;
+        let full = keeper
+            .load(storage, RecordName::Limits)?
+            .unwrap_or(Tries { pin: profile.pin_tries, puk: profile.puk_tries });
+        let missing = Refusal::Missing(RecordName::Tries);
+        let mut tries: Tries = keeper.load(storage, RecordName::Tries)?.ok_or(missing)?;
+        if storage.is_doubtful(RecordName::Tries) {
+            // What was lost may have paid a try of either: damage never gives one back. The next VERIFY writes it down.
+            tries = Tries { pin: tries.pin.saturating_sub(1), puk: tries.puk.saturating_sub(1) };
+        }
+        tries = Tries { pin: tries.pin.min(full.pin), puk: tries.puk.min(full.puk) };
         let locks: Locks = keeper.load(storage, RecordName::Pin)?.ok_or(Refusal::Fault)?;
         Ok(Self {
             tries,
-            full: keeper
-                .load(storage, RecordName::Limits)?
-                .unwrap_or(Tries { pin: profile.pin_tries, puk: profile.puk_tries }),
+            full,
             length: profile.pin_length,
             known: locks.known,
             once: None,
@@ -129,17 +136,17 @@ impl Pins {
         })
     }
 
-    /// Writes the first PIN and PUK: both wrap the same vault key. `pin` of `None` is the factory's.
+    /// Writes the first PIN and PUK: both wrap the same vault key. No PIN is the factory's.
     pub(crate) fn manufacture(
         keeper: &Keeper,
         storage: &mut impl Storage,
         rng: &mut impl CryptoRng,
+        memory: &mut Memory,
         profile: &Profile,
-        pin: Option<&[u8]>,
-        puk: &[u8],
+        codes: (Option<&[u8]>, &[u8]),
         opening: &OpeningKey,
     ) -> Result<(), Refusal> {
-        let locks = lock::first(keeper, rng, profile, pin, puk, opening)?;
+        let locks = lock::first(keeper, rng, memory, profile, codes, opening)?;
         keeper.save(storage, RecordName::Pin, &locks)?;
         keeper.save(storage, RecordName::Tries, &Tries { pin: profile.pin_tries, puk: profile.puk_tries })
     }
@@ -325,11 +332,11 @@ impl Pins {
             Reference::Pin => &locks.pin,
             Reference::Puk => &locks.puk,
         };
+        if task.then.sets(Reference::Pin) {
+            // A proof made with the old PIN ends with it, and SP 800-73-4 part 2, 3.2.3 wants a wrong PUK to end it, too.
+            (self.once, self.fresh) = (None, None);
+        }
         let Some(opening) = lock::open(lock, stretched.first().ok_or(Refusal::Fault)?)? else {
-            if task.then.sets(Reference::Pin) {
-                // SP 800-73-4 part 2, 3.2.3: a wrong PUK takes the PIN's verification back.
-                (self.once, self.fresh) = (None, None);
-            }
             return self.wrong(task.reference);
         };
         if let Then::Replace { target, new, salt } = &task.then {
@@ -345,6 +352,10 @@ impl Pins {
                     locks.known &= !(known::PUK | known::PUK_SET);
                 }
             }
+            if *target == Reference::Pin {
+                // Should the write fail, nobody knows which of the two it is now: the next VERIFY asks what is stored.
+                self.remembered = None;
+            }
             keeper.save(storage, RecordName::Pin, &locks)?;
             self.known = locks.known;
             if *target == Reference::Pin {
@@ -353,8 +364,8 @@ impl Pins {
             }
             self.refill(keeper, storage, [task.reference, *target])?;
             if (task.reference, *target) == (Reference::Pin, Reference::Pin) {
-                // 3.2.2: the PIN counts as verified; 3.2.3 leaves it as it was. Not as a proof for one use: a
-                // holder who changes the PIN did not mean to sign.
+                // 3.2.2: the PIN counts as verified, the new one. Not as a proof for one use: a holder who changes the
+                // PIN did not mean to sign.
                 self.once = Some(Verified(()));
             }
             return Ok(());

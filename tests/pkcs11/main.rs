@@ -12,6 +12,7 @@ mod given;
 mod payment;
 mod processes;
 mod misuse;
+mod pins;
 mod proxy;
 mod scenario;
 mod story;
@@ -30,5 +31,6 @@ fn the_library() {
     basics::all(&flash);
     payment::all();
     processes::all(&flash);
+    pins::all(&flash);
     conformance::every_row_says_what_it_says(&flash);
 }

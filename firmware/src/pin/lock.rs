@@ -6,7 +6,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::{FACTORY_PIN, FACTORY_PUK};
 use crate::{
-    crypto::{Job, OpeningKey, Outcome, Stretch, unwrap, wrap},
+    crypto::{Job, Memory, OpeningKey, Outcome, Stretch, unwrap, wrap},
     profile::Profile,
     record::{Keeper, Lock, Locks},
     refusal::Refusal,
@@ -30,15 +30,15 @@ pub(crate) type Salts = [[u8; 16]; 2];
 pub(super) fn first(
     keeper: &Keeper,
     rng: &mut impl CryptoRng,
+    memory: &mut Memory,
     profile: &Profile,
-    pin: Option<&[u8]>,
-    puk: &[u8],
+    (pin, puk): (Option<&[u8]>, &[u8]),
     opening: &OpeningKey,
 ) -> Result<Locks, Refusal> {
     let mut lock = |secret: &[u8]| -> Result<Lock, Refusal> {
         let mut salt = [0; 16];
         rng.fill_bytes(&mut salt);
-        let stretched = stretched(stretch(keeper, profile.stretch, &[(secret, salt)]).run())?;
+        let stretched = stretched(stretch(keeper, profile.stretch, &[(secret, salt)]).run_in(memory))?;
         close(stretched.first().ok_or(Refusal::Fault)?, salt, profile.stretch, opening, rng)
     };
     let known = |is: bool, bit: u8| if is { bit } else { 0 };

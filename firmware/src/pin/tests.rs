@@ -13,7 +13,9 @@ impl Bench {
     fn new(pin: Option<&[u8]>) -> Self {
         let (keeper, mut flash) = (Keeper::new(&SECRET), Flash::default());
         let opening = OpeningKey::generate(&mut rng(1));
-        Pins::manufacture(&keeper, &mut flash, &mut rng(2), &profile(), pin, PUK, &opening).unwrap();
+        let memory = &mut Memory::default();
+        Pins::manufacture(&keeper, &mut flash, &mut rng(2), memory, &profile(), (pin, PUK), &opening)
+            .unwrap();
         let pins = Pins::open(&keeper, &flash, &profile()).unwrap();
         Self { keeper, flash, pins }
     }
@@ -165,4 +167,66 @@ fn power_cuts() {
         cuts += 2;
     }
     std::println!("{cuts} cut points");
+}
+
+/// Whoever replaces a reference ends what was proved with the former one, also when the write fails.
+#[test]
+fn a_replaced_pin_ends_every_proof_made_with_it() {
+    let new = (Reference::Pin, &b"246810"[..]);
+    for (proof, verified) in [((Reference::Pin, PIN), true), ((Reference::Puk, PUK), false)] {
+        let mut bench = Bench::new(Some(PIN));
+        bench.verify(PIN).unwrap();
+        assert!(bench.pins.verified().is_some() && bench.pins.fresh.is_some());
+        bench.replace(proof, new).unwrap();
+        // SP 800-73-4 part 2, 3.2.2: CHANGE REFERENCE DATA is itself a proof of the new one; 3.2.3 is none.
+        assert_eq!(bench.pins.verified().is_some(), verified);
+        assert!(bench.pins.take_fresh().is_none());
+        assert!(bench.verify(PIN).is_err(), "nothing remembers the old one");
+
+        let mut bench = Bench::new(Some(PIN));
+        bench.verify(PIN).unwrap();
+        let progress = bench.pins.replace(&bench.keeper, &mut bench.flash, &mut rng(4), proof, new).unwrap();
+        bench.flash.writes_left = Some(0);
+        bench.flash.last_write_lands = true;
+        assert_eq!(bench.finish(progress), Err(Refusal::Memory));
+        assert!(bench.pins.verified().is_none() && bench.pins.take_fresh().is_none());
+        bench.flash.writes_left = None;
+        assert!(bench.verify(PIN).is_err(), "the new one is stored");
+        assert_eq!(bench.verify(b"246810"), Ok(()));
+    }
+    let mut bench = Bench::new(Some(PIN));
+    let Progress::Work(job) = bench.pins.prove(&bench.keeper, &mut bench.flash, PUK).unwrap() else {
+        panic!()
+    };
+    bench.pins.finish(&bench.keeper, &mut bench.flash, &mut rng(3), job.run()).unwrap();
+    bench.replace((Reference::Puk, PUK), (Reference::Puk, b"13572468")).unwrap();
+    assert!(bench.pins.take_officer().is_none());
+}
+
+/// A newer state of the tries is damaged: it may have paid one.
+#[test]
+fn damage_never_gives_a_try() {
+    let mut bench = Bench::new(Some(PIN));
+    bench.verify(b"000001").unwrap_err();
+    bench.flash.doubtful = true;
+    for _plugged_in_again in 0..3 {
+        bench.replug();
+        assert_eq!(bench.pins.tries(), [4, 5, 6, 6]);
+    }
+    assert_eq!(bench.verify(b"000001"), Err(Refusal::PinWrong { left: 3 }));
+    bench.flash.doubtful = false;
+    bench.replug();
+    assert_eq!(bench.pins.tries(), [3, 5, 6, 6], "written down with the try");
+    assert_eq!(bench.verify(PIN), Ok(()));
+    assert_eq!(bench.pins.tries(), [6, 5, 6, 6]);
+    // Never below none, never above the most.
+    for _wrong in 0..6 {
+        bench.verify(b"000001").unwrap_err();
+    }
+    bench.flash.doubtful = true;
+    bench.replug();
+    assert_eq!(bench.pins.tries(), [0, 4, 6, 6]);
+    bench.keeper.save(&mut bench.flash, RecordName::Limits, &Tries { pin: 3, puk: 2 }).unwrap();
+    bench.replug();
+    assert_eq!(bench.pins.tries(), [0, 2, 3, 2]);
 }

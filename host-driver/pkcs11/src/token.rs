@@ -189,10 +189,13 @@ impl Token {
     /// CKR_PIN_INCORRECT, CKR_PIN_LOCKED, CKR_PIN_INVALID, CKR_PIN_LEN_RANGE.
     pub fn change_pin(&mut self, old: &[u8], new: &[u8]) -> Result<()> {
         self.check_length(new)?;
-        self.with(Applet::Shield, |card| Shield::on(card).change_pin(old, new)).map_err(wrong_pin)?;
+        self.with(Applet::Shield, |card| Shield::on(card).change_pin(old, new))
+            .map_err(|error| self.forget(&Login::User(Pin::new(old.to_vec())), error))?;
         if let Login::User(pin) = &mut self.login {
             *pin = Pin::new(new.to_vec());
         }
+        // What was verified was the old one: the next command verifies the new.
+        self.selected = None;
         Ok(())
     }
 
@@ -201,7 +204,8 @@ impl Token {
     /// # Errors
     /// As [`Self::change_pin`].
     pub fn change_puk(&mut self, old: &[u8], new: &[u8]) -> Result<()> {
-        self.with(Applet::Shield, |card| Shield::on(card).change_puk(old, new)).map_err(wrong_pin)?;
+        self.with(Applet::Shield, |card| Shield::on(card).change_puk(old, new))
+            .map_err(|error| self.forget(&Login::Officer(Pin::new(old.to_vec())), error))?;
         if let Login::Officer(puk) = &mut self.login {
             *puk = Pin::new(new.to_vec());
         }
@@ -215,7 +219,18 @@ impl Token {
     pub fn init_pin(&mut self, new: &[u8]) -> Result<()> {
         let Login::Officer(puk) = self.login.clone() else { return Err(Ckr::USER_NOT_LOGGED_IN) };
         self.check_length(new)?;
-        self.with(Applet::Shield, |card| Shield::on(card).unblock(&puk, new)).map_err(wrong_pin)
+        self.with(Applet::Shield, |card| Shield::on(card).unblock(&puk, new))
+            .map_err(|error| self.forget(&Login::Officer(puk), error))
+    }
+
+    /// What a refused PIN or PUK means. When it is the one that is kept, another program has changed it: it is forgotten,
+    /// so that it costs one try and not all of them.
+    fn forget(&mut self, sent: &Login, error: Error) -> Ckr {
+        let refused = error.tries().is_some() || error.status() == Some(StatusWord::BLOCKED);
+        if refused && self.login == *sent {
+            self.login = Login::Public;
+        }
+        wrong_pin(error)
     }
 
     /// The token says "too easy or of a wrong length" in one word; PKCS#11 has two.
@@ -233,7 +248,8 @@ impl Token {
     /// # Errors
     /// CKR_PIN_INCORRECT, CKR_PIN_LOCKED.
     pub fn check_pin(&mut self, pin: &[u8]) -> Result<()> {
-        self.with(Applet::Piv, |card| verify(card, Applet::Piv, pin)).map_err(wrong_pin)
+        self.with(Applet::Piv, |card| verify(card, Applet::Piv, pin))
+            .map_err(|error| self.forget(&Login::User(Pin::new(pin.to_vec())), error))
     }
 
     /// What the token holds, as objects. Private data objects are there for the user only.
@@ -308,6 +324,10 @@ impl Token {
     ) -> Result<Zeroizing<Vec<u8>>> {
         let slot = object::slot(key.container)?;
         let pin = match (key.pin, pin) {
+            // The PIN for an operation was kept with the login, and is forgotten with it.
+            (PinPolicy::Always, Some(_)) if !matches!(self.login, Login::User(_)) => {
+                return Err(Ckr::USER_NOT_LOGGED_IN);
+            }
             (PinPolicy::Always, None) => return Err(Ckr::USER_NOT_LOGGED_IN),
             (PinPolicy::Always, pin) => pin,
             _ => None,
@@ -323,7 +343,13 @@ impl Token {
             // Somebody else made the token forget the PIN.
             self.login = Login::Public;
         }
-        Ok(outcome?)
+        match pin {
+            Some(pin) => outcome.map_err(|error| match error.tries() {
+                Some(_) => self.forget(&Login::User(pin.clone()), error),
+                None => error.into(),
+            }),
+            None => Ok(outcome?),
+        }
     }
 }
 

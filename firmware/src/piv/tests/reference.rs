@@ -34,7 +34,9 @@ fn tries_run_out_and_the_puk_brings_them_back() {
     assert_eq!(bench.verify(PIN), "63C5");
     assert_eq!(bench.verify(b"246813"), "9000");
     assert_eq!(bench.word([0, 0x2C, 0, 0x80], &unblock(PUK, b"135790")), "9000");
-    assert_eq!(bench.send(&hex!("00200080")), hex!("9000"), "as it was");
+    assert_eq!(bench.send(&hex!("00200080")), hex!("63C6"), "it was the old PIN that was verified");
+    assert!(bench.application.take_proof().is_none());
+    assert_eq!(bench.verify(PIN), "9000");
     assert_eq!(bench.word([0, 0x2C, 0, 0x80], &unblock(b"00000000", b"246813")), "63C5");
     assert_eq!(bench.send(&hex!("00200080")), hex!("63C6"), "a wrong PUK takes it back");
 }

@@ -3,6 +3,7 @@
 mod run;
 mod sign;
 mod pin;
+mod labour;
 mod memory;
 mod verify;
 mod pkcs11;
@@ -30,6 +31,9 @@ struct Arguments {
     /// Rounds in which all arms take their turn.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
+    /// Only this section: sign, pin, labour, memory, verify, pkcs11 or run.
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
     /// Few operations: shows that everything runs; the figures mean nothing.
     #[arg(long)]
     smoke: bool,
@@ -47,6 +51,9 @@ enum Part {
     Tokens {
         /// How many.
         count: u16,
+        /// Their PINs are stretched, as those of tokens that live on.
+        #[arg(long)]
+        stretching: bool,
         /// The folder.
         #[arg(long)]
         state: Option<PathBuf>,
@@ -80,21 +87,35 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     match arguments.part {
         Some(Part::Floor { work }) => floor::serve(&process::listen()?, work),
-        Some(Part::Tokens { count, ref state }) => token::serve(count, state.as_deref()),
+        Some(Part::Tokens { count, stretching, ref state }) => {
+            token::serve(count, stretching, state.as_deref())
+        }
         Some(Part::Client { task, count, ref module }) => client::run(task, module, count),
         None => measure(&arguments),
     }
 }
+
+/// What measures some rows of the table.
+type Section = fn(Scale) -> anyhow::Result<Vec<table::Row>>;
 
 fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let rounds = if arguments.smoke { 1 } else { usize::from(arguments.rounds) };
     let scale = Scale { rounds, smoke: arguments.smoke };
     process::pin()?;
     let mut rows = Vec::new();
-    let sections =
-        [sign::measure, pin::measure, memory::measure, verify::measure, pkcs11::measure, run::measure];
-    for section in sections {
-        rows.extend(section(scale)?);
+    let sections: [(&str, Section); 7] = [
+        ("sign", sign::measure),
+        ("pin", pin::measure),
+        ("labour", labour::measure),
+        ("memory", memory::measure),
+        ("verify", verify::measure),
+        ("pkcs11", pkcs11::measure),
+        ("run", run::measure),
+    ];
+    for (name, section) in sections {
+        if arguments.only.as_ref().is_none_or(|only| only == name) {
+            rows.extend(section(scale)?);
+        }
     }
     table::print(&rows);
     if let Some(file) = &arguments.json {

@@ -16,6 +16,10 @@ use crate::{
 
 /// Tokens in the crowd.
 const CROWD: u16 = 1000;
+/// Tokens whose PINs are entered in a server that stretches them.
+const ENTERED: u16 = 8;
+/// KiB that a server may keep: 64 MiB.
+const SERVER: f64 = 65_536.0;
 
 pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
     let one = Server::start(&["tokens", "1"])?;
@@ -24,6 +28,12 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
     ensure!(devices == usize::from(CROWD), "{devices} tokens are listed");
     let (alone, together) = (one.memory()? as f64, crowd.memory()? as f64);
     let each = (together - alone) / f64::from(CROWD - 1);
+    let entered = Server::start(&["tokens", &ENTERED.to_string(), "--stretching"])?;
+    let fresh = entered.memory()? as f64;
+    for number in 1..=ENTERED {
+        attach(&entered, number)?;
+    }
+    let kept = entered.memory()? as f64;
     // Each time another token: the one before is being let go while the next is taken.
     let mut turn = (1..=CROWD).cycle();
     let mut arms: [Arm<'_>; 1] = [Box::new(|| attach(&crowd, turn.next().unwrap_or(1)))];
@@ -35,6 +45,15 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
         Row::new("each idle token of 1,000, with key and certificate", vec![("KiB", each)]).beside(
             "8 KiB",
             each / 8.0,
+            Some(Goal::AtMost(1.0)),
+        ),
+        Row::new(
+            "each of 8 tokens whose PIN was stretched",
+            vec![("KiB", (kept - fresh) / f64::from(ENTERED))],
+        ),
+        Row::new("server with them", vec![("KiB", kept)]).beside(
+            "64 MiB",
+            kept / SERVER,
             Some(Goal::AtMost(1.0)),
         ),
         Row::timed("attach to first signature", Figures::of(attach)),

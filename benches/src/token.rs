@@ -7,6 +7,7 @@ use card::{Card, Error, Pipe, pipe::Interface, piv::Piv, usbip::Link};
 use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
 use firmware::{
     Token,
+    profile::Profile,
     seams::{Storage, StorageFault},
 };
 use host_driver::{
@@ -30,19 +31,21 @@ use crate::{line::Order, process::announce};
 /// The length of an ordinary certificate, in bytes.
 const CERTIFICATE: usize = 700;
 
-/// Serves `tokens` tokens until the process ends: in memory, or one in a folder. Each has a key and a certificate.
-pub(crate) fn serve(tokens: u16, folder: Option<&Path>) -> anyhow::Result<()> {
+/// Serves `tokens` tokens until the process ends: in memory, or one in a folder. Each has a key and a certificate. Their PINs
+/// cost nothing, or, `stretching`, what they cost a token that lives on.
+pub(crate) fn serve(tokens: u16, stretching: bool, folder: Option<&Path>) -> anyhow::Result<()> {
     raise_descriptor_limit();
-    let template = template()?;
+    let profile = if stretching { Profile::standard() } else { bench::profile() };
+    let template = template(&profile)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let _context = runtime.enter();
     let address: SocketAddr = ([127, 0, 0, 1], 0).into();
     let exporter = runtime.block_on(Exporter::start(Listen { address, ..Listen::default() }))?;
     match folder {
-        Some(folder) => plug(&exporter, &template, FileStore::open(folder)?, 0)?,
+        Some(folder) => plug(&exporter, &profile, &template, FileStore::open(folder)?, 0)?,
         None => {
             for number in 0..tokens {
-                plug(&exporter, &template, MemoryStore::default(), number)?;
+                plug(&exporter, &profile, &template, MemoryStore::default(), number)?;
             }
         }
     }
@@ -53,6 +56,7 @@ pub(crate) fn serve(tokens: u16, folder: Option<&Path>) -> anyhow::Result<()> {
 
 fn plug<S: Storage + Send + 'static>(
     exporter: &Exporter,
+    profile: &Profile,
     template: &Flash,
     mut storage: S,
     number: u16,
@@ -60,7 +64,7 @@ fn plug<S: Storage + Send + 'static>(
     copy(template, &mut storage).context("copying the token")?;
     let (screen, handle) = panel(Habit::Accept);
     let rng = ChaCha20Rng::seed_from_u64(number.into());
-    let token = Token::open(bench::profile(), &bench::SECRET, storage, screen, rng);
+    let token = Token::open(profile.clone(), &bench::SECRET, storage, screen, rng);
     exporter.plug(token, Some(handle))?;
     Ok(())
 }
@@ -75,10 +79,10 @@ fn copy(from: &impl Storage, to: &mut impl Storage) -> Result<(), StorageFault> 
 }
 
 /// A token's flash with a key and a certificate in slot 9A.
-fn template() -> anyhow::Result<Flash> {
+fn template(profile: &Profile) -> anyhow::Result<Flash> {
     let (flash, holder) = (Flash::default(), Holder::default());
-    bench::manufacture(bench::profile(), Some(PIN), &flash, &holder);
-    let mut card = Bench::plug(bench::open(bench::profile(), &flash, &holder)).card()?;
+    bench::manufacture(profile.clone(), Some(PIN), &flash, &holder);
+    let mut card = Bench::plug(bench::open(profile.clone(), &flash, &holder)).card()?;
     let mut piv = Piv::select(&mut card)?;
     piv.authenticate_management(Algorithm::Tdes, &MANAGEMENT_KEY)?;
     piv.generate(Slot::Authentication, Algorithm::P256)?;

@@ -21,4 +21,4 @@ pub use management::{ManagementAlgorithm, ManagementKey};
 pub use rsa2048::Crt;
 pub use seal::{OpeningKey, SealingKey, seal, unwrap, wrap};
 pub use self_test::self_test;
-pub use stretch::Stretch;
+pub use stretch::{Memory, Stretch};

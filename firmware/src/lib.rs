@@ -43,4 +43,5 @@ pub mod seams;
 mod fixture;
 
 pub use application::Factory;
+pub use crypto::Memory;
 pub use token::{Finished, Stall, Ticket, Token};

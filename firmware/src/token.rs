@@ -13,7 +13,7 @@ use crate::{
     apdu::Interpreter,
     application::{Application, Factory},
     ccid::{Numbered, Reader},
-    crypto::{Job, Outcome},
+    crypto::{Job, Memory, Outcome},
     profile::Profile,
     refusal::Refusal,
     seams::{CryptoRng, Millis, Panel, Storage},
@@ -39,10 +39,20 @@ pub struct Ticket(Numbered<Job>);
 pub struct Finished(Numbered<Outcome>);
 
 impl Ticket {
-    /// Computes, from milliseconds to seconds.
+    /// Computes, from milliseconds to seconds, in memory of its own.
     pub fn run(self) -> Finished {
+        self.run_in(&mut Memory::default())
+    }
+
+    /// As [`Self::run`], in memory that the caller keeps: a PIN is stretched in megabytes.
+    pub fn run_in(self, memory: &mut Memory) -> Finished {
         let Self(Numbered(number, job)) = self;
-        Finished(Numbered(number, job.run()))
+        Finished(Numbered(number, job.run_in(memory)))
+    }
+
+    /// Whether it stretches a PIN, and so wants memory; another makes a key.
+    pub const fn stretches(&self) -> bool {
+        matches!(self.0.1, Job::Stretch(_))
     }
 }
 
@@ -54,12 +64,28 @@ impl<S: Storage, P: Panel, R: CryptoRng> Token<S, P, R> {
     pub fn manufacture(
         profile: Profile,
         secret: &[u8; 32],
+        storage: S,
+        panel: P,
+        rng: R,
+        factory: &Factory,
+    ) -> Result<Self, Refusal> {
+        Self::manufacture_in(&mut Memory::default(), profile, secret, storage, panel, rng, factory)
+    }
+
+    /// As [`Self::manufacture`], in memory that is there.
+    ///
+    /// # Errors
+    /// As [`Self::manufacture`].
+    pub fn manufacture_in(
+        memory: &mut Memory,
+        profile: Profile,
+        secret: &[u8; 32],
         mut storage: S,
         panel: P,
         mut rng: R,
         factory: &Factory,
     ) -> Result<Self, Refusal> {
-        Application::manufacture(&profile, secret, &mut storage, &mut rng, factory)?;
+        Application::manufacture(&profile, secret, &mut storage, &mut rng, memory, factory)?;
         Ok(Self::open(profile, secret, storage, panel, rng))
     }
 

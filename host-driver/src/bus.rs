@@ -11,28 +11,23 @@ use std::{
     sync::{
         Arc, LazyLock, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
-        mpsc,
     },
-    thread,
     time::Instant,
 };
 
-use firmware::seams::Millis;
-use tokio::sync::{Notify, Semaphore, oneshot};
+use firmware::{Memory, seams::Millis};
+use tokio::sync::Notify;
 
 use crate::{
     capture::Capture,
+    labour::{Lanes, Turn},
     lock::lock,
     panel::Handle,
-    urb::{Descriptors, Device, Done, Tap, Work},
+    urb::{Descriptors, Device, Tap, Work},
 };
 
 /// All devices are on bus 1; the second number is the device's.
 const BUS: u32 = 1;
-
-/// Long computations at a time, in the whole process: each may take a core and 19 MiB (Argon2id).
-static JOBS: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(thread::available_parallelism().map_or(2, usize::from).max(2)));
 
 /// The moment that [`Millis`] count from.
 static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -108,6 +103,8 @@ pub struct Bus {
     changed: Notify,
     /// Looks on while hosts have devices.
     capture: Mutex<Option<Capture>>,
+    /// What the devices compute for long.
+    lanes: Lanes,
 }
 
 #[derive(Debug, Default)]
@@ -128,6 +125,7 @@ pub struct Port {
     slot: Mutex<Slot>,
     /// Leases that are not dropped yet, be they over or not.
     leases: AtomicUsize,
+    turn: Arc<Turn>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -180,6 +178,7 @@ impl Bus {
             status: Mutex::new(Status::of(State::Free)),
             slot: Mutex::new(Slot { device: Some(device), lease: 0, working: false }),
             leases: AtomicUsize::new(0),
+            turn: Arc::default(),
         };
         ports.by_id.insert(id, Arc::new(port));
         drop(ports);
@@ -401,24 +400,22 @@ impl Lease {
         }
     }
 
-    /// Drives the device: `turn` has it alone while it runs. A job that it then gives out is started.
-    ///
-    /// Must be called inside a tokio runtime.
+    /// Drives the device: `turn` has it alone while it runs. A job that it then gives out waits for its turn.
     ///
     /// # Errors
     /// The device was pulled out.
     pub fn drive<T>(&self, turn: impl FnOnce(&mut dyn Device) -> T) -> Result<T, Gone> {
-        let mut slot = lock(&self.port.slot);
-        let slot = &mut *slot;
+        let mut guard = lock(&self.port.slot);
+        let slot = &mut *guard;
         let device = slot.device.as_mut().filter(|_| slot.lease == self.number).ok_or(Gone)?;
         let outcome = turn(device.as_mut());
         // One at a time: a host that comes and goes cannot heap them up.
-        if !slot.working
-            && let Some(work) = device.job()
-        {
-            slot.working = true;
+        let work = if slot.working { None } else { device.job() };
+        slot.working |= work.is_some();
+        drop(guard);
+        if let Some(work) = work {
             let job = Running { port: Arc::clone(&self.port), lease: self.number, done: false };
-            tokio::spawn(job.run(work));
+            self.bus.lanes.queue(work.kind, &self.port.turn, move |memory| job.run(work, memory));
         }
         Ok(outcome)
     }
@@ -449,31 +446,17 @@ struct Running {
 }
 
 impl Running {
-    async fn run(self, work: Work) {
-        // The semaphore is never closed.
-        let _turn = JOBS.acquire().await;
-        // Whoever runs it drops the sender.
-        let (running, ended) = oneshot::channel::<()>();
-        aside(move || {
-            let _running = running;
-            let done = catch_unwind(AssertUnwindSafe(work));
-            match done {
-                Ok(done) => self.finish(done),
-                Err(_) => tracing::error!("a job of a device failed"),
+    fn run(mut self, work: Work, memory: &mut Memory) {
+        // Nobody computes for a host that went while its job waited.
+        if lock(&self.port.slot).lease == self.lease {
+            let done = (work.run)(memory);
+            let mut slot = lock(&self.port.slot);
+            if slot.lease == self.lease
+                && let Some(device) = &mut slot.device
+            {
+                device.finish(done);
             }
-        });
-        // An error says that the sender was dropped, which is the signal.
-        let _ = ended.await;
-    }
-
-    fn finish(mut self, done: Done) {
-        let mut slot = lock(&self.port.slot);
-        if slot.lease == self.lease
-            && let Some(device) = &mut slot.device
-        {
-            device.finish(done);
         }
-        drop(slot);
         self.done = true;
     }
 }
@@ -485,24 +468,6 @@ impl Drop for Running {
         }
         lock(&self.port.slot).working = false;
         self.port.bell.notify_one();
-    }
-}
-
-/// Runs this in a thread of its own, or here and now where the system gives none: slow is better than never.
-fn aside(work: impl FnOnce() + Send + 'static) {
-    let (give, take) = mpsc::channel::<Box<dyn FnOnce() + Send>>();
-    let thread = thread::Builder::new().name("ushield-job".into()).spawn(move || {
-        if let Ok(work) = take.recv() {
-            work();
-        }
-    });
-    match thread {
-        // It waits for nothing else.
-        Ok(_) => drop(give.send(Box::new(work))),
-        Err(error) => {
-            tracing::warn!(%error, "no thread for a job of a device: it delays its session");
-            work();
-        }
     }
 }
 
@@ -564,11 +529,15 @@ mod tests {
         lease.drive(|device| device.bulk_out(1, b"work").unwrap()).unwrap();
         drop(lease);
         let lease = bus.claim(id, PEER).unwrap();
-        lease.drive(|device| device.bulk_out(1, b"work").unwrap()).unwrap();
-        // The first job ends, and brings nothing; then the second one starts.
-        lease.rung().await;
+        // The first job ends, and brings nothing.
+        while lock(&lease.port.slot).working {
+            lease.rung().await;
+        }
         assert_eq!(lease.drive(read), Ok(None));
-        lease.rung().await;
+        lease.drive(|device| device.bulk_out(1, b"work").unwrap()).unwrap();
+        while lock(&lease.port.slot).working {
+            lease.rung().await;
+        }
         assert_eq!(lease.drive(read), Ok(Some(b"worked".to_vec())));
     }
 

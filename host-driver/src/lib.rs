@@ -13,6 +13,7 @@ mod session;
 mod line;
 pub mod shard;
 pub mod bus;
+pub mod labour;
 pub mod panel;
 pub mod peer;
 pub mod store;

@@ -7,7 +7,7 @@ use firmware::{
 };
 use wire::usb::Setup;
 
-use crate::urb::{Descriptors, Device, Done, Stall, Work};
+use crate::urb::{Descriptors, Device, Done, Labour, Stall, Work};
 
 impl From<TokenStall> for Stall {
     fn from(_: TokenStall) -> Self {
@@ -54,7 +54,8 @@ impl<S: Storage + Send, P: Panel + Send, R: CryptoRng + Send> Device for Token<S
 
     fn job(&mut self) -> Option<Work> {
         let ticket = Self::job(self)?;
-        Some(Box::new(move || Box::new(ticket.run())))
+        let kind = if ticket.stretches() { Labour::Stretching } else { Labour::KeyMaking };
+        Some(Work { kind, run: Box::new(move |memory| Box::new(ticket.run_in(memory))) })
     }
 
     fn finish(&mut self, done: Done) {

@@ -8,6 +8,6 @@ mod tap;
 pub(crate) mod fake;
 mod device;
 
-pub use device::{Descriptors, Device, Done, Stall, Work};
+pub use device::{Descriptors, Device, Done, Labour, Stall, Work};
 pub use queue::{Completion, Limits, Overrun, Queue, Status, Transfer, Urb};
 pub use tap::{Ending, Kind, Moment, Sight, Tap};

@@ -8,7 +8,10 @@ use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{key::PrivateKey, stretch::Stretch};
+use super::{
+    key::PrivateKey,
+    stretch::{Memory, Stretch},
+};
 use crate::refusal::Refusal;
 
 /// A computation that takes from milliseconds to seconds.
@@ -53,10 +56,16 @@ impl fmt::Debug for GenerateRsa {
 }
 
 impl Job {
-    /// Computes. May be called on any thread.
+    /// [`Self::run_in`], in memory of its own.
+    #[cfg(test)]
     pub fn run(self) -> Outcome {
+        self.run_in(&mut Memory::default())
+    }
+
+    /// Computes, in this memory where it wants any. May be called on any thread.
+    pub fn run_in(self, memory: &mut Memory) -> Outcome {
         match self {
-            Self::Stretch(stretch) => stretch.run().map_or_else(Outcome::Failed, Outcome::Stretched),
+            Self::Stretch(stretch) => stretch.run(memory).map_or_else(Outcome::Failed, Outcome::Stretched),
             Self::GenerateRsa(generate) => generate.run(),
         }
     }

@@ -90,7 +90,8 @@ fn argon2id() -> Result<bool, Refusal> {
         .data(argon2::AssociatedData::new(&[4; 12]).map_err(|_| Refusal::Fault)?)
         .build()
         .map_err(|_| Refusal::Fault)?;
-    let tag = stretch::argon2id(&[3; 8], params, &[1; 32], &[2; 16])?;
+    let mut memory = stretch::Memory::default();
+    let tag = stretch::argon2id(&mut memory, &[3; 8], params, &[1; 32], &[2; 16])?;
     Ok(*tag == hex!("0d640df58d78766c08c037a34a8b53c9d01ef0452d75b65eb52520e96b01e659"))
 }
 

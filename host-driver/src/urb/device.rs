@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use firmware::seams::Millis;
+use firmware::{Memory, seams::Millis};
 use wire::usb::{DeviceDescriptor, EndpointDescriptor, InterfaceDescriptor, Setup, descriptor};
 
 /// The endpoint answers STALL.
@@ -10,7 +10,21 @@ use wire::usb::{DeviceDescriptor, EndpointDescriptor, InterfaceDescriptor, Setup
 pub struct Stall;
 
 /// A long computation of a device; it may run on any thread.
-pub type Work = Box<dyn FnOnce() -> Done + Send>;
+pub struct Work {
+    /// What it is.
+    pub kind: Labour,
+    /// Does it, in memory that is there for PINs.
+    pub run: Box<dyn FnOnce(&mut Memory) -> Done + Send>,
+}
+
+/// What a device computes for long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Labour {
+    /// It stretches a PIN: a tenth of a second in megabytes of memory.
+    Stretching,
+    /// It makes a key: a second or more, in little memory.
+    KeyMaking,
+}
 
 /// What came out of a [`Work`]; only the device that gave it out knows its type.
 pub type Done = Box<dyn Any + Send>;

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use firmware::seams::Millis;
 use wire::usb::{DeviceDescriptor, EndpointDescriptor, InterfaceDescriptor, Setup, request};
 
-use super::device::{Descriptors, Device, Done, Stall, Work};
+use super::device::{Descriptors, Device, Done, Labour, Stall, Work};
 
 /// Bulk OUT 1, bulk IN 2, interrupt IN 3.
 #[derive(Debug, Default)]
@@ -98,10 +98,11 @@ impl Device for Echo {
 
     fn job(&mut self) -> Option<Work> {
         let takes = self.job.take()?;
-        Some(Box::new(move || {
+        let run = Box::new(move |_: &mut firmware::Memory| -> Done {
             std::thread::sleep(takes);
             Box::new("worked")
-        }))
+        });
+        Some(Work { kind: Labour::KeyMaking, run })
     }
 
     fn finish(&mut self, done: Done) {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use firmware::seams::Millis;
-use host_driver::urb::{Descriptors, Device, Done, Stall, Work};
+use host_driver::urb::{Descriptors, Device, Done, Labour, Stall, Work};
 use wire::usb::{
     DeviceDescriptor, EndpointDescriptor, InterfaceDescriptor, Recipient, Setup, descriptor, request,
 };
@@ -203,11 +203,12 @@ impl Device for Fake {
     fn job(&mut self) -> Option<Work> {
         let outcome = self.job.take()?;
         let told = Arc::clone(&self.told);
-        Some(Box::new(move || {
+        let run = Box::new(move |_: &mut firmware::Memory| -> Done {
             told.pass();
             assert_eq!(outcome, "worked", "as asked");
             Box::new(outcome)
-        }))
+        });
+        Some(Work { kind: Labour::KeyMaking, run })
     }
 
     fn finish(&mut self, done: Done) {

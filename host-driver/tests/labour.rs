@@ -1,0 +1,74 @@
+//! What PINs cost a server: one block of memory at a time, given back, however many tokens are asked for theirs.
+
+mod world;
+
+use std::{
+    fs,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+};
+
+use card::{Error, road, shield::Shield};
+use world::World;
+
+const TOKENS: usize = 6;
+/// KiB that a PIN is stretched in.
+const STRETCHED: u64 = 19 << 10;
+
+/// KiB of the process's own memory, without what is mapped from its program's file.
+fn anonymous(process: u64) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// Enters a PIN at one of the server's tokens after its power-up.
+fn verify(server: &str, number: usize, pin: &[u8]) -> Result<(), Error> {
+    let selection =
+        road::Selection { bus_id: Some(format!("1-{number}")), ..road::Selection::usbip(server.to_owned()) };
+    let mut card = road::open(&selection)?;
+    Shield::select(&mut card)?.verify(pin)
+}
+
+/// Each token is asked for its PIN, rightly and wrongly, all at once: never is there more than one block, and afterwards
+/// none.
+#[test]
+fn stretched_pins_leave_no_memory_behind() {
+    let world = World::new();
+    let pin = world.file("pin", "135246\n");
+    let [state, secret] = ["S", "s"].map(|name| world.path(name).to_str().unwrap().to_owned());
+    let count = TOKENS.to_string();
+    let up = world.up(&["--state", &state, "--secret", &secret, "--tokens", &count, "--pin-file", &pin]);
+    let (server, process) = (up.road(), up.ready["pid"].as_u64().unwrap());
+    let before = anonymous(process);
+    let (most, over) = (AtomicU64::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let hosts: Vec<_> = (1..=TOKENS)
+            .map(|number| {
+                let server = &server;
+                scope.spawn(move || {
+                    for _plugged_in in 0..2 {
+                        assert!(verify(server, number, b"000001").unwrap_err().tries().is_some());
+                        verify(server, number, b"135246").unwrap();
+                    }
+                })
+            })
+            .collect();
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                most.fetch_max(anonymous(process), Ordering::Relaxed);
+                thread::yield_now();
+            }
+        });
+        let failed = hosts.into_iter().any(|host| host.join().is_err());
+        over.store(true, Ordering::Relaxed);
+        assert!(!failed, "a PIN was not judged");
+    });
+    let most = most.load(Ordering::Relaxed);
+    // The thread that stretched goes when nobody waits any more; its memory a moment before.
+    let after = anonymous(process);
+    println!("{before} KiB before, {most} at most, {after} after {TOKENS} tokens had their PINs");
+    assert!(most < before + 2 * STRETCHED, "{before} KiB, then {most}: two blocks at once");
+    assert!(after < before + STRETCHED, "{before} KiB, then {after}: a block was kept");
+    assert!(after < 64 << 10, "{after} KiB");
+}

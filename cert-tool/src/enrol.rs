@@ -110,7 +110,7 @@ pub fn enrol(
         Ok(certificates) => certificates,
         Err(error) => return Err(attempt.withdraw(error.with_state(untouched))),
     };
-    attempt.deliver(subject, certificates, untouched)
+    attempt.deliver(subject, certificates, untouched, former[0].is_some())
 }
 
 /// The ID is there: if the answer to its installation was lost, the CA learns now that it arrived.
@@ -228,9 +228,11 @@ impl Attempt<'_> {
         subject: Subject,
         certificates: [Certificate; 2],
         untouched: &str,
+        replaces: bool,
     ) -> Result<Enrolled, Error> {
         let [payment, authentication] = certificates;
-        self.progress.step(&Step::Installing);
+        let shown = replaces && self.information.generation > 1;
+        self.progress.step(&Step::Installing { payment: &payment, shown });
         let items = [(Kind::Payment, &payment), (Kind::Authentication, &authentication)];
         if let Err(failure) = install::install(self.token, &items) {
             return Err(match failure.known {

@@ -30,8 +30,13 @@ pub enum Step<'a> {
     },
     /// The CA issued a certificate, and it is what was asked for.
     Issued(Kind, &'a Certificate),
-    /// Both certificates are on their way to the token.
-    Installing,
+    /// Both certificates are on their way to the token. When `shown`, its screen asks for OK: they take the place of an ID.
+    Installing {
+        /// The new payment certificate.
+        payment: &'a Certificate,
+        /// Whether the token shows it and waits.
+        shown: bool,
+    },
     /// Both were read back and are the same.
     Compared,
 }
@@ -56,7 +61,13 @@ impl fmt::Display for Step<'_> {
                 certificate.serial,
                 moment::display(certificate.not_after)
             ),
-            Self::Installing => f.write_str("installing both certificates in one command"),
+            Self::Installing { payment, shown: true } => write!(
+                f,
+                "installing both certificates in place of the former: compare the token's screen (certificate number {}), \
+                 then press OK on it",
+                payment.serial
+            ),
+            Self::Installing { .. } => f.write_str("installing both certificates in one command"),
             Self::Compared => f.write_str("read back and compared: the new personal ID is on the token"),
         }
     }

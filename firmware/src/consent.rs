@@ -9,7 +9,13 @@ mod layout;
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 
-use wire::{currency, display, payment::PaymentOrder, pkix::CertificationRequestInfo, shield::Container};
+use der::asn1::ObjectIdentifier;
+use wire::{
+    currency, display,
+    payment::PaymentOrder,
+    pkix::{Certificate, CertificationRequestInfo},
+    shield::Container,
+};
 
 use self::layout::Field;
 use crate::{
@@ -25,6 +31,8 @@ pub enum Kind {
     Payment,
     /// A certification request for a personal ID that the holder confirmed.
     Request,
+    /// A certificate that, with its key, takes the place of the payment key's, and that the holder confirmed.
+    Replacement,
     /// Bytes that nobody looked at.
     Unseen,
 }
@@ -48,7 +56,7 @@ impl Consent {
         self.kind
     }
 
-    /// The bytes to sign, and no others.
+    /// The bytes to sign or to install, and no others.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -87,6 +95,7 @@ pub enum Pressed {
 }
 
 const PAYMENT_TITLE: &str = "付款 (测试令牌)";
+const REPLACEMENT_TITLE: &str = "更换付款证书(测试)";
 
 /// The title of a request names the key: an enrolment asks twice, and the holder can tell which is which.
 fn request_title(container: Container) -> String {
@@ -120,15 +129,32 @@ impl Prompt {
         if !request.attributes.is_empty() {
             return Err(Refusal::CannotShow);
         }
-        let mut fields = Vec::new();
-        for (kind, value) in &request.subject {
-            display::check_text(value).map_err(|_| Refusal::CannotShow)?;
-            let dotted = format!("{kind}");
-            fields.push(Field::new(attribute_label(&dotted), value));
-        }
+        let fields = subject_fields(&request.subject)?;
         let pages = lay_out(&request_title(container), &fields, profile)?;
         let public_key = request.public_key.into();
         Ok(Self { pages, page: 0, consent: Consent { kind: Kind::Request, bytes, public_key } })
+    }
+
+    /// Asks whether this certificate, DER, may take the place of the payment key's, with the key that it is for: each
+    /// attribute of its holder, and its serial number.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongData`] for bytes that are no certificate of somebody, with a number;
+    /// [`Refusal::CannotShow`] for text that the screen cannot show honestly.
+    pub fn replacement(bytes: Vec<u8>, profile: &Profile) -> Result<Self, Refusal> {
+        let certificate = Certificate::parse(&bytes).map_err(|_| Refusal::WrongData)?;
+        if !certificate.has_serial_number() {
+            return Err(Refusal::WrongData);
+        }
+        let holder = certificate.holder().map_err(|_| Refusal::WrongData)?;
+        // Without the zero that keeps it positive, as openssl prints it.
+        let number = certificate.serial_number.strip_prefix(&[0]).unwrap_or(certificate.serial_number);
+        let number: String = number.iter().map(|byte| format!("{byte:02X}")).collect();
+        let mut fields = subject_fields(&holder)?;
+        fields.push(Field::new("证书号 Cert No.", &number));
+        let pages = lay_out(REPLACEMENT_TITLE, &fields, profile)?;
+        let consent = Consent { kind: Kind::Replacement, bytes, public_key: Vec::new() };
+        Ok(Self { pages, page: 0, consent })
     }
 
     /// The page to show; without lines for a token without a screen.
@@ -169,6 +195,14 @@ fn order_fields(order: &PaymentOrder) -> Vec<Field<'_>> {
     fields.push(Field::new("订单号 Order", &order.number));
     fields.push(Field::new("付款账号 From", &order.payer_account));
     fields
+}
+
+/// A field for each attribute of a subject.
+fn subject_fields(subject: &[(ObjectIdentifier, String)]) -> Result<Vec<Field<'_>>, Refusal> {
+    for (_, value) in subject {
+        display::check_text(value).map_err(|_| Refusal::CannotShow)?;
+    }
+    Ok(subject.iter().map(|(kind, value)| Field::new(attribute_label(&format!("{kind}")), value)).collect())
 }
 
 /// No pages when there is no screen.
@@ -355,7 +389,7 @@ mod tests {
             [out, body].concat()
         };
         let rdn = |(kind, value): &(&str, &str)| {
-            let kind = der::asn1::ObjectIdentifier::new(kind).unwrap().to_der().unwrap();
+            let kind = ObjectIdentifier::new(kind).unwrap().to_der().unwrap();
             wrap(0x31, wrap(0x30, [kind, (*value).to_der().unwrap()].concat()))
         };
         let names = wrap(0x30, subject.iter().flat_map(rdn).collect());

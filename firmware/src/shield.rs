@@ -10,7 +10,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 
 use wire::{
     apdu::{Command, StatusWord},
@@ -50,6 +50,8 @@ enum Waiting {
     Created(Container),
     /// The holder looks at the screen; the proof of the PIN is held and spent whatever the answer.
     Consent { key: KeyId, proof: Option<Verified> },
+    /// The holder looks at the certificate of a new payment key; the data of INSTALL CERTIFICATES.
+    Install { data: Vec<u8> },
 }
 
 impl<S: Storage, R: CryptoRng> Applet<S, R> for Shield {
@@ -94,7 +96,7 @@ impl Shield {
             (CLASS, instruction::GENERATE) => self.generate(application, command),
             (CLASS, instruction::SIGN_REQUEST) => self.sign_request(application, command),
             (CLASS, instruction::SIGN_PAYMENT) => self.sign_payment(application, command),
-            (CLASS, instruction::INSTALL_CERTIFICATES) => personal::install(application, command),
+            (CLASS, instruction::INSTALL_CERTIFICATES) => self.install(application, command),
             (CLASS, instruction::CREATE_KEY) => self.create_key(application, command),
             (CLASS, instruction::PUT_CERTIFICATE) => object::put_certificate(application, command),
             (CLASS, instruction::SET_NAME) => object::set_name(application, command),
@@ -135,6 +137,9 @@ impl Shield {
             }
             (Waiting::Consent { key, proof }, Event::Confirmed(seen)) => {
                 application.operate(key, Op::Sign, proof, seen).map(Answer::data)
+            }
+            (Waiting::Install { data }, Event::Confirmed(seen)) => {
+                personal::go_on_installing(application, &data, &seen)
             }
             (Waiting::Pin | Waiting::Initialise { .. }, Event::Declined(how)) => {
                 application.forget_verification(); // and the PIN that was being stretched

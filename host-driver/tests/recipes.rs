@@ -91,6 +91,25 @@ fn the_scripts_of_the_recipes_fit_the_screens() {
     assert!(!again.exists());
 }
 
+/// An ID in place of another: the script of the renewal reads what the screen says of the new certificate.
+#[test]
+fn the_script_of_the_renewal_fits_the_screens() {
+    let world = World::new();
+    let pin = world.file("pin", "135246\n");
+    let [state, secret] = ["S", "s"].map(|name| world.path(name).to_str().unwrap().to_owned());
+    let token = ["--state", &state, "--secret", &secret, "--pin-file", &pin];
+    let up = world.up(&[&token[..], &["--panel", "accept"]].concat());
+    world.enrol_quietly(&up, "135246");
+    world.done(&["down"]);
+    let panel = concat!("script:", env!("CARGO_MANIFEST_DIR"), "/../docs/recipes/renewal.script");
+    let up = world.up(&[&token[..], &["--panel", panel]].concat());
+    world.renew_quietly(&up, "135246").unwrap();
+    // Nobody presses any more: nothing changes.
+    let mut card = card::road::open(&card::road::Selection::usbip(up.road())).unwrap();
+    let mut shield = card::shield::Shield::select(&mut card).unwrap();
+    assert!(shield.certificate(wire::shield::Container::Payment).unwrap().is_some());
+}
+
 /// Where `cargo test` has built `cert-tool`, too, the whole script runs.
 #[test]
 fn the_ci_job_pays_and_leaves_nothing_behind() {

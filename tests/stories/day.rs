@@ -73,7 +73,14 @@ fn both_certificates(road: Road) {
 fn renewal(road: Road) {
     let mut token = Story::enrolled(road);
     let former = token.shield(|shield| shield.certificate(Container::Payment)).succeeds();
-    token.enrol().succeeds();
+    let _enrolment = token.holder.seen();
+    let renewed = token.try_enrol().unwrap();
+    // Both requests, and then the certificate that takes the former's place: whose it is, and its number.
+    let seen = token.holder.seen();
+    let (_, asked) = seen.split_once("更换付款证书(测试)\n").expect("the holder is asked");
+    let flowing: String = asked.split('\n').map(|line| line.trim_start_matches('▸')).collect();
+    assert!(asked.contains(ushield_tests::bank::NAME), "{asked}");
+    assert!(flowing.contains(&renewed.payment.serial), "{asked}");
     assert_ne!(token.shield(|shield| shield.certificate(Container::Payment)).succeeds(), former);
     assert!(!token.information().has(Information::PENDING));
     token.replug();

@@ -1,5 +1,5 @@
 //! The two glances that a token takes into PKIX structures: whom a certification request names, and which key a
-//! certificate is for, of whom and for how long. Source: RFC 2986, 4.1; RFC 5280, 4.1. The token parses no more of X.509 than this.
+//! certificate is for, of whom, for how long and under which number. Source: RFC 2986, 4.1; RFC 5280, 4.1. The token parses no more of X.509 than this.
 
 use alloc::{string::String, vec::Vec};
 use der::{
@@ -57,6 +57,8 @@ impl<'a> CertificationRequestInfo<'a> {
 /// What a token looks at in a certificate, borrowed from its DER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Certificate<'a> {
+    /// The serial number: the INTEGER's content, big-endian, in as many bytes as it has.
+    pub serial_number: &'a [u8],
     /// The whole Validity, DER.
     pub validity: &'a [u8],
     /// The subject, a whole Name, DER.
@@ -73,6 +75,24 @@ impl<'a> Certificate<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
         walk_certificate(bytes)
             .map_err(|_| Malformed::new("certificate", "not RFC 5280, 4.1, version 2 or 3"))
+    }
+
+    /// The subject's attributes in order: type, and value as text.
+    ///
+    /// # Errors
+    /// A subject that is empty or not text.
+    pub fn holder(&self) -> Result<Vec<(ObjectIdentifier, String)>, Malformed> {
+        match read(self.subject, name) {
+            Ok(subject) if !subject.is_empty() => Ok(subject),
+            _ => Err(Malformed::new("certificate", "names no subject that is text")),
+        }
+    }
+
+    /// Whether the serial number is one: positive, of at most 20 bytes (RFC 5280, 4.1.2.2).
+    pub fn has_serial_number(&self) -> bool {
+        let positive = self.serial_number.first().is_some_and(|first| *first < 0x80);
+        let not_zero = self.serial_number.iter().any(|byte| *byte != 0);
+        positive && not_zero && self.serial_number.len() <= 20
     }
 }
 
@@ -92,7 +112,9 @@ fn walk_certificate(bytes: &[u8]) -> der::Result<Certificate<'_>> {
             AnyRef::decode(tbs)?
                 .tag()
                 .assert_eq(Tag::ContextSpecific { constructed: true, number: TagNumber(0) })?;
-            AnyRef::decode(tbs)?.tag().assert_eq(Tag::Integer)?; // serialNumber
+            let serial_number = AnyRef::decode(tbs)?;
+            serial_number.tag().assert_eq(Tag::Integer)?;
+            let serial_number = serial_number.value();
             for _field in ["signature", "issuer"] {
                 sequence_bytes(tbs)?;
             }
@@ -101,7 +123,7 @@ fn walk_certificate(bytes: &[u8]) -> der::Result<Certificate<'_>> {
             while !tbs.is_finished() {
                 AnyRef::decode(tbs)?; // issuerUniqueID, subjectUniqueID, extensions
             }
-            Ok(Certificate { validity, subject, public_key })
+            Ok(Certificate { serial_number, validity, subject, public_key })
         })?;
         sequence_bytes(certificate)?; // signatureAlgorithm
         AnyRef::decode(certificate)?.tag().assert_eq(Tag::BitString)?;
@@ -218,6 +240,35 @@ mod tests {
         assert_eq!(certificate.subject, hex!("300C 310A 3008 0603550403 0C0154"));
         let validity = hex!("301E 170D 3236313132333232343532335A 170D 3336313132303232343532335A");
         assert_eq!(certificate.validity, validity);
+        assert_eq!(certificate.serial_number, hex!("7908091A66FA85A1D1800D87072A7084A07EB4CD"));
+        assert!(certificate.has_serial_number());
+        let holder = certificate.holder().unwrap();
+        assert_eq!(holder, [("2.5.4.3".parse().unwrap(), "T".to_string())]);
+    }
+
+    /// RFC 5280, 4.1.2.2 and 4.1.2.6.
+    #[test]
+    fn a_serial_number_and_a_holder() {
+        let of = |serial: &[u8], subject: &[u8]| {
+            let (none, time) = (tlv(0x30, &[]), tlv(0x30, &[]));
+            let tbs: [&[u8]; 7] =
+                [&hex!("A003020102"), &tlv(2, &[serial]), &none, &none, &time, &tlv(0x30, &[subject]), KEY];
+            tlv(0x30, &[&tlv(0x30, &tbs), &none, &hex!("03020001")])
+        };
+        let name = attribute(0x0C, b"x");
+        let long = [1; 20];
+        for good in [&[1][..], &[0, 0x80], &long] {
+            assert!(Certificate::parse(&of(good, &name)).unwrap().has_serial_number(), "{good:?}");
+        }
+        for bad in [&[][..], &[0], &[0x80], &[0xFF; 3], &[1; 21]] {
+            let der = of(bad, &name);
+            assert!(!Certificate::parse(&der).is_ok_and(|found| found.has_serial_number()), "{bad:?}");
+        }
+        for bad in
+            [&[][..], &attribute(0x0C, b"\xFF"), &attribute(0x1E, b"\0x"), &hex!("0500"), &hex!("3100")]
+        {
+            assert!(Certificate::parse(&of(&[1], bad)).unwrap().holder().is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use wire::{
 
 use super::Application;
 use crate::{
+    consent::{Consent, Kind},
     record::{self, Install, Keeper},
     refusal::Refusal,
     seams::{CryptoRng, RecordName, Storage},
@@ -21,21 +22,44 @@ use crate::{
 pub(super) const MAX_OBJECT: usize = 12_704;
 
 impl<S: Storage, R: CryptoRng> Application<S, R> {
-    /// Puts certificates in place, each with the pending key that it is for: all of them or none, whatever
-    /// happens in between.
+    /// Whether certificates could be put in place: the PIN is verified, and each is one, with a number, for the key that
+    /// waits in its container. Gives the one that would take the place of the payment key's, which the holder has to see:
+    /// a program that has the PIN could make itself the holder of a key that the bank then takes for this one's.
     ///
     /// # Errors
-    /// `NotVerified`, `NotPending`, `WrongData` for what is no certificate, or the state was not written.
-    pub fn install(&mut self, items: &[(Container, &[u8])]) -> Result<(), Refusal> {
-        let state = self.state.as_mut().map_err(|refusal| *refusal)?;
-        state.pins.verified().ok_or(Refusal::NotVerified)?;
-        for (container, certificate) in items {
+    /// `NotVerified`, `NotPending`, `WrongData` for what is no certificate.
+    pub fn check_install<'a>(&self, items: &[(Container, &'a [u8])]) -> Result<Option<&'a [u8]>, Refusal> {
+        self.need_pin()?;
+        let mut replaces = None;
+        for (container, der) in items {
             let pending = vault::load(&self.keeper, &self.storage, KeyId::Pending(*container))?;
-            let key = pkix::certificate_public_key(certificate).map_err(|_| Refusal::WrongData)?;
-            if pending.is_none_or(|pending| pending.spki != key) {
+            let certificate = pkix::Certificate::parse(der).map_err(|_| Refusal::WrongData)?;
+            if !certificate.has_serial_number() {
+                return Err(Refusal::WrongData);
+            }
+            if pending.is_none_or(|pending| pending.spki != certificate.public_key) {
                 return Err(Refusal::NotPending);
             }
+            if *container == Container::Payment && self.certificate(Container::Payment)?.is_some() {
+                replaces = Some(*der);
+            }
         }
+        Ok(replaces)
+    }
+
+    /// Puts certificates in place, each with the pending key that it is for: all of them or none, whatever
+    /// happens in between. `seen` is the holder's consent to the one that takes the place of the payment key's.
+    ///
+    /// # Errors
+    /// As [`Self::check_install`]; `WrongUse` without that consent; the state was not written.
+    pub fn install(&mut self, items: &[(Container, &[u8])], seen: Option<&Consent>) -> Result<(), Refusal> {
+        let replaces = self.check_install(items)?;
+        let confirmed =
+            |der: &[u8]| seen.is_some_and(|seen| seen.kind() == Kind::Replacement && seen.bytes() == der);
+        if replaces.is_some_and(|der| !confirmed(der)) {
+            return Err(Refusal::WrongUse);
+        }
+        let state = self.state.as_mut().map_err(|refusal| *refusal)?;
         let items = items.iter().map(|(container, der)| (container.reference(), der.to_vec())).collect();
         // Once this record is there the swap happens, now or at the next power-up.
         let done = self
@@ -68,7 +92,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     ) -> Result<(), Refusal> {
         let name = RecordName::Container(container.reference());
         if record.is_empty() {
-            return Ok(self.storage.remove(name)?);
+            return self.keeper.remove(&mut self.storage, &[name]);
         }
         self.keeper.save(&mut self.storage, name, record)
     }
@@ -112,7 +136,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
                 self.save_container(Container::Piv(slot), &record)
             }
             (None, Some(content)) => self.keeper.save(&mut self.storage, RecordName::Object(tag), &content),
-            (None, None) => Ok(self.storage.remove(RecordName::Object(tag))?),
+            (None, None) => self.keeper.remove(&mut self.storage, &[RecordName::Object(tag)]),
         }
     }
 
@@ -145,7 +169,7 @@ pub(super) fn finish_install(
         let pending: Option<record::Key> = keeper.load(storage, RecordName::Pending(*reference))?;
         let key = pkix::certificate_public_key(certificate).map_err(|_| Refusal::Fault)?;
         if pending.is_some_and(|pending| pending.spki != key) {
-            return Ok(storage.remove(RecordName::Install)?);
+            return keeper.remove(storage, &[RecordName::Install]);
         }
     }
     for (reference, certificate) in &install.items {
@@ -155,10 +179,10 @@ pub(super) fn finish_install(
         let certificate = piv::certificate_object(certificate).into();
         let record = record::Container { key: Some(key), certificate: Some(certificate) };
         keeper.save(storage, RecordName::Container(*reference), &record)?;
-        storage.remove(RecordName::Pending(*reference))?;
+        keeper.remove(storage, &[RecordName::Pending(*reference)])?;
         if let Some(container) = Container::parse(*reference) {
             vault.forget(container);
         }
     }
-    Ok(storage.remove(RecordName::Install)?)
+    keeper.remove(storage, &[RecordName::Install])
 }

@@ -41,9 +41,10 @@ fn spki(token: &Token, key: KeyId) -> Option<Vec<u8>> {
 fn certificate(spki: &[u8]) -> Vec<u8> {
     let sequence = |body: &[u8]| tlv::object(0x30, body);
     let mut tbs = b"\xA0\x03\x02\x01\x02\x02\x01\x07".to_vec();
-    for _field in ["signature", "issuer", "validity", "subject"] {
+    for _field in ["signature", "issuer", "validity"] {
         tbs.extend(sequence(&[]));
     }
+    tbs.extend(b"\x30\x0C\x31\x0A\x30\x08\x06\x03\x55\x04\x03\x0C\x01x"); // CN=x
     tbs.extend_from_slice(spki);
     let mut body = sequence(&tbs);
     body.extend(sequence(&[]));
@@ -60,7 +61,10 @@ fn request_id(token: &mut Token) -> [Vec<u8>; 2] {
 }
 
 fn install(token: &mut Token, [payment, nine_a]: &[Vec<u8>; 2]) -> Result<(), Refusal> {
-    token.install(&[(Container::Payment, payment), (NINE_A, nine_a)])
+    // What the holder says where there is no screen and the PIN is the consent.
+    let prompt = Prompt::replacement(payment.clone(), &Profile::first_generation());
+    let seen = prompt.ok().and_then(|prompt| prompt.by_pin().ok());
+    token.install(&[(Container::Payment, payment), (NINE_A, nine_a)], seen.as_ref())
 }
 
 fn enrolled() -> (Token, [Vec<u8>; 2]) {

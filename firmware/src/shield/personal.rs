@@ -11,7 +11,7 @@ use super::{Shield, Waiting};
 use crate::{
     applet::{Answer, Step},
     application::Application,
-    consent::Prompt,
+    consent::{Consent, Prompt},
     crypto::KeyAlgorithm,
     pin::Verified,
     profile::Generation,
@@ -82,6 +82,32 @@ impl Shield {
         self.ask(application, key, proof, prompt)
     }
 
+    /// INSTALL CERTIFICATES. One that takes the place of the payment key's is shown first.
+    pub(super) fn install<S: Storage, R: CryptoRng>(
+        &mut self,
+        application: &mut Application<S, R>,
+        command: &Command<'_>,
+    ) -> Result<Step, Refusal> {
+        if (command.p1, command.p2) != (0, 0) {
+            return Ok(StatusWord::WRONG_P1P2.into());
+        }
+        let items = parse_install(command.data).map_err(|_| Refusal::WrongData)?;
+        let Some(certificate) = application.check_install(&items)? else {
+            application.install(&items, None)?;
+            return Ok(StatusWord::OK.into());
+        };
+        let prompt = Prompt::replacement(certificate.to_vec(), application.profile())?;
+        if application.profile().generation != Generation::One {
+            self.waiting = Waiting::Install { data: command.data.to_vec() };
+            return Ok(Step::Ask(prompt));
+        }
+        // Without a screen the PIN is the consent, verified for this very command.
+        application.take_proof().ok_or(Refusal::NotVerified)?;
+        let seen = prompt.by_pin().map_err(|_| Refusal::Fault)?;
+        application.install(&items, Some(&seen))?;
+        Ok(StatusWord::OK.into())
+    }
+
     /// Shows the prompt; on a first-generation token the PIN that was just verified is the consent.
     fn ask<S: Storage, R: CryptoRng>(
         &mut self,
@@ -117,16 +143,15 @@ pub(super) fn object<S: Storage, R: CryptoRng>(
     Ok(found.map_or(StatusWord::NOT_FOUND.into(), |data| Step::Done(Answer::data(data))))
 }
 
-pub(super) fn install<S: Storage, R: CryptoRng>(
+/// INSTALL CERTIFICATES goes on: the holder saw the certificate of the new payment key.
+pub(super) fn go_on_installing<S: Storage, R: CryptoRng>(
     application: &mut Application<S, R>,
-    command: &Command<'_>,
-) -> Result<Step, Refusal> {
-    if (command.p1, command.p2) != (0, 0) {
-        return Ok(StatusWord::WRONG_P1P2.into());
-    }
-    let items = parse_install(command.data).map_err(|_| Refusal::WrongData)?;
-    application.install(&items)?;
-    Ok(StatusWord::OK.into())
+    data: &[u8],
+    seen: &Consent,
+) -> Result<Answer, Refusal> {
+    let items = parse_install(data).map_err(|_| Refusal::Fault)?;
+    application.install(&items, Some(seen))?;
+    Ok(Answer::status(StatusWord::OK))
 }
 
 /// The public key that was just made.

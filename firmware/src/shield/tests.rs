@@ -3,6 +3,7 @@
 mod data;
 mod initialise;
 mod object;
+mod replacement;
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -111,6 +112,9 @@ fn name(label: &str, id: &[u8]) -> Name {
     Name { label: label.into(), id: id.into() }
 }
 
+/// CN=x.
+const HOLDER: &[u8] = b"\x30\x0C\x31\x0A\x30\x08\x06\x03\x55\x04\x03\x0C\x01x";
+
 /// The outline of a certificate for a P-256 key (7F49): all that a token looks at.
 fn certificate(key: &[u8]) -> Vec<u8> {
     let Ok(PublicKey::Point(point)) = PublicKey::parse(key) else { panic!("no point") };
@@ -118,7 +122,7 @@ fn certificate(key: &[u8]) -> Vec<u8> {
     let algorithm =
         sequence(&[b"\x06\x07\x2A\x86\x48\xCE\x3D\x02\x01\x06\x08\x2A\x86\x48\xCE\x3D\x03\x01\x07"]);
     let spki = sequence(&[&algorithm, &tlv::object(3, &[&[0], point].concat())]);
-    let tbs = sequence(&[b"\xA0\x03\x02\x01\x02\x02\x01\x07", &sequence(&[]).repeat(4), &spki]);
+    let tbs = sequence(&[b"\xA0\x03\x02\x01\x02\x02\x01\x07", &sequence(&[]).repeat(3), HOLDER, &spki]);
     let signature = der::asn1::BitStringRef::from_bytes(&[1]).unwrap().to_der().unwrap();
     sequence(&[&tbs, &sequence(&[]), &signature])
 }

@@ -149,6 +149,16 @@ impl World {
         enrol(&mut shield, &mut authority, &enrolment, &mut |_| Ok(pin.into()), &mut Silent).unwrap();
     }
 
+    /// Renews the ID with the CA that [`Self::enrol_quietly`] made.
+    pub fn renew_quietly(&self, up: &Up, pin: &str) -> Result<(), cert_tool::Error> {
+        let mut authority = Authority::open(&self.path("ca"), &mut || panic!("no passphrase"))?;
+        let mut card = card::road::open(&card::road::Selection::usbip(up.road())).unwrap();
+        let mut shield = card::shield::Shield::select(&mut card).unwrap();
+        let validity = Validity::Days(365);
+        let enrolment = Enrolment { wish: Wish::Renew, brand: None, validity, factory: None };
+        enrol(&mut shield, &mut authority, &enrolment, &mut |_| Ok(pin.into()), &mut Silent).map(drop)
+    }
+
     /// Presses OK until the screen is dark.
     pub fn press_through(&self) {
         for _ in 0..20 {

@@ -235,8 +235,9 @@ fn certificate(key: &[u8]) -> Vec<u8> {
     let algorithm =
         sequence(&[b"\x06\x07\x2A\x86\x48\xCE\x3D\x02\x01\x06\x08\x2A\x86\x48\xCE\x3D\x03\x01\x07"]);
     let spki = sequence(&[&algorithm, &tlv::object(3, &[&[0], point].concat())]);
-    let empty = sequence(&[]).repeat(4); // signature, issuer, validity, subject
-    let tbs = sequence(&[b"\xA0\x03\x02\x01\x02\x02\x01\x07", &empty, &spki]);
+    let empty = sequence(&[]).repeat(3); // signature, issuer, validity
+    let holder = b"\x30\x0C\x31\x0A\x30\x08\x06\x03\x55\x04\x03\x0C\x01x"; // CN=x
+    let tbs = sequence(&[b"\xA0\x03\x02\x01\x02\x02\x01\x07", &empty, holder, &spki]);
     sequence(&[&tbs, &sequence(&[]), &tlv::object(3, &[0, 1])])
 }
 

@@ -93,6 +93,18 @@ fn purpose() -> Vec<Case> {
             c.with(EXTENDED_KEY_USAGE, false, &purposes(&[PAYMENT]))
         }),
         bent(
+            "purpose-two-extensions-reversed",
+            "certificate_malformed",
+            "The certificate names its purposes twice, the first time for logging in.",
+            |c| {
+                let mut certificate = c;
+                certificate
+                    .extensions
+                    .insert(0, (EXTENDED_KEY_USAGE.into(), false, purposes(&[CLIENT_AUTH])));
+                certificate
+            },
+        ),
+        bent(
             "purpose-two-extensions",
             "certificate_malformed",
             "The certificate names its purposes twice, the second time for logging in.",
@@ -134,6 +146,16 @@ fn key_usage() -> Vec<Case> {
             &tlv(3, &[&[6, both, 0x40]]),
             "certificate_key_usage",
             "Bit 9 is set, which no standard defines.",
+        ),
+        bent(
+            "usage-two-extensions",
+            "certificate_malformed",
+            "The key usage stands there twice, the first time for certificates.",
+            |c| {
+                let mut certificate = c;
+                certificate.extensions.insert(0, (KEY_USAGE.into(), true, usage(KEY_CERT_SIGN)));
+                certificate
+            },
         ),
         value(
             "usage-padded",

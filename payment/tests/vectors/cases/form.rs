@@ -2,7 +2,7 @@
 
 use crate::{
     case::{BANK, Case, case},
-    certificate::Certificate,
+    certificate::{Certificate, UNKNOWN},
     der::{base64, context, integer, octets, oid, sequence, set, sorted, tlv, utf8},
     document::{DATA, Document, SHA256, SIGNED_DATA, Signer, inside},
     key::Key,
@@ -224,6 +224,9 @@ fn certificates() -> Vec<Case> {
     let all: Vec<&[u8]> = strangers.iter().map(Vec::as_slice).chain([own]).collect();
     let mut unsorted = sorted(&[own, &strangers[0]]);
     unsorted.reverse();
+    let large =
+        Certificate::payment(&Key::p256("stranger")).serial(9).with(UNKNOWN, false, &octets(&[0; 15_500]));
+    let large = large.signed_by(&BANK.root);
     let extra = |bytes: &[u8]| context(0, &sorted(&[own, bytes]));
     let [mut cut, mut garbled] = [strangers[0].clone(), strangers[0].clone()];
     cut = sequence(&[inside(&cut).get(..inside(&cut).len() - 2).unwrap()]);
@@ -266,6 +269,12 @@ fn certificates() -> Vec<Case> {
             context(0, &[own, own]),
             "malformed",
             "The certificate stands there twice.",
+        ),
+        bad(
+            "certificates-large",
+            context(0, &sorted(&[own, &large])),
+            "too_large",
+            "A second certificate makes the document larger than 16 KiB.",
         ),
         bad("certificates-nine", context(0, &sorted(&all)), "too_large", "There are nine certificates."),
         bad(

@@ -274,6 +274,13 @@ fn customers() -> Vec<Case> {
         .ca("customer-and-bank", &[&plain.certificate, &root.certificate])
         .crls(&[("bank-1", &BANK.crl), ("customer", &empty(&plain))]),
         case(
+            "customer-in-ca-file-idle",
+            BANK.document().der(),
+            "ca_refused",
+            "A good document; but a customer's certificate stands in the CA file, so that the customer could issue.",
+        )
+        .ca("bank-and-customer", &[&root.certificate, &plain.certificate]),
+        case(
             "customer-is-anchor",
             BANK.document().der(),
             "ca_refused",

@@ -267,6 +267,14 @@ fn times() -> Vec<Case> {
         Order::good().with(ISSUED, generalized(issued)).with(EXPIRES, generalized(expires))
     };
     vec![
+        Case {
+            level: crate::case::Level::Core,
+            ..rule(
+                "rule-kind-other",
+                &Order::good().with(KIND, oid("1.3.6.1.4.1.32473.20.9")),
+                "What the bank issued and the customer signed has an order's form, and another identifier.",
+            )
+        },
         rule(
             "rule-expires-at-once",
             &during("20260601080000Z", "20260601080000Z"),

@@ -6,7 +6,7 @@ use aws_lc_rs::{
     rand::SystemRandom,
     signature::{Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair},
 };
-use p256::ecdsa::signature::Signer;
+use p256::ecdsa::signature::{Signer, hazmat::PrehashSigner};
 
 use crate::der::{bits, oid, sequence, tlv, unsigned};
 
@@ -108,6 +108,15 @@ impl Key {
             }
             Self::Ed25519(key) => key.sign(message).as_ref().to_vec(),
         }
+    }
+
+    /// P-384 with SHA-256, which standards allow and no payment key does.
+    pub(crate) fn sign_with_sha256(&self, message: &[u8]) -> Vec<u8> {
+        let Self::P384(key) = self else { panic!("P-256 has SHA-256 anyway") };
+        let signature: p384::ecdsa::Signature =
+            key.sign_prehash(digest(&SHA256, message).as_ref()).expect("a hash that is long enough");
+        let (r, s) = signature.split_bytes();
+        sequence(&[&unsigned(&r), &unsigned(&s)])
     }
 
     /// r and s, of P-256 alone.

@@ -269,6 +269,19 @@ fn holder() -> Vec<Case> {
             "certificate_malformed",
             "The certificate names two user IDs.",
         ),
+        named(
+            "holder-two-ids-reversed",
+            &name(&[(SERIAL_NUMBER, "6222020000000009"), (SERIAL_NUMBER, PAYER)]),
+            "certificate_malformed",
+            "The certificate names two user IDs, the payer's behind another.",
+        ),
+        named(
+            "holder-without-id-for-nobody",
+            &name(&[(COMMON_NAME, "张三")]),
+            "certificate_malformed",
+            "The certificate names no user ID, and the account is of a user without one.",
+        )
+        .payer("=6222020000000001"),
         named("holder-nobody", &sequence(&[]), "certificate_malformed", "The certificate names nobody."),
         named(
             "holder-empty-id",

@@ -221,6 +221,8 @@ fn certificates() -> Vec<Case> {
         |serial: u8| Certificate::payment(&Key::p256("stranger")).serial(serial).signed_by(&BANK.root);
     let strangers: Vec<Vec<u8>> = (1..=8).map(stranger).collect();
     let twin = Certificate::payment(&Key::p256("stranger")).signed_by(&BANK.root);
+    let renewed =
+        Certificate::payment(&BANK.key).between("20210101000000Z", "20991231235959Z").signed_by(&BANK.root);
     let all: Vec<&[u8]> = strangers.iter().map(Vec::as_slice).chain([own]).collect();
     let mut unsorted = sorted(&[own, &strangers[0]]);
     unsorted.reverse();
@@ -257,6 +259,12 @@ fn certificates() -> Vec<Case> {
             context(0, &sorted(&[own, &twin])),
             "certificate_missing",
             "Two certificates have the signer's issuer and serial number: which one signed would be a guess.",
+        ),
+        bad(
+            "certificates-two-of-one-key",
+            context(0, &sorted(&[own, &renewed])),
+            "certificate_missing",
+            "Two certificates have the signer's issuer, serial number and key: which one counts would be a guess.",
         ),
         bad(
             "certificates-unsorted",

@@ -207,12 +207,26 @@ fn algorithms() -> Vec<Case> {
             "The customer's key is on P-384, and the signature says SHA-256.",
         ),
         case(
+            "algorithm-p384-with-sha256",
+            with_p384(),
+            "algorithm_refused",
+            "The customer's key is on P-384, and its signature over SHA-256 is good.",
+        ),
+        case(
             "algorithm-ed25519",
             by(&ed25519, "2.16.840.1.101.3.4.2.3", algorithm("1.3.101.112")),
             "algorithm_refused",
             "The customer's key is Ed25519.",
         ),
     ]
+}
+
+fn with_p384() -> Vec<u8> {
+    let key = Key::p384("customer");
+    let certificate = Certificate::payment(&key).signed_by(&BANK.root);
+    let signature = octets(&key.sign_with_sha256(&BANK.order));
+    let signer = Signer { signature, ..Signer::new(&key, &certificate, &BANK.order) };
+    Document::of(&BANK.order, &[&certificate], &[&signer.der()]).der()
 }
 
 fn signatures() -> Vec<Case> {

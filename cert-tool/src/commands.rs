@@ -23,6 +23,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
+use wire::display;
 
 use crate::Error;
 
@@ -86,13 +87,12 @@ pub fn main() -> ExitCode {
     let program = Program::parse();
     match program.command.run() {
         Ok(report) => {
-            let text = if program.json { report.json.to_string() } else { report.text };
-            print(&text)
+            print(&if program.json { display::json(report.json).to_string() } else { lines(&report.text) })
         }
         Err(error) => {
-            eprintln!("error: {error}");
+            tell(&format!("error: {error}"));
             if program.json {
-                print(&failure(&error).to_string());
+                print(&display::json(failure(&error)).to_string());
             }
             ExitCode::FAILURE
         }
@@ -120,13 +120,24 @@ impl Command {
     }
 }
 
+/// Lines as a terminal may have them: nothing in them that it obeys, whoever wrote it.
+fn lines(text: &str) -> String {
+    let lines: Vec<_> = text.split('\n').map(|line| display::printed(line).to_string()).collect();
+    lines.join("\n")
+}
+
+/// Tells people, on standard error, how it goes.
+fn tell(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", lines(text));
+}
+
 /// Prints the result; a reader that has gone away is no failure of ours, a full disk is.
 fn print(text: &str) -> ExitCode {
     let mut out = io::stdout().lock();
     let line_end = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
     match write!(out, "{text}{line_end}").and_then(|()| out.flush()) {
         Err(fault) if fault.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("error: the result was not written ({fault})");
+            tell(&format!("error: the result was not written ({fault})"));
             ExitCode::FAILURE
         }
         _ => ExitCode::SUCCESS,

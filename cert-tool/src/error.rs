@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use wire::display::printed;
+
 /// Why something was refused or failed, for programs; people read the [`Error`]'s text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -153,13 +155,14 @@ impl Error {
     }
 }
 
+/// Four lines at most: a line end in one of the texts is a stranger's, and is escaped.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\n  why:  {}", self.what(), self.why())?;
+        write!(f, "{}\n  why:  {}", printed(self.what()), printed(self.why()))?;
         if let Some(state) = self.state() {
-            write!(f, "\n  now:  {state}")?;
+            write!(f, "\n  now:  {}", printed(state))?;
         }
-        write!(f, "\n  next: {}", self.next())
+        write!(f, "\n  next: {}", printed(self.next()))
     }
 }
 

@@ -5,6 +5,7 @@ use const_oid::{
     db::rfc4519::{CN, O, ORGANIZATIONAL_UNIT_NAME as OU, SERIAL_NUMBER},
 };
 use rcgen::{DistinguishedName, DnType, DnValue};
+use wire::display::escaped;
 
 use crate::{Error, Reason};
 
@@ -92,7 +93,7 @@ impl Subject {
 
 impl std::fmt::Display for Subject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} (ID {}, {})", self.name, self.user_id, self.organisation)
+        write!(f, "{} (ID {}, {})", escaped(&self.name), escaped(&self.user_id), escaped(&self.organisation))
     }
 }
 

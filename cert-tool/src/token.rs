@@ -141,7 +141,12 @@ fn refusal(word: StatusWord) -> Error {
         status::CANNOT_SHOW => (
             Reason::CannotShow,
             "the token cannot show the subject honestly, so it did not sign",
-            "take a name without control, bidirectional or zero-width characters, in one script",
+            "take a name without control or zero-width characters, in one script, without letters that pass for others",
+        ),
+        status::NO_ROOM => (
+            Reason::CannotShow,
+            "the token's screen has no room for the subject, so it did not sign",
+            "use a token with a larger screen",
         ),
         status::NOT_PENDING => (
             Reason::WrongKey,

@@ -106,15 +106,16 @@ fn request_title(container: Container) -> String {
 }
 
 impl Prompt {
-    /// Asks for a payment: payee, amount, account, memo, order number, payer's account.
+    /// Asks for a payment: payee, amount, account, memo, order number, payer's account, time of expiry.
     ///
     /// # Errors
     /// [`Refusal::WrongUse`] for bytes that are not the one encoding of a payment order;
-    /// [`Refusal::CannotShow`] for text that the screen cannot show honestly.
+    /// [`Refusal::CannotShow`] for text that no screen shows honestly; [`Refusal::NoRoom`] for what this one has no
+    /// room for.
     pub fn payment(bytes: Vec<u8>, profile: &Profile) -> Result<Self, Refusal> {
         let order = PaymentOrder::parse(&bytes).map_err(|_| Refusal::WrongUse)?;
         display::check_order(&order).map_err(|_| Refusal::CannotShow)?;
-        let pages = lay_out(PAYMENT_TITLE, &order_fields(&order), profile)?;
+        let pages = lay_out(PAYMENT_TITLE, &order_fields(&order, &expiry(&order)), profile)?;
         Ok(Self { pages, page: 0, consent: Consent { kind: Kind::Payment, bytes, public_key: Vec::new() } })
     }
 
@@ -122,7 +123,7 @@ impl Prompt {
     ///
     /// # Errors
     /// [`Refusal::WrongUse`] for bytes that are not a CertificationRequestInfo;
-    /// [`Refusal::CannotShow`] for text that the screen cannot show honestly.
+    /// [`Refusal::CannotShow`] for text that no screen shows honestly; [`Refusal::NoRoom`] as above.
     pub fn request(container: Container, bytes: Vec<u8>, profile: &Profile) -> Result<Self, Refusal> {
         let request = CertificationRequestInfo::parse(&bytes).map_err(|_| Refusal::WrongUse)?;
         // Attributes would be signed and not shown.
@@ -185,15 +186,18 @@ impl Prompt {
 }
 
 /// Payee and amount first and together, then what else decides, and last what only identifies.
-fn order_fields(order: &PaymentOrder) -> Vec<Field<'_>> {
+fn order_fields<'a>(order: &'a PaymentOrder, expiry: &'a str) -> Vec<Field<'a>> {
     let amount = format!("{}{}", currency::sign(order.currency.as_str()), order.decimal_amount());
-    let payee = Field { label: "收款人 To".into(), text: &order.payee_name, last: Some(amount) };
+    let payee = Field { last: Some(amount), ..Field::new("收款人 To", &order.payee_name) };
     let mut fields = Vec::from([payee, Field::new("收款账号 Acct", &order.payee_account)]);
     if !order.memo.is_empty() {
-        fields.push(Field::new("附言 Memo", &order.memo));
+        let compact = Some(format!("附言:{}", order.memo));
+        fields.push(Field { compact, ..Field::new("附言 Memo", &order.memo) });
     }
-    fields.push(Field::new("订单号 Order", &order.number));
+    let compact = Some(format!("订单:{}", order.number));
+    fields.push(Field { compact, ..Field::new("订单号 Order", &order.number) });
     fields.push(Field::new("付款账号 From", &order.payer_account));
+    fields.push(Field { compact: Some(format!("至{expiry}Z")), ..Field::new("有效期至 UTC", expiry) });
     fields
 }
 
@@ -205,12 +209,19 @@ fn subject_fields(subject: &[(ObjectIdentifier, String)]) -> Result<Vec<Field<'_
     Ok(subject.iter().map(|(kind, value)| Field::new(attribute_label(&format!("{kind}")), value)).collect())
 }
 
+/// When the order expires, in UTC, to the minute: the token has no clock, but the holder has.
+fn expiry(order: &PaymentOrder) -> String {
+    let time = order.expires.to_date_time();
+    let (year, month, day) = (time.year(), time.month(), time.day());
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", time.hour(), time.minutes())
+}
+
 /// No pages when there is no screen.
 fn lay_out(title: &str, fields: &[Field<'_>], profile: &Profile) -> Result<Vec<Vec<String>>, Refusal> {
     match profile.generation {
         Generation::One => Ok(Vec::new()),
         Generation::Two { columns, rows } => {
-            layout::pages(title, fields, columns, rows).ok_or(Refusal::CannotShow)
+            layout::pages(title, fields, columns, rows).ok_or(Refusal::NoRoom)
         }
     }
 }
@@ -288,8 +299,13 @@ mod tests {
 
         let prompt = prompt.by_pin().unwrap_err();
         let prompt = turned(prompt.press(Button::Ok));
-        let expected =
-            ["▪附言 Memo", "6月水费", "▪订单号 Order", "20260601-0001", "▪付款账号 From", "6222020000000001"];
+        let expected = [
+            "▪附言:6月水费",
+            "▪订单:20260601-0001",
+            "▪付款账号 From",
+            "6222020000000001",
+            "▪至2027-01-15 08:10Z",
+        ];
         assert_eq!(prompt.screen(), Screen { lines: expected.map(String::from).to_vec(), page: 2, pages: 2 });
         let Pressed::Confirmed(consent) = prompt.press(Button::Ok) else { panic!() };
         assert_eq!((consent.kind(), consent.public_key()), (Kind::Payment, None));
@@ -356,11 +372,15 @@ mod tests {
         refused(&PaymentOrder { payee_account: "６２２２".into(), ..order("上海水务", 1, "") });
         refused(&PaymentOrder { payer_account: "62\u{202e}22".into(), ..order("上海水务", 1, "") });
         refused(&PaymentOrder { number: "1\n2".into(), ..order("上海水务", 1, "") });
-        // An amount is never broken over two lines.
-        refused(&order("上海水务", u64::MAX, ""));
+    }
+
+    /// An amount is never broken over two lines, and what is too long for the screen is not blamed on its characters.
+    #[test]
+    fn what_has_no_room_is_refused_for_that() {
+        assert_eq!(ask(&order("上海水务", u64::MAX, "")).unwrap_err(), Refusal::NoRoom);
         let tiny = Profile { generation: Generation::Two { columns: 8, rows: 2 }, ..Profile::standard() };
         let bytes = order("上海水务", 1, "").bytes().unwrap();
-        assert_eq!(Prompt::payment(bytes, &tiny).unwrap_err(), Refusal::CannotShow);
+        assert_eq!(Prompt::payment(bytes, &tiny).unwrap_err(), Refusal::NoRoom);
     }
 
     #[test]
@@ -436,6 +456,67 @@ mod tests {
     fn debug_output_hides_the_bytes() {
         assert_eq!(format!("{:?}", Consent::unseen(vec![0x5A; 3])), "Consent(Unseen, 3 bytes)");
         assert_eq!(Consent::unseen(vec![1, 2]).bytes(), [1, 2]);
+    }
+
+    /// What the eye can tell apart of an order's pages: a space at a line's end is not there.
+    fn seen(order: &PaymentOrder, columns: usize, rows: usize) -> Option<Vec<Vec<String>>> {
+        let profile = Profile { generation: Generation::Two { columns, rows }, ..Profile::standard() };
+        let pages = Prompt::payment(order.bytes().unwrap(), &profile).ok()?.pages;
+        Some(pages.iter().map(|page| page.iter().map(|line| line.trim_end().into()).collect()).collect())
+    }
+
+    /// Every field that is shown.
+    fn shown(order: &PaymentOrder) -> [String; 7] {
+        let amount = format!("{}{}", order.currency.as_str(), order.amount);
+        let PaymentOrder { payee_name, payee_account, memo, number, payer_account, .. } = order.clone();
+        [payee_name, amount, payee_account, memo, number, payer_account, expiry(order)]
+    }
+
+    /// All that one character of a text more, less or another makes of it.
+    fn neighbours(text: &str, c: char) -> impl Iterator<Item = String> {
+        text.char_indices().flat_map(move |(at, old)| {
+            let (before, after) = text.split_at(at);
+            let rest = &after[old.len_utf8()..];
+            [format!("{before}{c}{after}"), format!("{before}{rest}"), format!("{before}{c}{rest}")]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+        /// Two orders that differ in anything shown differ on the screen, of whatever size. The second is the first with
+        /// one character changed, wherever a line could break.
+        #[test]
+        fn two_orders_never_give_one_screen(
+            texts in prop::array::uniform2("([a-c上水]{1,6}[ \u{3000}]){0,6}[a-c上水]{1,9}"),
+            numbers in prop::array::uniform3("[0-9]([ -]?[0-9]){0,24}"),
+            amount in 1_u64..2_000_000, minutes in 1_u64..600,
+            columns in 16_usize..24, rows in 3_usize..8,
+            field in 0_usize..5, c in prop::sample::select(vec![' ', '\u{3000}', '上', 'a', '1', '-']),
+        ) {
+            let [number, payee_account, payer_account] = numbers;
+            let [payee_name, memo] = texts;
+            let expires = |minutes| {
+                GeneralizedTime::from_unix_duration(Duration::from_secs(1_800_000_000 + 60 * minutes)).unwrap()
+            };
+            let fields = PaymentOrder { number, payee_account, payer_account, memo, ..order(&payee_name, amount, "") };
+            let one = PaymentOrder { expires: expires(minutes), ..fields };
+            let text = [&one.payee_name, &one.payee_account, &one.memo, &one.number, &one.payer_account][field];
+            let with = |text: String| {
+                let mut two = one.clone();
+                let PaymentOrder { payee_name, payee_account, memo, number, payer_account, .. } = &mut two;
+                *[payee_name, payee_account, memo, number, payer_account][field] = text;
+                two
+            };
+            let mut others: Vec<_> = neighbours(text, c).map(with).collect();
+            others.push(PaymentOrder { amount: amount + 1, ..one.clone() });
+            others.push(PaymentOrder { expires: expires(minutes + 1), ..one.clone() });
+            let Some(first) = seen(&one, columns, rows) else { return Ok(()) };
+            for two in others.iter().filter(|two| two.check().is_ok() && shown(two) != shown(&one)) {
+                if let Some(second) = seen(two, columns, rows) {
+                    prop_assert_ne!(&first, &second, "{:?}", two);
+                }
+            }
+        }
     }
 
     proptest! {

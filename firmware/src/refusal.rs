@@ -35,6 +35,9 @@ pub enum Refusal {
     /// The text cannot be shown honestly.
     #[error("text cannot be shown")]
     CannotShow,
+    /// This token's screen has no room for it: an amount is never broken over two lines.
+    #[error("no room on the screen")]
+    NoRoom,
     /// The key does not do this.
     #[error("wrong use of the key")]
     WrongUse,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use wire::display::printed;
+
 /// What every command returns.
 pub(crate) type Outcome = Result<Exit, Failure>;
 
@@ -71,10 +73,14 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)?;
+        write!(f, "{}", printed(&self.what))?;
         for (label, text) in [("why: ", &self.why), ("next:", &self.next)] {
             if let Some(text) = text {
-                write!(f, "\n  {label} {}", text.replace('\n', "\n        "))?;
+                // Lines of a reason are indented: none of them passes for another label.
+                for (at, line) in text.split('\n').enumerate() {
+                    let label = if at == 0 { label } else { "     " };
+                    write!(f, "\n  {label} {}", printed(line))?;
+                }
             }
         }
         Ok(())

@@ -29,7 +29,7 @@ use crate::{
     control::{bench::Seat, view},
     failure::{Context, Failure},
     memory, place,
-    terminal::warn,
+    terminal::warn_lines,
 };
 
 /// The PUK where nothing is at stake: with a chosen PIN, and in memory.
@@ -261,7 +261,7 @@ fn fit(fault: Option<Refusal>, folder: Option<&Path>) -> Result<(), Failure> {
                 "say the --brand and --generation that it was made with, or make another one: --state DIR",
             )),
         Some(refusal) => {
-            warn(&format!(
+            warn_lines(&format!(
                 "ushield: a token failed its self-test ({refusal}): it is there, says so, and refuses to work.\n  \
                  next: if --secret names another secret than its own, start again with the right one"
             ));

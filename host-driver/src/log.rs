@@ -4,7 +4,6 @@
 use std::{
     collections::HashMap,
     fmt,
-    io::IsTerminal,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -21,6 +20,8 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
+use crate::terminal::Log;
+
 /// Lines of one place in the program that are told in one [`WINDOW`].
 const TOLD: u32 = 20;
 /// How long a place is counted.
@@ -32,9 +33,7 @@ static LEFT_OUT: Seldom = Seldom { places: Mutex::new(None), counting: Notify::c
 /// Begins to log: USHIELD_LOG=info or debug tells more.
 pub(crate) fn begin() {
     let filter = EnvFilter::try_from_env("USHIELD_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+    let lines = tracing_subscriber::fmt::layer().with_writer(|| Log).with_ansi(false);
     let _ = tracing_subscriber::registry().with(filter).with(Counted).with(lines).try_init();
 }
 

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Ok(exit) => exit.code().into(),
         Err(failure) => {
             let paint = terminal::Paint::stderr();
-            terminal::warn(&format!("{} {failure}", paint.bad("ushield:")));
+            terminal::warn_lines(&format!("{} {failure}", paint.bad("ushield:")));
             failure.exit().code().into()
         }
     }

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 
 use rustix::{process::getpgrp, stdio::stdin, termios::tcgetpgrp};
 use unicode_width::UnicodeWidthStr;
+use wire::display::{self, escaped};
 
 use crate::control::view::Screen;
 
@@ -45,6 +46,9 @@ impl Paint {
     }
 }
 
+/// All that [`Paint`] writes; nothing else of the kind reaches the terminal.
+const COLOURS: [&str; 5] = ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m"];
+
 /// <https://no-color.org>: any text in NO_COLOR switches colour off.
 fn wanted(terminal: bool) -> bool {
     terminal
@@ -54,12 +58,14 @@ fn wanted(terminal: bool) -> bool {
 
 /// The token's screen as a box of `columns` cells, each line behind `indent`.
 pub(crate) fn draw(screen: &Screen, indent: &str) -> String {
-    let widest = screen.lines.iter().map(|line| line.width()).max().unwrap_or(0);
+    // A token that is not ours may show anything.
+    let lines: Vec<String> = screen.lines.iter().map(|line| escaped(line).to_string()).collect();
+    let widest = lines.iter().map(|line| line.width()).max().unwrap_or(0);
     let inner = widest.max(20);
     let pages =
         if screen.pages > 1 { format!(" page {} of {} ", screen.page, screen.pages) } else { String::new() };
     let mut out = format!("{indent}┌{}┐\n", "─".repeat(inner + 2));
-    for line in &screen.lines {
+    for line in &lines {
         out += &format!("{indent}│ {line}{} │\n", " ".repeat(inner - line.width()));
     }
     let rule = "─".repeat((inner + 2).saturating_sub(pages.width()));
@@ -92,16 +98,32 @@ impl Steps {
     }
 }
 
-/// Writes a line to standard output. A reader who has gone (`| head`) is no failure of ours.
+/// Writes one line to standard output: a line end in it is somebody else's, and is escaped like all that a terminal
+/// obeys. A reader who has gone (`| head`) is no failure of ours.
 pub(crate) fn say(line: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    put(&printable(line));
 }
 
-/// As [`say`], of bytes that need not be UTF-8, as paths.
-pub(crate) fn say_bytes(line: &[u8]) {
+/// Writes several lines. Whoever makes them escapes what is not ours (`wire::display::escaped`), so that no line but
+/// ours begins.
+pub(crate) fn say_lines(text: &str) {
+    let lines: Vec<_> = text.split('\n').map(printable).collect();
+    put(&lines.join("\n"));
+}
+
+/// As [`say_lines`], of bytes that need not be UTF-8, as paths: what is not, stays as it is.
+pub(crate) fn say_bytes(text: &[u8]) {
+    let mut whole = Vec::new();
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let (line, end) = line.strip_suffix(b"\n").map_or((line, &b""[..]), |line| (line, &b"\n"[..]));
+        for chunk in line.utf8_chunks() {
+            whole.extend(printable(chunk.valid()).as_bytes());
+            whole.extend(chunk.invalid());
+        }
+        whole.extend(end);
+    }
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(&[line, b"\n"].concat()).and_then(|()| out.flush());
+    let _ = out.write_all(&[&whole[..], b"\n"].concat()).and_then(|()| out.flush());
 }
 
 /// Whether we are in the background of the terminal at standard input: what is typed there is for another program.
@@ -110,14 +132,74 @@ pub(crate) fn is_in_background() -> bool {
     tcgetpgrp(stdin()).is_ok_and(|foreground| foreground != getpgrp())
 }
 
-/// Writes a line to standard error.
+/// Writes JSON, with JSON's own escapes for what a terminal obeys.
+pub(crate) fn say_json(json: &str) {
+    put(&display::json(json).to_string());
+}
+
+/// Writes one line to standard error, as [`say`] does.
 pub(crate) fn warn(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", printable(line));
+}
+
+/// Writes several lines to standard error, as [`say_lines`] does.
+pub(crate) fn warn_lines(text: &str) {
+    text.split('\n').for_each(warn);
+}
+
+fn put(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// Everything escaped that a terminal obeys, but for the colours that [`Paint`] writes.
+fn printable(line: &str) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some((before, code, after)) = COLOURS
+        .iter()
+        .filter_map(|code| rest.find(code).map(|at| (&rest[..at], *code, &rest[at + code.len()..])))
+        .min_by_key(|(before, ..)| before.len())
+    {
+        out += &format!("{}{code}", display::printed(before));
+        rest = after;
+    }
+    out + &display::printed(rest).to_string()
+}
+
+/// What the server logs: each event one line on standard error, whatever a peer called itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Log;
+
+impl Write for Log {
+    fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
+        let line = String::from_utf8_lossy(event);
+        writeln!(std::io::stderr().lock(), "{}", display::printed(line.trim_end_matches('\n')))?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().lock().flush()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_our_own_colours_reach_the_terminal() {
+        let paint = Paint { colour: true };
+        let line = format!("{} {}", paint.good("GOOD"), "\x1b[2Jno\n\u{202e}\u{9b}1mC:\\ \x1b]0;x\x07");
+        assert_eq!(
+            printable(&line),
+            "\x1b[32mGOOD\x1b[0m \\u{1b}[2Jno\\n\\u{202e}\\u{9b}1mC:\\ \\u{1b}]0;x\\u{7}"
+        );
+        let codes = [paint.bold(""), paint.dim(""), paint.good(""), paint.bad("")].concat();
+        assert_eq!(printable(&codes), codes);
+        let screen = Screen { lines: vec!["a\nb\x1b[2J".into()], page: 1, pages: 1 };
+        assert!(draw(&screen, "").contains("│ a\\nb\\u{1b}[2J"));
+    }
 
     #[test]
     fn chinese_takes_two_cells() {

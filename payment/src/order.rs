@@ -53,6 +53,9 @@ pub enum OrderError {
     /// A text that no token shows.
     #[error("{0}; have the order issued in plain text")]
     NotShown(#[from] NotShown),
+    /// Its time is over.
+    #[error("the order expired at {0}; have a new one issued, or set this computer's clock if it is wrong")]
+    Expired(DateTime),
 }
 
 /// Reads an order from JSON and checks it.
@@ -73,6 +76,18 @@ pub fn to_json(order: &PaymentOrder) -> Result<String, OrderError> {
     order.check()?;
     check_order(order)?;
     Ok(serde_json::to_string_pretty(&OrderJson::from(order))? + "\n")
+}
+
+/// Whether an order may still be signed at this time: ask before anybody is asked for a PIN. The token has no clock.
+///
+/// # Errors
+/// [`OrderError::Expired`], by the same comparison as the verifier's.
+pub fn check_open(order: &PaymentOrder, at: SystemTime) -> Result<(), OrderError> {
+    let at = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    if order.expires.to_unix_duration().as_secs() < at {
+        return Err(OrderError::Expired(order.expires.to_date_time()));
+    }
+    Ok(())
 }
 
 /// A new nonce as the JSON has it: 16 random bytes, 32 characters.
@@ -230,6 +245,15 @@ mod tests {
         assert!(matches!(from_json(&json), Err(OrderError::NotShown(_))));
         let order = PaymentOrder { memo: "水\u{202e}费".into(), ..from_json(JSON).unwrap() };
         assert!(matches!(to_json(&order), Err(OrderError::NotShown(_))));
+    }
+
+    #[test]
+    fn an_order_is_open_until_it_expires() {
+        let order = from_json(JSON).unwrap();
+        let at = |time| check_open(&order, parse_time(time).unwrap());
+        assert!(at("2026-06-01T08:10:00Z").is_ok());
+        let error = at("2026-06-01T08:10:01Z").unwrap_err().to_string();
+        assert!(error.contains("2026-06-01T08:10:00Z") && error.contains("; "), "{error}");
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub enum SealError<E> {
 ///
 /// `order` is the DER of a [`PaymentOrder`]. `certificates` (DER) begins with the signer's; intermediate CAs may
 /// follow, up to eight in all. `sign` gets `order`, and returns ECDSA P-256 with SHA-256 over it, DER encoded.
-/// The signature is checked before anything is returned.
+/// The signature is checked before anything is returned. No clock is read: ask [`crate::order::check_open`] first.
 ///
 /// # Errors
 /// See [`SealError`].

@@ -23,7 +23,7 @@ mod escape;
 
 #[cfg(feature = "unicode")]
 pub use cell::width;
-pub use escape::{Escaped, escaped};
+pub use escape::{Escaped, escaped, json, printed};
 #[cfg(feature = "unicode")]
 pub use fault::Fault;
 #[cfg(feature = "unicode")]
@@ -31,4 +31,4 @@ pub use name::check_name;
 #[cfg(feature = "unicode")]
 pub use order::{NotShown, check_order};
 #[cfg(feature = "unicode")]
-pub use text::{check_number, check_text};
+pub use text::{check_number, check_text, space};

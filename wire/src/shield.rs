@@ -117,7 +117,7 @@ pub mod status {
     pub const TIMED_OUT: StatusWord = StatusWord(0x9D02);
     /// The factory PIN must be changed before the payment key works.
     pub const FACTORY_PIN: StatusWord = StatusWord(0x9D03);
-    /// The text cannot be shown honestly (control, bidirectional, zero-width characters, mixed scripts).
+    /// The text cannot be shown honestly: it breaks the rule of [`crate::display`].
     pub const CANNOT_SHOW: StatusWord = StatusWord(0x9D04);
     /// No pending key, or the certificate is for another key.
     pub const NOT_PENDING: StatusWord = StatusWord(0x9D05);
@@ -125,6 +125,8 @@ pub mod status {
     pub const WEAK_PIN: StatusWord = StatusWord(0x9D06);
     /// A reset set the PUK that everybody knows; it must be changed before the payment key works.
     pub const KNOWN_PUK: StatusWord = StatusWord(0x9D07);
+    /// This token's screen has no room for the text, such as an amount that is longer than its line.
+    pub const NO_ROOM: StatusWord = StatusWord(0x9D08);
 }
 
 /// Tags of commands.

@@ -69,12 +69,12 @@ impl RoadToId {
             validity: self.validity.validity(),
             factory: factory.as_ref(),
         };
-        let mut tell = |step: &Step<'_>| eprintln!("· {step}");
+        let mut tell = |step: &Step<'_>| super::tell(&format!("· {step}"));
         let enrolled = self
             .token
             .with(|token| enrol(token, &mut ca, &enrolment, &mut |token| self.pin.ask(token), &mut tell))?;
         for warning in &enrolled.warnings {
-            eprintln!("warning: {warning}");
+            super::tell(&format!("warning: {warning}"));
         }
         Ok(report(&enrolled))
     }

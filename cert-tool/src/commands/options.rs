@@ -9,7 +9,10 @@ use card::{Card, road, shield::Shield};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use wire::shield::{Container, Information};
+use wire::{
+    display::escaped,
+    shield::{Container, Information},
+};
 
 use crate::{
     Error, Reason,
@@ -256,8 +259,8 @@ pub(super) fn describe(certificate: &Certificate) -> String {
     let purposes: Vec<_> = certificate.purposes.iter().map(|purpose| display_purpose(*purpose)).collect();
     format!(
         "  subject  {}\n  issuer   {}\n  serial   {}\n  valid    {} to {} ({state})\n  usage    {}\n  purpose  {}\n",
-        display_name(&certificate.subject),
-        display_name(&certificate.issuer),
+        escaped(display_name(&certificate.subject)),
+        escaped(display_name(&certificate.issuer)),
         certificate.serial,
         moment::display(certificate.not_before),
         moment::display(certificate.not_after),

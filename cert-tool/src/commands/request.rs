@@ -60,7 +60,7 @@ impl Request {
             user_id: self.holder.user_id,
         };
         let (request, attestation) = self.token.with(|token| {
-            let mut tell = |step: &Step<'_>| eprintln!("· {step}");
+            let mut tell = |step: &Step<'_>| super::tell(&format!("· {step}"));
             let request = prepare(token, &mut |token| self.pin.ask(token), kind, &subject, &mut tell)?;
             let attestation = match &self.attestation {
                 Some(_) => Some(attest(token, kind)?),

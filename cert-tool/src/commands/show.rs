@@ -4,7 +4,7 @@ use std::{fmt::Write, path::PathBuf};
 
 use clap::Args;
 use serde_json::{Map, Value, json};
-use wire::{piv::Slot, shield::Container};
+use wire::{display::escaped, piv::Slot, shield::Container};
 
 use super::{
     Report,
@@ -32,7 +32,7 @@ impl Show {
             Some(path) => {
                 let certificate = Certificate::parse(&file::read(path)?)?;
                 Ok(Report {
-                    text: format!("{}\n{}", path.display(), describe(&certificate)),
+                    text: format!("{}\n{}", escaped(path.display()), describe(&certificate)),
                     json: certificate_json(&certificate),
                 })
             }
@@ -44,8 +44,8 @@ fn show(token: &mut dyn Token) -> Result<Report, Error> {
     let information = token.information()?;
     let mut text = format!(
         "Token {} {}, generation {}, {} of {} PIN tries left\n",
-        information.brand,
-        information.serial,
+        escaped(&information.brand),
+        escaped(&information.serial),
         information.generation,
         information.tries[0],
         information.tries[2]
@@ -65,7 +65,7 @@ fn show(token: &mut dyn Token) -> Result<Report, Error> {
                     certificates.insert(name.into(), certificate_json(&certificate));
                 }
                 Err(error) => {
-                    let _ = writeln!(text, "{name}\n  {} ({})", error.what(), error.why());
+                    let _ = writeln!(text, "{name}\n  {} ({})", escaped(error.what()), escaped(error.why()));
                     certificates.insert(name.into(), Value::Null);
                 }
             },

@@ -1,10 +1,10 @@
 //! Lines and pages. A label's line opens with [`LABEL`], a continued line with [`CONTINUED`], and a text's first
 //! line with neither; no text may contain these marks, so no field can imitate another, wherever its lines break.
 
-use alloc::{string::String, vec, vec::Vec};
+use alloc::{format, string::String, vec, vec::Vec};
 use core::mem;
 
-use wire::display::width;
+use wire::display::{space, width};
 
 /// Opens a line that names what follows.
 pub(super) const LABEL: char = '▪';
@@ -16,19 +16,25 @@ pub(super) const LEAST_COLUMNS: usize = 16;
 pub(super) const LEAST_ROWS: usize = 3;
 
 /// A label, a text in as many lines as it needs, and at most one line that must not break (the amount).
+///
+/// `compact` says label and text on one line, and is taken where it fits. It must name the field in other words than the
+/// label does, so that no text makes it look like the label.
 pub(super) struct Field<'a> {
     pub(super) label: String,
     pub(super) text: &'a str,
     pub(super) last: Option<String>,
+    pub(super) compact: Option<String>,
 }
 
 impl<'a> Field<'a> {
     pub(super) fn new(label: impl Into<String>, text: &'a str) -> Self {
-        Self { label: label.into(), text, last: None }
+        Self { label: label.into(), text, last: None, compact: None }
     }
 }
 
 /// Lays a title and fields out on pages of `rows` lines of `columns` cells; `None` when they do not fit.
+///
+/// Other fields give other pages, for the eye too: each line's cells are the text's own, none is lost at a line's end.
 pub(super) fn pages(
     title: &str,
     fields: &[Field<'_>],
@@ -49,6 +55,12 @@ pub(super) fn pages(
 
 /// A field's lines, in pieces that stay on one page: the label with the first line, the last line with the amount.
 fn pieces(field: &Field<'_>, columns: usize) -> Option<Vec<Vec<String>>> {
+    if let Some(compact) = &field.compact {
+        let line = format!("{LABEL}{compact}");
+        if field.last.is_none() && cells(&line) <= columns {
+            return Some(vec![vec![line]]);
+        }
+    }
     // A label's later lines carry its mark, too: a long object identifier stays a label.
     let mut piece = wrap(&field.label, Some(LABEL), Some(LABEL), columns)?;
     let mut pieces = Vec::new();
@@ -72,14 +84,15 @@ fn cells(text: &str) -> usize {
     text.chars().map(width).fold(0, usize::saturating_add)
 }
 
-/// Breaks a text where the line is full; the first line opens with `first`, the others with `next`. `None` when a
-/// character finds no room on a line of its own.
+/// Breaks a text where the line is full; the first line opens with `first`, the others with `next`. A space that would
+/// end a line opens the next one: there it is seen. `None` when a character finds no room on a line of its own.
 fn wrap(text: &str, first: Option<char>, next: Option<char>, columns: usize) -> Option<Vec<String>> {
     let mut lines = Vec::new();
     let mut line = String::from_iter(first);
     for c in text.chars() {
         if cells(&line).saturating_add(width(c)) > columns {
-            lines.push(mem::replace(&mut line, String::from_iter(next)));
+            let space = line.ends_with(space).then(|| line.pop()).flatten();
+            lines.push(mem::replace(&mut line, String::from_iter(next.into_iter().chain(space))));
             if cells(&line).saturating_add(width(c)) > columns {
                 return None;
             }
@@ -167,7 +180,7 @@ mod tests {
             others in prop::collection::vec(("[a-z0-9. 账号]{1,60}", "[ -~一-龥ａ-ｚ]{1,256}"), 0..5),
         ) {
             let amount = wire::currency::decimal(amount, 2);
-            let mut fields = vec![Field { label: "收款人".into(), text: &payee, last: Some(amount.clone()) }];
+            let mut fields = vec![Field { label: "收款人".into(), text: &payee, last: Some(amount.clone()), compact: None }];
             fields.extend(others.iter().map(|(label, text)| Field::new(label.clone(), text)));
             let Some(pages) = pages("付款", &fields, columns, rows) else {
                 // Only a small screen, a long amount or a long label is a reason.
@@ -194,8 +207,27 @@ mod tests {
     #[test]
     fn a_wrapped_name_cannot_pass_for_the_amount() {
         let field =
-            Field { label: "收款人".into(), text: "ABCDEFGHIJKLMNOP1.00", last: Some("¥100.00".into()) };
+            Field { last: Some("¥100.00".into()), ..Field::new("收款人", "ABCDEFGHIJKLMNOP1.00") };
         let pages = pages("付款", &[field], 16, 6).unwrap();
         assert_eq!(pages, [["付款", "▪收款人", "ABCDEFGHIJKLMNOP", "▸1.00", "¥100.00"]]);
+    }
+
+    #[test]
+    fn a_space_at_a_lines_end_is_seen_on_the_next() {
+        let lines = |text| pages("付款", &[Field::new("附言", text)], 16, 6).unwrap().concat().split_off(2);
+        assert_eq!(lines("abcdefghijklmno上"), ["abcdefghijklmno", "▸上"]);
+        assert_eq!(lines("abcdefghijklmno 上"), ["abcdefghijklmno", "▸ 上"]);
+        assert_eq!(lines("abcdefghijklmn\u{3000}上"), ["abcdefghijklmn", "▸\u{3000}上"]);
+        assert_eq!(lines("abcdefghijklmnop q"), ["abcdefghijklmnop", "▸ q"]);
+    }
+
+    #[test]
+    fn a_short_field_takes_one_line() {
+        let field =
+            |text| Field { compact: Some(format!("附言:{text}")), ..Field::new("附言 Memo", text) };
+        let lines = |text| pages("付款", &[field(text)], 16, 6).unwrap().concat().split_off(1);
+        assert_eq!(lines("6月水费"), ["▪附言:6月水费"]);
+        assert_eq!(lines("Memo"), ["▪附言:Memo"]);
+        assert_eq!(lines("2026年6月水费"), ["▪附言 Memo", "2026年6月水费"]);
     }
 }

@@ -20,9 +20,11 @@ impl From<Refusal> for Refused {
             Refusal::PinWrong { left } => StatusWord::tries_left(left),
             Refusal::PinBlocked => StatusWord::BLOCKED,
             Refusal::NotVerified => StatusWord::SECURITY_NOT_SATISFIED,
-            Refusal::PinForm | Refusal::PinWeak | Refusal::WrongData | Refusal::CannotShow => {
-                StatusWord::WRONG_DATA
-            }
+            Refusal::PinForm
+            | Refusal::PinWeak
+            | Refusal::WrongData
+            | Refusal::CannotShow
+            | Refusal::NoRoom => StatusWord::WRONG_DATA,
             Refusal::PinFactory
             | Refusal::PukKnown
             | Refusal::NotConfirmed(_)

@@ -17,6 +17,7 @@ pub(super) const fn word(refusal: Refusal) -> StatusWord {
         Refusal::NotConfirmed(Declined::TimedOut) => status::TIMED_OUT,
         Refusal::NotConfirmed(Declined::Aborted) => StatusWord::NOT_ALLOWED,
         Refusal::CannotShow => status::CANNOT_SHOW,
+        Refusal::NoRoom => status::NO_ROOM,
         Refusal::WrongUse => StatusWord::CONDITIONS_NOT_SATISFIED,
         Refusal::NoSuchKey => StatusWord::NO_SUCH_KEY,
         Refusal::NotPending => status::NOT_PENDING,

@@ -152,8 +152,12 @@ const fn explanation(status: StatusWord) -> &'static str {
             "a reset gave the token a PUK that everybody knows: change it first (`ushield pin change --puk`)"
         }
         status::CANNOT_SHOW => {
-            "the token cannot show this text honestly (control, zero-width or mixed-script characters), so it does \
-             not sign it; have the order issued in plain text"
+            "the token cannot show this text honestly (control or zero-width characters, letters that pass for others, \
+             or a name that reads like an amount), so it does not sign it; have the order issued in plain text"
+        }
+        status::NO_ROOM => {
+            "the token's screen has no room for this text, such as an amount that is longer than a line of it, so it \
+             does not sign it; have it issued in parts, or use a token with a larger screen"
         }
         status::NOT_PENDING => {
             "no key waits for this certificate on the token, or it is for another key: run `cert-tool enrol` again"
@@ -234,6 +238,8 @@ mod tests {
             (0x9D01, "Cancel was pressed"),
             (0x9D02, "in time"),
             (0x9D03, "ushield pin change"),
+            (0x9D04, "honestly"),
+            (0x9D08, "no room"),
             (0x6A88, "cert-tool enrol"),
             (0x6A99, "SW 6A99"),
         ] {

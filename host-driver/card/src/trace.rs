@@ -19,6 +19,7 @@ use std::{
 use wire::{
     apdu::{Command, StatusWord},
     disclosure::Disclosure,
+    display::printed,
     piv::instruction::GET_RESPONSE,
 };
 
@@ -176,8 +177,8 @@ fn open(wish: &OsStr) -> Option<Box<dyn Write + Send>> {
         Ok(file) => Some(Box::new(file)),
         Err(error) => {
             let name = wish.display();
-            let _ =
-                writeln!(io::stderr(), "ushield: the trace {name} could not be opened ({error}): no trace");
+            let why = printed(format!("the trace {name} could not be opened ({error}): no trace"));
+            let _ = writeln!(io::stderr(), "ushield: {why}");
             None
         }
     }

@@ -77,7 +77,7 @@ fn create(lun: Dword, device: Result<Device, String>) -> Result<Code, Code> {
         }
         Err(why) => {
             use std::io::Write;
-            let _ = writeln!(std::io::stderr(), "ifd_ushield: {why}");
+            let _ = writeln!(std::io::stderr(), "ifd_ushield: {}", wire::display::printed(&why));
             Err(code::NO_SUCH_DEVICE)
         }
     }

@@ -168,7 +168,7 @@ impl Slot {
     /// Says it once, into pcscd's standard error, which is its journal.
     fn say(&mut self, what: String) {
         if self.said.as_ref() != Some(&what) {
-            let _ = writeln!(std::io::stderr(), "ifd_ushield: {what}");
+            let _ = writeln!(std::io::stderr(), "ifd_ushield: {}", wire::display::printed(&what));
             self.said = Some(what);
         }
     }

@@ -11,7 +11,7 @@ use crate::{
     driver::{Catalogue, Usb},
     failure::{Context, Exit, Failure, Outcome},
     system::System,
-    terminal::{Paint, say, warn},
+    terminal::{Paint, say, say_json, warn},
     token::explain,
     vhci::{self, Origin, UsbDevice, Vhci},
 };
@@ -98,7 +98,10 @@ impl Attach {
                 Served::As(name) => Some(name),
                 _ => None,
             };
-            say(&format!("{:#}", json!({ "port": port, "from": origin, "device": device, "reader": name })));
+            say_json(&format!(
+                "{:#}",
+                json!({ "port": port, "from": origin, "device": device, "reader": name })
+            ));
             return Ok(Exit::Done);
         }
         let UsbDevice { product, serial, usb, bus_id, .. } = device;

@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     failure::{Context, Exit, Failure, Outcome},
-    terminal::{say_bytes, warn},
+    terminal::{say_bytes, warn_lines},
 };
 
 /// Tells the second program that it is the one in the background.
@@ -59,7 +59,7 @@ pub(super) fn start() -> Outcome {
         .transpose()
         .what("the background is lost")?;
     if !complained.is_empty() {
-        warn(String::from_utf8_lossy(&complained).trim_end());
+        warn_lines(String::from_utf8_lossy(&complained).trim_end());
     }
     if said.pop_if(|last| *last == READY).is_some() {
         // As it is: a path in it need not be UTF-8.

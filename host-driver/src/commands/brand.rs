@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     brand::{self, Named},
     failure::{Exit, Outcome},
-    terminal::{Paint, say},
+    terminal::{Paint, say, say_json, say_lines},
 };
 
 /// List the brands of tokens, or show one as a file to begin with
@@ -46,7 +46,7 @@ impl Brand {
         match self.deed {
             Deed::List { json: true } => {
                 let brands: Vec<_> = brand::built_in()?.iter().map(whole).collect();
-                say(&format!("{:#}", json!({ "brands": brands })));
+                say_json(&format!("{:#}", json!({ "brands": brands })));
             }
             Deed::List { json: false } => {
                 let head = format!(
@@ -60,8 +60,8 @@ impl Brand {
                     say(&format!("{name:<12} {usb:<10} {generation:<4} {pin:<6} {tries:<6} {product}"));
                 }
             }
-            Deed::Show { brand, json: true } => say(&format!("{:#}", whole(&brand::named(&brand)?))),
-            Deed::Show { brand, json: false } => say(brand::named(&brand)?.text.trim_end()),
+            Deed::Show { brand, json: true } => say_json(&format!("{:#}", whole(&brand::named(&brand)?))),
+            Deed::Show { brand, json: false } => say_lines(brand::named(&brand)?.text.trim_end()),
         }
         Ok(Exit::Done)
     }

@@ -4,7 +4,7 @@ use clap::{Args, CommandFactory};
 
 use crate::{
     failure::{Exit, Outcome},
-    terminal::say,
+    terminal::say_lines,
 };
 
 /// Print a shell's completions
@@ -21,7 +21,7 @@ impl Completions {
     pub(crate) fn run(self) -> Outcome {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut super::Program::command(), "ushield", &mut script);
-        say(String::from_utf8_lossy(&script).trim_end());
+        say_lines(String::from_utf8_lossy(&script).trim_end());
         Ok(Exit::Done)
     }
 }

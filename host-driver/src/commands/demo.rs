@@ -8,6 +8,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
 use card::{Card, road, shield::Shield};
@@ -106,14 +107,16 @@ impl Demo {
 fn tell(folder: &Path) {
     let paint = Paint::stdout();
     let name = folder.display();
-    say(&format!("\n{} {name}: {}", paint.bold("Files in"), FILES.join(" ")));
+    say("");
+    say(&format!("{} {name}: {}", paint.bold("Files in"), FILES.join(" ")));
     say(&paint.bold("Check them with a program that is not ours:"));
     say(&format!(
         "  openssl cms -verify -inform DER -in {name}/payment.cms -CAfile {name}/ca.pem -purpose any -out {name}/verified.der"
     ));
     say(&format!("  cmp {name}/verified.der {name}/order.der"));
     say(&format!("  openssl verify -CAfile {name}/ca.pem {name}/cert.pem"));
-    say(&format!("\n{}", paint.bold("What to try next")));
+    say("");
+    say(&paint.bold("What to try next"));
     for (what, command) in [
         ("a token of your own, and its screen", "ushield up"),
         ("one for a command, in CI", "ushield run -- sh -c 'echo $USHIELD_TOKENS'"),
@@ -215,6 +218,7 @@ impl Story {
         self.steps.done(&what, &["the token shows what it is about to sign, and waits for OK"]);
         self.thumb.will_press(Button::Ok);
         let bytes = order.bytes().what("the order could not be encoded")?;
+        order::check_open(order, SystemTime::now()).what("the payment was not signed")?;
         let document = seal(&bytes, &[&enrolled.payment.der], |bytes| self.sign(bytes))
             .what("the payment was not sealed")?;
         self.steps

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
+use wire::display::printed;
 
 use crate::{
     doctor::{self, Card, Finding, Fix, Patient, Roads, Severity},
     failure::{Exit, Outcome},
     system::System,
-    terminal::{Paint, say},
+    terminal::{Paint, say, say_json, say_lines},
 };
 
 /// How long pcscd may take to take a token.
@@ -41,7 +42,7 @@ impl Doctor {
         let exit = exit(&findings);
         if self.json {
             let mended: Vec<Value> = mended.iter().map(Mended::json).collect();
-            say(&format!(
+            say_json(&format!(
                 "{:#}",
                 json!({ "good": exit == Exit::Done, "findings": findings, "mended": mended })
             ));
@@ -49,10 +50,10 @@ impl Doctor {
         }
         let paint = Paint::stdout();
         for mended in &mended {
-            say(&mended.line(paint));
+            say_lines(&mended.line(paint));
         }
         for finding in &findings {
-            say(&line(finding, paint));
+            say_lines(&line(finding, paint));
         }
         let fixable = findings.iter().filter(|finding| finding.fix.is_some()).count();
         match exit {
@@ -135,7 +136,7 @@ fn line(finding: &Finding, paint: Paint) -> String {
         Severity::Warning => paint.bad("warning "),
         Severity::Error => paint.bad("error   "),
     };
-    let message = message.replace('\n', " ");
+    let message = printed(message.replace('\n', " "));
     let code = if finding.severity == Severity::Good { String::new() } else { format!("{code}: ") };
     let mend = mend.as_ref().map_or_else(String::new, |mend| {
         format!("\n         {} {}", paint.bold("mend:"), mend.replace('\n', "\n               "))

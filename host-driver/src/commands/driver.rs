@@ -12,7 +12,7 @@ use crate::{
     library,
     pcscd::{self, Pcscd},
     system::System,
-    terminal::{Paint, say},
+    terminal::{Paint, say, say_json},
 };
 
 /// Install or remove a brand's driver for pcscd, or list the drivers
@@ -186,7 +186,7 @@ fn list(system: &System, json: bool) -> Outcome {
             json!({ "brand": name, "usb": usb.to_string(), "served_by": served.map(|(bundle, _)| bundle.name()) })
         });
         let brands: Vec<_> = brands.collect();
-        say(&format!(
+        say_json(&format!(
             "{:#}",
             json!({ "folder": catalogue.folder.to_string_lossy(), "bundles": bundles, "brands": brands })
         ));

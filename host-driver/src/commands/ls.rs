@@ -10,7 +10,7 @@ use crate::{
         view::{Health, Token, Tokens},
     },
     failure::{Context, Exit, Outcome},
-    terminal::{Paint, say},
+    terminal::{Paint, say, say_json},
 };
 
 /// List the tokens of a running `up`
@@ -31,7 +31,7 @@ impl Ls {
         if self.json {
             let health: &Health = client.health();
             let all = serde_json::json!({ "up": health, "tokens": tokens });
-            say(&serde_json::to_string_pretty(&all).what("the list could not be written")?);
+            say_json(&serde_json::to_string_pretty(&all).what("the list could not be written")?);
             return Ok(Exit::Done);
         }
         say(&Paint::stdout().dim(&format!("{} · control {}", client.place(), client.health().control)));

@@ -14,7 +14,7 @@ use payment::{
 
 use crate::{
     failure::{Context, Exit, Failure, Outcome},
-    terminal::say,
+    terminal::say_json,
 };
 
 /// Print a payment order as a bank would issue it now, with a fresh nonce
@@ -63,7 +63,7 @@ impl Order {
         let json = order::to_json(&self.issue()?).what("the order could not be written")?;
         match &self.out {
             Some(path) => file::write(path, json.as_bytes(), Access::Everyone, self.force)?,
-            None => say(json.trim_end()),
+            None => say_json(json.trim_end()),
         }
         Ok(Exit::Done)
     }

@@ -1,6 +1,9 @@
 //! `ushield pay`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use card::shield::Shield;
 use cert_tool::file::{self, Access};
@@ -44,6 +47,7 @@ impl Pay {
     pub(crate) fn run(self) -> Outcome {
         let order = order(&self.order)?;
         let bytes = order.bytes().what("the order was not understood")?;
+        json::check_open(&order, SystemTime::now()).what("the payment was not signed")?;
         if self.out.exists() && !self.force {
             return Err(Failure::new(format!("{} is there already", self.out.display()))
                 .next("name another file, or say --force to overwrite it"));
@@ -131,7 +135,7 @@ fn check(document: &[u8], ca: &Path, order: &[u8]) -> Result<(), Failure> {
     let what = "the payment was signed, but it was not written";
     let verifier = payment::Verifier::new(&file::read(ca)?, &[]).what(what)?;
     let check = payment::Check {
-        at: std::time::SystemTime::now(),
+        at: SystemTime::now(),
         payers: &|_: &payment::Holder, _: &str| true,
         replay: &payment::MemoryReplay::new(1),
         issued: Some(order),

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::{
     failure::{Exit, Outcome},
     system::System,
-    terminal::{Paint, say},
+    terminal::{Paint, say, say_json},
     vhci::{Origin, Port, State, UsbDevice, Vhci},
 };
 
@@ -27,7 +27,7 @@ impl Ports {
         let rows: Vec<Row> = taken.map(|port| Row::of(&system, port)).collect();
         if self.json {
             let rows: Vec<_> = rows.iter().map(Row::json).collect();
-            say(&format!("{:#}", json!({ "ports": rows })));
+            say_json(&format!("{:#}", json!({ "ports": rows })));
             return Ok(Exit::Done);
         }
         if rows.is_empty() {

@@ -11,7 +11,7 @@ use crate::{
         view::{Refusal, Shown},
     },
     failure::{Context, Exit, Failure, Outcome},
-    terminal::{draw, say},
+    terminal::{draw, say, say_json, say_lines},
 };
 
 /// Show what a token's screen shows
@@ -47,11 +47,11 @@ impl Screen {
         }
         let shown: Shown = client.get(&path, patience).map_err(with_screen)?;
         if self.json {
-            say(&serde_json::to_string(&shown).what("the screen could not be written")?);
+            say_json(&serde_json::to_string(&shown).what("the screen could not be written")?);
             return Ok(Exit::Done);
         }
         match shown.screen {
-            Some(screen) => say(draw(&screen, "").trim_end()),
+            Some(screen) => say_lines(draw(&screen, "").trim_end()),
             None => say("(the screen is dark)"),
         }
         Ok(Exit::Done)

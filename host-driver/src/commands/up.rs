@@ -36,7 +36,7 @@ use crate::{
     failure::{Context, Exit, Failure, Outcome},
     log, memory, place, runtime,
     signal::{go_on_in_background, is_ignored},
-    terminal::{Paint, say, warn},
+    terminal::{Paint, say, say_lines, warn},
 };
 
 /// Serve tokens over USB/IP and usbredir, for machines and programs to attach
@@ -239,7 +239,7 @@ impl Up {
             let log = log_file(control);
             return background::release(format!("{text}, log {}", log.display()).as_bytes(), &log);
         }
-        say(&text);
+        say_lines(&text);
         Ok(())
     }
 }

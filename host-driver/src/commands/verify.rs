@@ -8,10 +8,11 @@ use std::{
 use clap::Args;
 use payment::{Check, Holder, MemoryReplay, PayerBook, Payment, Reason, Verifier, order};
 use serde_json::{Value, json};
+use wire::display::escaped;
 
 use crate::{
     failure::{Context, Exit, Failure, Outcome},
-    terminal::{Paint, say, warn},
+    terminal::{Paint, say_json, say_lines, warn},
 };
 
 /// Verify a signed payment as the bank does
@@ -90,9 +91,9 @@ impl Verify {
             }
         }
         if self.json {
-            say(&format!("{report:#}"))
+            say_json(&format!("{report:#}"))
         } else {
-            say(&line)
+            say_lines(&line)
         }
         Ok(exit)
     }
@@ -172,12 +173,12 @@ fn good(payment: &Payment) -> String {
         paint.good("GOOD"),
         order.decimal_amount(),
         order.currency.as_str(),
-        order.payee_name,
-        order.payee_account,
-        order.number,
-        order.payer_account,
-        holder.name,
-        holder.user_id,
+        escaped(&order.payee_name),
+        escaped(&order.payee_account),
+        escaped(&order.number),
+        escaped(&order.payer_account),
+        escaped(&holder.name),
+        escaped(&holder.user_id),
     )
 }
 

@@ -3,45 +3,70 @@
 
 use core::fmt::{self, Write};
 
-/// A text whose `Display` is one line without a character that a terminal obeys or hides: see [`escaped`].
+/// A text whose `Display` holds no character that a terminal obeys or hides; [`escaped`], [`printed`] and [`json`] make
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Escaped<T>(T);
+pub struct Escaped<T>(T, Form);
 
-/// Shows a value on one line, with every character escaped that is a control, is invisible, or turns the direction of
-/// writing (U+202E, but also Hebrew and Arabic letters, which pull digits with them), and the backslash itself, so that
-/// no text can imitate an escape.
-pub const fn escaped<T: fmt::Display>(value: T) -> Escaped<T> {
-    Escaped(value)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Part,
+    Line,
+    Json,
+}
+
+/// A stranger's text as a part of a line: every character escaped that is a control (a line end, too), is invisible, or
+/// turns the direction of writing (U+202E, but also Hebrew and Arabic letters, which pull digits with them), and the
+/// backslash itself, so that no text imitates an escape.
+pub const fn escaped<T: fmt::Display>(text: T) -> Escaped<T> {
+    Escaped(text, Form::Part)
+}
+
+/// A whole line as a program prints it: as [`escaped`], but for backslashes, since parts of it may be escaped already,
+/// and tabs.
+pub const fn printed<T: fmt::Display>(line: T) -> Escaped<T> {
+    Escaped(line, Form::Line)
+}
+
+/// JSON, with JSON's own escapes (RFC 8259, 7). Such characters stand inside its strings only; line ends between its
+/// tokens stay.
+pub const fn json<T: fmt::Display>(text: T) -> Escaped<T> {
+    Escaped(text, Form::Json)
 }
 
 impl<T: fmt::Display> fmt::Display for Escaped<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(Escaper(f), "{}", self.0)
+        write!(Escaper(f, self.1), "{}", self.0)
     }
 }
 
-struct Escaper<'a, 'b>(&'a mut fmt::Formatter<'b>);
+struct Escaper<'a, 'b>(&'a mut fmt::Formatter<'b>, Form);
 
 impl Write for Escaper<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.chars().try_for_each(|c| match c {
-            // The one space but U+0020 that is as wide as it looks.
-            '"' | '\'' | '\u{3000}' => self.0.write_char(c),
-            c if obeyed_or_hidden(c) => write!(self.0, "{}", c.escape_unicode()),
-            c => write!(self.0, "{}", c.escape_debug()),
+        let Self(out, form) = self;
+        text.chars().try_for_each(|c| match (*form, c) {
+            (Form::Part, '\\') => out.write_str("\\\\"),
+            (Form::Json, '\n') | (Form::Line, '\t') => out.write_char(c),
+            (_, c) if !obeyed_or_hidden(c) => out.write_char(c),
+            (Form::Json, c) => {
+                c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(out, "\\u{unit:04x}"))
+            }
+            (_, '\n' | '\r' | '\t' | '\0') => write!(out, "{}", c.escape_debug()),
+            (_, c) => write!(out, "{}", c.escape_unicode()),
         })
     }
 }
 
-/// Beyond what [`char::escape_debug`] knows (controls, formats, unassigned, combining marks): letters that have no
-/// look, and scripts that are written from right to left (UAX 9, table 4).
-const fn obeyed_or_hidden(c: char) -> bool {
+/// What [`char::escape_debug`] knows (controls, formats, unassigned, combining marks), letters that have no look, and
+/// scripts that are written from right to left (UAX 9, table 4). U+3000 is a space, and as wide as it looks.
+fn obeyed_or_hidden(c: char) -> bool {
     matches!(
         c,
         '\u{115F}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{FFA0}'
             | '\u{590}'..='\u{8FF}' | '\u{FB1D}'..='\u{FDFF}' | '\u{FE70}'..='\u{FEFF}'
             | '\u{10800}'..='\u{10FFF}' | '\u{1E800}'..='\u{1EFFF}'
-    )
+    ) || (!matches!(c, '"' | '\'' | '\\' | '\u{3000}') && c.escape_debug().len() > 1)
 }
 
 #[cfg(test)]
@@ -63,7 +88,13 @@ mod tests {
             ("\u{3164}\u{e0041}", "\\u{3164}\\u{e0041}"),
         ] {
             assert_eq!(escaped(text).to_string(), shown);
+            assert_eq!(printed(escaped(text)).to_string(), shown);
         }
+        assert_eq!(printed("C:\\a\n\tb").to_string(), "C:\\a\\n\tb");
+        assert_eq!(
+            json("{\n\"a\": \"\u{202e}\u{e0041}\\u001b\u{7f}\"}").to_string(),
+            "{\n\"a\": \"\\u202e\\udb40\\udc41\\u001b\\u007f\"}"
+        );
     }
 
     /// Over all of Unicode: what comes out is no control, no format, no line end, and unambiguous.

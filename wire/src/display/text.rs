@@ -46,8 +46,8 @@ fn pairs(text: &str) -> impl Iterator<Item = (char, char)> {
     text.chars().zip(text.chars().skip(1))
 }
 
-/// The two spaces whose width a reader knows.
-const fn space(c: char) -> bool {
+/// The two spaces that a screen shows, whose width a reader knows.
+pub const fn space(c: char) -> bool {
     matches!(c, ' ' | '\u{3000}')
 }
 

@@ -8,7 +8,7 @@ use super::pace::Pace;
 use crate::{
     control::view::{Button, Screen},
     runtime::Waiter,
-    terminal::{Paint, draw, say},
+    terminal::{Paint, draw, say_lines},
 };
 
 /// Presses the same button on each page until told otherwise.
@@ -45,12 +45,12 @@ async fn hold(panel: Handle, button: Arc<Mutex<Button>>, pace: Arc<Pace>) {
         };
         let drawn = draw(&screen, "    ");
         if pace.is_by_hand() {
-            say(drawn.trim_end());
+            say_lines(drawn.trim_end());
             // The keyboard is waited for on a thread of its own: the token's host goes on meanwhile.
             let pace = pace.clone();
             let _ = tokio::task::spawn_blocking(move || pace.wait(does)).await;
         } else {
-            say(&format!("{drawn}{}", Paint::stdout().bold(&format!("    {name}"))));
+            say_lines(&format!("{drawn}{}", Paint::stdout().bold(&format!("    {name}"))));
         }
         // What was read is what is pressed for; a page that has gone needs no button.
         let _ = panel.press_if(button.into(), |now| now == page);

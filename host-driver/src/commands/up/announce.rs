@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use wire::display::escaped;
+
 use super::address::{full, host};
 use crate::{
     control::view::{Ready, Redirection, Token},
@@ -17,8 +19,10 @@ pub(super) fn text(ready: &Ready, listen: SocketAddr, notes: &[String], paint: P
     for token in &ready.tokens {
         let Token { bus_id, serial, product, usb, .. } = token;
         out += &format!(
-            "{} {product}, serial {serial}, USB {usb}\n",
-            paint.bold(&format!("Plugged in: {bus_id}"))
+            "{} {}, serial {}, USB {usb}\n",
+            paint.bold(&format!("Plugged in: {bus_id}")),
+            escaped(product),
+            escaped(serial)
         );
     }
     for note in notes {

@@ -16,7 +16,7 @@ use crate::{
     },
     failure::Failure,
     runtime::no_thread,
-    terminal::{Paint, draw, is_in_background, say},
+    terminal::{Paint, draw, is_in_background, say, say_lines},
 };
 
 /// Between two looks whether the terminal is ours again.
@@ -132,7 +132,7 @@ async fn show(token: BusId, panel: Handle, title: String, asked: Asked) {
             }
         };
         let keys = Paint::stdout().bold(&keys);
-        say(&format!("\n{title}:\n{}{keys}", draw(&screen, "")));
+        say_lines(&format!("\n{title}:\n{}{keys}", draw(&screen, "")));
         *lock(&asked) = Some(Question { token, panel: panel.clone(), page: screen });
         panel.wait(|face| face.screen.is_none() || face.shown != shown).await;
         let mut last = lock(&asked);

@@ -1,0 +1,156 @@
+//! What strangers write reaches nobody's terminal as anything but text; and what cannot be signed asks nobody.
+
+mod world;
+
+use payment::{order, seal};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SigningKey,
+};
+use std::{convert::Infallible, fs, time::SystemTime};
+use world::World;
+
+/// Clears the screen, begins a line of its own, turns the direction of writing.
+const HOSTILE: &str = "\u{1b}[2J张三\nGOOD\r\u{202e}\u{9b}31m\u{200b}\u{7}";
+
+/// Nothing that a terminal obeys: no control but the line ends of our own lines, no mark that turns or hides.
+fn harmless(text: &str) {
+    for c in text.chars() {
+        assert!(c == '\n' || !c.is_control(), "{c:?} in {text:?}");
+        assert!(
+            !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'),
+            "{text:?}"
+        );
+    }
+    assert!(!text.lines().any(|line| line.starts_with("GOOD\\r") || line.trim() == "GOOD"), "{text:?}");
+}
+
+/// An order of now, with this life in seconds from now.
+fn an_order(issued: i64, expires: i64) -> String {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() as i64;
+    let time = |after: i64| {
+        let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs((now + after) as u64);
+        order::format_time(at).unwrap()
+    };
+    format!(
+        r#"{{"number": "1", "nonce": "000102030405060708090a0b0c0d0e0f", "payer_account": "6222", "payee_name": "上海水务",
+        "payee_account": "1001", "amount": "1.00", "currency": "CNY", "issued": "{}", "expires": "{}"}}"#,
+        time(issued),
+        time(expires)
+    )
+}
+
+/// A payment that is good, by a holder whom the CA certified under a name that no terminal should see raw.
+fn a_hostile_payment(world: &World) -> [String; 2] {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.distinguished_name.push(DnType::CommonName, HOSTILE);
+    let key = KeyPair::generate().unwrap();
+    let ca = params.self_signed(&key).unwrap().pem();
+    let issuer = Issuer::new(params, key);
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, HOSTILE);
+    params.distinguished_name.push(DnType::CustomDnType(vec![2, 5, 4, 5]), HOSTILE);
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::ContentCommitment];
+    let purpose = wire::payment::PAYMENT_PURPOSE.arcs().map(u64::from).collect();
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::Other(purpose)];
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.signed_by(&key, &issuer).unwrap().der().to_vec();
+    let order = order::from_json(&an_order(-60, 600)).unwrap().bytes().unwrap();
+    let sign = |bytes: &[u8]| Ok::<_, Infallible>(key.sign(bytes).unwrap());
+    let document = world.path("payment.cms");
+    fs::write(&document, seal(&order, &[certificate], sign).unwrap()).unwrap();
+    [document.to_str().unwrap().into(), world.file("ca.pem", &ca)]
+}
+
+#[test]
+fn verify_prints_a_strangers_name_escaped() {
+    let world = World::new();
+    let [document, ca] = a_hostile_payment(&world);
+    let said = world.done(&["verify", &document, "--ca", &ca]);
+    harmless(&said);
+    assert!(said.contains("\\u{1b}[2J张三\\nGOOD\\r\\u{202e}\\u{9b}31m"), "{said}");
+    let said = world.done(&["verify", &document, "--ca", &ca, "--json"]);
+    harmless(&said);
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(report["holder"]["name"], HOSTILE);
+}
+
+#[test]
+fn reasons_that_quote_a_file_are_escaped() {
+    let world = World::new();
+    let order = serde_json::to_string(&serde_json::json!({ HOSTILE: 1 })).unwrap();
+    let order = world.file("order.json", &order);
+    let out = world.path("out.cms");
+    let pay = world.run(&["pay", &order, "--out", out.to_str().unwrap()]);
+    assert_eq!(pay.code, 1);
+    harmless(&pay.complained);
+    assert!(pay.complained.contains("\\u{1b}[2J"), "{}", pay.complained);
+    // A file's name is a stranger's text, too.
+    let missing = world.path("\u{1b}[2J\u{202e}\nGOOD");
+    let verify = world.run(&["verify", missing.to_str().unwrap(), "--ca", missing.to_str().unwrap()]);
+    assert_eq!(verify.code, 2);
+    harmless(&verify.complained);
+    let json = world.run(&["verify", missing.to_str().unwrap(), "--ca", missing.to_str().unwrap(), "--json"]);
+    harmless(&json.said);
+    serde_json::from_str::<serde_json::Value>(&json.said).unwrap();
+    // A driver of another vendor, whose reader calls itself as it likes. XML has no ESC.
+    let drivers = world.path("root/usr/lib/pcsc/drivers");
+    let list = |product: &str, name: &str| {
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<plist version=\"1.0\"><dict>\
+             <key>CFBundleExecutable</key><string>lib.so</string>\
+             <key>ifdVendorID</key><array><string>0x163C</string></array>\
+             <key>ifdProductID</key><array><string>{product}</string></array>\
+             <key>ifdFriendlyName</key><array><string>{name}</string></array></dict></plist>\n"
+        )
+    };
+    for (bundle, product, name) in
+        [("ifd-ccid.bundle", "0x0407", "Watchdata"), ("other.bundle", "0x0408", "x\nGOOD\n\u{202e}\u{85}y")]
+    {
+        let folder = drivers.join(bundle).join("Contents");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("Info.plist"), list(product, name)).unwrap();
+    }
+    let root = world.path("root");
+    let said = world.done(&["driver", "list", "--root", root.to_str().unwrap()]);
+    harmless(&said);
+    assert!(said.contains("\\u{202e}"), "{said}");
+}
+
+/// Neither a token nor the holder is asked, and the reason is the one that it is: the address leads nowhere.
+#[test]
+fn an_expired_order_asks_nobody() {
+    let world = World::new();
+    let expired = world.file("expired.json", &an_order(-700, -100));
+    let out = world.path("out.cms");
+    let pay = ["pay", &expired, "--out", out.to_str().unwrap(), "--usbip", "127.0.0.1:1"];
+    let ended = world.run(&pay);
+    assert_eq!(ended.code, 1);
+    assert!(ended.complained.contains("the order expired at"), "{}", ended.complained);
+    assert!(!ended.complained.contains("127.0.0.1"), "{}", ended.complained);
+    // One that no token shows, likewise.
+    let amount = an_order(-60, 600).replace("上海水务", "壹佰元整");
+    let amount = world.file("amount.json", &amount);
+    let ended = world.run(&["pay", &amount, "--out", out.to_str().unwrap(), "--usbip", "127.0.0.1:1"]);
+    assert!(ended.complained.contains("reads like an amount of money"), "{}", ended.complained);
+}
+
+/// What is too long for the screen is not blamed on its characters.
+#[test]
+fn an_amount_without_room_is_refused_for_that() {
+    let world = World::new();
+    let pin = world.file("pin", "135246\n");
+    let up = world.up(&["--memory", "--pin-file", &pin, "--panel", "accept"]);
+    world.enrol(&up, "135246");
+    let long = an_order(-60, 600).replace("\"1.00\"", "\"99999999999999999.99\"");
+    let long = world.file("long.json", &long);
+    let out = world.path("out.cms");
+    let ended =
+        world.run(&["pay", &long, "--out", out.to_str().unwrap(), "--usbip", &up.road(), "--pin-file", &pin]);
+    assert_eq!(ended.code, 1);
+    assert!(ended.complained.contains("has no room"), "{}", ended.complained);
+    assert!(!ended.complained.contains("zero-width"), "{}", ended.complained);
+}

@@ -24,7 +24,6 @@ const SINKS: &[(&str, &str)] = &[
 /// Who may print several lines at once: a stranger's line end would begin one, so each part that is not ours is escaped
 /// where it is put in, or split and indented.
 const SEVERAL_LINES: &[(&str, &str)] = &[
-    ("host-driver/src/terminal.rs", "where they are defined"),
     ("host-driver/src/main.rs", "a Failure, whose Display escapes each part and indents its lines"),
     ("host-driver/src/forge.rs", "a self-test's refusal: our own words"),
     ("host-driver/src/commands/background.rs", "what our own program said"),
@@ -58,7 +57,9 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
         let name = entry.file_name().to_string_lossy().into_owned();
         if path.is_dir() && name != "tests" {
             sources(&path, found);
-        } else if name.ends_with(".rs") && !matches!(&*name, "tests.rs" | "fake.rs" | "fixture.rs") {
+        } else if name.ends_with(".rs")
+            && !matches!(&*name, "tests.rs" | "fake.rs" | "fixture.rs" | "rows.rs")
+        {
             found.push(path);
         }
     }
@@ -86,7 +87,7 @@ impl<'a> Visit<'a> for Prints {
         let name = call.path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
         let tokens = call.tokens.to_string();
         if matches!(&*name, "println" | "print" | "eprintln" | "eprint" | "dbg")
-            || ["stdout ()", "stderr ()"].iter().any(|stream| tokens.contains(stream))
+            || ["io :: stdout ()", "io :: stderr ()"].iter().any(|stream| tokens.contains(stream))
         {
             self.raw.push(format!("{name}!"));
         }

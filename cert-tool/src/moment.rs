@@ -38,7 +38,7 @@ impl Validity {
                 Reason::Invalid,
                 "the validity was refused",
                 why,
-                "give --days or --not-after anew",
+                "name another end, later than now and before the year 10000",
             ))
         };
         match end {

@@ -118,14 +118,14 @@ impl From<Fault> for Error {
 fn refusal(word: StatusWord) -> Error {
     if let Some(left) = word.tries().filter(|left| *left > 0) {
         let tries = if left == 1 { "1 try".into() } else { format!("{left} tries") };
-        let what = format!("the PIN was wrong: {tries} left");
+        let what = format!("wrong PIN: {tries} left");
         let next = "run the same command with the right PIN; after the last wrong try the token locks";
         return Error::new(Reason::PinWrong(Some(left)), what, format!("the token said {word}"), next);
     }
     let (reason, what, next) = match word {
         StatusWord::BLOCKED | StatusWord(0x63C0) => (
             Reason::PinBlocked,
-            "the PIN is blocked: no tries are left",
+            "the PIN is locked: no try is left",
             "have the token unblocked at the bank's counter (ushield pin unblock, with the PUK)",
         ),
         status::CANCELLED => {

@@ -6,13 +6,13 @@ use crate::seams::{RecordName, StorageFault};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The PIN or PUK was wrong.
-    #[error("wrong PIN, {left} tries left")]
+    #[error("wrong PIN: {left} tries left")]
     PinWrong {
         /// Tries left.
         left: u8,
     },
     /// No tries are left.
-    #[error("PIN blocked")]
+    #[error("the PIN is locked: no try is left")]
     PinBlocked,
     /// The PIN (or the management key) was not verified, or its proof is spent.
     #[error("PIN not verified")]

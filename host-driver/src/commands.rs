@@ -29,7 +29,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::failure::{Exit, Outcome};
+use crate::{
+    failure::{Exit, Outcome},
+    terminal,
+};
 
 /// Bank tokens (U-shields) of software: USB, PIN, screen and buttons, with keys that never leave.
 ///
@@ -111,8 +114,7 @@ impl Program {
 
 /// A command line that cannot be understood, or that asks for help.
 pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
-    // Where nobody listens there is nobody to tell.
-    let _ = error.print();
+    terminal::help(error);
     match error.exit_code() {
         0 => ExitCode::SUCCESS,
         // Whoever runs a command through us must tell our failures from the command's.

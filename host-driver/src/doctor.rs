@@ -54,14 +54,26 @@ const OF_MACHINE: [fn(&Patient<'_>) -> Vec<Finding>; 8] = [
     clock::check,
 ];
 
+/// Those that matter to programs which reach a token through the kernel, pcscd or p11-kit.
+const OF_KERNEL: [&str; 7] = ["kernel", "token", "driver", "polkit", "pcscd", "holder", "pkcs11"];
+
 /// The checks of what one token told.
 const OF_TOKEN: [fn(&Patient<'_>, &Reached) -> Vec<Finding>; 2] = [pin::check, certificate::check];
 
 /// Examines it.
 pub(crate) fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     let mut findings = of_machine(patient);
-    for reached in patient.card.reach() {
-        findings.extend(OF_TOKEN.iter().flat_map(|check| check(patient, &reached)));
+    let reached = patient.card.reach();
+    // Programs of ours speak USB/IP, or PC/SC to a reader without root: what the kernel and pcscd would need is not needed.
+    if reached.iter().any(Result::is_ok) && token::on_bus(patient.system).is_empty() {
+        let of_kernel = |finding: &Finding| OF_KERNEL.contains(&finding.check);
+        findings = findings
+            .into_iter()
+            .map(|found| if of_kernel(&found) { found.needless() } else { found })
+            .collect();
+    }
+    for reached in &reached {
+        findings.extend(OF_TOKEN.iter().flat_map(|check| check(patient, reached)));
     }
     findings
 }

@@ -122,6 +122,12 @@ pub(crate) fn check_socket(path: &Path) -> Result<(), Failure> {
         .next("name a shorter one with --control SOCKET"))
 }
 
+/// As a shell reads it back.
+pub(crate) fn quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%".contains(&byte);
+    if text.bytes().all(plain) { text.into() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,5 +155,11 @@ mod tests {
         assert!(one.file_name().unwrap().len() <= SOCKET_NAME);
         assert!("run-0123456789abcdef/control.sock".len() <= SOCKET_NAME);
         assert!(check_socket(Path::new(&"x".repeat(108))).is_err());
+    }
+
+    #[test]
+    fn what_a_shell_reads_back() {
+        assert_eq!(quoted("/run/user/0/ushield/pcscd.comm"), "/run/user/0/ushield/pcscd.comm");
+        assert_eq!(quoted("/tmp/it's mine"), r"'/tmp/it'\''s mine'");
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct PinFile {
 pub(crate) fn pin(file: &PinFile, information: &Information) -> Result<Secret, Failure> {
     let [left, ..] = information.tries;
     if left == 0 {
-        return Err(Failure::new("the PIN is blocked: no tries are left")
+        return Err(Failure::new("the PIN is locked: no try is left")
             .next("unblock it with the PUK: ushield pin unblock"));
     }
     let source =

@@ -1,6 +1,11 @@
 //! What people see: colour only on a terminal, the token's screen as a box, one line a step.
 
-use std::io::{IsTerminal, Write};
+use std::{
+    borrow::Cow,
+    io::{IsTerminal, Write},
+    path::Path,
+    sync::OnceLock,
+};
 
 use rustix::{process::getpgrp, stdio::stdin, termios::tcgetpgrp};
 use unicode_width::UnicodeWidthStr;
@@ -134,7 +139,7 @@ pub(crate) fn is_in_background() -> bool {
 
 /// Writes JSON, with JSON's own escapes for what a terminal obeys.
 pub(crate) fn say_json(json: &str) {
-    put(&display::json(json).to_string());
+    put(&display::json(as_sudo_finds_us(json, own_path())).to_string());
 }
 
 /// Writes one line to standard error, as [`say`] does.
@@ -154,8 +159,9 @@ fn put(text: &str) {
 
 /// Everything escaped that a terminal obeys, but for the colours that [`Paint`] writes.
 fn printable(line: &str) -> String {
+    let line = as_sudo_finds_us(line, own_path());
     let mut out = String::new();
-    let mut rest = line;
+    let mut rest = &*line;
     while let Some((before, code, after)) = COLOURS
         .iter()
         .filter_map(|code| rest.find(code).map(|at| (&rest[..at], *code, &rest[at + code.len()..])))
@@ -165,6 +171,48 @@ fn printable(line: &str) -> String {
         rest = after;
     }
     out + &display::printed(rest).to_string()
+}
+
+/// Help, or what is wrong with a command line, which its user wrote.
+pub(crate) fn help(error: &clap::Error) {
+    let text = error.render();
+    let colour = if error.use_stderr() { Paint::stderr().colour } else { Paint::stdout().colour };
+    let text = if colour { text.ansi().to_string() } else { text.to_string() };
+    let text = as_sudo_finds_us(&text, own_path());
+    // Where nobody listens there is nobody to tell.
+    let _ = if error.use_stderr() {
+        std::io::stderr().lock().write_all(text.as_bytes())
+    } else {
+        std::io::stdout().lock().write_all(text.as_bytes())
+    };
+}
+
+/// Where sudo looks for programs (sudoers' secure_path, as Debian and Fedora set it): not in the caller's PATH.
+const SECURE_PATH: [&str; 6] =
+    ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/// This program's own path, where sudo does not find it by its name.
+fn own_path() -> Option<&'static str> {
+    static PATH: OnceLock<Option<String>> = OnceLock::new();
+    let path = PATH.get_or_init(|| {
+        let path = std::env::current_exe().ok()?;
+        let found = SECURE_PATH.iter().any(|folder| Path::new(folder).join("ushield") == path);
+        let text = path.to_str()?;
+        // A shell and JSON take it as it is.
+        let plain = text.chars().all(|c| c.is_alphanumeric() || "/._+-@".contains(c));
+        (!found && plain && text.ends_with("/ushield")).then(|| text.to_owned())
+    });
+    path.as_deref()
+}
+
+/// Every command that we tell people to run with sudo is one that sudo finds.
+fn as_sudo_finds_us<'a>(text: &'a str, path: Option<&str>) -> Cow<'a, str> {
+    match path {
+        Some(path) if text.contains("sudo ushield ") => {
+            text.replace("sudo ushield ", &format!("sudo {path} ")).into()
+        }
+        _ => text.into(),
+    }
 }
 
 /// What the server logs: each event one line on standard error, whatever a peer called itself.
@@ -199,6 +247,16 @@ mod tests {
         assert_eq!(printable(&codes), codes);
         let screen = Screen { lines: vec!["a\nb\x1b[2J".into()], page: 1, pages: 1 };
         assert!(draw(&screen, "").contains("│ a\\nb\\u{1b}[2J"));
+    }
+
+    #[test]
+    fn sudo_is_told_the_path_where_it_does_not_know_it() {
+        let hint = "see `ushield ports`; sudo ushield detach 3\nsudo ushield detach all";
+        assert_eq!(as_sudo_finds_us(hint, None), hint);
+        assert_eq!(
+            as_sudo_finds_us(hint, Some("/home/a/target/release/ushield")),
+            "see `ushield ports`; sudo /home/a/target/release/ushield detach 3\nsudo /home/a/target/release/ushield detach all"
+        );
     }
 
     #[test]

@@ -23,7 +23,7 @@ mod escape;
 
 #[cfg(feature = "unicode")]
 pub use cell::width;
-pub use escape::{Escaped, escaped, json, printed};
+pub use escape::{Escaped, escaped, json, printed, tamed};
 #[cfg(feature = "unicode")]
 pub use fault::Fault;
 #[cfg(feature = "unicode")]

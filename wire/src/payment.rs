@@ -25,7 +25,7 @@ pub struct PaymentOrder {
     pub kind: ObjectIdentifier,
     /// The bank's order number, 1 to 64 characters.
     pub number: String,
-    /// The bank's nonce, 16 to 32 bytes: no order is signed for twice.
+    /// The bank's nonce, 16 to 32 bytes: the bank takes no order twice. The token does not count.
     pub nonce: OctetString,
     /// The payer's account, 1 to 64 characters.
     pub payer_account: String,

@@ -116,7 +116,7 @@ impl fmt::Display for Explained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.tries() {
             Some(0) => {
-                f.write_str("wrong PIN, and no try is left: take it to the counter (`ushield pin unblock`)")
+                f.write_str("wrong PIN: no try is left, the PIN is locked; take it to the counter (`ushield pin unblock`)")
             }
             Some(1) => f.write_str("wrong PIN: 1 try left, then the PIN locks"),
             Some(left) => write!(f, "wrong PIN: {left} tries left"),
@@ -166,7 +166,7 @@ const fn explanation(status: StatusWord) -> &'static str {
             "the new PIN is too easy or has a wrong length: choose another, without repeated or ascending digits"
         }
         StatusWord::BLOCKED => {
-            "the PIN is locked after too many wrong tries: take it to the counter (`ushield pin unblock`)"
+            "the PIN is locked: no try is left; take it to the counter (`ushield pin unblock`)"
         }
         StatusWord::SECURITY_NOT_SATISFIED => {
             "the token wants its PIN (or management key) first: enter it and try again"

@@ -12,6 +12,7 @@ use card::{
     pipe::Interface,
     usbip::Link,
 };
+use wire::display::tamed;
 
 use crate::lock::lock;
 
@@ -30,10 +31,12 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    /// A reader's name as pcscd makes it for a USB reader: vendor, product, serial in brackets, then its number and its
+    /// A reader's name, which programs print as it is, as pcscd makes it for a USB reader: vendor, product, serial in brackets, then its number and its
     /// slot in two hexadecimal digits each.
     pub(crate) fn reader(&self, number: usize) -> String {
-        let text = |text: &Option<String>| text.as_deref().unwrap_or_default().trim().to_owned();
+        let text = |text: &Option<String>| {
+            text.as_deref().unwrap_or_default().trim().chars().map(tamed).collect::<String>()
+        };
         let (manufacturer, product, serial) =
             (text(&self.manufacturer), text(&self.product), text(&self.serial));
         let name = [manufacturer, product].join(" ");
@@ -116,6 +119,8 @@ mod tests {
         texts.manufacturer = None;
         assert_eq!(texts.reader(0), "U-shield 00 00");
         assert_eq!(Texts::default().reader(0), "USB reader 00 00");
+        texts.product = text("x\u{1b}[2J\n");
+        assert_eq!(texts.reader(2), "x?[2J 02 00");
         texts.product = text(&"盾".repeat(60));
         let name = texts.reader(1);
         assert!(name.len() <= 127 && name.ends_with("盾 01 00"), "{name}");

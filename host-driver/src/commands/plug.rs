@@ -8,6 +8,7 @@ use crate::{
         view::{Token, Tokens},
     },
     failure::{Exit, Failure, Outcome},
+    place,
     terminal::say,
 };
 
@@ -22,6 +23,12 @@ pub(crate) struct Chosen {
 }
 
 impl Chosen {
+    /// The options that name the same token in another command, with a space before them.
+    pub(crate) fn again(&self) -> String {
+        let token = self.token.as_ref().map(|id| format!(" --token {}", place::quoted(id)));
+        self.which.again() + &token.unwrap_or_default()
+    }
+
     /// The `up` and the token.
     pub(crate) fn find(&self) -> Result<(Client, Token), Failure> {
         let client = self.which.running()?;

@@ -32,6 +32,7 @@ pub(crate) struct Press {
 
 impl Press {
     pub(crate) fn run(self) -> Outcome {
+        let again = self.chosen.again();
         let (client, token) = self.chosen.find()?;
         let body = view::Press { button: self.button, if_shows: self.if_shows };
         let path = format!("/tokens/{}/press", escape(&token.bus_id));
@@ -39,7 +40,7 @@ impl Press {
         match (shown.screen, self.button) {
             (Some(screen), _) => {
                 let more = if screen.last() { "OK on this page signs" } else { "OK turns the page" };
-                say_lines(&format!("{}{more}: ushield press ok", draw(&screen, "")));
+                say_lines(&format!("{}{more}: ushield press ok{again}", draw(&screen, "")));
             }
             (None, Button::Ok) => say("OK."),
             (None, Button::Cancel) => say("Cancelled."),

@@ -81,7 +81,7 @@ pub(crate) struct Run {
     /// The bank's number for the first token's holder, who pays from the account of that number; further holders count on
     #[arg(long, value_name = "ID", default_value = enrolment::FIRST_USER, conflicts_with = "no_enrol")]
     user_id: String,
-    /// What presses the buttons: accept (OK at once), reject, none (`ushield press` only) or script:FILE
+    /// What presses the buttons: accept (OK at once), reject, none (`ushield press` only) or script:FILE (see `ushield up`)
     #[arg(long, value_name = "PANEL", default_value = "accept", value_parser = run_panel)]
     panel: Panel,
     /// When the certificates end: a date, or a moment such as 2027-12-31T12:00:00Z [default: in 30 days]

@@ -79,7 +79,8 @@ pub(crate) struct Up {
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=2))]
     generation: Option<u8>,
     /// What presses the buttons: terminal (you, here), accept (OK at once), reject, none (`ushield press` only) or
-    /// script:FILE
+    /// script:FILE, of lines `expect REGEX`, `press ok`, `press cancel`, `wait MILLISECONDS` and `again` (from the top); a page
+    /// that it does not expect, and each after its end, is cancelled
     #[arg(long, value_name = "PANEL", default_value = "terminal", value_parser = panel::parse)]
     panel: Panel,
     /// How many tokens [default: those that there are, or 1]
@@ -234,7 +235,12 @@ impl Up {
             let json = serde_json::to_vec_pretty(&ready).what("the ready file could not be written")?;
             cert_tool::file::write(file, &json, cert_tool::file::Access::Owner, true)?;
         }
-        let text = announce::text(&ready, listen, notes, Paint::stdout());
+        let again = self
+            .control
+            .as_ref()
+            .map(|path| format!(" --control {}", place::quoted(&path.to_string_lossy())));
+        let again = again.unwrap_or_default();
+        let text = announce::text(&ready, listen, &again, notes, Paint::stdout());
         if self.detach {
             let log = log_file(control);
             return background::release(format!("{text}, log {}", log.display()).as_bytes(), &log);

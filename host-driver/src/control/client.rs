@@ -51,6 +51,15 @@ enum Silence {
 }
 
 impl Which {
+    /// The options that name the same `up` in another command, with a space before them.
+    pub(crate) fn again(&self) -> String {
+        match (self.named(), &self.state) {
+            (Some(socket), _) => format!(" --control {}", place::quoted(&socket.to_string_lossy())),
+            (None, Some(state)) => format!(" --state {}", place::quoted(&state.to_string_lossy())),
+            (None, None) => String::new(),
+        }
+    }
+
     /// Finds the one that is meant; `None` when nothing is running.
     ///
     /// One that does not answer, because it was stopped, is in nobody's way but those who mean it.

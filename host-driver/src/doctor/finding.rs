@@ -65,6 +65,15 @@ impl Finding {
         Self::new(Severity::Error, check, code, message.into())
     }
 
+    /// The same where a token is reached without it: worth knowing, and nothing is to be done.
+    pub(super) fn needless(mut self) -> Self {
+        if self.severity != Severity::Good {
+            self.message += "; not needed: programs of this project reach a token without it";
+            (self.severity, self.fix) = (Severity::Note, None);
+        }
+        self
+    }
+
     /// The command that mends it.
     pub(super) fn mended_by(mut self, command: impl Into<String>) -> Self {
         self.mend = Some(command.into());

@@ -155,6 +155,35 @@ fn a_machine_that_is_well() {
     );
 }
 
+/// `ushield up` and our own programs, or a reader without root: there the kernel and pcscd have nothing to do.
+#[test]
+fn what_is_not_needed_is_no_fault() {
+    let mut machine = Machine::well();
+    machine.removes(DEVICE);
+    machine.removes(VHCI);
+    machine.removes(BUNDLE);
+    machine.socket = None;
+    machine.removes("/run/pcscd");
+    machine.removes(MODULE);
+    let faults = machine.faults();
+    let codes: Vec<&str> = faults.iter().map(|finding| finding.code).collect();
+    for code in ["vhci_not_loaded", "token_absent", "ccid_damaged", "pkcs11_none"] {
+        assert!(codes.contains(&code), "{code}: {codes:?}");
+    }
+    assert!(
+        faults.iter().all(|found| found.severity == Severity::Note && found.fix.is_none()),
+        "{faults:#?}"
+    );
+    // Nobody reaches a token: then they are what is wrong.
+    machine.card.busy = true;
+    assert!(
+        machine
+            .faults()
+            .iter()
+            .any(|found| found.code == "token_absent" && found.severity == Severity::Error)
+    );
+}
+
 #[test]
 fn each_fault_is_found_with_what_mends_it() {
     for (inject, code, severity, fix, mend) in FAULTS {

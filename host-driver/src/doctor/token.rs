@@ -77,7 +77,7 @@ pub(super) fn check(patient: &Patient<'_>) -> Vec<Finding> {
     if devices.is_empty() {
         return vec![
             Finding::error(TOKEN, "token_absent", "no token is on this machine's USB")
-                .mended_by("plug it in; one that another machine serves: sudo ushield attach HOST"),
+                .mended_by("start one here with `ushield up`, or plug one in; one that is served already: sudo ushield attach HOST"),
         ];
     }
     devices.iter().map(found).collect()

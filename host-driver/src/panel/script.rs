@@ -8,10 +8,10 @@
 //! again                from the top
 //! ```
 //!
-//! When a page does not match, Cancel is pressed, and the script has failed: it presses Cancel on each later page too. A
-//! script that has come to its end leaves the buttons alone.
+//! A page that nobody expects is cancelled: one that does not match, with which the script has failed, and each page after
+//! the script's end, unless `again` stands there.
 
-use std::{future, time::Duration};
+use std::time::Duration;
 
 use super::{Face, Handle, NotPattern, Pattern};
 use firmware::seams::Button;
@@ -72,11 +72,12 @@ impl Script {
         }
     }
 
-    /// Plays the script on a panel, until its end. Pages shown before the first poll count as the first page.
+    /// Plays the script on a panel, until its end; which page was the last that it saw. Pages shown before the first poll
+    /// count as the first page.
     ///
     /// # Errors
     /// A page was not the expected one.
-    pub async fn play(&self, handle: &Handle) -> Result<(), Failed> {
+    pub async fn play(&self, handle: &Handle) -> Result<u64, Failed> {
         let mut seen = handle.face().shown.saturating_sub(u64::from(handle.face().screen.is_some()));
         let mut at = 0;
         while let Some(line) = self.lines.get(at) {
@@ -96,20 +97,23 @@ impl Script {
                 }
             }
         }
-        Ok(())
+        Ok(seen)
     }
 
-    /// Plays the script, then does what a script does that has failed. Ends only by being dropped.
+    /// Plays the script, then presses Cancel on whatever comes: nobody expects it. Ends only by being dropped.
     pub async fn run(self, handle: Handle) {
-        if let Err(failed) = self.play(&handle).await {
-            tracing::error!("the panel's script failed: {failed}");
-            let mut seen = 0;
-            loop {
-                seen = handle.wait(|face| face.shown > seen && face.screen.is_some()).await.shown;
-                let _ = handle.press(Button::Cancel);
+        let mut seen = match self.play(&handle).await {
+            // The page that it expected last may wait for another's thumb.
+            Ok(seen) => seen,
+            Err(failed) => {
+                tracing::error!("the panel's script failed: {failed}");
+                0
             }
+        };
+        loop {
+            seen = handle.wait(|face| face.shown > seen && face.screen.is_some()).await.shown;
+            let _ = handle.press(Button::Cancel);
         }
-        future::pending().await
     }
 }
 
@@ -162,6 +166,18 @@ mod tests {
         }
         use Button::{Cancel, Ok};
         assert_eq!(pressed, [Ok, Cancel, Ok, Cancel, Cancel]);
+        playing.abort();
+    }
+
+    #[tokio::test]
+    async fn after_its_end_a_script_cancels_whatever_comes() {
+        let (mut panel, handle) = panel(Habit::Wait);
+        let playing = tokio::spawn(Script::parse("expect 水务\npress ok").unwrap().run(handle));
+        let mut pressed = Vec::new();
+        for text in ["上海水务", "上海水务", "another"] {
+            pressed.push(ask(&mut panel, text).await);
+        }
+        assert_eq!(pressed, [Button::Ok, Button::Cancel, Button::Cancel]);
         playing.abort();
     }
 

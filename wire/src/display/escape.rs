@@ -40,6 +40,13 @@ impl<T: fmt::Display> fmt::Display for Escaped<T> {
     }
 }
 
+/// A character of a name that other programs print, such as a reader's: one that a terminal obeys becomes a question mark.
+pub fn tamed(c: char) -> char {
+    let turns =
+        matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}');
+    if c.is_control() || turns { '?' } else { c }
+}
+
 struct Escaper<'a, 'b>(&'a mut fmt::Formatter<'b>, Form);
 
 impl Write for Escaper<'_, '_> {
@@ -95,6 +102,12 @@ mod tests {
             json("{\n\"a\": \"\u{202e}\u{e0041}\\u001b\u{7f}\"}").to_string(),
             "{\n\"a\": \"\\u202e\\udb40\\udc41\\u001b\\u007f\"}"
         );
+    }
+
+    #[test]
+    fn a_name_for_other_programs_is_tame() {
+        let name: alloc::string::String = "שלום\u{1b}[2J\n上\u{202e}\u{9b}é".chars().map(tamed).collect();
+        assert_eq!(name, "שלום?[2J?上??é");
     }
 
     /// Over all of Unicode: what comes out is no control, no format, no line end, and unambiguous.

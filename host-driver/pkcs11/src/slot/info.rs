@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use card::road::Road;
 use cryptoki_sys as ck;
-use wire::shield::Information;
+use wire::{display::tamed, shield::Information};
 
 use super::{Slot, login::Wrong};
 use crate::{
@@ -28,8 +28,10 @@ const fn digit(text: &str) -> u8 {
     }
 }
 
-/// A field of N bytes of UTF-8, filled with blanks and not ended (3.1): as many whole characters as fit.
+/// A field of N bytes of UTF-8, filled with blanks and not ended (3.1): as many whole characters as fit. Programs print it as it
+/// is, and a token may say anything of itself: what a terminal obeys is not in it.
 pub fn field<const N: usize>(text: &str) -> [u8; N] {
+    let text: String = text.chars().map(tamed).collect();
     let mut field = [b' '; N];
     let end = (0..=text.len().min(N)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     field[..end].copy_from_slice(&text.as_bytes()[..end]);
@@ -172,5 +174,10 @@ mod tests {
         let wrong = |user, officer| flags(&information, Wrong { user, officer }) & !usual;
         assert_eq!(wrong(true, false), ck::CKF_USER_PIN_COUNT_LOW);
         assert_eq!(wrong(false, true), ck::CKF_SO_PIN_COUNT_LOW);
+    }
+
+    #[test]
+    fn what_a_token_says_of_itself_moves_no_cursor() {
+        assert_eq!(&field::<12>("a\u{1b}[2J\n\u{202e}b"), b"a?[2J??b    ");
     }
 }

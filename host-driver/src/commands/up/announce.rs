@@ -14,7 +14,15 @@ use crate::{
 const USUAL: u16 = wire::usbip::PORT;
 
 /// All of it. `notes` are what the holder of a new token must know.
-pub(super) fn text(ready: &Ready, listen: SocketAddr, notes: &[String], paint: Paint) -> String {
+///
+/// `control` is what a command needs to find this `up` and no other.
+pub(super) fn text(
+    ready: &Ready,
+    listen: SocketAddr,
+    control: &str,
+    notes: &[String],
+    paint: Paint,
+) -> String {
     let mut out = String::new();
     for token in &ready.tokens {
         let Token { bus_id, serial, product, usb, .. } = token;
@@ -32,6 +40,13 @@ pub(super) fn text(ready: &Ready, listen: SocketAddr, notes: &[String], paint: P
     out += &format!("\n{}\n", paint.bold("Attach it"));
     for (place, command) in attach(listen, bus_id) {
         out += &format!("  {place:<24} {command}\n");
+    }
+    if listen.ip().is_loopback() {
+        let command = format!(
+            "ushield up --listen 0.0.0.0:{} --allow ITS-ADDRESS, then attach -r THIS-MACHINE",
+            listen.port()
+        );
+        out += &format!("  {:<24} {command}\n", "another VM or machine");
     }
     for redirection in &ready.health.usbredir {
         let (place, command) = qemu(redirection);
@@ -53,8 +68,8 @@ pub(super) fn text(ready: &Ready, listen: SocketAddr, notes: &[String], paint: P
             format!("cert-tool enrol --ca CA --name 张三 --user-id 6222020200112233{road}"),
         ),
         ("sign a payment", format!("ushield pay ORDER.json --out F.cms{road}")),
-        ("see and press", "ushield screen; ushield press ok".to_owned()),
-        ("stop", "ushield down   (or Ctrl-C here)".to_owned()),
+        ("see and press", format!("ushield screen{control}; ushield press ok{control}")),
+        ("stop", format!("ushield down{control}   (or Ctrl-C here)")),
     ] {
         out += &format!("  {what:<24} {command}\n");
     }
@@ -83,10 +98,13 @@ fn attach(listen: SocketAddr, bus_id: &str) -> [(&'static str, String); 3] {
     [
         ("this Linux", format!("sudo ushield attach {own} {bus_id}")),
         (
-            "Linux in a VM",
+            if listen.ip().is_loopback() { "Linux in QEMU (user net)" } else { "Linux in a VM" },
             format!("sudo modprobe vhci-hcd && sudo usbip{linux} attach -r {guest} -b {bus_id}"),
         ),
-        ("Windows (usbip-win2)", format!("usbip.exe{} attach -r {guest} -b {bus_id}", port("-t"))),
+        (
+            if listen.ip().is_loopback() { "Windows in QEMU" } else { "Windows (usbip-win2)" },
+            format!("usbip.exe{} attach -r {guest} -b {bus_id}", port("-t")),
+        ),
     ]
 }
 

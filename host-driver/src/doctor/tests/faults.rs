@@ -58,7 +58,16 @@ pub(super) const FAULTS: [Fault; 30] = [
         None,
         "",
     ),
-    (|machine| machine.removes(DEVICE), "token_absent", Severity::Error, None, "sudo ushield attach HOST"),
+    (
+        |machine| {
+            machine.removes(DEVICE);
+            machine.card.busy = true;
+        },
+        "token_absent",
+        Severity::Error,
+        None,
+        "`ushield up`",
+    ),
     (
         |machine| {
             machine.fake.file(&format!("{DEVICE}/authorized"), "0");

@@ -25,6 +25,9 @@ const SINKS: &[(&str, &str)] = &[
 /// where it is put in, or split and indented.
 const SEVERAL_LINES: &[(&str, &str)] = &[
     ("host-driver/src/main.rs", "a Failure, whose Display escapes each part and indents its lines"),
+    ("host-driver/src/control/client.rs", "a Failure, as in main"),
+    ("host-driver/src/commands/reader.rs", "a path, quoted for the shell"),
+    ("host-driver/src/commands/run.rs", "a Failure, as in main"),
     ("host-driver/src/forge.rs", "a self-test's refusal: our own words"),
     ("host-driver/src/commands/background.rs", "what our own program said"),
     ("host-driver/src/commands/brand.rs", "a brand's file, which the user named"),
@@ -91,7 +94,8 @@ impl<'a> Visit<'a> for Prints {
         {
             self.raw.push(format!("{name}!"));
         }
-        self.several_lines |= tokens.contains("say_lines") || tokens.contains("warn_lines");
+        self.several_lines |=
+            ["say_lines", "warn_lines", "say_bytes"].iter().any(|lines| tokens.contains(lines));
     }
 
     fn visit_expr_method_call(&mut self, call: &'a syn::ExprMethodCall) {
@@ -107,7 +111,7 @@ impl<'a> Visit<'a> for Prints {
             Some("stdout" | "stderr") if names.iter().any(|name| name == "io") => {
                 self.raw.push(names.join("::"))
             }
-            Some("say_lines" | "warn_lines") => self.several_lines = true,
+            Some("say_lines" | "warn_lines" | "say_bytes") => self.several_lines = true,
             _ => {}
         }
         visit::visit_path(self, path);

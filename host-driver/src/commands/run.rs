@@ -35,7 +35,7 @@ use crate::{
     log,
     memory::{self, Limits},
     runtime::Waiter,
-    terminal::warn,
+    terminal::{warn, warn_lines},
 };
 use artifact::Artifacts;
 use enrolment::Bank;
@@ -131,7 +131,7 @@ impl Run {
         if let (Some(artifacts), false) = (artifacts, matches!(outcome, Ok(Exit::As(0)))) {
             if let Err(failure) = stage.bench.stop_capture() {
                 // What is there of it is kept, too.
-                warn(&format!("ushield: {failure}"));
+                warn_lines(&format!("ushield: {failure}"));
             }
             artifacts.keep(&folder, &self.command, &outcome, &stage.thumb.seen())?;
         }

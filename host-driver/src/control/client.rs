@@ -19,7 +19,7 @@ use crate::{
     control::view::{Health, Refusal},
     failure::{Context, Failure},
     place,
-    terminal::warn,
+    terminal::warn_lines,
 };
 
 /// The longest a server may take for what does not wait for a person.
@@ -92,7 +92,9 @@ impl Which {
                 // Said once: some commands look again and again.
                 static SAID: Once = Once::new();
                 if state.is_none() {
-                    SAID.call_once(|| silent.iter().for_each(|failure| warn(&format!("ushield: {failure}"))));
+                    SAID.call_once(|| {
+                        silent.iter().for_each(|failure| warn_lines(&format!("ushield: {failure}")))
+                    });
                 }
                 Ok(found.pop())
             }

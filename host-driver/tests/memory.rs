@@ -115,6 +115,25 @@ fn neither_pin_nor_device_secret_stays() {
     }
 }
 
+/// The service that programs share a token through sees their PINs pass.
+#[test]
+fn no_pin_stays_in_the_reader() {
+    let world = World::new();
+    let pin = world.file("pin", &format!("{PIN}\n"));
+    let next = world.file("next", &format!("{NEXT}\n"));
+    let up = world.up(&["--memory", "--pin-file", &pin, "--panel", "accept"]);
+    let (socket, road) = (world.path("run/pcscd.comm"), up.road());
+    let reader = Server::start(&world, &["reader", "--usbip", &road, "--socket", socket.to_str().unwrap()]);
+    let mut change = world.command(&["pin", "change", "--old-file", &pin, "--new-file", &next]);
+    let ended = World::end(change.env("PCSCLITE_CSOCK_NAME", &socket).spawn().unwrap());
+    assert_eq!(ended.code, 0, "{}", ended.complained);
+    assert!(reader.copies(socket.to_str().unwrap().as_bytes()) > 0, "nothing is found");
+    reader.forgets("the PIN", PIN.as_bytes());
+    reader.forgets("the new PIN", NEXT.as_bytes());
+    drop(reader);
+    world.done(&["down"]);
+}
+
 /// Who owns what of /proc/PID tells secrets: root, where no other process of the user's may look into this one (proc(5)).
 fn owner(process: u32) -> u32 {
     fs::metadata(format!("/proc/{process}/environ")).unwrap().uid()

@@ -22,7 +22,7 @@ fn happy_day(road: Road) {
         .pay("上海水务", "100.00")
         .shows("上海水务\n¥100.00")
         .shows("6222021234567890123")
-        .shows("6月水费")
+        .shows("▪附言:6月水费")
         .press(Button::Ok)
         .verifies();
     token.pay("北京燃气", "0.01").shows("北京燃气\n¥0.01").press(Button::Ok).verifies();

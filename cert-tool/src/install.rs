@@ -7,6 +7,7 @@ use crate::{
     Error, Reason,
     certificate::Certificate,
     kind::Kind,
+    progress::{Progress, Step},
     readiness,
     secret::Secret,
     token::{self, Fault, Token},
@@ -84,6 +85,7 @@ pub fn install_checked(
     token: &mut dyn Token,
     pin: &mut dyn FnMut(&Information) -> Result<Secret, Error>,
     certificates: &[(Kind, &Certificate)],
+    progress: &mut dyn Progress,
 ) -> Result<(), Error> {
     let information = token.information()?;
     readiness::check(&information, None)?;
@@ -92,6 +94,10 @@ pub fn install_checked(
     }
     let pin = pin(&information)?;
     readiness::check_pin(&pin, &information)?;
+    if let Some((kind, payment)) = certificates.iter().find(|(kind, _)| *kind == Kind::Payment) {
+        let replaces = token.certificate(kind.container())?.is_some();
+        progress.step(&Step::Installing { payment, shown: replaces && information.generation > 1 });
+    }
     token.verify(pin.bytes())?;
     install(token, certificates).map_err(|failure| match failure.known {
         Known::Former => {
@@ -181,17 +187,17 @@ mod tests {
         let authentication = certificate(&mut token, &mut ca, Kind::Authentication);
 
         for wrong in [(Kind::Payment, &stale), (Kind::Authentication, &payment)] {
-            let error = install_checked(&mut token, &mut pin, &[wrong]).unwrap_err();
+            let error = install_checked(&mut token, &mut pin, &[wrong], &mut Silent).unwrap_err();
             assert_eq!(
                 (error.reason(), error.state()),
                 (Reason::WrongKey, Some("nothing was changed on the token"))
             );
         }
         let both = [(Kind::Payment, &payment), (Kind::Authentication, &authentication)];
-        install_checked(&mut token, &mut pin, &both).unwrap();
+        install_checked(&mut token, &mut pin, &both, &mut Silent).unwrap();
         assert_eq!(token.held(), both.map(|(_, certificate)| Some(certificate.der.clone())));
         token.check_whole();
-        let error = install_checked(&mut token, &mut pin, &both).unwrap_err();
+        let error = install_checked(&mut token, &mut pin, &both, &mut Silent).unwrap_err();
         assert!(error.why().contains("no key waits"), "{error}");
         assert_eq!(asked, 1, "the PIN is asked for after the checks");
     }

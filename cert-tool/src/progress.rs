@@ -63,11 +63,11 @@ impl fmt::Display for Step<'_> {
             ),
             Self::Installing { payment, shown: true } => write!(
                 f,
-                "installing both certificates in place of the former: compare the token's screen (certificate number {}), \
+                "installing in place of the former ID: compare the token's screen (certificate number {}), \
                  then press OK on it",
                 payment.serial
             ),
-            Self::Installing { .. } => f.write_str("installing both certificates in one command"),
+            Self::Installing { .. } => f.write_str("installing in one command"),
             Self::Compared => f.write_str("read back and compared: the new personal ID is on the token"),
         }
     }

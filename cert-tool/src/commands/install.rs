@@ -9,7 +9,7 @@ use super::{
     Report,
     options::{PinOptions, TokenOptions, certificate_json},
 };
-use crate::{Error, certificate::Certificate, file, install::install_checked, kind::Kind};
+use crate::{Error, certificate::Certificate, file, install::install_checked, kind::Kind, progress::Step};
 
 /// Install certificates for the keys that wait on the token, all in one command, and read them back
 #[derive(Args)]
@@ -37,7 +37,9 @@ impl Install {
             }
         }
         let items: Vec<_> = certificates.iter().map(|(kind, certificate)| (*kind, certificate)).collect();
-        self.token.with(|token| install_checked(token, &mut |token| self.pin.ask(token), &items))?;
+        let mut tell = |step: &Step<'_>| eprintln!("· {step}");
+        self.token
+            .with(|token| install_checked(token, &mut |token| self.pin.ask(token), &items, &mut tell))?;
         let names: Vec<_> = items.iter().map(|(kind, c)| format!("{kind} ({})", c.serial)).collect();
         let json: Map<String, Value> =
             items.iter().map(|(kind, c)| (kind.name().to_string(), certificate_json(c))).collect();

@@ -122,6 +122,26 @@ mod tests {
     use super::*;
     use std::env;
 
+    /// Programs that load our libraries read the settings: what is no file must not keep them waiting.
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let socket = folder.path().join("socket");
+        drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+        let device = folder.path().join("device");
+        std::os::unix::fs::symlink("/dev/zero", &device).unwrap();
+        for path in [&pipe, &socket, &device, &folder.path().to_owned()] {
+            let error = read_from(path).unwrap_err().to_string();
+            assert!(error.contains("no file"), "{error}");
+        }
+        let huge = folder.path().join("huge");
+        fs::File::create(&huge).unwrap().set_len(1 << 40).unwrap();
+        assert!(read_from(&huge).unwrap_err().to_string().contains("too long"));
+    }
+
     #[test]
     fn each_key_is_read_and_no_other_is_taken() {
         let folder = env::temp_dir().join(format!("ushield-config-{}", std::process::id()));

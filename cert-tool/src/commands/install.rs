@@ -37,7 +37,7 @@ impl Install {
             }
         }
         let items: Vec<_> = certificates.iter().map(|(kind, certificate)| (*kind, certificate)).collect();
-        let mut tell = |step: &Step<'_>| eprintln!("· {step}");
+        let mut tell = |step: &Step<'_>| super::tell(&format!("· {step}"));
         self.token
             .with(|token| install_checked(token, &mut |token| self.pin.ask(token), &items, &mut tell))?;
         let names: Vec<_> = items.iter().map(|(kind, c)| format!("{kind} ({})", c.serial)).collect();

@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::task::JoinHandle;
@@ -24,6 +24,8 @@ use crate::{
 
 /// How long a session may take to end when the exporter stops.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// Between two looks whether they have ended.
+const GLANCE: Duration = Duration::from_millis(1);
 
 /// Where and whom to serve.
 #[derive(Clone, Debug)]
@@ -218,10 +220,11 @@ impl Exporter {
             // An error says that it was aborted.
             let _ = task.await;
         }
-        for thread in self.shards.stop() {
-            // A device that hangs is left behind.
-            let joined = tokio::task::spawn_blocking(move || thread.join());
-            let _ = tokio::time::timeout(LAST_WORDS, joined).await;
+        let threads = self.shards.stop();
+        let end = Instant::now() + LAST_WORDS;
+        // A device that hangs is left behind.
+        while threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < end {
+            tokio::time::sleep(GLANCE).await;
         }
     }
 }

@@ -5,7 +5,11 @@ mod world;
 use std::{
     fs,
     io::{Read, Write},
-    os::unix::{fs::PermissionsExt, net::UnixStream, process::CommandExt},
+    os::unix::{
+        fs::PermissionsExt,
+        net::{UnixListener, UnixStream},
+        process::CommandExt,
+    },
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -62,11 +66,21 @@ fn too_few_threads_are_said_and_nothing_panics_or_hangs() {
         let ended = command.stdin(Stdio::null()).output().unwrap();
         (ended.status.code().unwrap_or(-1), String::from_utf8_lossy(&ended.stderr).into_owned())
     };
+    // Sockets that killed ones left, which `ls` asks all at once.
+    fs::create_dir(own.join("ushield")).unwrap();
+    fs::set_permissions(own.join("ushield"), fs::Permissions::from_mode(0o700)).unwrap();
+    std::os::unix::fs::chown(own.join("ushield"), Some(STRANGER), Some(STRANGER)).unwrap();
+    for left in ["a", "b", "c", "d"] {
+        drop(UnixListener::bind(own.join("ushield").join(left).with_extension("sock")).unwrap());
+    }
     let mut worked = 0;
     for threads in 2..=14 {
-        for arguments in
-            [&["run", "--no-enrol", "--", "true"][..], &["demo"], &["reader", "--socket", "/nowhere/s"]]
-        {
+        for arguments in [
+            &["run", "--no-enrol", "--", "true"][..],
+            &["demo"],
+            &["ls"],
+            &["reader", "--socket", "/nowhere/s"],
+        ] {
             let (code, said) = run(threads, arguments);
             let place = format!("{arguments:?} with {threads} threads: {code}, {said}");
             assert!(!said.contains("panicked") && code != 101 && code != 124 && code != 137, "{place}");

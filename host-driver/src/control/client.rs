@@ -2,9 +2,10 @@
 
 use std::{
     ffi::OsString,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::Once,
+    thread,
     time::Duration,
 };
 
@@ -128,9 +129,18 @@ fn open_all(runtimes: &[PathBuf]) -> (Vec<Client>, Vec<Failure>) {
     let mut sockets: Vec<PathBuf> =
         sockets.filter(|path| path.extension().is_some_and(|end| end == "sock")).collect();
     sockets.sort();
-    let answers = std::thread::scope(|scope| {
-        let asking: Vec<_> = sockets.into_iter().map(|socket| scope.spawn(|| Client::open(socket))).collect();
-        asking.into_iter().map(|asked| asked.join().unwrap_or(Ok(None))).collect::<Vec<_>>()
+    let answers = thread::scope(|scope| {
+        let ask = |socket: &PathBuf| {
+            let there = socket.clone();
+            thread::Builder::new().spawn_scoped(scope, move || Client::open(there))
+        };
+        let asking: Vec<_> = sockets.iter().map(|socket| (socket, ask(socket))).collect();
+        let answer = |(socket, asked): (&PathBuf, io::Result<thread::ScopedJoinHandle<'_, _>>)| match asked {
+            Ok(asked) => asked.join().unwrap_or(Ok(None)),
+            // The system gives no thread: this one is asked now, after the others.
+            Err(_) => Client::open(socket.clone()),
+        };
+        asking.into_iter().map(answer).collect::<Vec<_>>()
     });
     let (mut found, mut silent) = (Vec::new(), Vec::new());
     for answer in answers {
@@ -243,7 +253,7 @@ fn exchange(
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
     let talk = async {
         let stream = UnixStream::connect(socket).await.map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => Silence::Nobody,
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Silence::Nobody,
             _ => failed(&error),
         })?;
         if let Some(process) = stopped(&stream) {

@@ -1,8 +1,12 @@
 //! The holder of the demo's token: reads the screen, and presses the button that the story wants.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
 
 use host_driver::panel::Handle;
+use tokio::sync::oneshot;
 
 use super::pace::Pace;
 use crate::{
@@ -47,8 +51,16 @@ async fn hold(panel: Handle, button: Arc<Mutex<Button>>, pace: Arc<Pace>) {
         if pace.is_by_hand() {
             say_lines(drawn.trim_end());
             // The keyboard is waited for on a thread of its own: the token's host goes on meanwhile.
-            let pace = pace.clone();
-            let _ = tokio::task::spawn_blocking(move || pace.wait(does)).await;
+            let (pace, (pressed, waits)) = (pace.clone(), oneshot::channel());
+            let keyboard = thread::Builder::new().name("ushield-keyboard".into());
+            let waiting = keyboard.spawn(move || {
+                pace.wait(does);
+                let _ = pressed.send(());
+            });
+            // Where the system gives no thread the story goes on by itself.
+            if waiting.is_ok() {
+                let _ = waits.await;
+            }
         } else {
             say_lines(&format!("{drawn}{}", Paint::stdout().bold(&format!("    {name}"))));
         }

@@ -18,6 +18,7 @@ mod sign;
 
 use std::path::{Path, PathBuf};
 
+use der::{Decode, Tag, Tagged};
 use rcgen::Issuer as Signer;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
@@ -34,7 +35,7 @@ use crate::{
     key::Key,
     moment::{self, Validity},
     secret::Secret,
-    subject::{DEFAULT_ORGANISATION, Subject, TEST_UNIT},
+    subject::{DEFAULT_ORGANISATION, Subject, TEST_UNIT, writable},
 };
 use folder::{CERTIFICATE, CRL, INDEX, KEY, Lock};
 use published::Published;
@@ -82,6 +83,7 @@ impl Authority {
                 "put the two files of one CA there; nothing was changed",
             ));
         }
+        check_writable(&certificate)?;
         let signer = Signer::from_ca_cert_der(&certificate.der.clone().into(), key).map_err(sign::broken)?;
         let organisation = certificate
             .subject
@@ -289,6 +291,23 @@ fn index(folder: &Path, ca: &Certificate) -> Result<Index, Error> {
 
 fn refused(why: String) -> Error {
     Error::new(Reason::IssuerRefused, "the CA refused to issue", why, "correct it and run the command again")
+}
+
+/// Refuses a CA's name that stands in what it signs and cannot be written there: a PrintableString with a question mark,
+/// at which the crate that writes certificates panics.
+fn check_writable(certificate: &Certificate) -> Result<(), Error> {
+    let read = x509_cert::Certificate::from_der(&certificate.der).ok();
+    let names = read.iter().flat_map(|read| read.tbs_certificate().subject().iter());
+    let mut printable = names.filter(|attribute| attribute.value.tag() == Tag::PrintableString);
+    if printable.all(|attribute| attribute.value.value().iter().all(|byte| writable(char::from(*byte)))) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Reason::Invalid,
+        "the CA was not opened",
+        "a PrintableString in its name has a character, such as a question mark, that certificates are not written with here",
+        "make a CA with another name: cert-tool ca init --dir DIR",
+    ))
 }
 
 #[cfg(test)]

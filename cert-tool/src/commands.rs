@@ -84,7 +84,10 @@ struct Report {
 
 /// The program's main function: runs what `argv` says. A wrong usage ends the process with 2.
 pub fn main() -> ExitCode {
-    let program = Program::parse();
+    let program = match Program::try_parse() {
+        Ok(program) => program,
+        Err(error) => return refuse(&error),
+    };
     match program.command.run() {
         Ok(report) => {
             print(&if program.json { display::json(report.json).to_string() } else { lines(&report.text) })
@@ -131,11 +134,29 @@ fn tell(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", lines(text));
 }
 
+/// A command line that cannot be understood, or that asks for help.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let printed = error.print().and_then(|()| io::stdout().flush());
+    if error.exit_code() == 0 {
+        return written(printed);
+    }
+    if std::env::args_os().any(|word| word == "--json") {
+        let what = error.to_string().lines().next().unwrap_or_default().to_owned();
+        let usage = json!({ "error": { "reason": "usage", "what": what, "next": "see --help" } });
+        print(&display::json(usage).to_string());
+    }
+    ExitCode::from(2)
+}
+
 /// Prints the result; a reader that has gone away is no failure of ours, a full disk is.
 fn print(text: &str) -> ExitCode {
     let mut out = io::stdout().lock();
     let line_end = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
-    match write!(out, "{text}{line_end}").and_then(|()| out.flush()) {
+    written(write!(out, "{text}{line_end}").and_then(|()| out.flush()))
+}
+
+fn written(printed: io::Result<()>) -> ExitCode {
+    match printed {
         Err(fault) if fault.kind() != io::ErrorKind::BrokenPipe => {
             tell(&format!("error: the result was not written ({fault})"));
             ExitCode::FAILURE

@@ -49,6 +49,32 @@ pub fn write(path: &Path, bytes: &[u8], access: Access, force: bool) -> Result<(
     })
 }
 
+/// Refuses now what [`write`] would refuse later, so that nobody presses a button for nothing: a file that is there (but
+/// with `force`), a folder that is not there, is another user's, or has no room for 16 KiB.
+///
+/// # Errors
+/// [`Reason::Exists`], or the disk's fault. The place is as it was before.
+pub fn check_place(path: &Path, force: bool) -> Result<(), Error> {
+    match fs::metadata(path) {
+        Ok(_) if !force => return Err(exists(path)),
+        Ok(there) if there.is_dir() => {
+            return Err(disk("write", path, &io::ErrorKind::IsADirectory.into()));
+        }
+        // Whoever opens a pipe and closes it again ends what its reader waits for.
+        Ok(there) if !there.is_file() => return Ok(()),
+        _ => {}
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let probe = folder.join(format!(".ushield-{}.probe", std::process::id()));
+    let tried = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&probe)
+        .and_then(|mut file| file.write_all(&[0; 16 * 1024]));
+    let _it_may_never_have_been_there = fs::remove_file(&probe);
+    tried.map_err(|fault| disk("write", path, &fault))
+}
+
 /// What a fault of the disk means to people.
 pub fn disk(deed: &str, path: &Path, fault: &io::Error) -> Error {
     let path = path.display();
@@ -198,6 +224,23 @@ mod tests {
     use super::*;
 
     #[cfg(unix)]
+    #[test]
+    fn a_place_is_checked_and_left_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        check_place(&path, false).unwrap();
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+        fs::write(&path, b"mine").unwrap();
+        assert_eq!(check_place(&path, false).unwrap_err().reason(), Reason::Exists);
+        check_place(&path, true).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"mine");
+        for wrong in [folder.path().join("not/there"), path.join("below a file")] {
+            assert!(check_place(&wrong, false).is_err(), "{}", wrong.display());
+        }
+        assert!(check_place(folder.path(), true).is_err(), "a folder");
+        check_place(Path::new("/dev/null"), true).unwrap();
+    }
+
     #[test]
     fn a_pipe_is_written_to_and_stays_one() {
         use std::os::unix::fs::FileTypeExt;

@@ -21,6 +21,26 @@ impl Secret {
     }
 }
 
+impl Secret {
+    /// Refuses a PIN that no token of these shortest and longest lengths has, before anybody is asked for anything.
+    ///
+    /// # Errors
+    /// It is shorter or longer.
+    pub fn check_length(&self, [least, most]: [u8; 2]) -> Result<(), Error> {
+        if (usize::from(least)..=usize::from(most)).contains(&self.0.len()) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Reason::Invalid,
+            "the PIN was not used",
+            format!(
+                "it is not of {least} to {most} characters, as every PIN of this token is; no try was spent"
+            ),
+            "give the token's PIN",
+        ))
+    }
+}
+
 impl From<&[u8]> for Secret {
     fn from(bytes: &[u8]) -> Self {
         Self(Zeroizing::new(bytes.to_vec()))
@@ -122,6 +142,15 @@ impl Source<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pin_of_a_wrong_length_is_refused_unseen() {
+        for (pin, good) in [("12345", false), ("123456", true), ("12345678", true), ("123456789", false)] {
+            let checked = Secret::from(pin).check_length([6, 8]);
+            assert_eq!(checked.is_ok(), good, "{pin}");
+            assert!(checked.err().is_none_or(|error| !error.to_string().contains(pin)));
+        }
+    }
 
     #[test]
     fn a_file_gives_its_first_line_and_debug_gives_nothing() {

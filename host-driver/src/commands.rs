@@ -27,10 +27,10 @@ mod wait;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
-    failure::{Exit, Outcome},
+    failure::{Exit, Failure, Outcome},
     terminal,
 };
 
@@ -82,6 +82,13 @@ enum Command {
 }
 
 impl Program {
+    /// Reads the command line, and whether it asks for JSON.
+    pub(crate) fn read() -> Result<(Self, bool), clap::Error> {
+        let mut matches = Self::command().try_get_matches()?;
+        let json = asks_for_json(&matches);
+        Ok((Self::from_arg_matches_mut(&mut matches)?, json))
+    }
+
     /// Runs the subcommand.
     pub(crate) fn run(self) -> Outcome {
         match self.command {
@@ -112,21 +119,33 @@ impl Program {
     }
 }
 
+/// Whether the subcommand was given `--json`.
+fn asks_for_json(matches: &ArgMatches) -> bool {
+    let here = matches.try_get_one::<bool>("json").ok().flatten().is_some_and(|json| *json);
+    here || matches.subcommand().is_some_and(|(_, matches)| asks_for_json(matches))
+}
+
 /// A command line that cannot be understood, or that asks for help.
 pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
     terminal::help(error);
-    match error.exit_code() {
-        0 => ExitCode::SUCCESS,
-        // Whoever runs a command through us must tell our failures from the command's.
-        _ if std::env::args_os().nth(1).is_some_and(|name| name == "run") => run::OURS.into(),
-        _ => Exit::Unknown.code().into(),
+    if error.exit_code() == 0 {
+        return crate::written(Exit::Done).code().into();
     }
+    // Where nobody listens there is nobody to tell. What follows `--` is another program's.
+    if std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json") {
+        let what = error.to_string().lines().next().unwrap_or_default().to_owned();
+        terminal::say_json(&format!("{:#}", Failure::new(what).json()));
+    }
+    // Whoever runs a command through us must tell our failures from the command's.
+    if std::env::args_os().nth(1).is_some_and(|name| name == "run") {
+        return run::OURS.into();
+    }
+    Exit::Unknown.code().into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_sound_and_every_command_shows_an_example() {

@@ -65,6 +65,11 @@ impl Failure {
         self
     }
 
+    /// As programs read it: what a command prints that was asked for JSON.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::json!({ "error": { "what": self.what, "why": self.why, "next": self.next } })
+    }
+
     /// The exit code.
     pub(crate) const fn exit(&self) -> Exit {
         self.exit
@@ -118,5 +123,7 @@ mod tests {
         let failure = Failure::new("no").because("line one\nline two").next("try this");
         assert_eq!(failure.to_string(), "no\n  why:  line one\n        line two\n  next: try this");
         assert_eq!(failure.exit(), Exit::Refused);
+        let json = r#"{"error":{"next":"try this","what":"no","why":"line one\nline two"}}"#;
+        assert_eq!(failure.json(), serde_json::from_str::<serde_json::Value>(json).unwrap());
     }
 }

@@ -22,20 +22,37 @@ mod vhci;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use failure::{Exit, Failure};
 
 fn main() -> ExitCode {
     cert_tool::signal::outlive_file_limit();
-    let command = match commands::Program::try_parse() {
-        Ok(command) => command,
+    let (command, json) = match commands::Program::read() {
+        Ok(read) => read,
         Err(error) => return commands::refuse(&error),
     };
-    match command.run() {
-        Ok(exit) => exit.code().into(),
-        Err(failure) => {
-            let paint = terminal::Paint::stderr();
-            terminal::warn_lines(&format!("{} {failure}", paint.bad("ushield:")));
-            failure.exit().code().into()
+    let exit = command.run().unwrap_or_else(|failure| {
+        complain(&failure);
+        if json {
+            terminal::say_json(&format!("{:#}", failure.json()));
         }
+        failure.exit()
+    });
+    written(exit).code().into()
+}
+
+/// Exit code 0 means that what was said was written.
+fn written(exit: Exit) -> Exit {
+    match terminal::unwritten() {
+        Some(fault) if exit == Exit::Done => {
+            let what = Failure::new("standard output was not written");
+            complain(&what.because(fault).next("make room where it goes, and run the command again"));
+            Exit::Refused
+        }
+        _ => exit,
     }
+}
+
+fn complain(failure: &Failure) {
+    let paint = terminal::Paint::stderr();
+    terminal::warn_lines(&format!("{} {failure}", paint.bad("ushield:")));
 }

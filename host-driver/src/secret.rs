@@ -25,5 +25,7 @@ pub(crate) fn pin(file: &PinFile, information: &Information) -> Result<Secret, F
     }
     let source =
         Source { name: "PIN", file: file.pin_file.as_deref(), variable: "USHIELD_PIN", option: "--pin-file" };
-    Ok(source.ask(&format!("PIN of {} ({left} tries left): ", information.serial))?)
+    let pin = source.ask(&format!("PIN of {} ({left} tries left): ", information.serial))?;
+    pin.check_length(information.pin_length)?;
+    Ok(pin)
 }

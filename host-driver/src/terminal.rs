@@ -128,7 +128,7 @@ pub(crate) fn say_bytes(text: &[u8]) {
         whole.extend(end);
     }
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(&[&whole[..], b"\n"].concat()).and_then(|()| out.flush());
+    note(out.write_all(&[&whole[..], b"\n"].concat()).and_then(|()| out.flush()));
 }
 
 /// Whether we are in the background of the terminal at standard input: what is typed there is for another program.
@@ -154,7 +154,25 @@ pub(crate) fn warn_lines(text: &str) {
 
 fn put(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+    note(writeln!(out, "{text}").and_then(|()| out.flush()));
+}
+
+/// The first line that standard output did not take, and why.
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
+/// A line that could not be written is no reason to stop, but the program says so at its end ([`unwritten`]). A reader who
+/// has gone (`| head`) is no failure of ours.
+fn note(written: std::io::Result<()>) {
+    if let Err(fault) = written
+        && fault.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        let _only_the_first_counts = UNWRITTEN.set(fault.to_string());
+    }
+}
+
+/// Why something that was said did not reach standard output, if so.
+pub(crate) fn unwritten() -> Option<&'static str> {
+    UNWRITTEN.get().map(String::as_str)
 }
 
 /// Everything escaped that a terminal obeys, but for the colours that [`Paint`] writes.
@@ -179,12 +197,13 @@ pub(crate) fn help(error: &clap::Error) {
     let colour = if error.use_stderr() { Paint::stderr().colour } else { Paint::stdout().colour };
     let text = if colour { text.ansi().to_string() } else { text.to_string() };
     let text = as_sudo_finds_us(&text, own_path());
-    // Where nobody listens there is nobody to tell.
-    let _ = if error.use_stderr() {
-        std::io::stderr().lock().write_all(text.as_bytes())
+    if error.use_stderr() {
+        // Where nobody listens there is nobody to tell.
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
     } else {
-        std::io::stdout().lock().write_all(text.as_bytes())
-    };
+        let mut out = std::io::stdout().lock();
+        note(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+    }
 }
 
 /// Where sudo looks for programs (sudoers' secure_path, as Debian and Fedora set it): not in the caller's PATH.

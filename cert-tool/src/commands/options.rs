@@ -156,7 +156,9 @@ impl PinOptions {
         };
         let tries =
             if token.tries[0] == 1 { "the last try" } else { &format!("{} tries left", token.tries[0]) };
-        source.ask(&format!("PIN of {} {} ({tries}): ", token.brand, token.serial))
+        let pin = source.ask(&format!("PIN of {} {} ({tries}): ", token.brand, token.serial))?;
+        pin.check_length(token.pin_length)?;
+        Ok(pin)
     }
 }
 
@@ -193,8 +195,8 @@ impl OutOptions {
     /// Refuses now what [`Self::write`] would refuse later.
     pub(super) fn check(&self) -> Result<(), Error> {
         match &self.out {
-            Some(path) if !self.force && path.exists() => Err(file::exists(path)),
-            _ => Ok(()),
+            Some(path) => file::check_place(path, self.force),
+            None => Ok(()),
         }
     }
 

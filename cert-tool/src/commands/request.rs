@@ -49,8 +49,8 @@ pub(super) struct Request {
 impl Request {
     pub(super) fn run(self) -> Result<Report, Error> {
         self.out.check()?;
-        if let Some(path) = self.attestation.as_deref().filter(|path| path.exists()) {
-            return Err(file::exists(path));
+        if let Some(path) = &self.attestation {
+            file::check_place(path, false)?;
         }
         let kind = self.kind.kind;
         let subject = Subject {

@@ -48,10 +48,7 @@ impl Pay {
         let order = order(&self.order)?;
         let bytes = order.bytes().what("the order was not understood")?;
         json::check_open(&order, SystemTime::now()).what("the payment was not signed")?;
-        if self.out.exists() && !self.force {
-            return Err(Failure::new(format!("{} is there already", self.out.display()))
-                .next("name another file, or say --force to overwrite it"));
-        }
+        file::check_place(&self.out, self.force)?;
         let document = self.sign(&bytes)?;
         if let Some(ca) = &self.ca {
             check(&document, ca, &bytes)?;

@@ -34,6 +34,8 @@ pub struct Factory {
     pub pin: Option<Zeroizing<Vec<u8>>>,
     /// The PUK, 6 to 8 characters, which the counter keeps.
     pub puk: Zeroizing<Vec<u8>>,
+    /// What the token is called until somebody initialises it; empty for nothing.
+    pub label: String,
 }
 
 /// The context of the wrapped management key.
@@ -103,6 +105,9 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
             crypto::wrap(keeper.wrapping(), MANAGEMENT, &ManagementKey::factory().to_bytes(), rng);
         keeper.save(storage, RecordName::Management, &management)?;
         attestation::manufacture(&keeper, storage, rng, profile, &serial)?;
+        if !factory.label.is_empty() {
+            keeper.save(storage, RecordName::Label, &factory.label)?;
+        }
         keeper.save(
             storage,
             RecordName::Device,

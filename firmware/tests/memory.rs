@@ -131,7 +131,11 @@ fn transmit(token: &mut Token<Flash, Dark, Mixed>, apdu: &[u8]) -> Vec<u8> {
 fn an_idle_token_holds_8_kib() {
     let before = LIVE.load(Relaxed);
     let profile = Profile { stretch: None, ..Profile::standard() };
-    let factory = Factory { pin: Some(b"135790".to_vec().into()), puk: b"87654312".to_vec().into() };
+    let factory = Factory {
+        pin: Some(b"135790".to_vec().into()),
+        puk: b"87654312".to_vec().into(),
+        label: String::new(),
+    };
     let mut token =
         Token::manufacture(profile, &[7; 32], Flash::default(), Dark, Mixed(1), &factory).unwrap();
     drop(factory);

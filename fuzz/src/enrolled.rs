@@ -23,7 +23,7 @@ pub const PUK: &[u8] = b"87654312";
 /// Its flash, and the payment key's point.
 pub fn enrolled() -> (Flash, Vec<u8>) {
     let flash = Flash::default();
-    let factory = Factory { pin: Some(PIN.to_vec().into()), puk: PUK.to_vec().into() };
+    let factory = Factory { pin: Some(PIN.to_vec().into()), puk: PUK.to_vec().into(), label: String::new() };
     let rng = ChaCha20Rng::from_seed([1; 32]);
     let made = Token::manufacture(profile(), &SECRET, flash.clone(), Holder::default(), rng, &factory);
     drop(made.expect("a new token"));

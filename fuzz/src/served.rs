@@ -36,7 +36,7 @@ impl Server {
         let runtime = Runtime::new().expect("threads");
         let listen = || Listen { address: ([127, 0, 0, 1], 0).into(), ..Listen::default() };
         let exporter = runtime.block_on(Exporter::start(listen())).expect("a free port");
-        let factory = Factory { pin: Some(PIN.to_vec().into()), puk: PUK.to_vec().into() };
+        let factory = Factory { pin: Some(PIN.to_vec().into()), puk: PUK.to_vec().into(), label: String::new() };
         let (screen, handle) = panel(Habit::Accept);
         let (store, rng) = (MemoryStore::default(), ChaCha20Rng::from_seed([1; 32]));
         let token =

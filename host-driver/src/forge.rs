@@ -109,8 +109,10 @@ impl Forge {
                 let count = *count;
                 let mut secret = DeviceSecret::default();
                 getrandom::fill(secret.as_mut_slice()).what("there is no randomness")?;
-                (0..count)
-                    .map(|_| self.seat(exporter, &habit, &secret, MemoryStore::default(), None))
+                (1..=count)
+                    .map(|number| {
+                        self.seat(exporter, &habit, &secret, number.into(), MemoryStore::default(), None)
+                    })
                     .collect()
             }
             Place::Disk { state, secret, flashes } => {
@@ -119,7 +121,7 @@ impl Forge {
                 let place = |number: usize| state.join(number.to_string());
                 let numbered = (1..).zip(flashes);
                 numbered
-                    .map(|(number, flash)| self.seat(exporter, &habit, &secret, flash, Some(&place(number))))
+                    .map(|(number, flash)| self.seat(exporter, &habit, &secret, number, flash, Some(&place(number))))
                     .collect()
             }
         }
@@ -131,6 +133,7 @@ impl Forge {
         exporter: &Exporter,
         habit: &Habit,
         secret: &[u8; 32],
+        number: usize,
         flash: S,
         folder: Option<&Path>,
     ) -> Result<Seat, Failure> {
@@ -142,7 +145,8 @@ impl Forge {
             Token::open(profile, secret, flash, inside, rng)
         } else {
             let envelope = folder.filter(|_| self.pin.is_none()).map(|folder| folder.join("puk"));
-            let factory = Factory { pin: self.pin.clone(), puk: puk(envelope.as_deref())? };
+            let label = label(number);
+            let factory = Factory { pin: self.pin.clone(), puk: puk(envelope.as_deref())?, label };
             made = Some(envelope);
             let memory = &mut labour::memory();
             Token::manufacture_in(memory, profile, secret, flash, inside, rng, &factory).map_err(not_made)?
@@ -201,6 +205,12 @@ impl Forge {
         });
         notes
     }
+}
+
+/// What a new token is called until its owner calls it something else: by its place among those that were made with it. It keeps
+/// that wherever it is plugged in.
+pub(crate) fn label(number: usize) -> String {
+    format!("ushield-{number}")
 }
 
 /// A new token's PUK. It is in its envelope before the token is made: there is never one that nobody can unblock. An

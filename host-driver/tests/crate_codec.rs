@@ -210,7 +210,7 @@ fn server() -> Server {
     let server = Server::start();
     let (panel, handle) = panel(Habit::Accept);
     let pin = |text: &[u8]| Zeroizing::new(text.to_vec());
-    let factory = Factory { pin: Some(pin(PIN)), puk: pin(b"87654312") };
+    let factory = Factory { pin: Some(pin(PIN)), puk: pin(b"87654312"), label: String::new() };
     let rng = chacha20::ChaCha20Rng::seed_from_u64(1);
     let profile = Profile { stretch: None, ..Profile::standard() };
     let token = Token::manufacture(profile, &[7; 32], MemoryStore::default(), panel, rng, &factory).unwrap();

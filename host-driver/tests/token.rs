@@ -29,7 +29,7 @@ fn token(folder: &Path) -> (Kept, host_driver::panel::Handle) {
         Token::open(Profile::standard(), &secret, store, panel, rng)
     } else {
         let pin = |text: &[u8]| Zeroizing::new(text.to_vec());
-        let factory = Factory { pin: Some(pin(b"246802")), puk: pin(b"12345678") };
+        let factory = Factory { pin: Some(pin(b"246802")), puk: pin(b"12345678"), label: String::new() };
         Token::manufacture(Profile::standard(), &secret, store, panel, rng, &factory).unwrap()
     };
     assert!(token.is_healthy());

@@ -260,7 +260,8 @@ fn a_flash_that_recovers_while_installing() {
 #[test]
 fn every_write_of_manufacture() {
     let make = |flash: &Flash| {
-        let factory = Factory { pin: Some(PIN.to_vec().into()), puk: PUK.to_vec().into() };
+        let factory =
+            Factory { pin: Some(PIN.to_vec().into()), puk: PUK.to_vec().into(), label: String::new() };
         let rng = ChaCha20Rng::from_seed([1; 32]);
         let holder = Holder::default();
         Token::manufacture(bench::profile(), &bench::SECRET, flash.clone(), holder, rng, &factory).is_ok()

@@ -29,7 +29,19 @@ pub fn profile() -> Profile {
 
 /// Makes a token in the flash; `pin` of `None` leaves the factory's.
 pub fn manufacture(profile: Profile, pin: Option<&[u8]>, flash: &Flash, holder: &Holder) -> Shield {
-    let factory = Factory { pin: pin.map(|pin| pin.to_vec().into()), puk: PUK.to_vec().into() };
+    manufacture_called("", profile, pin, flash, holder)
+}
+
+/// The same, with a label.
+pub fn manufacture_called(
+    label: &str,
+    profile: Profile,
+    pin: Option<&[u8]>,
+    flash: &Flash,
+    holder: &Holder,
+) -> Shield {
+    let factory =
+        Factory { pin: pin.map(|pin| pin.to_vec().into()), puk: PUK.to_vec().into(), label: label.into() };
     let rng = ChaCha20Rng::from_seed([1; 32]);
     Token::manufacture(profile, &SECRET, flash.clone(), holder.clone(), rng, &factory).expect("a new token")
 }

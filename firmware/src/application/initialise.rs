@@ -47,7 +47,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         done
     }
 
-    /// The token's label; empty until it is initialised.
+    /// The token's label: its factory's, or the one that it was initialised with. Empty where neither gave it one.
     ///
     /// # Errors
     /// Its record is damaged.

@@ -46,7 +46,7 @@ impl Panel for Buttons {
 type Tested = Token<Flash, Buttons, ChaCha20Rng>;
 
 fn factory_token() -> Tested {
-    let factory = Factory { pin: None, puk: PUK.to_vec().into() };
+    let factory = Factory { pin: None, puk: PUK.to_vec().into(), label: String::new() };
     let (flash, panel) = (Flash::default(), Buttons::default());
     Token::manufacture(fixture::profile(), &SECRET, flash, panel, fixture::rng(7), &factory).unwrap()
 }

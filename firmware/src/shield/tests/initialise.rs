@@ -123,7 +123,7 @@ fn power_cuts_while_it_is_erased() {
 fn the_puk_to_itself() {
     let (mut flash, mut random) = (Flash::default(), rng(1));
     let easy = b"11111111";
-    let factory = Factory { pin: Some(PIN.to_vec().into()), puk: easy.to_vec().into() };
+    let factory = Factory { pin: Some(PIN.to_vec().into()), puk: easy.to_vec().into(), label: String::new() };
     let memory = &mut crate::crypto::Memory::default();
     Application::manufacture(&profile(), &SECRET, &mut flash, &mut random, memory, &factory).unwrap();
     let application = Application::open(profile(), &SECRET, flash, random);

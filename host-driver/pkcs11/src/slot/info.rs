@@ -78,8 +78,9 @@ impl Slot {
         };
         let [shortest, longest] = information.pin_length.map(ck::CK_ULONG::from);
         Ok(ck::CK_TOKEN_INFO {
+            // The token's own, wherever it is plugged in: a name by the slot would be another token's once one is pulled out.
             label: match information.label.as_str() {
-                "" => field(&format!("ushield-{}", self.number + 1)),
+                "" => field(&information.serial),
                 given => field(given),
             },
             manufacturerID: field(&information.brand),

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     control::view::Token,
     failure::{Context, Failure},
-    library,
+    forge, library,
 };
 
 /// The PKCS#11 module's file.
@@ -29,12 +29,11 @@ pub(super) struct Holding {
 }
 
 impl Holding {
-    /// The label that its PKCS#11 token has: the slots are in the readers' order.
     fn json(&self, number: usize) -> Value {
         let certificate = |issued: &Issued| json!({ "container": issued.container.name(), "file": issued.file.to_string_lossy(), "serial": issued.serial });
         json!({
             "serial": self.token.serial,
-            "label": format!("ushield-{number}"),
+            "label": forge::label(number),
             "reader": self.reader,
             "bus_id": self.token.bus_id,
             "certificates": self.certificates.iter().map(certificate).collect::<Vec<_>>(),

@@ -98,6 +98,8 @@ impl Shield {
             (CLASS, instruction::SIGN_PAYMENT) => self.sign_payment(application, command),
             (CLASS, instruction::INSTALL_CERTIFICATES) => self.install(application, command),
             (CLASS, instruction::CREATE_KEY) => self.create_key(application, command),
+            (CLASS, instruction::IMPORT_KEY) => object::import_key(application, command),
+            (CLASS, instruction::USE_KEY) => object::use_key(application, command),
             (CLASS, instruction::PUT_CERTIFICATE) => object::put_certificate(application, command),
             (CLASS, instruction::SET_NAME) => object::set_name(application, command),
             (CLASS, instruction::DELETE) => object::delete(application, command),

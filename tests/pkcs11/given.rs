@@ -194,3 +194,48 @@ pub fn public_key(parameters: &[u8], point: &[u8]) -> crate::call::Template {
         (ck::CKA_EC_POINT, point.to_vec()),
     ]
 }
+
+/// A private key that comes from outside.
+const SCALAR: [u8; 32] = [0x31; 32];
+
+/// Its public half, in an OCTET STRING (CKA_EC_POINT).
+pub fn point() -> Vec<u8> {
+    let public = p256::SecretKey::from_slice(&SCALAR).expect("a scalar").public_key();
+    object(0x04, &public.to_sec1_bytes())
+}
+
+/// It, for C_CreateObject.
+pub fn private_ec() -> crate::call::Template {
+    vec![
+        (ck::CKA_CLASS, number(ck::CKO_PRIVATE_KEY)),
+        (ck::CKA_KEY_TYPE, number(ck::CKK_EC)),
+        (ck::CKA_TOKEN, crate::call::flag(true)),
+        (ck::CKA_EC_PARAMS, crate::world::P256.to_vec()),
+        (ck::CKA_VALUE, SCALAR.to_vec()),
+    ]
+}
+
+/// A BER-TLV object.
+pub fn object(tag: u32, value: &[u8]) -> Vec<u8> {
+    wire::tlv::object(tag, value)
+}
+
+/// A certificate for that key, of version 1 or 3, and its subject. Nobody looks at the signature.
+pub fn certificate(version_1: bool) -> (Vec<u8>, Vec<u8>) {
+    let name = |text: &str| {
+        let pair = [object(0x06, b"\x55\x04\x03"), object(0x0C, text.as_bytes())].concat();
+        object(0x30, &object(0x31, &object(0x30, &pair)))
+    };
+    let algorithm = object(0x30, b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02");
+    let validity = [object(0x17, b"260101000000Z"), object(0x17, b"360101000000Z")].concat();
+    let of_key = [b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01", crate::world::P256].concat();
+    let point = [&[0][..], &point()[2..]].concat();
+    let key = [object(0x30, &of_key), object(0x03, &point)].concat();
+    let mut fields = vec![object(0x02, &[5]), algorithm.clone(), name("issuer"), object(0x30, &validity)];
+    fields.extend([name("subject"), object(0x30, &key)]);
+    if !version_1 {
+        fields.insert(0, object(0xA0, b"\x02\x01\x02"));
+    }
+    let body = object(0x30, &fields.concat());
+    (object(0x30, &[body, algorithm, object(0x03, &[0; 9])].concat()), name("subject"))
+}

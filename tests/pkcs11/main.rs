@@ -5,10 +5,13 @@
 
 #![allow(unsafe_code, reason = "the C interface is called as C calls it")]
 
+mod attributes;
 mod basics;
 mod call;
 mod conformance;
 mod given;
+mod import;
+mod keeping;
 mod payment;
 mod processes;
 mod misuse;
@@ -30,6 +33,9 @@ fn the_library() {
     story::all(&flash);
     basics::all(&flash);
     payment::all();
+    import::all(&flash);
+    keeping::all(&flash);
+    attributes::every_attribute_is_kept_or_refused(&flash);
     processes::all(&flash);
     pins::all(&flash);
     conformance::every_row_says_what_it_says(&flash);

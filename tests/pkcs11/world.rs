@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::OnceLock};
 
 use cryptoki_sys as ck;
+use firmware::profile::Profile;
 use libloading::Library;
 use ushield_tests::{
     bench::{self, PIN, PUK},
@@ -55,8 +56,13 @@ pub struct World {
 impl World {
     /// The token that this flash holds; the library knows where it is and is not initialized.
     pub fn new(flash: &Flash) -> Self {
+        Self::of(bench::profile(), flash)
+    }
+
+    /// The same of another brand.
+    pub fn of(profile: Profile, flash: &Flash) -> Self {
         let holder = Holder::default();
-        let token = Plugged::new(Road::UsbIp, bench::profile(), &flash.copy(), &holder);
+        let token = Plugged::new(Road::UsbIp, profile, &flash.copy(), &holder);
         let Plugged::Exported(exported) = &token else { unreachable!("by USB/IP") };
         let proxy = Proxy::to(&exported.address());
         // SAFETY: the tests of this program run one after another, and no other thread reads the environment.

@@ -110,7 +110,7 @@ fn furnish() -> (Flash, Vec<u8>) {
     let mut card = bench.card().expect("a card");
     let mut shield = Shield::select(&mut card).expect("our applet");
     shield.verify(PIN).expect("the PIN");
-    let name = Name { label: LABEL.into(), id: vec![0x50, 0x01] };
+    let name = Name { label: LABEL.into(), id: vec![0x50, 0x01], notes: vec![] };
     let key = NewKey { algorithm: Algorithm::P256, pin: None, uses: None, name };
     let (_, template) = shield.create_key(Place::Any, &key).expect("a key");
     let Ok(PublicKey::Point(point)) = PublicKey::parse(&template) else { panic!("no point") };

@@ -1,28 +1,37 @@
 //! A program keeps keys, certificates and data of its own on the token, and its officer makes the token new.
 
-use card::piv::Piv;
-use firmware::seams::Button;
+use card::{piv::Piv, shield::Shield};
+use firmware::{profile::Profile, seams::Button};
 use p256::{
     PublicKey as Point, SecretKey,
     ecdsa::{DerSignature, VerifyingKey, signature::hazmat::PrehashVerifier},
 };
 use ushield_tests::{
-    bench::{PIN, PUK},
-    road::Road,
+    bench::{self, PIN, PUK},
+    flash::Flash,
+    holder::Holder,
+    road::{Plugged, Road},
     story::{No, Story},
 };
 use wire::{
     apdu::StatusWord,
     piv::{Algorithm, PinPolicy, PublicKey},
-    shield::{Container, DataObject, MAX_VALUE, Name, NewKey, Place, Uses},
+    shield::{Container, DataObject, Import, MAX_VALUE, Name, NewKey, Place, PrivateParts, Uses},
 };
 
-super::over_each_road!(a_key_of_its_own, data_of_its_own, the_officer, random);
+super::over_each_road!(
+    a_key_of_its_own,
+    a_key_from_outside,
+    a_long_pin,
+    data_of_its_own,
+    the_officer,
+    random
+);
 
 /// Made under the PIN alone, named, found again, used through PIV as its policy says, and removed.
 fn a_key_of_its_own(road: Road) {
     let mut token = Story::enrolled(road);
-    let name = Name { label: "ssh 键".into(), id: vec![0x11; 20] };
+    let name = Name { label: "ssh 键".into(), id: vec![0x11; 20], notes: vec![] };
     let wish = |uses| NewKey {
         algorithm: Algorithm::P256,
         pin: Some(PinPolicy::Always),
@@ -78,6 +87,49 @@ fn a_key_of_its_own(road: Road) {
     token.shield(|shield| shield.empty(signing)).refuses(No::Status(StatusWord::NO_SUCH_KEY));
     token.shield(|shield| shield.empty(Container::Payment)).refuses(No::WrongUse);
     token.pay("上海水务", "100.00").press(Button::Ok).verifies();
+}
+
+/// Brought in under the PIN, used by the shield applet, and for ever known to have been elsewhere.
+fn a_key_from_outside(road: Road) {
+    let mut token = Story::new(road);
+    let secret = SecretKey::from_slice(&[0x31; 32]).unwrap();
+    let name = Name { label: "brought".into(), ..Name::default() };
+    let key = NewKey { algorithm: Algorithm::P256, pin: Some(PinPolicy::Once), uses: None, name };
+    let import = Import { key, parts: PrivateParts::Scalar(&[0x31; 32]) };
+    token.shield(|shield| shield.import_key(Place::Any, &import)).refuses(No::NotVerified);
+    token.verify("135790").succeeds();
+    token.shield(|shield| shield.import_key(Place::In(Container::Payment), &import)).refuses(No::WrongUse);
+    let (container, public) = token.shield(|shield| shield.import_key(Place::Any, &import)).succeeds();
+    assert_eq!(point(&public), &*secret.public_key().to_sec1_bytes());
+    let digest = [0xA5; 32];
+    let signature = token.shield(|shield| shield.use_key(container, Uses::SIGN, &digest)).succeeds();
+    let verifier = VerifyingKey::from_sec1_bytes(point(&public)).unwrap();
+    verifier.verify_prehash(&digest, &DerSignature::from_bytes(&signature).unwrap()).unwrap();
+    token.replug();
+    let contents = token.shield(|shield| shield.contents()).succeeds();
+    assert!(contents.iter().any(|held| held.key.as_ref().is_some_and(|key| key.imported)));
+    token.shield(|shield| shield.use_key(container, Uses::SIGN, &digest)).refuses(No::NotVerified);
+}
+
+/// A brand may allow it; PIV's field has eight bytes, the shield applet's VERIFY has none.
+fn a_long_pin(road: Road) {
+    let (flash, holder) = (Flash::default(), Holder::default());
+    let profile = || Profile { pin_length: (6, 30), ..bench::profile() };
+    let pin = b"a-pin-of-more-than-eight-bytes";
+    drop(bench::manufacture(profile(), Some(pin), &flash, &holder));
+    let plugged = Plugged::new(road, profile(), &flash, &holder);
+    let mut card = plugged.card().expect("a card");
+    let mut shield = Shield::select(&mut card).expect("the applet");
+    shield.verify(pin).expect("the right PIN");
+    let name = Name::default();
+    let key = NewKey { algorithm: Algorithm::P256, pin: Some(PinPolicy::Always), uses: None, name };
+    let (container, _) = shield.create_key(Place::Any, &key).expect("a key");
+    for _ in 0..2 {
+        shield.verify(pin).expect("the right PIN");
+        shield.use_key(container, Uses::SIGN, &[7; 32]).expect("a signature");
+        let spent = shield.use_key(container, Uses::SIGN, &[7; 32]).unwrap_err();
+        assert_eq!(spent.status(), Some(StatusWord::SECURITY_NOT_SATISFIED));
+    }
 }
 
 fn point(public: &[u8]) -> &[u8] {

@@ -73,7 +73,7 @@ impl<'a> Certificate<'a> {
     /// # Errors
     /// Anything else, or bytes after it.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        walk_certificate(bytes)
+        walk_certificate(bytes, Versions::WithExtensions)
             .map_err(|_| Malformed::new("certificate", "not RFC 5280, 4.1, version 2 or 3"))
     }
 
@@ -104,15 +104,41 @@ pub fn certificate_public_key(bytes: &[u8]) -> Result<&[u8], Malformed> {
     Certificate::parse(bytes).map(|certificate| certificate.public_key)
 }
 
-fn walk_certificate(bytes: &[u8]) -> der::Result<Certificate<'_>> {
+/// The same of a certificate of any version: what a host keeps beside its key is the host's. `openssl x509 -req` makes version 1
+/// where it is given no extensions. Nothing that is trusted because of its certificate may come by here.
+///
+/// # Errors
+/// As [`certificate_public_key`].
+pub fn any_certificate_public_key(bytes: &[u8]) -> Result<&[u8], Malformed> {
+    match walk_certificate(bytes, Versions::All) {
+        Ok(certificate) => Ok(certificate.public_key),
+        Err(_) => Err(Malformed::new("certificate", "not RFC 5280, 4.1")),
+    }
+}
+
+/// Which versions of certificates are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Versions {
+    /// Version 2 or 3.
+    WithExtensions,
+    /// Version 1 too.
+    All,
+}
+
+fn walk_certificate(bytes: &[u8], versions: Versions) -> der::Result<Certificate<'_>> {
     let mut reader = SliceReader::new(bytes)?;
     let found = reader.sequence(|certificate| -> der::Result<Certificate<'_>> {
         let found = certificate.sequence(|tbs| -> der::Result<Certificate<'_>> {
             // [0] EXPLICIT Version: only version 1 has none, and it has no extensions either.
-            AnyRef::decode(tbs)?
-                .tag()
-                .assert_eq(Tag::ContextSpecific { constructed: true, number: TagNumber(0) })?;
-            let serial_number = AnyRef::decode(tbs)?;
+            let first = AnyRef::decode(tbs)?;
+            let version_1 = versions == Versions::All && first.tag() == Tag::Integer;
+            let serial_number = if version_1 {
+                first
+            } else {
+                let version = Tag::ContextSpecific { constructed: true, number: TagNumber(0) };
+                first.tag().assert_eq(version)?;
+                AnyRef::decode(tbs)?
+            };
             serial_number.tag().assert_eq(Tag::Integer)?;
             let serial_number = serial_number.value();
             for _field in ["signature", "issuer"] {
@@ -120,7 +146,7 @@ fn walk_certificate(bytes: &[u8]) -> der::Result<Certificate<'_>> {
             }
             let [validity, subject, public_key] =
                 [sequence_bytes(tbs)?, sequence_bytes(tbs)?, sequence_bytes(tbs)?];
-            while !tbs.is_finished() {
+            while !tbs.is_finished() && !version_1 {
                 AnyRef::decode(tbs)?; // issuerUniqueID, subjectUniqueID, extensions
             }
             Ok(Certificate { serial_number, validity, subject, public_key })
@@ -236,6 +262,7 @@ mod tests {
     fn openssls_certificate() {
         let certificate = Certificate::parse(CERTIFICATE).unwrap();
         assert_eq!(certificate_public_key(CERTIFICATE).unwrap(), KEY);
+        assert_eq!(any_certificate_public_key(CERTIFICATE).unwrap(), KEY);
         assert_eq!(certificate.public_key, KEY);
         assert_eq!(certificate.subject, hex!("300C 310A 3008 0603550403 0C0154"));
         let validity = hex!("301E 170D 3236313132333232343532335A 170D 3336313132303232343532335A");
@@ -268,6 +295,26 @@ mod tests {
             [&[][..], &attribute(0x0C, b"\xFF"), &attribute(0x1E, b"\0x"), &hex!("0500"), &hex!("3100")]
         {
             assert!(Certificate::parse(&of(&[1], bad)).unwrap().holder().is_err(), "{bad:?}");
+        }
+    }
+
+    /// Version 1, as `openssl x509 -req` writes it without extensions: a host may keep it, and nothing is trusted for it.
+    #[test]
+    fn version_1_is_for_a_hosts_own_keeping() {
+        let sequence: &[u8] = &[0x30, 0];
+        let of = |more: &[&[u8]]| {
+            let fields = [&[2, 1, 5][..], sequence, sequence, sequence, sequence, KEY];
+            let body = tlv(0x30, &[&fields[..], more].concat());
+            tlv(0x30, &[&body, sequence, &[3, 1, 0]])
+        };
+        let version_1 = of(&[]);
+        assert_eq!(any_certificate_public_key(&version_1).unwrap(), KEY);
+        assert!(certificate_public_key(&version_1).is_err() && Certificate::parse(&version_1).is_err());
+        // Nothing follows the key there, and no other field begins it.
+        assert!(any_certificate_public_key(&of(&[&[0xA3, 0]])).is_err());
+        assert!(any_certificate_public_key(REQUEST).is_err());
+        for length in 0..version_1.len() {
+            assert!(any_certificate_public_key(&version_1[..length]).is_err(), "{length}");
         }
     }
 

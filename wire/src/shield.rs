@@ -4,6 +4,7 @@
 // The order is the law: a module uses only modules listed below it.
 mod information;
 mod install;
+mod import;
 mod object;
 mod data;
 mod name;
@@ -13,9 +14,10 @@ mod field;
 pub use self::{
     container::{Container, KeyPolicy, Uses},
     data::{DataHead, DataObject, MAX_DATA, MAX_VALUE, number, parse_number},
+    import::{Import, PrivateParts},
     information::Information,
     install::{install, parse_install},
-    name::{MAX_NAME, Name},
+    name::{MAX_ID, MAX_LABEL, MAX_NOTES, Name},
     object::{
         CertificateHead, Contents, KeyHead, NewKey, Place, created, parse_created, parse_placed,
         parse_put_certificate, placed, put_certificate,
@@ -54,6 +56,11 @@ pub mod instruction {
     pub const GET_INFORMATION: u8 = 0xF2;
     /// P1 and P2 a [`super::Place`]. Data: a [`super::NewKey`]. Answer: [`super::created`].
     pub const CREATE_KEY: u8 = 0x48;
+    /// P1 and P2 a [`super::Place`]. Data: a [`super::Import`]. Answer: [`super::created`].
+    pub const IMPORT_KEY: u8 = 0x49;
+    /// P1 one of [`super::Uses`], P2 the container. Data: a digest, a point or a padded block. Answer: a signature, a shared
+    /// secret or a block.
+    pub const USE_KEY: u8 = 0x2D;
     /// P1 and P2 a [`super::Place`]. Data: [`super::put_certificate`]. Answer: [`super::placed`].
     pub const PUT_CERTIFICATE: u8 = 0xDA;
     /// P1 [`super::what`] (key or certificate), P2 the container. Data: a [`super::Name`].
@@ -75,6 +82,8 @@ pub mod instruction {
     pub const GET_CHALLENGE: u8 = 0x84;
 }
 
+/// Most bytes of a token's label.
+pub const MAX_TOKEN_LABEL: usize = 64;
 /// Most bytes of one GET CHALLENGE.
 pub const MAX_CHALLENGE: usize = 1024;
 
@@ -96,6 +105,10 @@ pub mod get {
     pub const PUBLIC_KEY: u8 = 1;
     /// The public key that waits for its certificate, tag 7F49.
     pub const PENDING_PUBLIC_KEY: u8 = 2;
+    /// A host's notes on the key.
+    pub const KEY_NOTES: u8 = 3;
+    /// A host's notes on the certificate.
+    pub const CERTIFICATE_NOTES: u8 = 4;
 }
 
 /// P1 of ATTEST: what to attest.
@@ -147,7 +160,10 @@ pub mod tag {
     pub const PRIVATE: u32 = 0x86;
     pub const VALUE: u32 = 0x87;
     pub const LENGTH: u32 = 0x88;
+    pub const NOTES: u32 = 0x89;
+    pub const NOTED: u32 = 0x8A;
     pub const NUMBER: u32 = 0x80;
+    pub const PRIVATE_PARTS: u32 = 0xA4;
     pub const KEY: u32 = 0xA1;
     pub const CERTIFICATE_HEAD: u32 = 0xA2;
     pub const DATA: u32 = 0xA3;

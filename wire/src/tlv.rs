@@ -70,10 +70,23 @@ pub fn find(bytes: &[u8], tag: u32) -> Option<&[u8]> {
 
 /// Appends one object to `out`, with the shortest length field.
 pub fn put(out: &mut Vec<u8>, tag: u32, value: &[u8]) {
+    put_header(out, tag, value.len());
+    out.extend_from_slice(value);
+}
+
+/// Bytes of an object whose value has `length` of them.
+pub fn encoded_length(tag: u32, length: usize) -> usize {
+    let mut header = Vec::new();
+    put_header(&mut header, tag, length);
+    header.len().saturating_add(length)
+}
+
+/// Appends the tag and the length of an object, whose value follows.
+pub fn put_header(out: &mut Vec<u8>, tag: u32, length: usize) {
     let bytes = tag.to_be_bytes();
     let from = bytes.iter().position(|byte| *byte != 0).unwrap_or(3);
     out.extend_from_slice(bytes.get(from..).unwrap_or_default());
-    let length = u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes();
+    let length = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
     match length {
         [0, 0, 0, short @ 0..=0x7F] => out.push(short),
         [0, 0, 0, low] => out.extend_from_slice(&[0x81, low]),
@@ -81,7 +94,6 @@ pub fn put(out: &mut Vec<u8>, tag: u32, value: &[u8]) {
         [0, top, high, low] => out.extend_from_slice(&[0x83, top, high, low]),
         [a, b, c, d] => out.extend_from_slice(&[0x84, a, b, c, d]),
     }
-    out.extend_from_slice(value);
 }
 
 /// Makes one object.

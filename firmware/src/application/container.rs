@@ -5,13 +5,13 @@ use alloc::vec::Vec;
 use wire::{
     piv::{Algorithm, Slot, certificate_object, tag},
     pkix,
-    shield::{CertificateHead, Container, Contents, KeyHead, Name, NewKey, Place, Uses},
+    shield::{CertificateHead, Container, Contents, KeyHead, Name, NewKey, Place, PrivateParts, Uses},
     tlv,
 };
 
 use super::{Application, Making};
 use crate::{
-    crypto::{Job, KeyAlgorithm},
+    crypto::{Crt, Job, KeyAlgorithm, PrivateKey},
     record::{self, Certificate, Origin},
     refusal::Refusal,
     seams::{CryptoRng, Storage},
@@ -40,13 +40,24 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
                 continue;
             }
             let key = record.key.map(key_head).transpose()?;
-            let certificate = record.certificate.map(|certificate| CertificateHead {
-                length: length(&certificate),
-                name: certificate.name.into(),
-            });
+            let certificate = record.certificate.map(certificate_head);
             all.push(Contents { container, key, certificate });
         }
         Ok(all)
+    }
+
+    /// A host's notes on a container's key, or else on its certificate; `None` when there are none.
+    ///
+    /// # Errors
+    /// The record is damaged.
+    pub fn notes(&self, container: Container, of_key: bool) -> Result<Option<Vec<u8>>, Refusal> {
+        let record = self.container(container)?.unwrap_or_default();
+        let name = match (record.key, record.certificate) {
+            (Some(key), _) if of_key => key.name,
+            (_, Some(certificate)) if !of_key => certificate.name,
+            _ => return Ok(None),
+        };
+        Ok(Some(name.notes).filter(|notes| !notes.is_empty()))
     }
 
     /// Makes a key pair that is in use at once, and says where. RSA takes long: run the job and hand its outcome to
@@ -56,6 +67,36 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// `NotVerified`; `Full`, `Exists` or `WrongUse` for the place; `WrongData` for an algorithm that is none of a key's,
     /// or a use that it does not have; the state was not written.
     pub fn create_key(&mut self, place: Place, wish: NewKey) -> Result<(Container, Option<Job>), Refusal> {
+        let (container, making, algorithm) = self.making(place, wish)?;
+        Ok((container, self.generate(making, algorithm)?))
+    }
+
+    /// Takes in a private key that is in use at once, and says where. Its record says for ever that it came from outside.
+    ///
+    /// # Errors
+    /// As [`Self::create_key`]; `WrongData` for parts that make no key of this algorithm.
+    pub fn import_key(
+        &mut self,
+        place: Place,
+        wish: NewKey,
+        parts: PrivateParts<'_>,
+    ) -> Result<Container, Refusal> {
+        let (container, making, algorithm) = self.making(place, wish)?;
+        let private = match (algorithm, parts) {
+            (KeyAlgorithm::P256 | KeyAlgorithm::P384, PrivateParts::Scalar(scalar)) => {
+                PrivateKey::from_bytes(algorithm, scalar)?
+            }
+            (KeyAlgorithm::Rsa2048, PrivateParts::Crt([p, q, dp, dq, qinv])) => {
+                self.rsa_key(&Crt { p, q, dp, dq, qinv })?
+            }
+            _ => return Err(Refusal::WrongData),
+        };
+        self.import(making, &private)?;
+        Ok(container)
+    }
+
+    /// Where a new key goes and what it may do.
+    fn making(&self, place: Place, wish: NewKey) -> Result<(Container, Making, KeyAlgorithm), Refusal> {
         self.need_pin()?;
         let algorithm = KeyAlgorithm::try_from(wish.algorithm).map_err(|_| Refusal::WrongData)?;
         let never = match algorithm {
@@ -82,7 +123,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
             name: wish.name.into(),
             keeps_certificate: false,
         };
-        Ok((container, self.generate(making, algorithm)?))
+        Ok((container, making, algorithm))
     }
 
     /// Puts a certificate, DER, into a container, and says which.
@@ -95,7 +136,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         if der.len() > MAX_CERTIFICATE {
             return Err(Refusal::WrongData);
         }
-        let spki = pkix::certificate_public_key(der).map_err(|_| Refusal::WrongData)?;
+        let spki = pkix::any_certificate_public_key(der).map_err(|_| Refusal::WrongData)?;
         let container = match place {
             Place::Any => match self.beside(spki)? {
                 Some(container) => container,
@@ -189,11 +230,21 @@ fn not_payment(container: Container) -> Result<Container, Refusal> {
     if container == Container::Payment { Err(Refusal::WrongUse) } else { Ok(container) }
 }
 
+/// What LIST tells of a certificate.
+fn certificate_head(certificate: Certificate) -> CertificateHead {
+    CertificateHead {
+        length: length(&certificate),
+        noted: !certificate.name.notes.is_empty(),
+        name: certificate.name.into(),
+    }
+}
+
 fn key_head(key: record::Key) -> Result<KeyHead, Refusal> {
     Ok(KeyHead {
         algorithm: Algorithm::parse(key.algorithm).ok_or(Refusal::Fault)?,
         policy: key.policy()?,
         imported: key.origin == Origin::Imported,
+        noted: !key.name.notes.is_empty(),
         name: key.name.into(),
     })
 }

@@ -24,6 +24,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         let mut heads = Vec::new();
         for number in 1..=MAX_DATA {
             let Some(mut object) = self.data(number)? else { continue };
+            object.notes.clear();
             let value = Zeroizing::new(core::mem::take(&mut object.value));
             let length = u32::try_from(value.len()).unwrap_or(u32::MAX);
             heads.push(DataHead { number, object, length });

@@ -20,22 +20,23 @@ pub enum Origin {
     Imported,
 }
 
-/// What a host calls an object (PKCS#11: CKA_LABEL and CKA_ID). Empty until somebody names it.
+/// What a host calls an object (PKCS#11: CKA_LABEL and CKA_ID), and its notes on it. Empty until somebody names it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Name {
     pub label: String,
     pub id: Vec<u8>,
+    pub notes: Vec<u8>,
 }
 
 impl From<shield::Name> for Name {
-    fn from(shield::Name { label, id }: shield::Name) -> Self {
-        Self { label, id }
+    fn from(shield::Name { label, id, notes }: shield::Name) -> Self {
+        Self { label, id, notes }
     }
 }
 
 impl From<Name> for shield::Name {
-    fn from(Name { label, id }: Name) -> Self {
-        Self { label, id }
+    fn from(Name { label, id, notes }: Name) -> Self {
+        Self { label, id, notes }
     }
 }
 
@@ -74,8 +75,17 @@ impl Key {
             sealed,
             public,
             spki,
-            name: Name { label: String::new(), id: Vec::new() },
+            name: Name { label: String::new(), id: Vec::new(), notes: Vec::new() },
         }
+    }
+
+    /// As it was stored.
+    pub(super) fn of_record(
+        (algorithm, origin, policy): (u8, Origin, (u8, u8)),
+        [sealed, public, spki]: [Vec<u8>; 3],
+        name: Name,
+    ) -> Self {
+        Self { algorithm, origin, policy, sealed, public, spki, name }
     }
 
     /// The policy that it was made with.
@@ -89,7 +99,11 @@ impl Key {
 
 impl Stored for Key {
     fn read(version: u8, name: RecordName, fields: &[u8]) -> postcard::Result<Self> {
-        if version > 1 { postcard::from_bytes(fields) } else { former::key(name, fields) }
+        match version {
+            1 => former::first::key(name, fields),
+            2 => former::second::key(fields),
+            _ => postcard::from_bytes(fields),
+        }
     }
 }
 
@@ -122,6 +136,10 @@ impl Container {
 
 impl Stored for Container {
     fn read(version: u8, name: RecordName, fields: &[u8]) -> postcard::Result<Self> {
-        if version > 1 { postcard::from_bytes(fields) } else { former::container(name, fields) }
+        match version {
+            1 => former::first::container(name, fields),
+            2 => former::second::container(fields),
+            _ => postcard::from_bytes(fields),
+        }
     }
 }

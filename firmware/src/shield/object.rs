@@ -3,7 +3,8 @@
 use wire::{
     apdu::{Command, StatusWord},
     shield::{
-        Container, Contents, DataHead, Name, NewKey, Place, created, parse_put_certificate, placed, what,
+        Container, Contents, DataHead, Import, Name, NewKey, Place, Uses, created, parse_put_certificate,
+        placed, what,
     },
 };
 
@@ -11,9 +12,11 @@ use super::{Shield, Waiting, personal::public_key};
 use crate::{
     applet::{Answer, Step},
     application::Application,
+    consent::Consent,
+    crypto::KeyAlgorithm,
     refusal::Refusal,
     seams::{CryptoRng, Storage},
-    vault::KeyId,
+    vault::{KeyId, Op},
 };
 
 impl Shield {
@@ -45,6 +48,41 @@ pub(super) fn answer<S: Storage, R: CryptoRng>(
 ) -> Result<Answer, Refusal> {
     let key = public_key(application, KeyId::Current(container))?;
     Ok(Answer::data(created(container, &key.data)))
+}
+
+/// IMPORT KEY: in use at once.
+pub(super) fn import_key<S: Storage, R: CryptoRng>(
+    application: &mut Application<S, R>,
+    command: &Command<'_>,
+) -> Result<Step, Refusal> {
+    let Some(place) = Place::parse(command.p1, command.p2) else {
+        return Ok(StatusWord::WRONG_P1P2.into());
+    };
+    let Import { key, parts } = Import::parse(command.data).map_err(|_| Refusal::WrongData)?;
+    let container = application.import_key(place, key, parts)?;
+    answer(application, container).map(Step::Done)
+}
+
+/// USE KEY: what GENERAL AUTHENTICATE of the PIV applet does, where the PIN may be longer than PIV's field.
+pub(super) fn use_key<S: Storage, R: CryptoRng>(
+    application: &mut Application<S, R>,
+    command: &Command<'_>,
+) -> Result<Step, Refusal> {
+    // As there, a proof for one use is for the next command with a private key, whatever comes of it.
+    let proof = application.take_proof();
+    let (Some(uses), Some(container)) = (Uses::from_bits(command.p1), Container::parse(command.p2)) else {
+        return Ok(StatusWord::WRONG_P1P2.into());
+    };
+    let key = KeyId::Current(container);
+    let algorithm = application.algorithm(key)?.ok_or(Refusal::NoSuchKey)?;
+    let op = match (algorithm, uses) {
+        (KeyAlgorithm::P256 | KeyAlgorithm::P384, Uses::SIGN) => Op::Sign,
+        (KeyAlgorithm::P256 | KeyAlgorithm::P384, Uses::AGREE) => Op::Agree,
+        (KeyAlgorithm::Rsa2048, Uses::SIGN | Uses::DECRYPT) => Op::Raw,
+        _ => return Err(Refusal::WrongUse),
+    };
+    let output = application.operate(key, op, proof, Consent::unseen(command.data.to_vec()))?;
+    Ok(Step::Done(Answer::data(output)))
 }
 
 /// PUT CERTIFICATE.

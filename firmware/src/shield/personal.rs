@@ -137,6 +137,8 @@ pub(super) fn object<S: Storage, R: CryptoRng>(
     let found = match command.p1 {
         get::CERTIFICATE => application.certificate(container)?,
         get::PUBLIC_KEY => application.public_key(KeyId::Current(container))?,
+        get::KEY_NOTES => application.notes(container, true)?,
+        get::CERTIFICATE_NOTES => application.notes(container, false)?,
         get::PENDING_PUBLIC_KEY => application.public_key(KeyId::Pending(container))?,
         _ => return Ok(StatusWord::WRONG_P1P2.into()),
     };

@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use wire::{
     apdu::{Command, StatusWord},
-    shield::{MAX_NAME, tag},
+    shield::{MAX_TOKEN_LABEL, tag},
     tlv,
 };
 
@@ -82,7 +82,7 @@ impl Shield {
         }
         let (puk, label) = old_and_new(command)?;
         let label = core::str::from_utf8(label).map_err(|_| Refusal::WrongData)?;
-        if label.len() > MAX_NAME {
+        if label.len() > MAX_TOKEN_LABEL {
             return Err(Refusal::WrongData);
         }
         let job = application.prove_puk(puk)?;

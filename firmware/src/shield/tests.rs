@@ -1,6 +1,7 @@
 //! The applet at the level of commands and answers: what hosts make, name, keep and erase.
 
 mod data;
+mod import;
 mod initialise;
 mod object;
 mod replacement;
@@ -109,7 +110,7 @@ fn plain(algorithm: Algorithm) -> NewKey {
 }
 
 fn name(label: &str, id: &[u8]) -> Name {
-    Name { label: label.into(), id: id.into() }
+    Name { label: label.into(), id: id.into(), notes: Vec::new() }
 }
 
 /// CN=x.

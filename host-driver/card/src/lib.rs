@@ -28,6 +28,7 @@ pub mod pipe;
 pub mod trace;
 pub mod config;
 pub mod file;
+mod compressed;
 mod environment;
 pub mod error;
 

@@ -14,6 +14,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
     card::{Card, PinState, pin_state},
+    compressed,
     error::Error,
     pipe::Secret,
 };
@@ -142,19 +143,16 @@ impl<'a> Piv<'a> {
     /// The certificate of a slot, DER; `None` when there is none (part 1, table 10).
     ///
     /// # Errors
-    /// [`Error::Nonsense`] for a compressed one, which we do not read, and the line's own.
+    /// [`Error::Nonsense`] for a compressed one that cannot be unpacked, and the line's own.
     pub fn certificate(&mut self, slot: Slot) -> Result<Option<Vec<u8>>, Error> {
         let Some(content) = self.data_object(slot.certificate())? else { return Ok(None) };
-        if tlv::find(&content, tag::CERTIFICATE_INFO)
-            .is_some_and(|info| info.iter().any(|bits| bits & 1 != 0))
-        {
-            return Err(Error::nonsense(
-                "certificate object",
-                "it is compressed, which this program does not read",
-            ));
-        }
+        let info = tlv::find(&content, tag::CERTIFICATE_INFO).unwrap_or_default();
+        let packed = info.iter().any(|bits| bits & 1 != 0);
         match tlv::find(&content, tag::CERTIFICATE) {
-            Some(certificate) => Ok(Some(certificate.to_vec())),
+            Some(certificate) if packed && !compressed::is_compressed(certificate) => {
+                Err(Error::nonsense("certificate object", "it says that it is compressed, and is not"))
+            }
+            Some(certificate) => compressed::certificate(certificate.to_vec()).map(Some),
             None => Err(Error::nonsense("certificate object", "no tag 70")),
         }
     }

@@ -13,6 +13,7 @@ use wire::{
 
 use crate::{
     card::{Card, PinState, pin_state},
+    compressed,
     error::Error,
     pipe::Secret,
 };
@@ -147,12 +148,12 @@ impl<'a> Shield<'a> {
         self.own(instruction::SIGN_PAYMENT, 0, 0, order, 256)
     }
 
-    /// The certificate in the container, DER; `None` when there is none.
+    /// The certificate in the container, DER; `None` when there is none. One that a PIV program stored compressed is unpacked.
     ///
     /// # Errors
-    /// The line's own.
+    /// [`Error::Nonsense`] for one that cannot be unpacked, and the line's own.
     pub fn certificate(&mut self, container: Container) -> Result<Option<Vec<u8>>, Error> {
-        self.object(get::CERTIFICATE, container)
+        self.object(get::CERTIFICATE, container)?.map(compressed::certificate).transpose()
     }
 
     /// The public key in use, tag 7F49; `None` when there is none.

@@ -89,9 +89,13 @@ impl Attributes {
     }
 
     /// Takes one out.
-    #[cfg(test)]
-    pub fn take(&mut self, kind: Kind) -> Option<Value> {
-        self.0.remove(&kind)
+    pub fn remove(&mut self, kind: Kind) {
+        self.0.remove(&kind);
+    }
+
+    /// Keeps those of which `keep` says so.
+    pub fn retain(&mut self, keep: impl Fn(Kind, &[u8]) -> bool) {
+        self.0.retain(|kind, value| keep(*kind, value));
     }
 
     /// These, with others in their place.

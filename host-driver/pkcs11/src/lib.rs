@@ -16,6 +16,7 @@ mod session;
 mod operation;
 mod token;
 mod object;
+mod notes;
 mod public_key;
 mod schema;
 mod attribute;

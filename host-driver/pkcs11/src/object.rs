@@ -1,11 +1,11 @@
 //! Objects (v2.40, 4): those that the token holds, shown from its containers, and those of a session, which live
 //! in this process only.
 
-use card::{config::PaymentKey, piv::Piv};
+use card::config::PaymentKey;
 use cryptoki_sys as ck;
 use wire::{
     piv::{PinPolicy, Slot},
-    shield::{Container, Contents, DataObject, KeyHead, KeyPolicy, MAX_NAME, MAX_VALUE, Name, Uses},
+    shield::{Container, Contents, DataObject, KeyHead, KeyPolicy, MAX_ID, MAX_LABEL, MAX_VALUE, Name, Uses},
 };
 use zeroize::Zeroizing;
 
@@ -13,7 +13,9 @@ use crate::{
     attribute::{Attributes, Kind},
     certificate,
     ckr::{Ckr, Result},
+    notes::Notes,
     public_key::{self, PublicKey},
+    schema,
 };
 
 /// A private key of the token's.
@@ -47,9 +49,24 @@ pub struct Object {
     pub home: Home,
     /// The private key behind it.
     pub key: Option<Key>,
+    /// The notes on its container's key or certificate, or on the data object.
+    pub notes: Notes,
 }
 
 impl Object {
+    /// Puts notes over what the token tells of the object. What cannot be there is passed over: the token is not trusted to have
+    /// kept what we gave it.
+    fn noted(mut self, notes: &Notes) -> Self {
+        let class = self.class();
+        for (kind, value) in
+            notes.of(class).iter().filter(|(kind, value)| schema::is_noted(class, *kind, value))
+        {
+            self.attributes.set(kind, value);
+        }
+        self.notes = notes.clone();
+        self
+    }
+
     /// Whether those who have not logged in see it.
     pub fn is_private(&self) -> bool {
         self.attributes.is(ck::CKA_PRIVATE)
@@ -113,6 +130,8 @@ pub struct Held {
     pub public_key: Option<Vec<u8>>,
     /// The certificate.
     pub certificate: Option<Vec<u8>>,
+    /// The notes on the key and on the certificate.
+    pub notes: [Vec<u8>; 2],
 }
 
 /// The objects that show what a container holds: private key, public key, certificate. The payment key is there for who
@@ -124,11 +143,12 @@ pub fn show(held: &Held, payment_key: PaymentKey) -> Vec<Object> {
     let fields = held.certificate.as_deref().and_then(certificate::fields);
     let subject = fields.as_ref().map(|fields| fields.subject.clone()).unwrap_or_default();
     let hidden = container == Container::Payment && payment_key == PaymentKey::Hide;
+    let [on_key, on_certificate] = held.notes.each_ref().map(|notes| Notes::parse(notes));
     if let Some(head) = held.head.key.as_ref().filter(|_| !hidden)
         && let Some(public) = held.public_key.as_deref().and_then(PublicKey::of_card)
     {
-        objects.push(private_key(container, head, &public, &subject));
-        objects.push(public_key_object(container, head, &public, &subject));
+        objects.push(private_key(container, head, &public, &subject).noted(&on_key));
+        objects.push(public_key_object(container, head, &public, &subject).noted(&on_key));
     }
     if let (Some(head), Some(der)) = (&held.head.certificate, &held.certificate) {
         // What has no name of its own goes by its key's.
@@ -136,14 +156,15 @@ pub fn show(held: &Held, payment_key: PaymentKey) -> Vec<Object> {
         let name = Name {
             label: if head.name.label.is_empty() { key.label } else { head.name.label.clone() },
             id: if head.name.id.is_empty() { key.id } else { head.name.id.clone() },
+            notes: Vec::new(),
         };
         let mut object = certificate_object(container, &name, der, fields.as_ref());
-        if hidden {
-            object
-                .attributes
-                .set_number(ck::CKA_CERTIFICATE_CATEGORY, ck::CK_CERTIFICATE_CATEGORY_UNSPECIFIED);
+        // The user's own is one that a key stands beside (4.6.2).
+        if !hidden && held.head.key.is_some() {
+            let category = ck::CK_CERTIFICATE_CATEGORY_TOKEN_USER;
+            object.attributes.set_number(ck::CKA_CERTIFICATE_CATEGORY, category);
         }
-        objects.push(object);
+        objects.push(object.noted(&on_certificate));
     }
     objects
 }
@@ -161,7 +182,8 @@ pub fn show_data(number: u8, data: &DataObject) -> Object {
     attributes.set(ck::CKA_APPLICATION, data.application.as_str());
     attributes.set(ck::CKA_OBJECT_ID, data.object_id.as_slice());
     attributes.set(ck::CKA_VALUE, data.value.as_slice());
-    Object { attributes, home: Home::Data(number), key: None }
+    let object = Object { attributes, home: Home::Data(number), key: None, notes: Notes::default() };
+    object.noted(&Notes::parse(&data.notes))
 }
 
 /// What attributes say as a data object for the token.
@@ -171,7 +193,7 @@ pub fn show_data(number: u8, data: &DataObject) -> Object {
 pub fn data_of(attributes: &Attributes) -> Result<DataObject> {
     let value = attributes.bytes(ck::CKA_VALUE);
     let object_id = attributes.bytes(ck::CKA_OBJECT_ID);
-    if value.len() > MAX_VALUE || object_id.len() > MAX_NAME {
+    if value.len() > MAX_VALUE || object_id.len() > MAX_ID {
         return Err(Ckr::ATTRIBUTE_VALUE_INVALID);
     }
     Ok(DataObject {
@@ -180,6 +202,7 @@ pub fn data_of(attributes: &Attributes) -> Result<DataObject> {
         application: text(attributes, ck::CKA_APPLICATION)?,
         object_id: object_id.to_vec(),
         value: value.to_vec(),
+        notes: Notes::on(schema::noted(ck::CKO_DATA, attributes)).bytes()?,
     })
 }
 
@@ -189,16 +212,35 @@ pub fn data_of(attributes: &Attributes) -> Result<DataObject> {
 /// As [`data_of`].
 pub fn name_of(attributes: &Attributes) -> Result<Name> {
     let id = attributes.bytes(ck::CKA_ID).to_vec();
-    if id.len() > MAX_NAME {
+    if id.len() > MAX_ID {
         return Err(Ckr::ATTRIBUTE_VALUE_INVALID);
     }
-    Ok(Name { label: text(attributes, ck::CKA_LABEL)?, id })
+    Ok(Name { label: text(attributes, ck::CKA_LABEL)?, id, notes: Vec::new() })
+}
+
+/// What a private key's template must not say: that the key leaves the token, or wants a PIN each time and is for everybody.
+///
+/// # Errors
+/// CKR_TEMPLATE_INCONSISTENT.
+pub fn check_private(template: &Attributes) -> Result<()> {
+    let everybody = template.flag(ck::CKA_PRIVATE) == Some(false);
+    if template.is(ck::CKA_EXTRACTABLE) || everybody && template.is(ck::CKA_ALWAYS_AUTHENTICATE) {
+        return Err(Ckr::TEMPLATE_INCONSISTENT);
+    }
+    Ok(())
+}
+
+/// A key that was not sensitive once was not always so, whatever becomes of it (4.9).
+pub fn note_history(notes: &mut Attributes) {
+    if notes.flag(ck::CKA_SENSITIVE) == Some(false) {
+        notes.set_flag(ck::CKA_ALWAYS_SENSITIVE, false);
+    }
 }
 
 fn text(attributes: &Attributes, kind: Kind) -> Result<String> {
     let bytes = attributes.bytes(kind);
     match std::str::from_utf8(bytes) {
-        Ok(text) if text.len() <= MAX_NAME => Ok(text.into()),
+        Ok(text) if text.len() <= MAX_LABEL => Ok(text.into()),
         _ => Err(Ckr::ATTRIBUTE_VALUE_INVALID),
     }
 }
@@ -251,7 +293,7 @@ fn object(container: Container, name: &Name, class: ck::CK_OBJECT_CLASS) -> Obje
     if name.id.is_empty() {
         attributes.set(ck::CKA_ID, [id(container)]);
     }
-    Object { attributes, home: Home::Container(container, class), key: None }
+    Object { attributes, home: Home::Container(container, class), key: None, notes: Notes::default() }
 }
 
 fn key_object(
@@ -329,9 +371,9 @@ fn certificate_object(
 pub fn complete_certificate(attributes: &mut Attributes, der: &[u8], fields: Option<&certificate::Fields>) {
     attributes.set_number(ck::CKA_CERTIFICATE_TYPE, ck::CKC_X_509);
     attributes
-        .set_default(ck::CKA_CERTIFICATE_CATEGORY, ck::CK_CERTIFICATE_CATEGORY_TOKEN_USER.to_ne_bytes());
+        .set_default(ck::CKA_CERTIFICATE_CATEGORY, ck::CK_CERTIFICATE_CATEGORY_UNSPECIFIED.to_ne_bytes());
     attributes.set_default(ck::CKA_TRUSTED, [ck::CK_FALSE]);
-    attributes.set(ck::CKA_CHECK_VALUE, public_key::check_value(der));
+    attributes.set_default(ck::CKA_CHECK_VALUE, public_key::check_value(der));
     attributes.set(ck::CKA_VALUE, der);
     let fields = fields.cloned().unwrap_or_default();
     attributes.set_default(ck::CKA_SUBJECT, fields.subject);
@@ -342,21 +384,3 @@ pub fn complete_certificate(attributes: &mut Attributes, der: &[u8], fields: Opt
     attributes.set_default(ck::CKA_START_DATE, start);
     attributes.set_default(ck::CKA_END_DATE, end);
 }
-
-/// The PIV slot of a container, for the commands that only PIV has.
-///
-/// # Errors
-/// CKR_KEY_FUNCTION_NOT_PERMITTED: the payment key is no slot's.
-pub const fn slot(container: Container) -> Result<Slot> {
-    match container {
-        Container::Piv(slot) => Ok(slot),
-        Container::Payment => Err(Ckr::KEY_FUNCTION_NOT_PERMITTED),
-    }
-}
-
-/// A private key's work on a card with PIV selected.
-///
-/// # Errors
-/// The card's.
-pub type Work<'a> =
-    dyn FnMut(&mut Piv<'_>, Slot) -> core::result::Result<Zeroizing<Vec<u8>>, card::Error> + 'a;

@@ -3,7 +3,6 @@
 use cryptoki_sys as ck;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use rsa::{BoxedUint, hazmat::rsa_encrypt};
-use wire::piv::Algorithm;
 
 use crate::{
     attribute::Attributes,
@@ -147,16 +146,6 @@ impl PublicKey {
             }
             Self::Rsa { .. } => RSA_BITS.contains(&self.bits()) && self.rsa().is_ok(),
         }
-    }
-
-    /// The token's name of its algorithm; `None` for what no token's key is.
-    pub fn algorithm(&self) -> Option<Algorithm> {
-        Some(match self {
-            Self::Ec { curve: Curve::P256, .. } => Algorithm::P256,
-            Self::Ec { curve: Curve::P384, .. } => Algorithm::P384,
-            Self::Rsa { .. } if self.bits() == 2048 => Algorithm::Rsa2048,
-            Self::Rsa { .. } => return None,
-        })
     }
 
     /// CKA_KEY_TYPE.

@@ -43,6 +43,8 @@ const CHANGE: u8 = 4;
 const OURS: u8 = 8;
 /// Must not be said to C_CreateObject (footnote 2), may when a key is made.
 const NOT_CREATED: u8 = 16;
+/// On the token it is kept in the notes ([`crate::notes`]): nothing else there tells it.
+const NOTED: u8 = 32;
 
 type Row = (Kind, Form, u8);
 
@@ -51,9 +53,9 @@ const STORAGE: &[Row] = &[
     (ck::CKA_CLASS, Number, NEED),
     (ck::CKA_TOKEN, Flag, 0),
     (ck::CKA_PRIVATE, Flag, 0),
-    (ck::CKA_MODIFIABLE, Flag, 0),
-    (ck::CKA_COPYABLE, Flag, 0),
-    (ck::CKA_DESTROYABLE, Flag, 0),
+    (ck::CKA_MODIFIABLE, Flag, NOTED),
+    (ck::CKA_COPYABLE, Flag, NOTED),
+    (ck::CKA_DESTROYABLE, Flag, NOTED),
     (ck::CKA_LABEL, Bytes, CHANGE),
 ];
 
@@ -68,38 +70,43 @@ const DATA: &[Row] = &[
 const CERTIFICATE: &[Row] = &[
     (ck::CKA_CERTIFICATE_TYPE, Number, NEED),
     (ck::CKA_TRUSTED, Flag, 0),
-    (ck::CKA_CERTIFICATE_CATEGORY, Number, 0),
-    (ck::CKA_CHECK_VALUE, Bytes, 0),
-    (ck::CKA_START_DATE, Date, 0),
-    (ck::CKA_END_DATE, Date, 0),
+    (ck::CKA_CERTIFICATE_CATEGORY, Number, NOTED),
+    (ck::CKA_CHECK_VALUE, Bytes, NOTED),
+    (ck::CKA_START_DATE, Date, NOTED),
+    (ck::CKA_END_DATE, Date, NOTED),
     (ck::CKA_PUBLIC_KEY_INFO, Bytes, 0),
     (ck::CKA_SUBJECT, Bytes, NEED),
     (ck::CKA_ID, Bytes, CHANGE),
-    (ck::CKA_ISSUER, Bytes, CHANGE),
-    (ck::CKA_SERIAL_NUMBER, Bytes, CHANGE),
+    (ck::CKA_ISSUER, Bytes, CHANGE | NOTED),
+    (ck::CKA_SERIAL_NUMBER, Bytes, CHANGE | NOTED),
     (ck::CKA_VALUE, Bytes, NEED),
+    (ck::CKA_URL, Bytes, NOTED),
+    (ck::CKA_HASH_OF_SUBJECT_PUBLIC_KEY, Bytes, NOTED),
+    (ck::CKA_HASH_OF_ISSUER_PUBLIC_KEY, Bytes, NOTED),
+    (ck::CKA_JAVA_MIDP_SECURITY_DOMAIN, Number, NOTED),
+    (ck::CKA_NAME_HASH_ALGORITHM, Number, NOTED),
 ];
 
 /// Every key (4.7).
 const KEY: &[Row] = &[
     (ck::CKA_KEY_TYPE, Number, NEED),
     (ck::CKA_ID, Bytes, CHANGE),
-    (ck::CKA_START_DATE, Date, CHANGE),
-    (ck::CKA_END_DATE, Date, CHANGE),
-    (ck::CKA_DERIVE, Flag, CHANGE),
+    (ck::CKA_START_DATE, Date, CHANGE | NOTED),
+    (ck::CKA_END_DATE, Date, CHANGE | NOTED),
+    (ck::CKA_DERIVE, Flag, CHANGE | NOTED),
     (ck::CKA_LOCAL, Flag, OURS),
     (ck::CKA_KEY_GEN_MECHANISM, Number, OURS),
 ];
 
 /// Public keys (4.8), and what theirs are made of (Current Mechanisms v2.40, 2.1.2 and 2.3.3).
 const PUBLIC_KEY: &[Row] = &[
-    (ck::CKA_SUBJECT, Bytes, CHANGE),
-    (ck::CKA_ENCRYPT, Flag, CHANGE),
-    (ck::CKA_VERIFY, Flag, CHANGE),
-    (ck::CKA_VERIFY_RECOVER, Flag, CHANGE),
-    (ck::CKA_WRAP, Flag, CHANGE),
+    (ck::CKA_SUBJECT, Bytes, CHANGE | NOTED),
+    (ck::CKA_ENCRYPT, Flag, CHANGE | NOTED),
+    (ck::CKA_VERIFY, Flag, CHANGE | NOTED),
+    (ck::CKA_VERIFY_RECOVER, Flag, CHANGE | NOTED),
+    (ck::CKA_WRAP, Flag, CHANGE | NOTED),
     (ck::CKA_TRUSTED, Flag, 0),
-    (ck::CKA_PUBLIC_KEY_INFO, Bytes, 0),
+    (ck::CKA_PUBLIC_KEY_INFO, Bytes, NOT_MADE),
     (ck::CKA_EC_PARAMS, Bytes, 0),
     (ck::CKA_EC_POINT, Bytes, NOT_MADE),
     (ck::CKA_MODULUS, Bytes, NOT_MADE),
@@ -107,24 +114,35 @@ const PUBLIC_KEY: &[Row] = &[
     (ck::CKA_PUBLIC_EXPONENT, Bytes, 0),
 ];
 
-/// Private keys (4.9); their values are the token's alone.
+/// Private keys (4.9), and what theirs are made of (Current Mechanisms v2.40, 2.1.3 and 2.3.4): taken in, never given out.
 const PRIVATE_KEY: &[Row] = &[
-    (ck::CKA_SUBJECT, Bytes, CHANGE),
-    (ck::CKA_SENSITIVE, Flag, 0),
+    (ck::CKA_SUBJECT, Bytes, CHANGE | NOTED),
+    (ck::CKA_SENSITIVE, Flag, CHANGE | NOTED),
     (ck::CKA_EXTRACTABLE, Flag, 0),
-    (ck::CKA_ALWAYS_SENSITIVE, Flag, OURS),
+    (ck::CKA_ALWAYS_SENSITIVE, Flag, OURS | NOTED),
     (ck::CKA_NEVER_EXTRACTABLE, Flag, OURS),
-    (ck::CKA_DECRYPT, Flag, CHANGE),
-    (ck::CKA_SIGN, Flag, CHANGE),
-    (ck::CKA_SIGN_RECOVER, Flag, CHANGE),
-    (ck::CKA_UNWRAP, Flag, CHANGE),
-    (ck::CKA_WRAP_WITH_TRUSTED, Flag, 0),
+    (ck::CKA_DECRYPT, Flag, CHANGE | NOTED),
+    (ck::CKA_SIGN, Flag, CHANGE | NOTED),
+    (ck::CKA_SIGN_RECOVER, Flag, CHANGE | NOTED),
+    (ck::CKA_UNWRAP, Flag, CHANGE | NOTED),
+    (ck::CKA_WRAP_WITH_TRUSTED, Flag, CHANGE | NOTED),
     (ck::CKA_ALWAYS_AUTHENTICATE, Flag, 0),
-    (ck::CKA_PUBLIC_KEY_INFO, Bytes, OURS),
-    (ck::CKA_EC_PARAMS, Bytes, OURS),
-    (ck::CKA_MODULUS, Bytes, OURS),
-    (ck::CKA_PUBLIC_EXPONENT, Bytes, OURS),
+    (ck::CKA_PUBLIC_KEY_INFO, Bytes, NOT_MADE),
+    (ck::CKA_EC_PARAMS, Bytes, NOT_MADE),
+    (ck::CKA_VALUE, Bytes, NOT_MADE),
+    (ck::CKA_MODULUS, Bytes, NOT_MADE),
+    (ck::CKA_PUBLIC_EXPONENT, Bytes, NOT_MADE),
+    (ck::CKA_PRIVATE_EXPONENT, Bytes, NOT_MADE),
+    (ck::CKA_PRIME_1, Bytes, NOT_MADE),
+    (ck::CKA_PRIME_2, Bytes, NOT_MADE),
+    (ck::CKA_EXPONENT_1, Bytes, NOT_MADE),
+    (ck::CKA_EXPONENT_2, Bytes, NOT_MADE),
+    (ck::CKA_COEFFICIENT, Bytes, NOT_MADE),
 ];
+
+/// Of an object on the token CKA_PRIVATE is the token's to keep where it guards the object itself, and noted where only this
+/// library does.
+const PRIVATE: Row = (ck::CKA_PRIVATE, Flag, NOTED);
 
 /// Secret keys (4.10).
 const SECRET_KEY: &[Row] = &[
@@ -158,6 +176,40 @@ fn rows(class: ck::CK_OBJECT_CLASS) -> Result<[&'static [Row]; 3]> {
 fn row(class: ck::CK_OBJECT_CLASS, kind: Kind) -> Result<&'static Row> {
     let found = rows(class)?.into_iter().flatten().find(|(row, ..)| *row == kind);
     found.ok_or(Ckr::ATTRIBUTE_TYPE_INVALID)
+}
+
+/// What of a template the token keeps as notes on an object of this class. That an object may be changed, copied or destroyed
+/// goes without saying.
+pub fn noted(class: ck::CK_OBJECT_CLASS, template: &Attributes) -> Attributes {
+    let mut noted = Attributes::default();
+    let plain = |kind, value: &[u8]| {
+        matches!(kind, ck::CKA_MODIFIABLE | ck::CKA_COPYABLE | ck::CKA_DESTROYABLE)
+            && matches!(class, ck::CKO_DATA | ck::CKO_CERTIFICATE)
+            && value == [ck::CK_TRUE]
+    };
+    for (kind, value) in template.iter().filter(|(kind, value)| is_noted(class, *kind, value)) {
+        if !plain(kind, value) {
+            noted.set(kind, value);
+        }
+    }
+    noted
+}
+
+/// Whether this may stand in the notes on an object of this class.
+pub fn is_noted(class: ck::CK_OBJECT_CLASS, kind: Kind, value: &[u8]) -> bool {
+    let privately = kind == PRIVATE.0 && matches!(class, ck::CKO_CERTIFICATE | ck::CKO_PUBLIC_KEY);
+    let row = if privately { Ok(&PRIVATE) } else { row(class, kind) };
+    // Both halves of a key have one name, unless the public one was given another.
+    let name = class == ck::CKO_PUBLIC_KEY && matches!(kind, ck::CKA_LABEL | ck::CKA_ID);
+    row.is_ok_and(|(_, form, rules)| (rules & NOTED != 0 || name) && has_form(*form, value).is_ok())
+}
+
+/// Whether a noted attribute is a CK_ULONG.
+pub const fn is_noted_number(kind: Kind) -> bool {
+    matches!(
+        kind,
+        ck::CKA_CERTIFICATE_CATEGORY | ck::CKA_JAVA_MIDP_SECURITY_DOMAIN | ck::CKA_NAME_HASH_ALGORITHM
+    )
 }
 
 fn has_form(form: Form, value: &[u8]) -> Result<()> {
@@ -273,7 +325,7 @@ mod tests {
         assert_eq!(check(|t| t.set(ck::CKA_START_DATE, *b"2026-1-1")), Err(Ckr::ATTRIBUTE_VALUE_INVALID));
         assert_eq!(check(|t| t.set_flag(ck::CKA_LOCAL, true)), Err(Ckr::ATTRIBUTE_READ_ONLY));
         assert_eq!(check(|t| t.set_number(ck::CKA_VALUE_LEN, 5)), Err(Ckr::TEMPLATE_INCONSISTENT));
-        assert_eq!(check(|t| drop(t.take(ck::CKA_VALUE))), Err(Ckr::TEMPLATE_INCOMPLETE));
+        assert_eq!(check(|t| t.remove(ck::CKA_VALUE)), Err(Ckr::TEMPLATE_INCOMPLETE));
         assert_eq!(
             check_new(ck::CKO_SECRET_KEY, &secret(), Origin::Generated),
             Err(Ckr::TEMPLATE_INCONSISTENT)

@@ -6,6 +6,7 @@
 
 mod crypt;
 mod digest;
+mod import;
 mod info;
 mod keep;
 mod key;

@@ -1,9 +1,10 @@
-//! A token that we hold: its two applets, who is logged in, and its commands.
+//! A token that we hold: its shield applet, who is logged in, and its commands.
 //!
-//! A road with one holder (USB/IP, USB) is ours alone: what was selected and verified stays so. A reader service is
-//! shared: between two of our commands another program may have selected another applet, which forgets the PIN, so
-//! each command begins a transaction, selects and verifies anew. So does a change of applet on any road. For that the
-//! PIN is kept in memory from C_Login to C_Logout, and wiped there.
+//! The shield applet does all that PKCS#11 wants, by PINs of any length that a brand allows: PIV's field has eight bytes. A
+//! road with one holder (USB/IP, USB) is ours alone: what was selected and verified stays so. A reader service is shared:
+//! between two of our commands another program may have selected another applet, which forgets the PIN, so each command
+//! begins a transaction, selects and verifies anew. For that the PIN is kept in memory from C_Login to C_Logout, and wiped
+//! there.
 
 use std::{
     thread,
@@ -13,14 +14,13 @@ use std::{
 use card::{
     Card, Error,
     config::PaymentKey,
-    piv::Piv,
     road::{self, Road},
     shield::Shield,
 };
 use wire::{
     apdu::StatusWord,
     piv::{self, PinPolicy},
-    shield::{self, Information},
+    shield::{self, Container, Information, Uses},
 };
 use zeroize::Zeroizing;
 
@@ -32,8 +32,6 @@ use crate::{
 /// A PIN or PUK, wiped when dropped.
 pub type Pin = Zeroizing<Vec<u8>>;
 
-/// Longest PIN that the PIV applet's commands carry (SP 800-73-4 part 2, 2.4.3).
-const PIV_PIN: usize = piv::PIN_FIELD;
 /// A token that was just let go, by us too, is busy until it is powered off: so long we try again.
 pub const SETTLE: Duration = Duration::from_secs(1);
 /// Between two tries.
@@ -52,17 +50,11 @@ pub enum Login {
     Officer(Pin),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Applet {
-    Piv,
-    Shield,
-}
-
 /// A token that is plugged in and ours.
 pub struct Token {
     card: Card,
     shared: bool,
-    selected: Option<Applet>,
+    selected: bool,
     login: Login,
 }
 
@@ -81,7 +73,7 @@ impl Token {
             }
         };
         let shared = !matches!(road, Road::UsbIp { .. } | Road::Usb { .. });
-        Ok(Self { card, shared, selected: None, login: Login::Public })
+        Ok(Self { card, shared, selected: false, login: Login::Public })
     }
 
     /// Whether other programs may change what it holds, between two calls of ours.
@@ -99,7 +91,7 @@ impl Token {
     /// # Errors
     /// CKR_TOKEN_NOT_PRESENT: a card without our applet.
     pub fn information(&mut self) -> Result<Information> {
-        self.with(Applet::Shield, |card| Shield::on(card).information()).map_err(|error| match error {
+        self.with(|shield| shield.information()).map_err(|error| match error {
             Error::Refused(StatusWord::NOT_FOUND) => Ckr::TOKEN_NOT_PRESENT,
             error => error.into(),
         })
@@ -108,30 +100,23 @@ impl Token {
     /// Whether it is still there.
     pub fn is_present(&mut self) -> bool {
         // A question that any card answers and that spends nothing.
-        let asked = match self.selected {
-            Some(Applet::Piv) => self.with(Applet::Piv, |card| Piv::on(card).pin_state()),
-            _ => self.with(Applet::Shield, |card| Shield::on(card).pin_state()),
-        };
+        let asked = self.with(|shield| shield.pin_state());
         !matches!(asked.map_err(Ckr::from), Err(Ckr::DEVICE_REMOVED | Ckr::TOKEN_NOT_PRESENT))
     }
 
-    /// Does something with an applet selected, and with the PIN verified if the user is logged in.
+    /// Does something with the applet selected, and with the PIN verified if the user is logged in.
     fn with<T>(
         &mut self,
-        applet: Applet,
-        work: impl FnOnce(&mut Card) -> core::result::Result<T, Error>,
+        work: impl FnOnce(&mut Shield<'_>) -> core::result::Result<T, Error>,
     ) -> core::result::Result<T, Error> {
         let Self { card, shared, selected, login } = self;
         let outcome = card.transaction(|card| {
-            if *shared || *selected != Some(applet) {
-                *selected = None;
-                card.select(match applet {
-                    Applet::Piv => &piv::AID,
-                    Applet::Shield => &shield::AID,
-                })?;
-                *selected = Some(applet);
+            if *shared || !*selected {
+                *selected = false;
+                card.select(&shield::AID)?;
+                *selected = true;
                 if let Login::User(pin) = &*login
-                    && let Err(error) = verify(card, applet, pin)
+                    && let Err(error) = Shield::on(card).verify(pin)
                 {
                     // Another program changed the PIN: one try is lost, not all of them.
                     *login = Login::Public;
@@ -139,11 +124,11 @@ impl Token {
                     return Err(refused.unwrap_or(error));
                 }
             }
-            work(card)
+            work(&mut Shield::on(card))
         });
         // After a lost line nothing is known; a wrong PIN makes the token forget that the right one was there.
         if outcome.as_ref().is_err_and(|error| error.status().is_none() || error.tries().is_some()) {
-            self.selected = None;
+            self.selected = false;
         }
         outcome
     }
@@ -153,8 +138,7 @@ impl Token {
     /// # Errors
     /// CKR_PIN_INCORRECT, CKR_PIN_LOCKED.
     pub fn log_in(&mut self, pin: &[u8]) -> Result<()> {
-        let applet = if pin.len() <= PIV_PIN { Applet::Piv } else { Applet::Shield };
-        self.with(applet, |card| verify(card, applet, pin)).map_err(wrong_pin)?;
+        self.with(|shield| shield.verify(pin)).map_err(wrong_pin)?;
         self.login = Login::User(Pin::new(pin.to_vec()));
         Ok(())
     }
@@ -164,7 +148,7 @@ impl Token {
     /// # Errors
     /// CKR_PIN_INCORRECT, CKR_PIN_LOCKED.
     pub fn log_in_officer(&mut self, puk: &[u8]) -> Result<()> {
-        self.with(Applet::Shield, |card| Shield::on(card).check_puk(puk)).map_err(wrong_pin)?;
+        self.with(|shield| shield.check_puk(puk)).map_err(wrong_pin)?;
         self.login = Login::Officer(Pin::new(puk.to_vec()));
         Ok(())
     }
@@ -179,8 +163,9 @@ impl Token {
         if !was_user {
             return Ok(());
         }
-        // SELECT of another applet forgets the proof; so does this, on a road of ours where PIV stays selected.
-        Ok(self.with(Applet::Piv, |card| Piv::on(card).log_out())?)
+        // The token forgets what was proved to one applet when another is selected.
+        self.selected = false;
+        Ok(self.card.select(&piv::AID).map(drop)?)
     }
 
     /// C_SetPIN of the user's PIN, by whoever knows it.
@@ -189,13 +174,13 @@ impl Token {
     /// CKR_PIN_INCORRECT, CKR_PIN_LOCKED, CKR_PIN_INVALID, CKR_PIN_LEN_RANGE.
     pub fn change_pin(&mut self, old: &[u8], new: &[u8]) -> Result<()> {
         self.check_length(new)?;
-        self.with(Applet::Shield, |card| Shield::on(card).change_pin(old, new))
+        self.with(|shield| shield.change_pin(old, new))
             .map_err(|error| self.forget(&Login::User(Pin::new(old.to_vec())), error))?;
         if let Login::User(pin) = &mut self.login {
             *pin = Pin::new(new.to_vec());
         }
         // What was verified was the old one: the next command verifies the new.
-        self.selected = None;
+        self.selected = false;
         Ok(())
     }
 
@@ -204,7 +189,7 @@ impl Token {
     /// # Errors
     /// As [`Self::change_pin`].
     pub fn change_puk(&mut self, old: &[u8], new: &[u8]) -> Result<()> {
-        self.with(Applet::Shield, |card| Shield::on(card).change_puk(old, new))
+        self.with(|shield| shield.change_puk(old, new))
             .map_err(|error| self.forget(&Login::Officer(Pin::new(old.to_vec())), error))?;
         if let Login::Officer(puk) = &mut self.login {
             *puk = Pin::new(new.to_vec());
@@ -219,7 +204,7 @@ impl Token {
     pub fn init_pin(&mut self, new: &[u8]) -> Result<()> {
         let Login::Officer(puk) = self.login.clone() else { return Err(Ckr::USER_NOT_LOGGED_IN) };
         self.check_length(new)?;
-        self.with(Applet::Shield, |card| Shield::on(card).unblock(&puk, new))
+        self.with(|shield| shield.unblock(&puk, new))
             .map_err(|error| self.forget(&Login::Officer(puk), error))
     }
 
@@ -257,8 +242,7 @@ impl Token {
     /// # Errors
     /// The line's.
     pub fn objects(&mut self, payment_key: PaymentKey) -> Result<Vec<Object>> {
-        self.with(Applet::Shield, |card| {
-            let mut shield = Shield::on(card);
+        self.with(|shield| {
             let mut objects = Vec::new();
             for head in shield.contents()? {
                 let public_key = match &head.key {
@@ -266,10 +250,24 @@ impl Token {
                     None => None,
                 };
                 let certificate = match &head.certificate {
-                    Some(_) => shield.certificate(head.container)?,
+                    // One that nobody can unpack is shown to nobody, and hides nothing else.
+                    Some(_) => match shield.certificate(head.container) {
+                        Err(Error::Nonsense(_)) => None,
+                        other => other?,
+                    },
                     None => None,
                 };
-                objects.extend(object::show(&object::Held { head, public_key, certificate }, payment_key));
+                let noted =
+                    [&head.key.as_ref().map(|key| key.noted), &head.certificate.as_ref().map(|of| of.noted)];
+                let mut notes = [Vec::new(), Vec::new()];
+                if *noted[0] == Some(true) {
+                    notes[0] = shield.key_notes(head.container)?;
+                }
+                if *noted[1] == Some(true) {
+                    notes[1] = shield.certificate_notes(head.container)?;
+                }
+                let held = object::Held { head, public_key, certificate, notes };
+                objects.extend(object::show(&held, payment_key));
             }
             for head in shield.data_objects()? {
                 objects.push(object::show_data(head.number, &shield.read_data(head.number)?));
@@ -290,7 +288,7 @@ impl Token {
         if !matches!(self.login, Login::User(_)) {
             return Err(Ckr::USER_NOT_LOGGED_IN);
         }
-        Ok(self.with(Applet::Shield, |card| work(&mut Shield::on(card)))?)
+        Ok(self.with(work)?)
     }
 
     /// C_InitToken: everything but the payment key goes, and the token gets a label.
@@ -298,7 +296,7 @@ impl Token {
     /// # Errors
     /// CKR_PIN_INCORRECT, CKR_PIN_LOCKED.
     pub fn initialise(&mut self, puk: &[u8], label: &str) -> Result<()> {
-        self.with(Applet::Shield, |card| Shield::on(card).initialise(puk, label)).map_err(wrong_pin)
+        self.with(|shield| shield.initialise(puk, label)).map_err(wrong_pin)
     }
 
     /// Random numbers of the token's.
@@ -307,7 +305,7 @@ impl Token {
     /// The line's.
     pub fn random(&mut self, length: usize) -> Result<Zeroizing<Vec<u8>>> {
         let mut random = Zeroizing::new(vec![0; length]);
-        self.with(Applet::Shield, |card| Shield::on(card).random(&mut random))?;
+        self.with(|shield| shield.random(&mut random))?;
         Ok(random)
     }
 
@@ -320,9 +318,12 @@ impl Token {
         &mut self,
         key: &Key,
         pin: Option<&Pin>,
-        work: &mut object::Work<'_>,
+        uses: Uses,
+        input: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>> {
-        let slot = object::slot(key.container)?;
+        if key.container == Container::Payment {
+            return Err(Ckr::KEY_FUNCTION_NOT_PERMITTED);
+        }
         let pin = match (key.pin, pin) {
             // The PIN for an operation was kept with the login, and is forgotten with it.
             (PinPolicy::Always, Some(_)) if !matches!(self.login, Login::User(_)) => {
@@ -332,12 +333,11 @@ impl Token {
             (PinPolicy::Always, pin) => pin,
             _ => None,
         };
-        let outcome = self.with(Applet::Piv, |card| {
-            let mut piv = Piv::on(card);
+        let outcome = self.with(|shield| {
             if let Some(pin) = pin {
-                piv.verify(pin)?;
+                shield.verify(pin)?;
             }
-            work(&mut piv, slot)
+            shield.use_key(key.container, uses, input)
         });
         if matches!(outcome, Err(Error::Refused(StatusWord::SECURITY_NOT_SATISFIED))) {
             // Somebody else made the token forget the PIN.
@@ -350,13 +350,6 @@ impl Token {
             }),
             None => Ok(outcome?),
         }
-    }
-}
-
-fn verify(card: &mut Card, applet: Applet, pin: &[u8]) -> core::result::Result<(), Error> {
-    match applet {
-        Applet::Piv => Piv::on(card).verify(pin),
-        Applet::Shield => Shield::on(card).verify(pin),
     }
 }
 

@@ -50,7 +50,7 @@ const ANSWER: &[u8] = b"ANSWERANSWER\x90\x00";
 #[test]
 fn of_a_secret_command_its_header_and_status_remain() {
     // VERIFY, CHANGE REFERENCE DATA, RESET RETRY COUNTER, GENERAL AUTHENTICATE, Yubico's RESET, SET PIN RETRIES, IMPORT
-    // and SET MANAGEMENT KEY, the shield's own forms, and one that nobody knows.
+    // and SET MANAGEMENT KEY, the shield's own forms, IMPORT KEY and USE KEY, and one that nobody knows.
     for (class, instruction) in [
         (0, 0x20),
         (0, 0x24),
@@ -64,6 +64,8 @@ fn of_a_secret_command_its_header_and_status_remain() {
         (0x80, 0x24),
         (0x80, 0x2C),
         (0x80, 0xDB),
+        (0x80, 0x49),
+        (0x80, 0x2D),
     ] {
         let mut blank = Blank::default();
         for data in [SECRET.to_vec(), SECRET.repeat(20)] {

@@ -138,7 +138,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation { name: "PUT CERTIFICATE", run: put_certificate, pin_tries: &[3, 6], puk_tries: &[] },
     Operation {
         name: "SET NAME",
-        run: |card| verified(card)?.name_key(first(), &Name { label: "new".into(), id: vec![2; 20] }),
+        run: |card| {
+            verified(card)?.name_key(first(), &Name { label: "new".into(), id: vec![2; 20], notes: vec![] })
+        },
         pin_tries: &[3, 6],
         puk_tries: &[],
     },
@@ -247,7 +249,7 @@ pub(super) fn first() -> Container {
 }
 
 pub(super) fn new_key() -> NewKey {
-    let name = Name { label: "key".into(), id: vec![1; 20] };
+    let name = Name { label: "key".into(), id: vec![1; 20], notes: vec![] };
     NewKey { algorithm: Algorithm::P256, pin: None, uses: Some(Uses::SIGN), name }
 }
 
@@ -259,6 +261,6 @@ pub(super) fn data_object(private: bool, seed: u8) -> DataObject {
 pub(super) fn put_certificate(card: &mut Card) -> Result<(), Error> {
     let mut shield = verified(card)?;
     let key = shield.public_key(first())?.ok_or(Error::Invalid("no key"))?;
-    let name = Name { label: "certificate".into(), id: vec![3] };
+    let name = Name { label: "certificate".into(), id: vec![3], notes: vec![] };
     shield.put_certificate(Place::Over(first()), &certificate(&key), &name).map(drop)
 }

@@ -2,7 +2,11 @@
 
 use alloc::{string::String, vec::Vec};
 
-use super::{field, name::MAX_NAME, tag};
+use super::{
+    field,
+    name::{MAX_ID, MAX_LABEL, MAX_NOTES},
+    tag,
+};
 use crate::{Malformed, tlv};
 
 /// Most bytes of a data object's value.
@@ -15,23 +19,28 @@ pub const MAX_DATA: u8 = 32;
 pub struct DataObject {
     /// Tag 86 with 01: it is shown and read only while the PIN is verified, and is stored sealed.
     pub private: bool,
-    /// Tag 83: the label, UTF-8, at most [`MAX_NAME`] bytes.
+    /// Tag 83: the label, UTF-8, at most [`MAX_LABEL`] bytes.
     pub label: String,
-    /// Tag 85: the name of the application that it belongs to, UTF-8, at most [`MAX_NAME`] bytes.
+    /// Tag 85: the name of the application that it belongs to, UTF-8, at most [`MAX_LABEL`] bytes.
     pub application: String,
-    /// Tag 84: its object identifier, DER, at most [`MAX_NAME`] bytes. Nobody looks at it here.
+    /// Tag 84: its object identifier, DER, at most [`MAX_ID`] bytes. Nobody looks at it here.
     pub object_id: Vec<u8>,
     /// Tag 87: the value, at most [`MAX_VALUE`] bytes.
     pub value: Vec<u8>,
+    /// Tag 89: a host's notes, at most [`MAX_NOTES`] bytes.
+    pub notes: Vec<u8>,
 }
 
 const WHAT: &str = "data object";
+/// Most bytes of all but the value: room that is there before a secret is written.
+const MAX_HEAD: usize = 4096;
 
 impl DataObject {
     /// The data of CREATE DATA and UPDATE DATA, and the answer of READ DATA.
     pub fn bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.value.len().saturating_add(256));
+        let mut out = Vec::with_capacity(self.value.len().saturating_add(MAX_HEAD));
         self.put_head(&mut out);
+        field::put(&mut out, tag::NOTES, &self.notes);
         tlv::put(&mut out, tag::VALUE, &self.value);
         out
     }
@@ -41,21 +50,23 @@ impl DataObject {
     /// # Errors
     /// Anything else there, a name that is not UTF-8, or a field that is too long.
     pub fn parse(data: &[u8]) -> Result<Self, Malformed> {
-        let tags = [tag::LABEL, tag::ID, tag::APPLICATION, tag::PRIVATE, tag::VALUE];
+        let tags = [tag::LABEL, tag::ID, tag::APPLICATION, tag::PRIVATE, tag::VALUE, tag::NOTES];
         Self::of(field::read(WHAT, data, tags)?)
     }
 
-    fn of([label, object_id, application, private, value]: [Option<&[u8]>; 5]) -> Result<Self, Malformed> {
+    fn of(fields: [Option<&[u8]>; 6]) -> Result<Self, Malformed> {
+        let [label, object_id, application, private, value, notes] = fields;
         Ok(Self {
             private: match private {
                 None | Some([0]) => false,
                 Some([1]) => true,
                 Some(_) => return Err(Malformed::new(WHAT, "neither private nor public")),
             },
-            label: field::text(WHAT, label, MAX_NAME)?,
-            application: field::text(WHAT, application, MAX_NAME)?,
-            object_id: field::bytes(WHAT, object_id, MAX_NAME)?,
+            label: field::text(WHAT, label, MAX_LABEL)?,
+            application: field::text(WHAT, application, MAX_LABEL)?,
+            object_id: field::bytes(WHAT, object_id, MAX_ID)?,
             value: field::bytes(WHAT, value, MAX_VALUE)?,
+            notes: field::bytes(WHAT, notes, MAX_NOTES)?,
         })
     }
 
@@ -101,7 +112,8 @@ impl DataHead {
             let item = item?.value;
             let find = |tag| tlv::find(item, tag);
             let length = find(tag::LENGTH).and_then(|field| field.try_into().ok());
-            let head = [find(tag::LABEL), find(tag::ID), find(tag::APPLICATION), find(tag::PRIVATE), None];
+            let head =
+                [find(tag::LABEL), find(tag::ID), find(tag::APPLICATION), find(tag::PRIVATE), None, None];
             all.push(Self {
                 number: parse_number(item)?,
                 object: DataObject::of(head)?,
@@ -140,20 +152,23 @@ mod tests {
             application: "app".into(),
             object_id: hex!("06022A03").into(),
             value: [7; 300].into(),
+            notes: [5].into(),
         }
     }
 
     #[test]
     fn data_objects_travel() {
         let bytes = object().bytes();
-        assert_eq!(bytes[..21], hex!("83016C 8404 06022A03 8503617070 860101 8782012C")[..21]);
+        assert_eq!(bytes[..24], hex!("83016C 8404 06022A03 8503617070 860101 890105 8782012C")[..24]);
         assert_eq!(DataObject::parse(&bytes), Ok(object()));
         assert_eq!(DataObject::parse(&hex!("8700")), Ok(DataObject::default()));
         let most = DataObject { value: [1; MAX_VALUE].into(), ..DataObject::default() };
         assert_eq!(DataObject::parse(&most.bytes()), Ok(most));
         for wrong in [
             &DataObject { value: [1; MAX_VALUE + 1].into(), ..DataObject::default() }.bytes()[..],
-            &tlv::object(tag::APPLICATION, &[b'a'; 65]),
+            &tlv::object(tag::APPLICATION, &[b'a'; MAX_LABEL + 1]),
+            &tlv::object(tag::ID, &[b'a'; MAX_ID + 1]),
+            &tlv::object(tag::NOTES, &[0; MAX_NOTES + 1]),
             &hex!("860102"),
             &hex!("8600"),
             &hex!("880100"),
@@ -164,7 +179,11 @@ mod tests {
 
     #[test]
     fn heads_travel_without_values() {
-        let head = DataHead { number: 3, object: DataObject { value: Vec::new(), ..object() }, length: 300 };
+        let head = DataHead {
+            number: 3,
+            object: DataObject { value: Vec::new(), notes: Vec::new(), ..object() },
+            length: 300,
+        };
         let list = DataHead::list(&[head.clone(), head.clone()]);
         assert_eq!(DataHead::parse_list(&list), Ok([head.clone(), head].to_vec()));
         assert!(DataHead::parse_list(&hex!("A303 800101")).is_err());

@@ -50,7 +50,7 @@ pub struct NewKey {
     pub pin: Option<PinPolicy>,
     /// Tag 82; `None` allows all that the algorithm can do.
     pub uses: Option<Uses>,
-    /// Tags 83 and 84.
+    /// Tags 83, 84 and 89.
     pub name: Name,
 }
 
@@ -63,15 +63,20 @@ impl NewKey {
 
     /// The command's data.
     pub fn bytes(&self) -> Vec<u8> {
-        let mut out = tlv::object(tag::ALGORITHM, &[self.algorithm as u8]);
+        let mut out = Vec::new();
+        self.put(&mut out);
+        out
+    }
+
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        tlv::put(out, tag::ALGORITHM, &[self.algorithm as u8]);
         if let Some(pin) = self.pin {
-            tlv::put(&mut out, tag::PIN_POLICY, &[pin as u8]);
+            tlv::put(out, tag::PIN_POLICY, &[pin as u8]);
         }
         if let Some(uses) = self.uses {
-            tlv::put(&mut out, tag::USES, &[uses.bits()]);
+            tlv::put(out, tag::USES, &[uses.bits()]);
         }
-        self.name.put(&mut out);
-        out
+        self.name.put(out);
     }
 
     /// Reads the command's data.
@@ -79,15 +84,21 @@ impl NewKey {
     /// # Errors
     /// An unknown or missing algorithm, an unknown policy, or anything else there.
     pub fn parse(data: &[u8]) -> Result<Self, Malformed> {
-        const WHAT: &str = "CREATE KEY";
-        let [algorithm, pin, uses, label, id] =
-            field::read(WHAT, data, [tag::ALGORITHM, tag::PIN_POLICY, tag::USES, tag::LABEL, tag::ID])?;
-        let algorithm = algorithm.ok_or(Malformed::new(WHAT, "no algorithm"))?;
-        let algorithm = Algorithm::parse(field::byte(WHAT, algorithm)?);
-        let pin = pin.map(|field| pin_policy(WHAT, field)).transpose()?;
-        let uses = uses.map(|field| set_of_uses(WHAT, field)).transpose()?;
-        let algorithm = algorithm.ok_or(Malformed::new(WHAT, "an unknown algorithm"))?;
-        Ok(Self { algorithm, pin, uses, name: Name::of(WHAT, label, id)? })
+        Self::of("CREATE KEY", field::read("CREATE KEY", data, Self::TAGS)?)
+    }
+
+    pub(super) const TAGS: [u32; 6] =
+        [tag::ALGORITHM, tag::PIN_POLICY, tag::USES, tag::LABEL, tag::ID, tag::NOTES];
+
+    /// Of the fields with these tags.
+    pub(super) fn of(what: &'static str, fields: [Option<&[u8]>; 6]) -> Result<Self, Malformed> {
+        let [algorithm, pin, uses, label, id, notes] = fields;
+        let algorithm = algorithm.ok_or(Malformed::new(what, "no algorithm"))?;
+        let algorithm = Algorithm::parse(field::byte(what, algorithm)?);
+        let pin = pin.map(|field| pin_policy(what, field)).transpose()?;
+        let uses = uses.map(|field| set_of_uses(what, field)).transpose()?;
+        let algorithm = algorithm.ok_or(Malformed::new(what, "an unknown algorithm"))?;
+        Ok(Self { algorithm, pin, uses, name: Name::of(what, [label, id, notes])? })
     }
 }
 
@@ -137,9 +148,10 @@ pub fn put_certificate(certificate: &[u8], name: &Name) -> Vec<u8> {
 /// No certificate, or anything else there.
 pub fn parse_put_certificate(data: &[u8]) -> Result<(&[u8], Name), Malformed> {
     const WHAT: &str = "PUT CERTIFICATE";
-    let [certificate, label, id] = field::read(WHAT, data, [tag::CERTIFICATE, tag::LABEL, tag::ID])?;
+    let tags = [tag::CERTIFICATE, tag::LABEL, tag::ID, tag::NOTES];
+    let [certificate, label, id, notes] = field::read(WHAT, data, tags)?;
     let certificate = certificate.ok_or(Malformed::new(WHAT, "no certificate"))?;
-    Ok((certificate, Name::of(WHAT, label, id)?))
+    Ok((certificate, Name::of(WHAT, [label, id, notes])?))
 }
 
 /// A key, as LIST tells of it.
@@ -149,8 +161,10 @@ pub struct KeyHead {
     pub algorithm: Algorithm,
     /// Tags 81 and 82.
     pub policy: KeyPolicy,
-    /// Tags 83 and 84.
+    /// Tags 83 and 84; the notes are left out.
     pub name: Name,
+    /// Tag 8A: whether there are notes to fetch.
+    pub noted: bool,
     /// Tag 85: it was brought in from outside (01), not made here (00).
     pub imported: bool,
 }
@@ -158,8 +172,10 @@ pub struct KeyHead {
 /// A certificate, as LIST tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateHead {
-    /// Tags 83 and 84.
+    /// Tags 83 and 84; the notes are left out.
     pub name: Name,
+    /// Tag 8A: whether there are notes to fetch.
+    pub noted: bool,
     /// Tag 88: how many bytes it has.
     pub length: u32,
 }
@@ -193,12 +209,13 @@ impl Contents {
             let mut head = tlv::object(tag::ALGORITHM, &[key.algorithm as u8]);
             tlv::put(&mut head, tag::PIN_POLICY, &[key.policy.pin as u8]);
             tlv::put(&mut head, tag::USES, &[key.policy.uses.bits()]);
-            key.name.put(&mut head);
+            put_name(&mut head, &key.name, key.noted);
             tlv::put(&mut head, tag::ORIGIN, &[u8::from(key.imported)]);
             tlv::put(&mut item, tag::KEY, &head);
         }
         if let Some(certificate) = &self.certificate {
-            let mut head = certificate.name.bytes();
+            let mut head = Vec::new();
+            put_name(&mut head, &certificate.name, certificate.noted);
             tlv::put(&mut head, tag::LENGTH, &certificate.length.to_be_bytes());
             tlv::put(&mut item, tag::CERTIFICATE_HEAD, &head);
         }
@@ -223,24 +240,41 @@ impl Contents {
     }
 }
 
+fn put_name(head: &mut Vec<u8>, name: &Name, noted: bool) {
+    name.put_head(head);
+    if noted {
+        tlv::put(head, tag::NOTED, &[1]);
+    }
+}
+
+/// The name in a head, and whether there are notes.
+fn read_name(head: &[u8]) -> Result<(Name, bool), Malformed> {
+    let name = Name::of(LIST, [tlv::find(head, tag::LABEL), tlv::find(head, tag::ID), None])?;
+    Ok((name, tlv::find(head, tag::NOTED).is_some()))
+}
+
 fn key_head(bytes: &[u8]) -> Result<KeyHead, Malformed> {
     let need = |tag| tlv::find(bytes, tag).ok_or(Malformed::new(LIST, "a key without one of its fields"));
     let algorithm = Algorithm::parse(field::byte(LIST, need(tag::ALGORITHM)?)?);
+    let (name, noted) = read_name(bytes)?;
     Ok(KeyHead {
         algorithm: algorithm.ok_or(Malformed::new(LIST, "an unknown algorithm"))?,
         policy: KeyPolicy {
             pin: pin_policy(LIST, need(tag::PIN_POLICY)?)?,
             uses: set_of_uses(LIST, need(tag::USES)?)?,
         },
-        name: Name::of(LIST, tlv::find(bytes, tag::LABEL), tlv::find(bytes, tag::ID))?,
+        name,
+        noted,
         imported: field::byte(LIST, need(tag::ORIGIN)?)? != 0,
     })
 }
 
 fn certificate_head(bytes: &[u8]) -> Result<CertificateHead, Malformed> {
     let length = tlv::find(bytes, tag::LENGTH).and_then(|field| field.try_into().ok());
+    let (name, noted) = read_name(bytes)?;
     Ok(CertificateHead {
-        name: Name::of(LIST, tlv::find(bytes, tag::LABEL), tlv::find(bytes, tag::ID))?,
+        name,
+        noted,
         length: u32::from_be_bytes(length.ok_or(Malformed::new(LIST, "a certificate without its length"))?),
     })
 }
@@ -260,7 +294,7 @@ mod tests {
     use hex_literal::hex;
 
     fn name() -> Name {
-        Name { label: "k".into(), id: [9].into() }
+        Name { label: "k".into(), id: [9].into(), notes: Vec::new() }
     }
 
     #[test]
@@ -315,9 +349,10 @@ mod tests {
             algorithm: Algorithm::Rsa2048,
             policy: KeyPolicy::of(retired),
             name: name(),
+            noted: true,
             imported: true,
         };
-        let certificate = CertificateHead { name: Name::default(), length: 700 };
+        let certificate = CertificateHead { name: Name::default(), noted: false, length: 700 };
         let all = [
             Contents { container: Container::Payment, key: None, certificate: Some(certificate.clone()) },
             Contents { container: retired, key: Some(key.clone()), certificate: None },

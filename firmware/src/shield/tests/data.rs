@@ -26,6 +26,7 @@ fn object(private: bool, value: &[u8]) -> DataObject {
         application: "mail".into(),
         object_id: b"\x06\x02\x2A\x03".into(),
         value: value.into(),
+        notes: Vec::new(),
     }
 }
 

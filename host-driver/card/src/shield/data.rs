@@ -23,7 +23,7 @@ impl Shield<'_> {
     ///
     /// # Errors
     /// [`Error::Refused`]: 6982 without the PIN, 6A80 for a name or value that is too long
-    /// ([`wire::shield::MAX_NAME`], [`wire::shield::MAX_VALUE`]), 6A84 when there is no room.
+    /// ([`wire::shield::MAX_LABEL`], [`wire::shield::MAX_VALUE`]), 6A84 when there is no room.
     pub fn create_data(&mut self, object: &DataObject) -> Result<u8, Error> {
         let data = Secret::new(object.bytes());
         Ok(parse_number(&self.own(instruction::CREATE_DATA, 0, 0, &data, 256)?)?)

@@ -3,13 +3,14 @@
 use wire::{
     apdu::Command,
     shield::{
-        CLASS, Container, Contents, Name, NewKey, Place, instruction, parse_created, parse_placed,
-        put_certificate, what,
+        CLASS, Container, Contents, Import, Name, NewKey, Place, Uses, get, instruction, parse_created,
+        parse_placed, put_certificate, what,
     },
 };
+use zeroize::Zeroizing;
 
 use super::{ALL, Shield};
-use crate::error::Error;
+use crate::{error::Error, pipe::Secret};
 
 impl Shield<'_> {
     /// LIST: what each container that is not empty holds, in one command. No PIN is asked for.
@@ -31,6 +32,51 @@ impl Shield<'_> {
         let (p1, p2) = place.parameters();
         let answer = self.own(instruction::CREATE_KEY, p1, p2, &key.bytes(), ALL)?;
         Ok(parse_created(&answer)?)
+    }
+
+    /// IMPORT KEY: a private key from outside, in use at once, and the container it is in; its public half, tag 7F49. Its record
+    /// says for ever where it came from. Wants the PIN.
+    ///
+    /// # Errors
+    /// As [`Self::create_key`]; 6A80 for parts that make no key of this algorithm.
+    pub fn import_key(&mut self, place: Place, import: &Import<'_>) -> Result<(Container, Vec<u8>), Error> {
+        let (p1, p2) = place.parameters();
+        let mut data = Secret::new(Vec::with_capacity(import.length()));
+        import.put(&mut data);
+        let answer = self.own(instruction::IMPORT_KEY, p1, p2, &data, ALL)?;
+        Ok(parse_created(&answer)?)
+    }
+
+    /// USE KEY: what GENERAL AUTHENTICATE of the PIV applet does with a container's key ([`crate::piv::Piv::sign`] and its kin), for
+    /// PINs of any length. [`Uses::SIGN`] of a digest or a padded block, [`Uses::AGREE`] with a point, [`Uses::DECRYPT`] of a block.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: 6982 without the PIN (just before, if the key wants it each time), 6985 for a use that the key does
+    /// not have, 6A80 for an input that does not fit, 6A88 without a key there.
+    pub fn use_key(
+        &mut self,
+        container: Container,
+        uses: Uses,
+        input: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let answer = self.own(instruction::USE_KEY, uses.bits(), container.reference(), input, ALL)?;
+        Ok(Zeroizing::new(answer))
+    }
+
+    /// GET OBJECT: a host's notes on a container's key; empty when there are none.
+    ///
+    /// # Errors
+    /// The line's own.
+    pub fn key_notes(&mut self, container: Container) -> Result<Vec<u8>, Error> {
+        Ok(self.object(get::KEY_NOTES, container)?.unwrap_or_default())
+    }
+
+    /// GET OBJECT: a host's notes on a container's certificate; empty when there are none.
+    ///
+    /// # Errors
+    /// The line's own.
+    pub fn certificate_notes(&mut self, container: Container) -> Result<Vec<u8>, Error> {
+        Ok(self.object(get::CERTIFICATE_NOTES, container)?.unwrap_or_default())
     }
 
     /// PUT CERTIFICATE: a certificate, DER, and the container it is in. [`Place::Any`] puts it beside its key, if that

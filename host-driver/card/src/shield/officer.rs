@@ -19,7 +19,7 @@ impl Shield<'_> {
     }
 
     /// INITIALISE, proved by the PUK: erases every key, certificate and data object but the payment container's, and
-    /// gives the token a label, at most [`wire::shield::MAX_NAME`] bytes of UTF-8. PIN, PUK and management key stay.
+    /// gives the token a label, at most [`wire::shield::MAX_TOKEN_LABEL`] bytes of UTF-8. PIN, PUK and management key stay.
     ///
     /// # Errors
     /// [`Error::PukRefused`] when the PUK is wrong or locked; nothing was erased then. 6A80 for a label that is too long.

@@ -3,7 +3,7 @@ use crate::card::tests::script;
 use hex_literal::hex;
 use wire::{
     piv::PinPolicy,
-    shield::{DataObject, Name, NewKey, Place},
+    shield::{DataObject, Import, Name, NewKey, Place, PrivateParts, Uses},
 };
 
 const SELECT: (&[u8], &[u8]) = (&hex!("00A4040009 F0555348 49454C4401 00"), &hex!("9000"));
@@ -78,7 +78,7 @@ fn whose_tries_are_told() {
 /// docs/shield-applet.md, byte by byte.
 #[test]
 fn the_bytes_of_commands_on_objects() {
-    let (key, name) = (hex!("7F49 03 8601 04"), Name { label: "k".into(), id: vec![9] });
+    let (key, name) = (hex!("7F49 03 8601 04"), Name { label: "k".into(), id: vec![9], notes: vec![] });
     let nine_c = Container::Piv(wire::piv::Slot::Signature);
     let mut card = script(&[
         SELECT,
@@ -91,6 +91,13 @@ fn the_bytes_of_commands_on_objects() {
         (&hex!("80DC019C 06 83016B 840109"), &hex!("9000")),
         (&hex!("80DC029C"), &hex!("9000")),
         (&hex!("80E4019C"), &hex!("9000")),
+        (
+            &hex!("80490000 000012 800111 810103 83016B 840109 A404 06020707 0000"),
+            &[&hex!("800182")[..], &key, &hex!("9000")].concat(),
+        ),
+        (&hex!("802D029C 000002 0405 0000"), &hex!("09 9000")),
+        (&hex!("80CA039C 000000"), &hex!("03 9000")),
+        (&hex!("80CA049C 000000"), &hex!("6A82")),
         (&hex!("80E4029C"), &hex!("9000")),
         (&hex!("80E4039C"), &hex!("6A88")),
         (&hex!("80F40000 000000"), &hex!("A00B 800150 A206 8804 00000003 9000")),
@@ -109,6 +116,12 @@ fn the_bytes_of_commands_on_objects() {
     shield.name_key(nine_c, &name).unwrap();
     shield.name_certificate(nine_c, &Name::default()).unwrap();
     shield.delete_key(nine_c).unwrap();
+    let import = Import { key: wish, parts: PrivateParts::Scalar(&[7; 2]) };
+    let (taken, public) = shield.import_key(Place::Any, &import).unwrap();
+    assert_eq!((taken.reference(), &public[..]), (0x82, &key[..]));
+    assert_eq!(*shield.use_key(nine_c, Uses::AGREE, &[4, 5]).unwrap(), [9]);
+    assert_eq!(shield.key_notes(nine_c).unwrap(), [3]);
+    assert_eq!(shield.certificate_notes(nine_c).unwrap(), Vec::<u8>::new());
     shield.delete_certificate(nine_c).unwrap();
     assert!(matches!(shield.empty(nine_c), Err(Error::Refused(StatusWord::NO_SUCH_KEY))));
     let contents = shield.contents().unwrap();

@@ -2,6 +2,7 @@
 //! RSA takes its data in one part (Current Mechanisms v2.40, table 3): there is no multi-part operation.
 
 use cryptoki_sys as ck;
+use wire::shield::Uses;
 use zeroize::Zeroizing;
 
 use super::Slot;
@@ -111,10 +112,9 @@ impl Slot {
         cipher: &Cipher,
         data: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>> {
-        let algorithm = key.public.algorithm().ok_or(Ckr::KEY_SIZE_RANGE)?;
         let block = self
             .token()?
-            .operate(key, pin, &mut |piv, slot| piv.decrypt_raw(slot, algorithm, data))
+            .operate(key, pin, Uses::DECRYPT, data)
             // A block that is not below the modulus (RFC 8017, 5.1.2).
             .map_err(|ckr| if ckr == Ckr::DATA_INVALID { Ckr::ENCRYPTED_DATA_INVALID } else { ckr })?;
         if block.len() != data.len() {

@@ -1,26 +1,59 @@
 //! Objects on the token: put there, changed and removed by commands that want the user's PIN.
 
 use cryptoki_sys as ck;
-use wire::shield::Place;
+use wire::shield::{Container, Name, Place};
 
 use super::Slot;
 use crate::{
-    attribute::Attributes,
+    attribute::{Attributes, Kind},
+    certificate,
     ckr::{Ckr, Result},
-    object::{self, Home},
+    notes::Notes,
+    object::{self, Home, Object},
+    public_key::PublicKey,
+    schema,
 };
+
+/// What the token lets a private key do for ever: nobody widens that afterwards.
+const USES: [Kind; 5] = [ck::CKA_SIGN, ck::CKA_SIGN_RECOVER, ck::CKA_DECRYPT, ck::CKA_UNWRAP, ck::CKA_DERIVE];
+
+/// What is to be noted of a certificate: not what it says itself.
+fn noted_of_certificate(der: &[u8], asked: &Attributes) -> Attributes {
+    let mut own = Attributes::default();
+    object::complete_certificate(&mut own, der, certificate::fields(der).as_ref());
+    own.remove(ck::CKA_CERTIFICATE_CATEGORY);
+    let mut noted = schema::noted(ck::CKO_CERTIFICATE, asked);
+    noted.retain(|kind, value| own.get(kind) != Some(value));
+    noted
+}
+
+/// What is to be noted of a public key: a label or an id only where its private key has another.
+pub(super) fn noted_of_public(asked: &Attributes, name: &Name) -> Attributes {
+    let mut noted = schema::noted(ck::CKO_PUBLIC_KEY, asked);
+    noted.retain(|kind, value| match kind {
+        ck::CKA_LABEL => !value.is_empty() && value != name.label.as_bytes(),
+        ck::CKA_ID => !value.is_empty() && value != name.id,
+        _ => true,
+    });
+    noted
+}
 
 impl Slot {
     /// A new data object or certificate on the token. A certificate goes beside its key, if the token has that.
-    pub(super) fn put_on_token(&mut self, attributes: &Attributes) -> Result<ck::CK_OBJECT_HANDLE> {
+    pub(super) fn put_on_token(
+        &mut self,
+        attributes: &Attributes,
+        asked: &Attributes,
+    ) -> Result<ck::CK_OBJECT_HANDLE> {
         let home = match attributes.number(ck::CKA_CLASS) {
             Some(ck::CKO_DATA) => {
                 let data = object::data_of(attributes)?;
                 Home::Data(self.token()?.change(|shield| shield.create_data(&data))?)
             }
             Some(ck::CKO_CERTIFICATE) => {
-                let name = object::name_of(attributes)?;
                 let der = attributes.bytes(ck::CKA_VALUE);
+                let mut name = object::name_of(attributes)?;
+                name.notes = Notes::on(noted_of_certificate(der, asked)).bytes()?;
                 let put = self.token()?.change(|shield| shield.put_certificate(Place::Any, der, &name));
                 let container = put.map_err(|ckr| match ckr {
                     Ckr::DATA_INVALID => Ckr::ATTRIBUTE_VALUE_INVALID,
@@ -28,10 +61,38 @@ impl Slot {
                 })?;
                 Home::Container(container, ck::CKO_CERTIFICATE)
             }
-            // Public keys are on the token with their private keys, secret keys are not.
+            Some(ck::CKO_PUBLIC_KEY) => return self.put_public_key(attributes, asked),
+            // Secret keys are not on the token.
             _ => return Err(Ckr::TEMPLATE_INCONSISTENT),
         };
         self.read_anew(home)
+    }
+
+    /// A public key is on the token with its private key, which was made there or came before it: whoever brings both halves
+    /// of a pair gets the one that is there, named as wanted.
+    fn put_public_key(
+        &mut self,
+        attributes: &Attributes,
+        asked: &Attributes,
+    ) -> Result<ck::CK_OBJECT_HANDLE> {
+        let key = PublicKey::of_attributes(attributes)?;
+        self.read_token()?;
+        let private = self.objects.values().find(|object| {
+            object.home != Home::Container(Container::Payment, ck::CKO_PRIVATE_KEY)
+                && object.key.as_ref().is_some_and(|of| of.public == key)
+        });
+        let Some(Object { home: Home::Container(container, _), notes, attributes: own, .. }) = private else {
+            return Err(Ckr::TEMPLATE_INCONSISTENT);
+        };
+        if asked.is(ck::CKA_DESTROYABLE) {
+            return Err(Ckr::TEMPLATE_INCONSISTENT);
+        }
+        let (container, mut notes) = (*container, notes.clone());
+        let mut name = object::name_of(own)?;
+        notes.public.overlay(&noted_of_public(asked, &name));
+        name.notes = notes.bytes()?;
+        self.token()?.change(|shield| shield.name_key(container, &name))?;
+        self.read_anew(Home::Container(container, ck::CKO_PUBLIC_KEY))
     }
 
     /// The handle of what the token holds now.
@@ -42,10 +103,16 @@ impl Slot {
         found.map(|(handle, _)| *handle).ok_or(Ckr::DEVICE_ERROR)
     }
 
-    /// Changes an object on the token. Of keys and certificates it keeps the names only.
+    /// Whether an object on the token has this flag.
+    fn is_so(&self, home: Home, kind: Kind) -> bool {
+        self.objects.values().any(|object| object.home == home && object.attributes.is(kind))
+    }
+
+    /// Changes an object on the token: its name, and what is noted of it.
     pub(super) fn change_on_token(
         &mut self,
         home: Home,
+        mut notes: Notes,
         template: &Attributes,
         whole: &Attributes,
     ) -> Result<()> {
@@ -56,10 +123,23 @@ impl Slot {
                 self.token()?.change(|shield| shield.update_data(number, &data))?;
             }
             Home::Container(container, class) => {
-                if template.iter().any(|(kind, _)| !matches!(kind, ck::CKA_LABEL | ck::CKA_ID)) {
-                    return Err(Ckr::ATTRIBUTE_READ_ONLY);
+                let mut noted = schema::noted(class, template);
+                for (kind, value) in template.iter() {
+                    let named = matches!(kind, ck::CKA_LABEL | ck::CKA_ID);
+                    let widens =
+                        class == ck::CKO_PRIVATE_KEY && USES.contains(&kind) && value == [ck::CK_TRUE];
+                    if !named && noted.get(kind).is_none() || widens && !self.is_so(home, kind) {
+                        return Err(Ckr::ATTRIBUTE_READ_ONLY);
+                    }
+                    if named {
+                        // One name for both halves: the public one's own, if it had one, goes.
+                        noted.remove(kind);
+                        notes.public.remove(kind);
+                    }
                 }
-                let name = object::name_of(whole)?;
+                notes.of_mut(class).overlay(&noted);
+                let mut name = object::name_of(whole)?;
+                name.notes = notes.bytes()?;
                 self.token()?.change(|shield| match class {
                     ck::CKO_CERTIFICATE => shield.name_certificate(container, &name),
                     _ => shield.name_key(container, &name),

@@ -1,7 +1,7 @@
 //! Key management (v2.40, 5.14): secret keys live in the session, in this process.
 
-use card::piv::Piv;
 use cryptoki_sys as ck;
+use wire::shield::Uses;
 use zeroize::Zeroizing;
 
 use super::{
@@ -70,10 +70,7 @@ impl Slot {
             (None, _) => ecdh.kdf.map_or(curve.length(), crate::hash::Hash::length),
         };
         check_secret(template.number(ck::CKA_KEY_TYPE), length)?;
-        let algorithm = key.public.algorithm().ok_or(Ckr::KEY_SIZE_RANGE)?;
-        let secret = self
-            .token()?
-            .operate(&key, None, &mut |piv: &mut Piv<'_>, slot| piv.agree(slot, algorithm, point))?;
+        let secret = self.token()?.operate(&key, None, Uses::AGREE, point)?;
         let value = match ecdh.kdf {
             Some(hash) => hash.derive(&secret, &ecdh.shared, length)?,
             // Without a function the key is the secret, its bytes cut off from the left (2.3.8).
@@ -179,7 +176,8 @@ impl Slot {
             attributes.set_flag(ck::CKA_NEVER_EXTRACTABLE, !extractable);
         }
         complete_secret_key(&mut attributes)?;
-        self.keep(handle, attributes)
+        let asked = attributes.clone();
+        self.keep(handle, attributes, &asked)
     }
 }
 

@@ -10,8 +10,9 @@ use crate::{
     attribute::{Attributes, Kind, Value},
     certificate,
     ckr::{Ckr, Result},
+    notes::Notes,
     object::{self, Home, Object},
-    public_key::PublicKey,
+    public_key::{self, PublicKey},
     schema::{self, Origin},
 };
 
@@ -113,7 +114,8 @@ impl Slot {
         schema::check_change(&found.attributes, &template)?;
         let mut attributes = found.attributes.clone();
         attributes.overlay(&template);
-        self.change_on_token(found.home, &template, &attributes)?;
+        let (home, notes) = (found.home, found.notes.clone());
+        self.change_on_token(home, notes, &template, &attributes)?;
         if let Some(found) = self.objects.get_mut(&object) {
             found.attributes = attributes;
         }
@@ -145,26 +147,28 @@ impl Slot {
             (None, None) => return Err(Ckr::TEMPLATE_INCOMPLETE),
         };
         schema::check_new(class, &attributes, Origin::Created)?;
+        let asked = attributes.clone();
         match class {
             ck::CKO_DATA => complete_data(&mut attributes),
             ck::CKO_CERTIFICATE => complete_certificate(&mut attributes)?,
             ck::CKO_PUBLIC_KEY => complete_public_key(&mut attributes)?,
             ck::CKO_SECRET_KEY => complete_secret_key(&mut attributes)?,
-            // A private key is made by the token, in the token: none comes in.
-            _ => return Err(Ckr::ATTRIBUTE_VALUE_INVALID),
+            _ => return self.create_private_key(handle, &asked),
         }
-        if attributes.is(ck::CKA_TRUSTED) {
-            return Err(Ckr::ATTRIBUTE_READ_ONLY);
-        }
-        self.keep(handle, attributes)
+        self.keep(handle, attributes, &asked)
     }
 
-    /// A new object, by whoever may have one: the session's, or the token's.
+    /// A new object, by whoever may have one: the session's, or the token's. Of the latter only what was asked for is noted.
     pub(super) fn keep(
         &mut self,
         handle: ck::CK_SESSION_HANDLE,
         mut attributes: Attributes,
+        asked: &Attributes,
     ) -> Result<ck::CK_OBJECT_HANDLE> {
+        // Only an officer may say whom to trust, and one makes no objects here (4.6.3, 4.8).
+        if attributes.is(ck::CKA_TRUSTED) {
+            return Err(Ckr::ATTRIBUTE_READ_ONLY);
+        }
         let writes = self.session(handle)?.writes;
         for (kind, value) in [
             (ck::CKA_TOKEN, ck::CK_FALSE),
@@ -180,10 +184,11 @@ impl Slot {
             return Err(Ckr::USER_NOT_LOGGED_IN);
         }
         if attributes.is(ck::CKA_TOKEN) {
-            return if writes { self.put_on_token(&attributes) } else { Err(Ckr::SESSION_READ_ONLY) };
+            return if writes { self.put_on_token(&attributes, asked) } else { Err(Ckr::SESSION_READ_ONLY) };
         }
         let object = self.new_handle()?.into();
-        self.objects.insert(object, Object { attributes, home: Home::Session(handle), key: None });
+        let (home, key, notes) = (Home::Session(handle), None, Notes::default());
+        self.objects.insert(object, Object { attributes, home, key, notes });
         Ok(object)
     }
 
@@ -197,7 +202,8 @@ impl Slot {
         self.session(handle)?;
         let template = Attributes::of_template(template)?;
         let found = self.object(object)?;
-        if !found.attributes.is(ck::CKA_COPYABLE) {
+        // There is one of each private key, whatever was said of it.
+        if !found.attributes.is(ck::CKA_COPYABLE) || found.key.is_some() {
             return Err(Ckr::ACTION_PROHIBITED);
         }
         schema::check_copy(&found.attributes, &template)?;
@@ -208,7 +214,8 @@ impl Slot {
             attributes.set_flag(ck::CKA_DESTROYABLE, true);
         }
         attributes.overlay(&template);
-        self.keep(handle, attributes)
+        let asked = attributes.clone();
+        self.keep(handle, attributes, &asked)
     }
 
     /// C_DestroyObject.
@@ -254,8 +261,13 @@ fn complete_certificate(attributes: &mut Attributes) -> Result<()> {
     }
     let der = attributes.bytes(ck::CKA_VALUE).to_vec();
     let fields = certificate::fields(&der).ok_or(Ckr::ATTRIBUTE_VALUE_INVALID)?;
-    if attributes.bytes(ck::CKA_SUBJECT) != fields.subject {
+    let is = |kind, value: &[u8]| attributes.get(kind).is_none_or(|said| said == value);
+    if !is(ck::CKA_SUBJECT, &fields.subject) || !is(ck::CKA_PUBLIC_KEY_INFO, &fields.public_key_info) {
         return Err(Ckr::TEMPLATE_INCONSISTENT);
+    }
+    // None is wanted, or the right one (4.6.3).
+    if !is(ck::CKA_CHECK_VALUE, &[]) && !is(ck::CKA_CHECK_VALUE, &public_key::check_value(&der)) {
+        return Err(Ckr::ATTRIBUTE_VALUE_INVALID);
     }
     attributes.set_default(ck::CKA_ID, []);
     object::complete_certificate(attributes, &der, Some(&fields));
@@ -283,6 +295,14 @@ fn complete_public_key(attributes: &mut Attributes) -> Result<()> {
         }
     };
     debug_assert!(mine.iter().all(|kind| attributes.get(*kind).is_some()));
+    let mut shown = Attributes::default();
+    key.show(&mut shown);
+    if attributes
+        .get(ck::CKA_PUBLIC_KEY_INFO)
+        .is_some_and(|said| said != shown.bytes(ck::CKA_PUBLIC_KEY_INFO))
+    {
+        return Err(Ckr::TEMPLATE_INCONSISTENT);
+    }
     if others.iter().any(|kind| attributes.get(*kind).is_some()) {
         return Err(Ckr::TEMPLATE_INCONSISTENT);
     }

@@ -3,14 +3,15 @@
 use cryptoki_sys as ck;
 use wire::{
     piv::{Algorithm, PinPolicy},
-    shield::{Container, NewKey, Place, Uses},
+    shield::{Container, Name, NewKey, Place, Uses},
 };
 
-use super::Slot;
+use super::{Slot, keep::noted_of_public};
 use crate::{
     attribute::{Attributes, Kind, Value},
     ckr::{Ckr, Result},
     mechanism::Mechanism,
+    notes::Notes,
     object::{self, Home},
     public_key::Curve,
     schema::{self, Origin},
@@ -36,12 +37,10 @@ impl Slot {
         let public = half(ck::CKO_PUBLIC_KEY, key_type, public)?;
         let private = half(ck::CKO_PRIVATE_KEY, key_type, private)?;
         let algorithm = algorithm(rsa, &public)?;
-        let key = NewKey {
-            algorithm,
-            pin: Some(pin_policy(&private)),
-            uses: uses(rsa, &private)?,
-            name: object::name_of(&names(&public, &private))?,
-        };
+        object::check_private(&private)?;
+        let mut name = object::name_of(&names(&public, &private))?;
+        name.notes = notes(&public, &private, &name).bytes()?;
+        let key = NewKey { algorithm, pin: Some(pin_policy(&private)), uses: uses(rsa, &private)?, name };
         // A pair of a session's would have a private key in this process.
         if !private.is(ck::CKA_TOKEN) {
             return Err(Ckr::TEMPLATE_INCONSISTENT);
@@ -49,21 +48,27 @@ impl Slot {
         if !writes {
             return Err(Ckr::SESSION_READ_ONLY);
         }
-        let container = self.create_key(&key)?;
-        let public = self.read_anew(Home::Container(container, ck::CKO_PUBLIC_KEY))?;
+        let place = self.place_of(&key.name.id)?;
+        let (container, _) = self.token()?.change(|shield| shield.create_key(place, &key))?;
+        let on_token = self.read_anew(Home::Container(container, ck::CKO_PUBLIC_KEY))?;
         let private = self.read_anew(Home::Container(container, ck::CKO_PRIVATE_KEY))?;
-        Ok((public, private))
+        if public.flag(ck::CKA_TOKEN) != Some(false) {
+            return Ok((on_token, private));
+        }
+        // The token has the public half all the same; who wants one of the session's gets that.
+        let mut attributes = self.object(on_token)?.attributes.clone();
+        attributes.set_flag(ck::CKA_DESTROYABLE, true);
+        attributes.overlay(&public);
+        Ok((self.keep(handle, attributes, &Attributes::default())?, private))
     }
 
     /// A key whose id is the one that a container's key has by itself (01 for 9A) goes there, if it is free, so that PIV's
     /// programs find it where they look for it; any other goes where the token chooses.
-    fn create_key(&mut self, key: &NewKey) -> Result<Container> {
-        let place = match object::container_of(&key.name.id) {
+    pub(super) fn place_of(&mut self, id: &[u8]) -> Result<Place> {
+        Ok(match object::container_of(id) {
             Some(container) if self.is_free(container)? => Place::In(container),
             _ => Place::Any,
-        };
-        let (container, _) = self.token()?.change(|shield| shield.create_key(place, key))?;
-        Ok(container)
+        })
     }
 
     fn is_free(&mut self, container: Container) -> Result<bool> {
@@ -87,9 +92,16 @@ fn half(
     schema::check_new(class, &attributes, Origin::Generated)?;
     let right = (attributes.number(ck::CKA_CLASS), attributes.number(ck::CKA_KEY_TYPE))
         == (Some(class), Some(key_type));
-    // No private key leaves the token, whatever is asked for.
-    let leaves = attributes.flag(ck::CKA_SENSITIVE) == Some(false) || attributes.is(ck::CKA_EXTRACTABLE);
-    if right && !leaves && !attributes.is(ck::CKA_TRUSTED) {
+    let others: &[Kind] = if key_type == ck::CKK_RSA {
+        &[ck::CKA_EC_PARAMS]
+    } else {
+        &[ck::CKA_MODULUS_BITS, ck::CKA_PUBLIC_EXPONENT]
+    };
+    let right = right && others.iter().all(|kind| attributes.get(*kind).is_none());
+    // A public key goes with its private key, not without it; and only an officer says whom to trust.
+    let on_token = attributes.flag(ck::CKA_TOKEN) != Some(false);
+    let alone = class == ck::CKO_PUBLIC_KEY && on_token && attributes.is(ck::CKA_DESTROYABLE);
+    if right && !alone && !attributes.is(ck::CKA_TRUSTED) {
         Ok(attributes)
     } else {
         Err(Ckr::TEMPLATE_INCONSISTENT)
@@ -117,7 +129,7 @@ fn algorithm(rsa: bool, public: &Attributes) -> Result<Algorithm> {
 
 /// When the new key wants the PIN: each time if CKA_ALWAYS_AUTHENTICATE says so, never if CKA_PRIVATE says that whoever
 /// has not logged in may use it.
-fn pin_policy(private: &Attributes) -> PinPolicy {
+pub(super) fn pin_policy(private: &Attributes) -> PinPolicy {
     if private.is(ck::CKA_ALWAYS_AUTHENTICATE) {
         PinPolicy::Always
     } else if private.flag(ck::CKA_PRIVATE) == Some(false) {
@@ -127,22 +139,34 @@ fn pin_policy(private: &Attributes) -> PinPolicy {
     }
 }
 
-/// What the new key may be used for: all that its algorithm can, unless the template says something of it.
-fn uses(rsa: bool, private: &Attributes) -> Result<Option<Uses>> {
-    let of = |kinds: &[Kind]| kinds.iter().any(|kind| private.is(*kind));
-    let sign = of(&[ck::CKA_SIGN, ck::CKA_SIGN_RECOVER]);
-    let decrypt = of(&[ck::CKA_DECRYPT, ck::CKA_UNWRAP]);
-    let agree = of(&[ck::CKA_DERIVE]);
-    if rsa && agree || !rsa && (decrypt || private.is(ck::CKA_SIGN_RECOVER)) {
-        return Err(Ckr::TEMPLATE_INCONSISTENT);
+/// What the new key may be used for: what the template says yes to; where it says yes to nothing, all that it does not say no
+/// to. That an EC key decrypts, or an RSA key derives, is noted and no more: programs ask for it by habit.
+pub(super) fn uses(rsa: bool, private: &Attributes) -> Result<Option<Uses>> {
+    let real: &[(Uses, &[Kind])] = if rsa {
+        &[
+            (Uses::SIGN, &[ck::CKA_SIGN, ck::CKA_SIGN_RECOVER]),
+            (Uses::DECRYPT, &[ck::CKA_DECRYPT, ck::CKA_UNWRAP]),
+        ]
+    } else {
+        &[(Uses::SIGN, &[ck::CKA_SIGN]), (Uses::AGREE, &[ck::CKA_DERIVE])]
+    };
+    let said = |kinds: &[Kind], answer| kinds.iter().any(|kind| private.flag(*kind) == Some(answer));
+    let all = |wanted: &dyn Fn(&[Kind]) -> bool| {
+        real.iter().filter(|(_, kinds)| wanted(kinds)).map(|(one, _)| *one).reduce(Uses::and)
+    };
+    if !real.iter().any(|(_, kinds)| said(kinds, true) || said(kinds, false)) {
+        return Ok(None);
     }
-    let chosen = [(sign, Uses::SIGN), (decrypt, Uses::DECRYPT), (agree, Uses::AGREE)];
-    let uses = chosen.into_iter().filter(|(wanted, _)| *wanted).map(|(_, one)| one).reduce(Uses::and);
-    let said = [ck::CKA_SIGN, ck::CKA_DECRYPT, ck::CKA_UNWRAP, ck::CKA_DERIVE].map(|kind| private.flag(kind));
-    match uses {
-        None if said.contains(&Some(false)) => Err(Ckr::TEMPLATE_INCONSISTENT),
-        uses => Ok(uses),
-    }
+    let uses = all(&|kinds| said(kinds, true)).or_else(|| all(&|kinds| !said(kinds, false)));
+    uses.map(Some).ok_or(Ckr::TEMPLATE_INCONSISTENT)
+}
+
+/// What was asked for of either half and nothing else on the token tells. What a template says of one use only says no to the
+/// others.
+fn notes(public: &Attributes, private: &Attributes, name: &Name) -> Notes {
+    let mut own = schema::noted(ck::CKO_PRIVATE_KEY, private);
+    object::note_history(&mut own);
+    Notes { own, public: noted_of_public(public, name) }
 }
 
 /// Label and id: the private key's, else the public key's.
@@ -174,10 +198,16 @@ mod tests {
             uses(true, &flags(&[(ck::CKA_SIGN, true), (ck::CKA_UNWRAP, true)])),
             Ok(Some(Uses::SIGN.and(Uses::DECRYPT)))
         );
-        for (rsa, wrong) in [(false, ck::CKA_DECRYPT), (true, ck::CKA_DERIVE)] {
-            assert_eq!(uses(rsa, &flags(&[(wrong, true)])), Err(Ckr::TEMPLATE_INCONSISTENT));
+        // What the kind of key cannot do is noted beside what it can, and decides nothing.
+        for (rsa, more) in [(false, ck::CKA_DECRYPT), (false, ck::CKA_UNWRAP), (true, ck::CKA_DERIVE)] {
+            assert_eq!(uses(rsa, &flags(&[(ck::CKA_SIGN, true), (more, true)])), Ok(Some(Uses::SIGN)));
+            assert_eq!(uses(rsa, &flags(&[(more, true)])), Ok(None));
         }
-        assert_eq!(uses(true, &flags(&[(ck::CKA_SIGN, false)])), Err(Ckr::TEMPLATE_INCONSISTENT));
+        // A no leaves the rest, and must leave some.
+        assert_eq!(uses(true, &flags(&[(ck::CKA_SIGN, false)])), Ok(Some(Uses::DECRYPT)));
+        assert_eq!(uses(false, &flags(&[(ck::CKA_DERIVE, false)])), Ok(Some(Uses::SIGN)));
+        let neither = flags(&[(ck::CKA_SIGN, false), (ck::CKA_DERIVE, false)]);
+        assert_eq!(uses(false, &neither), Err(Ckr::TEMPLATE_INCONSISTENT));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Signing (v2.40, 5.11): digests and paddings here, the private key on the token.
 
 use cryptoki_sys as ck;
+use wire::shield::Uses;
 use zeroize::Zeroizing;
 
 use super::Slot;
@@ -129,10 +130,7 @@ impl Slot {
     fn apply(&mut self, operation: &Signing, digest: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
         let key = &operation.key;
         let block = key.public.block_to_sign(operation.scheme, digest)?;
-        let algorithm = key.public.algorithm().ok_or(Ckr::KEY_SIZE_RANGE)?;
-        let signature = self.token()?.operate(key, operation.pin.as_ref(), &mut |piv, slot| {
-            piv.sign(slot, algorithm, &block).map(Zeroizing::new)
-        })?;
+        let signature = self.token()?.operate(key, operation.pin.as_ref(), Uses::SIGN, &block)?;
         match &key.public {
             PublicKey::Ec { curve, .. } => {
                 curve.plain(&signature).map(Zeroizing::new).ok_or(Ckr::DEVICE_ERROR)

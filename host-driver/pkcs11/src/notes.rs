@@ -81,8 +81,9 @@ fn entry(bytes: &[u8]) -> Option<(u8, Kind, &[u8], &[u8])> {
 }
 
 fn portable(kind: Kind, value: &[u8]) -> Vec<u8> {
-    match value.try_into().map(ck::CK_ULONG::from_ne_bytes) {
-        Ok(number) if schema::is_noted_number(kind) => u64::from(number).to_be_bytes().to_vec(),
+    let number = value.try_into().map(ck::CK_ULONG::from_ne_bytes).ok();
+    match number.filter(|_| schema::is_noted_number(kind)).map(u64::try_from) {
+        Some(Ok(number)) => number.to_be_bytes().to_vec(),
         _ => value.to_vec(),
     }
 }

@@ -24,9 +24,5 @@ def session(token):
 
 
 def test_the_key_signs(session):
-    key = next(
-        key
-        for key in session.get_objects({pkcs11.Attribute.CLASS: pkcs11.ObjectClass.PRIVATE_KEY})
-        if key[pkcs11.Attribute.SIGN]
-    )
+    key = next(iter(session.get_objects({pkcs11.Attribute.CLASS: pkcs11.ObjectClass.PRIVATE_KEY})))
     assert len(key.sign(b"data", mechanism=pkcs11.Mechanism.ECDSA_SHA256)) == 64

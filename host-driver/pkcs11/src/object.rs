@@ -351,7 +351,8 @@ fn public_key_object(container: Container, head: &KeyHead, public: &PublicKey, s
     attributes.set_flag(ck::CKA_VERIFY_RECOVER, rsa);
     attributes.set_flag(ck::CKA_ENCRYPT, rsa);
     attributes.set_flag(ck::CKA_WRAP, rsa);
-    attributes.set_flag(ck::CKA_DERIVE, false);
+    // Both halves of a pair that agrees say so.
+    attributes.set_flag(ck::CKA_DERIVE, !rsa && head.policy.uses.has(Uses::AGREE));
     attributes.set_flag(ck::CKA_TRUSTED, false);
     object
 }

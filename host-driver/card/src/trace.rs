@@ -220,12 +220,12 @@ mod tests {
             &hex!("00DB3FFF04 5C017E53"),
             &hex!("80200080 06 313335323436"),
             &hex!("80490000 0A 800111 A405 0603313233"), // IMPORT KEY: a private key
-            &hex!("802D0282 04 04313233"), // USE KEY: a shared secret may come back
-            &hex!("00FFFFFF03 039B18"),     // Yubico's SET MANAGEMENT KEY
-            &hex!("0CA4040005 31323334FF"), // secure messaging: who knows
-            &hex!("00F2000004 31323334"),   // another applet's
-            &hex!("00F2313233"),            // the same
-            &hex!("00CB3FFF04 31323334"),   // an open command with something else in it
+            &hex!("802D0282 04 04313233"),               // USE KEY: a shared secret may come back
+            &hex!("00FFFFFF03 039B18"),                  // Yubico's SET MANAGEMENT KEY
+            &hex!("0CA4040005 31323334FF"),              // secure messaging: who knows
+            &hex!("00F2000004 31323334"),                // another applet's
+            &hex!("00F2313233"),                         // the same
+            &hex!("00CB3FFF04 31323334"),                // an open command with something else in it
             &hex!("00FD000004 31323334"),
             &hex!("802A000004 31323334"),
             &hex!("3132"),

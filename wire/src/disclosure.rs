@@ -105,6 +105,8 @@ fn of_the_shield(command: &Command<'_>) -> Disclosure {
         | own::RESET_RETRY_COUNTER
         | own::INSTALL_CERTIFICATES
         | own::CREATE_KEY
+        | own::IMPORT_KEY
+        | own::USE_KEY
         | own::PUT_CERTIFICATE
         | own::SET_NAME
         | own::DELETE

@@ -129,7 +129,7 @@ fn story() -> impl Strategy<Value = (Vec<u8>, Vec<Deed>)> {
 fn token() -> Token<MemoryStore, Panel, ChaCha20Rng> {
     let profile = Profile { stretch: None, ..Profile::standard() };
     let pin = |text: &[u8]| Zeroizing::new(text.to_vec());
-    let factory = Factory { pin: Some(pin(b"246802")), puk: pin(b"12345678") };
+    let factory = Factory { pin: Some(pin(b"246802")), puk: pin(b"12345678"), label: String::new() };
     let (panel, _) = panel(Habit::Accept);
     let rng = ChaCha20Rng::seed_from_u64(1);
     Token::manufacture(profile, &[7; 32], MemoryStore::default(), panel, rng, &factory).unwrap()

@@ -78,7 +78,11 @@ pub(crate) fn profile() -> Profile {
 /// A token with [`PIN`], or with the factory's.
 pub(crate) fn application(profile: Profile, pin: Option<&[u8]>) -> Application<Flash, ChaCha20Rng> {
     let (mut flash, mut rng) = (Flash::default(), rng(1));
-    let factory = Factory { pin: pin.map(|pin| pin.to_vec().into()), puk: PUK.to_vec().into(), label: alloc::string::String::new() };
+    let factory = Factory {
+        pin: pin.map(|pin| pin.to_vec().into()),
+        puk: PUK.to_vec().into(),
+        label: alloc::string::String::new(),
+    };
     let memory = &mut crate::crypto::Memory::default();
     Application::manufacture(&profile, &SECRET, &mut flash, &mut rng, memory, &factory).unwrap();
     Application::open(profile, &SECRET, flash, rng)

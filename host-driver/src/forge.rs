@@ -121,7 +121,9 @@ impl Forge {
                 let place = |number: usize| state.join(number.to_string());
                 let numbered = (1..).zip(flashes);
                 numbered
-                    .map(|(number, flash)| self.seat(exporter, &habit, &secret, number, flash, Some(&place(number))))
+                    .map(|(number, flash)| {
+                        self.seat(exporter, &habit, &secret, number, flash, Some(&place(number)))
+                    })
                     .collect()
             }
         }

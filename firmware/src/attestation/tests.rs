@@ -144,7 +144,8 @@ fn another_factory_or_another_byte_is_refused() {
     // The statement of one token does not hang on another's certificate.
     let mut flash = Flash::default();
     let manufacture = |flash: &mut Flash, seed| {
-        let factory = crate::Factory { pin: None, puk: crate::fixture::PUK.to_vec().into(), label: String::new() };
+        let factory =
+            crate::Factory { pin: None, puk: crate::fixture::PUK.to_vec().into(), label: String::new() };
         let memory = &mut crate::crypto::Memory::default();
         Application::manufacture(&profile(), &SECRET, flash, &mut rng(seed), memory, &factory).unwrap();
     };

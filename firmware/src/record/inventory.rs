@@ -228,7 +228,7 @@ mod tests {
             assert_eq!(token.fault(), Some(Refusal::Missing(name)));
             token.power_on();
             assert_eq!(token.fault(), Some(Refusal::Missing(name)));
-            let factory = Factory { pin: None, puk: PUK.to_vec().into() };
+            let factory = Factory { pin: None, puk: PUK.to_vec().into(), label: String::new() };
             let memory = &mut Memory::default();
             let again =
                 Token::manufacture(&profile(), &SECRET, token.storage(), &mut rng(3), memory, &factory);
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn only_what_was_never_finished_is_made_anew() {
         let make = |flash: &mut Flash, secret: &[u8; 32]| {
-            let factory = Factory { pin: None, puk: PUK.to_vec().into() };
+            let factory = Factory { pin: None, puk: PUK.to_vec().into(), label: String::new() };
             Token::manufacture(&profile(), secret, flash, &mut rng(3), &mut Memory::default(), &factory)
         };
         let mut flash = Flash { writes_left: Some(3), ..Flash::default() };

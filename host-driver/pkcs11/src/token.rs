@@ -233,7 +233,7 @@ impl Token {
     /// # Errors
     /// CKR_PIN_INCORRECT, CKR_PIN_LOCKED.
     pub fn check_pin(&mut self, pin: &[u8]) -> Result<()> {
-        self.with(Applet::Piv, |card| verify(card, Applet::Piv, pin))
+        self.with(|shield| shield.verify(pin))
             .map_err(|error| self.forget(&Login::User(Pin::new(pin.to_vec())), error))
     }
 

@@ -38,6 +38,10 @@ fuzz seconds="20" *targets:
 bench *arguments:
     benches/run {{arguments}}
 
+# a tarball of the programs for machines without a toolchain: docs/install.md
+dist *arguments:
+    packaging/tarball {{arguments}}
+
 # everything that a change must pass
 ci:
     .ci/run

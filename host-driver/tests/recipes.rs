@@ -8,12 +8,19 @@ use std::{path::Path, process::Command};
 
 use world::World;
 
-const README: &str = include_str!("../../README.md");
+/// The README, and the pages that go on from it.
+const PAGES: [&str; 5] = [
+    include_str!("../../README.md"),
+    include_str!("../../docs/install.md"),
+    include_str!("../../docs/ci.md"),
+    include_str!("../../docs/panel.md"),
+    include_str!("../../docs/settings.md"),
+];
 
-/// The lines of the README's fenced blocks in this language.
+/// The lines of the pages' fenced blocks in this language.
 fn blocks(language: &str) -> Vec<Vec<&'static str>> {
     let mut blocks = Vec::new();
-    let mut lines = README.lines();
+    let mut lines = PAGES.iter().flat_map(|page| page.lines());
     while let Some(line) = lines.next() {
         if line.strip_prefix("```") == Some(language) {
             blocks.push(lines.by_ref().take_while(|line| *line != "```").collect());

@@ -16,6 +16,8 @@ const NUMBERS: &[&str] = &[
 const HAN_NUMERALS: &str =
     "零〇○一二三四五六七八九十百千万亿兆两兩俩仨廿卅卌半点點壹弌壱贰貳弐弍叁參叄参弎肆伍陆陸柒捌玖拾佰仟萬億";
 const HANGUL_NUMERALS: &str = "영공일이삼사오육륙칠팔구십백천만억조";
+/// Those that make a sum of the syllable before them: 이천원 is an amount, 이영원 a name.
+const HANGUL_MULTIPLIERS: &str = "십백천만억";
 /// Currencies, and words that announce a sum: before a number or behind it. ISO 4217's codes come on top.
 #[rustfmt::skip]
 const CURRENCIES: &[&str] = &[
@@ -35,7 +37,7 @@ const CURRENCIES: &[&str] = &[
 /// Units that stand behind a number, or right before digits: 钱 and 毛 are family names.
 #[rustfmt::skip]
 const UNITS: &[&str] = &[
-    "元", "圆", "圓", "块", "塊", "角", "毛", "分", "厘", "钱", "錢", "刀", "镑", "鎊", "铢", "盾", "文",
+    "元", "圆", "圓", "块", "塊", "角", "毛", "分", "厘", "钱", "錢", "刀", "镑", "鎊", "铢", "盾",
     "美刀", "大洋",
 ];
 /// What adds nothing to an amount.
@@ -43,6 +45,8 @@ const UNITS: &[&str] = &[
 const FILLERS: &[&str] = &[
     "正", "约", "約", "余", "餘", "多", "仅", "僅", "共", "计", "計", "起", "付", "收", "款", "需", "只",
     "为", "即", "又", "and", "only",
+    // 金壱万円也, as a sum is written out in Japan.
+    "金", "也",
 ];
 /// Well-known codes that are no word of their own: an amount in one of them may open no name.
 #[rustfmt::skip]
@@ -104,7 +108,7 @@ impl Reading {
     fn of(name: &str) -> Self {
         // Roman numerals become letters in NFKC.
         let roman = |c| if matches!(c, '\u{2160}'..='\u{217F}') { '1' } else { c };
-        let text: Vec<char> = name.chars().map(roman).nfkc().collect();
+        let text = spelled_together(&name.chars().map(roman).nfkc().collect::<Vec<_>>());
         let numeric = digits(&text);
         let lower = |c: char| c.to_lowercase().next().unwrap_or(c);
         let letters = text.iter().zip(numeric).map(|(&c, numeric)| Letter { c: lower(c), numeric }).collect();
@@ -119,17 +123,25 @@ impl Reading {
         self.is_digits_and_numerals() || self.opens_with_amount() || self.is_number_with_currency()
     }
 
-    /// 100万: nobody is called that. 二百五 and 7-Eleven are names.
+    /// 100万: nobody is called that. 二百五, 1点点 and 7-Eleven are names.
     fn is_digits_and_numerals(&self) -> bool {
         let part = |l: &Letter| l.c.is_ascii_digit() || !l.c.is_alphanumeric() || HAN_NUMERALS.contains(l.c);
-        self.letters.iter().all(part) && self.letters.iter().any(|l| l.c.is_ascii_digit())
+        let ends_with_point = self.letters.last().is_some_and(|l| matches!(l.c, '点' | '點'));
+        self.letters.iter().all(part) && !ends_with_point && self.letters.iter().any(|l| l.c.is_ascii_digit())
     }
 
-    /// "CNY 1.00 Ltd", "usd: 1".
+    /// "CNY 1.00 Ltd", "usd: 1"; not "CAD 3D Solutions".
     fn opens_with_amount(&self) -> bool {
         let Some(end) = OPENING.iter().find_map(|word| self.word(0, word)) else { return false };
-        let number = self.letters.iter().skip(end).find(|letter| letter.c.is_alphanumeric());
-        number.is_some_and(|letter| letter.c.is_ascii_digit())
+        let behind = self.letters.get(end..).unwrap_or_default();
+        let mut number = behind.iter().skip_while(|letter| !letter.c.is_alphanumeric());
+        number.next().is_some_and(|letter| letter.c.is_ascii_digit())
+            && !number.next().is_some_and(|letter| in_alphabet(letter.c) && !letter.numeric)
+    }
+
+    /// Whether any part of it is written in figures. ISO 4217 has words of English: All Four, Top Ten.
+    fn has_figures(&self) -> bool {
+        self.letters.iter().any(|letter| letter.numeric || HAN_NUMERALS.contains(letter.c))
     }
 
     /// Goes through all ways to read the name as words of an amount; a bit of `reached` is a [`State`].
@@ -169,18 +181,29 @@ impl Reading {
         for end in NUMBERS.iter().filter_map(|word| self.word(position, word)) {
             step(end, state.after_number());
         }
-        for end in CURRENCIES.iter().filter_map(|word| self.word(position, word)).chain(self.code(position)) {
+        let words = CURRENCIES.iter().chain(OPENING);
+        for end in words.filter_map(|word| self.word(position, word)).chain(self.code(position)) {
             step(end, state.after_currency());
         }
         for end in FILLERS.iter().filter_map(|word| self.word(position, word)) {
             step(end, state);
         }
         for end in UNITS.iter().filter_map(|word| self.word(position, word)) {
-            // 元1.00, too: digits follow no family name.
-            if state.counting || self.at(end).is_some_and(|letter| letter.numeric) {
+            // 百分百: a hundredth is no coin.
+            let part = letter.c == '分' && position.checked_sub(1).is_some_and(|at| self.is_multiplier(at));
+            if (state.counting && !part) || self.number_follows(end) {
                 step(end, state.after_currency());
             }
         }
+    }
+
+    /// 元1.00, 元：1.00, 金额（元）：壹佰: digits follow no family name, and numerals none that a sign keeps from it.
+    fn number_follows(&self, position: usize) -> bool {
+        let behind = self.letters.get(position..).unwrap_or_default();
+        let signs = behind.iter().take_while(|letter| !letter.c.is_alphanumeric()).count();
+        behind
+            .get(signs)
+            .is_some_and(|letter| letter.numeric || (signs > 0 && HAN_NUMERALS.contains(letter.c)))
     }
 
     /// Where a word that begins here ends; letters of an alphabet must not go on before it or behind it.
@@ -203,7 +226,7 @@ impl Reading {
             .filter(|letter| !letter.numeric)
             .map(|letter| letter.c.to_ascii_uppercase())
             .collect();
-        let known = crate::currency::exponent(&code).is_some();
+        let known = self.has_figures() && crate::currency::exponent(&code).is_some();
         (known && !self.joined(position) && !self.joined(end)).then_some(end)
     }
 
@@ -215,13 +238,24 @@ impl Reading {
         before.is_some_and(alphabetic) && self.at(position).is_some_and(alphabetic)
     }
 
-    /// Two syllables or more: one alone is a family name (이원, 백원).
+    fn is_multiplier(&self, position: usize) -> bool {
+        self.at(position).is_some_and(|letter| "百佰千仟万萬亿億".contains(letter.c))
+    }
+
+    /// A syllable of a number: beside a digit, or in a run with a multiplier that is not its first. One syllable alone is a
+    /// family name (이원, 백원), and so may two be without a multiplier (이영원).
     fn hangul_numeral(&self, position: usize) -> bool {
-        let numeral = |at: Option<usize>| {
-            at.and_then(|at| self.at(at))
-                .is_some_and(|letter| HANGUL_NUMERALS.contains(letter.c) || letter.c.is_ascii_digit())
-        };
-        numeral(Some(position)) && (numeral(position.checked_sub(1)) || numeral(position.checked_add(1)))
+        let is = |at: usize, set: &str| self.at(at).is_some_and(|letter| set.contains(letter.c));
+        let digit =
+            |at: Option<usize>| at.and_then(|at| self.at(at)).is_some_and(|letter| letter.c.is_ascii_digit());
+        if !is(position, HANGUL_NUMERALS) {
+            return false;
+        }
+        let start = (0..position).rev().take_while(|&at| is(at, HANGUL_NUMERALS)).last().unwrap_or(position);
+        let multiplied = (start.saturating_add(1)..self.letters.len())
+            .take_while(|&at| is(at, HANGUL_NUMERALS))
+            .any(|at| is(at, HANGUL_MULTIPLIERS));
+        multiplied || digit(position.checked_sub(1)) || digit(position.checked_add(1))
     }
 
     /// 10k, 10W, 3M.
@@ -232,6 +266,21 @@ impl Reading {
             && self.at(position).is_some_and(|letter| "kwm".contains(letter.c))
             && !self.joined(position.saturating_add(1))
     }
+}
+
+/// Without the single sign between single letters: R.M.B., C N Y.
+fn spelled_together(text: &[char]) -> Vec<char> {
+    let letter = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(char::is_ascii_alphabetic);
+    let alone = |at: Option<usize>| {
+        letter(at)
+            && !letter(at.and_then(|at| at.checked_sub(1)))
+            && !letter(at.and_then(|at| at.checked_add(1)))
+    };
+    let kept = text
+        .iter()
+        .enumerate()
+        .filter(|&(at, c)| c.is_alphanumeric() || !alone(at.checked_sub(1)) || !alone(at.checked_add(1)));
+    kept.map(|(_, &c)| c).collect()
 }
 
 /// Scripts that put spaces between words.

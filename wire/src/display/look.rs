@@ -6,7 +6,7 @@ use unicode_script::{Script, UnicodeScript};
 use super::fault::Fault;
 
 /// Kana that pass for an ideograph, which stands below: 工口一二八卜力夕才又千厶木匕儿三乂个十, small ones too.
-const LIKE_HAN: &str = "エローニハトカタオヌチムホヒルミメケナェヵヶㇿㇳㇵㇴㇺヘへ";
+const LIKE_HAN: &str = "エローニハトカタオヌチムホヒルミメケナェヵヶㇿㇳㇵㇴㇺヘ";
 /// Ideographs that pass for a Latin letter or digit and stand in few words: T, Y, I, X, L, C, U, O.
 const LIKE_LATIN: &str = "丅丄丫丨丩亅乂乚匚冂凵屮〇";
 /// Ordinary ideographs that pass for one, T, O, I, F, Z: only their place in a Latin word gives them away.
@@ -14,8 +14,8 @@ const ORDINARY_LIKE_LATIN: &str = "丁口工卜乙";
 /// As wide as an ideograph: they pass for 一, 二 and 十.
 const DASHES: &str = "—―–‒－＝＋";
 
-/// A kana that passes for an ideograph, unless its neighbours show that it is a kana: 海ロ银行, but ソニー銀行. Two of
-/// them beside an ideograph vouch for one another no more than one does: ハー医院.
+/// A kana that passes for an ideograph, unless its neighbours show that it is a kana: 海ロ银行, but ソニー銀行. A
+/// long vowel or a small kana beside an ideograph vouches for no other: ハー医院, but 日本ハム.
 ///
 /// # Errors
 /// [`Fault::LooksHan`].
@@ -28,11 +28,16 @@ pub(super) fn check_kana(text: &str) -> Result<(), Fault> {
         let alike = !kana_run.is_empty() && kana_run.chars().all(|c| LIKE_HAN.contains(c));
         let next = after.chars().next();
         let beside_han = before.is_some_and(han) || next.is_some_and(han);
-        // 数ヵ月, 霞ヶ関: the small ones count things between two ideographs.
-        let counts = matches!(kana_run, "ヵ" | "ヶ") && before.is_some_and(han) && next.is_some_and(han);
+        // 数ヵ月, 霞ヶ関: the small ones count things between two ideographs, and 3カ月: large ones, too, behind a digit.
+        let counts = next.is_some_and(han)
+            && match kana_run {
+                "ヵ" | "ヶ" => before.is_some_and(|c| han(c) || digit(c)),
+                "カ" | "ケ" => before.is_some_and(digit),
+                _ => false,
+            };
         match kana_run.chars().count() {
             1 if alike && !counts => return Err(Fault::LooksHan),
-            2 if alike && beside_han => return Err(Fault::LooksHan),
+            2 if alike && beside_han && kana_run.contains(vouches_for_none) => return Err(Fault::LooksHan),
             _ => {}
         }
         (before, rest) = if run == 0 {
@@ -77,6 +82,15 @@ pub(super) fn check_dashes(name: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+const fn digit(c: char) -> bool {
+    matches!(c, '0'..='9' | '０'..='９')
+}
+
+/// The long vowel and the small kana, which pass for an ideograph behind any other.
+const fn vouches_for_none(c: char) -> bool {
+    matches!(c, 'ー' | 'ェ' | 'ャ' | 'ヵ' | 'ヶ' | 'ㇿ' | 'ㇳ' | 'ㇵ' | 'ㇴ' | 'ㇺ')
+}
+
 fn kana(c: char) -> bool {
     c == 'ー' || matches!(c.script(), Script::Hiragana | Script::Katakana)
 }
@@ -112,11 +126,25 @@ mod tests {
             "6月カード",
             "みずほ",
             "エロ",
+            "3ヶ月分",
+            "3カ月分",
+            "本社へ送金",
+            "日本ハム",
         ] {
             assert_eq!(check_kana(text), Ok(()), "{text}");
         }
-        for text in ["エ", "中国エ商银行", "海ロ", "第ー医院", "ニ", "ハー医院", "ヶ人", "A ー B", "東京電カ"]
-        {
+        for text in [
+            "エ",
+            "中国エ商银行",
+            "海ロ",
+            "第ー医院",
+            "ニ",
+            "ハー医院",
+            "ヶ人",
+            "A ー B",
+            "東京電カ",
+            "電カ会社",
+        ] {
             assert_eq!(check_kana(text), Err(Fault::LooksHan), "{text}");
         }
     }

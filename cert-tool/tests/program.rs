@@ -264,7 +264,8 @@ fn a_short_passphrase_makes_no_ca() {
     scene.good(&["ca", "init", "--dir", "ca", "--no-passphrase"]);
 }
 
-/// A disk that takes nothing more: a limit of zero bytes a file, which writes meet as they meet a full disk.
+/// A disk that takes nothing more: a limit of zero bytes a file, which writes meet as they meet a full disk. The words are those
+/// of the limit, because no room on the disk would help.
 #[cfg(unix)]
 #[test]
 fn a_full_disk_leaves_things_as_they_were() {
@@ -282,7 +283,7 @@ fn a_full_disk_leaves_things_as_they_were() {
         // Its words go to a pipe, which the limit does not touch.
         assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
         let said = text(&output.stderr);
-        assert!(said.contains("make room"), "{said}");
+        assert!(said.contains("raise the limit of file sizes"), "{said}");
         said
     };
     let before = files(&scene.path("ca"));

@@ -31,7 +31,7 @@ fn shell(world: &World, script: &str) -> Command {
     let mut command = world.command(&[]);
     let environment: Vec<_> =
         command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
-    command = Command::new("sh");
+    command = world::heeds_signals("sh");
     // Otherwise what a server has open is root's to see, as its memory is.
     command
         .args(["-c", script, USHIELD])

@@ -63,7 +63,7 @@ impl World {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ushield"));
+        let mut command = heeds_signals(env!("CARGO_BIN_EXE_ushield"));
         command
             .args(arguments)
             .env_clear()
@@ -187,6 +187,14 @@ impl World {
         });
         self.file(&format!("{number}.json"), &order.to_string())
     }
+}
+
+/// A program that starts with no signal ignored, whatever this test was started with (nohup, a job in the background).
+#[allow(dead_code)]
+pub fn heeds_signals(program: &str) -> Command {
+    let mut command = Command::new("/usr/bin/env");
+    command.args(["--default-signal=HUP,INT,QUIT,PIPE", program]);
+    command
 }
 
 /// Says that it is over, even when a test fails.

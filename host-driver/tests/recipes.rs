@@ -54,7 +54,7 @@ fn the_commands_of_the_readme_are_commands() {
     let mut seen = 0;
     for line in text.iter().filter_map(|line| line.strip_prefix("ushield ")) {
         // `--help` at the end: the command line is read up to there, and nothing is done.
-        let own = line.split('#').next().unwrap().split(" -- ").next().unwrap();
+        let own = line.split('#').next().unwrap().split(" -- ").next().unwrap().split(" > ").next().unwrap();
         let words: Vec<&str> = own.split_whitespace().collect();
         let plain: Vec<&str> = words.iter().map(|word| word.trim_matches('\'')).collect();
         let help = world.run(&[&plain[..], &["--help"]].concat());

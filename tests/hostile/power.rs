@@ -28,6 +28,8 @@ pub(crate) const FACTORY: &[u8] = b"12345678";
 pub(crate) const MANAGEMENT: [u8; 24] =
     [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8];
 
+/// What the factory calls the token.
+const LABEL: &str = "cashier's";
 const NEW_MANAGEMENT: [u8; 24] = [0xA5; 24];
 const NINE_A: Container = Container::Piv(Slot::Authentication);
 /// Where a personal ID is.
@@ -260,8 +262,8 @@ fn a_flash_that_recovers_while_installing() {
 #[test]
 fn every_write_of_manufacture() {
     let make = |flash: &Flash| {
-        let factory =
-            Factory { pin: Some(PIN.to_vec().into()), puk: PUK.to_vec().into(), label: String::new() };
+        let (pin, puk) = (Some(PIN.to_vec().into()), PUK.to_vec().into());
+        let factory = Factory { pin, puk, label: LABEL.to_owned() };
         let rng = ChaCha20Rng::from_seed([1; 32]);
         let holder = Holder::default();
         Token::manufacture(bench::profile(), &bench::SECRET, flash.clone(), holder, rng, &factory).is_ok()
@@ -282,6 +284,7 @@ fn every_write_of_manufacture() {
             assert_eq!(tries(&flash), [6, 6], "write {cut}, {how:?}");
             let now = contents(&flash);
             assert_eq!((now.pins, now.puks, now.management), (vec![PIN], vec![PUK], vec![MANAGEMENT]));
+            assert_eq!(now.label, LABEL, "write {cut}, {how:?}");
             assert!(now.keys.iter().chain(&now.certificates).chain(&now.pending).all(Option::is_none));
             // It can attest: its key and certificate came with it.
             assert!(shield(&mut card(&flash)).unwrap().attestation_certificate().unwrap().is_some());
@@ -292,5 +295,5 @@ fn every_write_of_manufacture() {
         }
     }
     println!("{cuts} cut points");
-    assert!(cuts > 4);
+    assert!(cuts > 12, "the inventory twice and six records, before and after: {cuts}");
 }

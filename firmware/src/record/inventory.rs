@@ -20,9 +20,15 @@ use crate::{
 
 /// The first version whose tokens have an inventory.
 const SINCE: u8 = 3;
-/// What the factory writes.
-const MADE: [RecordName; 5] =
-    [RecordName::Tries, RecordName::Pin, RecordName::Management, RecordName::Attestation, RecordName::Device];
+/// What the factory may write.
+const MADE: [RecordName; 6] = [
+    RecordName::Tries,
+    RecordName::Pin,
+    RecordName::Management,
+    RecordName::Attestation,
+    RecordName::Label,
+    RecordName::Device,
+];
 /// What every token has, also one from before there was an inventory (attestation came later).
 const ALWAYS: [RecordName; 4] =
     [RecordName::Device, RecordName::Tries, RecordName::Pin, RecordName::Management];
@@ -284,5 +290,40 @@ mod tests {
         assert_eq!(make(&mut other, &SECRET), Err(Refusal::Exists), "no factory writes that");
         assert_eq!(make(&mut flash, &SECRET), Ok(()));
         assert_eq!(make(&mut flash, &SECRET), Err(Refusal::Exists));
+    }
+
+    /// Whatever the factory wrote before the power went, also a label: the token is made anew.
+    #[test]
+    fn a_making_cut_off_after_any_write_begins_again() {
+        let make = |flash: &mut Flash| {
+            let (puk, label) = (PUK.to_vec().into(), String::from("cashier's"));
+            let factory = Factory { pin: Some(PIN.to_vec().into()), puk, label };
+            Token::manufacture(&profile(), &SECRET, flash, &mut rng(3), &mut Memory::default(), &factory)
+        };
+        let mut whole = Flash::default();
+        make(&mut whole).unwrap();
+        for name in whole.names().unwrap() {
+            assert!(name == RecordName::Inventory || MADE.contains(&name), "the factory wrote {name}");
+        }
+        let mut cuts = 0;
+        for lands in [false, true] {
+            for cut in 0.. {
+                let mut flash =
+                    Flash { writes_left: Some(cut), last_write_lands: lands, ..Flash::default() };
+                if make(&mut flash).is_ok() {
+                    break;
+                }
+                flash.writes_left = None;
+                if Token::exists(&flash) == Ok(false) {
+                    assert_eq!(make(&mut flash), Ok(()), "cut {cut}, lands: {lands}");
+                }
+                assert_eq!(flash.records.len(), whole.records.len());
+                let mut token = open(flash);
+                assert!(token.healthy(), "cut {cut}, lands: {lands}");
+                assert_eq!(token.label().as_deref(), Ok("cashier's"));
+                cuts += 1;
+            }
+        }
+        assert_eq!(cuts, 2 * (whole.records.len() + 1), "each record, and the inventory again");
     }
 }

@@ -201,9 +201,15 @@ impl Pins {
         self.once = None;
         self.fresh = None;
         self.officer = None;
-        let Some(task) = self.task.take() else { return };
+        if let Some(task) = self.task.take() {
+            self.give_back(keeper, storage, task.reference);
+        }
+    }
+
+    /// Gives a try back, durably, whose candidate was not compared and never will be.
+    fn give_back(&mut self, keeper: &Keeper, storage: &mut impl Storage, reference: Reference) {
         let mut tries = self.tries;
-        match task.reference {
+        match reference {
             Reference::Pin => tries.pin = tries.pin.saturating_add(1).min(self.full.pin),
             Reference::Puk => tries.puk = tries.puk.saturating_add(1).min(self.full.puk),
         }
@@ -314,10 +320,11 @@ impl Pins {
         Ok(Progress::Work(jobs))
     }
 
-    /// Goes on with a stretched PIN.
+    /// Goes on with a stretched PIN. One that could not be stretched is not compared, and its try comes back: a host that
+    /// asks again while there is no memory blocks nothing.
     ///
     /// # Errors
-    /// `PinWrong`, or the state could not be written.
+    /// `PinWrong`, it could not be stretched, or the state could not be written.
     pub(crate) fn finish(
         &mut self,
         keeper: &Keeper,
@@ -326,7 +333,13 @@ impl Pins {
         outcome: Outcome,
     ) -> Result<(), Refusal> {
         let task = self.task.take().ok_or(Refusal::Fault)?;
-        let stretched = lock::stretched(outcome)?;
+        let stretched = match lock::stretched(outcome) {
+            Ok(stretched) => stretched,
+            Err(refusal) => {
+                self.give_back(keeper, storage, task.reference);
+                return Err(refusal);
+            }
+        };
         let mut locks: Locks = keeper.load(storage, RecordName::Pin)?.ok_or(Refusal::Fault)?;
         let lock = match task.reference {
             Reference::Pin => &locks.pin,

@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 
 use crate::{
     capture::Capture,
-    labour::{Lanes, Turn},
+    labour::{Lanes, Turns},
     lock::lock,
     panel::Handle,
     urb::{Descriptors, Device, Tap, Work},
@@ -125,7 +125,7 @@ pub struct Port {
     slot: Mutex<Slot>,
     /// Leases that are not dropped yet, be they over or not.
     leases: AtomicUsize,
-    turn: Arc<Turn>,
+    turns: Turns,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -178,7 +178,7 @@ impl Bus {
             status: Mutex::new(Status::of(State::Free)),
             slot: Mutex::new(Slot { device: Some(device), lease: 0, working: false }),
             leases: AtomicUsize::new(0),
-            turn: Arc::default(),
+            turns: Turns::default(),
         };
         ports.by_id.insert(id, Arc::new(port));
         drop(ports);
@@ -415,7 +415,7 @@ impl Lease {
         drop(guard);
         if let Some(work) = work {
             let job = Running { port: Arc::clone(&self.port), lease: self.number, done: false };
-            self.bus.lanes.queue(work.kind, &self.port.turn, move |memory| job.run(work, memory));
+            self.bus.lanes.queue(work.kind, &self.port.turns, move |memory| job.run(work, memory));
         }
         Ok(outcome)
     }
@@ -446,9 +446,10 @@ struct Running {
 }
 
 impl Running {
-    fn run(mut self, work: Work, memory: &mut Memory) {
-        // Nobody computes for a host that went while its job waited.
-        if lock(&self.port.slot).lease == self.lease {
+    /// Whether it computed: nobody does for a host that went while its job waited.
+    fn run(mut self, work: Work, memory: &mut Memory) -> bool {
+        let wanted = lock(&self.port.slot).lease == self.lease;
+        if wanted {
             let done = (work.run)(memory);
             let mut slot = lock(&self.port.slot);
             if slot.lease == self.lease
@@ -458,6 +459,7 @@ impl Running {
             }
         }
         self.done = true;
+        wanted
     }
 }
 
@@ -539,6 +541,27 @@ mod tests {
             lease.rung().await;
         }
         assert_eq!(lease.drive(read), Ok(Some(b"worked".to_vec())));
+    }
+
+    /// A job whose host went while it waited is not computed, and says so: its device had no turn.
+    #[test]
+    fn nobody_computes_for_a_host_that_went() {
+        let (bus, id) = bus();
+        let lease = bus.claim(id, PEER).unwrap();
+        for lasts in [true, false] {
+            let job = Running { port: Arc::clone(&lease.port), lease: lease.number, done: false };
+            let (does, did) = std::sync::mpsc::channel();
+            let run = Box::new(move |_: &mut Memory| -> crate::urb::Done {
+                does.send(()).unwrap();
+                Box::new("worked")
+            });
+            if !lasts {
+                bus.unplug(id).unwrap();
+            }
+            let work = Work { kind: crate::urb::Labour::KeyMaking, run };
+            assert_eq!(job.run(work, &mut Memory::default()), lasts);
+            assert_eq!(did.recv().is_ok(), lasts);
+        }
     }
 
     #[tokio::test]

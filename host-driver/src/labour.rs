@@ -6,7 +6,7 @@
 //! when nobody waits; the memory goes with them.
 
 use std::{
-    fmt,
+    fmt, io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex,
@@ -33,9 +33,12 @@ pub fn memory() -> Memory {
     Memory::with_room(ROOM)
 }
 
-/// When a device had its last turn.
+/// When a device had its last turn of each kind: keys that it made do not put its PIN behind others, nor the reverse.
 #[derive(Debug, Default)]
-pub(crate) struct Turn(AtomicU64);
+pub(crate) struct Turns {
+    stretching: Arc<AtomicU64>,
+    key_making: Arc<AtomicU64>,
+}
 
 /// Where devices wait.
 #[derive(Debug, Default)]
@@ -46,18 +49,19 @@ pub(crate) struct Lanes {
 
 impl Lanes {
     /// Has this done on another thread, once its turn comes; here and now where the system gives none: slow is better than
-    /// never. The caller holds no lock that the task wants.
+    /// never. The task says whether it computed: one that had nothing to do any more took no turn. The caller holds no lock
+    /// that the task wants.
     pub(crate) fn queue(
         &self,
         kind: Labour,
-        turn: &Arc<Turn>,
-        task: impl FnOnce(&mut Memory) + Send + 'static,
+        turns: &Turns,
+        task: impl FnOnce(&mut Memory) -> bool + Send + 'static,
     ) {
-        let lane = match kind {
-            Labour::Stretching => &self.stretching,
-            Labour::KeyMaking => &self.key_making,
+        let (lane, turn) = match kind {
+            Labour::Stretching => (&self.stretching, &turns.stretching),
+            Labour::KeyMaking => (&self.key_making, &turns.key_making),
         };
-        lane.queue(Waiting { turn: Arc::clone(turn), task: Box::new(task) });
+        lane.queue(Waiting { turn: Arc::clone(turn), task: Box::new(task) }, spawn);
     }
 }
 
@@ -76,8 +80,8 @@ struct Queue {
 }
 
 struct Waiting {
-    turn: Arc<Turn>,
-    task: Box<dyn FnOnce(&mut Memory) + Send>,
+    turn: Arc<AtomicU64>,
+    task: Box<dyn FnOnce(&mut Memory) -> bool + Send>,
 }
 
 impl fmt::Debug for Lane {
@@ -86,8 +90,21 @@ impl fmt::Debug for Lane {
     }
 }
 
+/// A thread for those who wait here.
+fn spawn(lane: Arc<Lane>) -> io::Result<()> {
+    let thread = thread::Builder::new().name("ushield-labour".into()).stack_size(STACK);
+    let started = thread.spawn(move || {
+        // Of this thread alone, on Linux. Without it all goes on as well, but for those who wait beside it.
+        let _ = rustix::process::setpriority_process(None, NICENESS);
+        lane.work();
+    });
+    started.map(drop)
+}
+
 impl Lane {
-    fn queue(self: &Arc<Self>, waiting: Waiting) {
+    /// `spawn` is asked for a thread, and again after each task that was done here and now: the others' tasks are not for
+    /// this session to do.
+    fn queue(self: &Arc<Self>, waiting: Waiting, spawn: impl Fn(Arc<Self>) -> io::Result<()>) {
         let mut queue = lock(&self.queue);
         queue.waiting.push(waiting);
         if queue.running {
@@ -95,16 +112,13 @@ impl Lane {
         }
         queue.running = true;
         drop(queue);
-        let lane = Arc::clone(self);
-        let thread = thread::Builder::new().name("ushield-labour".into()).stack_size(STACK);
-        let started = thread.spawn(move || {
-            // Of this thread alone, on Linux. Without it all goes on as well, but for those who wait beside it.
-            let _ = rustix::process::setpriority_process(None, NICENESS);
-            lane.work();
-        });
-        if let Err(error) = started {
+        while let Err(error) = spawn(Arc::clone(self)) {
             tracing::warn!(%error, "no thread for what a device computes: it delays its session");
-            self.work();
+            let Some(next) = self.next() else { return };
+            self.serve(next, &mut memory());
+            if self.is_over() {
+                return;
+            }
         }
     }
 
@@ -112,25 +126,41 @@ impl Lane {
     fn work(&self) {
         let mut memory = memory();
         while let Some(next) = self.next() {
-            if catch_unwind(AssertUnwindSafe(|| (next.task)(&mut memory))).is_err() {
-                tracing::error!("what a device computes failed");
-                memory = self::memory();
-            }
+            self.serve(next, &mut memory);
         }
+    }
+
+    fn serve(&self, next: Waiting, memory: &mut Memory) {
+        let computed = catch_unwind(AssertUnwindSafe(|| (next.task)(memory))).unwrap_or_else(|_| {
+            tracing::error!("what a device computes failed");
+            *memory = self::memory();
+            true
+        });
+        if computed {
+            // Before anybody is next: the device comes behind those who waited meanwhile.
+            next.turn.store(self.clock.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// Nobody waits, and whoever comes next asks for a thread.
+    fn is_over(&self) -> bool {
+        let mut queue = lock(&self.queue);
+        if queue.waiting.is_empty() {
+            queue.running = false;
+        }
+        !queue.running
     }
 
     /// Of the device that had no turn for the longest time; among equals, the first that came.
     fn next(&self) -> Option<Waiting> {
         let mut queue = lock(&self.queue);
-        let last = |waiting: &Waiting| waiting.turn.0.load(Ordering::Relaxed);
+        let last = |waiting: &Waiting| waiting.turn.load(Ordering::Relaxed);
         let Some((at, _)) = queue.waiting.iter().enumerate().min_by_key(|(at, waiting)| (last(waiting), *at))
         else {
             queue.running = false;
             return None;
         };
-        let next = queue.waiting.remove(at);
-        next.turn.0.store(self.clock.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
-        Some(next)
+        Some(queue.waiting.remove(at))
     }
 }
 
@@ -144,63 +174,146 @@ mod tests {
     use super::*;
 
     /// Lanes whose stretching is held up until the sender is dropped or sends.
-    fn held(turn: &Arc<Turn>) -> (Lanes, Sender<()>) {
+    fn held(turns: &Turns) -> (Lanes, Sender<()>) {
         let lanes = Lanes::default();
+        let go = hold(&lanes, turns);
+        (lanes, go)
+    }
+
+    /// Holds the stretching up with a task of this device.
+    fn hold(lanes: &Lanes, turns: &Turns) -> Sender<()> {
         let (go, gate) = mpsc::channel::<()>();
         let (begun, begins) = mpsc::channel();
-        lanes.queue(Labour::Stretching, turn, move |_| {
+        lanes.queue(Labour::Stretching, turns, move |_| {
             begun.send(()).unwrap();
             let _ = gate.recv();
+            true
         });
         begins.recv().unwrap();
-        (lanes, go)
+        go
     }
 
     /// Eight devices that were served a moment ago wait behind one that was not, however early they came.
     #[test]
     fn who_had_no_turn_for_the_longest_time_is_next() {
-        let turns: Vec<Arc<Turn>> = (0..10).map(|_| Arc::default()).collect();
+        let turns: Vec<Turns> = (0..10).map(|_| Turns::default()).collect();
         let (said, hears) = mpsc::channel();
         let (lanes, go) = held(&turns[9]);
         let queue = |device: usize| {
             let said = said.clone();
-            lanes.queue(Labour::Stretching, &turns[device], move |_| said.send(device).unwrap());
+            lanes.queue(Labour::Stretching, &turns[device], move |_| said.send(device).is_ok());
         };
         (0..8).for_each(queue);
         go.send(()).unwrap();
         let first: Vec<usize> = hears.iter().take(8).collect();
         assert_eq!(first, [0, 1, 2, 3, 4, 5, 6, 7], "as they came");
         // Again the eight, and now a holder who enters a PIN for the first time.
-        let (gated, gate) = mpsc::channel::<()>();
-        let (begun, begins) = mpsc::channel();
-        lanes.queue(Labour::Stretching, &turns[9], move |_| {
-            begun.send(()).unwrap();
-            let _ = gate.recv();
-        });
-        begins.recv().unwrap();
+        let gated = hold(&lanes, &turns[9]);
         [3, 1, 0, 2, 4, 5, 6, 7, 8].into_iter().for_each(queue);
         drop(gated);
         let then: Vec<usize> = hears.iter().take(9).collect();
         assert_eq!(then, [8, 0, 1, 2, 3, 4, 5, 6, 7]);
     }
 
+    /// A device that made many keys enters its first PIN: that is before the second ones of the others. And the reverse.
+    #[test]
+    fn a_turn_of_one_kind_is_none_of_the_other() {
+        for (often, once) in
+            [(Labour::KeyMaking, Labour::Stretching), (Labour::Stretching, Labour::KeyMaking)]
+        {
+            let (lanes, [busy, other, gate]) = (Lanes::default(), <[Turns; 3]>::default());
+            let (said, hears) = mpsc::channel();
+            let queue = |kind, turns: &Turns, name: &'static str| {
+                let said = said.clone();
+                lanes.queue(kind, turns, move |_| said.send(name).is_ok());
+            };
+            for _ in 0..9 {
+                queue(often, &busy, "often");
+            }
+            queue(once, &other, "other");
+            assert_eq!(hears.iter().take(10).count(), 10);
+            let (go, gated) = mpsc::channel::<()>();
+            let (begun, begins) = mpsc::channel();
+            lanes.queue(once, &gate, move |_| {
+                begun.send(()).unwrap();
+                gated.recv().is_err()
+            });
+            begins.recv().unwrap();
+            queue(once, &other, "other");
+            queue(once, &busy, "busy");
+            drop(go);
+            assert_eq!(hears.iter().take(2).collect::<Vec<_>>(), ["busy", "other"]);
+        }
+    }
+
+    /// What was given up before its turn came takes none.
+    #[test]
+    fn who_computed_nothing_had_no_turn() {
+        let (gone, patient, gate) = (Turns::default(), Turns::default(), Turns::default());
+        let (lanes, go) = held(&gate);
+        lanes.queue(Labour::Stretching, &gone, |_| false);
+        lanes.queue(Labour::Stretching, &patient, |_| true);
+        drop(go);
+        // Another task of the gate's is behind both.
+        let go = hold(&lanes, &gate);
+        let (said, hears) = mpsc::channel();
+        for (turns, name) in [(&patient, "patient"), (&gone, "gone")] {
+            let said = said.clone();
+            lanes.queue(Labour::Stretching, turns, move |_| said.send(name).is_ok());
+        }
+        drop(go);
+        assert_eq!(hears.iter().take(2).collect::<Vec<_>>(), ["gone", "patient"]);
+    }
+
+    /// The system gives no thread at first: the session does one task, and a thread the others as soon as there is one.
+    #[test]
+    fn a_session_does_not_work_for_all_the_others() {
+        let (lane, (said, hears)) = (Arc::new(Lane::default()), mpsc::channel());
+        let task = |name: &'static str| {
+            let said = said.clone();
+            let task = move |_: &mut Memory| said.send((name, thread::current().id())).is_ok();
+            Waiting { turn: Arc::default(), task: Box::new(task) }
+        };
+        let refused = std::cell::Cell::new(false);
+        let late = |lane: Arc<Lane>| {
+            if refused.replace(true) {
+                return spawn(lane);
+            }
+            // Meanwhile others come, and find that somebody works.
+            lane.queue(task("second"), |_| unreachable!("somebody works"));
+            lane.queue(task("third"), |_| unreachable!("somebody works"));
+            Err(io::ErrorKind::WouldBlock.into())
+        };
+        lane.queue(task("first"), late);
+        let done: Vec<_> = hears.iter().take(3).collect();
+        assert_eq!(done.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["first", "second", "third"]);
+        let here = thread::current().id();
+        assert_eq!(done.iter().map(|(_, id)| *id == here).collect::<Vec<_>>(), [true, false, false]);
+        // Alone, and without any thread: done all the same, and whoever comes next asks anew.
+        let lane = Arc::new(Lane::default());
+        for name in ["alone", "again"] {
+            lane.queue(task(name), |_| Err(io::ErrorKind::WouldBlock.into()));
+            assert_eq!(hears.try_recv().unwrap(), (name, here));
+        }
+    }
+
     /// One at a time of each kind, on one thread; a key that is made holds no PIN up.
     #[test]
     fn one_at_a_time() {
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let (lanes, go) = held(&Arc::default());
+        let (lanes, go) = held(&Turns::default());
         let (done, all) = mpsc::channel();
         for _device in 0..20 {
             let (now, most, done) = (Arc::clone(&now), Arc::clone(&most), done.clone());
-            lanes.queue(Labour::Stretching, &Arc::default(), move |_| {
+            lanes.queue(Labour::Stretching, &Turns::default(), move |_| {
                 most.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
                 thread::yield_now();
                 now.fetch_sub(1, Ordering::Relaxed);
-                done.send(()).unwrap();
+                done.send(()).is_ok()
             });
         }
         let (made, keys) = mpsc::channel();
-        lanes.queue(Labour::KeyMaking, &Arc::default(), move |_| made.send(()).unwrap());
+        lanes.queue(Labour::KeyMaking, &Turns::default(), move |_| made.send(()).is_ok());
         keys.recv().unwrap();
         go.send(()).unwrap();
         assert_eq!(all.iter().take(20).count(), 20);
@@ -210,10 +323,10 @@ mod tests {
     /// One that fails takes nobody with it.
     #[test]
     fn a_failure_is_its_own() {
-        let (lanes, go) = held(&Arc::default());
+        let (lanes, go) = held(&Turns::default());
         let (done, all) = mpsc::channel();
-        lanes.queue(Labour::Stretching, &Arc::default(), |_| panic!("as asked"));
-        lanes.queue(Labour::Stretching, &Arc::default(), move |_| done.send(()).unwrap());
+        lanes.queue(Labour::Stretching, &Turns::default(), |_| panic!("as asked"));
+        lanes.queue(Labour::Stretching, &Turns::default(), move |_| done.send(()).is_ok());
         drop(go);
         all.recv().unwrap();
     }

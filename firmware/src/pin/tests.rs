@@ -103,6 +103,30 @@ fn a_candidate_that_is_never_compared_costs_nothing() {
     assert_eq!(bench.pins.left(Reference::Pin), 5);
 }
 
+/// No memory for stretching is no guess, however often a host asks again; a wrong PIN still costs one each.
+#[test]
+fn a_candidate_that_could_not_be_stretched_costs_nothing() {
+    let mut bench = Bench::new(Some(PIN));
+    assert_eq!(bench.verify(b"000001"), Err(Refusal::PinWrong { left: 5 }));
+    for _ in 0..10 {
+        bench.pins.verify(&bench.keeper, &mut bench.flash, PIN).unwrap();
+        assert_eq!(bench.pins.left(Reference::Pin), 4, "paid before");
+        let failed = Outcome::Failed(Refusal::Memory);
+        let done = bench.pins.finish(&bench.keeper, &mut bench.flash, &mut rng(3), failed);
+        assert_eq!(done, Err(Refusal::Memory));
+        assert!(bench.pins.verified().is_none());
+        let (proof, target) = ((Reference::Puk, PUK), (Reference::Pin, &b"246810"[..]));
+        bench.pins.replace(&bench.keeper, &mut bench.flash, &mut rng(4), proof, target).unwrap();
+        let failed = Outcome::Failed(Refusal::Memory);
+        bench.pins.finish(&bench.keeper, &mut bench.flash, &mut rng(3), failed).unwrap_err();
+        assert_eq!(bench.pins.tries(), [5, 6, 6, 6]);
+        bench.replug();
+        assert_eq!(bench.pins.tries(), [5, 6, 6, 6], "it is written");
+    }
+    assert_eq!(bench.verify(b"000001"), Err(Refusal::PinWrong { left: 4 }));
+    assert_eq!(bench.verify(PIN), Ok(()));
+}
+
 #[test]
 fn a_new_pin_must_not_be_trivial() {
     let mut bench = Bench::new(None);

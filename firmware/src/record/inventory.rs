@@ -308,8 +308,7 @@ mod tests {
         let mut cuts = 0;
         for lands in [false, true] {
             for cut in 0.. {
-                let mut flash =
-                    Flash { writes_left: Some(cut), last_write_lands: lands, ..Flash::default() };
+                let mut flash = Flash { writes_left: Some(cut), last_write_lands: lands, ..Flash::default() };
                 if make(&mut flash).is_ok() {
                     break;
                 }
@@ -318,7 +317,7 @@ mod tests {
                     assert_eq!(make(&mut flash), Ok(()), "cut {cut}, lands: {lands}");
                 }
                 assert_eq!(flash.records.len(), whole.records.len());
-                let mut token = open(flash);
+                let token = open(flash);
                 assert!(token.healthy(), "cut {cut}, lands: {lands}");
                 assert_eq!(token.label().as_deref(), Ok("cashier's"));
                 cuts += 1;

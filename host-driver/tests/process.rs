@@ -75,6 +75,7 @@ fn signals(pid: Pid, name: &str) -> u64 {
 }
 
 const SIGHUP: u64 = 1;
+const SIGINT: u64 = 1 << 1;
 
 /// Where the process is, and what it has open of the world's folder but its own log.
 fn holds(world: &World, pid: Pid) -> (String, Vec<String>) {
@@ -113,10 +114,10 @@ fn in_the_background_nothing_of_the_starters_is_kept() {
 }
 
 #[test]
-fn a_hangup_that_is_ignored_stays_so() {
+fn a_hangup_and_an_interrupt_that_are_ignored_stay_so() {
     let world = World::new();
     let up = "\"$0\" up -d --memory --panel none --listen 127.0.0.1:0 --ready-file r.json";
-    for (trap, ignored) in [("trap '' HUP; ", true), ("", false)] {
+    for (trap, ignored) in [("trap '' HUP INT; ", true), ("", false)] {
         done(&mut shell(&world, &format!("{trap}{up}")));
         let ready = json(&world.path("r.json"));
         let (up, road) = (pid(&ready), ready["listen"].as_str().unwrap());
@@ -125,8 +126,10 @@ fn a_hangup_that_is_ignored_stays_so() {
             &format!("{trap}\"$0\" reader -d --usbip {road} --socket s --ready-file p.json"),
         ));
         for process in [up, pid(&json(&world.path("p.json")))] {
-            let of = |name| signals(process, name) & SIGHUP != 0;
-            assert_eq!((of("SigIgn"), of("SigCgt")), (ignored, !ignored));
+            let both = SIGHUP | SIGINT;
+            let of = |name| signals(process, name) & both;
+            let expected = if ignored { (both, 0) } else { (0, both) };
+            assert_eq!((of("SigIgn"), of("SigCgt")), expected);
         }
         world.done(&["reader", "--stop", "--socket", world.path("s").to_str().unwrap()]);
         world.done(&["down"]);

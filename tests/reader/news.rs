@@ -164,3 +164,65 @@ fn a_server_that_goes_takes_the_readers_along() {
     world.until(1);
     eventually("told", || Raw::new(world.socket(), 5).states().len() == 1);
 }
+
+/// A server of which one device is broken: who imports it is hung up on. All else goes through.
+fn with_a_broken_device(server: std::net::SocketAddr, broken: &str) -> String {
+    use std::{
+        io::{Read, Write, copy},
+        net::{Shutdown, TcpListener, TcpStream},
+        thread,
+    };
+
+    /// OP_REQ_IMPORT (Linux, Documentation/usb/usbip_protocol.rst).
+    const IMPORT: u16 = 0x8003;
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let broken = broken.as_bytes().to_vec();
+    let pass = move |mut host: TcpStream| {
+        let mut request = vec![0; 8];
+        host.read_exact(&mut request)?;
+        if request[2..4] == IMPORT.to_be_bytes() {
+            request.resize(40, 0);
+            host.read_exact(&mut request[8..])?;
+            if request[8..].starts_with(&broken) && request[8 + broken.len()] == 0 {
+                return Ok(());
+            }
+        }
+        let mut road = TcpStream::connect(server)?;
+        road.write_all(&request)?;
+        let (mut back, mut to) = (road.try_clone()?, host.try_clone()?);
+        thread::spawn(move || {
+            let _ = copy(&mut back, &mut to);
+            let _ = to.shutdown(Shutdown::Both);
+        });
+        let _ = copy(&mut host, &mut road);
+        road.shutdown(Shutdown::Both)
+    };
+    let pass = std::sync::Arc::new(pass);
+    thread::spawn(move || {
+        for host in listener.incoming().flatten() {
+            let pass = std::sync::Arc::clone(&pass);
+            thread::spawn(move || -> std::io::Result<()> { pass(host) });
+        }
+    });
+    address
+}
+
+#[test]
+fn a_broken_device_does_not_hide_those_behind_it() {
+    let (world, ids) = World::without_reader(3);
+    let config = world.config();
+    let server = config.usbip.parse().unwrap();
+    let usbip = with_a_broken_device(server, &ids[0].to_string());
+    let service = reader::Service::start(reader::Config { usbip, ..config.clone() }).unwrap();
+    assert_eq!(service.readers().len(), 2);
+    // Nor those that come later.
+    let mut raw = Raw::new(service.socket(), 6);
+    world.plug();
+    assert_eq!(raw.states().iter().filter(|state| !state.name.is_empty()).count(), 3);
+    service.shutdown();
+    // Where it is the only one that is wanted, nothing is served.
+    let usbip = with_a_broken_device(server, &ids[0].to_string());
+    let bus_ids = vec![ids[0].to_string()];
+    assert!(reader::Service::start(reader::Config { usbip, bus_ids, ..config }).is_err());
+}

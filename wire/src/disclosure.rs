@@ -3,10 +3,12 @@
 //! No command is open by its INS alone: its data must have the form that the standard gives it, because a host may put
 //! anything anywhere. What is not known is not shown.
 
+mod parameters;
+
 use crate::{
     apdu::{CLASS_CHAIN, Command},
     payment::PaymentOrder,
-    piv::{instruction as iso, object},
+    piv::{self, instruction as iso, object},
     pkix::CertificationRequestInfo,
     shield::{self, instruction as own},
     tlv,
@@ -17,19 +19,37 @@ const YUBICO_OPEN: [u8; 4] = [0xF7, 0xF8, 0xF9, 0xFD];
 /// Yubico's commands with them: SET PIN RETRIES, RESET, IMPORT, SET MANAGEMENT KEY.
 const YUBICO_SECRET: [u8; 4] = [0xFA, 0xFB, 0xFE, 0xFF];
 
-/// Registered application providers whose applications stock hosts look for (ISO 7816-4, 8.2.1.2): GlobalPlatform, CAC,
-/// GSC-IS, PKCS #15, PIV, Microsoft's GIDS, Yubico, FIDO, OpenPGP.
-const PROVIDERS: [[u8; 5]; 9] = [
-    [0xA0, 0x00, 0x00, 0x01, 0x51],
-    [0xA0, 0x00, 0x00, 0x00, 0x79],
-    [0xA0, 0x00, 0x00, 0x01, 0x16],
-    [0xA0, 0x00, 0x00, 0x00, 0x63],
-    [0xA0, 0x00, 0x00, 0x03, 0x08],
-    [0xA0, 0x00, 0x00, 0x03, 0x97],
-    [0xA0, 0x00, 0x00, 0x05, 0x27],
-    [0xA0, 0x00, 0x00, 0x06, 0x47],
-    [0xD2, 0x76, 0x00, 0x01, 0x24],
+/// The applications that stock hosts look for. A host may name one by the beginning of its AID (ISO 7816-4, 8.2.1.2), from
+/// its provider's five bytes on.
+const APPLICATIONS: [&[u8]; 18] = [
+    &piv::AID,
+    // GlobalPlatform's issuer security domain.
+    &[0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00, 0x00],
+    // PKCS #15.
+    b"\xA0\x00\x00\x00\x63PKCS-15",
+    // CAC: its access control applet and its first certificates; GSC-IS' card capability container.
+    &[0xA0, 0x00, 0x00, 0x00, 0x79, 0x10, 0x00],
+    &[0xA0, 0x00, 0x00, 0x00, 0x79, 0x01, 0x00],
+    &[0xA0, 0x00, 0x00, 0x00, 0x79, 0x01, 0x01],
+    &[0xA0, 0x00, 0x00, 0x00, 0x79, 0x01, 0x02],
+    &[0xA0, 0x00, 0x00, 0x01, 0x16, 0xDB, 0x00],
+    // Microsoft's GIDS, and its plug and play.
+    b"\xA0\x00\x00\x03\x97BTFY\x02\x01",
+    b"\xA0\x00\x00\x03\x97BTFY\x02\x02",
+    b"\xA0\x00\x00\x03\x97CID_\x01\x00",
+    // Yubico's OTP, OATH, HSM and management.
+    &[0xA0, 0x00, 0x00, 0x05, 0x27, 0x20, 0x01, 0x01],
+    &[0xA0, 0x00, 0x00, 0x05, 0x27, 0x21, 0x01, 0x01],
+    &[0xA0, 0x00, 0x00, 0x05, 0x27, 0x21, 0x07, 0x01],
+    &[0xA0, 0x00, 0x00, 0x05, 0x27, 0x47, 0x11, 0x17],
+    // FIDO.
+    &[0xA0, 0x00, 0x00, 0x06, 0x47, 0x2F, 0x00, 0x01],
+    // OpenPGP, without its version and number.
+    &[0xD2, 0x76, 0x00, 0x01, 0x24, 0x01],
+    &shield::AID,
 ];
+/// Bytes of a registered application provider's identifier (ISO 7816-4, 8.2.1.2).
+const PROVIDER: usize = 5;
 
 /// What may be shown of a command and its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +69,9 @@ impl Disclosure {
 
     /// What may be shown of a command that is whole and stands alone.
     pub fn of(command: &Command<'_>) -> Self {
+        if !parameters::are_known(command) {
+            return Self::UNKNOWN;
+        }
         // Of a part of a chain nobody knows what it is.
         let whole = command.class & CLASS_CHAIN == 0;
         let found = match command.class & !CLASS_CHAIN {
@@ -97,7 +120,7 @@ fn of_the_shield(command: &Command<'_>) -> Disclosure {
     match command.instruction {
         own::SIGN_PAYMENT => formed(command, PaymentOrder::parse(data).is_ok()),
         own::SIGN_REQUEST => formed(command, CertificationRequestInfo::parse(data).is_ok()),
-        own::GENERATE => formed(command, matches!(*data, [0x80, 1, _])),
+        own::GENERATE => formed(command, matches!(*data, [0x80, 1, algorithm] if is_asymmetric(algorithm))),
         own::GET_INFORMATION | own::ATTEST => formed(command, data.is_empty()),
         own::GET_OBJECT => formed(command, data.is_empty() && command.p1 <= shield::get::PENDING_PUBLIC_KEY),
         own::VERIFY
@@ -121,8 +144,8 @@ fn of_the_shield(command: &Command<'_>) -> Disclosure {
 
 /// Whether this names an application that hosts look for, by its AID or the beginning of it.
 fn is_application(name: &[u8]) -> bool {
-    let provided = || PROVIDERS.iter().any(|provider| name.starts_with(provider));
-    name.is_empty() || (name.len() <= 16 && provided()) || (name.len() >= 6 && shield::AID.starts_with(name))
+    let known = || APPLICATIONS.iter().any(|full| full.starts_with(name));
+    name.is_empty() || (name.len() >= PROVIDER && known())
 }
 
 /// The object that GET DATA asks for: a tag list with one tag (SP 800-73-4 part 2, 3.1.2).
@@ -147,14 +170,26 @@ fn object_name(data: &[u8]) -> usize {
     [5, 4, 3].into_iter().find(|length| head(*length)).unwrap_or(0)
 }
 
-/// Whether GENERATE ASYMMETRIC KEY PAIR has its template: algorithm, and Yubico's PIN and touch policy, a byte each
-/// (SP 800-73-4 part 2, 3.3.2).
+/// Whether GENERATE ASYMMETRIC KEY PAIR has its template: algorithm, and Yubico's PIN and touch policy, each at most once
+/// and with a value that has a meaning (SP 800-73-4 part 2, 3.3.2).
 fn is_key_template(data: &[u8]) -> bool {
-    let known = |tag| matches!(tag, 0x80 | 0xAA | 0xAB);
-    tlv::only(data, 0xAC).is_ok_and(|template| {
-        tlv::Reader::new(template)
-            .all(|found| found.is_ok_and(|object| known(object.tag) && object.value.len() == 1))
+    let Ok(template) = tlv::only(data, 0xAC) else { return false };
+    let mut seen = [false; 3];
+    tlv::Reader::new(template).all(|found| {
+        let Ok(object) = found else { return false };
+        let place = match (object.tag, object.value) {
+            (0x80, [algorithm]) if is_asymmetric(*algorithm) => seen.first_mut(),
+            (0xAA, [0..=5]) => seen.get_mut(1),
+            (0xAB, [0..=3]) => seen.get_mut(2),
+            _ => None,
+        };
+        place.is_some_and(|seen| !core::mem::replace(seen, true))
     })
+}
+
+/// Whether key pairs are made by this algorithm (SP 800-78-5, table 7; the last two are Yubico's Ed25519 and X25519).
+const fn is_asymmetric(algorithm: u8) -> bool {
+    matches!(algorithm, 0x05..=0x07 | 0x11 | 0x14 | 0x16 | 0xE0 | 0xE1)
 }
 
 /// Whether anybody may read this object (SP 800-73-4 part 1, table 2): a certificate, the CHUID, the CCC, the discovery
@@ -213,16 +248,29 @@ mod tests {
             &hex!("00A4040006 313335323436")[..],
             &hex!("00A4000006 A00000030800"),
             &hex!("00A4040004 F0555348"),
+            // A provider's bytes, a known name, and something behind them.
+            &hex!("00A404000B A000000308 313335323436"),
+            &hex!("00A404000F A000000308000010000100 31333532"),
+            &hex!("00A404000A A000000527 2001013133"),
+            &hex!("00A404000A D27600012401 31333532"),
+            &hex!("00A404000A F05553484945 4C313335"),
             &hex!("00A4040011 A000000308000010000100000000000000"),
             &hex!("00CB3FFF06 313335323436"),
             &hex!("00CB3FFF06 5C033133353234"),
             &hex!("00CB3FFF05 5C03313335"),
             &hex!("0047009A06 313335323436"),
             &hex!("0047009A08 AC06810431333532"),
+            // A digit in each value; twice the same tag.
+            &hex!("0047009A08 AC06800131800133"),
+            &hex!("0047009A05 AC03800131"),
+            &hex!("0047009A08 AC06800111800111"),
+            &hex!("0047009A08 AC06AA0131AB0133"),
+            &hex!("0047009A0E AC0C800111AA0102AA0103AB0101"),
+            &hex!("8046009A03 800131"),
             &hex!("00FD000006 313335323436"),
             &hex!("80F2000006 313335323436"),
             &hex!("802A000006 313335323436"),
-            &hex!("802B000006 313335323436"),
+            &hex!("802B009A06 313335323436"),
             &hex!("80CA035000"),
             &hex!("8046009A06 800431333532"),
             &hex!("00DB3FFF06 313335323436"),
@@ -235,6 +283,34 @@ mod tests {
         }
         // A part of a chain, and commands that nobody here knows.
         assert_eq!(of(&hex!("10CB3FFF05 5C035FC105 00")), (4, 0, false));
+        for apdu in [
+            &hex!("00A4313305 A000000308")[..],
+            &hex!("00CB313305 5C035FC105"),
+            &hex!("00DB3F3307 5C035FC1055300"),
+            &hex!("0047003305 AC03800111"),
+            &hex!("00203133"),
+            &hex!("0020003106 313335323436"),
+            &hex!("00243133"),
+            &hex!("002C3133"),
+            &hex!("00873133"),
+            &hex!("00C03133"),
+            &hex!("00843133"),
+            &hex!("00F73133"),
+            &hex!("00F83133"),
+            &hex!("00F93133"),
+            &hex!("00FA3133"),
+            &hex!("00FB3133"),
+            &hex!("00FD3133"),
+            &hex!("00FE3133"),
+            &hex!("00FF3133"),
+            &hex!("80F23133"),
+            &hex!("80CA0133"),
+            &hex!("80E40433"),
+            &hex!("80B00033"),
+            &hex!("80F43133"),
+        ] {
+            assert_eq!(of(apdu), (2, 0, false), "{apdu:02X?}");
+        }
         for apdu in [&hex!("00F2313302 3133")[..], &hex!("80993133"), &hex!("0CA40400"), &hex!("31333532")] {
             assert_eq!(of(apdu), (2, 0, false), "{apdu:02X?}");
         }

@@ -10,7 +10,7 @@ use std::{
 
 use card::{Error, Pipe, usbip};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use wire::{ccid::IccStatus, pcsclite::rv};
+use wire::{ccid::IccStatus, display::printed, pcsclite::rv};
 
 use crate::{hub::Hub, lock::lock, token::Token};
 
@@ -37,8 +37,10 @@ pub(crate) struct Source {
 /// Why a look at the server failed.
 #[derive(Debug)]
 pub(crate) enum ScanError {
-    /// The server, or a token.
-    Card(Error),
+    /// The server does not say what there is.
+    Server(Error),
+    /// The token with this bus id.
+    Token(String, Error),
     /// All 16 slots are taken; this one is too many.
     Full(String),
     /// No thread for a token.
@@ -58,7 +60,7 @@ struct State {
     asked: u64,
     /// The last question that was answered.
     answered: u64,
-    /// The last look failed, or took too long.
+    /// The server did not say what there is, or a look takes too long.
     slow: bool,
     /// When the last look began.
     began: Instant,
@@ -85,20 +87,36 @@ impl Plug {
         Self { hub, source, state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// Takes every token that is free and wanted, up to the number of slots.
+    /// Takes every token that is free and wanted, up to the number of slots. One that cannot be taken does not keep those
+    /// behind it out; the first such is told of.
     pub(crate) fn scan(&self) -> Result<(), ScanError> {
         self.hub.sweep();
-        let exported = usbip::list_with_interfaces(&self.source.address).map_err(ScanError::Card)?;
-        for found in exported.iter().filter(|found| found.is_reader()) {
+        let exported = usbip::list_with_interfaces(&self.source.address);
+        self.hear(exported.is_ok());
+        let mut outcome = Ok(());
+        for found in exported.map_err(ScanError::Server)?.iter().filter(|found| found.is_reader()) {
             let bus_id = &found.device.bus_id;
             let wanted = self.source.bus_ids.is_empty() || self.source.bus_ids.contains(bus_id);
             // A server lists what is free. If that is one of ours, then it was pulled out and put back before we saw it go;
             // or the server lists what is held, too, and says that it is busy.
-            if wanted {
-                self.take(bus_id)?;
+            if !wanted {
+                continue;
+            }
+            let taken = self.take(bus_id);
+            // No slot or no thread for this one is none for the next.
+            let enough = matches!(taken, Err(ScanError::Full(_) | ScanError::Thread(_)));
+            outcome = outcome.and(taken);
+            if enough {
+                break;
             }
         }
-        Ok(())
+        outcome
+    }
+
+    /// The server has told what there is, or not: who waits for this look may wait longer, or not so long.
+    fn hear(&self, told: bool) {
+        lock(&self.state).slow = !told;
+        self.changed.notify_all();
     }
 
     fn take(&self, bus_id: &str) -> Result<(), ScanError> {
@@ -106,7 +124,7 @@ impl Plug {
             Ok(token) => Arc::new(token),
             // Somebody was quicker, or it is gone again: not ours then.
             Err(Error::Busy | Error::NotFound(_)) => return Ok(()),
-            Err(error) => return Err(ScanError::Card(error)),
+            Err(error) => return Err(ScanError::Token(bus_id.into(), error)),
         };
         let atr = token.ccid().power_on().map_err(|error| match error {
             Error::Slot(card::SlotError::Absent) => rv::NO_SMARTCARD,
@@ -153,22 +171,28 @@ impl Plug {
             let scanned = self.scan();
             let mut state = lock(&self.state);
             state.answered = asked;
-            state.slow = matches!(scanned, Err(ScanError::Card(_)));
+            // Somebody may have waited too long for a token.
+            state.slow = matches!(scanned, Err(ScanError::Server(_)));
             drop(state);
             self.changed.notify_all();
-            self.complain(scanned);
+            if let Err(error) = scanned {
+                self.complain(error);
+            }
         }
     }
 
-    /// A server that is away, and a token too many, are said once.
-    fn complain(&self, scanned: Result<(), ScanError>) {
-        let Err(error) = scanned else { return };
+    /// A server that is away, a token that fails, and a token too many, are said once.
+    pub(crate) fn complain(&self, error: ScanError) {
         let (of, text) = match error {
             ScanError::Full(bus_id) => {
                 let text = format!("token {bus_id} is not shown: 16 readers are all that PC/SC clients hold");
                 (bus_id, text)
             }
-            ScanError::Card(error) => (String::new(), error.to_string()),
+            ScanError::Server(error) => (String::new(), error.to_string()),
+            ScanError::Token(bus_id, error) => {
+                let text = format!("token {} is not shown: {error}", printed(&bus_id));
+                (format!("{bus_id} failed"), text)
+            }
             ScanError::Thread(error) => (String::new(), format!("no thread for a token: {error}")),
         };
         if lock(&self.state).refused.insert(of) {
@@ -180,8 +204,10 @@ impl Plug {
     pub(crate) fn refresh(&self) {
         let question = self.ask();
         let mut state = lock(&self.state);
-        let end = Instant::now() + if state.slow { GLANCE } else { PATIENCE };
+        let began = Instant::now();
         while state.answered < question && !state.stopped {
+            // Reckoned anew each time: the server may answer again.
+            let end = began + if state.slow { GLANCE } else { PATIENCE };
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 state.slow = true;
@@ -263,4 +289,29 @@ fn slot_change(hub: &Hub, key: u64, token: &Token) -> Result<(), Error> {
     drop(ccid);
     hub.card(key, atr);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// After an outage: the server answers again, and its tokens take longer than a glance.
+    #[test]
+    fn who_asks_waits_for_a_server_that_answers_again() {
+        let source = Source { address: String::new(), bus_ids: BTreeSet::new(), patience: PATIENCE };
+        let plug = Plug::new(Arc::default(), source);
+        plug.hear(false);
+        plug.refresh();
+        assert!(lock(&plug.state).slow);
+        plug.hear(true);
+        thread::scope(|scope| {
+            let asking = scope.spawn(|| plug.refresh());
+            thread::sleep(2 * GLANCE);
+            assert!(!asking.is_finished());
+            // Both questions, even if the second is still to be asked.
+            lock(&plug.state).answered = 2;
+            plug.changed.notify_all();
+        });
+        assert!(!lock(&plug.state).slow);
+    }
 }

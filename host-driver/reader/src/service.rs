@@ -128,11 +128,18 @@ impl Service {
         });
         // From here on dropping the service puts everything right.
         let mut service = Self { shared, accepting: None, plugging: None };
-        service.shared.plug.scan().map_err(|error| match error {
-            ScanError::Card(error) => StartError::Card(error),
-            ScanError::Full(_) => StartError::TooMany(config.usbip),
-            ScanError::Thread(error) => StartError::Thread(error),
-        })?;
+        match service.shared.plug.scan() {
+            Ok(()) => {}
+            // The others are there.
+            Err(error @ ScanError::Token(..)) if !service.readers().is_empty() => {
+                service.shared.plug.complain(error);
+            }
+            Err(ScanError::Server(error) | ScanError::Token(_, error)) => {
+                return Err(StartError::Card(error));
+            }
+            Err(ScanError::Full(_)) => return Err(StartError::TooMany(config.usbip)),
+            Err(ScanError::Thread(error)) => return Err(StartError::Thread(error)),
+        }
         service.plugging = Some(spawn(&service.shared, "ushield-plug", |shared| shared.plug.run())?);
         service.accepting = Some(spawn(&service.shared, "ushield-reader", accept)?);
         Ok(service)

@@ -51,25 +51,25 @@ const ANSWER: &[u8] = b"ANSWERANSWER\x90\x00";
 fn of_a_secret_command_its_header_and_status_remain() {
     // VERIFY, CHANGE REFERENCE DATA, RESET RETRY COUNTER, GENERAL AUTHENTICATE, Yubico's RESET, SET PIN RETRIES, IMPORT
     // and SET MANAGEMENT KEY, the shield's own forms, IMPORT KEY and USE KEY, and one that nobody knows.
-    for (class, instruction) in [
-        (0, 0x20),
-        (0, 0x24),
-        (0, 0x2C),
-        (0, 0x87),
-        (0, 0xFB),
-        (0, 0xFA),
-        (0, 0xFE),
-        (0, 0xFF),
-        (0x80, 0x20),
-        (0x80, 0x24),
-        (0x80, 0x2C),
-        (0x80, 0xDB),
-        (0x80, 0x49),
-        (0x80, 0x2D),
+    for (class, instruction, p1, p2) in [
+        (0, 0x20, 0, 0x80),
+        (0, 0x24, 0, 0x80),
+        (0, 0x2C, 0, 0x80),
+        (0, 0x87, 0x11, 0x9D),
+        (0, 0xFB, 0, 0),
+        (0, 0xFA, 3, 3),
+        (0, 0xFE, 0x11, 0x9A),
+        (0, 0xFF, 0xFF, 0xFF),
+        (0x80, 0x20, 0, 0x80),
+        (0x80, 0x24, 0, 0x81),
+        (0x80, 0x2C, 0, 0x80),
+        (0x80, 0xDB, 0, 0),
+        (0x80, 0x49, 0, 0),
+        (0x80, 0x2D, 1, 0x9A),
     ] {
         let mut blank = Blank::default();
         for data in [SECRET.to_vec(), SECRET.repeat(20)] {
-            let command = apdu(class, instruction, 0, 0x80, &data);
+            let command = apdu(class, instruction, p1, p2, &data);
             let lengths = if data.len() > 255 { 7 } else { 5 };
             let (out, back) = seen(&mut blank, &command, ANSWER);
             assert_eq!(out[..lengths], command[..lengths], "{instruction:02x}");
@@ -88,17 +88,17 @@ fn of_a_secret_command_its_header_and_status_remain() {
 
 #[test]
 fn what_anybody_may_read_is_shown() {
-    for (class, instruction, p1, data) in [
-        (0, 0xA4, 4, &[0xA0, 0, 0, 3, 8][..]),
-        (0, 0xCB, 0x3F, &[0x5C, 3, 0x5F, 0xC1, 0x05]),
-        (0, 0xCB, 0x3F, &[0x5C, 1, 0x7E]),
-        (0, 0x47, 0, &[0xAC, 3, 0x80, 1, 0x11]),
-        (0, 0xFD, 0, &[]),
-        (0x80, 0xCA, 1, &[]),
-        (0x80, 0xF2, 0, &[]),
+    for (class, instruction, p1, p2, data) in [
+        (0, 0xA4, 4, 0, &[0xA0, 0, 0, 3, 8][..]),
+        (0, 0xCB, 0x3F, 0xFF, &[0x5C, 3, 0x5F, 0xC1, 0x05]),
+        (0, 0xCB, 0x3F, 0xFF, &[0x5C, 1, 0x7E]),
+        (0, 0x47, 0, 0x9A, &[0xAC, 3, 0x80, 1, 0x11]),
+        (0, 0xFD, 0, 0, &[]),
+        (0x80, 0xCA, 1, 0x50, &[]),
+        (0x80, 0xF2, 0, 0, &[]),
     ] {
         let mut blank = Blank::default();
-        let command = apdu(class, instruction, p1, 0, data);
+        let command = apdu(class, instruction, p1, p2, data);
         assert_eq!(seen(&mut blank, &command, ANSWER), (command, ANSWER.to_vec()), "{instruction:02x}");
         // GET RESPONSE brings more of the same.
         let rest = apdu(0, 0xC0, 0, 0, &[]);

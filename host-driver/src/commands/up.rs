@@ -263,9 +263,10 @@ fn log_file(control: &Path) -> PathBuf {
     control.with_extension("log")
 }
 
-/// The signals that end it. SIGHUP is none where it was ignored from the start.
+/// The signals that end it. SIGHUP and SIGINT are none where they were ignored from the start: nohup(1) does so with the
+/// first, and a shell without job control with the second of what it starts with `&` (POSIX.1-2024, XCU 2.12).
 pub(super) struct Ends {
-    interrupt: unix::Signal,
+    interrupt: Option<unix::Signal>,
     terminate: unix::Signal,
     hangup: Option<unix::Signal>,
 }
@@ -273,26 +274,24 @@ pub(super) struct Ends {
 impl Ends {
     pub(super) fn new() -> Result<Self, Failure> {
         let watch = |kind| unix::signal(kind).what("signals cannot be watched");
-        let hangup = (!is_ignored(Signal::HUP)).then(|| watch(SignalKind::hangup())).transpose()?;
+        let unless_ignored = |signal, kind| (!is_ignored(signal)).then(|| watch(kind)).transpose();
         Ok(Self {
-            interrupt: watch(SignalKind::interrupt())?,
+            interrupt: unless_ignored(Signal::INT, SignalKind::interrupt())?,
             terminate: watch(SignalKind::terminate())?,
-            hangup,
+            hangup: unless_ignored(Signal::HUP, SignalKind::hangup())?,
         })
     }
 
     pub(super) async fn any(&mut self) {
         let Self { interrupt, terminate, hangup } = self;
-        let hung_up = async {
-            match hangup {
-                Some(hangup) => hangup.recv().await,
-                None => std::future::pending().await,
-            }
+        let unless_ignored = async |signal: &mut Option<unix::Signal>| match signal {
+            Some(signal) => signal.recv().await,
+            None => std::future::pending().await,
         };
         tokio::select! {
-            _ = interrupt.recv() => {}
+            _ = unless_ignored(interrupt) => {}
             _ = terminate.recv() => {}
-            _ = hung_up => {}
+            _ = unless_ignored(hangup) => {}
         }
     }
 }

@@ -60,8 +60,12 @@ fn command(secret: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
     ];
     let heads: Vec<&[u8]> =
         vec![b"", b"\x5C\x03\x5F\xC1\x05", b"\xAC\x03\x80\x01\x11", b"\x80\x01\x11", b"\x30\x80"];
-    (
-        proptest::sample::select(vec![0x00, 0x10, 0x80, 0x90, 0x0C, 0x40]),
+    let shape = shape(&secret);
+    let classes = || proptest::sample::select(vec![0x00, 0x10, 0x80, 0x90, 0x0C, 0x40]);
+    let shaped = (classes(), shape)
+        .prop_map(|(class, (instruction, p1, p2, data))| apdu(class, instruction, p1, p2, &data));
+    let loose = (
+        classes(),
         proptest::sample::select(instructions),
         any::<[bool; 2]>(),
         proptest::sample::select(heads),
@@ -70,7 +74,40 @@ fn command(secret: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|(class, instruction, [named, ours], head, data)| {
             let (p1, p2) = (if named { 0x04 } else { 0x00 }, if ours { 0x80 } else { 0x00 });
             apdu(class, instruction, p1, p2, &[head, &data].concat())
-        })
+        });
+    prop_oneof![loose, shaped]
+}
+
+/// Data that look much as a standard has them, and hold the secret: instruction, P1, P2, data.
+fn shape(secret: &[u8]) -> impl Strategy<Value = (u8, u8, u8, Vec<u8>)> + use<> {
+    let names: [&[u8]; 6] = [
+        b"\xA0\0\0\x03\x08",
+        &wire::piv::AID,
+        b"\xA0\0\0\x05\x27",
+        b"\xA0\0\0\x03\x97",
+        b"\xD2\x76\0\x01\x24\x01",
+        &wire::shield::AID,
+    ];
+    // The secret a byte at a time, in values that are one byte long.
+    let fields = |tags: &[u8]| -> Vec<u8> {
+        let tags = tags.iter().cycle();
+        secret.iter().zip(tags).flat_map(|(byte, tag)| [*tag, 1, *byte]).collect()
+    };
+    let template = |fields: Vec<u8>| [&[0xAC, fields.len() as u8], &fields[..]].concat();
+    let mut shapes: Vec<_> = names
+        .into_iter()
+        // Within what a name may have: 16 bytes.
+        .map(|name| (0xA4, 4, 0, [name, secret].concat().into_iter().take(16).collect()))
+        .collect();
+    for tags in [&[0x80][..], &[0x80, 0xAA, 0xAB]] {
+        shapes.push((0x47, 0, 0x9A, template(fields(tags))));
+        shapes.push((0x46, 0, 0x9A, fields(tags)));
+    }
+    // In P1 and P2, and on in the data.
+    for instruction in [0x20, 0x47, 0x87, 0xA4, 0xC0, 0xCB, 0xDB, 0xF2, 0xF7, 0xFA, 0xFD] {
+        shapes.push((instruction, secret[0], secret[1], secret[2..].to_vec()));
+    }
+    proptest::sample::select(shapes)
 }
 
 fn deed(secret: Vec<u8>) -> impl Strategy<Value = Deed> {
@@ -181,6 +218,11 @@ proptest! {
         for bytes in play(&mut token, &deeds) {
             let told = secret.windows(5).find(|part| bytes.windows(5).any(|window| window == *part));
             prop_assert!(told.is_none(), "{:?} of {:?} in {:02x?}", told, secret, bytes);
+            // Nor with two bytes between its bytes, as in values that are one byte long.
+            let apart = secret.windows(4).find(|part| {
+                bytes.windows(10).any(|window| window.iter().step_by(3).eq(part.iter()))
+            });
+            prop_assert!(apart.is_none(), "{:?} of {:?} in {:02x?}", apart, secret, bytes);
         }
     }
 }
@@ -207,6 +249,8 @@ fn where_it_was_once() {
         vec![Deed::Out(1, xfr(1, level::WHOLE, &apdu(0, 0xCB, 0x3F, 0xFF, pin)), 100)],
         vec![Deed::Out(1, xfr(1, level::WHOLE, &apdu(0, 0xFD, 0, 0, pin)), 100)],
         vec![Deed::Out(1, xfr(1, level::WHOLE, &apdu(0x80, 0x2A, 0, 0, pin)), 100)],
+        // Behind the identifier of an application provider.
+        vec![Deed::Out(1, xfr(1, level::WHOLE, &apdu(0, 0xA4, 4, 0, b"\xA0\0\0\x03\x08135246")), 100)],
         // T=1 parameters that a token takes, and tells to whoever asks.
         vec![
             Deed::Out(1, message(0x61, 7, [0, 1, 1, 0, 0], b"1\x1152\x03A\0"), 100),

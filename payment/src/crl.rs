@@ -44,8 +44,6 @@ pub(crate) struct Crl {
     pub(crate) this_update: u64,
     /// Seconds since 1970; at this second it is no longer current.
     pub(crate) next_update: u64,
-    /// Of the key that signed it, as it says.
-    pub(crate) key_identifier: Option<Vec<u8>>,
     pub(crate) scope: Scope,
     pub(crate) signed: Signed,
     revoked: HashMap<Vec<u8>, Entry>,
@@ -104,6 +102,8 @@ impl Crl {
         }
         let extensions = tbs.crl_extensions.as_ref();
         check_extensions(extensions)?;
+        // It only has to be readable: whose key signed is told by the signature.
+        value::<AuthorityKeyIdentifier>(extensions, AuthorityKeyIdentifier::OID)?;
         let next = tbs.next_update.ok_or("it does not say when the next one comes")?;
         let (this_update, next_update) =
             (tbs.this_update.to_unix_duration().as_secs(), next.to_unix_duration().as_secs());
@@ -115,9 +115,6 @@ impl Crl {
             number: number(extensions)?,
             this_update,
             next_update,
-            key_identifier: value::<AuthorityKeyIdentifier>(extensions, AuthorityKeyIdentifier::OID)?
-                .and_then(|found| found.key_identifier)
-                .map(|identifier| identifier.as_bytes().to_vec()),
             scope: scope(extensions)?,
             signed: Signed::read(bytes).ok_or("it is not signed as RFC 5280 has it")?,
             revoked: revoked(tbs.revoked_certificates.as_deref().unwrap_or_default())?,

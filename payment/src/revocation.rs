@@ -31,6 +31,8 @@ pub(crate) struct Revocation {
     /// Oldest first.
     crls: Vec<Arc<Crl>>,
     anchors: HashMap<Issuer, Group>,
+    /// By an anchor's DER, the CRLs of the anchor that issued it, where one lists it.
+    above: HashMap<Vec<u8>, Group>,
     /// Issuers below the anchors, whose certificates came in documents.
     remembered: RwLock<HashMap<Issuer, Group>>,
     skew: u64,
@@ -60,11 +62,20 @@ impl Revocation {
             }
         }
         crls.sort_by(|one, other| age(one, other).then_with(|| one.signed.bytes.cmp(&other.signed.bytes)));
-        let mut revocation = Self { crls, anchors: HashMap::new(), remembered: RwLock::default(), skew };
+        let mut revocation = Self {
+            crls,
+            anchors: HashMap::new(),
+            above: HashMap::new(),
+            remembered: RwLock::default(),
+            skew,
+        };
         for anchor in anchors {
             revocation.add_anchor(&anchor.link)?;
         }
-        revocation.check_foreign()?;
+        for anchor in anchors {
+            let by = anchors.iter().find(|by| anchor.link.issued_by(&by.link));
+            by.map_or(Ok(()), |by| revocation.check_anchor(&anchor.link, &by.link))?;
+        }
         Ok(revocation)
     }
 
@@ -83,6 +94,38 @@ impl Revocation {
         Ok(())
     }
 
+    /// An anchor that the file's own CAs revoked may not stand in the file. The time is not known yet: whether a hold is lifted in
+    /// time, [`Self::check_anchor_at`] tells.
+    fn check_anchor(&mut self, anchor: &Link, by: &Link) -> Result<(), TrustError> {
+        let Some(group) = self.anchors.get(&issuer(by)).filter(|group| group.permitted) else {
+            return Ok(());
+        };
+        if let Some(crl) = group.revokes(&anchor.serial, |_| true) {
+            let (certificate, crl) = (anchor.describe(), crl.describe());
+            return Err(TrustError::Revoked { certificate, crl });
+        }
+        if group.crls.iter().any(|crl| crl.entry(&anchor.serial).is_some()) {
+            self.above.insert(anchor.der.clone(), group.clone());
+        }
+        Ok(())
+    }
+
+    /// Whether the anchor, which another may hold, is free at this time, and for how long that is so.
+    pub(crate) fn check_anchor_at(&self, anchor: &Link, at: u64) -> Result<Window, Reason> {
+        let Some(group) = self.above.get(&anchor.der) else { return Ok(0..=u64::MAX) };
+        if group.revokes(&anchor.serial, |crl| self.moment(crl) <= at).is_some() {
+            return Err(Reason::CertificateRevoked);
+        }
+        // What lifted the hold had come.
+        let come = group.crls.iter().map(|crl| self.moment(crl)).filter(|moment| *moment <= at);
+        Ok(come.max().unwrap_or(0)..=u64::MAX)
+    }
+
+    /// When the CRL's time comes.
+    fn moment(&self, crl: &Crl) -> u64 {
+        crl.this_update.saturating_sub(self.skew)
+    }
+
     /// The CRLs that no anchor signed. They may be those of a CA below, whose certificate comes in a document.
     pub(crate) fn foreign(&self) -> impl Iterator<Item = &Arc<Crl>> {
         let ours = |crl: &Crl| {
@@ -91,20 +134,6 @@ impl Revocation {
                 .any(|group| group.crls.iter().any(|known| known.signed.bytes == crl.signed.bytes))
         };
         self.crls.iter().filter(move |crl| !ours(crl))
-    }
-
-    /// Two that say they are of one key contradict each other, whoever's it will turn out to be.
-    fn check_foreign(&self) -> Result<(), TrustError> {
-        let mut claimed = HashMap::<_, Vec<Arc<Crl>>>::new();
-        for crl in self.foreign() {
-            if let Some(identifier) = &crl.key_identifier {
-                claimed.entry((&crl.issuer, identifier)).or_default().push(Arc::clone(crl));
-            }
-        }
-        match claimed.values().find_map(|crls| contradiction(crls)) {
-            Some((one, other)) => Err(TrustError::CrlContradiction(contradicts(one, other))),
-            None => Ok(()),
-        }
     }
 
     /// The CRLs that this issuer's key signed.
@@ -140,14 +169,7 @@ impl Revocation {
         if !(group.permitted || by.may_sign_crls()) || group.doubtful {
             return Err(Reason::RevocationUnknown);
         }
-        let come = |crl: &Arc<Crl>| crl.this_update.saturating_sub(self.skew) <= at;
-        if group.crls.iter().enumerate().any(|(index, crl)| match crl.entry(&certificate.serial) {
-            None => false,
-            Some(Entry::Revoked) => true,
-            Some(Entry::Held) => !group.crls[index + 1..].iter().any(|newer| {
-                newer.scope == crl.scope && come(newer) && newer.entry(&certificate.serial).is_none()
-            }),
-        }) {
+        if group.revokes(&certificate.serial, |crl| self.moment(crl) <= at).is_some() {
             return Err(Reason::CertificateRevoked);
         }
         self.freshness(&group.crls, certificate, at)
@@ -155,7 +177,7 @@ impl Revocation {
 
     /// That a CRL answers for the certificate, and is current.
     fn freshness(&self, crls: &[Arc<Crl>], certificate: &Link, at: u64) -> Result<Window, Reason> {
-        let moment = |crl: &Arc<Crl>| crl.this_update.saturating_sub(self.skew);
+        let moment = |crl: &Arc<Crl>| self.moment(crl);
         let covering = || crls.iter().filter(|crl| crl.scope.covers(certificate));
         let mut newest: Vec<&Arc<Crl>> = Vec::new();
         for crl in covering().filter(|crl| moment(crl) <= at) {
@@ -173,6 +195,20 @@ impl Revocation {
                 Ok(from..=until.min(next).saturating_sub(1))
             }
         }
+    }
+}
+
+impl Group {
+    /// The CRL by which a serial number is revoked, or held and not freed by a newer one whose time has come.
+    fn revokes(&self, serial: &[u8], come: impl Fn(&Crl) -> bool) -> Option<&Crl> {
+        let revoking = self.crls.iter().enumerate().find(|(index, crl)| match crl.entry(serial) {
+            None => false,
+            Some(Entry::Revoked) => true,
+            Some(Entry::Held) => !self.crls[index + 1..]
+                .iter()
+                .any(|newer| newer.scope == crl.scope && come(newer) && newer.entry(serial).is_none()),
+        });
+        revoking.map(|(_, crl)| &**crl)
     }
 }
 

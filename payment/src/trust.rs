@@ -93,8 +93,9 @@ impl Trust {
         let mut windows: Vec<Window> = path.steps().map(|(link, _)| link.window.clone()).collect();
         windows.push(path.anchor.link.window.clone());
         if self.has_crls() {
-            let answers: Vec<_> =
+            let mut answers: Vec<_> =
                 path.steps().map(|(link, by)| self.revocation.check(link, by, at)).collect();
+            answers.push(self.revocation.check_anchor_at(&path.anchor.link, at));
             // What is known to be revoked is not unknown because another CA's CRL is old.
             if answers.contains(&Err(Reason::CertificateRevoked)) {
                 return Err(Reason::CertificateRevoked);

@@ -19,6 +19,16 @@ pub enum TrustError {
         /// What it lacks.
         fault: &'static str,
     },
+    /// A certificate in the CA file that a CA of the file revoked.
+    #[error(
+        "the certificate {certificate} of the CA file is revoked: {crl} lists it; take it out of the CA file"
+    )]
+    Revoked {
+        /// Its common name, escaped, and its fingerprint.
+        certificate: String,
+        /// Which CRL says so, escaped.
+        crl: String,
+    },
     /// A CRL that cannot be read, or not be used.
     #[error("the CRL cannot be read ({0}); give the CA's crl.pem, or its DER")]
     Crl(String),

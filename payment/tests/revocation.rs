@@ -192,9 +192,85 @@ fn what_contradicts_itself_is_refused_at_once() {
     // Other keys and other scopes count for themselves.
     assert_eq!(build(&[&first, &list(1, 0).revoking(HIS).of(&Ca::new())]), None);
     assert_eq!(build(&[&first, &pointed(1, "http://ca/1.crl").of(&ca)]), None);
-    // An intermediate's CRLs contradict each other before its certificate was ever seen.
+}
+
+/// Nobody knows who signed a CRL that no CA of the file did: a damaged copy stops nobody, and what contradicts itself is
+/// unknown for those whom it speaks of, and for no others.
+#[test]
+fn what_no_known_key_signed_stops_no_verifier() {
+    let ca = Ca::new();
     let branch = ca.intermediate(ca_params("Branch CA"));
-    assert!(build(&[&list(1, 0).of(&branch), &list(1, 1).of(&branch)]).is_some());
+    let (his, hers) = (ca.customer(), branch.customer());
+    let his = his.seal(&an_order("1"));
+    let hers = seal(&an_order("1"), &[&hers.certificate[..], &branch.der], |bytes| hers.sign(bytes)).unwrap();
+    let (ours, theirs) = (list(1, 0).of(&ca), list(1, 0).of(&branch));
+    for place in [theirs.len() - 1, theirs.windows(6).position(|six| six == b"260601").unwrap() + 5] {
+        let mut flipped = theirs.clone();
+        flipped[place] ^= 2;
+        assert_eq!(verdict(&ca, &his, &[&ours, &theirs, &flipped], NOW), "accepted");
+        assert_eq!(verdict(&ca, &hers, &[&ours, &theirs, &flipped], NOW), "accepted");
+        assert_eq!(verdict(&ca, &hers, &[&ours, &flipped], NOW), "revocation_unknown");
+    }
+    for other in [list(1, 1).of(&branch), list(1, 0).revoking(HIS).of(&branch)] {
+        assert_eq!(verdict(&ca, &his, &[&ours, &theirs, &other], NOW), "accepted");
+        assert_eq!(verdict(&ca, &hers, &[&ours, &theirs, &other], NOW), "revocation_unknown");
+    }
+}
+
+/// A CA that stands in the CA file, and is revoked by the one that issued it, which stands there, too.
+#[test]
+fn an_anchor_that_another_anchor_revoked_is_refused_by_name() {
+    const SUB: u8 = 0x71;
+    let root = Ca::new();
+    let mut params = ca_params("Sub CA");
+    params.serial_number = Some(SerialNumber::from_slice(&[SUB]));
+    let sub = root.intermediate(params);
+    let document = sub.customer().seal(&an_order("1"));
+    let fresh = list(1, 0).of(&sub);
+    let verify = |root_lists: &[Vec<u8>], time: &str| {
+        let mut lists: Vec<&[u8]> = root_lists.iter().map(Vec::as_slice).collect();
+        lists.push(&fresh);
+        let mut found = Vec::new();
+        for file in [format!("{}{}", root.pem, sub.pem), format!("{}{}", sub.pem, root.pem)] {
+            lists.reverse();
+            found.push(match Verifier::new(file.as_bytes(), &lists) {
+                Ok(verifier) => code(verify_at(&verifier, &document, time)).to_string(),
+                Err(error) => error.to_string(),
+            });
+        }
+        assert_eq!(found[0], found[1], "the order changes the verdict");
+        found.swap_remove(0)
+    };
+    let refused = |lists: &[Vec<u8>]| {
+        let said = verify(lists, NOW);
+        assert!(
+            said.contains("Sub CA") && said.contains("is revoked") && said.contains("take it out"),
+            "{said}"
+        );
+    };
+    let (old, new) = (list(1, -30), list(2, 0));
+    assert_eq!(verify(&[], NOW), "accepted");
+    assert_eq!(verify(&[new.of(&root)], NOW), "accepted");
+    refused(&[new.clone().revoking(SUB).of(&root)]);
+    // Whatever its age, as with any other certificate; a hold only while nothing newer lifts it.
+    refused(&[old.clone().revoking(SUB).of(&root), new.of(&root)]);
+    refused(&[old.of(&root), new.clone().holding(SUB).of(&root)]);
+    let held = old.holding(SUB).of(&root);
+    refused(from_ref(&held));
+    assert_eq!(verify(&[held.clone(), new.of(&root)], NOW), "accepted");
+    // What lifts the hold counts once its time has come.
+    let tomorrow = [held, list(2, 1).of(&root)];
+    assert_eq!(verify(&tomorrow, NOW), "certificate_revoked");
+    // Another's signature and another's serial number revoke nothing.
+    assert_eq!(verify(&[new.clone().revoking(SUB).of(&Ca::new())], NOW), "accepted");
+    assert_eq!(verify(&[new.revoking(SUB + 1).of(&root)], NOW), "accepted");
+    // The root alone has the certificate from the document, and says why.
+    let lists = [list(2, 0).revoking(SUB).of(&root), fresh.clone()];
+    let customer = sub.customer();
+    let document =
+        seal(&an_order("1"), &[&customer.certificate[..], &sub.der], |bytes| customer.sign(bytes)).unwrap();
+    let lists: Vec<&[u8]> = lists.iter().map(Vec::as_slice).collect();
+    assert_eq!(verdict(&root, &document, &lists, NOW), "certificate_revoked");
 }
 
 fn without_number(tbs: &mut x509_cert::crl::TbsCertList) {

@@ -138,6 +138,68 @@ fn an_expired_order_asks_nobody() {
     assert!(ended.complained.contains("reads like an amount of money"), "{}", ended.complained);
 }
 
+/// An order that no bank takes, and a CA file that is none, are refused before a token or the holder is asked.
+#[test]
+fn what_no_bank_could_check_asks_nobody() {
+    const DAY: i64 = 24 * 3600;
+    let world = World::new();
+    let out = world.path("out.cms");
+    let pay = |order: &str, ca: &[&str]| {
+        let order = world.file("order.json", order);
+        let pay = ["pay", &order, "--out", out.to_str().unwrap(), "--usbip", "127.0.0.1:1"];
+        let ended = world.run(&[&pay, ca].concat());
+        assert_eq!(ended.code, 1);
+        ended.complained
+    };
+    let said = pay(&an_order(-60, 31 * DAY), &[]);
+    assert!(said.contains("longer than 31 days") && !said.contains("127.0.0.1"), "{said}");
+    let (junk, missing) = (world.file("junk.pem", "junk"), world.path("missing.pem"));
+    for ca in [junk.as_str(), missing.to_str().unwrap()] {
+        let said = pay(&an_order(-60, 600), &["--ca", ca]);
+        assert!(!said.contains("127.0.0.1"), "{said}");
+        assert!(said.contains("CA") || said.contains("missing.pem"), "{said}");
+    }
+    // Some banks allow it: the holder is told, and the token is asked, which is not there.
+    let said = pay(&an_order(-60, 3 * DAY), &[]);
+    assert!(said.contains("longer than 24 hours") && said.contains("127.0.0.1"), "{said}");
+}
+
+/// The check after the signature allows what a bank may allow.
+#[test]
+fn an_order_of_three_days_is_signed_and_checked() {
+    let world = World::new();
+    let pin = world.file("pin", "135246\n");
+    let up = world.up(&["--memory", "--pin-file", &pin, "--panel", "accept"]);
+    world.enrol(&up, "135246");
+    let order = world.file("order.json", &an_order(-60, 3 * 24 * 3600));
+    let (out, ca) = (world.path("out.cms"), world.path("ca/ca.pem"));
+    let pay = ["pay", &order, "--out", out.to_str().unwrap(), "--ca", ca.to_str().unwrap()];
+    world.done(&[&pay[..], &["--usbip", &up.road(), "--pin-file", &pin]].concat());
+    let verify = ["verify", out.to_str().unwrap(), "--ca", ca.to_str().unwrap()];
+    assert!(world.run(&verify).said.contains("order_lifetime"));
+    world.done(&[&verify[..], &["--order-hours", "96"]].concat());
+}
+
+/// A document that was missing or refused was held against nothing that anybody could rely on.
+#[test]
+fn only_what_is_good_was_checked() {
+    let world = World::new();
+    let [document, ca] = a_hostile_payment(&world);
+    let order = world.file("order.json", &an_order(-60, 600));
+    let held = ["--payer", "6222", "--account", "6222", "--order", &order, "--json"];
+    let junk = world.file("junk.cms", "junk");
+    for (document, good) in
+        [("/nowhere.cms", serde_json::Value::Null), (&junk, false.into()), (&document, false.into())]
+    {
+        let ended = world.run(&[&["verify", document, "--ca", &ca][..], &held].concat());
+        let report: serde_json::Value = serde_json::from_str(&ended.said).unwrap();
+        assert_eq!(report["good"], good, "{report}");
+        for name in ["revocation", "payer", "account", "issued_order", "replay"] {
+            assert_eq!(report[name], "not_checked", "{document} {name}: {report}");
+        }
+    }
+}
+
 /// What is too long for the screen is not blamed on its characters.
 #[test]
 fn an_amount_without_room_is_refused_for_that() {

@@ -8,7 +8,7 @@ use std::{
 use card::shield::Shield;
 use cert_tool::file::{self, Access};
 use clap::Args;
-use payment::{PaymentOrder, SealError, order as json, seal};
+use payment::{MAX_ORDER_LIFETIME, ORDER_LIFETIME, PaymentOrder, SealError, Verifier, order as json, seal};
 use wire::shield::{Container, Information};
 
 use crate::{
@@ -34,7 +34,8 @@ pub(crate) struct Pay {
     /// Overwrite the file if it is there
     #[arg(long)]
     force: bool,
-    /// The bank's CA certificate, PEM or DER: check the result as the bank will
+    /// The bank's CA certificate, PEM or DER: check the result as the bank will, but for what only the bank can tell: the payer,
+    /// revocation, replay, and how long an order may live at this bank
     #[arg(long, value_name = "CA.pem")]
     ca: Option<PathBuf>,
     #[command(flatten)]
@@ -48,10 +49,12 @@ impl Pay {
         let order = order(&self.order)?;
         let bytes = order.bytes().what("the order was not understood")?;
         json::check_open(&order, SystemTime::now()).what("the payment was not signed")?;
+        check_lifetime(&order)?;
+        let verifier = self.ca.as_deref().map(verifier).transpose()?;
         file::check_place(&self.out, self.force)?;
         let document = self.sign(&bytes)?;
-        if let Some(ca) = &self.ca {
-            check(&document, ca, &bytes)?;
+        if let Some(verifier) = &verifier {
+            check(&document, verifier, &bytes)?;
         }
         file::write(&self.out, &document, Access::Everyone, self.force)?;
         say(&format!(
@@ -127,10 +130,35 @@ fn not_enrolled() -> Failure {
         .next("get one: cert-tool enrol")
 }
 
-/// As the bank will, but for the payer and for replay, which only the bank can tell.
-fn check(document: &[u8], ca: &Path, order: &[u8]) -> Result<(), Failure> {
+/// Refuses what no bank takes. What some banks do not take is said: which one this is for, only the bank knows.
+fn check_lifetime(order: &PaymentOrder) -> Result<(), Failure> {
+    let (issued, expires) = (order.issued.to_unix_duration(), order.expires.to_unix_duration());
+    let life = expires.saturating_sub(issued);
+    if life > MAX_ORDER_LIFETIME {
+        return Err(Failure::new("the payment was not signed")
+            .because(
+                "the order lives longer than 31 days, from its issue to its expiry, and no bank accepts that",
+            )
+            .next("have an order issued that expires earlier"));
+    }
+    if life > ORDER_LIFETIME {
+        warn(
+            "The order lives longer than 24 hours: a bank that has not allowed that will refuse it (order_lifetime).",
+        );
+    }
+    Ok(())
+}
+
+/// Made before anybody is asked. It allows the longest life that a bank can allow.
+fn verifier(ca: &Path) -> Result<Verifier, Failure> {
+    let what = "the payment was not signed";
+    let verifier = Verifier::new(&file::read(ca)?, &[]).what(what)?;
+    verifier.with_order_lifetime(MAX_ORDER_LIFETIME).what(what)
+}
+
+/// As the bank will, but for what only the bank can tell.
+fn check(document: &[u8], verifier: &Verifier, order: &[u8]) -> Result<(), Failure> {
     let what = "the payment was signed, but it was not written";
-    let verifier = payment::Verifier::new(&file::read(ca)?, &[]).what(what)?;
     let check = payment::Check {
         at: SystemTime::now(),
         payers: &|_: &payment::Holder, _: &str| true,

@@ -49,7 +49,7 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<SystemTime>,
     /// Print JSON: "good", "reason", "sentence"; "revocation", "payer", "account", "issued_order" and "replay" are each
-    /// "checked" or "not_checked"
+    /// "checked", which is said of a good payment only, or "not_checked"
     #[arg(long)]
     json: bool,
 }
@@ -80,7 +80,7 @@ impl Verify {
             Err(failure) => return Err(failure.exits(Exit::Unknown)),
         };
         // What nobody looked at would look as good.
-        for Held { name, checked, open } in self.held() {
+        for Held { name, checked, open } in self.held(exit == Exit::Done) {
             report[name] = json!(if checked { "checked" } else { "not_checked" });
             if exit == Exit::Done && !checked {
                 let name = name.replace('_', " ");
@@ -98,28 +98,29 @@ impl Verify {
         Ok(exit)
     }
 
-    fn held(&self) -> [Held; 5] {
+    /// What was asked for was checked in a `good` payment only: of any other nobody knows how far it came.
+    fn held(&self, good: bool) -> [Held; 5] {
         let bound = self.order.is_some() || self.account.is_some();
         [
             Held {
                 name: "revocation",
-                checked: !self.crl.is_empty(),
+                checked: good && !self.crl.is_empty(),
                 open: "name the CA's list with --crl CRL, or a revoked certificate pays",
             },
             Held {
                 name: "payer",
-                checked: self.payer.is_some(),
+                checked: good && self.payer.is_some(),
                 open: "name the user who may pay with --payer ID, or any holder of a certificate may",
             },
             Held {
                 name: "account",
-                checked: self.payer.is_some() && bound,
+                checked: good && self.payer.is_some() && bound,
                 open: "name the user with --payer ID, and the bank's order with --order ORDER or the user's account with \
                        --account ACCOUNT, or the payer takes another's money",
             },
             Held {
                 name: "issued_order",
-                checked: self.order.is_some(),
+                checked: good && self.order.is_some(),
                 open: "name the order that the bank issued with --order ORDER, or the payer made it up",
             },
             Held {

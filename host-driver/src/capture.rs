@@ -14,10 +14,10 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex,
-        mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
+        mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel},
     },
-    thread::JoinHandle,
-    time::{SystemTime, UNIX_EPOCH},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use blank::{Blank, Shown};
@@ -30,6 +30,10 @@ use crate::{
 
 /// Packets that may wait for the writer; each is at most [`block::SNAP_LENGTH`] bytes.
 const WAITING: usize = 256;
+/// How long the end of a capture may take: whoever reads a pipe may stand still for ever.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two looks at the writer then.
+const TICK: Duration = Duration::from_millis(1);
 
 /// A capture under way. Dropping it ends it.
 #[derive(Debug)]
@@ -121,7 +125,7 @@ impl Capture {
         let (packets, wanted) = sync_channel(WAITING);
         let shared = Arc::new(Shared { packets, tally: Mutex::default() });
         let theirs = Arc::clone(&shared);
-        let writer = std::thread::Builder::new().name("ushield-capture".into()).spawn(move || {
+        let writer = thread::Builder::new().name("ushield-capture".into()).spawn(move || {
             let written = write(file, &wanted, &theirs);
             if let Err(error) = &written {
                 theirs.close();
@@ -149,14 +153,26 @@ impl Capture {
     }
 
     fn end(&mut self) -> io::Result<()> {
+        self.end_within(PATIENCE)
+    }
+
+    /// A writer that has not ended by then is left to itself: it ends with the process, or when its file is read.
+    fn end_within(&mut self, patience: Duration) -> io::Result<()> {
         self.shared.close();
-        // An error says that the writer has ended already.
-        let _ = self.shared.packets.send(Message::End);
-        match self.writer.take().map(JoinHandle::join) {
-            Some(Ok(written)) => written,
-            Some(Err(_)) => Err(io::Error::other("the capture's thread failed")),
-            None => Ok(()),
+        let Some(writer) = self.writer.take() else { return Ok(()) };
+        let deadline = Instant::now() + patience;
+        let mut told = false;
+        while !writer.is_finished() {
+            // An error other than this says that the writer has ended already.
+            told = told || !matches!(self.shared.packets.try_send(Message::End), Err(TrySendError::Full(_)));
+            if Instant::now() >= deadline {
+                let text = "the capture is not complete: its file takes no more. If it is a pipe, its reader stands still";
+                tracing::warn!("{text}");
+                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+            }
+            thread::sleep(TICK);
         }
+        writer.join().unwrap_or_else(|_| Err(io::Error::other("the capture's thread failed")))
     }
 }
 

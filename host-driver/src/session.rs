@@ -166,6 +166,16 @@ impl<P: Protocol> Session<P> {
         Self { queue, lease, protocol, deadline: None, silent }
     }
 
+    /// Whether the peer has said anything.
+    pub(crate) const fn has_spoken(&self) -> bool {
+        self.silent.is_none()
+    }
+
+    /// The peer has used this device before: it keeps it, however long it is silent.
+    pub(crate) const fn need_not_speak(&mut self) {
+        self.silent = None;
+    }
+
     /// Ends with the reason, never well.
     pub(crate) async fn run(&mut self, line: &mut Line) -> End<P::Violation> {
         loop {

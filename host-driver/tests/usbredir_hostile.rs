@@ -225,13 +225,23 @@ fn a_device_that_its_guest_does_not_use_goes_to_one_that_waits() {
 }
 
 #[test]
-fn a_guest_that_does_not_acknowledge_is_not_waited_for() {
+fn a_guest_that_is_paused_gets_its_token_back_and_keeps_it() {
     let server = Server::start();
     let (id, _) = server.plug();
-    let mut guest = Guest::take(listen(&server, SHORT));
+    let address = listen(&server, SHORT);
+    let mut guest = Guest::take(address);
+    assert_eq!(guest.exchange(b"used"), b"used");
     server.exporter.unplug(id).unwrap();
     assert_eq!(guest.packet().unwrap().kind, packet::DEVICE_DISCONNECT);
-    assert_eq!(guest.hung_up(), []);
+    server.exporter.plug_again(id).unwrap();
+    // Paused: it does not even acknowledge.
+    guest.silent(SHORT.greeting * 3);
+    guest.send(0, &ToHost::DeviceDisconnectAck);
+    guest.device();
+    // It used the token before, and so keeps it from one that waits.
+    let mut waiting = Guest::greet(address, QEMU);
+    waiting.silent(SHORT.silence * 3);
+    assert_eq!(guest.exchange(b"mine"), b"mine");
 }
 
 #[test]

@@ -44,6 +44,8 @@ fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let is_link = || fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
     let opened = options.create(true).mode(0o600).custom_flags(flags).open(path);
     let file = opened.map_err(|error| if is_link() { refused("it is a link") } else { error })?;
+    // From here on a write waits for whoever reads a pipe: otherwise lines would be torn or lost.
+    wait_for_readers(&file)?;
     let found = file.metadata()?;
     if !found.is_file() {
         // A terminal, /dev/null, a pipe: nothing stays there for others to read.
@@ -59,6 +61,20 @@ fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
         file.set_permissions(fs::Permissions::from_mode(0o600))?;
     }
     Ok(file)
+}
+
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn wait_for_readers(file: &File) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+    // SAFETY: the descriptor is open while `file` is borrowed, and neither command touches memory (fcntl(2)).
+    let done = unsafe {
+        match libc::fcntl(file.as_raw_fd(), libc::F_GETFL) {
+            -1 => -1,
+            flags => libc::fcntl(file.as_raw_fd(), libc::F_SETFL, flags & !libc::O_NONBLOCK),
+        }
+    };
+    if done == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 #[cfg(target_os = "linux")]
@@ -80,7 +96,7 @@ fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
 mod tests {
     use super::*;
     use std::{
-        io::Write,
+        io::{Read, Write},
         os::unix::fs::{PermissionsExt, chown, symlink},
     };
 
@@ -122,5 +138,25 @@ mod tests {
         let pipe = folder.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         assert!(append(&pipe).is_err());
+    }
+
+    /// A pipe holds 64 KiB: the rest waits, and nothing is lost.
+    #[test]
+    fn a_pipe_whose_reader_is_slow_gets_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let mut reader = File::options().read(true).write(true).open(&pipe).unwrap();
+        let mut file = append(&pipe).unwrap();
+        let sent: Vec<u8> = (0..300_000_u32).map(|at| at.to_le_bytes()[1]).collect();
+        let mut got = vec![0; sent.len()];
+        std::thread::scope(|scope| {
+            let writing = scope.spawn(|| file.write_all(&sent));
+            // Long enough for it to fail, if it would not wait.
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            assert!(!writing.is_finished());
+            reader.read_exact(&mut got).unwrap();
+        });
+        assert_eq!(got, sent);
     }
 }

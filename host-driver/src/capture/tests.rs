@@ -251,6 +251,24 @@ fn a_full_disk_ends_the_capture_and_nothing_else() {
     assert!(Capture::start(Path::new("/nowhere/at/all")).is_err());
 }
 
+#[test]
+fn a_pipe_that_nobody_reads_does_not_hold_up_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let _reader = File::options().read(true).write(true).open(&path).unwrap();
+    let mut capture = Capture::start(&path).unwrap();
+    let mut tap = capture.tap(1);
+    // More than a pipe and the writer's queue hold.
+    let data = [0; 2000];
+    for _ in 0..2 * WAITING {
+        let moment = Moment::Submitted { setup: None, length: data.len(), data: &data };
+        tap.see(&Sight { sequence: 7, endpoint: 0x01, kind: Kind::Bulk, moment });
+    }
+    let ended = capture.end_within(Duration::from_millis(100));
+    assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::TimedOut);
+}
+
 /// What `stop` counts is what is in the file, whoever is still looking on at that moment.
 #[test]
 fn the_count_is_that_of_the_file() {
@@ -259,7 +277,7 @@ fn the_count_is_that_of_the_file() {
         let path = folder.path().join("count.pcapng");
         let capture = Capture::start(&path).unwrap();
         let begun = std::sync::Barrier::new(3);
-        let summary = std::thread::scope(|scope| {
+        let summary = thread::scope(|scope| {
             for number in 1..=2 {
                 let mut tap = capture.tap(number);
                 let begun = &begun;

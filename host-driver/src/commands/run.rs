@@ -106,7 +106,9 @@ fn run_panel(text: &str) -> Result<Panel, String> {
 
 impl Run {
     pub(crate) fn run(self) -> Outcome {
-        self.work().map_err(|failure| match failure.exit() {
+        let outcome = self.work();
+        log::tell_now();
+        outcome.map_err(|failure| match failure.exit() {
             Exit::As(_) => failure,
             _ => failure.exits(Exit::As(OURS)),
         })
@@ -123,6 +125,7 @@ impl Run {
         let folder = Folder::make()?;
         let artifacts = self.artifacts.clone().map(|into| Artifacts::begin(&folder, into)).transpose()?;
         let runtime = Waiter::start()?;
+        runtime.spawn(log::tell_what_was_left_out());
         let stage = {
             let _inside = runtime.enter();
             self.set(&runtime, &folder)?

@@ -148,14 +148,22 @@ impl Connection {
 
     /// The guest has a device; when it is pulled out, the guest waits for the same one.
     async fn go_on(mut self, mut lease: Lease) -> End {
+        let mut has_spoken = false;
         loop {
             let bus_id = lease.port().id();
             tracing::info!(peer = %self.peer, %bus_id, "the device was taken");
             let guest = Guest::new(self.agreed, lease.port().descriptors(), &mut self.line.output);
-            match Session::new(lease, guest, self.place.timing).run(&mut self.line).await {
+            let mut session = Session::new(lease, guest, self.place.timing);
+            if has_spoken {
+                session.need_not_speak();
+            }
+            match session.run(&mut self.line).await {
                 End::Gone => {}
                 end => return end,
             }
+            // Who used the device keeps it when it is back, too.
+            has_spoken = session.has_spoken();
+            drop(session);
             tracing::info!(peer = %self.peer, %bus_id, "the device was pulled out");
             lease = match self.put_back(bus_id).await {
                 Ok(lease) => lease,
@@ -164,14 +172,23 @@ impl Connection {
         }
     }
 
-    /// Tells the guest that its device is gone, and waits until it is back.
+    /// Tells the guest that its device is gone, and waits until it is back. A guest that is paused may take hours to
+    /// acknowledge, and so has a place among those that wait.
     async fn put_back(&mut self, bus_id: BusId) -> Result<Lease, End> {
         ToGuest::DeviceDisconnect.encode(0, self.agreed, &mut self.line.output);
-        self.line.flush().await?;
-        if self.agreed.has(Capabilities::DEVICE_DISCONNECT_ACK) {
-            timeout_at(self.soon(), self.acknowledged()).await.unwrap_or(Err(End::Slow))?;
+        let guests = Arc::clone(&self.place.guests);
+        let waiting = guests.enter();
+        tokio::select! {
+            told = self.tell_gone() => told?,
+            () = waiting.over() => return Err(End::Crowded),
         }
+        drop(waiting);
         self.claim(Some(bus_id)).await
+    }
+
+    async fn tell_gone(&mut self) -> Result<(), End> {
+        self.line.flush().await?;
+        if self.agreed.has(Capabilities::DEVICE_DISCONNECT_ACK) { self.acknowledged().await } else { Ok(()) }
     }
 
     /// Waits until the guest says that it knows: until then, what comes is meant for the device that is gone.

@@ -6,6 +6,7 @@
 //! ```
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -292,17 +293,28 @@ pub(crate) fn chosen_pin(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
 fn open_state(state: &Path, secret: &Path, count: Option<u16>) -> Result<Place, Failure> {
     place::private_folder(state)?;
     let state = fs::canonicalize(state).what(format!("the folder {} could not be read", state.display()))?;
-    let there = (1..=u16::MAX).take_while(|number| state.join(number.to_string()).is_dir()).count();
-    let count = count.map_or(there.max(1), usize::from);
+    let numbers = numbers(&state)?;
+    let begun = |number: u16| store::has_records(&state.join(format!("{number}/flash")));
     // The secret is durable before a token's first record: where there is any, there was a secret.
-    let begun = |number: usize| store::has_records(&state.join(format!("{number}/flash")));
-    if fs::symlink_metadata(secret).is_err() && (1..=there).any(begun) {
+    if fs::symlink_metadata(secret).is_err() && numbers.iter().any(|number| begun(*number)) {
         return Err(Failure::new(format!("there is no device secret {}", secret.display()))
             .because(format!("the tokens in {} were made with one, and open with no other", state.display()))
             .next(
                 "put the file back, or say where it is with --secret FILE; new tokens: another --state DIR",
             ));
     }
+    let last = numbers.iter().rev().copied().find(|number| begun(*number)).unwrap_or(0);
+    if let Some(lost) = (1..last).find(|number| !numbers.contains(number)) {
+        let (lost, state) = (state.join(lost.to_string()), state.display());
+        return Err(Failure::new("no token is served, and none was made")
+            .because(format!(
+                "the folder {} is missing, and there is a token {last} in {state}: tokens are numbered without a gap",
+                lost.display()
+            ))
+            .next("put that folder back from a copy, or make it, empty and for you only, to begin with a new token there"));
+    }
+    let there = (1..=u16::MAX).take_while(|number| numbers.contains(number)).count();
+    let count = count.map_or(there.max(1), usize::from);
     // Before any token's folder: a token that is there always had its secret.
     let secret = store::secret(secret).what("the device secret was not read")?;
     let mut flashes = Vec::new();
@@ -313,6 +325,21 @@ fn open_state(state: &Path, secret: &Path, count: Option<u16>) -> Result<Place, 
         flashes.push(flash.map_err(|error| Failure::new("the token is not served").because(error))?);
     }
     Ok(Place::Disk { state, secret, flashes })
+}
+
+/// The numbers that folders of tokens have.
+fn numbers(state: &Path) -> Result<BTreeSet<u16>, Failure> {
+    let unread = || format!("the folder {} could not be read", state.display());
+    let mut numbers = BTreeSet::new();
+    for entry in fs::read_dir(state).what(unread())? {
+        let entry = entry.what(unread())?;
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.parse::<u16>().ok());
+        // One spelling only: not `+1`, not `01`.
+        let number = number.filter(|number| *number != 0 && name == *number.to_string());
+        numbers.extend(number.filter(|_| entry.path().is_dir()));
+    }
+    Ok(numbers)
 }
 
 fn rng() -> Result<ChaCha20Rng, Failure> {
@@ -354,5 +381,31 @@ mod tests {
         let refused = open_state(&state, &secret, None).err().unwrap().to_string();
         assert!(refused.contains("there is no device secret"), "{refused}");
         assert!(!secret.exists());
+    }
+
+    /// The first of two tokens is lost: that is said, with the secret and without, and nothing is made.
+    #[test]
+    fn a_gap_is_damage_and_never_a_beginning() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, secret) = (folder.path().join("state"), folder.path().join("secret"));
+        drop(open_state(&state, &secret, Some(2)).unwrap());
+        let mut flash = FileStore::open(&state.join("2/flash")).unwrap();
+        flash.save(firmware::seams::RecordName::Tries, b"six").unwrap();
+        drop(flash);
+        fs::remove_dir_all(state.join("1")).unwrap();
+        // What is no token's folder counts for nothing.
+        fs::create_dir(state.join("01")).unwrap();
+        fs::write(state.join("9"), "no folder").unwrap();
+        let refused = |count| open_state(&state, &secret, count).err().unwrap().to_string();
+        for count in [None, Some(1), Some(2), Some(3)] {
+            let why = refused(count);
+            assert!(why.contains("state/1 is missing"), "{why}");
+        }
+        fs::remove_file(&secret).unwrap();
+        for count in [None, Some(1), Some(3)] {
+            let why = refused(count);
+            assert!(why.contains("there is no device secret"), "{why}");
+        }
+        assert!(!secret.exists() && !state.join("1").exists() && !state.join("3").exists());
     }
 }

@@ -158,9 +158,11 @@ impl Authority {
     }
 
     /// The number is spent in the index before the CRL that bears it is written: no two CRLs share one. A clock that was set
-    /// back does not make the newer CRL the older one.
+    /// back a little does not make the newer CRL the older one; after a CRL from the future none is issued, because every later
+    /// one would be from the future, too, and no verifier would take it.
     fn write_crl(&self, index: &mut Index, now: OffsetDateTime, days: u32) -> Result<u64, Error> {
         let former = Published::read(&self.folder, &self.certificate);
+        former.as_ref().map_or(Ok(()), |former| former.check_clock(now))?;
         let this_update = former.map_or(sign::dated(now), |former| former.this_update.max(sign::dated(now)));
         index.crl_number = index.crl_number.saturating_add(1);
         let next_update = Validity::Days(days).not_after(now.max(this_update))?;

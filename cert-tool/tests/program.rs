@@ -264,6 +264,20 @@ fn a_short_passphrase_makes_no_ca() {
     scene.good(&["ca", "init", "--dir", "ca", "--no-passphrase"]);
 }
 
+/// Linux lets a folder have a name that is no UTF-8.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_whose_name_is_no_text_takes_the_manual() {
+    use std::os::unix::ffi::OsStrExt;
+    let scene = Scene::new();
+    let folder = std::ffi::OsStr::from_bytes(b"man-\xff");
+    let ended = scene.program(&["man", "--json"]).arg(folder).output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{}", text(&ended.stderr));
+    let said: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert!(said["folder"].as_str().unwrap().starts_with("man-"), "{said}");
+    assert!(scene.folder.path().join(folder).join("cert-tool.1").exists());
+}
+
 /// A disk that takes nothing more: a limit of zero bytes a file, which writes meet as they meet a full disk. The words are those
 /// of the limit, because no room on the disk would help.
 #[cfg(unix)]

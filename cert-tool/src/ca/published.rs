@@ -8,12 +8,16 @@ use der::{Decode, Encode, asn1::UintRef};
 use time::OffsetDateTime;
 use x509_cert::crl::{CertificateList, TbsCertList};
 
-use super::folder::{CRL, CRL_DER, INDEX};
+use super::{
+    folder::{CRL, CRL_DER, INDEX},
+    sign::SKEW,
+};
 use crate::{
     Error, Reason,
     certificate::{self, Certificate, hex, pem_or_der},
     file,
     index::Index,
+    moment,
 };
 
 /// What the CRL says.
@@ -32,6 +36,29 @@ impl Published {
             let der = pem_or_der("X509 CRL", &file::read(&folder.join(name)).ok()?).ok()?;
             parse(&der, ca)
         })
+    }
+
+    /// That it is not from the future, but for what clocks differ by.
+    ///
+    /// # Errors
+    /// [`Reason::Invalid`].
+    pub(super) fn check_clock(&self, now: OffsetDateTime) -> Result<(), Error> {
+        if self.this_update <= now + SKEW {
+            return Ok(());
+        }
+        Err(Error::new(
+            Reason::Invalid,
+            "no CRL was issued",
+            format!(
+                "the former one is from {}, and this computer's clock says {}: one of the two times is wrong",
+                moment::display(self.this_update),
+                moment::display(now)
+            ),
+            format!(
+                "set the clock; if it was wrong when {CRL} was issued, move {CRL} and {CRL_DER} out of the folder, run cert-tool \
+                 ca crl and give verifiers the new CRL in place of that one"
+            ),
+        ))
     }
 
     /// Whether the index knows all of this.

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Certificates are valid from a little before they are made: a verifier's clock may be behind the CA's.
-const SKEW: Duration = Duration::minutes(5);
+pub(super) const SKEW: Duration = Duration::minutes(5);
 
 /// What a new CA is to be.
 #[derive(Clone, Copy, Debug)]

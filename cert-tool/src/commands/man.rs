@@ -30,6 +30,6 @@ impl Man {
                 )
             })?;
         let text = format!("The manual pages are in {name}: man -l {name}/cert-tool.1");
-        Ok(Report { text, json: json!({ "folder": self.folder }) })
+        Ok(Report { text, json: json!({ "folder": self.folder.to_string_lossy() }) })
     }
 }

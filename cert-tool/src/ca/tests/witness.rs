@@ -110,17 +110,52 @@ fn a_revocation_is_not_younger_than_its_crl_and_no_crl_older_than_the_one_before
     // openssl takes it for revoked from the first moment.
     let entry = ca.index().unwrap().find(&revoked).unwrap().clone();
     assert!(entry.revoked_at.unwrap() <= moment::now() - time::Duration::minutes(5));
-    // The CA's clock was an hour ahead when the last CRL was made.
-    let (mut index, ahead) = (ca.index().unwrap(), moment::now() + time::Duration::HOUR);
-    index.crl_number += 1;
-    index.save(&folder.join(INDEX)).unwrap();
-    let crl = sign::crl(&ca.signer, &index, ahead, ahead + time::Duration::DAY).unwrap();
-    folder::write_crl(&folder, &crl, true).unwrap();
+    // The CA's clock was some minutes ahead when the last CRL was made.
+    let ahead = moment::now() + time::Duration::minutes(4);
+    issued_ahead(&ca, &folder, ahead);
     ca.issue_crl(1).unwrap();
     let (after, revoked_then) = dates(&listed(&folder));
     assert_eq!(after.as_secs(), ahead.unix_timestamp().unsigned_abs());
     assert_eq!(revoked_then, revoked_at, "one date in all CRLs");
     openssl::run(&["crl", "-in", &at(&folder, CRL), "-CAfile", &at(&folder, CERTIFICATE), "-noout"]);
+}
+
+/// A CRL of a CA whose clock says this.
+fn issued_ahead(ca: &Authority, folder: &Path, ahead: OffsetDateTime) {
+    let mut index = ca.index().unwrap();
+    index.crl_number += 1;
+    index.save(&folder.join(INDEX)).unwrap();
+    let crl = sign::crl(&ca.signer, &index, ahead, ahead + time::Duration::DAY).unwrap();
+    folder::write_crl(folder, &crl, true).unwrap();
+}
+
+/// Each later CRL would be from the future as well, and every verifier would refuse it for months.
+#[test]
+fn after_a_crl_from_the_future_none_is_issued_until_it_is_moved_away() {
+    let (_parent, folder, mut ca, revoked) = with_one_revoked();
+    let now = moment::now();
+    issued_ahead(&ca, &folder, now + time::Duration::days(90));
+    let (index, number) = (fs::read(folder.join(INDEX)).unwrap(), ca.index().unwrap().crl_number);
+    let fault = ca.issue_crl(1).unwrap_err().to_string();
+    assert!(fault.contains("clock") && fault.contains("move crl.pem and crl.der out"), "{fault}");
+    assert_eq!(fs::read(folder.join(INDEX)).unwrap(), index, "no number is spent");
+    // A revocation is not lost meanwhile.
+    let other = ca.index().unwrap().certificates[0].serial.clone();
+    let fault = ca.revoke(&other, Revocation::KeyCompromise).unwrap_err().to_string();
+    assert!(fault.contains("the index knows of the revocation"), "{fault}");
+    // One of the two files is a witness still.
+    fs::remove_file(folder.join(CRL)).unwrap();
+    assert!(ca.issue_crl(1).is_err());
+    fs::remove_file(folder.join("crl.der")).unwrap();
+    assert!(reopened(&folder).unwrap().issue_crl(1).unwrap() > number);
+    let list = listed(&folder).tbs_cert_list;
+    assert!(list.this_update.to_unix_duration().as_secs() <= moment::now().unix_timestamp().unsigned_abs());
+    let serials: Vec<_> = list.revoked_certificates.into_iter().flatten().collect();
+    let mut serials: Vec<_> = serials.iter().map(|entry| hex(entry.serial_number.as_bytes())).collect();
+    let mut expected = [revoked, other];
+    serials.sort();
+    expected.sort();
+    assert_eq!(serials, expected);
 }
 
 #[cfg(unix)]

@@ -281,6 +281,9 @@ fn one_that_was_stopped_is_in_nobodys_way() {
     };
     let ((a, stopped), (b, _)) = (start("a"), start("b"));
     kill_process(stopped, Signal::STOP).unwrap();
+    // The signal is on its way when kill returns.
+    let state = || fs::read_to_string(format!("/proc/{}/stat", stopped.as_raw_nonzero())).unwrap();
+    eventually("it is stopped", || state().contains(") T "));
     let begin = Instant::now();
     assert!(world.done(&["ls", "--state", &b]).contains("1-1"));
     // Without a name: the one that answers, and a word about the other.

@@ -1,6 +1,7 @@
 //! The client of the control socket. Each call is one request; the program that calls is blocking.
 
 use std::{
+    cell::Cell,
     ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
@@ -160,13 +161,16 @@ fn unclear(found: &[Client]) -> Failure {
         .next(format!("say which:\n{}", lines.join("\n")))
 }
 
-/// Who listens at a socket and cannot answer, because he was stopped (proc_pid_stat(5), state T or t).
-fn stopped(stream: &UnixStream) -> Option<i32> {
-    let process = stream.peer_cred().ok()?.pid()?;
+/// What is said of a process that listens and cannot answer, because it was stopped (proc_pid_stat(5), state T or t).
+fn stopped(process: i32) -> Option<Silence> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The name before it stands in brackets, and may hold any character.
     let (_, rest) = stat.rsplit_once(") ")?;
-    rest.starts_with(['T', 't']).then_some(process)
+    rest.starts_with(['T', 't']).then(|| {
+        Silence::Failed(format!(
+            "process {process} serves it, and was stopped (Ctrl-Z, or a debugger); wake it: kill -CONT {process}"
+        ))
+    })
 }
 
 impl Client {
@@ -251,15 +255,15 @@ fn exchange(
     let failed = |why: &dyn std::fmt::Display| Silence::Failed(why.to_string());
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
+    let listener = Cell::new(None);
     let talk = async {
         let stream = UnixStream::connect(socket).await.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Silence::Nobody,
             _ => failed(&error),
         })?;
-        if let Some(process) = stopped(&stream) {
-            return Err(failed(&format!(
-                "process {process} serves it, and was stopped (Ctrl-Z, or a debugger); wake it: kill -CONT {process}"
-            )));
+        listener.set(stream.peer_cred().ok().and_then(|peer| peer.pid()));
+        if let Some(silence) = listener.get().and_then(stopped) {
+            return Err(silence);
         }
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
@@ -279,7 +283,9 @@ fn exchange(
     };
     runtime.block_on(async {
         tokio::time::timeout(patience, talk).await.unwrap_or_else(|_| {
-            Err(Silence::Failed(format!("there was no answer for {} seconds", patience.as_secs())))
+            // It may have been stopped while it was asked.
+            let why = || Silence::Failed(format!("there was no answer for {} seconds", patience.as_secs()));
+            Err(listener.get().and_then(stopped).unwrap_or_else(why))
         })
     })
 }

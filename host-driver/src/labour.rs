@@ -114,19 +114,26 @@ impl Lane {
         drop(queue);
         while let Err(error) = spawn(Arc::clone(self)) {
             tracing::warn!(%error, "no thread for what a device computes: it delays its session");
-            let Some(next) = self.next() else { return };
-            self.serve(next, &mut memory());
+            if let Some(next) = self.next() {
+                self.serve(next, &mut memory());
+            }
             if self.is_over() {
                 return;
             }
         }
     }
 
-    /// Until nobody waits.
+    /// Until nobody waits. The memory is given back before anybody can ask for another thread: there is one block at a time.
     fn work(&self) {
-        let mut memory = memory();
-        while let Some(next) = self.next() {
-            self.serve(next, &mut memory);
+        loop {
+            let mut memory = memory();
+            while let Some(next) = self.next() {
+                self.serve(next, &mut memory);
+            }
+            drop(memory);
+            if self.is_over() {
+                return;
+            }
         }
     }
 
@@ -155,11 +162,7 @@ impl Lane {
     fn next(&self) -> Option<Waiting> {
         let mut queue = lock(&self.queue);
         let last = |waiting: &Waiting| waiting.turn.load(Ordering::Relaxed);
-        let Some((at, _)) = queue.waiting.iter().enumerate().min_by_key(|(at, waiting)| (last(waiting), *at))
-        else {
-            queue.running = false;
-            return None;
-        };
+        let (at, _) = queue.waiting.iter().enumerate().min_by_key(|(at, waiting)| (last(waiting), *at))?;
         Some(queue.waiting.remove(at))
     }
 }

@@ -16,7 +16,7 @@ const SINKS: &[(&str, &str)] = &[
         "a pipe to the program's own starter, which prints it by say_lines",
     ),
     ("cert-tool/src/commands.rs", "print and tell: each line is escaped"),
-    ("host-driver/card/src/trace.rs", "hexadecimal, and one line that is escaped"),
+    ("card/src/trace.rs", "hexadecimal, and one line that is escaped"),
     ("host-driver/ifd/src/slot.rs", "pcscd's journal: the line is escaped"),
     ("host-driver/ifd/src/entry.rs", "pcscd's journal: the line is escaped"),
 ];
@@ -47,7 +47,7 @@ const FOLDERS: &[&str] = &[
     "payment/src",
     "cert-tool/src",
     "host-driver/src",
-    "host-driver/card/src",
+    "card/src",
     "host-driver/ifd/src",
     "host-driver/pkcs11/src",
     "host-driver/reader/src",

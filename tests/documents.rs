@@ -40,6 +40,8 @@ fn as_path(text: &str) -> Option<(&str, Option<&str>)> {
         "wire/",
         "firmware/",
         "host-driver/",
+        "ushield/",
+        "card/",
         "cert-tool/",
         "payment/",
         "tests/",

@@ -12,7 +12,7 @@ use syn::visit::{self, Visit};
 const SINKS: &[(&str, &str)] = &[
     ("host-driver/src/terminal.rs", "say, warn and the log: each line is escaped"),
     (
-        "host-driver/src/commands/background.rs",
+        "ushield/src/commands/background.rs",
         "a pipe to the program's own starter, which prints it by say_lines",
     ),
     ("cert-tool/src/commands.rs", "print and tell: each line is escaped"),
@@ -24,21 +24,21 @@ const SINKS: &[(&str, &str)] = &[
 /// Who may print several lines at once: a stranger's line end would begin one, so each part that is not ours is escaped
 /// where it is put in, or split and indented.
 const SEVERAL_LINES: &[(&str, &str)] = &[
-    ("host-driver/src/main.rs", "a Failure, whose Display escapes each part and indents its lines"),
-    ("host-driver/src/control/client.rs", "a Failure, as in main"),
-    ("host-driver/src/commands/reader.rs", "a path, quoted for the shell"),
-    ("host-driver/src/commands/run.rs", "a Failure, as in main"),
-    ("host-driver/src/forge.rs", "a self-test's refusal: our own words"),
-    ("host-driver/src/commands/background.rs", "what our own program said"),
-    ("host-driver/src/commands/brand.rs", "a brand's file, which the user named"),
-    ("host-driver/src/commands/completions.rs", "a script that clap makes"),
-    ("host-driver/src/commands/demo/thumb.rs", "a screen, whose lines draw escapes"),
-    ("host-driver/src/commands/doctor.rs", "findings, whose messages are made one line"),
-    ("host-driver/src/commands/press.rs", "a screen, whose lines draw escapes"),
-    ("host-driver/src/commands/screen.rs", "a screen, whose lines draw escapes"),
-    ("host-driver/src/commands/up.rs", "announce, which escapes what a brand calls its product"),
-    ("host-driver/src/commands/up/console.rs", "a screen, whose lines draw escapes"),
-    ("host-driver/src/commands/verify.rs", "a payment, each field of which is escaped"),
+    ("ushield/src/main.rs", "a Failure, whose Display escapes each part and indents its lines"),
+    ("ushield/src/control/client.rs", "a Failure, as in main"),
+    ("ushield/src/commands/reader.rs", "a path, quoted for the shell"),
+    ("ushield/src/commands/run.rs", "a Failure, as in main"),
+    ("ushield/src/forge.rs", "a self-test's refusal: our own words"),
+    ("ushield/src/commands/background.rs", "what our own program said"),
+    ("ushield/src/commands/brand.rs", "a brand's file, which the user named"),
+    ("ushield/src/commands/completions.rs", "a script that clap makes"),
+    ("ushield/src/commands/demo/thumb.rs", "a screen, whose lines draw escapes"),
+    ("ushield/src/commands/doctor.rs", "findings, whose messages are made one line"),
+    ("ushield/src/commands/press.rs", "a screen, whose lines draw escapes"),
+    ("ushield/src/commands/screen.rs", "a screen, whose lines draw escapes"),
+    ("ushield/src/commands/up.rs", "announce, which escapes what a brand calls its product"),
+    ("ushield/src/commands/up/console.rs", "a screen, whose lines draw escapes"),
+    ("ushield/src/commands/verify.rs", "a payment, each field of which is escaped"),
 ];
 
 const FOLDERS: &[&str] = &[
@@ -47,6 +47,7 @@ const FOLDERS: &[&str] = &[
     "payment/src",
     "cert-tool/src",
     "host-driver/src",
+    "ushield/src",
     "card/src",
     "host-driver/ifd/src",
     "host-driver/pkcs11/src",

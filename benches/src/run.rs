@@ -17,7 +17,7 @@ const GOAL: f64 = 500_000.0;
 
 pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
     let ushield = std::env::current_exe()?.with_file_name("ushield");
-    ensure!(ushield.exists(), "there is no {}: cargo build --release -p host-driver", ushield.display());
+    ensure!(ushield.exists(), "there is no {}: cargo build --release -p ushield", ushield.display());
     let run = |arguments: &'static [&'static str]| {
         let ushield = ushield.clone();
         move || finish(Command::new(&ushield).arg("run").args(arguments).args(["--", "true"]))

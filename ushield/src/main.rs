@@ -5,6 +5,7 @@ mod commands;
 mod control;
 mod doctor;
 mod driver;
+#[path = "../../host-driver/src/failure.rs"]
 mod failure;
 mod forge;
 mod library;
@@ -13,10 +14,14 @@ mod memory;
 mod pcscd;
 mod place;
 mod runtime;
+#[path = "../../host-driver/src/secret.rs"]
 mod secret;
+#[path = "../../host-driver/src/signal.rs"]
 mod signal;
 mod system;
+#[path = "../../host-driver/src/terminal.rs"]
 mod terminal;
+#[path = "../../host-driver/src/token.rs"]
 mod token;
 mod vhci;
 

@@ -28,7 +28,7 @@ const SEVERAL_LINES: &[(&str, &str)] = &[
     ("ushield/src/control/client.rs", "a Failure, as in main"),
     ("ushield/src/commands/reader.rs", "a path, quoted for the shell"),
     ("ushield/src/commands/run.rs", "a Failure, as in main"),
-    ("ushield/src/forge.rs", "a self-test's refusal: our own words"),
+    ("ushield/src/make.rs", "a self-test's refusal: our own words"),
     ("ushield/src/commands/background.rs", "what our own program said"),
     ("ushield/src/commands/brand.rs", "a brand's file, which the user named"),
     ("ushield/src/commands/completions.rs", "a script that clap makes"),

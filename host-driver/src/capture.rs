@@ -1,7 +1,8 @@
 //! A capture: every transfer of every token, as a pcapng file that Wireshark dissects as USB and CCID.
 //!
-//! It is made where all plugs meet, at the queue of URBs. Secrets are blanked before anything is put down
-//! ([`blank`]). A thread of its own writes; the devices never wait for it: what it cannot take is counted and left out.
+//! The queue of URBs, which USB/IP and usbredir share, reports each transfer to the capture. Secrets are blanked before
+//! anything is stored ([`blank`]). A thread writes the file, and devices never wait for that thread: transfers that it cannot
+//! take in time are counted and left out.
 
 mod blank;
 mod header;
@@ -25,9 +26,11 @@ use rustix::fs::{OFlags, fcntl_setfl};
 
 use crate::{
     lock::lock,
-    urb::{Sight, Tap},
+    urb::{Tap, Transfer},
 };
 
+/// What stands for a byte that was blanked.
+const BLANK: u8 = b'*';
 /// Packets that may wait for the writer; each is at most [`block::SNAP_LENGTH`] bytes.
 const WAITING: usize = 256;
 /// How long the end of a capture may take: whoever reads a pipe may stand still for ever.
@@ -220,15 +223,15 @@ struct Onlooker {
 }
 
 impl Tap for Onlooker {
-    fn see(&mut self, sight: &Sight<'_>) {
+    fn see(&mut self, transfer: &Transfer<'_>) {
         if self.shared.is_over() {
             return;
         }
-        let Shown { setup, mut data, blanked } = self.blank.shown(sight);
+        let Shown { setup, mut data, blanked } = self.blank.shown(transfer);
         let length = 64 + data.len();
         data.truncate(block::SNAP_LENGTH - 64);
         let time = now();
-        let mut packet = usbmon::header(self.place, sight, setup, time, data.len()).to_vec();
+        let mut packet = usbmon::header(self.place, transfer, setup, time, data.len()).to_vec();
         packet.append(&mut data);
         let comment = blanked.then_some("secret bytes are blanked with *");
         self.shared.put(block::packet(time, &packet, length, comment));

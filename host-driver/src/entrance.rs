@@ -13,7 +13,7 @@ use crate::{
     bus::{Bus, BusId},
     peer::{self, Admission, Cidr, Refused},
     session::Timing,
-    shard::Shards,
+    session_thread::SessionThreads,
     usbip, usbredir,
 };
 
@@ -33,13 +33,13 @@ const VANISHED: Duration = Duration::from_secs(45);
 
 /// What is spoken on a socket that listens.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Plug {
+pub(crate) enum Protocol {
     UsbIp,
     /// With the device that a guest gets: this one, or the first that is free.
     UsbRedir(Option<BusId>),
 }
 
-impl Plug {
+impl Protocol {
     /// The option that says where it listens.
     pub(crate) const fn option(self) -> &'static str {
         match self {
@@ -60,11 +60,11 @@ pub(crate) fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
 /// What all connections of a listening socket have in common.
 pub(crate) struct Entrance {
     pub(crate) bus: Arc<Bus>,
-    pub(crate) shards: Arc<Shards>,
+    pub(crate) threads: Arc<SessionThreads>,
     /// Who may connect besides root and the own user on this machine.
     pub(crate) allow: Vec<Cidr>,
     pub(crate) timing: Timing,
-    pub(crate) plug: Plug,
+    pub(crate) protocol: Protocol,
 }
 
 impl Entrance {
@@ -134,14 +134,14 @@ impl Entrance {
         peer: SocketAddr,
         guests: &Arc<usbredir::Guests>,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let (bus, shards) = (Arc::clone(&self.bus), Arc::clone(&self.shards));
-        let (timing, plug, guests) = (self.timing, self.plug, Arc::clone(guests));
+        let (bus, threads) = (Arc::clone(&self.bus), Arc::clone(&self.threads));
+        let (timing, protocol, guests) = (self.timing, self.protocol, Arc::clone(guests));
         async move {
-            match plug {
-                Plug::UsbIp => usbip::serve(stream, peer, bus, shards, timing).await,
-                Plug::UsbRedir(wanted) => {
+            match protocol {
+                Protocol::UsbIp => usbip::serve(stream, peer, bus, threads, timing).await,
+                Protocol::UsbRedir(wanted) => {
                     let place = usbredir::Place { bus, guests, timing, wanted };
-                    usbredir::serve(stream, peer, shards, place).await;
+                    usbredir::serve(stream, peer, threads, place).await;
                 }
             }
         }

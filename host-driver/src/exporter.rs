@@ -13,12 +13,12 @@ use tokio::task::JoinHandle;
 use crate::{
     bus::{Bus, BusId, State, Unavailable},
     capture::{Capture, Summary},
-    entrance::{Entrance, Plug, listen_at},
+    entrance::{Entrance, Protocol, listen_at},
     lock::lock,
     panel::Handle,
     peer::Cidr,
     session::Timing,
-    shard::Shards,
+    session_thread::SessionThreads,
     urb::Device,
 };
 
@@ -90,7 +90,7 @@ pub struct Entry {
 pub struct Exporter {
     local: SocketAddr,
     bus: Arc<Bus>,
-    shards: Arc<Shards>,
+    threads: Arc<SessionThreads>,
     accepting: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -101,10 +101,10 @@ impl Exporter {
     /// The address cannot be used; the text says what to type instead.
     pub async fn start(listen: Listen) -> Result<Self, StartError> {
         let local = SocketAddr::new(listen.address.ip(), 0);
-        let (bus, shards) = (Arc::default(), Arc::<Shards>::default());
-        shards.begin().map_err(StartError::Thread)?;
-        let mut exporter = Self { local, bus, shards, accepting: Mutex::default() };
-        exporter.local = exporter.open(listen, Plug::UsbIp)?;
+        let (bus, threads) = (Arc::default(), Arc::<SessionThreads>::default());
+        threads.begin().map_err(StartError::Thread)?;
+        let mut exporter = Self { local, bus, threads, accepting: Mutex::default() };
+        exporter.local = exporter.open(listen, Protocol::UsbIp)?;
         Ok(exporter)
     }
 
@@ -118,11 +118,11 @@ impl Exporter {
         listen: Listen,
         wanted: Option<BusId>,
     ) -> Result<SocketAddr, StartError> {
-        self.open(listen, Plug::UsbRedir(wanted))
+        self.open(listen, Protocol::UsbRedir(wanted))
     }
 
-    fn open(&self, listen: Listen, plug: Plug) -> Result<SocketAddr, StartError> {
-        let (address, option) = (listen.address, plug.option());
+    fn open(&self, listen: Listen, protocol: Protocol) -> Result<SocketAddr, StartError> {
+        let (address, option) = (listen.address, protocol.option());
         if !address.ip().to_canonical().is_loopback() && listen.allow.is_empty() {
             return Err(StartError::Open(address));
         }
@@ -134,10 +134,10 @@ impl Exporter {
             way(address.ip()).map_err(|error| StartError::Loopback(address, error))?;
         }
         let local = listener.local_addr().map_err(|error| StartError::Address(address, option, error))?;
-        let (bus, shards) = (Arc::clone(&self.bus), Arc::clone(&self.shards));
-        let entrance = Entrance { bus, shards, allow: listen.allow, timing: listen.timing, plug };
+        let (bus, threads) = (Arc::clone(&self.bus), Arc::clone(&self.threads));
+        let entrance = Entrance { bus, threads, allow: listen.allow, timing: listen.timing, protocol };
         lock(&self.accepting).push(tokio::spawn(entrance.open(listener)));
-        tracing::info!(%local, ?plug, "listening");
+        tracing::info!(%local, ?protocol, "listening");
         Ok(local)
     }
 
@@ -175,7 +175,7 @@ impl Exporter {
         self.bus.plug_again(id)
     }
 
-    /// Captures the transfers of all hosts that take a device from now on, of every plug, in a pcapng file that only its
+    /// Captures the transfers of all hosts that take a device from now on, over USB/IP and usbredir, in a pcapng file that only its
     /// owner reads. PINs, keys and what was decrypted are blanked. A capture that was under way ends.
     ///
     /// # Errors
@@ -220,7 +220,7 @@ impl Exporter {
             // An error says that it was aborted.
             let _ = task.await;
         }
-        let threads = self.shards.stop();
+        let threads = self.threads.stop();
         let end = Instant::now() + LAST_WORDS;
         // A device that hangs is left behind.
         while threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < end {
@@ -232,7 +232,7 @@ impl Exporter {
 impl Drop for Exporter {
     fn drop(&mut self) {
         lock(&self.accepting).iter().for_each(JoinHandle::abort);
-        self.shards.stop();
+        self.threads.stop();
     }
 }
 

@@ -6,12 +6,12 @@
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod exporter;
 mod entrance;
-mod plug;
+mod token_device;
 pub mod usbip;
 pub mod usbredir;
 mod session;
-mod line;
-pub mod shard;
+mod connection;
+pub mod session_thread;
 pub mod bus;
 pub mod labour;
 pub mod panel;

@@ -1,7 +1,7 @@
-//! A session: a peer that holds a device, over whatever protocol its plug speaks.
+//! A session: the time in which a peer holds a device. USB/IP and usbredir share it: each is a [`PeerProtocol`].
 //!
-//! The task of the session drives the device itself: bytes in, device, bytes out, with one read and one write for all
-//! the messages that had arrived. Between them it waits for the peer, the device's bell and the device's clock.
+//! The session's task drives the device itself: it reads once, lets the device answer every message that has arrived, and
+//! writes all replies at once. Then the task waits for the peer, for the device's bell, or for the device's clock.
 
 use std::{error::Error, future::Future, io, net::SocketAddr, time::Duration};
 
@@ -10,31 +10,31 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     bus::{self, BusId, Gone, Lease, Unavailable},
-    line::Line,
-    shard::Shards,
+    connection::Connection,
+    session_thread::SessionThreads,
     urb::{Device, Limits, Queue},
 };
 
-/// Replies are written when they are this long, even if more messages wait.
+/// Replies of so many bytes are written at once, even if more messages wait.
 const ENOUGH: usize = 256 << 10;
 
-/// How long a session waits for what.
+/// How long a peer may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// From the connection to the last word of its greeting.
+    /// From the connection to the end of the greeting.
     pub greeting: Duration,
-    /// For the first word of a peer that has taken a device, when another wants the device.
+    /// From the end of the greeting to the peer's first message, where another peer wants the device too.
     pub silence: Duration,
 }
 
 impl Timing {
-    /// Ten seconds for a greeting, a minute for the first word after it.
+    /// Ten seconds for the greeting, and a minute for the first message after it.
     pub const STANDARD: Self = Self { greeting: Duration::from_secs(10), silence: Duration::from_secs(60) };
 }
 
-/// A plug's protocol, once a device is the peer's.
-pub(crate) trait Protocol: Send {
-    /// How a peer can break it.
+/// What a peer that has taken a device speaks.
+pub(crate) trait PeerProtocol: Send {
+    /// How a peer can break the protocol.
     type Violation: Error + Send;
 
     /// Carries out the first message of `input`; replies go to `output`.
@@ -61,12 +61,12 @@ pub(crate) trait Protocol: Send {
     ) -> Result<(), Self::Violation>;
 }
 
-/// What became of the first message.
+/// What became of the first message of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// It took that many bytes.
+    /// The message was carried out; it had so many bytes.
     Took(usize),
-    /// It is not whole: it will be this long, in bytes, as far as one can tell.
+    /// The message is not whole yet: as far as its header tells, it will have so many bytes.
     Wants(usize),
 }
 
@@ -98,7 +98,7 @@ impl<V> From<Gone> for End<V> {
 }
 
 impl<V: std::fmt::Display> End<V> {
-    /// Tells the log: what happens every day in a low voice.
+    /// Writes the end to the log. What happens every day has a lower level than what a person should see.
     pub(crate) fn report(&self, peer: SocketAddr, bus_id: Option<BusId>) {
         let bus_id_shown = bus_id.map(tracing::field::display);
         match self {
@@ -111,55 +111,55 @@ impl<V: std::fmt::Display> End<V> {
     }
 }
 
-/// Reads once; an orderly end is an end.
-pub(crate) async fn read<V>(line: &mut Line) -> Result<(), End<V>> {
-    match line.read().await {
+/// Reads once. A peer that closes the connection in order ends the session, too.
+pub(crate) async fn read<V>(connection: &mut Connection) -> Result<(), End<V>> {
+    match connection.read().await {
         Ok(0) => Err(End::HungUp),
         Ok(_) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Goes on with a session on a thread of its own.
+/// Moves a connection to a thread of sessions, where `go_on` serves it.
 pub(crate) fn move_to<F>(
-    shards: &Shards,
-    line: Line,
-    go_on: impl FnOnce(io::Result<Line>) -> F + Send + 'static,
+    threads: &SessionThreads,
+    connection: Connection,
+    go_on: impl FnOnce(io::Result<Connection>) -> F + Send + 'static,
 ) -> io::Result<()>
 where
     F: Future<Output = ()> + Send,
 {
-    let place = shards.place()?;
-    let line = line.rest()?;
+    let place = threads.place()?;
+    let connection = connection.rest()?;
     place.handle.clone().spawn(async move {
         let _place = place;
-        go_on(line.wake()).await;
+        go_on(connection.wake()).await;
     });
     Ok(())
 }
 
 /// A device in the hands of a peer.
 pub(crate) struct Session<P> {
-    /// Before the lease, and so dropped before it: whoever looks on has seen how the last transfers ended once the device
-    /// is free.
+    /// The queue stands before the lease, so that it is dropped first: when the device is free for others, a capture has
+    /// already seen how the last transfers ended.
     queue: Queue,
     lease: Lease,
     protocol: P,
-    /// When the device wants to be driven next.
+    /// The time at which the device wants its next tick.
     deadline: Option<Instant>,
-    /// Until when the peer need not say anything, if it has said nothing yet.
+    /// Until this time the peer may be silent; `None` once it has spoken.
     silent: Option<Instant>,
 }
 
-/// Whether something is left that could be done at once.
+/// Whether the next round has something to do without waiting.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Left {
     Nothing,
     More,
 }
 
-impl<P: Protocol> Session<P> {
-    /// Power is on, nothing has been said.
+impl<P: PeerProtocol> Session<P> {
+    /// A session at its beginning: the device has power, and the peer has said nothing.
     pub(crate) fn new(mut lease: Lease, protocol: P, timing: Timing) -> Self {
         let queue = Queue::new(lease.port().descriptors(), Limits::STANDARD).tapped(lease.tap());
         let silent = Some(Instant::now() + timing.silence);
@@ -171,62 +171,62 @@ impl<P: Protocol> Session<P> {
         self.silent.is_none()
     }
 
-    /// The peer has used this device before: it keeps it, however long it is silent.
+    /// Lets the peer be silent for as long as it likes: it has used this device before.
     pub(crate) const fn need_not_speak(&mut self) {
         self.silent = None;
     }
 
-    /// Ends with the reason, never well.
-    pub(crate) async fn run(&mut self, line: &mut Line) -> End<P::Violation> {
+    /// Runs until the session is over; returns why it ended.
+    pub(crate) async fn run(&mut self, connection: &mut Connection) -> End<P::Violation> {
         loop {
-            if let Err(end) = self.round(line).await {
+            if let Err(end) = self.round(connection).await {
                 return end;
             }
         }
     }
 
-    async fn round(&mut self, line: &mut Line) -> Result<(), End<P::Violation>> {
-        let mut left = self.turn(line)?;
-        if !line.output.is_empty() && self.write(line).await? == Left::More {
+    async fn round(&mut self, connection: &mut Connection) -> Result<(), End<P::Violation>> {
+        let mut left = self.turn(connection)?;
+        if !connection.output.is_empty() && self.write(connection).await? == Left::More {
             left = Left::More;
         }
-        if left == Left::Nothing { self.wait(line).await } else { Ok(()) }
+        if left == Left::Nothing { self.wait(connection).await } else { Ok(()) }
     }
 
-    /// Carries out all whole messages, and gives the device its tick.
-    fn turn(&mut self, line: &mut Line) -> Result<Left, End<P::Violation>> {
+    /// Carries out all whole messages, and tells the device what time it is.
+    fn turn(&mut self, connection: &mut Connection) -> Result<Left, End<P::Violation>> {
         let Self { lease, queue, protocol, deadline, silent } = self;
-        if !line.unread().is_empty() {
+        if !connection.unread().is_empty() {
             *silent = None;
         }
         let (left, next) = lease.drive(|device| {
-            let left = carry_out(line, protocol, queue, device)?;
+            let left = carry_out(connection, protocol, queue, device)?;
             let now = bus::now();
             let next = device.tick(now);
-            protocol.poll(queue, device, &mut line.output).map_err(End::Violation)?;
+            protocol.poll(queue, device, &mut connection.output).map_err(End::Violation)?;
             Ok::<_, End<P::Violation>>((left, next.map(|next| from_now(now, next))))
         })??;
         *deadline = next;
         Ok(left)
     }
 
-    /// Waits for the peer, the bell or the clock.
-    async fn wait(&mut self, line: &mut Line) -> Result<(), End<P::Violation>> {
+    /// Waits for the peer, for the device's bell, or for the device's clock.
+    async fn wait(&mut self, connection: &mut Connection) -> Result<(), End<P::Violation>> {
         let (lease, deadline, silent) = (&self.lease, self.deadline, self.silent);
         tokio::select! {
             biased;
-            read = read(line) => read,
+            read = read(connection) => read,
             () = lease.rung() => Ok(()),
-            // Who has begun to use its device keeps it, however long it is silent then: a machine at rest says nothing.
+            // Only before the first message: a peer that uses its device keeps it, because a machine at rest is silent.
             () = unused(lease, silent.unwrap_or_else(Instant::now)), if silent.is_some() => Err(End::Idle),
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Ok(()),
         }
     }
 
-    /// Writes the replies. Meanwhile a bell or a tick is not lost (there is more to do then), and an unplug is not held up
-    /// by a peer that does not read.
-    async fn write(&mut self, line: &mut Line) -> Result<Left, End<P::Violation>> {
-        let mut writing = std::pin::pin!(line.flush());
+    /// Writes the replies. A bell or a tick that comes meanwhile is not lost: [`Left::More`] tells of it. An unplug takes effect
+    /// even if the peer does not read.
+    async fn write(&mut self, connection: &mut Connection) -> Result<Left, End<P::Violation>> {
+        let mut writing = std::pin::pin!(connection.flush());
         let mut left = Left::Nothing;
         loop {
             let deadline = self.deadline;
@@ -239,7 +239,7 @@ impl<P: Protocol> Session<P> {
                 () = self.lease.rung() => {}
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {}
             }
-            // What becomes ready waits in the device until there is room to write, and is asked for then.
+            // Data that becomes ready stays in the device until the replies are written; the next round asks for it.
             left = Left::More;
             self.deadline = self.lease.drive(|device| {
                 let now = bus::now();
@@ -249,30 +249,30 @@ impl<P: Protocol> Session<P> {
     }
 }
 
-/// Returns when nothing had to be said any more, and somebody else wants the device.
+/// Returns when the peer's time of silence is over and another peer wants the device.
 async fn unused(lease: &Lease, silent: Instant) {
     sleep_until(silent).await;
     lease.wanted().await;
 }
 
-/// Never less than a millisecond, so that a device cannot keep its session spinning.
+/// The time of the next tick: at least a millisecond from now, so that a device cannot keep its session spinning.
 fn from_now(now: Millis, next: Millis) -> Instant {
     Instant::now() + Duration::from_millis(next.0.saturating_sub(now.0).max(1))
 }
 
-/// Carries out the whole messages in the buffer until they end, or the replies are enough for one write.
-fn carry_out<P: Protocol>(
-    line: &mut Line,
+/// Carries out the whole messages that have arrived, until none is left or the replies are enough for one write.
+fn carry_out<P: PeerProtocol>(
+    connection: &mut Connection,
     protocol: &mut P,
     queue: &mut Queue,
     device: &mut dyn Device,
 ) -> Result<Left, End<P::Violation>> {
-    while line.output.len() < ENOUGH {
-        let (input, output) = line.ends();
+    while connection.output.len() < ENOUGH {
+        let (input, output) = connection.ends();
         match protocol.obey(input, queue, device, output).map_err(End::Violation)? {
-            Step::Took(length) => line.take(length),
+            Step::Took(length) => connection.take(length),
             Step::Wants(length) => {
-                line.make_room(length);
+                connection.make_room(length);
                 return Ok(Left::Nothing);
             }
         }

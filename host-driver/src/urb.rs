@@ -1,13 +1,15 @@
-//! URBs (USB request blocks) between a plug and a device: what a device is, and the queue of pending transfers.
+//! URBs (USB request blocks): what a device is, what a host asks of it, and the queue of transfers that wait.
 //!
-//! Every plug shares this: it turns its protocol's messages into [`Urb`]s, and [`Completion`]s into replies.
+//! USB/IP and usbredir share this: each turns the messages of its protocol into [`Urb`]s, and [`Completion`]s into replies.
 
 mod queue;
 mod tap;
+mod transfer;
 #[cfg(test)]
 pub(crate) mod fake;
 mod device;
 
 pub use device::{Descriptors, Device, Done, Labour, Stall, Work};
-pub use queue::{Completion, Limits, Overrun, Queue, Status, Transfer, Urb};
-pub use tap::{Ending, Kind, Moment, Sight, Tap};
+pub use queue::{Limits, Overrun, Queue};
+pub use tap::{EndpointKind, Tap, Transfer, TransferEnd, TransferEvent};
+pub use transfer::{Completion, Request, Status, Urb};

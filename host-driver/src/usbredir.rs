@@ -1,4 +1,4 @@
-//! The usbredir server: a plug that shows one device to a QEMU guest, which needs no module and no program for it.
+//! The usbredir server: it shows one device to a QEMU guest, which needs no kernel module and no program for that.
 //! Source: usbredir, docs/usb-redirection-protocol.md, version 0.7. Here is the *usb-host*, QEMU is the *usb-guest*.
 
 mod session;

@@ -1,29 +1,31 @@
 //! The subcommands, one file each.
 
-mod attach;
-mod background;
-mod brand;
-mod completions;
+// The order is the law: a command uses only siblings listed below it (tests/floors.rs).
 mod demo;
-mod detach;
-mod doctor;
-mod down;
-mod driver;
-mod ls;
-mod man;
-mod order;
-mod panel;
-mod pay;
-mod pin;
-mod plug;
-mod ports;
-mod press;
-mod reader;
-mod run;
-mod screen;
 mod up;
-mod verify;
+mod run;
+mod down;
 mod wait;
+mod ls;
+mod screen;
+mod press;
+mod plug;
+mod reader;
+mod attach;
+mod detach;
+mod ports;
+mod brand;
+mod driver;
+mod doctor;
+mod pin;
+mod verify;
+mod pay;
+mod order;
+mod completions;
+mod man;
+mod panel;
+mod ends;
+mod background;
 
 use std::process::ExitCode;
 

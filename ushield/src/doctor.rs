@@ -1,18 +1,18 @@
 //! The doctor: what a bank's installation wizard checks, each check in a file of its own, on the way that a payment takes:
 //! kernel, token, pcscd, driver, programs, personal ID.
 
-mod ccid;
 mod certificate;
+mod pin;
 mod clock;
+mod pkcs11;
+mod holder;
+mod ccid;
+mod polkit;
+mod pcscd;
+mod token;
+mod kernel;
 mod finding;
 mod fix;
-mod holder;
-mod kernel;
-mod pcscd;
-mod pin;
-mod pkcs11;
-mod polkit;
-mod token;
 
 use std::{
     thread,

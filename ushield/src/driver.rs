@@ -1,11 +1,11 @@
 //! Drivers of brands for pcscd: each brand has a bundle of its own, which serves that brand and no other, on the CCID
 //! driver that the system has (docs/decisions/0014-brands-and-drivers.md).
 
-mod bundle;
-mod catalogue;
 pub(crate) mod ifd;
-mod library;
 mod list;
+mod catalogue;
+mod bundle;
+mod library;
 mod mark;
 
 use std::{

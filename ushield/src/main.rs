@@ -1,29 +1,30 @@
 //! `ushield`: bank tokens of software, as real as a host can tell.
 
-mod brand;
+// The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod commands;
+mod make;
 mod control;
 mod doctor;
 mod driver;
-#[path = "../../host-driver/src/failure.rs"]
-mod failure;
-mod forge;
-mod library;
-mod log;
-mod memory;
+mod vhci;
 mod pcscd;
-mod place;
+mod system;
+mod brand;
+mod shared_object;
+mod memory;
 mod runtime;
+mod paths;
+mod log;
+#[path = "../../host-driver/src/token.rs"]
+mod token;
 #[path = "../../host-driver/src/secret.rs"]
 mod secret;
 #[path = "../../host-driver/src/signal.rs"]
 mod signal;
-mod system;
 #[path = "../../host-driver/src/terminal.rs"]
 mod terminal;
-#[path = "../../host-driver/src/token.rs"]
-mod token;
-mod vhci;
+#[path = "../../host-driver/src/failure.rs"]
+mod failure;
 
 use std::process::ExitCode;
 

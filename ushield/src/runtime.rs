@@ -1,6 +1,6 @@
 //! The one thread that waits for sockets, clocks and signals.
 //!
-//! One is enough: what computes or waits for a disk has threads of its own (`host_driver::shard`), and a crowd at the door
+//! One is enough: what computes or waits for a disk has threads of its own (`host_driver::session_thread`), and a crowd at the door
 //! costs no more than one core. It also is all that a machine with a limit of threads has to give; tokio's pool of threads
 //! panics where it gets none.
 

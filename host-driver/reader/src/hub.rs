@@ -164,6 +164,13 @@ impl Hub {
         keys.into_iter().for_each(|key| self.remove(key));
     }
 
+    /// The place and the name of the reader that has the token with this bus id.
+    pub(crate) fn reader(&self, bus_id: &str) -> Option<(usize, String)> {
+        let state = self.state();
+        let mut readers = state.slots.iter().flatten().enumerate();
+        readers.find(|(_, slot)| slot.token.bus_id == bus_id).map(|(place, slot)| (place, slot.name.clone()))
+    }
+
     /// The names of the readers.
     pub(crate) fn readers(&self) -> Vec<String> {
         self.state().slots.iter().flatten().map(|slot| slot.name.clone()).collect()

@@ -155,6 +155,11 @@ impl Service {
         self.shared.hub.readers()
     }
 
+    /// The reader that has the token with this bus id: the reader's place in the list of all readers, and its name.
+    pub fn reader(&self, bus_id: &str) -> Option<(usize, String)> {
+        self.shared.hub.reader(bus_id)
+    }
+
     /// Whoever knows of a change at the server before a client asks may say so: the function that this returns makes the
     /// service look. It does nothing once the service has stopped.
     pub fn bell(&self) -> impl Fn() + Send + 'static {

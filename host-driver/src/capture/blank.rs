@@ -14,11 +14,8 @@ use wire::{
 };
 use zeroize::Zeroizing;
 
-use super::header;
-use crate::urb::{Ending, Kind, Moment, Sight, Status};
-
-/// What stands for a byte that was blanked.
-pub(super) const BLANK: u8 = b'*';
+use super::{BLANK, header};
+use crate::urb::{EndpointKind, Status, Transfer, TransferEnd, TransferEvent};
 
 /// The endpoints' addresses (firmware/src/usb/descriptor.rs), as CLEAR_FEATURE names them.
 const BULK_OUT: u8 = 0x01;
@@ -49,7 +46,7 @@ pub(super) struct Blank {
     control: Option<(u64, Setup, bool)>,
 }
 
-/// What may be shown of a sight.
+/// What may be shown of a transfer.
 pub(super) struct Shown {
     /// The setup packet of a control transfer.
     pub(super) setup: Option<Setup>,
@@ -124,23 +121,27 @@ impl Pieces {
 }
 
 impl Blank {
-    /// Blanks what may not be shown of a sight; they come in their order.
-    pub(super) fn shown(&mut self, sight: &Sight<'_>) -> Shown {
-        let (Moment::Submitted { data: whole, .. } | Moment::Ended { data: whole, .. }) = sight.moment;
+    /// Blanks what may not be shown of a transfer; they come in their order.
+    pub(super) fn shown(&mut self, transfer: &Transfer<'_>) -> Shown {
+        let (TransferEvent::Submitted { data: whole, .. } | TransferEvent::Ended { data: whole, .. }) =
+            transfer.event;
         let (mut setup, mut data) = (None, whole.to_vec());
-        let well = matches!(sight.moment, Moment::Ended { end: Ending::Status(Status::Ok), .. });
+        let well =
+            matches!(transfer.event, TransferEvent::Ended { end: TransferEnd::Status(Status::Ok), .. });
         let mut blanked = false;
-        match (sight.kind, sight.endpoint, sight.moment) {
-            (Kind::Control, _, Moment::Submitted { setup: Some(packet), .. }) => {
-                let shown = self.control(sight.sequence, packet, &mut data);
+        match (transfer.kind, transfer.endpoint, transfer.event) {
+            (EndpointKind::Control, _, TransferEvent::Submitted { setup: Some(packet), .. }) => {
+                let shown = self.control(transfer.sequence, packet, &mut data);
                 blanked = shown != packet;
                 setup = Some(shown);
             }
-            (Kind::Control, _, Moment::Ended { .. }) => self.controlled(sight.sequence, well, &mut data),
-            (Kind::Bulk, BULK_OUT, Moment::Submitted { .. }) => self.command(&mut data),
-            (Kind::Bulk, BULK_OUT, Moment::Ended { .. }) if !well => self.refused(),
-            (Kind::Bulk, BULK_IN, Moment::Ended { .. }) => self.answer(&mut data),
-            (Kind::Interrupt, _, Moment::Ended { .. }) => Self::notice(&mut data),
+            (EndpointKind::Control, _, TransferEvent::Ended { .. }) => {
+                self.controlled(transfer.sequence, well, &mut data)
+            }
+            (EndpointKind::Bulk, BULK_OUT, TransferEvent::Submitted { .. }) => self.command(&mut data),
+            (EndpointKind::Bulk, BULK_OUT, TransferEvent::Ended { .. }) if !well => self.refused(),
+            (EndpointKind::Bulk, BULK_IN, TransferEvent::Ended { .. }) => self.answer(&mut data),
+            (EndpointKind::Interrupt, _, TransferEvent::Ended { .. }) => Self::notice(&mut data),
             // An endpoint that is not there, or data where none belongs.
             _ => blank(&mut data),
         }

@@ -6,7 +6,7 @@ use wire::{
     usb::{RequestKind, Setup, descriptor, language, request},
 };
 
-use super::blank::BLANK;
+use super::BLANK;
 
 /// The longest message: an extended APDU in one block (ISO 7816-4, 5.2).
 const MAX_MESSAGE: usize = HEADER + 4 + 3 + 65_535 + 2;

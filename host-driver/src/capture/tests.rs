@@ -1,10 +1,7 @@
 mod secret;
 
-use super::{
-    blank::{BLANK, Blank},
-    *,
-};
-use crate::urb::{Ending, Kind, Moment, Status};
+use super::{BLANK, blank::Blank, *};
+use crate::urb::{EndpointKind, Status, TransferEnd, TransferEvent};
 use std::{fs::Permissions, os::unix::fs::PermissionsExt};
 use wire::{
     apdu::Command,
@@ -210,13 +207,17 @@ fn a_capture_is_its_owners_and_ends_well() {
     std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
     let capture = Capture::start(&path).unwrap();
     let mut tap = capture.tap(128);
-    let sight = |moment| Sight { sequence: 7, endpoint: 0x01, kind: Kind::Bulk, moment };
+    let transfer = |event| Transfer { sequence: 7, endpoint: 0x01, kind: EndpointKind::Bulk, event };
     let pin = xfr(1, level::WHOLE, &apdu(0, 0x20, 0, 0x80, b"135246\xFF\xFF"));
-    tap.see(&sight(Moment::Submitted { setup: None, length: pin.len(), data: &pin }));
-    tap.see(&sight(Moment::Ended { end: Ending::Status(Status::Stall), length: 0, data: &[] }));
+    tap.see(&transfer(TransferEvent::Submitted { setup: None, length: pin.len(), data: &pin }));
+    tap.see(&transfer(TransferEvent::Ended {
+        end: TransferEnd::Status(Status::Stall),
+        length: 0,
+        data: &[],
+    }));
     assert_eq!(capture.stop().unwrap(), Summary { packets: 2, dropped: 0 });
     // Whoever still looks on is not heard.
-    tap.see(&sight(Moment::Ended { end: Ending::Shutdown, length: 0, data: &[] }));
+    tap.see(&transfer(TransferEvent::Ended { end: TransferEnd::Shutdown, length: 0, data: &[] }));
     let file = std::fs::read(&path).unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(!file.windows(6).any(|bytes| bytes == b"135246"));
@@ -262,8 +263,8 @@ fn a_pipe_that_nobody_reads_does_not_hold_up_the_end() {
     // More than a pipe and the writer's queue hold.
     let data = [0; 2000];
     for _ in 0..2 * WAITING {
-        let moment = Moment::Submitted { setup: None, length: data.len(), data: &data };
-        tap.see(&Sight { sequence: 7, endpoint: 0x01, kind: Kind::Bulk, moment });
+        let event = TransferEvent::Submitted { setup: None, length: data.len(), data: &data };
+        tap.see(&Transfer { sequence: 7, endpoint: 0x01, kind: EndpointKind::Bulk, event });
     }
     let ended = capture.end_within(Duration::from_millis(100));
     assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::TimedOut);
@@ -284,8 +285,8 @@ fn the_count_is_that_of_the_file() {
                 scope.spawn(move || {
                     begun.wait();
                     for _ in 0..300 {
-                        let moment = Moment::Submitted { setup: None, length: 8, data: &[0; 8] };
-                        tap.see(&Sight { sequence: 7, endpoint: 0x01, kind: Kind::Bulk, moment });
+                        let event = TransferEvent::Submitted { setup: None, length: 8, data: &[0; 8] };
+                        tap.see(&Transfer { sequence: 7, endpoint: 0x01, kind: EndpointKind::Bulk, event });
                     }
                 });
             }

@@ -3,7 +3,7 @@
 use wire::usb::Setup;
 
 use super::Place;
-use crate::urb::{Ending, Kind, Moment, Sight, Status};
+use crate::urb::{EndpointKind, Status, Transfer, TransferEnd, TransferEvent};
 
 /// Negative errno values of Linux.
 const EINPROGRESS: i32 = -115;
@@ -15,15 +15,15 @@ const ESHUTDOWN: i32 = -108;
 /// The header of what was seen, with the setup packet as it is shown, and `captured` bytes behind it.
 pub(super) fn header(
     place: Place,
-    sight: &Sight<'_>,
+    transfer: &Transfer<'_>,
     setup: Option<Setup>,
     microseconds: u64,
     captured: usize,
 ) -> [u8; 64] {
-    let is_in = sight.endpoint & 0x80 != 0;
-    let (kind, status, length) = match sight.moment {
-        Moment::Submitted { length, .. } => (b'S', EINPROGRESS, length),
-        Moment::Ended { end, length, .. } => (b'C', status(end), length),
+    let is_in = transfer.endpoint & 0x80 != 0;
+    let (kind, status, length) = match transfer.event {
+        TransferEvent::Submitted { length, .. } => (b'S', EINPROGRESS, length),
+        TransferEvent::Ended { end, length, .. } => (b'C', status(end), length),
     };
     let flag_data = match (captured, kind, is_in) {
         (1.., ..) => 0,
@@ -34,8 +34,8 @@ pub(super) fn header(
     let mut out = [0; 64];
     let mut put = |at: usize, bytes: &[u8]| out[at..at + bytes.len()].copy_from_slice(bytes);
     let word = |value: usize| u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes();
-    put(0, &sight.sequence.to_le_bytes());
-    put(8, &[kind, transfer_type(sight.kind), sight.endpoint, place.device]);
+    put(0, &transfer.sequence.to_le_bytes());
+    put(8, &[kind, transfer_type(transfer.kind), transfer.endpoint, place.device]);
     put(12, &place.bus.to_le_bytes());
     put(14, &[if setup.is_some() { 0 } else { b'-' }, flag_data]);
     put(16, &(microseconds / 1_000_000).to_le_bytes());
@@ -49,20 +49,20 @@ pub(super) fn header(
     out
 }
 
-const fn transfer_type(kind: Kind) -> u8 {
+const fn transfer_type(kind: EndpointKind) -> u8 {
     match kind {
-        Kind::Interrupt => 1,
-        Kind::Control => 2,
-        Kind::Bulk => 3,
+        EndpointKind::Interrupt => 1,
+        EndpointKind::Control => 2,
+        EndpointKind::Bulk => 3,
     }
 }
 
-const fn status(end: Ending) -> i32 {
+const fn status(end: TransferEnd) -> i32 {
     match end {
-        Ending::Status(Status::Ok) => 0,
-        Ending::Status(Status::Stall) => EPIPE,
-        Ending::Status(Status::Overflow) => EOVERFLOW,
-        Ending::Unlinked => ECONNRESET,
-        Ending::Shutdown => ESHUTDOWN,
+        TransferEnd::Status(Status::Ok) => 0,
+        TransferEnd::Status(Status::Stall) => EPIPE,
+        TransferEnd::Status(Status::Overflow) => EOVERFLOW,
+        TransferEnd::Unlinked => ECONNRESET,
+        TransferEnd::Shutdown => ESHUTDOWN,
     }
 }

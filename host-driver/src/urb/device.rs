@@ -1,13 +1,11 @@
-//! What a plug drives.
+//! A USB device as the rest of this crate drives it: the firmware's token, or a test's device.
 
 use std::any::Any;
 
 use firmware::{Memory, seams::Millis};
 use wire::usb::{DeviceDescriptor, EndpointDescriptor, InterfaceDescriptor, Setup, descriptor};
 
-/// The endpoint answers STALL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stall;
+pub use firmware::Stall;
 
 /// A long computation of a device; it may run on any thread.
 pub struct Work {

@@ -6,7 +6,8 @@ use wire::usb::Setup;
 
 use super::{
     device::{Descriptors, Device, Stall},
-    tap::{Ending, Kind, Moment, Sight, Tap},
+    tap::{EndpointKind, Tap, Transfer, TransferEnd, TransferEvent},
+    transfer::{Completion, Request, Urb, whole},
 };
 
 /// The most that one host may have pending.
@@ -23,91 +24,7 @@ impl Limits {
     pub const STANDARD: Self = Self { transfers: 64, bytes: 4 << 20 };
 }
 
-/// A transfer, by the number that the plug's protocol gave it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Urb<'a> {
-    /// The protocol's number; unique among the pending ones.
-    pub sequence: u64,
-    /// What to transfer.
-    pub transfer: Transfer<'a>,
-}
-
-/// What a transfer does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transfer<'a> {
-    /// Endpoint 0: the setup packet, OUT data, and the most bytes of IN data.
-    Control {
-        /// The setup packet.
-        setup: Setup,
-        /// Data of an OUT data stage.
-        data: &'a [u8],
-        /// Room for an IN data stage, in bytes.
-        max: usize,
-    },
-    /// Bulk or interrupt data to the device.
-    Out {
-        /// 1 to 15.
-        endpoint: u8,
-        /// All of it.
-        data: &'a [u8],
-    },
-    /// Bulk or interrupt data from the device.
-    In {
-        /// 1 to 15.
-        endpoint: u8,
-        /// The most bytes to receive.
-        max: usize,
-    },
-}
-
-/// How a transfer ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// Well.
-    Ok,
-    /// The endpoint answered STALL, or there is no such endpoint.
-    Stall,
-    /// The device sent a packet that is longer than the room that was left ("babble"). What came before it is there.
-    Overflow,
-}
-
-/// The end of a transfer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Completion {
-    /// The number of its [`Urb`].
-    pub sequence: u64,
-    /// How it ended.
-    pub status: Status,
-    /// Bytes transferred, either way.
-    pub length: usize,
-    /// Data of an IN transfer, `length` bytes; empty for OUT.
-    pub data: Vec<u8>,
-}
-
-impl Completion {
-    fn out(sequence: u64, sent: Result<usize, Stall>) -> Self {
-        let (status, length) = sent.map_or((Status::Stall, 0), |length| (Status::Ok, length));
-        Self { sequence, status, length, data: Vec::new() }
-    }
-
-    /// What fitted of what the device gave, in packets of `packet` bytes: a longer reply than what was asked for breaks
-    /// the host's driver (Nitrokey/nitrokey-3-firmware#261).
-    fn received(sequence: u64, received: Result<Vec<u8>, Stall>, max: usize, packet: usize) -> Self {
-        match received {
-            Err(Stall) => Self::out(sequence, Err(Stall)),
-            Ok(data) if data.len() > max => Self::overflow(sequence, data, whole(max, packet)),
-            Ok(data) => Self { sequence, status: Status::Ok, length: data.len(), data },
-        }
-    }
-
-    /// The packet behind `fitted` bytes did not fit.
-    fn overflow(sequence: u64, mut data: Vec<u8>, fitted: usize) -> Self {
-        data.truncate(fitted);
-        Self { sequence, status: Status::Overflow, length: data.len(), data }
-    }
-}
-
-/// Why a transfer was not taken: the host breaks the rules, and the plug ends its session.
+/// Why a transfer was not taken: the host broke the rules, and its session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Overrun {
     /// Over [`Limits::transfers`].
@@ -127,16 +44,16 @@ pub struct Queue {
     bytes: usize,
     /// Bytes of a packet of endpoint 0.
     packet: usize,
-    lines: Vec<Line>,
-    outs: Vec<(u8, Kind)>,
+    ins: Vec<InEndpoint>,
+    outs: Vec<(u8, EndpointKind)>,
     tap: Option<Box<dyn Tap>>,
 }
 
 /// The transfers that wait on one IN endpoint, oldest first.
 #[derive(Debug)]
-struct Line {
-    endpoint: u8,
-    kind: Kind,
+struct InEndpoint {
+    number: u8,
+    kind: EndpointKind,
     /// wMaxPacketSize, in bytes.
     packet: usize,
     waiting: VecDeque<Pending>,
@@ -148,15 +65,7 @@ struct Pending {
     max: usize,
 }
 
-/// The most bytes of `room` that whole packets fill.
-const fn whole(room: usize, packet: usize) -> usize {
-    match room.checked_rem(packet) {
-        Some(rest) => room - rest,
-        None => room,
-    }
-}
-
-impl Line {
+impl InEndpoint {
     /// How a transfer with this much room ends; `None` while the device has nothing (NAK).
     ///
     /// A device sends packets, and knows nothing of the host's room. A transfer that is filled by whole packets has ended
@@ -166,7 +75,7 @@ impl Line {
     fn ask(&self, device: &mut dyn Device, sequence: u64, max: usize) -> Option<Completion> {
         let fitted = whole(max, self.packet);
         let filled = fitted == max && max > 0;
-        let overflows = !filled && device.in_length(self.endpoint).is_some_and(|length| length > max);
+        let overflows = !filled && device.in_length(self.number).is_some_and(|length| length > max);
         if !overflows {
             let received = self.read(device, max).transpose()?;
             return Some(Completion::received(sequence, received, max, self.packet));
@@ -179,10 +88,10 @@ impl Line {
     }
 
     fn read(&self, device: &mut dyn Device, max: usize) -> Result<Option<Vec<u8>>, Stall> {
-        if self.kind == Kind::Interrupt {
-            device.interrupt_in(self.endpoint, max)
+        if self.kind == EndpointKind::Interrupt {
+            device.interrupt_in(self.number, max)
         } else {
-            device.bulk_in(self.endpoint, max)
+            device.bulk_in(self.number, max)
         }
     }
 }
@@ -190,21 +99,22 @@ impl Line {
 impl Queue {
     /// An empty queue for the endpoints of this device.
     pub fn new(descriptors: &Descriptors, limits: Limits) -> Self {
-        let (mut lines, mut outs) = (Vec::new(), Vec::new());
+        let (mut ins, mut outs) = (Vec::new(), Vec::new());
         for endpoint in descriptors.endpoints() {
             let number = endpoint.address & 0x0F;
             // bmAttributes bits 1..0: 3 is interrupt (USB 2.0, table 9-13).
-            let kind = if endpoint.attributes & 3 == 3 { Kind::Interrupt } else { Kind::Bulk };
+            let kind =
+                if endpoint.attributes & 3 == 3 { EndpointKind::Interrupt } else { EndpointKind::Bulk };
             if endpoint.address & 0x80 == 0 {
                 outs.push((number, kind));
             } else {
                 // Bits 10..0; the others are of high speed (table 9-13).
                 let packet = usize::from(endpoint.max_packet & 0x07FF);
-                lines.push(Line { endpoint: number, kind, packet, waiting: VecDeque::new() });
+                ins.push(InEndpoint { number, kind, packet, waiting: VecDeque::new() });
             }
         }
         let packet = descriptors.device.max_packet.into();
-        Self { limits, bytes: 0, packet, lines, outs, tap: None }
+        Self { limits, bytes: 0, packet, ins, outs, tap: None }
     }
 
     /// Lets somebody look on, or nobody.
@@ -226,13 +136,13 @@ impl Queue {
     ) -> Result<(), Overrun> {
         let sequence = urb.sequence;
         self.see_submitted(&urb);
-        match urb.transfer {
-            Transfer::Control { setup, data, max } => {
+        match urb.request {
+            Request::Control { setup, data, max } => {
                 let end = control(device, sequence, setup, data, (max, self.packet));
-                ended(&mut self.tap, setup.request_type & 0x80, Kind::Control, &end);
+                ended(&mut self.tap, setup.request_type & 0x80, EndpointKind::Control, &end);
                 done(end);
             }
-            Transfer::Out { endpoint, data } => {
+            Request::Out { endpoint, data } => {
                 let there = self.outs.iter().any(|(number, _)| *number == endpoint);
                 let sent = if there { device.bulk_out(endpoint, data) } else { Err(Stall) };
                 let end = Completion::out(sequence, sent.map(|()| data.len()));
@@ -240,7 +150,7 @@ impl Queue {
                 ended(&mut self.tap, endpoint, kind, &end);
                 done(end);
             }
-            Transfer::In { endpoint, max } => return self.receive(device, sequence, endpoint, max, done),
+            Request::In { endpoint, max } => return self.receive(device, sequence, endpoint, max, done),
         }
         // A request may have made data ready, or halted an endpoint.
         self.poll(device, done);
@@ -255,25 +165,26 @@ impl Queue {
         max: usize,
         done: &mut impl FnMut(Completion),
     ) -> Result<(), Overrun> {
-        if self.lines.iter().flat_map(|line| &line.waiting).any(|pending| pending.sequence == sequence) {
+        if self.ins.iter().flat_map(|endpoint| &endpoint.waiting).any(|pending| pending.sequence == sequence)
+        {
             return Err(Overrun::Sequence);
         }
         let address = endpoint | 0x80;
-        let Some(line) = self.lines.iter_mut().find(|line| line.endpoint == endpoint) else {
+        let Some(from) = self.ins.iter_mut().find(|known| known.number == endpoint) else {
             let end = Completion::out(sequence, Err(Stall));
-            ended(&mut self.tap, address, Kind::Bulk, &end);
+            ended(&mut self.tap, address, EndpointKind::Bulk, &end);
             done(end);
             return Ok(());
         };
         // The usual case: the answer is there, and nothing has to be remembered.
-        if line.waiting.is_empty()
-            && let Some(end) = line.ask(device, sequence, max)
+        if from.waiting.is_empty()
+            && let Some(end) = from.ask(device, sequence, max)
         {
-            ended(&mut self.tap, address, line.kind, &end);
+            ended(&mut self.tap, address, from.kind, &end);
             done(end);
             return Ok(());
         }
-        if line.waiting.len() >= self.limits.transfers {
+        if from.waiting.len() >= self.limits.transfers {
             return Err(Overrun::Transfers);
         }
         let bytes = self.bytes.saturating_add(max);
@@ -281,32 +192,32 @@ impl Queue {
             return Err(Overrun::Bytes);
         }
         self.bytes = bytes;
-        line.waiting.push_back(Pending { sequence, max });
+        from.waiting.push_back(Pending { sequence, max });
         Ok(())
     }
 
     /// Offers the waiting transfers to the device, oldest first.
     pub fn poll(&mut self, device: &mut dyn Device, done: &mut impl FnMut(Completion)) {
-        for line in &mut self.lines {
-            while let Some(pending) = line.waiting.front() {
-                let Some(end) = line.ask(device, pending.sequence, pending.max) else { break };
-                ended(&mut self.tap, line.endpoint | 0x80, line.kind, &end);
+        for endpoint in &mut self.ins {
+            while let Some(pending) = endpoint.waiting.front() {
+                let Some(end) = endpoint.ask(device, pending.sequence, pending.max) else { break };
+                ended(&mut self.tap, endpoint.number | 0x80, endpoint.kind, &end);
                 done(end);
                 self.bytes = self.bytes.saturating_sub(pending.max);
-                line.waiting.pop_front();
+                endpoint.waiting.pop_front();
             }
         }
     }
 
     /// Takes a waiting transfer out; `false` when there is none with this number, because it is done already.
     pub fn unlink(&mut self, sequence: u64) -> bool {
-        for line in &mut self.lines {
-            if let Some(at) = line.waiting.iter().position(|pending| pending.sequence == sequence)
-                && let Some(pending) = line.waiting.remove(at)
+        for endpoint in &mut self.ins {
+            if let Some(at) = endpoint.waiting.iter().position(|pending| pending.sequence == sequence)
+                && let Some(pending) = endpoint.waiting.remove(at)
             {
                 self.bytes = self.bytes.saturating_sub(pending.max);
-                let (endpoint, kind) = (line.endpoint | 0x80, line.kind);
-                see(&mut self.tap, sequence, endpoint, kind, over(Ending::Unlinked));
+                let (address, kind) = (endpoint.number | 0x80, endpoint.kind);
+                see(&mut self.tap, sequence, address, kind, over(TransferEnd::Unlinked));
                 return true;
             }
         }
@@ -317,57 +228,64 @@ impl Queue {
         if self.tap.is_none() {
             return;
         }
-        let (endpoint, kind, setup, length, data) = match urb.transfer {
-            Transfer::Control { setup, data, max } => {
+        let (endpoint, kind, setup, length, data) = match urb.request {
+            Request::Control { setup, data, max } => {
                 let length = if setup.is_in() { max } else { data.len() };
-                (setup.request_type & 0x80, Kind::Control, Some(setup), length, data)
+                (setup.request_type & 0x80, EndpointKind::Control, Some(setup), length, data)
             }
-            Transfer::Out { endpoint, data } => (endpoint, self.kind(endpoint), None, data.len(), data),
-            Transfer::In { endpoint, max } => {
+            Request::Out { endpoint, data } => (endpoint, self.kind(endpoint), None, data.len(), data),
+            Request::In { endpoint, max } => {
                 (endpoint | 0x80, self.kind(endpoint | 0x80), None, max, &[][..])
             }
         };
-        see(&mut self.tap, urb.sequence, endpoint, kind, Moment::Submitted { setup, length, data });
+        see(&mut self.tap, urb.sequence, endpoint, kind, TransferEvent::Submitted { setup, length, data });
     }
 
     /// What kind of endpoint this address is of; one that is not there counts as bulk.
-    fn kind(&self, address: u8) -> Kind {
-        let line = self.lines.iter().find(|line| line.endpoint | 0x80 == address).map(|line| line.kind);
+    fn kind(&self, address: u8) -> EndpointKind {
+        let known = self.ins.iter().find(|endpoint| endpoint.number | 0x80 == address);
         let out = || self.outs.iter().find(|(number, _)| *number == address).map(|(_, kind)| *kind);
-        line.or_else(out).unwrap_or(Kind::Bulk)
+        known.map(|endpoint| endpoint.kind).or_else(out).unwrap_or(EndpointKind::Bulk)
     }
 
     /// How many transfers wait.
     pub fn waiting(&self) -> usize {
-        self.lines.iter().map(|line| line.waiting.len()).sum()
+        self.ins.iter().map(|endpoint| endpoint.waiting.len()).sum()
     }
 }
 
 impl Drop for Queue {
     /// What waits will not come.
     fn drop(&mut self) {
-        for line in &self.lines {
-            for pending in &line.waiting {
-                let (endpoint, moment) = (line.endpoint | 0x80, over(Ending::Shutdown));
-                see(&mut self.tap, pending.sequence, endpoint, line.kind, moment);
+        for endpoint in &self.ins {
+            for pending in &endpoint.waiting {
+                let (address, event) = (endpoint.number | 0x80, over(TransferEnd::Shutdown));
+                see(&mut self.tap, pending.sequence, address, endpoint.kind, event);
             }
         }
     }
 }
 
-fn see(tap: &mut Option<Box<dyn Tap>>, sequence: u64, endpoint: u8, kind: Kind, moment: Moment<'_>) {
+fn see(
+    tap: &mut Option<Box<dyn Tap>>,
+    sequence: u64,
+    endpoint: u8,
+    kind: EndpointKind,
+    event: TransferEvent<'_>,
+) {
     if let Some(tap) = tap {
-        tap.see(&Sight { sequence, endpoint, kind, moment });
+        tap.see(&Transfer { sequence, endpoint, kind, event });
     }
 }
 
-fn ended(tap: &mut Option<Box<dyn Tap>>, endpoint: u8, kind: Kind, end: &Completion) {
-    let moment = Moment::Ended { end: Ending::Status(end.status), length: end.length, data: &end.data };
-    see(tap, end.sequence, endpoint, kind, moment);
+fn ended(tap: &mut Option<Box<dyn Tap>>, endpoint: u8, kind: EndpointKind, end: &Completion) {
+    let event =
+        TransferEvent::Ended { end: TransferEnd::Status(end.status), length: end.length, data: &end.data };
+    see(tap, end.sequence, endpoint, kind, event);
 }
 
-const fn over(end: Ending) -> Moment<'static> {
-    Moment::Ended { end, length: 0, data: &[] }
+const fn over(end: TransferEnd) -> TransferEvent<'static> {
+    TransferEvent::Ended { end, length: 0, data: &[] }
 }
 
 /// A control transfer with so much room for an IN data stage, which comes in packets of so many bytes.
@@ -400,10 +318,13 @@ fn control(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::urb::fake::{Echo, descriptors};
+    use crate::urb::{
+        Status,
+        fake::{Echo, descriptors},
+    };
 
-    fn urb(sequence: u64, transfer: Transfer<'_>) -> Urb<'_> {
-        Urb { sequence, transfer }
+    fn urb(sequence: u64, request: Request<'_>) -> Urb<'_> {
+        Urb { sequence, request }
     }
 
     fn submit(queue: &mut Queue, device: &mut Echo, urb: Urb<'_>) -> Result<Vec<Completion>, Overrun> {
@@ -412,8 +333,8 @@ mod tests {
         Ok(ends)
     }
 
-    const fn read(max: usize) -> Transfer<'static> {
-        Transfer::In { endpoint: 2, max }
+    const fn read(max: usize) -> Request<'static> {
+        Request::In { endpoint: 2, max }
     }
 
     fn parts() -> (Queue, Echo) {
@@ -426,7 +347,7 @@ mod tests {
         for sequence in [7, 8] {
             assert_eq!(submit(&mut queue, &mut device, urb(sequence, read(64))), Ok(vec![]));
         }
-        let out = Transfer::Out { endpoint: 1, data: b"hello" };
+        let out = Request::Out { endpoint: 1, data: b"hello" };
         let ends = submit(&mut queue, &mut device, urb(9, out)).unwrap();
         let told: Vec<_> = ends.iter().map(|end| (end.sequence, end.status, end.length)).collect();
         assert_eq!(told, [(9, Status::Ok, 5), (7, Status::Ok, 5)]);
@@ -454,7 +375,7 @@ mod tests {
         submit(&mut queue, &mut device, urb(2, read(200))).unwrap();
         submit(&mut queue, &mut device, urb(3, read(0))).unwrap();
         assert_eq!(submit(&mut queue, &mut device, urb(4, read(0))), Err(Overrun::Transfers));
-        let elsewhere = Transfer::In { endpoint: 3, max: 0 };
+        let elsewhere = Request::In { endpoint: 3, max: 0 };
         assert_eq!(submit(&mut queue, &mut device, urb(4, elsewhere)), Ok(vec![]));
     }
 
@@ -462,9 +383,9 @@ mod tests {
     fn unknown_endpoints_stall() {
         let (mut queue, mut device) = parts();
         for transfer in [
-            Transfer::In { endpoint: 9, max: 8 },
-            Transfer::In { endpoint: 1, max: 8 },
-            Transfer::Out { endpoint: 2, data: b"x" },
+            Request::In { endpoint: 9, max: 8 },
+            Request::In { endpoint: 1, max: 8 },
+            Request::Out { endpoint: 2, data: b"x" },
         ] {
             let ends = submit(&mut queue, &mut device, urb(1, transfer)).unwrap();
             assert_eq!((ends[0].status, ends[0].length), (Status::Stall, 0));
@@ -484,7 +405,7 @@ mod tests {
         for (max, status, length) in
             [(64, Status::Ok, 8), (8, Status::Ok, 8), (4, Status::Overflow, 0), (0, Status::Stall, 0)]
         {
-            let control = Transfer::Control { setup, data: &[], max };
+            let control = Request::Control { setup, data: &[], max };
             let ends = submit(&mut queue, &mut device, urb(2, control)).unwrap();
             assert_eq!((ends[0].status, ends[0].data.len()), (status, length));
         }
@@ -534,7 +455,7 @@ mod tests {
         let (mut queue, mut device) = parts();
         let setup = Setup { request_type: 0x21, request: 1, value: 0, index: 0, length: 2 };
         for (data, status) in [(&b"ab"[..], Status::Ok), (b"a", Status::Stall), (b"abc", Status::Stall)] {
-            let control = Transfer::Control { setup, data, max: 0 };
+            let control = Request::Control { setup, data, max: 0 };
             assert_eq!(submit(&mut queue, &mut device, urb(1, control)).unwrap()[0].status, status);
         }
     }

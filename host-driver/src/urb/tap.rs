@@ -1,31 +1,31 @@
-//! Whoever looks on: each transfer as it is submitted, and as it ends.
+//! A tap: it is told of each transfer when the transfer begins, and again when it ends.
 
 use wire::usb::Setup;
 
-use super::queue::Status;
+use super::transfer::Status;
 
 /// Sees the transfers of one host with one device, in their order.
 pub trait Tap: Send + Sync {
-    /// Called for each of them: must return fast.
-    fn see(&mut self, sight: &Sight<'_>);
+    /// Called twice for each transfer, while the device's session waits: must return fast.
+    fn see(&mut self, transfer: &Transfer<'_>);
 }
 
-/// What is seen of a transfer.
+/// What a tap is told of a transfer.
 #[derive(Clone, Copy, Debug)]
-pub struct Sight<'a> {
-    /// The plug's number of the transfer.
+pub struct Transfer<'a> {
+    /// The number that the host's protocol gave the transfer.
     pub sequence: u64,
     /// The endpoint's address, with 0x80 for IN; for control the direction of the data stage.
     pub endpoint: u8,
     /// What kind of endpoint it is.
-    pub kind: Kind,
-    /// Which end of the transfer.
-    pub moment: Moment<'a>,
+    pub kind: EndpointKind,
+    /// Whether the transfer begins or ends.
+    pub event: TransferEvent<'a>,
 }
 
 /// Kinds of endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum EndpointKind {
     /// Endpoint 0.
     Control,
     /// Bulk.
@@ -34,10 +34,10 @@ pub enum Kind {
     Interrupt,
 }
 
-/// The two ends of a transfer.
+/// The beginning or the end of a transfer.
 #[derive(Clone, Copy, Debug)]
-pub enum Moment<'a> {
-    /// It begins.
+pub enum TransferEvent<'a> {
+    /// The transfer begins.
     Submitted {
         /// The setup packet of a control transfer.
         setup: Option<Setup>,
@@ -46,10 +46,10 @@ pub enum Moment<'a> {
         /// Data to the device.
         data: &'a [u8],
     },
-    /// It is over.
+    /// The transfer is over.
     Ended {
-        /// How.
-        end: Ending,
+        /// How it ended.
+        end: TransferEnd,
         /// Bytes transferred, either way.
         length: usize,
         /// Data from the device.
@@ -59,10 +59,10 @@ pub enum Moment<'a> {
 
 /// How a transfer can end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// The device had a say.
+pub enum TransferEnd {
+    /// The device answered.
     Status(Status),
-    /// The host took it back.
+    /// The host took the transfer back.
     Unlinked,
     /// The host, or the device, went away.
     Shutdown,

@@ -16,35 +16,41 @@ use super::{
 };
 use crate::{
     bus::{self, Bus, BusId, Lease, State, Unavailable},
-    line::Line,
-    session::{self, Protocol, Session, Step, Timing},
-    shard::Shards,
-    urb::{Device, Queue, Transfer, Urb},
+    connection::Connection,
+    session::{self, PeerProtocol, Session, Step, Timing},
+    session_thread::SessionThreads,
+    urb::{Device, Queue, Request, Urb},
 };
 
 type End = session::End<Violation>;
 
-/// Serves one connection: its greeting here, and its transfers on a thread of `shards`. The device that it took is free
+/// Serves one connection: its greeting here, and its transfers on a thread of `threads`. The device that it took is free
 /// again when the session ends, however it does.
-pub async fn serve(stream: TcpStream, peer: SocketAddr, bus: Arc<Bus>, shards: Arc<Shards>, timing: Timing) {
-    let mut line = Line::new(stream);
-    let lease = match greet(&mut line, peer, bus, timing).await {
+pub async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    bus: Arc<Bus>,
+    threads: Arc<SessionThreads>,
+    timing: Timing,
+) {
+    let mut connection = Connection::new(stream);
+    let lease = match greet(&mut connection, peer, bus, timing).await {
         Ok(lease) => lease,
         Err(end) => return end.report(peer, None),
     };
     let bus_id = lease.port().id();
     tracing::info!(%peer, %bus_id, "the device was taken");
-    let moved = session::move_to(&shards, line, move |line| async move {
-        let mut line = match line {
-            Ok(line) => line,
+    let moved = session::move_to(&threads, connection, move |connection| async move {
+        let mut connection = match connection {
+            Ok(connection) => connection,
             Err(error) => return End::from(error).report(peer, Some(bus_id)),
         };
         let mut session = Session::new(lease, Imported { device: bus_id.device() }, timing);
-        let end = session.run(&mut line).await;
+        let end = session.run(&mut connection).await;
         end.report(peer, Some(bus_id));
         if matches!(end, End::Gone) {
             // With the lease still in hand: whoever pulled the device out may wait until its host knows.
-            line.hang_up().await;
+            connection.hang_up().await;
         }
         drop(session);
     });
@@ -54,22 +60,27 @@ pub async fn serve(stream: TcpStream, peer: SocketAddr, bus: Arc<Bus>, shards: A
 }
 
 /// Answers lists until a device is taken.
-async fn greet(line: &mut Line, peer: SocketAddr, bus: Arc<Bus>, timing: Timing) -> Result<Lease, End> {
+async fn greet(
+    connection: &mut Connection,
+    peer: SocketAddr,
+    bus: Arc<Bus>,
+    timing: Timing,
+) -> Result<Lease, End> {
     let deadline = Instant::now() + timing.greeting;
     let greeting = async {
         loop {
-            match codec::next(line.unread(), Stage::Greeting).map_err(End::Violation)? {
+            match codec::next(connection.unread(), Stage::Greeting).map_err(End::Violation)? {
                 Frame::Partial(length) => {
-                    line.make_room(length);
-                    session::read(line).await?;
+                    connection.make_room(length);
+                    session::read(connection).await?;
                 }
                 Frame::Whole(command, length) => {
-                    line.take(length);
+                    connection.take(length);
                     if let UsbIpCommand::OpReqImport { busid, .. } = command {
-                        return import(line, peer, &bus, &busid).await;
+                        return import(connection, peer, &bus, &busid).await;
                     }
-                    *line.output = reply::list(free(&bus).iter().map(|port| &**port));
-                    line.flush().await?;
+                    *connection.output = reply::list(free(&bus).iter().map(|port| &**port));
+                    connection.flush().await?;
                 }
             }
         }
@@ -84,17 +95,22 @@ fn free(bus: &Bus) -> Vec<Arc<bus::Port>> {
     ports
 }
 
-async fn import(line: &mut Line, peer: SocketAddr, bus: &Arc<Bus>, name: &[u8; 32]) -> Result<Lease, End> {
+async fn import(
+    connection: &mut Connection,
+    peer: SocketAddr,
+    bus: &Arc<Bus>,
+    name: &[u8; 32],
+) -> Result<Lease, End> {
     let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
     let id = std::str::from_utf8(&name[..end]).ok().and_then(BusId::parse);
     let claimed = id.ok_or(Unavailable::Missing).and_then(|id| bus.claim(id, peer));
-    *line.output = match &claimed {
+    *connection.output = match &claimed {
         Ok(lease) => reply::imported(lease.port()),
         // As Linux' usbipd says of a device that it exports already: wait, or look for who holds it.
         Err(Unavailable::Held) => reply::refused(op_status::BUSY),
         Err(Unavailable::Missing | Unavailable::Full) => reply::refused(op_status::NO_DEVICE),
     };
-    line.flush().await?;
+    connection.flush().await?;
     claimed.map_err(End::Refused)
 }
 
@@ -104,7 +120,7 @@ struct Imported {
     device: u32,
 }
 
-impl Protocol for Imported {
+impl PeerProtocol for Imported {
     type Violation = Violation;
 
     fn obey(
@@ -123,9 +139,9 @@ impl Protocol for Imported {
                 let data = Zeroizing::new(data);
                 self.is_meant(header.devid)?;
                 let max = transfer_buffer_length as usize;
-                let transfer =
-                    transfer(header.ep as u8, header.direction == 1, Setup::parse(setup), &data, max);
-                let urb = Urb { sequence: u64::from(header.seqnum), transfer };
+                let request =
+                    request(header.ep as u8, header.direction == 1, Setup::parse(setup), &data, max);
+                let urb = Urb { sequence: u64::from(header.seqnum), request };
                 queue.submit(device, urb, &mut |end| reply::submitted(output, &end))?;
             }
             UsbIpCommand::UsbIpCmdUnlink { header, unlink_seqnum } => {
@@ -158,13 +174,13 @@ impl Imported {
     }
 }
 
-fn transfer(endpoint: u8, is_in: bool, setup: Setup, data: &[u8], max: usize) -> Transfer<'_> {
+fn request(endpoint: u8, is_in: bool, setup: Setup, data: &[u8], max: usize) -> Request<'_> {
     match (endpoint, is_in) {
         // The setup packet says the direction of the data stage. Where the message says another, the data stage has
         // no room, or its data is missing: both are told to the host by the queue.
-        (0, true) => Transfer::Control { setup, data: &[], max },
-        (0, false) => Transfer::Control { setup, data, max: 0 },
-        (endpoint, true) => Transfer::In { endpoint, max },
-        (endpoint, false) => Transfer::Out { endpoint, data },
+        (0, true) => Request::Control { setup, data: &[], max },
+        (0, false) => Request::Control { setup, data, max: 0 },
+        (endpoint, true) => Request::In { endpoint, max },
+        (endpoint, false) => Request::Out { endpoint, data },
     }
 }

@@ -16,8 +16,8 @@ use super::{
     describe,
 };
 use crate::{
-    session::{Protocol, Step},
-    urb::{self, Completion, Descriptors, Device, Queue, Transfer, Urb},
+    session::{PeerProtocol, Step},
+    urb::{self, Completion, Descriptors, Device, Queue, Request, Urb},
 };
 
 /// USB 2.0, table 9-13, bmAttributes.
@@ -33,7 +33,7 @@ pub(super) struct Guest {
     pending: BTreeMap<u64, Pending>,
     /// Interrupt input, by the endpoint's address.
     receiving: BTreeMap<u8, Receiving>,
-    /// The queue's number of the last transfer.
+    /// The queue's number of the last request.
     last: u64,
 }
 
@@ -80,14 +80,14 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// A transfer of which the end is wanted at once, and the ends of others that come with it.
+    /// A request of which the end is wanted at once, and the ends of others that come with it.
     fn run(
         &mut self,
         sequence: u64,
-        transfer: Transfer<'_>,
+        request: Request<'_>,
     ) -> Result<(Option<Completion>, Vec<Completion>), Violation> {
         let (mut own, mut others) = (None, Vec::new());
-        self.queue.submit(self.device, Urb { sequence, transfer }, &mut |end| {
+        self.queue.submit(self.device, Urb { sequence, request }, &mut |end| {
             if end.sequence == sequence {
                 own = Some(end);
             } else {
@@ -98,7 +98,7 @@ impl Bench<'_> {
     }
 }
 
-impl Protocol for Guest {
+impl PeerProtocol for Guest {
     type Violation = Violation;
 
     fn obey(
@@ -195,7 +195,7 @@ impl Guest {
             self.cancel_all(bench);
         }
         let setup = Setup { request_type, request, value, index, length: u16::from(request_type >> 7) };
-        let (own, others) = bench.run(self.next_sequence(), Transfer::Control { setup, data: &[], max })?;
+        let (own, others) = bench.run(self.next_sequence(), Request::Control { setup, data: &[], max })?;
         self.ended(others, bench)?;
         Ok(own.map_or((Status::IoError, 0), |end| {
             (status(end.status), end.data.first().copied().unwrap_or_default())
@@ -226,8 +226,8 @@ impl Guest {
             return Ok(());
         }
         let max = if header.endpoint == 0 { 0 } else { usize::from(header.setup.length) };
-        let transfer = Transfer::Control { setup: header.setup, data, max };
-        let (own, others) = bench.run(self.next_sequence(), transfer)?;
+        let request = Request::Control { setup: header.setup, data, max };
+        let (own, others) = bench.run(self.next_sequence(), request)?;
         if let Some(end) = own {
             let length = u16::try_from(end.length).unwrap_or(u16::MAX);
             let header = answer(status(end.status), length);
@@ -245,13 +245,13 @@ impl Guest {
             return Err(Violation::Id);
         }
         let endpoint = header.endpoint & 0x0F;
-        let transfer = if header.endpoint & 0x80 == 0 {
-            Transfer::Out { endpoint, data }
+        let request = if header.endpoint & 0x80 == 0 {
+            Request::Out { endpoint, data }
         } else {
-            Transfer::In { endpoint, max: usize::try_from(header.length).unwrap_or(usize::MAX) }
+            Request::In { endpoint, max: usize::try_from(header.length).unwrap_or(usize::MAX) }
         };
         let sequence = self.next_sequence();
-        let (own, others) = bench.run(sequence, transfer)?;
+        let (own, others) = bench.run(sequence, request)?;
         let pending = Pending { id, header };
         match own {
             Some(end) => self.tell_bulk(bench.output, pending, status(end.status), &end.data, end.length),

@@ -16,9 +16,9 @@ use super::{
 };
 use crate::{
     bus::{Bus, BusId, Lease, State, Unavailable},
-    line::Line,
+    connection::Connection,
     session::{self, Session, Timing},
-    shard::Shards,
+    session_thread::SessionThreads,
 };
 
 type End = session::End<Violation>;
@@ -37,23 +37,24 @@ pub(crate) struct Place {
 
 /// Serves one connection. It gets the device that is wanted, or else the first that is free, and waits while there is none.
 /// The device is free again when the session ends, however it does.
-pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, shards: Arc<Shards>, place: Place) {
+pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, threads: Arc<SessionThreads>, place: Place) {
     let wanted = place.wanted;
-    let mut connection = Connection { line: Line::new(stream), peer, place, agreed: Capabilities::NONE };
+    let mut redirection =
+        Redirection { connection: Connection::new(stream), peer, place, agreed: Capabilities::NONE };
     let begun = async {
-        let deadline = connection.soon();
-        timeout_at(deadline, connection.greet()).await.unwrap_or(Err(End::Slow))?;
-        connection.claim(wanted).await
+        let deadline = redirection.soon();
+        timeout_at(deadline, redirection.greet()).await.unwrap_or(Err(End::Slow))?;
+        redirection.claim(wanted).await
     };
     let lease = match begun.await {
         Ok(lease) => lease,
         Err(end) => return end.report(peer, None),
     };
-    let Connection { line, place, agreed, .. } = connection;
-    let moved = session::move_to(&shards, line, move |line| async move {
+    let Redirection { connection, place, agreed, .. } = redirection;
+    let moved = session::move_to(&threads, connection, move |connection| async move {
         let bus_id = lease.port().id();
-        let end = match line {
-            Ok(line) => Connection { line, peer, place, agreed }.go_on(lease).await,
+        let end = match connection {
+            Ok(connection) => Redirection { connection, peer, place, agreed }.go_on(lease).await,
             Err(error) => error.into(),
         };
         end.report(peer, Some(bus_id));
@@ -63,14 +64,14 @@ pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, shards: Arc<Shard
     }
 }
 
-struct Connection {
-    line: Line,
+struct Redirection {
+    connection: Connection,
     peer: SocketAddr,
     place: Place,
     agreed: Capabilities,
 }
 
-impl Connection {
+impl Redirection {
     /// When a guest must have done what it must not delay.
     fn soon(&self) -> Instant {
         Instant::now() + self.place.timing.greeting
@@ -79,21 +80,21 @@ impl Connection {
     /// Both sides say what they can do.
     async fn greet(&mut self) -> Result<(), End> {
         let hello = Hello { version: VERSION, capabilities: OURS };
-        ToGuest::Hello(hello).encode(0, Capabilities::NONE, &mut self.line.output);
-        self.line.flush().await?;
+        ToGuest::Hello(hello).encode(0, Capabilities::NONE, &mut self.connection.output);
+        self.connection.flush().await?;
         loop {
-            match codec::next(self.line.unread(), Capabilities::NONE).map_err(End::Violation)? {
+            match codec::next(self.connection.unread(), Capabilities::NONE).map_err(End::Violation)? {
                 Frame::Whole(_, ToHost::Hello(hello), length) => {
                     let version = String::from_utf8_lossy(hello.version);
                     tracing::debug!(peer = %self.peer, %version, capabilities = hello.capabilities.0, "hello");
                     self.agreed = OURS.common(hello.capabilities);
-                    self.line.take(length);
+                    self.connection.take(length);
                     return Ok(());
                 }
                 Frame::Whole(..) => return Err(End::Violation(Violation::Hello)),
                 Frame::Partial(length) => {
-                    self.line.make_room(length);
-                    session::read(&mut self.line).await?;
+                    self.connection.make_room(length);
+                    session::read(&mut self.connection).await?;
                 }
             }
         }
@@ -128,19 +129,19 @@ impl Connection {
     /// least once a packet; says whether the guest acknowledged that its device is gone.
     async fn listen(&mut self) -> Result<bool, End> {
         loop {
-            match codec::next(self.line.unread(), self.agreed).map_err(End::Violation)? {
+            match codec::next(self.connection.unread(), self.agreed).map_err(End::Violation)? {
                 Frame::Whole(_, message, length) => {
                     let acknowledged = match message {
                         ToHost::Hello(_) => return Err(End::Violation(Violation::Hello)),
                         ToHost::FilterReject => return Err(End::Violation(Violation::Rejected)),
                         message => message == ToHost::DeviceDisconnectAck,
                     };
-                    self.line.take(length);
+                    self.connection.take(length);
                     return Ok(acknowledged);
                 }
                 Frame::Partial(length) => {
-                    self.line.make_room(length);
-                    session::read(&mut self.line).await?;
+                    self.connection.make_room(length);
+                    session::read(&mut self.connection).await?;
                 }
             }
         }
@@ -152,12 +153,12 @@ impl Connection {
         loop {
             let bus_id = lease.port().id();
             tracing::info!(peer = %self.peer, %bus_id, "the device was taken");
-            let guest = Guest::new(self.agreed, lease.port().descriptors(), &mut self.line.output);
+            let guest = Guest::new(self.agreed, lease.port().descriptors(), &mut self.connection.output);
             let mut session = Session::new(lease, guest, self.place.timing);
             if has_spoken {
                 session.need_not_speak();
             }
-            match session.run(&mut self.line).await {
+            match session.run(&mut self.connection).await {
                 End::Gone => {}
                 end => return end,
             }
@@ -175,7 +176,7 @@ impl Connection {
     /// Tells the guest that its device is gone, and waits until it is back. A guest that is paused may take hours to
     /// acknowledge, and so has a place among those that wait.
     async fn put_back(&mut self, bus_id: BusId) -> Result<Lease, End> {
-        ToGuest::DeviceDisconnect.encode(0, self.agreed, &mut self.line.output);
+        ToGuest::DeviceDisconnect.encode(0, self.agreed, &mut self.connection.output);
         let guests = Arc::clone(&self.place.guests);
         let waiting = guests.enter();
         tokio::select! {
@@ -187,7 +188,7 @@ impl Connection {
     }
 
     async fn tell_gone(&mut self) -> Result<(), End> {
-        self.line.flush().await?;
+        self.connection.flush().await?;
         if self.agreed.has(Capabilities::DEVICE_DISCONNECT_ACK) { self.acknowledged().await } else { Ok(()) }
     }
 

@@ -92,10 +92,10 @@ impl Attach {
     }
 
     fn report(&self, system: &System, port: u16, origin: &Origin, device: &UsbDevice) -> Outcome {
-        let reader = Served::of(system, device);
+        let reader = Driven::of(system, device);
         if self.json {
             let name = match &reader {
-                Served::As(name) => Some(name),
+                Driven::As(name) => Some(name),
                 _ => None,
             };
             say_json(&format!(
@@ -108,14 +108,14 @@ impl Attach {
         let bold = Paint::stdout().bold(&format!("Attached: {product}"));
         say(&format!("{bold}, serial {serial}, USB {usb}, at port {port} (the kernel calls it {bus_id})."));
         match reader {
-            Served::As(name) => say(&format!("pcscd calls the reader {name}.")),
-            Served::ByNone(Some(brand)) => {
+            Driven::As(name) => say(&format!("pcscd calls the reader {name}.")),
+            Driven::ByNone(Some(brand)) => {
                 say(&format!("pcscd has no driver for it yet: sudo ushield driver install --brand {brand}"));
             }
-            Served::ByNone(None) => {
+            Driven::ByNone(None) => {
                 say("pcscd has no driver for it yet: sudo ushield driver install --brand FILE.toml");
             }
-            Served::Unknown => {}
+            Driven::Unknown => {}
         }
         if !device.reader {
             warn("ushield: it is no smart card reader, so it is no token");
@@ -133,7 +133,7 @@ fn is_plain(bus_id: &str) -> bool {
 }
 
 /// How pcscd takes a device.
-enum Served {
+enum Driven {
     /// Under this name, but for its numbers at the end.
     As(String),
     /// By no driver, and which built-in brand's it would need.
@@ -142,7 +142,7 @@ enum Served {
     Unknown,
 }
 
-impl Served {
+impl Driven {
     fn of(system: &System, device: &UsbDevice) -> Self {
         let (Ok(catalogue), Some(usb)) = (Catalogue::find(system), Usb::parse(&device.usb)) else {
             return Self::Unknown;

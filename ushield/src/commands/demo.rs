@@ -27,10 +27,10 @@ use payment::{PaymentOrder, order, seal};
 use wire::shield::Information;
 
 use crate::{
-    control::{bench::Seat, view::Button},
+    control::{rack::Served, view::Button},
     failure::{Context, Exit, Failure, Outcome},
-    forge::{Forge, Home},
-    place,
+    make::{Batch, Home},
+    paths,
     runtime::Waiter,
     terminal::{Paint, Steps, say},
     token::explain,
@@ -91,7 +91,7 @@ impl Demo {
 
     /// The folder, made and found free of such files before anything happens.
     fn folder(&self) -> Result<PathBuf, Failure> {
-        let Some(folder) = &self.out else { return place::demo() };
+        let Some(folder) = &self.out else { return paths::demo() };
         let name = folder.display();
         std::fs::create_dir_all(folder).what(format!("the folder {name} could not be made"))?;
         let there: Vec<&str> = FILES.into_iter().filter(|file| folder.join(file).exists()).collect();
@@ -144,9 +144,9 @@ impl Story {
         let listen = Listen { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..Listen::default() };
         let exporter = runtime.block_on(Exporter::start(listen)).what("USB/IP is not served")?;
         let profile = Profile { prompt_timeout: PATIENCE, ..Profile::standard() };
-        let mut forge = Forge::open(Home::Memory, profile, None, None)?;
-        let mut seats = forge.seats(&exporter, Habit::Wait)?;
-        let Seat { token, panel, .. } = seats.pop().ok_or_else(|| Failure::new("there is no token"))?;
+        let mut batch = Batch::open(Home::Memory, profile, None, None)?;
+        let mut served = batch.plug_in(&exporter, Habit::Wait)?;
+        let Served { token, panel, .. } = served.pop().ok_or_else(|| Failure::new("there is no token"))?;
         let address = exporter.local_addr();
         let card = road::open(&road::Selection::usbip(address.to_string()))
             .map_err(|error| explain("the token was not reached", &error))?;

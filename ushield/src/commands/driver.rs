@@ -9,8 +9,8 @@ use crate::{
     brand::{self, Named},
     driver::{self, Bundle, Catalogue, Condition, Deed, Usb, ifd},
     failure::{Exit, Failure, Outcome},
-    library,
     pcscd::{self, Pcscd},
+    shared_object,
     system::System,
     terminal::{Paint, say, say_json},
 };
@@ -137,7 +137,7 @@ fn install(machine: &Machine, brand: &Named) -> Outcome {
 }
 
 fn install_ifd(system: &System, device: &str) -> Outcome {
-    let Some(library) = library::find(ifd::LIBRARY) else {
+    let Some(library) = shared_object::find(ifd::LIBRARY) else {
         return Err(Failure::new("the IFD handler was not installed")
             .because(format!("{} lies neither beside this program nor in a library folder", ifd::LIBRARY))
             .next("build it: cargo build --release -p ifd"));

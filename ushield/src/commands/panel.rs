@@ -1,6 +1,6 @@
 //! `--panel`: what presses a token's buttons.
 
-use std::path::Path;
+use std::{path::Path, str::FromStr};
 
 use host_driver::panel::{Habit, Script};
 
@@ -9,23 +9,37 @@ use host_driver::panel::{Habit, Script};
 pub(super) enum Panel {
     /// A person in the terminal where the program runs.
     Terminal,
+    /// The token's panel itself, which always does the same.
     Habit(Habit),
+    /// A script, which judges each page.
     Script(Script),
 }
 
-/// Reads the option.
-pub(super) fn parse(text: &str) -> Result<Panel, String> {
-    match text {
-        "terminal" => Ok(Panel::Terminal),
-        "accept" => Ok(Panel::Habit(Habit::Accept)),
-        "reject" => Ok(Panel::Habit(Habit::Reject)),
-        "none" => Ok(Panel::Habit(Habit::Wait)),
-        _ => {
-            let path =
-                text.strip_prefix("script:").ok_or("none of terminal, accept, reject, none, script:FILE")?;
-            let script = cert_tool::file::read(Path::new(path)).map_err(|error| error.to_string())?;
-            let script = String::from_utf8(script).map_err(|error| format!("{path}: {error}"))?;
-            Script::parse(&script).map(Panel::Script).map_err(|error| format!("{path}: {error}"))
+impl Panel {
+    /// What the token's own panel does: whoever presses from outside finds a panel that waits.
+    pub(super) fn habit(&self) -> Habit {
+        match self {
+            Self::Habit(habit) => habit.clone(),
+            Self::Terminal | Self::Script(_) => Habit::Wait,
         }
+    }
+}
+
+impl FromStr for Panel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "terminal" => return Ok(Self::Terminal),
+            "accept" => return Ok(Self::Habit(Habit::Accept)),
+            "reject" => return Ok(Self::Habit(Habit::Reject)),
+            "none" => return Ok(Self::Habit(Habit::Wait)),
+            _ => {}
+        }
+        let path =
+            text.strip_prefix("script:").ok_or("none of terminal, accept, reject, none, script:FILE")?;
+        let script = cert_tool::file::read(Path::new(path)).map_err(|error| error.to_string())?;
+        let script = String::from_utf8(script).map_err(|error| format!("{path}: {error}"))?;
+        Script::parse(&script).map(Self::Script).map_err(|error| format!("{path}: {error}"))
     }
 }

@@ -8,7 +8,7 @@ use crate::{
         view::{Token, Tokens},
     },
     failure::{Exit, Failure, Outcome},
-    place,
+    paths,
     terminal::say,
 };
 
@@ -25,7 +25,7 @@ pub(crate) struct Chosen {
 impl Chosen {
     /// The options that name the same token in another command, with a space before them.
     pub(crate) fn again(&self) -> String {
-        let token = self.token.as_ref().map(|id| format!(" --token {}", place::quoted(id)));
+        let token = self.token.as_ref().map(|id| format!(" --token {}", paths::quoted(id)));
         self.which.again() + &token.unwrap_or_default()
     }
 

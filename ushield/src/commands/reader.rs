@@ -12,10 +12,10 @@ use clap::Args;
 use reader::{Access, Config, Service};
 use rustix::process::{Signal, kill_process};
 
-use super::{background, up::Ends};
+use super::{background, ends::Ends};
 use crate::{
     failure::{Context, Exit, Failure, Outcome},
-    log, memory, place, runtime,
+    log, memory, paths, runtime,
     signal::go_on_in_background,
     terminal::{say, say_bytes, warn},
 };
@@ -82,8 +82,8 @@ fn group(text: &str) -> Result<u32, String> {
 impl Reader {
     pub(crate) fn run(mut self) -> Outcome {
         let socket = match &self.socket {
-            Some(socket) => place::absolute(socket)?,
-            None => place::runtime()?.join("pcscd.comm"),
+            Some(socket) => paths::absolute(socket)?,
+            None => paths::runtime()?.join("pcscd.comm"),
         };
         if self.stop {
             return stop(&socket);
@@ -92,7 +92,7 @@ impl Reader {
             return background::start();
         }
         if let Some(file) = &mut self.ready_file {
-            *file = place::absolute(file)?;
+            *file = paths::absolute(file)?;
         }
         if self.detach {
             background::begin();

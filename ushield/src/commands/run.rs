@@ -1,11 +1,11 @@
 //! `ushield run`.
 
-mod artifact;
-mod child;
-mod enrolment;
 mod environment;
+mod enrolment;
+mod artifact;
 mod folder;
 mod keeper;
+mod child;
 mod service;
 mod thumb;
 
@@ -23,16 +23,16 @@ use host_driver::{Exporter, Listen, panel::Habit};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::panel::{self, Panel};
+use super::panel::Panel;
 use crate::{
     control::{
-        bench::{Bench, Seat},
-        server::Door,
+        rack::{Rack, Served},
+        server::ControlSocket,
         view::Health,
     },
     failure::{Context, Exit, Failure, Outcome},
-    forge::{self, Forge, Home},
     log,
+    make::{self, Batch, Home},
     memory::{self, Limits},
     runtime::Waiter,
     terminal::{warn, warn_lines},
@@ -96,7 +96,7 @@ pub(crate) struct Run {
 }
 
 fn run_panel(text: &str) -> Result<Panel, String> {
-    match panel::parse(text)? {
+    match text.parse()? {
         Panel::Terminal => {
             Err("the terminal is the command's: one of accept, reject, none, script:FILE".into())
         }
@@ -132,7 +132,7 @@ impl Run {
         };
         let outcome = self.command(&runtime, &folder, &stage, limits);
         if let (Some(artifacts), false) = (artifacts, matches!(outcome, Ok(Exit::As(0)))) {
-            if let Err(failure) = stage.bench.stop_capture() {
+            if let Err(failure) = stage.rack.stop_capture() {
                 // What is there of it is kept, too.
                 warn_lines(&format!("ushield: {failure}"));
             }
@@ -140,9 +140,9 @@ impl Run {
         }
         // The reader lets go of the tokens before their bus goes.
         drop(stage.service);
-        stage.bench.unplug_all();
-        stage.bench.stop();
-        drop(stage.bench);
+        stage.rack.unplug_all();
+        stage.rack.stop();
+        drop(stage.rack);
         drop(runtime);
         outcome
     }
@@ -157,20 +157,20 @@ impl Run {
             exporter.start_capture(&file).what(format!("nothing can be captured in {}", file.display()))?;
         }
         let pin = match &self.pin_file {
-            Some(file) => forge::chosen_pin(file)?,
-            None => forge::digits()?,
+            Some(file) => make::chosen_pin(file)?,
+            None => make::digits()?,
         };
-        let mut forge = Forge::open(Home::Memory, Profile::standard(), Some(pin.clone()), Some(self.tokens))?;
-        let seats = forge.seats(&exporter, Habit::Wait)?;
+        let mut batch = Batch::open(Home::Memory, Profile::standard(), Some(pin.clone()), Some(self.tokens))?;
+        let served = batch.plug_in(&exporter, Habit::Wait)?;
         let thumb = Thumb::default();
-        seats.iter().for_each(|seat| thumb.watch(seat.token.bus_id.clone(), seat.panel.clone()));
-        let (bank, certificates) = self.enrol(folder, &usbip, &seats, &pin)?;
-        self.play(&thumb, &seats);
-        let service = Service::start(&folder.path("pcscd.comm"), &exporter, &seats)?;
+        served.iter().for_each(|served| thumb.watch(served.token.bus_id.clone(), served.panel.clone()));
+        let (bank, certificates) = self.enrol(folder, &usbip, &served, &pin)?;
+        self.play(&thumb, &served);
+        let service = Service::start(&folder.path("pcscd.comm"), &exporter, &served)?;
         let mut holdings = Vec::new();
-        for (seat, certificates) in seats.iter().zip(certificates) {
-            let (place, reader) = service.reader(seat)?;
-            holdings.push((place, Holding { token: seat.token.clone(), reader, certificates }));
+        for (served, certificates) in served.iter().zip(certificates) {
+            let (place, reader) = service.reader(served)?;
+            holdings.push((place, Holding { token: served.token.clone(), reader, certificates }));
         }
         // In the order of the readers, which is that of the PKCS#11 module's slots.
         holdings.sort_by_key(|(place, _)| *place);
@@ -184,10 +184,10 @@ impl Run {
             usbredir: Vec::new(),
             control: control.display().to_string(),
         };
-        let door = Door::open(&control)?;
-        let bench = Arc::new(Bench::new(health, exporter, seats));
-        runtime.spawn(door.serve(bench.clone()));
-        Ok(Stage { bench, service, thumb, pin, bank, holdings })
+        let control_socket = ControlSocket::open(&control)?;
+        let rack = Arc::new(Rack::new(health, exporter, served));
+        runtime.spawn(control_socket.serve(rack.clone()));
+        Ok(Stage { rack, service, thumb, pin, bank, holdings })
     }
 
     /// The bank, and each token's certificates.
@@ -195,33 +195,29 @@ impl Run {
         &self,
         folder: &Folder,
         usbip: &str,
-        seats: &[Seat],
+        served: &[Served],
         pin: &[u8],
     ) -> Result<(Option<Bank>, Vec<Vec<enrolment::Issued>>), Failure> {
         if self.no_enrol {
-            return Ok((None, seats.iter().map(|_| Vec::new()).collect()));
+            return Ok((None, served.iter().map(|_| Vec::new()).collect()));
         }
         let validity = self.not_after.map_or(Validity::Days(DAYS), Validity::Until);
-        let holders = enrolment::holders(&self.name, &self.user_id, seats.len())?;
+        let holders = enrolment::holders(&self.name, &self.user_id, served.len())?;
         let mut bank = Bank::open(folder, validity)?;
         let mut certificates = Vec::new();
-        for (seat, holder) in seats.iter().zip(holders) {
-            certificates.push(bank.enrol(folder, usbip, seat, &holder, pin)?);
+        for (served, holder) in served.iter().zip(holders) {
+            certificates.push(bank.enrol(folder, usbip, served, &holder, pin)?);
         }
         Ok((Some(bank), certificates))
     }
 
     /// From here on the buttons are pressed as the option says.
-    fn play(&self, thumb: &Thumb, seats: &[Seat]) {
-        match &self.panel {
-            Panel::Habit(habit) => thumb.be(habit),
-            Panel::Script(script) => {
-                thumb.be(&Habit::Wait);
-                for seat in seats {
-                    tokio::spawn(script.clone().run(seat.panel.clone()));
-                }
+    fn play(&self, thumb: &Thumb, served: &[Served]) {
+        thumb.be(&self.panel.habit());
+        if let Panel::Script(script) = &self.panel {
+            for served in served {
+                tokio::spawn(script.clone().run(served.panel.clone()));
             }
-            Panel::Terminal => thumb.be(&Habit::Wait),
         }
     }
 
@@ -236,7 +232,7 @@ impl Run {
             control: &folder.path("control.sock"),
             module: module.as_deref(),
             pin: &stage.pin,
-            puk: forge::OPEN_PUK,
+            puk: make::OPEN_PUK,
             bank: stage.bank.as_ref(),
             holdings: &stage.holdings,
         };
@@ -256,7 +252,7 @@ impl Run {
 
 /// What stands while the command runs.
 struct Stage {
-    bench: Arc<Bench>,
+    rack: Arc<Rack>,
     service: Service,
     thumb: Thumb,
     pin: Zeroizing<Vec<u8>>,

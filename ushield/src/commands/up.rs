@@ -15,27 +15,23 @@ use std::{
 };
 
 use clap::Args;
-use host_driver::{Exporter, Listen, capture::Summary, panel::Habit, peer::Cidr, raise_descriptor_limit};
-use rustix::process::Signal;
-use tokio::signal::unix::{self, SignalKind};
+use host_driver::{Exporter, Listen, capture::Summary, peer::Cidr, raise_descriptor_limit};
 
 use redirection::Redirection;
 
-use super::{
-    background,
-    panel::{self, Panel},
-};
-use crate::forge::{self, Forge, Home};
+use super::{background, ends::Ends, panel::Panel};
 use crate::{
     brand,
     control::{
-        bench::Bench,
-        server::{Door, sweep, vacate},
+        rack::Rack,
+        server::{ControlSocket, sweep, vacate},
         view::{Health, Ready},
     },
     failure::{Context, Exit, Failure, Outcome},
-    log, memory, place, runtime,
-    signal::{go_on_in_background, is_ignored},
+    log,
+    make::{self, Batch, Home},
+    memory, paths, runtime,
+    signal::go_on_in_background,
     terminal::{Paint, say, say_lines, warn},
 };
 
@@ -81,7 +77,7 @@ pub(crate) struct Up {
     /// What presses the buttons: terminal (you, here), accept (OK at once), reject, none (`ushield press` only) or
     /// script:FILE, of lines `expect REGEX`, `press ok`, `press cancel`, `wait MILLISECONDS` and `again` (from the top); a page
     /// that it does not expect, and each after its end, is cancelled
-    #[arg(long, value_name = "PANEL", default_value = "terminal", value_parser = panel::parse)]
+    #[arg(long, value_name = "PANEL", default_value = "terminal")]
     panel: Panel,
     /// How many tokens [default: those that there are, or 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
@@ -107,7 +103,7 @@ impl Up {
         }
         // They outlive our working folder, and others are told of them.
         for path in [&mut self.control, &mut self.ready_file].into_iter().flatten() {
-            *path = place::absolute(path)?;
+            *path = paths::absolute(path)?;
         }
         if self.detach {
             background::begin();
@@ -116,18 +112,18 @@ impl Up {
         memory::close();
         log::begin();
         raise_descriptor_limit();
-        let forge = self.forge()?;
+        let batch = self.batch()?;
         let control = match &self.control {
             Some(socket) => socket.clone(),
             None => {
-                let runtime = place::runtime()?;
+                let runtime = paths::runtime()?;
                 sweep(&runtime);
-                place::socket(&runtime, forge.state())
+                paths::socket(&runtime, batch.state())
             }
         };
         vacate(&control)?;
         let runtime = runtime::here()?;
-        let outcome = runtime.block_on(self.serve(forge, &control));
+        let outcome = runtime.block_on(self.serve(batch, &control));
         // With the runtime goes the last hold on the tokens' folders.
         runtime.shutdown_timeout(Duration::from_secs(5));
         // The socket goes last: `ushield down` waits for it.
@@ -143,7 +139,7 @@ impl Up {
         outcome
     }
 
-    async fn serve(&self, mut forge: Forge, control: &Path) -> Outcome {
+    async fn serve(&self, mut batch: Batch, control: &Path) -> Outcome {
         let mut ends = Ends::new()?;
         let listen = Listen { address: self.listen, allow: self.allow.clone(), ..Listen::default() };
         let exporter = Exporter::start(listen)
@@ -156,25 +152,25 @@ impl Up {
         if let Some(file) = &self.ready_file {
             let _ = fs::remove_file(file);
         }
-        let seats = forge.seats(&exporter, self.habit())?;
+        let served = batch.plug_in(&exporter, self.panel.habit())?;
         let usbredir = redirection::open(&exporter, &self.usbredir, &self.allow).await?;
-        let door = Door::open(control)?;
+        let control_socket = ControlSocket::open(control)?;
         let health = Health {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
-            state: forge.state().map(|state| state.display().to_string()),
+            state: batch.state().map(|state| state.display().to_string()),
             listen: exporter.local_addr().to_string(),
             usbredir,
             control: control.display().to_string(),
         };
-        let bench = Arc::new(Bench::new(health, exporter, seats));
-        let serving = tokio::spawn(door.serve(bench.clone()));
+        let rack = Arc::new(Rack::new(health, exporter, served));
+        let serving = tokio::spawn(control_socket.serve(rack.clone()));
         let logging = tokio::spawn(log::tell_what_was_left_out());
-        self.play(&bench)?;
-        self.announce(&bench, control, &forge.notes())?;
+        self.play(&rack)?;
+        self.announce(&rack, control, &batch.notes())?;
         tokio::select! {
-            () = bench.stopped() => {}
-            () = ends.any() => bench.stop(),
+            () = rack.stopped() => {}
+            () = ends.any() => rack.stop(),
         }
         if let Some(file) = &self.ready_file {
             let _ = fs::remove_file(file);
@@ -183,53 +179,42 @@ impl Up {
         let _ = tokio::time::timeout(Duration::from_secs(1), serving).await;
         logging.abort();
         log::tell_now();
-        bench.unplug_all();
-        if let Some(summary) = bench.stop_capture()? {
+        rack.unplug_all();
+        if let Some(summary) = rack.stop_capture()? {
             captured(&summary);
         }
         Ok(Exit::Done)
     }
 
-    fn forge(&self) -> Result<Forge, Failure> {
+    fn batch(&self) -> Result<Batch, Failure> {
         let profile = brand::profile(&self.brand, self.generation)?;
-        let pin = self.pin_file.as_deref().map(forge::chosen_pin).transpose()?;
+        let pin = self.pin_file.as_deref().map(make::chosen_pin).transpose()?;
         let home = if self.memory {
             Home::Memory
         } else {
-            let state = self.state.clone().map_or_else(place::state, Ok)?;
-            let secret = self.secret.clone().map_or_else(place::secret, Ok)?;
+            let state = self.state.clone().map_or_else(paths::state, Ok)?;
+            let secret = self.secret.clone().map_or_else(paths::secret, Ok)?;
             Home::Disk { state, secret }
         };
-        Forge::open(home, profile, pin, self.tokens)
-    }
-
-    const fn habit(&self) -> Habit {
-        match &self.panel {
-            Panel::Habit(habit) => match habit {
-                Habit::Accept => Habit::Accept,
-                Habit::Reject => Habit::Reject,
-                Habit::Wait => Habit::Wait,
-            },
-            Panel::Terminal | Panel::Script(_) => Habit::Wait,
-        }
+        Batch::open(home, profile, pin, self.tokens)
     }
 
     /// Sets the panel going.
-    fn play(&self, bench: &Bench) -> Result<(), Failure> {
+    fn play(&self, rack: &Rack) -> Result<(), Failure> {
         match &self.panel {
             Panel::Script(script) => {
-                for seat in bench.seats() {
-                    tokio::spawn(script.clone().run(seat.panel.clone()));
+                for served in rack.served() {
+                    tokio::spawn(script.clone().run(served.panel.clone()));
                 }
             }
-            Panel::Terminal if !self.detach && std::io::stdin().is_terminal() => console::start(bench)?,
+            Panel::Terminal if !self.detach && std::io::stdin().is_terminal() => console::start(rack)?,
             _ => {}
         }
         Ok(())
     }
 
-    fn announce(&self, bench: &Bench, control: &Path, notes: &[String]) -> Result<(), Failure> {
-        let ready = Ready { health: bench.health().clone(), tokens: bench.tokens() };
+    fn announce(&self, rack: &Rack, control: &Path, notes: &[String]) -> Result<(), Failure> {
+        let ready = Ready { health: rack.health().clone(), tokens: rack.tokens() };
         let listen = ready.health.listen.parse().what("the address is not an address")?;
         if let Some(file) = &self.ready_file {
             let json = serde_json::to_vec_pretty(&ready).what("the ready file could not be written")?;
@@ -238,7 +223,7 @@ impl Up {
         let again = self
             .control
             .as_ref()
-            .map(|path| format!(" --control {}", place::quoted(&path.to_string_lossy())));
+            .map(|path| format!(" --control {}", paths::quoted(&path.to_string_lossy())));
         let again = again.unwrap_or_default();
         let text = announce::text(&ready, listen, &again, notes, Paint::stdout());
         if self.detach {
@@ -261,37 +246,4 @@ fn captured(summary: &Summary) {
 /// Where the program in the background writes what it has to say.
 fn log_file(control: &Path) -> PathBuf {
     control.with_extension("log")
-}
-
-/// The signals that end it. SIGHUP and SIGINT are none where they were ignored from the start: nohup(1) does so with the
-/// first, and a shell without job control with the second of what it starts with `&` (POSIX.1-2024, XCU 2.12).
-pub(super) struct Ends {
-    interrupt: Option<unix::Signal>,
-    terminate: unix::Signal,
-    hangup: Option<unix::Signal>,
-}
-
-impl Ends {
-    pub(super) fn new() -> Result<Self, Failure> {
-        let watch = |kind| unix::signal(kind).what("signals cannot be watched");
-        let unless_ignored = |signal, kind| (!is_ignored(signal)).then(|| watch(kind)).transpose();
-        Ok(Self {
-            interrupt: unless_ignored(Signal::INT, SignalKind::interrupt())?,
-            terminate: watch(SignalKind::terminate())?,
-            hangup: unless_ignored(Signal::HUP, SignalKind::hangup())?,
-        })
-    }
-
-    pub(super) async fn any(&mut self) {
-        let Self { interrupt, terminate, hangup } = self;
-        let unless_ignored = async |signal: &mut Option<unix::Signal>| match signal {
-            Some(signal) => signal.recv().await,
-            None => std::future::pending().await,
-        };
-        tokio::select! {
-            _ = unless_ignored(interrupt) => {}
-            _ = terminate.recv() => {}
-            _ = unless_ignored(hangup) => {}
-        }
-    }
 }

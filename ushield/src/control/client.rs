@@ -20,7 +20,7 @@ use tokio::net::UnixStream;
 use crate::{
     control::view::{Health, Refusal},
     failure::{Context, Failure},
-    place,
+    paths,
     terminal::warn_lines,
 };
 
@@ -56,8 +56,8 @@ impl Which {
     /// The options that name the same `up` in another command, with a space before them.
     pub(crate) fn again(&self) -> String {
         match (self.named(), &self.state) {
-            (Some(socket), _) => format!(" --control {}", place::quoted(&socket.to_string_lossy())),
-            (None, Some(state)) => format!(" --state {}", place::quoted(&state.to_string_lossy())),
+            (Some(socket), _) => format!(" --control {}", paths::quoted(&socket.to_string_lossy())),
+            (None, Some(state)) => format!(" --state {}", paths::quoted(&state.to_string_lossy())),
             (None, None) => String::new(),
         }
     }
@@ -71,11 +71,11 @@ impl Which {
         }
         let state =
             self.state.as_ref().map(|state| fs::canonicalize(state).unwrap_or_else(|_| state.clone()));
-        let runtimes = place::runtimes();
+        let runtimes = paths::runtimes();
         if let Some(state) = &state {
             // The socket has its state's name, unless it was given one.
             for runtime in &runtimes {
-                if let Some(client) = Client::open(place::socket(runtime, Some(state)))? {
+                if let Some(client) = Client::open(paths::socket(runtime, Some(state)))? {
                     return Ok(Some(client));
                 }
             }

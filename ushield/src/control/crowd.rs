@@ -25,7 +25,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::control::bench::Bench;
+use crate::control::rack::Rack;
 
 /// Connections at a time.
 const CONNECTIONS: usize = 256;
@@ -36,14 +36,14 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// How long to wait where the system has no more descriptors.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Answers with these routes until the bench is stopped, and then to those who have asked already.
-pub(super) async fn serve(listener: &UnixListener, routes: Router, bench: &Arc<Bench>) {
+/// Answers with these routes until the rack is stopped, and then to those who have asked already.
+pub(super) async fn serve(listener: &UnixListener, routes: Router, rack: &Arc<Rack>) {
     let mut crowd = Crowd::default();
     loop {
         tokio::select! {
-            () = bench.stopped() => break,
+            () = rack.stopped() => break,
             accepted = listener.accept(), if crowd.tasks.len() < CONNECTIONS + LEAVING => match accepted {
-                Ok((stream, _)) => crowd.take(stream, routes.clone(), bench.clone()),
+                Ok((stream, _)) => crowd.take(stream, routes.clone(), rack.clone()),
                 Err(error) => {
                     tracing::warn!(%error, "no control connection accepted");
                     crowd.end_one();
@@ -72,7 +72,7 @@ struct Connection {
 impl Crowd {
     /// Serves one more. When there are too many, one that asks nothing ends: whoever opens connections and says nothing does
     /// not keep others from `ushield down`.
-    fn take(&mut self, stream: UnixStream, routes: Router, bench: Arc<Bench>) {
+    fn take(&mut self, stream: UnixStream, routes: Router, rack: Arc<Rack>) {
         if self.order.len() >= CONNECTIONS {
             self.order.retain(|connection| !connection.task.is_finished());
         }
@@ -83,7 +83,7 @@ impl Crowd {
             );
         }
         let asking = Arc::<AtomicUsize>::default();
-        let task = self.tasks.spawn(answer(stream, routes, bench, Arc::clone(&asking)));
+        let task = self.tasks.spawn(answer(stream, routes, rack, Arc::clone(&asking)));
         self.order.push_back(Connection { task, asking });
     }
 
@@ -96,8 +96,8 @@ impl Crowd {
     }
 }
 
-/// One connection. The bench's end is the end of its questions, too: each that waits looks at it.
-async fn answer(stream: UnixStream, routes: Router, bench: Arc<Bench>, asking: Arc<AtomicUsize>) {
+/// One connection. The rack's end is the end of its questions, too: each that waits looks at it.
+async fn answer(stream: UnixStream, routes: Router, rack: Arc<Rack>, asking: Arc<AtomicUsize>) {
     let routes = TowerToHyperService::new(routes);
     let service = service_fn(move |request: Request<Incoming>| {
         let (answer, asking) = (routes.call(request), Asking::begin(&asking));
@@ -114,7 +114,7 @@ async fn answer(stream: UnixStream, routes: Router, bench: Arc<Bench>, asking: A
     // An error is the client's affair: it has gone, or does not speak HTTP.
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = bench.stopped() => {
+        () = rack.stopped() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

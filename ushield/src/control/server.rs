@@ -23,13 +23,13 @@ use tokio::{net::UnixListener, sync::Semaphore, time::timeout};
 
 use crate::{
     control::{
-        bench::{Bench, Seat},
         client::Client,
         crowd,
+        rack::{Rack, Served},
         view::{self, Health, Press, Refusal, Shown, Token, Tokens},
     },
     failure::{Context, Failure},
-    place,
+    paths,
 };
 
 /// The longest that a request may wait for a screen.
@@ -44,11 +44,11 @@ const LONGEST_BODY: usize = 16 << 10;
 const REACTION: Duration = Duration::from_secs(2);
 
 /// A control socket that nobody answers at yet.
-pub(crate) struct Door {
+pub(crate) struct ControlSocket {
     listener: UnixListener,
 }
 
-impl Door {
+impl ControlSocket {
     /// Makes the socket, for its owner only, in the place that [`vacate`] has made free.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         let name = path.display();
@@ -70,7 +70,7 @@ impl Door {
     }
 
     /// Answers until told to stop.
-    pub(crate) async fn serve(self, bench: Arc<Bench>) {
+    pub(crate) async fn serve(self, rack: Arc<Rack>) {
         let routes = Router::new()
             .route("/health", get(health))
             .route("/tokens", get(tokens))
@@ -81,15 +81,15 @@ impl Door {
             .route("/shutdown", post(shutdown))
             .fallback(nowhere)
             .layer(DefaultBodyLimit::max(LONGEST_BODY))
-            .with_state(bench.clone());
-        crowd::serve(&self.listener, routes, &bench).await;
+            .with_state(rack.clone());
+        crowd::serve(&self.listener, routes, &rack).await;
     }
 }
 
 /// Makes a socket's place free: one that was left behind is removed, one that somebody serves is refused. Must not be
 /// called inside a runtime.
 pub(crate) fn vacate(path: &Path) -> Result<(), Failure> {
-    place::check_socket(path)?;
+    paths::check_socket(path)?;
     let name = path.display();
     if let Some(other) = Client::open(path.to_owned())? {
         return Err(Failure::new(format!("the control socket {name} is taken"))
@@ -142,35 +142,35 @@ fn guard(path: &Path) -> Option<fs::File> {
 }
 
 /// A refusal on its way out.
-struct No(StatusCode, Refusal);
+struct Rejection(StatusCode, Refusal);
 
-impl IntoResponse for No {
+impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         (self.0, Json(self.1)).into_response()
     }
 }
 
-fn no(status: StatusCode, error: impl Into<String>, next: impl Into<String>) -> No {
-    No(status, Refusal { error: error.into(), next: next.into(), shown: None })
+fn reject(status: StatusCode, error: impl Into<String>, next: impl Into<String>) -> Rejection {
+    Rejection(status, Refusal { error: error.into(), next: next.into(), shown: None })
 }
 
-type Answer<T> = Result<Json<T>, No>;
+type Answer<T> = Result<Json<T>, Rejection>;
 
-async fn health(State(bench): State<Arc<Bench>>) -> Json<Health> {
-    Json(bench.health().clone())
+async fn health(State(rack): State<Arc<Rack>>) -> Json<Health> {
+    Json(rack.health().clone())
 }
 
-async fn tokens(State(bench): State<Arc<Bench>>) -> Json<Tokens> {
-    Json(Tokens { tokens: bench.tokens() })
+async fn tokens(State(rack): State<Arc<Rack>>) -> Json<Tokens> {
+    Json(Tokens { tokens: rack.tokens() })
 }
 
-async fn nowhere() -> No {
-    no(StatusCode::NOT_FOUND, "there is nothing here", "GET /health, GET /tokens")
+async fn nowhere() -> Rejection {
+    reject(StatusCode::NOT_FOUND, "there is nothing here", "GET /health, GET /tokens")
 }
 
-async fn shutdown(State(bench): State<Arc<Bench>>) -> Json<Health> {
-    bench.stop();
-    Json(bench.health().clone())
+async fn shutdown(State(rack): State<Arc<Rack>>) -> Json<Health> {
+    rack.stop();
+    Json(rack.health().clone())
 }
 
 /// The query of a screen request.
@@ -184,58 +184,58 @@ struct Until {
 }
 
 async fn screen(
-    State(bench): State<Arc<Bench>>,
+    State(rack): State<Arc<Rack>>,
     extract::Path(id): extract::Path<String>,
     until: Result<Query<Until>, QueryRejection>,
 ) -> Answer<Shown> {
-    let seat = seat(&bench, &id)?;
+    let served = served(&rack, &id)?;
     let Query(until) = until.map_err(|error| {
         let next = "say nothing, or ?wait=RE and &timeout=SECONDS";
-        no(StatusCode::BAD_REQUEST, format!("the question was not understood: {error}"), next)
+        reject(StatusCode::BAD_REQUEST, format!("the question was not understood: {error}"), next)
     })?;
     let Some(wait) = until.wait else {
-        return Ok(Json(Shown { screen: seat.screen() }));
+        return Ok(Json(Shown { screen: served.screen() }));
     };
     let pattern = pattern(&wait)?;
     static WAITING: Semaphore = Semaphore::const_new(WAITS);
     let Ok(_place) = WAITING.try_acquire() else {
         let error = format!("{WAITS} requests wait for a screen already");
-        return Err(no(
+        return Err(reject(
             StatusCode::SERVICE_UNAVAILABLE,
             error,
             "let some of them end, or ask without ?wait=",
         ));
     };
     let patience = until.timeout.unwrap_or(60).min(MOST_PATIENCE);
-    let matching = seat
+    let matching = served
         .panel
         .wait(|face| face.screen.as_ref().is_some_and(|screen| pattern.matches(&screen.lines.join("\n"))));
     let met = tokio::select! {
         met = timeout(Duration::from_secs(patience), matching) => met,
-        () = bench.stopped() => return Err(no(StatusCode::SERVICE_UNAVAILABLE, "the tokens were stopped while waiting", "start them again: ushield up -d")),
+        () = rack.stopped() => return Err(reject(StatusCode::SERVICE_UNAVAILABLE, "the tokens were stopped while waiting", "start them again: ushield up -d")),
     };
     met.map(|face| Json(Shown { screen: face.screen.as_ref().map(view::Screen::from) })).map_err(|_| {
         let error = format!("the screen did not show {wait:?} within {patience} seconds");
         let next = "compare it with the text that you expect, or wait longer with --timeout";
-        let shown = Some(Shown { screen: seat.screen() });
-        No(StatusCode::REQUEST_TIMEOUT, Refusal { error, next: next.into(), shown })
+        let shown = Some(Shown { screen: served.screen() });
+        Rejection(StatusCode::REQUEST_TIMEOUT, Refusal { error, next: next.into(), shown })
     })
 }
 
 async fn press(
-    State(bench): State<Arc<Bench>>,
+    State(rack): State<Arc<Rack>>,
     extract::Path(id): extract::Path<String>,
     body: Bytes,
 ) -> Answer<Shown> {
-    let seat = seat(&bench, &id)?;
+    let served = served(&rack, &id)?;
     // Whatever content type it is sent as: curl's own is that of forms.
     let press: Press = serde_json::from_slice(&body).map_err(|error| {
         let next = r#"send JSON: {"button": "ok"}, {"button": "cancel"}, with "if_shows": "RE" if you like"#;
-        no(StatusCode::BAD_REQUEST, format!("the press was not understood: {error}"), next)
+        reject(StatusCode::BAD_REQUEST, format!("the press was not understood: {error}"), next)
     })?;
     let pattern = press.if_shows.as_deref().map(pattern).transpose()?;
     // One look and one press under one lock: what was judged is what is confirmed.
-    let before = seat
+    let before = served
         .press(press.button, |screen| pattern.as_ref().is_none_or(|pattern| pattern.matches(&screen.text())));
     let before = before.map_err(|screen| {
         let error = match (&screen, &press.if_shows) {
@@ -243,35 +243,35 @@ async fn press(
             _ => "nothing was pressed: the screen is dark, and nobody asks".to_owned(),
         };
         let next = "wait for the right text first: ushield screen --wait RE".to_owned();
-        No(StatusCode::CONFLICT, Refusal { error, next, shown: Some(Shown { screen }) })
+        Rejection(StatusCode::CONFLICT, Refusal { error, next, shown: Some(Shown { screen }) })
     })?;
     // Not to change in time is no error: what is shown then is the answer.
-    let changed = seat.panel.wait(|face| face.screen.is_none() || face.shown > before);
+    let changed = served.panel.wait(|face| face.screen.is_none() || face.shown > before);
     let _ = timeout(REACTION, changed).await;
-    Ok(Json(Shown { screen: seat.screen() }))
+    Ok(Json(Shown { screen: served.screen() }))
 }
 
-async fn plug(State(bench): State<Arc<Bench>>, extract::Path(id): extract::Path<String>) -> Answer<Token> {
-    let seat = seat(&bench, &id)?;
-    bench.plug(seat);
-    Ok(Json(bench.token(seat)))
+async fn plug(State(rack): State<Arc<Rack>>, extract::Path(id): extract::Path<String>) -> Answer<Token> {
+    let served = served(&rack, &id)?;
+    rack.plug(served);
+    Ok(Json(rack.token(served)))
 }
 
-async fn unplug(State(bench): State<Arc<Bench>>, extract::Path(id): extract::Path<String>) -> Answer<Token> {
-    let seat = seat(&bench, &id)?;
-    bench.unplug(seat);
+async fn unplug(State(rack): State<Arc<Rack>>, extract::Path(id): extract::Path<String>) -> Answer<Token> {
+    let served = served(&rack, &id)?;
+    rack.unplug(served);
     // Who asks next, by whatever road, finds the token gone. A host that does not hang up holds nobody up for long.
-    let _ = timeout(REACTION, bench.let_go(seat)).await;
-    Ok(Json(bench.token(seat)))
+    let _ = timeout(REACTION, rack.let_go(served)).await;
+    Ok(Json(rack.token(served)))
 }
 
-fn seat<'a>(bench: &'a Bench, id: &str) -> Result<&'a Seat, No> {
-    bench
-        .seat(id)
-        .ok_or_else(|| no(StatusCode::NOT_FOUND, format!("there is no token {id}"), "GET /tokens lists them"))
+fn served<'a>(rack: &'a Rack, id: &str) -> Result<&'a Served, Rejection> {
+    rack.find(id).ok_or_else(|| {
+        reject(StatusCode::NOT_FOUND, format!("there is no token {id}"), "GET /tokens lists them")
+    })
 }
 
-fn pattern(text: &str) -> Result<Pattern, No> {
+fn pattern(text: &str) -> Result<Pattern, Rejection> {
     text.parse().map_err(|error: NotPattern| {
         let next = match error {
             NotPattern::Malformed(_) => {
@@ -280,6 +280,6 @@ fn pattern(text: &str) -> Result<Pattern, No> {
             NotPattern::Large => "say less of the screen's text: a part that no other page has will do",
         };
         let start: String = text.chars().take(SHOWN).collect();
-        no(StatusCode::BAD_REQUEST, format!("{start:?} was not understood: {error}"), next)
+        reject(StatusCode::BAD_REQUEST, format!("{start:?} was not understood: {error}"), next)
     })
 }

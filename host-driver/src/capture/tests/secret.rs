@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     panel::{Habit, Panel, panel},
     store::MemoryStore,
-    urb::{Device, Limits, Queue, Transfer, Urb},
+    urb::{Device, Limits, Queue, Request, Urb},
 };
 
 /// What a host does.
@@ -27,8 +27,8 @@ enum Deed {
 struct Witness(Blank, Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Tap for Witness {
-    fn see(&mut self, sight: &Sight<'_>) {
-        let Shown { setup, data, .. } = self.0.shown(sight);
+    fn see(&mut self, transfer: &Transfer<'_>) {
+        let Shown { setup, data, .. } = self.0.shown(transfer);
         let bytes = [setup.map(|setup| setup.bytes().to_vec()).unwrap_or_default(), data].concat();
         self.1.lock().unwrap().push(bytes);
     }
@@ -179,28 +179,28 @@ fn play(token: &mut dyn Device, deeds: &[Deed]) -> Vec<Vec<u8>> {
     let limits = Limits { transfers: 10_000, bytes: usize::MAX };
     let mut queue = Queue::new(&token.descriptors(), limits).tapped(Some(Box::new(witness)));
     let mut sequence = 0;
-    let mut submit = |token: &mut dyn Device, transfer: Transfer<'_>| {
+    let mut submit = |token: &mut dyn Device, request: Request<'_>| {
         sequence += 1;
-        queue.submit(token, Urb { sequence, transfer }, &mut |_| {}).unwrap();
+        queue.submit(token, Urb { sequence, request }, &mut |_| {}).unwrap();
         while let Some(work) = token.job() {
             token.finish((work.run)(&mut firmware::Memory::default()));
         }
         queue.poll(token, &mut |_| {});
     };
     let configure = Setup { request_type: 0, request: 9, value: 1, index: 0, length: 0 };
-    submit(token, Transfer::Control { setup: configure, data: &[], max: 0 });
-    submit(token, Transfer::Out { endpoint: 1, data: &message(0x62, 0, [0; 5], &[]) });
+    submit(token, Request::Control { setup: configure, data: &[], max: 0 });
+    submit(token, Request::Out { endpoint: 1, data: &message(0x62, 0, [0; 5], &[]) });
     for deed in deeds {
         match deed {
             Deed::Out(endpoint, bytes, cut) => {
                 for data in bytes.chunks(*cut) {
-                    submit(token, Transfer::Out { endpoint: *endpoint, data });
+                    submit(token, Request::Out { endpoint: *endpoint, data });
                 }
             }
             Deed::Control(setup, data) => {
-                submit(token, Transfer::Control { setup: *setup, data, max: 64 });
+                submit(token, Request::Control { setup: *setup, data, max: 64 });
             }
-            Deed::Read(max) => submit(token, Transfer::In { endpoint: 2, max: *max }),
+            Deed::Read(max) => submit(token, Request::In { endpoint: 2, max: *max }),
         }
     }
     drop(queue);

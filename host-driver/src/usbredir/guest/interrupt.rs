@@ -3,7 +3,7 @@
 use wire::usbredir::{Interrupt, Status, ToGuest};
 
 use super::{Bench, Guest, INTERRUPT, Violation, status};
-use crate::urb::{self, Completion, Transfer};
+use crate::urb::{self, Completion, Request};
 
 /// Interrupt packets in one go: a device that has ever more to say does not keep its session from its peer.
 const BURST: usize = 64;
@@ -11,7 +11,7 @@ const BURST: usize = 64;
 /// An interrupt endpoint that is read on the guest's behalf.
 #[derive(Clone, Copy)]
 pub(super) struct Receiving {
-    /// The queue's number of the transfer that waits.
+    /// The queue's number of the request that waits.
     pub(super) sequence: u64,
     /// The id of the next packet.
     pub(super) next: u64,
@@ -28,8 +28,8 @@ impl Guest {
         let mut answer = Interrupt { status: Status::Invalid, length: 0, ..header };
         let mut others = Vec::new();
         if self.kind(header.endpoint) == INTERRUPT {
-            let transfer = Transfer::Out { endpoint: header.endpoint & 0x0F, data };
-            let (own, more) = bench.run(self.next_sequence(), transfer)?;
+            let request = Request::Out { endpoint: header.endpoint & 0x0F, data };
+            let (own, more) = bench.run(self.next_sequence(), request)?;
             others = more;
             if let Some(end) = own {
                 answer.status = status(end.status);
@@ -69,8 +69,8 @@ impl Guest {
         let max = usize::from(self.endpoints.endpoint(endpoint).max_packet);
         for _ in 0..BURST {
             let sequence = self.next_sequence();
-            let (own, others) = bench.run(sequence, Transfer::In { endpoint: endpoint & 0x0F, max })?;
-            debug_assert!(others.is_empty(), "asking for input ends no other transfer");
+            let (own, others) = bench.run(sequence, Request::In { endpoint: endpoint & 0x0F, max })?;
+            debug_assert!(others.is_empty(), "asking for input ends no other request");
             let Some(end) = own else {
                 self.receiving.insert(endpoint, Receiving { sequence, next });
                 return Ok(());

@@ -16,7 +16,7 @@ use payment::{Check, MemoryReplay, Payment, PaymentOrder, Reason, SameId, Verifi
 use crate::{
     commands::order::Terms,
     failure::{Context, Failure},
-    place::{self, Scratch},
+    paths::{self, Scratch},
 };
 
 pub(super) struct Bank {
@@ -33,7 +33,7 @@ pub(super) struct Bank {
 
 impl Bank {
     pub(super) fn open(folder: &Path) -> Result<Self, Failure> {
-        let folder = Scratch(place::fresh_folder_in(folder, "bank")?);
+        let folder = Scratch(paths::fresh_folder_in(folder, "bank")?);
         let founding = Founding {
             name: "U-shield Demo CA",
             organisation: DEFAULT_ORGANISATION,

@@ -15,7 +15,7 @@ use cert_tool::{
 use wire::shield::Container;
 
 use super::folder::Folder;
-use crate::{control::bench::Seat, failure::Failure, token::explain};
+use crate::{control::rack::Served, failure::Failure, token::explain};
 
 /// CN of the holders, unless told otherwise.
 pub(super) const NAME: &str = "Test Holder";
@@ -88,16 +88,16 @@ impl Bank {
         Ok(Self { authority, validity, certificate: place.join("ca.pem"), crl: place.join("crl.pem") })
     }
 
-    /// Enrols the token at the seat for this holder.
+    /// Enrols the token at the served for this holder.
     pub(super) fn enrol(
         &mut self,
         folder: &Folder,
         usbip: &str,
-        seat: &Seat,
+        served: &Served,
         holder: &Holder,
         pin: &[u8],
     ) -> Result<Vec<Issued>, Failure> {
-        let place = format!("{usbip}/{}", seat.bus_id);
+        let place = format!("{usbip}/{}", served.bus_id);
         let unreached = |error: card::Error| explain("the token was not reached", &error);
         let mut card = road::open(&road::Selection::usbip(place)).map_err(unreached)?;
         let mut shield = Shield::select(&mut card).map_err(unreached)?;
@@ -109,18 +109,18 @@ impl Bank {
         let authentication = (Container::Piv(wire::piv::Slot::Authentication), authentication);
         [authentication, (Container::Payment, payment)]
             .into_iter()
-            .map(|(container, certificate)| keep(folder, seat, container, &certificate))
+            .map(|(container, certificate)| keep(folder, served, container, &certificate))
             .collect()
     }
 }
 
 fn keep(
     folder: &Folder,
-    seat: &Seat,
+    served: &Served,
     container: Container,
     certificate: &Certificate,
 ) -> Result<Issued, Failure> {
-    let name = format!("{}-{}.pem", seat.token.serial, container.name());
+    let name = format!("{}-{}.pem", served.token.serial, container.name());
     let file = folder.write(&name, certificate.pem().as_bytes())?;
     Ok(Issued { container, file, serial: certificate.serial.clone() })
 }

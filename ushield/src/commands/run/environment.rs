@@ -14,7 +14,7 @@ use super::{
 use crate::{
     control::view::Token,
     failure::{Context, Failure},
-    forge, library,
+    make, shared_object,
 };
 
 /// The PKCS#11 module's file.
@@ -33,7 +33,7 @@ impl Holding {
         let certificate = |issued: &Issued| json!({ "container": issued.container.name(), "file": issued.file.to_string_lossy(), "serial": issued.serial });
         json!({
             "serial": self.token.serial,
-            "label": forge::label(number),
+            "label": make::label(number),
             "reader": self.reader,
             "bus_id": self.token.bus_id,
             "certificates": self.certificates.iter().map(certificate).collect::<Vec<_>>(),
@@ -91,7 +91,7 @@ impl Environment<'_> {
 
 /// The PKCS#11 module.
 pub(super) fn module() -> Option<PathBuf> {
-    library::find(MODULE)
+    shared_object::find(MODULE)
 }
 
 /// What to do where there is no module.

@@ -11,7 +11,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 
 use crate::{
     failure::{Context, Failure},
-    place,
+    paths,
 };
 
 const PREFIX: &str = "run-";
@@ -29,7 +29,7 @@ pub(super) struct Folder {
 impl Folder {
     /// A new one, after those of killed runs are gone.
     pub(super) fn make() -> Result<Self, Failure> {
-        let runtime = place::runtime()?;
+        let runtime = paths::runtime()?;
         sweep(&runtime);
         Self::below(&runtime)
     }
@@ -39,7 +39,7 @@ impl Folder {
         getrandom::fill(&mut random).what("there is no randomness")?;
         let path = runtime.join(format!("{PREFIX}{:016x}", u64::from_le_bytes(random)));
         let name = path.display();
-        place::private_folder(&path)?;
+        paths::private_folder(&path)?;
         let unlocked = || format!("the folder {name} could not be locked");
         let lock = lock(&path.join(NEW_LOCK)).what(unlocked())?;
         fs::rename(path.join(NEW_LOCK), path.join(LOCK)).what(unlocked())?;

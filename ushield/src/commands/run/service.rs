@@ -8,25 +8,25 @@ use reader::{Access, Config};
 use tokio::{runtime::Handle, time::timeout};
 
 use crate::{
-    control::bench::Seat,
+    control::rack::Served,
     failure::{Context, Failure},
 };
 
-/// How long a token that was just enrolled may take to be free.
+/// How long a token may take to be free after its enrolment.
 const PATIENCE_FOR_A_TOKEN: Duration = Duration::from_secs(30);
 
 /// The running service.
 pub(super) struct Service(reader::Service);
 
 impl Service {
-    /// Takes all tokens, which are on this bus.
-    pub(super) fn start(socket: &Path, exporter: &Exporter, seats: &[Seat]) -> Result<Self, Failure> {
-        settle(exporter, seats);
+    /// Takes all tokens, which are on the exporter's bus.
+    pub(super) fn start(socket: &Path, exporter: &Exporter, served: &[Served]) -> Result<Self, Failure> {
+        settle(exporter, served);
         let config = Config {
             socket: socket.to_owned(),
             access: Access::Owner,
             usbip: exporter.local_addr().to_string(),
-            bus_ids: seats.iter().map(|seat| seat.bus_id.to_string()).collect(),
+            bus_ids: served.iter().map(|served| served.bus_id.to_string()).collect(),
             patience: PATIENCE,
         };
         let service = reader::Service::start(config).what("the PC/SC service did not start")?;
@@ -34,18 +34,16 @@ impl Service {
         Ok(Self(service))
     }
 
-    /// The reader of a token, and its place in the list of all.
-    pub(super) fn reader(&self, seat: &Seat) -> Result<(usize, String), Failure> {
-        let serial = format!("({})", seat.token.serial);
-        let mut readers = self.0.readers().into_iter().enumerate();
-        readers.find(|(_, reader)| reader.contains(&serial)).ok_or_else(|| {
+    /// The place in the list of all readers, and the name, of the reader that has this token.
+    pub(super) fn reader(&self, served: &Served) -> Result<(usize, String), Failure> {
+        self.0.reader(&served.bus_id.to_string()).ok_or_else(|| {
             Failure::new("the PC/SC service does not show a token")
-                .because(format!("no reader is named after serial {}", seat.token.serial))
+                .because(format!("no reader has the token {}", served.bus_id))
         })
     }
 }
 
-/// Tells the service of what comes and goes at once: it need not wait for its next look.
+/// Tells the service at once when a token comes or goes, so that the service need not wait for its next look at the bus.
 async fn tell(bell: impl Fn() + Send, bus: Arc<Bus>) {
     loop {
         let changed = bus.changed();
@@ -54,13 +52,13 @@ async fn tell(bell: impl Fn() + Send, bus: Arc<Bus>) {
     }
 }
 
-/// Waits until nobody holds a token any more: who enrolled them hung up, and the exporter is about to notice.
-fn settle(exporter: &Exporter, seats: &[Seat]) {
+/// Waits until every token is free. The enrolment has just closed its connections, and the exporter may not have noticed yet.
+fn settle(exporter: &Exporter, served: &[Served]) {
     let all = async {
-        for seat in seats {
-            exporter.bus().let_go(seat.bus_id).await;
+        for served in served {
+            exporter.bus().let_go(served.bus_id).await;
         }
     };
-    // Whoever holds one for so long is told of by the service.
+    // When a token is still held after that time, the service says which and why.
     let _ = Handle::current().block_on(async { timeout(PATIENCE_FOR_A_TOKEN, all).await });
 }

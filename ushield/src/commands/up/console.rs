@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::{
     control::{
-        bench::{Bench, Seat},
+        rack::{Rack, Served},
         view::{Button, Screen},
     },
     failure::Failure,
@@ -37,11 +37,11 @@ struct Question {
 ///
 /// # Errors
 /// The system gives no thread.
-pub(super) fn start(bench: &Bench) -> Result<(), Failure> {
+pub(super) fn start(rack: &Rack) -> Result<(), Failure> {
     let asked = Asked::default();
-    let several = bench.seats().len() > 1;
-    for seat in bench.seats() {
-        tokio::spawn(show(seat.bus_id, seat.panel.clone(), title(seat, several), asked.clone()));
+    let several = rack.served().len() > 1;
+    for served in rack.served() {
+        tokio::spawn(show(served.bus_id, served.panel.clone(), title(served, several), asked.clone()));
     }
     // Not one of the runtime's threads: a read from the keyboard would keep the runtime from ending.
     let keyboard = std::thread::Builder::new().name("ushield-keyboard".into()).spawn(move || listen(&asked));
@@ -114,8 +114,8 @@ fn has_hung_up() -> bool {
         || keyboard[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
 }
 
-fn title(seat: &Seat, several: bool) -> String {
-    if several { format!("The screen of {}", seat.bus_id) } else { "The token's screen".to_owned() }
+fn title(served: &Served, several: bool) -> String {
+    if several { format!("The screen of {}", served.bus_id) } else { "The token's screen".to_owned() }
 }
 
 async fn show(token: BusId, panel: Handle, title: String, asked: Asked) {

@@ -11,16 +11,16 @@ use crate::{
 
 /// Tokens in their places, and the server that shows them.
 #[derive(Debug)]
-pub(crate) struct Bench {
+pub(crate) struct Rack {
     health: Health,
     exporter: Exporter,
-    seats: Vec<Seat>,
+    served: Vec<Served>,
     stopping: watch::Sender<bool>,
 }
 
 /// A token that was plugged in: it keeps its place when it is pulled out.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub(crate) struct Served {
     /// Its name on the bus.
     pub(crate) bus_id: BusId,
     /// What stays the same; what changes is asked anew each time.
@@ -29,55 +29,57 @@ pub(crate) struct Seat {
     pub(crate) panel: Handle,
 }
 
-impl Bench {
-    pub(crate) fn new(health: Health, exporter: Exporter, seats: Vec<Seat>) -> Self {
-        Self { health, exporter, seats, stopping: watch::Sender::new(false) }
+impl Rack {
+    pub(crate) fn new(health: Health, exporter: Exporter, served: Vec<Served>) -> Self {
+        Self { health, exporter, served, stopping: watch::Sender::new(false) }
     }
 
     pub(crate) const fn health(&self) -> &Health {
         &self.health
     }
 
-    pub(crate) fn seats(&self) -> &[Seat] {
-        &self.seats
+    pub(crate) fn served(&self) -> &[Served] {
+        &self.served
     }
 
     /// All tokens as they are now.
     pub(crate) fn tokens(&self) -> Vec<Token> {
-        self.seats.iter().map(|seat| self.token(seat)).collect()
+        self.served.iter().map(|served| self.token(served)).collect()
     }
 
     /// A token as it is now.
-    pub(crate) fn token(&self, seat: &Seat) -> Token {
-        let state = self.exporter.bus().port(seat.bus_id).map_or(State::Unplugged, |port| port.state());
+    pub(crate) fn token(&self, served: &Served) -> Token {
+        let state = self.exporter.bus().port(served.bus_id).map_or(State::Unplugged, |port| port.state());
         Token {
             plugged: state != State::Unplugged,
             attached: matches!(state, State::Held { .. }),
-            screen: seat.screen(),
-            ..seat.token.clone()
+            screen: served.screen(),
+            ..served.token.clone()
         }
     }
 
     /// A token by its bus id or serial number.
-    pub(crate) fn seat(&self, id: &str) -> Option<&Seat> {
-        self.seats.iter().find(|seat| seat.token.bus_id == id || seat.token.serial.eq_ignore_ascii_case(id))
+    pub(crate) fn find(&self, id: &str) -> Option<&Served> {
+        self.served
+            .iter()
+            .find(|served| served.token.bus_id == id || served.token.serial.eq_ignore_ascii_case(id))
     }
 
     /// Puts a token back; nothing happens when it is in.
-    pub(crate) fn plug(&self, seat: &Seat) {
+    pub(crate) fn plug(&self, served: &Served) {
         // The only refusal is that it is in already.
-        let _ = self.exporter.plug_again(seat.bus_id);
+        let _ = self.exporter.plug_again(served.bus_id);
     }
 
     /// Pulls a token out; nothing happens when it is out.
-    pub(crate) fn unplug(&self, seat: &Seat) {
+    pub(crate) fn unplug(&self, served: &Served) {
         // The only refusal is that it is out already.
-        let _ = self.exporter.unplug(seat.bus_id);
+        let _ = self.exporter.unplug(served.bus_id);
     }
 
     /// Returns when every host that had the token knows that it has none.
-    pub(crate) async fn let_go(&self, seat: &Seat) {
-        self.exporter.bus().let_go(seat.bus_id).await;
+    pub(crate) async fn let_go(&self, served: &Served) {
+        self.exporter.bus().let_go(served.bus_id).await;
     }
 
     /// Asks everything here to end.
@@ -96,13 +98,13 @@ impl Bench {
         self.exporter.stop_capture().what("the capture is not complete")
     }
 
-    /// Pulls all tokens out: their power is off when this returns. Whoever drops the bench hangs up.
+    /// Pulls all tokens out: their power is off when this returns. Whoever drops the rack hangs up.
     pub(crate) fn unplug_all(&self) {
-        self.seats.iter().for_each(|seat| self.unplug(seat));
+        self.served.iter().for_each(|served| self.unplug(served));
     }
 }
 
-impl Seat {
+impl Served {
     /// What the screen shows.
     pub(crate) fn screen(&self) -> Option<Screen> {
         self.panel.face().screen.as_ref().map(Screen::from)

@@ -27,9 +27,9 @@ use host_driver::{
 use zeroize::Zeroizing;
 
 use crate::{
-    control::{bench::Seat, view},
+    control::{rack::Served, view},
     failure::{Context, Failure},
-    memory, place,
+    memory, paths,
     terminal::warn_lines,
 };
 
@@ -45,7 +45,7 @@ pub(crate) enum Home {
 }
 
 /// Tokens about to be plugged in.
-pub(crate) struct Forge {
+pub(crate) struct Batch {
     profile: Profile,
     pin: Option<Zeroizing<Vec<u8>>>,
     /// Whether a PIN was chosen for new tokens.
@@ -68,7 +68,7 @@ struct Made {
 
 type Plugged<S> = Token<S, Panel, ChaCha20Rng>;
 
-impl Forge {
+impl Batch {
     /// Takes the tokens' folders, so that nobody else serves them. `count` tokens, or those that there are.
     pub(crate) fn open(
         home: Home,
@@ -97,14 +97,14 @@ impl Forge {
     }
 
     /// Plugs all tokens in, making those that are not there yet. After that nobody needs their PIN and the device secret here.
-    pub(crate) fn seats(&mut self, exporter: &Exporter, habit: Habit) -> Result<Vec<Seat>, Failure> {
-        let seats = self.plug_in(exporter, habit);
+    pub(crate) fn plug_in(&mut self, exporter: &Exporter, habit: Habit) -> Result<Vec<Served>, Failure> {
+        let served = self.plug_all(exporter, habit);
         self.pin = None;
         memory::scrub();
-        seats
+        served
     }
 
-    fn plug_in(&mut self, exporter: &Exporter, habit: Habit) -> Result<Vec<Seat>, Failure> {
+    fn plug_all(&mut self, exporter: &Exporter, habit: Habit) -> Result<Vec<Served>, Failure> {
         match &mut self.place {
             Place::Memory { count } => {
                 let count = *count;
@@ -112,7 +112,7 @@ impl Forge {
                 getrandom::fill(secret.as_mut_slice()).what("there is no randomness")?;
                 (1..=count)
                     .map(|number| {
-                        self.seat(exporter, &habit, &secret, number.into(), MemoryStore::default(), None)
+                        self.plug_one(exporter, &habit, &secret, number.into(), MemoryStore::default(), None)
                     })
                     .collect()
             }
@@ -123,7 +123,7 @@ impl Forge {
                 let numbered = (1..).zip(flashes);
                 numbered
                     .map(|(number, flash)| {
-                        self.seat(exporter, &habit, &secret, number, flash, Some(&place(number)))
+                        self.plug_one(exporter, &habit, &secret, number, flash, Some(&place(number)))
                     })
                     .collect()
             }
@@ -131,7 +131,7 @@ impl Forge {
     }
 
     /// `folder` is the token's, where it has one.
-    fn seat<S: Storage + Send + 'static>(
+    fn plug_one<S: Storage + Send + 'static>(
         &mut self,
         exporter: &Exporter,
         habit: &Habit,
@@ -139,7 +139,7 @@ impl Forge {
         number: usize,
         flash: S,
         folder: Option<&Path>,
-    ) -> Result<Seat, Failure> {
+    ) -> Result<Served, Failure> {
         let rng = rng()?;
         let (inside, handle) = panel(habit.clone());
         let profile = self.profile.clone();
@@ -161,7 +161,7 @@ impl Forge {
             Some(puk) => self.made.push(Made { bus_id: bus_id.to_string(), puk }),
             None => self.old += 1,
         }
-        Ok(Seat { bus_id, token: self.view(bus_id.to_string(), serial), panel: handle })
+        Ok(Served { bus_id, token: self.view(bus_id.to_string(), serial), panel: handle })
     }
 
     fn view(&self, bus_id: String, serial: String) -> view::Token {
@@ -291,7 +291,7 @@ pub(crate) fn chosen_pin(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
 }
 
 fn open_state(state: &Path, secret: &Path, count: Option<u16>) -> Result<Place, Failure> {
-    place::private_folder(state)?;
+    paths::private_folder(state)?;
     let state = fs::canonicalize(state).what(format!("the folder {} could not be read", state.display()))?;
     let numbers = numbers(&state)?;
     let begun = |number: u16| store::has_records(&state.join(format!("{number}/flash")));
@@ -320,7 +320,7 @@ fn open_state(state: &Path, secret: &Path, count: Option<u16>) -> Result<Place, 
     let mut flashes = Vec::new();
     for number in 1..=count {
         let folder = state.join(number.to_string());
-        place::private_folder(&folder)?;
+        paths::private_folder(&folder)?;
         let flash = FileStore::open(&folder.join("flash"));
         flashes.push(flash.map_err(|error| Failure::new("the token is not served").because(error))?);
     }
@@ -371,8 +371,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (state, secret) = (folder.path().join("state"), folder.path().join("secret"));
         // Killed after the folder was made: there is no token, and so nothing to open.
-        place::private_folder(&state.join("1")).unwrap();
-        place::private_folder(&state).unwrap();
+        paths::private_folder(&state.join("1")).unwrap();
+        paths::private_folder(&state).unwrap();
         drop(open_state(&state, &secret, None).unwrap());
         fs::remove_file(&secret).unwrap();
         let mut flash = FileStore::open(&state.join("1/flash")).unwrap();

@@ -1,6 +1,6 @@
-//! A connection, with what was read and not yet used, and what is to be written.
+//! A TCP connection with its two buffers: bytes that were read and not yet used, and replies that are not yet written.
 //!
-//! PINs pass here: what is done with is wiped.
+//! PINs pass through these buffers, so bytes that have been used are overwritten with zeros.
 
 use std::{io, time::Duration};
 
@@ -11,14 +11,14 @@ use tokio::{
 };
 use zeroize::{Zeroize, Zeroizing};
 
-/// Room for what usually arrives at once; more is made as it arrives, and given back.
+/// Bytes of room for what usually arrives at once. The buffer grows while more arrives, and shrinks afterwards.
 const ROOM: usize = 4 << 10;
-/// How long a peer may take to see that the connection ends.
+/// How long a peer may take to notice that the connection ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// A connection. Every wait may be dropped and begun again: nothing is lost.
+/// A connection. Each of its futures may be dropped and begun again without losing a byte.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct Connection {
     stream: TcpStream,
     input: Zeroizing<Vec<u8>>,
     start: usize,
@@ -27,35 +27,37 @@ pub(crate) struct Line {
     written: usize,
 }
 
-impl Line {
-    /// A connection that nothing has passed on.
+impl Connection {
+    /// A connection on which nothing has been read or written.
     pub(crate) fn new(stream: TcpStream) -> Self {
         Self { stream, input: Zeroizing::default(), start: 0, output: Zeroizing::default(), written: 0 }
     }
 
-    /// Lets go of this runtime: a connection belongs to the one that it waits in.
+    /// Takes the connection out of its runtime. tokio ties a socket to the runtime that waits for it; to move a session to
+    /// another thread, [`Resting::wake`] ties the connection to that thread's runtime.
     pub(crate) fn rest(self) -> io::Result<Resting> {
         let Self { stream, input, start, output, written } = self;
         Ok(Resting { stream: stream.into_std()?, input, start, output, written })
     }
 
-    /// What arrived and was not used.
+    /// The bytes that arrived and were not used yet.
     pub(crate) fn unread(&self) -> &[u8] {
         &self.input[self.start..]
     }
 
-    /// That many bytes were used.
+    /// Says that the first `length` unread bytes were used.
     pub(crate) fn take(&mut self, length: usize) {
         self.start += length;
     }
 
-    /// Both ends: what arrived and was not used, and what is to be written.
+    /// Both buffers: the unread bytes, and the replies.
     pub(crate) fn ends(&mut self) -> (&[u8], &mut Vec<u8>) {
         (&self.input[self.start..], &mut self.output)
     }
 
-    /// Ends the connection from this side first, and takes what the peer still sends until it sees that: closed at once,
-    /// the connection would answer its next message with a reset, at which Linux' vhci_hcd complains of an error.
+    /// Ends the connection from this side, and reads what the peer still sends until the peer notices. If the socket were
+    /// closed at once, the system would answer the peer's next message with a reset, and Linux' vhci_hcd reports a reset as
+    /// an error.
     pub(crate) async fn hang_up(mut self) {
         let _ = timeout(FAREWELL, async {
             self.stream.shutdown().await?;
@@ -70,9 +72,10 @@ impl Line {
         .await;
     }
 
-    /// Makes room for a message of `length` bytes, but never much more than has arrived: a length is only a promise.
+    /// Makes room for a message of `length` bytes. The length is the peer's word, so the room never gets much larger than
+    /// what has arrived.
     pub(crate) fn make_room(&mut self, length: usize) {
-        // What was carried out may have held a PIN: neither it nor what is moved to the front leaves a copy.
+        // The used bytes may have held a PIN: after the unread bytes are moved to the front, everything behind is zeroed.
         let unread = self.input.len() - self.start;
         self.input.copy_within(self.start.., 0);
         self.input[unread..].zeroize();
@@ -90,12 +93,12 @@ impl Line {
         }
     }
 
-    /// Reads once; how much came, 0 when the peer hung up.
+    /// Reads once. Returns how many bytes came; 0 when the peer closed the connection.
     pub(crate) async fn read(&mut self) -> io::Result<usize> {
         self.stream.read_buf(&mut *self.input).await
     }
 
-    /// Writes all replies, in one call if the peer's window lets it.
+    /// Writes all replies, in one system call if the peer's window allows it.
     pub(crate) async fn flush(&mut self) -> io::Result<()> {
         while self.written < self.output.len() {
             match self.stream.write(&self.output[self.written..]).await? {
@@ -113,7 +116,7 @@ impl Line {
     }
 }
 
-/// A [`Line`] between two runtimes.
+/// A [`Connection`] on its way from one runtime to another.
 #[derive(Debug)]
 pub(crate) struct Resting {
     stream: std::net::TcpStream,
@@ -124,9 +127,9 @@ pub(crate) struct Resting {
 }
 
 impl Resting {
-    /// Goes on in the runtime of the caller.
-    pub(crate) fn wake(self) -> io::Result<Line> {
+    /// Ties the connection to the runtime of the caller.
+    pub(crate) fn wake(self) -> io::Result<Connection> {
         let Self { stream, input, start, output, written } = self;
-        Ok(Line { stream: TcpStream::from_std(stream)?, input, start, output, written })
+        Ok(Connection { stream: TcpStream::from_std(stream)?, input, start, output, written })
     }
 }

@@ -1,19 +1,16 @@
-//! The firmware's token as a device that plugs drive.
+//! The firmware's token as a [`Device`].
+//!
+//! The firmware knows neither threads nor `Any`: here a token's tickets become [`Work`] that any thread can do, and what
+//! comes of that work finds its way back to the token.
 
 use firmware::{
-    Stall as TokenStall, Token,
+    Token,
     seams::{CryptoRng, Millis, Panel, Storage},
     token::Finished,
 };
 use wire::usb::Setup;
 
 use crate::urb::{Descriptors, Device, Done, Labour, Stall, Work};
-
-impl From<TokenStall> for Stall {
-    fn from(_: TokenStall) -> Self {
-        Self
-    }
-}
 
 impl<S: Storage + Send, P: Panel + Send, R: CryptoRng + Send> Device for Token<S, P, R> {
     fn descriptors(&self) -> Descriptors {
@@ -29,11 +26,11 @@ impl<S: Storage + Send, P: Panel + Send, R: CryptoRng + Send> Device for Token<S
     }
 
     fn control(&mut self, setup: Setup, data: &[u8]) -> Result<Vec<u8>, Stall> {
-        Ok(Self::control(self, setup, data)?)
+        Self::control(self, setup, data)
     }
 
     fn bulk_out(&mut self, endpoint: u8, data: &[u8]) -> Result<(), Stall> {
-        Ok(Self::bulk_out(self, endpoint, data)?)
+        Self::bulk_out(self, endpoint, data)
     }
 
     fn in_length(&self, endpoint: u8) -> Option<usize> {
@@ -41,11 +38,11 @@ impl<S: Storage + Send, P: Panel + Send, R: CryptoRng + Send> Device for Token<S
     }
 
     fn bulk_in(&mut self, endpoint: u8, max: usize) -> Result<Option<Vec<u8>>, Stall> {
-        Ok(Self::bulk_in(self, endpoint, max)?)
+        Self::bulk_in(self, endpoint, max)
     }
 
     fn interrupt_in(&mut self, endpoint: u8, max: usize) -> Result<Option<Vec<u8>>, Stall> {
-        Ok(Self::interrupt_in(self, endpoint, max)?)
+        Self::interrupt_in(self, endpoint, max)
     }
 
     fn tick(&mut self, now: Millis) -> Option<Millis> {

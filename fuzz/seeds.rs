@@ -5,6 +5,7 @@ use std::{fs, path::Path, time::Duration};
 
 use der::asn1::{GeneralizedTime, OctetString, PrintableString};
 use wire::{
+    algorithm::Curve,
     apdu::Command,
     ccid::{ClassDescriptor, CommandStatus, IccStatus, ToHost, ToReader, to_host, to_reader},
     payment::{PAYMENT_ORDER, PaymentOrder},
@@ -116,7 +117,7 @@ fn configuration() -> Vec<u8> {
 
 fn tlv() {
     let nine_a = Container::Piv(Slot::Authentication);
-    seed("tlv", "point", &PublicKey::Point(&[4; 65]).bytes());
+    seed("tlv", "point", &PublicKey::Point { curve: Curve::P256, point: &[4; 65] }.bytes());
     seed("tlv", "rsa", &PublicKey::Rsa { modulus: &[0xC0; 256], exponent: &[1, 0, 1] }.bytes());
     seed("tlv", "certificate", &piv::certificate_object(&[0x30, 0x82, 0, 0]));
     seed("tlv", "install", &install(&[(Container::Payment, &[0x30, 0]), (nine_a, &[0x30, 0])]));

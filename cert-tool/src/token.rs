@@ -6,6 +6,7 @@ pub(crate) mod soft;
 
 use wire::{
     Malformed,
+    algorithm::KeyAlgorithm,
     apdu::StatusWord,
     piv::PublicKey,
     shield::{Container, Information, status},
@@ -199,8 +200,10 @@ pub(crate) fn known_puk() -> Error {
 
 /// The P-256 point in a public key template (tag 7F49), uncompressed, 65 bytes.
 pub(crate) fn point(template: &[u8]) -> Result<Vec<u8>, Fault> {
-    match PublicKey::parse(template)? {
-        PublicKey::Point(point) if point.len() == 65 => Ok(point.to_vec()),
-        _ => Err(Fault::Nonsense("the token's public key is not a point of P-256".into())),
+    match PublicKey::parse(KeyAlgorithm::P256, template)? {
+        PublicKey::Point { point, .. } => Ok(point.to_vec()),
+        PublicKey::Rsa { .. } => {
+            Err(Fault::Nonsense("the token's public key is not a point of P-256".into()))
+        }
     }
 }

@@ -15,7 +15,7 @@ use wire::{
 };
 
 use crate::{
-    crypto::{self, KeyAlgorithm, PrivateKey},
+    crypto::{self, PrivateKey},
     profile::{Generation, Profile},
     record::{self, Attestation, Keeper},
     refusal::Refusal,
@@ -38,7 +38,7 @@ pub(crate) fn manufacture(
     profile: &Profile,
     serial: &str,
 ) -> Result<(), Refusal> {
-    let private = PrivateKey::generate_ec(KeyAlgorithm::P256, rng).ok_or(Refusal::Fault)?;
+    let private = PrivateKey::generate_ec(attest::ALGORITHM, rng).ok_or(Refusal::Fault)?;
     let certificate = factory::certify(profile, serial, &private.spki(), number(rng))?;
     let sealed = crypto::wrap(keeper.wrapping(), CONTEXT, &private.to_bytes(), rng);
     keeper.save(storage, RecordName::Attestation, &Attestation { sealed, certificate })
@@ -68,7 +68,7 @@ pub(crate) fn state(
     }
     let Some(record) = keeper.load::<Attestation>(storage, RecordName::Attestation)? else { return Ok(None) };
     let private = PrivateKey::from_bytes(
-        KeyAlgorithm::P256,
+        attest::ALGORITHM,
         &crypto::unwrap(keeper.wrapping(), CONTEXT, &record.sealed)?,
     )?;
     let own = pkix::Certificate::parse(&record.certificate).map_err(|_| Refusal::Fault)?;
@@ -76,7 +76,7 @@ pub(crate) fn state(
         number: number(rng),
         issuer: own.subject,
         validity: own.validity,
-        issuer_key: key_identifier(own.public_key),
+        issuer_key: key_identifier(own.public_key)?,
         name: id.container().name(),
         public_key: &key.spki,
         version: VERSION,
@@ -84,7 +84,7 @@ pub(crate) fn state(
         description: describe(id, key, profile)?,
     };
     let tbs = statement.tbs();
-    let signature = private.sign_digest(&crypto::sha256(&tbs), rng)?;
+    let signature = private.sign(&tbs, rng)?;
     Ok(Some(attest::certificate(&tbs, &signature)))
 }
 
@@ -113,9 +113,8 @@ fn number(rng: &mut impl CryptoRng) -> [u8; 16] {
     number
 }
 
-/// The leftmost 160 bits of the SHA-256 of the public key (RFC 7093, 2, method 1): of a P-256 point.
-fn key_identifier(spki: &[u8]) -> [u8; 20] {
-    let point = spki.len().saturating_sub(65);
-    let digest = crypto::sha256(spki.get(point..).unwrap_or_default());
-    digest.first_chunk().copied().unwrap_or_default()
+/// The leftmost 160 bits of the SHA-256 of the public key's bits (RFC 7093, 2, method 1).
+fn key_identifier(spki: &[u8]) -> Result<[u8; 20], Refusal> {
+    let digest = crypto::sha256(pkix::public_key_bits(spki).map_err(|_| Refusal::Fault)?);
+    digest.first_chunk().copied().ok_or(Refusal::Fault)
 }

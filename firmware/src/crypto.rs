@@ -12,13 +12,15 @@ mod key;
 mod rsa2048;
 mod p384;
 mod p256;
+mod field;
 mod hash;
 
 pub use hash::{hmac_sha256, sha256};
 pub use job::{GenerateRsa, Job, Outcome};
-pub use key::{KeyAlgorithm, PrivateKey};
+pub use key::PrivateKey;
 pub use management::{ManagementAlgorithm, ManagementKey};
 pub use rsa2048::Crt;
 pub use seal::{OpeningKey, SealingKey, seal, unwrap, wrap};
 pub use self_test::self_test;
 pub use stretch::{Memory, Stretch};
+pub use wire::algorithm::KeyAlgorithm;

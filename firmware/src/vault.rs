@@ -177,9 +177,7 @@ impl Vault {
         let Opened { private, spki, policy, .. } = self.opened.get(index).ok_or(Refusal::Fault)?;
         policy.admits(op, &pin, &seen, spki)?;
         match (op, seen.kind()) {
-            (Op::Sign, Kind::Payment | Kind::Request) => {
-                private.sign_digest(&crypto::sha256(seen.bytes()), rng)
-            }
+            (Op::Sign, Kind::Payment | Kind::Request) => private.sign(seen.bytes(), rng),
             (Op::Sign, Kind::Unseen) => private.sign_digest(seen.bytes(), rng),
             (Op::Agree, Kind::Unseen) => private.agree(seen.bytes()).map(|secret| secret.to_vec()),
             (Op::Raw, Kind::Unseen) => private.raw(seen.bytes(), rng).map(|block| block.to_vec()),
@@ -246,7 +244,7 @@ impl Vault {
 
 /// The algorithm that a key's record names.
 pub(crate) fn algorithm(key: &Key) -> Result<KeyAlgorithm, Refusal> {
-    wire::piv::Algorithm::parse(key.algorithm).and_then(|found| found.try_into().ok()).ok_or(Refusal::Fault)
+    wire::piv::Algorithm::parse(key.algorithm).and_then(|found| found.of_key_pair()).ok_or(Refusal::Fault)
 }
 
 /// The record of a key; `None` when there is none.

@@ -8,6 +8,7 @@ use firmware::{Factory, Token};
 use wire::{
     apdu::{Command, StatusWord},
     payment::{PAYMENT_ORDER, PaymentOrder},
+    algorithm::KeyAlgorithm,
     piv::{PublicKey, Slot, instruction::SELECT},
     shield::{self, AID, CLASS, Container, instruction},
     tlv,
@@ -54,8 +55,8 @@ pub fn enrolled() -> (Flash, Vec<u8>) {
 }
 
 fn point(template: &[u8]) -> Vec<u8> {
-    match PublicKey::parse(template) {
-        Ok(PublicKey::Point(point)) => point.to_vec(),
+    match PublicKey::parse(KeyAlgorithm::P256, template) {
+        Ok(PublicKey::Point { point, .. }) => point.to_vec(),
         other => panic!("{other:?}"),
     }
 }

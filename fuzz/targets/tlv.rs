@@ -4,6 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use ushield_fuzz as _;
 use wire::{
+    algorithm::KeyAlgorithm,
     piv::PublicKey,
     shield::{Information, install, parse_install},
     tlv::{Reader, find, object, only},
@@ -16,8 +17,10 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(only(&object(found.tag, found.value), found.tag), Ok(found.value));
         assert!(find(bytes, found.tag).is_some());
     }
-    if let Ok(key) = PublicKey::parse(bytes) {
-        assert_eq!(PublicKey::parse(&key.bytes()), Ok(key));
+    for algorithm in KeyAlgorithm::ALL {
+        if let Ok(key) = PublicKey::parse(algorithm, bytes) {
+            assert_eq!(PublicKey::parse(algorithm, &key.bytes()), Ok(key));
+        }
     }
     if let Ok(information) = Information::parse(bytes) {
         assert_eq!(Information::parse(&information.bytes()), Ok(information));

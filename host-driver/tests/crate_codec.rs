@@ -24,6 +24,7 @@ use usbip::usbip_protocol::{
     USBIP_VERSION, UsbIpCommand, UsbIpHeaderBasic,
 };
 use wire::{
+    algorithm::KeyAlgorithm,
     piv::{Algorithm, PublicKey, Slot},
     usb::{DeviceDescriptor, Setup},
 };
@@ -230,7 +231,9 @@ fn the_crates_requests_make_a_key_and_sign_with_it() {
     piv.verify(PIN).unwrap();
     let digest = [0xA5; 32];
     let signature = piv.sign(Slot::Authentication, Algorithm::P256, &digest).unwrap();
-    let Ok(PublicKey::Point(point)) = PublicKey::parse(&public) else { panic!("a point") };
+    let Ok(PublicKey::Point { point, .. }) = PublicKey::parse(KeyAlgorithm::P256, &public) else {
+        panic!("a point")
+    };
     let key = VerifyingKey::from_sec1_bytes(point).unwrap();
     key.verify_prehash(&digest, &DerSignature::from_bytes(&signature).unwrap()).unwrap();
 }

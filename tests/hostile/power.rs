@@ -12,6 +12,7 @@ use ushield_tests::{
     holder::Holder,
 };
 use wire::{
+    algorithm::KeyAlgorithm,
     piv::{Algorithm, PublicKey, Slot, object},
     pkix,
     shield::{Container, Contents as Held, DataObject, Place},
@@ -207,7 +208,9 @@ fn id(card: &mut Card, at: &str) -> [Vec<u8>; 2] {
     ID.map(|container| {
         let der = shield.certificate(container).unwrap().expect("a certificate");
         let key = shield.public_key(container).unwrap().expect("a key");
-        let Ok(PublicKey::Point(point)) = PublicKey::parse(&key) else { panic!("not a point") };
+        let Ok(PublicKey::Point { point, .. }) = PublicKey::parse(KeyAlgorithm::P256, &key) else {
+            panic!("not a point")
+        };
         let spki = pkix::certificate_public_key(&der).unwrap();
         assert!(spki.ends_with(point), "{at}: a certificate of another key in {container:?}");
         der

@@ -5,6 +5,7 @@ use std::path::Path;
 use card::{Card, Error, piv::Piv, shield::Shield};
 use p256::ecdsa::{DerSignature, VerifyingKey, signature::hazmat::PrehashVerifier};
 use wire::{
+    algorithm::KeyAlgorithm,
     piv::{Algorithm, PublicKey, Slot, object},
     pkix,
     shield::{Container, Information},
@@ -175,8 +176,8 @@ impl Hand<'_> {
 }
 
 fn point(template: &[u8]) -> Result<&[u8], Fault> {
-    match PublicKey::parse(template) {
-        Ok(PublicKey::Point(point)) => Ok(point),
+    match PublicKey::parse(KeyAlgorithm::P256, template) {
+        Ok(PublicKey::Point { point, .. }) => Ok(point),
         _ => Err("a public key is not a point".into()),
     }
 }

@@ -12,6 +12,7 @@ use ushield_tests::{
     holder::Holder,
 };
 use wire::{
+    algorithm::KeyAlgorithm,
     piv::{Algorithm, PublicKey},
     shield::{Name, NewKey, Place},
 };
@@ -113,7 +114,9 @@ fn furnish() -> (Flash, Vec<u8>) {
     let name = Name { label: LABEL.into(), id: vec![0x50, 0x01], notes: vec![] };
     let key = NewKey { algorithm: Algorithm::P256, pin: None, uses: None, name };
     let (_, template) = shield.create_key(Place::Any, &key).expect("a key");
-    let Ok(PublicKey::Point(point)) = PublicKey::parse(&template) else { panic!("no point") };
+    let Ok(PublicKey::Point { point, .. }) = PublicKey::parse(KeyAlgorithm::P256, &template) else {
+        panic!("no point")
+    };
     let point = point.to_vec();
     drop((card, bench));
     assert!(!flash.names().expect("a flash").is_empty());

@@ -10,6 +10,7 @@ use cert_tool::{
 use firmware::{profile::Profile, seams::Button};
 use payment::Reason;
 use wire::{
+    algorithm::KeyAlgorithm,
     apdu::{Command, StatusWord},
     piv::{PublicKey, Slot},
     pkix,
@@ -216,7 +217,9 @@ impl Story {
             let certificate = certificate.expect("a certificate");
             let key = self.shield(|shield| shield.public_key(container)).succeeds().expect("a key");
             let spki = pkix::certificate_public_key(&certificate).expect("a key's certificate");
-            let Ok(PublicKey::Point(point)) = PublicKey::parse(&key) else { panic!("not a point") };
+            let Ok(PublicKey::Point { point, .. }) = PublicKey::parse(KeyAlgorithm::P256, &key) else {
+                panic!("not a point")
+            };
             assert!(spki.ends_with(point), "the certificate of {container:?} is another key's");
             certificate
         })

@@ -9,6 +9,7 @@ use ushield_tests::{
     story::{No, Story},
 };
 use wire::{
+    algorithm::KeyAlgorithm,
     piv::{Algorithm, PublicKey, Slot},
     shield::{Container, Information},
 };
@@ -64,7 +65,9 @@ fn both_certificates(road: Road) {
     piv.verify(bench::PIN).unwrap();
     let digest = [0xA5; 32];
     let signature = piv.sign(Slot::Authentication, Algorithm::P256, &digest).unwrap();
-    let Ok(PublicKey::Point(point)) = PublicKey::parse(&public) else { panic!("a point") };
+    let Ok(PublicKey::Point { point, .. }) = PublicKey::parse(KeyAlgorithm::P256, &public) else {
+        panic!("a point")
+    };
     let key = VerifyingKey::from_sec1_bytes(point).unwrap();
     key.verify_prehash(&digest, &DerSignature::from_bytes(&signature).unwrap()).unwrap();
 }

@@ -14,6 +14,7 @@ use ushield_tests::{
     story::{No, Story},
 };
 use wire::{
+    algorithm::KeyAlgorithm,
     apdu::StatusWord,
     piv::{Algorithm, PinPolicy, PublicKey},
     shield::{Container, DataObject, Import, MAX_VALUE, Name, NewKey, Place, PrivateParts, Uses},
@@ -133,7 +134,9 @@ fn a_long_pin(road: Road) {
 }
 
 fn point(public: &[u8]) -> &[u8] {
-    let Ok(PublicKey::Point(point)) = PublicKey::parse(public) else { panic!("a point") };
+    let Ok(PublicKey::Point { point, .. }) = PublicKey::parse(KeyAlgorithm::P256, public) else {
+        panic!("a point")
+    };
     point
 }
 

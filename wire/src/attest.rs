@@ -12,7 +12,10 @@
 use alloc::{string::String, vec::Vec};
 use der::{Decode, Encode, Enumerated, Sequence, asn1::ObjectIdentifier};
 
-use crate::{Malformed, piv::PinPolicy, tlv};
+use crate::{Malformed, algorithm::KeyAlgorithm, piv::PinPolicy, tlv};
+
+/// The algorithm of factories' and tokens' attestation keys.
+pub const ALGORITHM: KeyAlgorithm = KeyAlgorithm::P256;
 
 /// id-ushield-keyDescription, in RFC 5612's arc for documentation (docs/decisions/0003-object-identifiers.md).
 pub const KEY_DESCRIPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.32473.20.3");
@@ -188,10 +191,10 @@ pub fn factory_seed(brand: &str, counter: u8) -> Vec<u8> {
     seed
 }
 
-/// A certificate: what was signed, and the ECDSA signature (P-256, SHA-256) over it, DER.
+/// A certificate: what was signed, and the signature over it by a key of [`ALGORITHM`], DER.
 pub fn certificate(tbs: &[u8], signature: &[u8]) -> Vec<u8> {
     let mut out = tbs.to_vec();
-    out.extend_from_slice(ECDSA_WITH_SHA256);
+    out.extend_from_slice(&signature_algorithm());
     tlv::put(&mut out, BIT_STRING, &[&[0], signature].concat());
     tlv::object(SEQUENCE, &out)
 }
@@ -206,8 +209,6 @@ const OBJECT_IDENTIFIER: u32 = 0x06;
 const UTF8: u32 = 0x0C;
 const PRINTABLE: u32 = 0x13;
 
-/// AlgorithmIdentifier of ecdsa-with-SHA256 (RFC 5758, 3.2).
-const ECDSA_WITH_SHA256: &[u8] = b"\x30\x0A\x06\x08\x2A\x86\x48\xCE\x3D\x04\x03\x02";
 /// From 2025 on, without an end (RFC 5280, 4.1.2.5): neither token nor factory has a clock.
 const VALIDITY: &[u8] = b"\x30\x20\x17\x0D250101000000Z\x18\x0F99991231235959Z";
 /// Version 3.
@@ -237,8 +238,14 @@ fn tbs(
     let number = integer(number);
     let extensions = tlv::object(0xA3, &tlv::object(SEQUENCE, extensions));
     let fields =
-        [VERSION, &number, ECDSA_WITH_SHA256, issuer, validity, subject, public_key, &extensions].concat();
+        [VERSION, &number, &signature_algorithm(), issuer, validity, subject, public_key, &extensions]
+            .concat();
     tlv::object(SEQUENCE, &fields)
+}
+
+/// The AlgorithmIdentifier of signatures by [`ALGORITHM`], without parameters (RFC 5758, 3.2).
+fn signature_algorithm() -> Vec<u8> {
+    ALGORITHM.signature().map(|oid| tlv::object(SEQUENCE, &identifier(oid))).unwrap_or_default()
 }
 
 /// A number that is not negative, in its shortest form (X.690, 8.3.2).
@@ -363,6 +370,11 @@ mod tests {
         };
         let whole = certificate(&statement.tbs(), &hex!("3006 020101 020102"));
         assert_eq!(crate::pkix::certificate_public_key(&whole).unwrap(), key);
+    }
+
+    #[test]
+    fn the_signature_algorithm_is_ecdsa_with_sha256() {
+        assert_eq!(signature_algorithm(), hex!("300A 0608 2A8648CE3D040302"));
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub mod display;
 pub mod attest;
 pub mod shield;
 pub mod piv;
+pub mod algorithm;
+pub mod pin;
 pub mod payment;
 pub mod pkix;
 pub mod currency;

@@ -6,7 +6,12 @@ mod slot;
 use alloc::vec::Vec;
 
 pub use self::slot::{Retired, Slot};
-use crate::{Malformed, tlv};
+use crate::{
+    Malformed,
+    algorithm::{Curve, KeyAlgorithm},
+    pin::{self, Reference},
+    tlv,
+};
 
 /// The PIV application's full AID, version 1.0 (SP 800-73-4 part 1, 2.2).
 pub const AID: [u8; 11] = [0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 0x00];
@@ -15,7 +20,7 @@ pub const AID_TRUNCATED: usize = 9;
 /// The RID alone (NIST's), which stock tools select too.
 pub const RID: usize = 5;
 
-/// INS of the PIV commands (SP 800-73-4 part 2, table 2).
+/// INS of the PIV commands (SP 800-73-4 part 2, table 2), and of those that Yubico added.
 pub mod instruction {
     #![allow(missing_docs)]
     pub const VERIFY: u8 = 0x20;
@@ -27,16 +32,25 @@ pub mod instruction {
     pub const GET_RESPONSE: u8 = 0xC0;
     pub const GET_DATA: u8 = 0xCB;
     pub const PUT_DATA: u8 = 0xDB;
+    // What Yubico added (docs/decisions/0011-yubico-commands.md).
+    pub const GET_METADATA: u8 = 0xF7;
+    pub const GET_SERIAL: u8 = 0xF8;
+    pub const ATTEST: u8 = 0xF9;
+    pub const SET_PIN_RETRIES: u8 = 0xFA;
+    pub const RESET: u8 = 0xFB;
+    pub const GET_VERSION: u8 = 0xFD;
+    pub const IMPORT_ASYMMETRIC_KEY: u8 = 0xFE;
+    pub const SET_MANAGEMENT_KEY: u8 = 0xFF;
 }
 
 /// P2 of VERIFY and its kin: the application PIN (SP 800-73-4 part 1, table 4b).
-pub const PIN_REFERENCE: u8 = 0x80;
+pub const PIN_REFERENCE: u8 = Reference::Pin.number();
 /// P2: the PUK.
-pub const PUK_REFERENCE: u8 = 0x81;
+pub const PUK_REFERENCE: u8 = Reference::Puk.number();
 /// P2: the card management key.
 pub const MANAGEMENT_KEY: u8 = 0x9B;
 /// Bytes of a PIN or PUK on the wire, padded with FF (SP 800-73-4 part 2, 2.4.3).
-pub const PIN_FIELD: usize = 8;
+pub const PIN_FIELD: usize = pin::FIELD;
 
 /// Cryptographic algorithm identifiers (SP 800-78-4, table 6-2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +84,26 @@ impl Algorithm {
             0x14 => Self::P384,
             _ => return None,
         })
+    }
+
+    /// The algorithm of key pairs that it names; `None` for a cipher.
+    pub const fn of_key_pair(self) -> Option<KeyAlgorithm> {
+        match self {
+            Self::P256 => Some(KeyAlgorithm::P256),
+            Self::P384 => Some(KeyAlgorithm::P384),
+            Self::Rsa2048 => Some(KeyAlgorithm::Rsa2048),
+            Self::Tdes | Self::Aes128 | Self::Aes192 | Self::Aes256 => None,
+        }
+    }
+}
+
+impl From<KeyAlgorithm> for Algorithm {
+    fn from(algorithm: KeyAlgorithm) -> Self {
+        match algorithm {
+            KeyAlgorithm::P256 => Self::P256,
+            KeyAlgorithm::P384 => Self::P384,
+            KeyAlgorithm::Rsa2048 => Self::Rsa2048,
+        }
     }
 }
 
@@ -139,12 +173,18 @@ pub mod tag {
     pub const ERROR_DETECTION_CODE: u32 = 0xFE;
 }
 
-/// A public key as GENERATE ASYMMETRIC KEY PAIR answers it (SP 800-73-4 part 2, 3.3.2), inside tag 7F49.
+/// A public key as GENERATE ASYMMETRIC KEY PAIR answers it (SP 800-73-4 part 2, 3.3.2), inside tag 7F49. The template does
+/// not say of which algorithm it is, so whoever reads it says so: who made the key, LIST, GET METADATA or a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PublicKey<'a> {
-    /// The uncompressed point (SEC 1, 2.3.3): 65 bytes on P-256, 97 on P-384.
-    Point(&'a [u8]),
-    /// Modulus and public exponent, big-endian.
+    /// An elliptic key.
+    Point {
+        /// The curve that the point lies on, if it is one: nobody has computed with it yet.
+        curve: Curve,
+        /// The uncompressed point (SEC 1, 2.3.3), as long as the curve has it.
+        point: &'a [u8],
+    },
+    /// An RSA key: modulus and public exponent, big-endian.
     Rsa {
         /// The modulus n.
         modulus: &'a [u8],
@@ -154,18 +194,24 @@ pub enum PublicKey<'a> {
 }
 
 impl<'a> PublicKey<'a> {
-    /// Reads a template with its tag 7F49.
+    /// Reads a template with its tag 7F49 that holds a key of this algorithm.
     ///
     /// # Errors
-    /// Another tag, or neither a point nor an RSA key inside.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        let inside = tlv::only(bytes, tag::PUBLIC_KEY)?;
-        if let Some(point) = tlv::find(inside, tag::POINT) {
-            return Ok(Self::Point(point));
+    /// Another tag, or no key of this algorithm inside: a point or a modulus of another length, or none.
+    pub fn parse(algorithm: KeyAlgorithm, template: &'a [u8]) -> Result<Self, Malformed> {
+        let wrong = |fault| Malformed::new("public key template", fault);
+        let inside = tlv::only(template, tag::PUBLIC_KEY)?;
+        if let Some(curve) = algorithm.curve() {
+            return match tlv::find(inside, tag::POINT) {
+                Some(point) if point.len() == curve.point() => Ok(Self::Point { curve, point }),
+                _ => Err(wrong("no point of the key's curve")),
+            };
         }
         match (tlv::find(inside, tag::MODULUS), tlv::find(inside, tag::EXPONENT)) {
-            (Some(modulus), Some(exponent)) => Ok(Self::Rsa { modulus, exponent }),
-            _ => Err(Malformed::new("public key template", "neither a point nor modulus and exponent")),
+            (Some(modulus), Some(exponent)) if Some(modulus.len()) == algorithm.modulus() => {
+                Ok(Self::Rsa { modulus, exponent })
+            }
+            _ => Err(wrong("no modulus of the key's length with its exponent")),
         }
     }
 
@@ -173,7 +219,7 @@ impl<'a> PublicKey<'a> {
     pub fn bytes(&self) -> Vec<u8> {
         let mut inside = Vec::new();
         match self {
-            Self::Point(point) => tlv::put(&mut inside, tag::POINT, point),
+            Self::Point { point, .. } => tlv::put(&mut inside, tag::POINT, point),
             Self::Rsa { modulus, exponent } => {
                 tlv::put(&mut inside, tag::MODULUS, modulus);
                 tlv::put(&mut inside, tag::EXPONENT, exponent);
@@ -206,19 +252,33 @@ mod tests {
     use super::*;
     use hex_literal::hex;
 
+    /// The same 65 bytes are a point for who says P-256, and for nobody else.
     #[test]
     fn public_keys() {
-        let bytes = hex!("7F49 09 8103 C10203 8202 0101");
-        assert_eq!(
-            PublicKey::parse(&bytes),
-            Ok(PublicKey::Rsa { modulus: &hex!("C10203"), exponent: &[1, 1] })
-        );
         let rsa = PublicKey::Rsa { modulus: &[0xC0; 256], exponent: &[1, 0, 1] };
-        assert_eq!(PublicKey::parse(&rsa.bytes()), Ok(rsa));
-        let point = PublicKey::Point(&[4; 65]);
+        assert_eq!(PublicKey::parse(KeyAlgorithm::Rsa2048, &rsa.bytes()), Ok(rsa));
+        let point = PublicKey::Point { curve: Curve::P256, point: &[4; 65] };
         assert_eq!(point.bytes()[..5], hex!("7F49 43 86 41"));
-        assert_eq!(PublicKey::parse(&point.bytes()), Ok(point));
-        assert!(PublicKey::parse(&hex!("7F4900")).is_err());
+        assert_eq!(PublicKey::parse(KeyAlgorithm::P256, &point.bytes()), Ok(point));
+        for (algorithm, template) in [
+            (KeyAlgorithm::P384, &point.bytes()[..]),
+            (KeyAlgorithm::Rsa2048, &point.bytes()),
+            (KeyAlgorithm::P256, &rsa.bytes()),
+            (KeyAlgorithm::P256, &hex!("7F49 03 860104")),
+            (KeyAlgorithm::Rsa2048, &hex!("7F49 09 8103 C10203 8202 0101")),
+            (KeyAlgorithm::P256, &hex!("7F4900")),
+            (KeyAlgorithm::Rsa2048, &hex!("7F4900")),
+        ] {
+            assert!(PublicKey::parse(algorithm, template).is_err(), "{algorithm:?} {template:02X?}");
+        }
+    }
+
+    #[test]
+    fn the_identifiers_of_key_pairs() {
+        for algorithm in KeyAlgorithm::ALL {
+            assert_eq!(Algorithm::from(algorithm).of_key_pair(), Some(algorithm));
+        }
+        assert_eq!(Algorithm::Aes128.of_key_pair(), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The two glances that a token takes into PKIX structures: whom a certification request names, and which key a
-//! certificate is for, of whom, for how long and under which number. Source: RFC 2986, 4.1; RFC 5280, 4.1. The token parses no more of X.509 than this.
+//! certificate is for, of whom, for how long and under which number. Source: RFC 2986, 4.1; RFC 5280, 4.1. The token
+//! parses no more of X.509 than this.
 
 use alloc::{string::String, vec::Vec};
 use der::{
@@ -104,8 +105,31 @@ pub fn certificate_public_key(bytes: &[u8]) -> Result<&[u8], Malformed> {
     Certificate::parse(bytes).map(|certificate| certificate.public_key)
 }
 
-/// The same of a certificate of any version: what a host keeps beside its key is the host's. `openssl x509 -req` makes version 1
-/// where it is given no extensions. Nothing that is trusted because of its certificate may come by here.
+/// What a SubjectPublicKeyInfo holds inside its BIT STRING (RFC 5280, 4.1.2.7): of an elliptic key the point.
+///
+/// # Errors
+/// Bytes that are not one whole SubjectPublicKeyInfo, or a key that is not whole bytes.
+pub fn public_key_bits(info: &[u8]) -> Result<&[u8], Malformed> {
+    let whole = |reader: &mut SliceReader<'_>| {
+        reader.sequence(|info| -> der::Result<usize> {
+            sequence_bytes(info)?;
+            let bits = AnyRef::decode(info)?;
+            bits.tag().assert_eq(Tag::BitString)?;
+            match bits.value() {
+                [0, key @ ..] => Ok(key.len()),
+                _ => Err(Tag::BitString.value_error().into()),
+            }
+        })
+    };
+    let length =
+        read(info, whole).map_err(|_| Malformed::new("SubjectPublicKeyInfo", "not RFC 5280, 4.1"))?;
+    // The BIT STRING ends the structure, so its content ends the bytes.
+    Ok(info.get(info.len().saturating_sub(length)..).unwrap_or_default())
+}
+
+/// The whole SubjectPublicKeyInfo of a certificate of any version, DER. A certificate that a host keeps beside its own key may
+/// be of version 1, which `openssl x509 -req` makes where it is given no extensions. A certificate that anything is trusted
+/// for has to go through [`certificate_public_key`].
 ///
 /// # Errors
 /// As [`certificate_public_key`].
@@ -264,6 +288,7 @@ mod tests {
         assert_eq!(certificate_public_key(CERTIFICATE).unwrap(), KEY);
         assert_eq!(any_certificate_public_key(CERTIFICATE).unwrap(), KEY);
         assert_eq!(certificate.public_key, KEY);
+        assert_eq!(public_key_bits(KEY).unwrap(), &KEY[26..]);
         assert_eq!(certificate.subject, hex!("300C 310A 3008 0603550403 0C0154"));
         let validity = hex!("301E 170D 3236313132333232343532335A 170D 3336313132303232343532335A");
         assert_eq!(certificate.validity, validity);
@@ -271,6 +296,20 @@ mod tests {
         assert!(certificate.has_serial_number());
         let holder = certificate.holder().unwrap();
         assert_eq!(holder, [("2.5.4.3".parse().unwrap(), "T".to_string())]);
+    }
+
+    #[test]
+    fn the_bits_of_a_public_key() {
+        for length in 0..KEY.len() {
+            assert!(public_key_bits(&KEY[..length]).is_err(), "{length}");
+        }
+        assert!(public_key_bits(&[KEY, &[0]].concat()).is_err());
+        for wrong in
+            [&hex!("3005 3000 030104")[..], &hex!("3004 3000 0300"), &hex!("3005 3000 040100"), REQUEST]
+        {
+            assert!(public_key_bits(wrong).is_err(), "{wrong:02X?}");
+        }
+        assert_eq!(public_key_bits(&hex!("3006 3000 03020007")), Ok(&[7][..]));
     }
 
     /// RFC 5280, 4.1.2.2 and 4.1.2.6.

@@ -8,6 +8,7 @@ use p256::{
     pkcs8::EncodePublicKey as _,
 };
 use wire::{
+    algorithm::Curve,
     apdu::StatusWord,
     piv::PublicKey,
     pkix,
@@ -157,7 +158,7 @@ impl Token for Soft {
             let key = SigningKey::from(SecretKey::from_slice(&scalar).unwrap());
             let point = key.verifying_key().to_sec1_point(false);
             token.pending.insert(container, key);
-            Ok(PublicKey::Point(point.as_bytes()).bytes())
+            Ok(PublicKey::Point { curve: Curve::P256, point: point.as_bytes() }.bytes())
         })
     }
 
@@ -209,7 +210,10 @@ impl Token for Soft {
     fn pending_public_key(&mut self, container: Container) -> Result<Option<Vec<u8>>, Fault> {
         self.command(|token| {
             let point = |key: &SigningKey| key.verifying_key().to_sec1_point(false).as_bytes().to_vec();
-            Ok(token.pending.get(&container).map(|key| PublicKey::Point(&point(key)).bytes()))
+            Ok(token
+                .pending
+                .get(&container)
+                .map(|key| PublicKey::Point { curve: Curve::P256, point: &point(key) }.bytes()))
         })
     }
 

@@ -98,7 +98,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// Where a new key goes and what it may do.
     fn making(&self, place: Place, wish: NewKey) -> Result<(Container, Making, KeyAlgorithm), Refusal> {
         self.need_pin()?;
-        let algorithm = KeyAlgorithm::try_from(wish.algorithm).map_err(|_| Refusal::WrongData)?;
+        let algorithm = wish.algorithm.of_key_pair().ok_or(Refusal::WrongData)?;
         let never = match algorithm {
             KeyAlgorithm::P256 | KeyAlgorithm::P384 => Uses::DECRYPT,
             KeyAlgorithm::Rsa2048 => Uses::AGREE,

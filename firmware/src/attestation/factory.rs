@@ -8,7 +8,7 @@ use wire::attest;
 
 use super::key_identifier;
 use crate::{
-    crypto::{self, KeyAlgorithm, PrivateKey},
+    crypto::{self, PrivateKey},
     profile::Profile,
     refusal::Refusal,
 };
@@ -21,9 +21,9 @@ pub(super) fn certify(
     number: [u8; 16],
 ) -> Result<Vec<u8>, Refusal> {
     let authority = authority(&profile.brand).ok_or(Refusal::Fault)?;
-    let (key, factory_key) = (key_identifier(spki), key_identifier(&authority.spki()));
+    let (key, factory_key) = (key_identifier(spki)?, key_identifier(&authority.spki())?);
     let tbs = attest::token(number, &profile.brand, serial, spki, &key, &factory_key);
-    let signature = authority.sign_reproducibly(&crypto::sha256(&tbs))?;
+    let signature = authority.sign_reproducibly(&tbs)?;
     Ok(attest::certificate(&tbs, &signature))
 }
 
@@ -31,13 +31,13 @@ pub(super) fn certify(
 fn authority(brand: &str) -> Option<PrivateKey> {
     (0..=u8::MAX).find_map(|counter| {
         let scalar = crypto::sha256(&attest::factory_seed(brand, counter));
-        PrivateKey::from_bytes(KeyAlgorithm::P256, &scalar).ok()
+        PrivateKey::from_bytes(attest::ALGORITHM, &scalar).ok()
     })
 }
 
 #[cfg(test)]
 pub(super) fn certificate(brand: &str) -> Vec<u8> {
     let authority = authority(brand).unwrap();
-    let tbs = attest::factory(brand, &authority.spki(), &key_identifier(&authority.spki()));
-    attest::certificate(&tbs, &authority.sign_reproducibly(&crypto::sha256(&tbs)).unwrap())
+    let tbs = attest::factory(brand, &authority.spki(), &key_identifier(&authority.spki()).unwrap());
+    attest::certificate(&tbs, &authority.sign_reproducibly(&tbs).unwrap())
 }

@@ -157,8 +157,9 @@ fn another_factory_or_another_byte_is_refused() {
 
 /// The point of 9A's key.
 fn point(token: &Application<Flash, ChaCha20Rng>) -> Vec<u8> {
-    match piv::PublicKey::parse(&token.public_key(CURRENT).unwrap().unwrap()).unwrap() {
-        piv::PublicKey::Point(point) => point.to_vec(),
+    let template = token.public_key(CURRENT).unwrap().unwrap();
+    match piv::PublicKey::parse(KeyAlgorithm::P256, &template).unwrap() {
+        piv::PublicKey::Point { point, .. } => point.to_vec(),
         piv::PublicKey::Rsa { .. } => panic!("RSA"),
     }
 }
@@ -242,6 +243,8 @@ fn a_token_from_before() {
 fn the_key_identifier_is_of_the_point() {
     let key = PrivateKey::generate_ec(KeyAlgorithm::P256, &mut rng(5)).unwrap();
     let template = key.public_key();
-    let piv::PublicKey::Point(point) = piv::PublicKey::parse(&template).unwrap() else { panic!("no point") };
-    assert_eq!(key_identifier(&key.spki()), crate::crypto::sha256(point)[..20]);
+    let Ok(piv::PublicKey::Point { point, .. }) = piv::PublicKey::parse(KeyAlgorithm::P256, &template) else {
+        panic!("no point")
+    };
+    assert_eq!(key_identifier(&key.spki()).unwrap(), crate::crypto::sha256(point)[..20]);
 }

@@ -3,54 +3,18 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
-use wire::piv::{Algorithm, PublicKey};
+use wire::algorithm::KeyAlgorithm;
 use zeroize::Zeroizing;
 
 use super::{p256, p384, rsa2048};
 use crate::{refusal::Refusal, seams::CryptoRng};
 
-/// What key pairs there are. The values are SP 800-78-4's (table 6-2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyAlgorithm {
-    /// ECC on P-256.
-    P256,
-    /// ECC on P-384.
-    P384,
-    /// RSA with a 2048-bit modulus and exponent 65537.
-    Rsa2048,
-}
-
-impl From<KeyAlgorithm> for Algorithm {
-    fn from(algorithm: KeyAlgorithm) -> Self {
-        match algorithm {
-            KeyAlgorithm::P256 => Self::P256,
-            KeyAlgorithm::P384 => Self::P384,
-            KeyAlgorithm::Rsa2048 => Self::Rsa2048,
-        }
-    }
-}
-
-impl TryFrom<Algorithm> for KeyAlgorithm {
-    type Error = Refusal;
-
-    fn try_from(algorithm: Algorithm) -> Result<Self, Refusal> {
-        match algorithm {
-            Algorithm::P256 => Ok(Self::P256),
-            Algorithm::P384 => Ok(Self::P384),
-            Algorithm::Rsa2048 => Ok(Self::Rsa2048),
-            Algorithm::Tdes | Algorithm::Aes128 | Algorithm::Aes192 | Algorithm::Aes256 => {
-                Err(Refusal::WrongUse)
-            }
-        }
-    }
-}
-
 /// A private key, with what is needed to use it at once. Wiped when dropped; `Debug` names the algorithm only.
 #[derive(Clone)]
-pub struct PrivateKey(Kind);
+pub struct PrivateKey(Pair);
 
 #[derive(Clone)]
-enum Kind {
+enum Pair {
     P256(p256::Key),
     P384(Box<p384::Key>),
     Rsa2048(rsa2048::Key),
@@ -66,31 +30,31 @@ impl PrivateKey {
     /// Makes an ECC key pair at once; `None` for RSA, which goes through [`super::GenerateRsa`].
     pub fn generate_ec<R: CryptoRng + ?Sized>(algorithm: KeyAlgorithm, rng: &mut R) -> Option<Self> {
         match algorithm {
-            KeyAlgorithm::P256 => Some(Self(Kind::P256(p256::Key::generate(rng)))),
-            KeyAlgorithm::P384 => Some(Self(Kind::P384(Box::new(p384::Key::generate(rng))))),
+            KeyAlgorithm::P256 => Some(Self(Pair::P256(p256::Key::generate(rng)))),
+            KeyAlgorithm::P384 => Some(Self(Pair::P384(Box::new(p384::Key::generate(rng))))),
             KeyAlgorithm::Rsa2048 => None,
         }
     }
 
     pub(super) fn generate_rsa<R: CryptoRng + ?Sized>(rng: &mut R) -> Result<Self, Refusal> {
-        rsa2048::Key::generate(rng).map(|key| Self(Kind::Rsa2048(key)))
+        rsa2048::Key::generate(rng).map(|key| Self(Pair::Rsa2048(key)))
     }
 
     /// Which algorithm.
     pub const fn algorithm(&self) -> KeyAlgorithm {
         match self.0 {
-            Kind::P256(_) => KeyAlgorithm::P256,
-            Kind::P384(_) => KeyAlgorithm::P384,
-            Kind::Rsa2048(_) => KeyAlgorithm::Rsa2048,
+            Pair::P256(_) => KeyAlgorithm::P256,
+            Pair::P384(_) => KeyAlgorithm::P384,
+            Pair::Rsa2048(_) => KeyAlgorithm::Rsa2048,
         }
     }
 
     /// The private key for sealed storage: the scalar, or both RSA primes; 32, 48 or 256 bytes.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         match &self.0 {
-            Kind::P256(key) => key.to_bytes(),
-            Kind::P384(key) => key.to_bytes(),
-            Kind::Rsa2048(key) => key.to_bytes(),
+            Pair::P256(key) => key.to_bytes(),
+            Pair::P384(key) => key.to_bytes(),
+            Pair::Rsa2048(key) => key.to_bytes(),
         }
     }
 
@@ -100,9 +64,9 @@ impl PrivateKey {
     /// `WrongData`: not a private key of that algorithm.
     pub fn from_bytes(algorithm: KeyAlgorithm, bytes: &[u8]) -> Result<Self, Refusal> {
         Ok(Self(match algorithm {
-            KeyAlgorithm::P256 => Kind::P256(p256::Key::from_bytes(bytes)?),
-            KeyAlgorithm::P384 => Kind::P384(Box::new(p384::Key::from_bytes(bytes)?)),
-            KeyAlgorithm::Rsa2048 => Kind::Rsa2048(rsa2048::Key::from_bytes(bytes)?),
+            KeyAlgorithm::P256 => Pair::P256(p256::Key::from_bytes(bytes)?),
+            KeyAlgorithm::P384 => Pair::P384(Box::new(p384::Key::from_bytes(bytes)?)),
+            KeyAlgorithm::Rsa2048 => Pair::Rsa2048(rsa2048::Key::from_bytes(bytes)?),
         }))
     }
 
@@ -111,55 +75,67 @@ impl PrivateKey {
     /// # Errors
     /// `WrongData`: another modulus length or exponent, or parts that do not belong together.
     pub fn from_crt<R: CryptoRng + ?Sized>(parts: &rsa2048::Crt<'_>, rng: &mut R) -> Result<Self, Refusal> {
-        rsa2048::Key::from_crt(parts, rng).map(|key| Self(Kind::Rsa2048(key)))
+        rsa2048::Key::from_crt(parts, rng).map(|key| Self(Pair::Rsa2048(key)))
     }
 
     /// The public half as the template of GENERATE ASYMMETRIC KEY PAIR, tag 7F49 (`wire::piv::PublicKey`).
     pub fn public_key(&self) -> Vec<u8> {
         match &self.0 {
-            Kind::P256(key) => PublicKey::Point(&key.point()).bytes(),
-            Kind::P384(key) => PublicKey::Point(&key.point()).bytes(),
-            Kind::Rsa2048(key) => {
-                let (modulus, exponent) = key.public();
-                PublicKey::Rsa { modulus: &modulus, exponent: &exponent }.bytes()
-            }
+            Pair::P256(key) => key.template(),
+            Pair::P384(key) => key.template(),
+            Pair::Rsa2048(key) => key.template(),
         }
     }
 
     /// The public half as SubjectPublicKeyInfo, DER, to compare with a certificate's or a request's.
     pub fn spki(&self) -> Vec<u8> {
         match &self.0 {
-            Kind::P256(key) => key.spki(),
-            Kind::P384(key) => key.spki(),
-            Kind::Rsa2048(key) => key.spki(),
+            Pair::P256(key) => key.spki(),
+            Pair::P384(key) => key.spki(),
+            Pair::Rsa2048(key) => key.spki(),
         }
     }
 
-    /// ECDSA over a digest of 20 to 64 bytes: its leftmost bits if it is longer than the field (FIPS 186-5, 6.4.1),
+    /// Signs a whole document, with the hash that belongs to the key's algorithm (`wire::algorithm::KeyAlgorithm::digest`).
+    /// The signature is DER. The nonce is RFC 6979's, hedged with `rng`.
+    ///
+    /// # Errors
+    /// `WrongUse`: a key of this algorithm signs no documents.
+    pub fn sign<R: CryptoRng + ?Sized>(&self, document: &[u8], rng: &mut R) -> Result<Vec<u8>, Refusal> {
+        self.sign_with(document, &*extra(rng))
+    }
+
+    /// As [`Self::sign`], the same signature each time: RFC 6979 as it stands, for a key that is no secret.
+    ///
+    /// # Errors
+    /// As [`Self::sign`].
+    pub fn sign_reproducibly(&self, document: &[u8]) -> Result<Vec<u8>, Refusal> {
+        self.sign_with(document, &[])
+    }
+
+    fn sign_with(&self, document: &[u8], extra: &[u8]) -> Result<Vec<u8>, Refusal> {
+        match &self.0 {
+            Pair::P256(key) => key.sign(document, extra),
+            Pair::P384(key) => key.sign(document, extra),
+            Pair::Rsa2048(_) => Err(Refusal::WrongUse),
+        }
+    }
+
+    /// ECDSA over a host's digest of 20 to 64 bytes: its leftmost bits if it is longer than the field (FIPS 186-5, 6.4.1),
     /// zeros before it if it is shorter. The signature is DER. The nonce is RFC 6979's, hedged with `rng`.
     ///
     /// # Errors
     /// `WrongData`: no usual length of a digest. `WrongUse`: an RSA key.
     pub fn sign_digest<R: CryptoRng + ?Sized>(&self, digest: &[u8], rng: &mut R) -> Result<Vec<u8>, Refusal> {
-        let mut extra = Zeroizing::new([0; 32]);
-        rng.fill_bytes(&mut *extra);
-        self.sign_with(digest, &*extra)
-    }
-
-    /// As [`Self::sign_digest`], the same signature each time: RFC 6979 as it stands, for a key that is no secret.
-    ///
-    /// # Errors
-    /// As [`Self::sign_digest`].
-    pub fn sign_reproducibly(&self, digest: &[u8]) -> Result<Vec<u8>, Refusal> {
-        self.sign_with(digest, &[])
+        self.sign_digest_with(digest, &*extra(rng))
     }
 
     /// As [`Self::sign_digest`], with the additional data of RFC 6979, 3.6 as an argument.
-    pub(super) fn sign_with(&self, digest: &[u8], extra: &[u8]) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn sign_digest_with(&self, digest: &[u8], extra: &[u8]) -> Result<Vec<u8>, Refusal> {
         match &self.0 {
-            Kind::P256(key) => key.sign(digest, extra),
-            Kind::P384(key) => key.sign(digest, extra),
-            Kind::Rsa2048(_) => Err(Refusal::WrongUse),
+            Pair::P256(key) => key.sign_digest(digest, extra),
+            Pair::P384(key) => key.sign_digest(digest, extra),
+            Pair::Rsa2048(_) => Err(Refusal::WrongUse),
         }
     }
 
@@ -169,9 +145,9 @@ impl PrivateKey {
     /// `WrongData`: not a point of this key's curve, or the identity. `WrongUse`: an RSA key.
     pub fn agree(&self, point: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refusal> {
         match &self.0 {
-            Kind::P256(key) => key.agree(point),
-            Kind::P384(key) => key.agree(point),
-            Kind::Rsa2048(_) => Err(Refusal::WrongUse),
+            Pair::P256(key) => key.agree(point),
+            Pair::P384(key) => key.agree(point),
+            Pair::Rsa2048(_) => Err(Refusal::WrongUse),
         }
     }
 
@@ -186,35 +162,32 @@ impl PrivateKey {
         rng: &mut R,
     ) -> Result<Zeroizing<Vec<u8>>, Refusal> {
         match &self.0 {
-            Kind::Rsa2048(key) => key.raw(block, rng),
-            Kind::P256(_) | Kind::P384(_) => Err(Refusal::WrongUse),
+            Pair::Rsa2048(key) => key.raw(block, rng),
+            Pair::P256(_) | Pair::P384(_) => Err(Refusal::WrongUse),
         }
     }
 
     /// Whether RSA's public operation on `block` gives `result`.
     pub(super) fn encrypts(&self, block: &[u8], result: &[u8]) -> bool {
-        matches!(&self.0, Kind::Rsa2048(key) if key.encrypts(block, result))
+        matches!(&self.0, Pair::Rsa2048(key) if key.encrypts(block, result))
     }
 }
 
-/// The digest as the bytes of a field element: cut on the right, or zeros on the left.
-pub(super) fn field_of_digest<const FIELD: usize>(digest: &[u8]) -> Result<[u8; FIELD], Refusal> {
-    if !(20..=64).contains(&digest.len()) {
-        return Err(Refusal::WrongData);
-    }
-    let leftmost = digest.get(..FIELD).unwrap_or(digest);
-    let mut field = [0; FIELD];
-    let zeros = FIELD.saturating_sub(leftmost.len());
-    field.get_mut(zeros..).ok_or(Refusal::WrongData)?.copy_from_slice(leftmost);
-    Ok(field)
+/// Additional data for a nonce (RFC 6979, 3.6).
+fn extra<R: CryptoRng + ?Sized>(rng: &mut R) -> Zeroizing<[u8; 32]> {
+    let mut extra = Zeroizing::new([0; 32]);
+    rng.fill_bytes(&mut *extra);
+    extra
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::{field::field_of_digest, hash::sha256};
     use chacha20::ChaCha20Rng;
     use hex_literal::hex;
     use rand_core::SeedableRng as _;
+    use wire::piv::PublicKey;
 
     const EC: [KeyAlgorithm; 2] = [KeyAlgorithm::P256, KeyAlgorithm::P384];
 
@@ -224,7 +197,9 @@ mod tests {
 
     fn verifies(key: &PrivateKey, digest: &[u8], signature: &[u8]) -> bool {
         let template = key.public_key();
-        let Ok(PublicKey::Point(point)) = PublicKey::parse(&template) else { panic!("no point") };
+        let Ok(PublicKey::Point { point, .. }) = PublicKey::parse(key.algorithm(), &template) else {
+            panic!("no point")
+        };
         match key.algorithm() {
             KeyAlgorithm::P256 => p256::verifies(point, digest, signature),
             KeyAlgorithm::P384 => p384::verifies(point, digest, signature),
@@ -272,6 +247,28 @@ mod tests {
         }
     }
 
+    /// The hash of a document is the one that the algorithm names, whoever asks.
+    #[test]
+    fn a_key_hashes_what_it_signs() {
+        for algorithm in EC {
+            let key = PrivateKey::generate_ec(algorithm, &mut rng(8)).unwrap();
+            let digest = match algorithm.digest() {
+                Some(wire::algorithm::Digest::Sha256) => sha256(b"a document"),
+                None => panic!("{algorithm:?} signs no documents"),
+            };
+            let signatures = [
+                key.sign(b"a document", &mut rng(9)).unwrap(),
+                key.sign_reproducibly(b"a document").unwrap(),
+                key.sign_digest(&digest, &mut rng(9)).unwrap(),
+            ];
+            assert!(signatures.iter().all(|signature| verifies(&key, &digest, signature)));
+            assert_eq!(signatures[0], signatures[2]);
+        }
+        let rsa = PrivateKey::generate_rsa(&mut rng(8)).unwrap();
+        assert_eq!(rsa.algorithm().digest(), None);
+        assert_eq!(rsa.sign(b"a document", &mut rng(9)), Err(Refusal::WrongUse));
+    }
+
     /// RFC 6979, A.2.5: signatures over digests that are shorter (SHA-1) and longer (SHA-512) than the field.
     #[test]
     fn digests_are_cut_on_the_right_and_filled_on_the_left() {
@@ -316,7 +313,9 @@ mod tests {
         for algorithm in EC {
             let key = PrivateKey::generate_ec(algorithm, &mut rng(6)).unwrap();
             let template = key.public_key();
-            let Ok(PublicKey::Point(point)) = PublicKey::parse(&template) else { panic!("no point") };
+            let Ok(PublicKey::Point { point, .. }) = PublicKey::parse(algorithm, &template) else {
+                panic!("no point")
+            };
             assert!(key.agree(point).is_ok());
             let mut off = point.to_vec();
             *off.last_mut().unwrap() ^= 1;

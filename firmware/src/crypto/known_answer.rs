@@ -7,10 +7,11 @@ use argon2::ParamsBuilder;
 use chacha20::ChaCha20Rng;
 use hex_literal::hex;
 use rand_core::SeedableRng as _;
+use wire::algorithm::KeyAlgorithm;
 
 use super::{
     hash::{hmac_sha256, sha256},
-    key::{KeyAlgorithm, PrivateKey},
+    key::PrivateKey,
     management::{ManagementAlgorithm, ManagementKey},
     p256, p384, rsa2048, seal, stretch,
 };
@@ -109,7 +110,7 @@ fn ecc_p256() -> Result<bool, Refusal> {
         "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299"
     );
     let other = [0; 32];
-    let signs = signer.sign_with(&digest, &[])? == signature;
+    let signs = signer.sign_digest_with(&digest, &[])? == signature;
     let verifies = p256::verifies(&point, &digest, &signature) && !p256::verifies(&point, &other, &signature);
 
     let initiator = hex!("c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433");
@@ -142,7 +143,7 @@ fn ecc_p384() -> Result<bool, Refusal> {
     );
     let signer = PrivateKey::from_bytes(KeyAlgorithm::P384, &key)?;
     let other = [0; 48];
-    let signs = signer.sign_with(&digest, &[])? == signature;
+    let signs = signer.sign_digest_with(&digest, &[])? == signature;
     let verifies = p384::verifies(&point, &digest, &signature) && !p384::verifies(&point, &other, &signature);
 
     let initiator = hex!(

@@ -8,15 +8,16 @@ use p384::{
     elliptic_curve::{Generate as _, ecdh},
     pkcs8::EncodePublicKey as _,
 };
+use wire::{algorithm::Curve, piv};
 use zeroize::Zeroizing;
 
-use super::key::field_of_digest;
+use super::{field::field_of_digest, hash::sha256};
 use crate::{refusal::Refusal, seams::CryptoRng};
 
 /// Bytes of a field element, and of a private key.
-pub(super) const FIELD: usize = 48;
+const FIELD: usize = Curve::P384.field();
 /// Bytes of an uncompressed point (SEC 1, 2.3.3).
-pub(super) const POINT: usize = 97;
+const POINT: usize = Curve::P384.point();
 
 /// A private key with its public half at hand. Wiped when dropped.
 #[derive(Clone)]
@@ -41,8 +42,13 @@ impl Key {
     }
 
     /// The uncompressed point.
-    pub(super) fn point(&self) -> Vec<u8> {
+    fn point(&self) -> Vec<u8> {
         self.0.verifying_key().to_sec1_point(false).as_bytes().to_vec()
+    }
+
+    /// The public half as GENERATE ASYMMETRIC KEY PAIR answers it, tag 7F49.
+    pub(super) fn template(&self) -> Vec<u8> {
+        piv::PublicKey::Point { curve: Curve::P384, point: &self.point() }.bytes()
     }
 
     /// SubjectPublicKeyInfo (RFC 5480), DER.
@@ -50,9 +56,14 @@ impl Key {
         self.0.verifying_key().to_public_key_der().map(|der| der.to_vec()).unwrap_or_default()
     }
 
+    /// ECDSA over the SHA-256 of the document, DER (`wire::algorithm::KeyAlgorithm::digest` says why not SHA-384).
+    pub(super) fn sign(&self, document: &[u8], extra: &[u8]) -> Result<Vec<u8>, Refusal> {
+        self.sign_digest(&sha256(document), extra)
+    }
+
     /// ECDSA over the digest, DER. The nonce is RFC 6979's with `extra` as its additional data (3.6): a bad random
     /// source does not give the key away, and a glitch cannot make two signatures with one nonce.
-    pub(super) fn sign(&self, digest: &[u8], extra: &[u8]) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn sign_digest(&self, digest: &[u8], extra: &[u8]) -> Result<Vec<u8>, Refusal> {
         let field = field_of_digest::<FIELD>(digest)?;
         let secret = self.0.as_nonzero_scalar();
         let (signature, _) =
@@ -78,7 +89,7 @@ pub(super) fn verifies(point: &[u8], digest: &[u8], signature: &[u8]) -> bool {
 }
 
 /// Full public-key validation (SP 800-56A revision 3, 5.6.2.3.3): uncompressed, on the curve, not the identity.
-pub(super) fn peer(point: &[u8]) -> Result<PublicKey, Refusal> {
+fn peer(point: &[u8]) -> Result<PublicKey, Refusal> {
     match point {
         [4, ..] if point.len() == POINT => PublicKey::from_sec1_bytes(point).map_err(|_| Refusal::WrongData),
         _ => Err(Refusal::WrongData),

@@ -8,6 +8,7 @@ use rsa::{
     pkcs8::EncodePublicKey as _,
     traits::{PrivateKeyParts as _, PublicKeyParts as _},
 };
+use wire::piv;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::{refusal::Refusal, seams::CryptoRng};
@@ -84,14 +85,15 @@ impl Key {
                 return Err(Refusal::WrongData);
             }
         }
-        // Nothing above tells a prime from a product of two: a use does, because the result is checked.
+        // No check above tells a prime number from a product of two. Using the key does: RSA's private operation gives a
+        // wrong result unless both factors are prime, and the operation checks its own result with the public key.
         key.raw(&[0x5A; BLOCK], rng).map_err(|_| Refusal::WrongData)?;
         Ok(key)
     }
 
-    /// Modulus and public exponent, big-endian without leading zeros.
-    pub(super) fn public(&self) -> (Vec<u8>, Vec<u8>) {
-        (self.0.n_bytes().into_vec(), self.0.e_bytes().into_vec())
+    /// The public half as GENERATE ASYMMETRIC KEY PAIR answers it, tag 7F49: big-endian without leading zeros.
+    pub(super) fn template(&self) -> Vec<u8> {
+        piv::PublicKey::Rsa { modulus: &self.0.n_bytes(), exponent: &self.0.e_bytes() }.bytes()
     }
 
     /// SubjectPublicKeyInfo (RFC 8017, A.1), DER.

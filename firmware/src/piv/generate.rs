@@ -63,8 +63,7 @@ fn wish(template: &[u8], slot: Slot) -> Result<(KeyAlgorithm, KeyPolicy), Refuse
         let object = object?;
         match (object.tag, object.value) {
             (tag::ALGORITHM, &[byte]) if found.is_none() => {
-                let algorithm = Algorithm::parse(byte).ok_or(wrong)?;
-                found = Some(KeyAlgorithm::try_from(algorithm).map_err(|_| wrong)?);
+                found = Some(Algorithm::parse(byte).and_then(Algorithm::of_key_pair).ok_or(wrong)?);
             }
             (PARAMETER, [] | EXPONENT) => {}
             (tag::ALGORITHM | PARAMETER, _) => return Err(wrong),

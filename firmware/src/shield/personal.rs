@@ -29,7 +29,7 @@ impl Shield {
     ) -> Result<Step, Refusal> {
         let container = container(command)?;
         let algorithm = match tlv::find(command.data, tag::ALGORITHM) {
-            Some(&[byte]) => Algorithm::parse(byte).and_then(|found| KeyAlgorithm::try_from(found).ok()),
+            Some(&[byte]) => Algorithm::parse(byte).and_then(Algorithm::of_key_pair),
             _ => None,
         };
         let algorithm = algorithm.ok_or(Refusal::WrongData)?;

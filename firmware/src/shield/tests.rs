@@ -22,6 +22,7 @@ use crate::{
     applet::{Applet as _, Step},
     application::Application,
     consent::Consent,
+    crypto::KeyAlgorithm,
     fixture::{Flash, PIN, PUK, SECRET, application, profile, rng, work},
     refusal::Refusal,
     vault::{KeyId, Op},
@@ -118,7 +119,9 @@ const HOLDER: &[u8] = b"\x30\x0C\x31\x0A\x30\x08\x06\x03\x55\x04\x03\x0C\x01x";
 
 /// The outline of a certificate for a P-256 key (7F49): all that a token looks at.
 fn certificate(key: &[u8]) -> Vec<u8> {
-    let Ok(PublicKey::Point(point)) = PublicKey::parse(key) else { panic!("no point") };
+    let Ok(PublicKey::Point { point, .. }) = PublicKey::parse(KeyAlgorithm::P256, key) else {
+        panic!("no point")
+    };
     let sequence = |parts: &[&[u8]]| tlv::object(0x30, &parts.concat());
     let algorithm =
         sequence(&[b"\x06\x07\x2A\x86\x48\xCE\x3D\x02\x01\x06\x08\x2A\x86\x48\xCE\x3D\x03\x01\x07"]);

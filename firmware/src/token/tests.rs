@@ -10,6 +10,7 @@ use der::asn1::{GeneralizedTime, OctetString, PrintableString};
 use hex_literal::hex;
 use p256::ecdsa::{DerSignature, VerifyingKey, signature::Verifier as _};
 use wire::{
+    algorithm::KeyAlgorithm,
     apdu::{self, StatusWord},
     ccid::{ToHost, ToReader, level, to_host, to_reader},
     payment::{PAYMENT_ORDER, PaymentOrder},
@@ -228,7 +229,9 @@ fn story(host: &mut Host) {
 fn enrol(host: &mut Host) -> Vec<u8> {
     assert_eq!(host.verify(fixture::PIN), StatusWord::OK);
     let template = host.ok(shield_command(shield::instruction::GENERATE, PAYMENT, &hex!("80 01 11")));
-    let Ok(PublicKey::Point(point)) = PublicKey::parse(&template) else { panic!("{template:02X?}") };
+    let Ok(PublicKey::Point { point, .. }) = PublicKey::parse(KeyAlgorithm::P256, &template) else {
+        panic!("{template:02X?}")
+    };
     host.press(&OKS);
     assert_eq!(host.verify(fixture::PIN), StatusWord::OK);
     let signature = host.ok(shield_command(shield::instruction::SIGN_REQUEST, PAYMENT, &request(point)));

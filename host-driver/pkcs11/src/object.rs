@@ -145,7 +145,8 @@ pub fn show(held: &Held, payment_key: PaymentKey) -> Vec<Object> {
     let hidden = container == Container::Payment && payment_key == PaymentKey::Hide;
     let [on_key, on_certificate] = held.notes.each_ref().map(|notes| Notes::parse(notes));
     if let Some(head) = held.head.key.as_ref().filter(|_| !hidden)
-        && let Some(public) = held.public_key.as_deref().and_then(PublicKey::of_card)
+        && let Some(public) =
+            held.public_key.as_deref().and_then(|key| PublicKey::of_card(head.algorithm, key))
     {
         objects.push(private_key(container, head, &public, &subject).noted(&on_key));
         objects.push(public_key_object(container, head, &public, &subject).noted(&on_key));

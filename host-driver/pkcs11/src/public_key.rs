@@ -3,6 +3,7 @@
 use cryptoki_sys as ck;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use rsa::{BoxedUint, hazmat::rsa_encrypt};
+use wire::piv::Algorithm;
 
 use crate::{
     attribute::Attributes,
@@ -98,14 +99,13 @@ fn without_zeros(bytes: &[u8]) -> Vec<u8> {
 }
 
 impl PublicKey {
-    /// What the token answers for a container.
-    pub fn of_card(template: &[u8]) -> Option<Self> {
-        match wire::piv::PublicKey::parse(template).ok()? {
-            wire::piv::PublicKey::Point(point) => {
-                let curve = match point.len() {
-                    65 => Curve::P256,
-                    97 => Curve::P384,
-                    _ => return None,
+    /// What the token answers for a container whose key LIST says is of this algorithm.
+    pub fn of_card(algorithm: Algorithm, template: &[u8]) -> Option<Self> {
+        match wire::piv::PublicKey::parse(algorithm.of_key_pair()?, template).ok()? {
+            wire::piv::PublicKey::Point { curve, point } => {
+                let curve = match curve {
+                    wire::algorithm::Curve::P256 => Curve::P256,
+                    wire::algorithm::Curve::P384 => Curve::P384,
                 };
                 Some(Self::Ec { curve, point: point.into() })
             }

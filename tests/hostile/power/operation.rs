@@ -3,6 +3,7 @@
 use card::{Card, Error, piv::Piv, shield::Shield};
 use ushield_tests::bench::{PIN, PUK};
 use wire::{
+    algorithm::KeyAlgorithm,
     apdu::Command,
     piv::{Algorithm, PublicKey, Retired, Slot, object},
     shield::{Container, DataObject, Name, NewKey, Place, Uses},
@@ -231,7 +232,9 @@ pub(super) fn install(card: &mut Card) -> Result<(), Error> {
 
 /// The outline of a certificate for a P-256 key (7F49): all that a token looks at.
 fn certificate(key: &[u8]) -> Vec<u8> {
-    let Ok(PublicKey::Point(point)) = PublicKey::parse(key) else { panic!("not a point") };
+    let Ok(PublicKey::Point { point, .. }) = PublicKey::parse(KeyAlgorithm::P256, key) else {
+        panic!("not a point")
+    };
     let sequence = |parts: &[&[u8]]| tlv::object(0x30, &parts.concat());
     // id-ecPublicKey with prime256v1 (RFC 5480, 2.1.1).
     let algorithm =

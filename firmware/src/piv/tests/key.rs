@@ -27,9 +27,9 @@ impl Bench {
     }
 }
 
-fn point(template: &[u8]) -> Vec<u8> {
-    match piv::PublicKey::parse(template).unwrap() {
-        piv::PublicKey::Point(point) => point.to_vec(),
+fn point(algorithm: KeyAlgorithm, template: &[u8]) -> Vec<u8> {
+    match piv::PublicKey::parse(algorithm, template).unwrap() {
+        piv::PublicKey::Point { point, .. } => point.to_vec(),
         piv::PublicKey::Rsa { .. } => panic!("RSA"),
     }
 }
@@ -44,7 +44,8 @@ fn p256_signs() {
     let digest = sha256(b"abc");
     let answer = bench.send(&[&hex!("00 87 11 9A 26 7C 24 82 00 81 20")[..], &digest, &[0]].concat());
     let signature = inside(&answer[..answer.len() - 2], 0x82);
-    let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&point(&template[..70])).unwrap();
+    let key =
+        p256::ecdsa::VerifyingKey::from_sec1_bytes(&point(KeyAlgorithm::P256, &template[..70])).unwrap();
     key.verify_prehash(&digest, &p256::ecdsa::Signature::from_der(&signature).unwrap()).unwrap();
 }
 
@@ -53,7 +54,7 @@ fn p384_signs() {
     let mut bench = Bench::managed();
     let template = bench.generate(0x9E, P384);
     assert_eq!(template[..5], hex!("7F49 63 86 61"));
-    let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(&point(&template)).unwrap();
+    let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(&point(KeyAlgorithm::P384, &template)).unwrap();
     for digest in [&[0x77; 48][..], &[0x77; 32], &[0x77; 64]] {
         let signature = p384::ecdsa::Signature::from_der(&bench.sign(0x9E, P384, digest)).unwrap();
         let mut field = [0; 48];
@@ -74,7 +75,7 @@ fn p256_agrees() {
     let data = [&hex!("7C 45 82 00 85 41")[..], &ours].concat();
     let answer = bench.data([0, 0x87, P256, 0x9D], &data);
     assert_eq!(answer[..4], hex!("7C 22 82 20"));
-    let card = PublicKey::from_sec1_bytes(&point(&template)).unwrap();
+    let card = PublicKey::from_sec1_bytes(&point(KeyAlgorithm::P256, &template)).unwrap();
     assert_eq!(answer[4..], host.diffie_hellman(&card).raw_secret_bytes()[..]);
 
     let mut off = ours.to_vec();
@@ -92,7 +93,9 @@ fn rsa_signs_and_decrypts() {
     let mut bench = Bench::managed();
     let template = bench.generate(0x9A, RSA);
     assert_eq!(template[..5], hex!("7F49 82 0109"), "no more room than the two numbers take");
-    let piv::PublicKey::Rsa { modulus, exponent } = piv::PublicKey::parse(&template).unwrap() else {
+    let Ok(piv::PublicKey::Rsa { modulus, exponent }) =
+        piv::PublicKey::parse(KeyAlgorithm::Rsa2048, &template)
+    else {
         panic!()
     };
     assert_eq!((modulus.len(), exponent), (256, &hex!("010001")[..]));
@@ -152,7 +155,7 @@ fn a_new_key_takes_the_place_of_the_old_one() {
     assert_ne!(bench.generate(0x9A, P256), former);
     let template = bench.generate(0x9A, P384);
     let signature = p384::ecdsa::Signature::from_der(&bench.sign(0x9A, P384, &[7; 48])).unwrap();
-    let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(&point(&template)).unwrap();
+    let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(&point(KeyAlgorithm::P384, &template)).unwrap();
     key.verify_prehash(&[7; 48], &signature).unwrap();
     let data = authenticate(&[(0x82, &[]), (0x81, &[7; 32])]);
     assert_eq!(bench.word([0, 0x87, P256, 0x9A], &data), "6A86", "the old algorithm");
@@ -236,7 +239,7 @@ fn retired_keys_work_as_9d_does() {
     let data = authenticate(&[(0x82, &[]), (0x85, &host.public_key().to_sec1_bytes())]);
     for (slot, template) in &keys {
         let answer = bench.data([0, 0x87, P256, slot.reference()], &data);
-        let card = PublicKey::from_sec1_bytes(&point(template)).unwrap();
+        let card = PublicKey::from_sec1_bytes(&point(KeyAlgorithm::P256, template)).unwrap();
         assert_eq!(inside(&answer, 0x82), host.diffie_hellman(&card).raw_secret_bytes()[..], "{slot:?}");
     }
     let certificate = piv::certificate_object(&[0x30, 2, 5, 0]);

@@ -35,7 +35,7 @@ impl Piv {
             return Err(StatusWord::WRONG_P1P2.into());
         };
         self.need_management()?;
-        let algorithm = KeyAlgorithm::try_from(algorithm).map_err(|_| StatusWord::WRONG_P1P2)?;
+        let algorithm = algorithm.of_key_pair().ok_or(StatusWord::WRONG_P1P2)?;
         let mut making = Making::from(key(slot));
         let private = private_key(application, command.data, algorithm, &mut making.policy)?;
         application.import(making, &private)?;

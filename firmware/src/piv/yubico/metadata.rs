@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use subtle::ConstantTimeEq;
 use wire::{
     apdu::StatusWord,
+    attest,
     piv::{self, Algorithm, MANAGEMENT_KEY, PIN_REFERENCE, PUK_REFERENCE, Slot},
     pkix, tlv,
 };
@@ -33,8 +34,6 @@ mod tag {
 
 /// The attestation key's reference.
 const ATTESTATION_KEY: u8 = 0xF9;
-/// Bytes of a point of P-256.
-const POINT: usize = 65;
 /// The PIN policy of a key that never wants it.
 const NEVER: u8 = 1;
 /// The two origins.
@@ -98,8 +97,8 @@ fn key_pair<S: Storage, R: CryptoRng>(
 fn attestation_key<S: Storage, R: CryptoRng>(application: &Application<S, R>) -> Result<Vec<u8>, Refused> {
     let certificate = application.attestation_certificate()?.ok_or(StatusWord::NO_SUCH_KEY)?;
     let key = pkix::certificate_public_key(&certificate)?;
-    let point = key.get(key.len().saturating_sub(POINT)..).unwrap_or_default();
-    let mut out = tlv::object(tag::ALGORITHM, &[Algorithm::P256 as u8]);
+    let point = pkix::public_key_bits(key)?;
+    let mut out = tlv::object(tag::ALGORITHM, &[Algorithm::from(attest::ALGORITHM) as u8]);
     tlv::put(&mut out, tag::POLICY, &[NEVER, policy::NO_TOUCH]);
     tlv::put(&mut out, tag::ORIGIN, &[GENERATED]);
     tlv::put(&mut out, tag::PUBLIC_KEY, &tlv::object(piv::tag::POINT, point));

@@ -4,7 +4,7 @@ use wire::{
 };
 
 use super::*;
-use crate::{crypto::KeyAlgorithm, record::Origin};
+use crate::record::Origin;
 
 const SCALAR: [u8; 32] = [0x31; 32];
 
@@ -33,7 +33,9 @@ fn a_key_from_outside_is_marked_so_for_ever() {
     assert_eq!(status, "9000");
     let (container, public) = parse_created(&answer).unwrap();
     let point = p256::SecretKey::from_slice(&SCALAR).unwrap().public_key().to_sec1_bytes();
-    assert!(matches!(PublicKey::parse(&public), Ok(PublicKey::Point(found)) if *found == *point));
+    assert!(
+        matches!(PublicKey::parse(KeyAlgorithm::P256, &public), Ok(PublicKey::Point { point: found, .. }) if *found == *point)
+    );
     let mut again = bench.again();
     let head = again.contents().remove(0).key.unwrap();
     assert_eq!((head.imported, head.name), (true, wish.name));

@@ -38,6 +38,9 @@ fn as_path(text: &str) -> Option<(&str, Option<&str>)> {
     let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
     let below = [
         "wire/",
+        "file/",
+        "card/",
+        "terminal/",
         "firmware/",
         "host-driver/",
         "ushield/src/",

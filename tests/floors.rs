@@ -14,6 +14,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// links `payment` alone.
 const FLOORS: &[(&str, &[&str])] = &[
     ("wire", &[]),
+    ("file", &[]),
     ("firmware", &["wire"]),
     ("card", &["wire"]),
     ("payment", &["wire"]),
@@ -21,20 +22,26 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("pkcs11", &["wire", "card"]),
     ("ifd", &["wire", "card"]),
     ("skf", &["wire", "card"]),
-    ("cert-tool", &["wire", "card", "payment"]),
+    ("terminal", &["wire", "file", "card"]),
+    ("cert-tool", &["wire", "file", "card", "terminal"]),
     ("host-driver", &["wire", "firmware", "card"]),
-    ("ushield", &["wire", "firmware", "card", "payment", "reader", "cert-tool", "host-driver"]),
+    (
+        "ushield",
+        &["wire", "file", "firmware", "card", "payment", "reader", "terminal", "cert-tool", "host-driver"],
+    ),
     ("ushield-tests", EVERYTHING),
     ("ushield-benches", EVERYTHING),
 ];
 const EVERYTHING: &[&str] = &[
     "wire",
+    "file",
     "firmware",
     "card",
     "payment",
     "reader",
     "ifd",
     "pkcs11",
+    "terminal",
     "cert-tool",
     "host-driver",
     "ushield-tests",

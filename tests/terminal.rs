@@ -10,7 +10,7 @@ use syn::visit::{self, Visit};
 
 /// Who may touch standard output or standard error, and why no stranger's text gets out raw there.
 const SINKS: &[(&str, &str)] = &[
-    ("host-driver/src/terminal.rs", "say, warn and the log: each line is escaped"),
+    ("terminal/src/output.rs", "say, warn and the log: each line is escaped"),
     (
         "ushield/src/commands/background.rs",
         "a pipe to the program's own starter, which prints it by say_lines",
@@ -24,10 +24,10 @@ const SINKS: &[(&str, &str)] = &[
 /// Who may print several lines at once: a stranger's line end would begin one, so each part that is not ours is escaped
 /// where it is put in, or split and indented.
 const SEVERAL_LINES: &[(&str, &str)] = &[
-    ("ushield/src/main.rs", "a Failure, whose Display escapes each part and indents its lines"),
-    ("ushield/src/control/client.rs", "a Failure, as in main"),
+    ("terminal/src/program.rs", "a Failure, whose Display escapes each part and indents its lines"),
+    ("ushield/src/control/client.rs", "a Failure, as at a program's end"),
     ("ushield/src/commands/reader.rs", "a path, quoted for the shell"),
-    ("ushield/src/commands/run.rs", "a Failure, as in main"),
+    ("ushield/src/commands/run.rs", "a Failure, as at a program's end"),
     ("ushield/src/make.rs", "a self-test's refusal: our own words"),
     ("ushield/src/commands/background.rs", "what our own program said"),
     ("ushield/src/commands/brand.rs", "a brand's file, which the user named"),
@@ -45,6 +45,8 @@ const FOLDERS: &[&str] = &[
     "wire/src",
     "firmware/src",
     "payment/src",
+    "file/src",
+    "terminal/src",
     "cert-tool/src",
     "host-driver/src",
     "ushield/src",

@@ -102,6 +102,17 @@ impl Selection {
         Self { usbip: Some(address.into()), ..Self::default() }
     }
 
+    /// The token with this name: a bus id, as USB/IP servers and kernels name devices (`1-1`, `3-2.4`), or else a serial
+    /// number.
+    pub fn named(self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        if is_bus_id(&name) {
+            Self { bus_id: Some(name), ..self }
+        } else {
+            Self { serial: Some(name), ..self }
+        }
+    }
+
     /// The server and the bus id, wherever each was named.
     fn place(&self) -> (&str, Option<&str>) {
         let named = self.usbip.as_deref().unwrap_or(DEFAULT_ADDRESS);
@@ -111,6 +122,12 @@ impl Selection {
         };
         (address, self.bus_id.as_deref().or(bus_id))
     }
+}
+
+/// Whether this is a bus id: a bus, a hyphen, and the ports on the way (Linux, Documentation/driver-api/usb).
+fn is_bus_id(name: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    name.split_once('-').is_some_and(|(bus, ports)| is_number(bus) && ports.split('.').all(is_number))
 }
 
 /// The way to one token.
@@ -357,6 +374,18 @@ mod tests {
         assert_eq!(selection.place(), ("[::1]:9", Some("1-2")));
         selection.bus_id = Some("1-3".into());
         assert_eq!(selection.place(), ("[::1]:9", Some("1-3")));
+    }
+
+    #[test]
+    fn a_name_is_a_bus_id_or_a_serial_number() {
+        for name in ["1-1", "3-2.4", "12-1.10.3"] {
+            let selection = Selection::default().named(name);
+            assert_eq!((selection.bus_id.as_deref(), selection.serial), (Some(name), None));
+        }
+        for name in ["00C0FFEE", "1-", "-1", "1-1.", "1-A", "1", ""] {
+            let selection = Selection::default().named(name);
+            assert_eq!((selection.serial.as_deref(), selection.bus_id), (Some(name), None));
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub use self::factory::{Factory, TEST_BRAND};
 use crate::{
     Error, Reason,
     certificate::{self, Certificate, display_name},
-    file, moment,
+    moment,
 };
 
 /// What a token says of a key, and the certificate of the key that signed it.

@@ -29,16 +29,16 @@ pub use sign::Founding;
 use crate::{
     Error, Reason,
     certificate::{Certificate, display_name, hex},
-    csr, file,
+    csr,
     index::{Entry, Index, Revocation},
     issuer::{Issuer, Order},
     key::Key,
     moment::{self, Validity},
-    secret::Secret,
     subject::{DEFAULT_ORGANISATION, Subject, TEST_UNIT, writable},
 };
 use folder::{CERTIFICATE, CRL, INDEX, KEY, Lock};
 use published::Published;
+use terminal::secret::Secret;
 
 /// How long a CRL is good for, in days, unless told otherwise.
 pub const CRL_DAYS: u32 = 30;

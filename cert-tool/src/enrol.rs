@@ -23,10 +23,10 @@ use crate::{
     kind::Kind,
     moment::Validity,
     readiness, request,
-    secret::Secret,
     subject::Subject,
     token::Token,
 };
+use terminal::secret::Secret;
 
 /// What is wanted.
 #[derive(Clone, Copy, Debug)]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use terminal::Failure;
 use wire::display::printed;
 
 /// Why something was refused or failed, for programs; people read the [`Error`]'s text.
@@ -152,6 +153,42 @@ impl Error {
     /// What to do next.
     pub fn next(&self) -> &str {
         &self.0.next
+    }
+}
+
+impl From<file::Error> for Error {
+    fn from(error: file::Error) -> Self {
+        let reason = match error.code() {
+            "exists" => Reason::Exists,
+            "damaged" => Reason::Damaged,
+            "too-open" => Reason::TooOpen,
+            "missing" => Reason::Missing,
+            _ => Reason::Disk,
+        };
+        Self::new(reason, error.what(), error.why(), error.next())
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let reason = if failure.code() == Some("pin-blocked") { Reason::PinBlocked } else { Reason::Invalid };
+        Self::new(
+            reason,
+            failure.what(),
+            failure.why().unwrap_or_default(),
+            failure.hint().unwrap_or_default(),
+        )
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let Account { reason, what, why, state, next } = *error.0;
+        let failure = Self::new(what).coded(reason.code()).because(why).next(next);
+        match state {
+            Some(state) => failure.with_state(state),
+            None => failure,
+        }
     }
 }
 

@@ -10,12 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use crate::{
-    Error, Reason,
-    certificate::hex,
-    file::{self, Access},
-    kind::Kind,
-};
+use crate::{Error, Reason, certificate::hex, kind::Kind};
+use file::Access;
 
 /// The version of the file that this program writes.
 pub const VERSION: u32 = 2;
@@ -182,7 +178,7 @@ impl Index {
         let text = text + "\n";
         // The checksum comes before anything that a person has named.
         let text = text.replacen(NO_CHECKSUM, &hex(&Sha256::digest(text.as_bytes())), 1);
-        file::write(path, text.as_bytes(), Access::Owner, true)
+        Ok(file::write(path, text.as_bytes(), Access::Owner, true)?)
     }
 
     /// The entry with this serial number.

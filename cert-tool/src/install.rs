@@ -9,9 +9,9 @@ use crate::{
     kind::Kind,
     progress::{Progress, Step},
     readiness,
-    secret::Secret,
     token::{self, Fault, Token},
 };
+use terminal::secret::Secret;
 
 /// What is known about the token after an installation that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

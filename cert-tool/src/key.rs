@@ -10,7 +10,8 @@ use pkcs8::{EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef, SecretDoc
 use rcgen::{PKCS_ECDSA_P256_SHA256, PublicKeyData, SignatureAlgorithm};
 use zeroize::Zeroizing;
 
-use crate::{Error, Reason, secret::Secret};
+use crate::{Error, Reason};
+use terminal::secret::Secret;
 
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 const PLAIN: &str = "PRIVATE KEY";

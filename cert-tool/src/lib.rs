@@ -24,10 +24,7 @@ pub mod csr;
 pub mod certificate;
 pub mod subject;
 pub mod kind;
-pub mod secret;
-pub mod file;
 pub mod moment;
-pub mod signal;
 mod error;
 #[cfg(test)]
 pub(crate) mod openssl;

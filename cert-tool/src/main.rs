@@ -1,6 +1,6 @@
 //! The program `cert-tool`; see the library.
 
 fn main() -> std::process::ExitCode {
-    cert_tool::signal::outlive_file_limit();
+    terminal::signal::outlive_file_limit();
     cert_tool::commands::main()
 }

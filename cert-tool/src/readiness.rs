@@ -2,7 +2,8 @@
 
 use wire::shield::Information;
 
-use crate::{Error, Reason, secret::Secret, subject::TEST_UNIT, token};
+use crate::{Error, Reason, subject::TEST_UNIT, token};
+use terminal::secret::Secret;
 
 /// The token must be healthy, of the brand asked for, and have a PIN that is not blocked and not the factory's.
 ///

@@ -13,10 +13,10 @@ use crate::{
     kind::Kind,
     progress::{Progress, Step},
     readiness,
-    secret::Secret,
     subject::Subject,
     token::{self, Fault, Token},
 };
+use terminal::secret::Secret;
 
 /// Has the token sign a request for its pending key, whose public key (tag 7F49) GENERATE gave. The PIN is
 /// verified right before, because the payment key wants that each time. Gives the request, DER; its proof of

@@ -19,9 +19,9 @@ use card::{
 use cert_tool::{
     enrol::{self, Enrolment, Silent, Wish},
     moment::Validity,
-    secret::Secret,
 };
 use chacha20::{ChaCha20Rng, rand_core::Rng};
+use terminal::secret::Secret;
 use ushield_tests::bank::{Bank, NAME, USER_ID};
 use wire::{
     apdu::StatusWord,

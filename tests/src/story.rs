@@ -5,10 +5,10 @@ use cert_tool::{
     attestation::{self, Factory},
     enrol::{self, Enrolled, Enrolment, Silent, Wish},
     moment::Validity,
-    secret::Secret,
 };
 use firmware::{profile::Profile, seams::Button};
 use payment::Reason;
+use terminal::secret::Secret;
 use wire::{
     algorithm::KeyAlgorithm,
     apdu::{Command, StatusWord},

@@ -95,7 +95,7 @@ pub(crate) fn profile(brand: &str, generation: Option<u8>) -> Result<Profile, Fa
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
-    let read = cert_tool::file::read(path).map_err(|error| error.to_string());
+    let read = file::read(path).map_err(|error| error.to_string());
     read.and_then(|bytes| String::from_utf8(bytes).map_err(|error| error.to_string())).map_err(|error| {
         let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
         Failure::new(format!("the brand {} could not be read", path.display()))

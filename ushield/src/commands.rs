@@ -31,10 +31,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::{
-    failure::{Exit, Failure, Outcome},
-    terminal,
-};
+use crate::failure::{Exit, Outcome};
 
 /// Bank tokens (U-shields) of software: USB, PIN, screen and buttons, with keys that never leave.
 ///
@@ -129,20 +126,9 @@ fn asks_for_json(matches: &ArgMatches) -> bool {
 
 /// A command line that cannot be understood, or that asks for help.
 pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
-    terminal::help(error);
-    if error.exit_code() == 0 {
-        return crate::written(Exit::Done).code().into();
-    }
-    // Where nobody listens there is nobody to tell. What follows `--` is another program's.
-    if std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json") {
-        let what = error.to_string().lines().next().unwrap_or_default().to_owned();
-        terminal::say_json(&format!("{:#}", Failure::new(what).json()));
-    }
-    // Whoever runs a command through us must tell our failures from the command's.
-    if std::env::args_os().nth(1).is_some_and(|name| name == "run") {
-        return run::OURS.into();
-    }
-    Exit::Unknown.code().into()
+    // Whoever runs a command through `ushield run` must tell the failures of `ushield` from the command's.
+    let runs = std::env::args_os().nth(1).is_some_and(|name| name == "run");
+    crate::SPEAKER.refuse(error, if runs { Exit::As(run::OURS) } else { Exit::Unknown })
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cert_tool::file::{self, Access};
 use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
+use file::Access;
 use firmware::{
     Factory, Token,
     profile::{Generation, Profile},
@@ -286,7 +286,7 @@ fn fit(fault: Option<Refusal>, folder: Option<&Path>) -> Result<(), Failure> {
 /// Reads a chosen PIN.
 pub(crate) fn chosen_pin(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let source =
-        cert_tool::secret::Source { name: "PIN", file: Some(path), variable: "", option: "--pin-file" };
+        terminal::secret::Source { name: "PIN", file: Some(path), variable: "", option: "--pin-file" };
     Ok(source.ask("")?.into_bytes())
 }
 

@@ -12,13 +12,13 @@ use super::{CRL_DAYS, sign, sign::Founding};
 use crate::{
     Error, Reason,
     certificate::pem,
-    file::{self, Access},
     index::Index,
     key::Key,
     moment::{self, Validity},
-    secret::Secret,
     subject::check_text,
 };
+use file::Access;
+use terminal::secret::Secret;
 
 pub(super) const CERTIFICATE: &str = "ca.pem";
 pub(super) const KEY: &str = "ca-key.pem";
@@ -78,13 +78,14 @@ fn write(folder: &Path, founding: &Founding<'_>, passphrase: Option<&Secret>) ->
     file::write(&folder.join(KEY), pem_key.as_bytes(), Access::Owner, false)?;
     index.save(&folder.join(INDEX))?;
     write_crl(folder, &crl, false)?;
-    file::write(&folder.join(CERTIFICATE), pem("CERTIFICATE", &root).as_bytes(), Access::Everyone, false)
+    let pem = pem("CERTIFICATE", &root);
+    Ok(file::write(&folder.join(CERTIFICATE), pem.as_bytes(), Access::Everyone, false)?)
 }
 
 /// Writes both forms of the CRL.
 pub(super) fn write_crl(folder: &Path, der: &[u8], force: bool) -> Result<(), Error> {
     file::write(&folder.join(CRL), pem("X509 CRL", der).as_bytes(), Access::Everyone, force)?;
-    file::write(&folder.join(CRL_DER), der, Access::Everyone, force)
+    Ok(file::write(&folder.join(CRL_DER), der, Access::Everyone, force)?)
 }
 
 fn check_vacant(folder: &Path) -> Result<(), Error> {
@@ -160,7 +161,7 @@ impl Lock {
             use std::os::unix::fs::OpenOptionsExt;
             options.mode(0o600);
         }
-        let file = options.open(&path).map_err(|fault| file::disk("open", &path, &fault))?;
+        let file = options.open(&path).map_err(|fault| file::Error::system("open", &path, fault))?;
         let began = Instant::now();
         loop {
             match file.try_lock() {
@@ -169,7 +170,9 @@ impl Lock {
                     std::thread::sleep(Duration::from_millis(20));
                 }
                 Err(fs::TryLockError::WouldBlock) => return Err(locked(folder)),
-                Err(fs::TryLockError::Error(fault)) => return Err(file::disk("lock", &path, &fault)),
+                Err(fs::TryLockError::Error(fault)) => {
+                    return Err(file::Error::system("lock", &path, fault).into());
+                }
             }
         }
     }

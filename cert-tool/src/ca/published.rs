@@ -15,7 +15,6 @@ use super::{
 use crate::{
     Error, Reason,
     certificate::{self, Certificate, hex, pem_or_der},
-    file,
     index::Index,
     moment,
 };

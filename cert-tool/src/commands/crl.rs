@@ -7,7 +7,7 @@ use super::{
     Report,
     options::{CaOptions, OutOptions},
 };
-use crate::{Error, ca::CRL_DAYS, file};
+use crate::{Error, ca::CRL_DAYS};
 
 /// Issue the CRL anew, before the last one runs out
 #[derive(Args)]

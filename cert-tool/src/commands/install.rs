@@ -9,7 +9,7 @@ use super::{
     Report,
     options::{PinOptions, TokenOptions, certificate_json},
 };
-use crate::{Error, certificate::Certificate, file, install::install_checked, kind::Kind, progress::Step};
+use crate::{Error, certificate::Certificate, install::install_checked, kind::Kind, progress::Step};
 
 /// Install certificates for the keys that wait on the token, all in one command, and read them back
 #[derive(Args)]

@@ -16,7 +16,7 @@ use crate::{
     Error,
     attestation::{self, Attestation, Expected},
     certificate::{Certificate, pem_or_der},
-    csr, file,
+    csr,
     issuer::{Issuer, Order},
     subject::{Subject, TEST_UNIT},
 };

@@ -19,12 +19,12 @@ use crate::{
     attestation::{Factory, TEST_BRAND},
     ca::Authority,
     certificate::{Certificate, display_name, display_purpose},
-    file::{self, Access},
     kind::Kind,
     moment::{self, Validity},
-    secret::{Secret, Source},
     token::Fault,
 };
+use file::Access;
+use terminal::secret::{Secret, Source};
 
 /// Which CA.
 #[derive(Args)]
@@ -60,7 +60,7 @@ impl CaOptions {
     pub(super) fn open(&self) -> Result<Authority, Error> {
         let folder = folder(self.ca.as_deref())?;
         let question = format!("passphrase of the CA in {}: ", folder.display());
-        Authority::open(&folder, &mut || self.passphrase.source().ask(&question))
+        Authority::open(&folder, &mut || Ok(self.passphrase.source().ask(&question)?))
     }
 }
 
@@ -195,7 +195,7 @@ impl OutOptions {
     /// Refuses now what [`Self::write`] would refuse later.
     pub(super) fn check(&self) -> Result<(), Error> {
         match &self.out {
-            Some(path) => file::check_place(path, self.force),
+            Some(path) => Ok(file::check_place(path, self.force)?),
             None => Ok(()),
         }
     }

@@ -13,13 +13,13 @@ use crate::{
     Error, Reason,
     attestation::Attestation,
     certificate::pem,
-    file::{self, Access},
     kind::Kind,
     progress::Step,
     request::prepare,
     subject::{DEFAULT_ORGANISATION, Subject},
     token::Token,
 };
+use file::Access;
 
 /// Make a pending key on the token and a request signed by it; the key in use stays as it is
 #[derive(Args)]

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Report, options::CaOptions};
-use crate::{Error, Reason, certificate::Certificate, file, index::Revocation, issuer::Issuer as _, moment};
+use crate::{Error, Reason, certificate::Certificate, index::Revocation, issuer::Issuer as _, moment};
 
 /// Revoke a certificate and issue the CRL anew
 #[derive(Args)]

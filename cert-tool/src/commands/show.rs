@@ -10,7 +10,7 @@ use super::{
     Report,
     options::{TokenOptions, certificate_json, describe, token_json},
 };
-use crate::{Error, certificate::Certificate, file, token::Token};
+use crate::{Error, certificate::Certificate, token::Token};
 
 /// Show the personal ID on the token, or a certificate in a file
 #[derive(Args)]

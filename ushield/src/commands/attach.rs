@@ -12,9 +12,9 @@ use crate::{
     failure::{Context, Exit, Failure, Outcome},
     system::System,
     terminal::{Paint, say, say_json, warn},
-    token::explain,
     vhci::{self, Origin, UsbDevice, Vhci},
 };
+use terminal::token::explain;
 
 /// How long the kernel may take to enumerate: a machine that is emulated in software needs seconds.
 const PATIENCE: Duration = Duration::from_secs(20);

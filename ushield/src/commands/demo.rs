@@ -16,14 +16,14 @@ use cert_tool::{
     attestation::{Factory, TEST_BRAND},
     certificate::pem,
     enrol::{Enrolled, Enrolment, Step, Wish, enrol},
-    file::{self, Access},
     moment::Validity,
-    secret::Secret,
 };
 use clap::Args;
+use file::Access;
 use firmware::profile::Profile;
 use host_driver::{Exporter, Listen, panel::Habit};
 use payment::{PaymentOrder, order, seal};
+use terminal::{secret::Secret, token::explain};
 use wire::shield::Information;
 
 use crate::{
@@ -33,7 +33,6 @@ use crate::{
     paths,
     runtime::Waiter,
     terminal::{Paint, Steps, say},
-    token::explain,
 };
 use bank::Bank;
 use pace::Pace;

@@ -5,8 +5,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use cert_tool::file::{self, Access};
 use clap::Args;
+use file::Access;
 use payment::{
     PaymentOrder,
     order::{self, OrderJson},

@@ -38,7 +38,7 @@ impl FromStr for Panel {
         }
         let path =
             text.strip_prefix("script:").ok_or("none of terminal, accept, reject, none, script:FILE")?;
-        let script = cert_tool::file::read(Path::new(path)).map_err(|error| error.to_string())?;
+        let script = file::read(Path::new(path)).map_err(|error| error.to_string())?;
         let script = String::from_utf8(script).map_err(|error| format!("{path}: {error}"))?;
         Script::parse(&script).map(Self::Script).map_err(|error| format!("{path}: {error}"))
     }

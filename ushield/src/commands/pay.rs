@@ -6,16 +6,18 @@ use std::{
 };
 
 use card::shield::Shield;
-use cert_tool::file::{self, Access};
 use clap::Args;
+use file::Access;
 use payment::{MAX_ORDER_LIFETIME, ORDER_LIFETIME, PaymentOrder, SealError, Verifier, order as json, seal};
+use terminal::{
+    pin::PinOptions,
+    token::{TokenOptions, explain},
+};
 use wire::shield::{Container, Information};
 
 use crate::{
     failure::{Context, Exit, Failure, Outcome},
-    secret::{PinFile, pin},
     terminal::{say, warn},
-    token::{Road, explain},
 };
 
 /// Have a payment order signed on the token, and seal it for the bank
@@ -39,9 +41,9 @@ pub(crate) struct Pay {
     #[arg(long, value_name = "CA.pem")]
     ca: Option<PathBuf>,
     #[command(flatten)]
-    road: Road,
+    token: TokenOptions,
     #[command(flatten)]
-    pin_file: PinFile,
+    pin: PinOptions,
 }
 
 impl Pay {
@@ -70,7 +72,7 @@ impl Pay {
 
     fn sign(&self, order: &[u8]) -> Result<Vec<u8>, Failure> {
         let refused = |error: card::Error| explain("the payment was not signed", &error);
-        let mut card = self.road.open()?;
+        let mut card = self.token.open()?;
         // The token may be shared: each of the two is a transaction, and nobody waits for a PIN that is being typed.
         let (information, certificate) = card
             .transaction(|card| {
@@ -80,7 +82,7 @@ impl Pay {
             .map_err(refused)?;
         ready(&information)?;
         let certificate = certificate.ok_or_else(not_enrolled)?;
-        let pin = pin(&self.pin_file, &information)?;
+        let pin = self.pin.ask(&information)?;
         let shows = information.generation > 1;
         let sealed = seal(order, &[certificate], |bytes| {
             card.transaction(|card| {

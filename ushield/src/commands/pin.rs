@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 
 use card::shield::Shield;
-use cert_tool::secret::{Secret, Source};
 use clap::{Args, Subcommand};
+use terminal::{
+    secret::{Secret, Source},
+    token::{TokenOptions, explain},
+};
 use wire::shield::Information;
 
 use crate::{
     failure::{Exit, Failure, Outcome},
     terminal::say,
-    token::{Road, explain},
 };
 
 /// The PUK's length, shortest and longest: what PIV's field carries.
@@ -58,7 +60,7 @@ struct New {
     #[arg(long, value_name = "FILE")]
     new_file: Option<PathBuf>,
     #[command(flatten)]
-    road: Road,
+    token: TokenOptions,
 }
 
 impl Pin {
@@ -120,7 +122,7 @@ impl New {
         deed: impl FnOnce(&mut Shield<'_>, &[u8], &[u8]) -> Result<(), card::Error>,
     ) -> Result<(), Failure> {
         let refused = |error: card::Error| explain(what, &error);
-        let mut card = self.road.open()?;
+        let mut card = self.token.open()?;
         let mut shield = Shield::select(&mut card).map_err(refused)?;
         let information = shield.information().map_err(refused)?;
         let left = information.tries[counter];

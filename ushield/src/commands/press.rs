@@ -9,7 +9,7 @@ use crate::{
         view::{self, Button, Shown},
     },
     failure::{Exit, Outcome},
-    terminal::{draw, say, say_lines},
+    terminal::{say, say_lines},
 };
 
 /// Press a button of a token
@@ -40,7 +40,7 @@ impl Press {
         match (shown.screen, self.button) {
             (Some(screen), _) => {
                 let more = if screen.last() { "OK on this page signs" } else { "OK turns the page" };
-                say_lines(&format!("{}{more}: ushield press ok{again}", draw(&screen, "")));
+                say_lines(&format!("{}{more}: ushield press ok{again}", screen.draw("")));
             }
             (None, Button::Ok) => say("OK."),
             (None, Button::Cancel) => say("Cancelled."),

@@ -143,7 +143,7 @@ impl Reader {
                 "socket": socket.display().to_string(), "pid": std::process::id(), "readers": readers,
             });
             let json = serde_json::to_vec_pretty(&ready).what("the ready file could not be written")?;
-            cert_tool::file::write(file, &json, cert_tool::file::Access::Owner, true)?;
+            file::write(file, &json, file::Access::Owner, true)?;
         }
         if readers.is_empty() {
             warn("No token is free yet: `ushield plug` plugs one in, and it is shown then.");

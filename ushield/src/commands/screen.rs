@@ -11,7 +11,7 @@ use crate::{
         view::{Refusal, Shown},
     },
     failure::{Context, Exit, Failure, Outcome},
-    terminal::{draw, say, say_json, say_lines},
+    terminal::{say, say_json, say_lines},
 };
 
 /// Show what a token's screen shows
@@ -51,7 +51,7 @@ impl Screen {
             return Ok(Exit::Done);
         }
         match shown.screen {
-            Some(screen) => say_lines(draw(&screen, "").trim_end()),
+            Some(screen) => say_lines(screen.draw("").trim_end()),
             None => say("(the screen is dark)"),
         }
         Ok(Exit::Done)
@@ -61,7 +61,7 @@ impl Screen {
 /// A refusal that says what the screen shows, where that is the reason.
 pub(crate) fn with_screen(refusal: Refusal) -> Failure {
     let shows = refusal.shown.as_ref().map(|shown| match &shown.screen {
-        Some(screen) => format!("the screen shows\n{}", draw(screen, "").trim_end()),
+        Some(screen) => format!("the screen shows\n{}", screen.draw("").trim_end()),
         None => "the screen is dark".to_owned(),
     });
     let failure = Failure::from(refusal);

@@ -218,7 +218,7 @@ impl Up {
         let listen = ready.health.listen.parse().what("the address is not an address")?;
         if let Some(file) = &self.ready_file {
             let json = serde_json::to_vec_pretty(&ready).what("the ready file could not be written")?;
-            cert_tool::file::write(file, &json, cert_tool::file::Access::Owner, true)?;
+            file::write(file, &json, file::Access::Owner, true)?;
         }
         let again = self
             .control

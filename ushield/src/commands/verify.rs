@@ -213,7 +213,7 @@ fn order_bytes(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    Ok(cert_tool::file::read(path)?)
+    Ok(file::read(path)?)
 }
 
 fn time(text: &str) -> Result<SystemTime, String> {

@@ -73,6 +73,11 @@ impl Screen {
         self.lines.join("\n")
     }
 
+    /// The page as a box, each line of the box behind `indent`.
+    pub(crate) fn draw(&self, indent: &str) -> String {
+        terminal::draw(&self.lines, self.page, self.pages, indent)
+    }
+
     /// Whether OK on this page signs.
     pub(crate) const fn last(&self) -> bool {
         self.page >= self.pages

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use cert_tool::file::{self, Access};
+use file::Access;
 
 use crate::{
     driver,

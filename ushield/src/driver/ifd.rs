@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cert_tool::file::{self, Access};
+use file::Access;
 
 use super::inside;
 use crate::{

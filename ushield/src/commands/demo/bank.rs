@@ -7,7 +7,6 @@ use std::{
 
 use cert_tool::{
     ca::{Authority, Founding, found},
-    file,
     moment::Validity,
     subject::DEFAULT_ORGANISATION,
 };

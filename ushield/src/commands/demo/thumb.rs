@@ -12,7 +12,7 @@ use super::pace::Pace;
 use crate::{
     control::view::{Button, Screen},
     runtime::Waiter,
-    terminal::{Paint, draw, say_lines},
+    terminal::{Paint, say_lines},
 };
 
 /// Presses the same button on each page until told otherwise.
@@ -47,7 +47,7 @@ async fn hold(panel: Handle, button: Arc<Mutex<Button>>, pace: Arc<Pace>) {
             Button::Ok => ("[ OK ]", "presses OK on the token, which turns the page"),
             Button::Cancel => ("[ Cancel ]", "presses Cancel on the token"),
         };
-        let drawn = draw(&screen, "    ");
+        let drawn = screen.draw("    ");
         if pace.is_by_hand() {
             say_lines(drawn.trim_end());
             // The keyboard is waited for on a thread of its own: the token's host goes on meanwhile.

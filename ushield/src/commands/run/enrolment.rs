@@ -9,13 +9,13 @@ use cert_tool::{
     certificate::Certificate,
     enrol::{Enrolled, Enrolment, Silent, Wish, enrol},
     moment::Validity,
-    secret::Secret,
     subject::DEFAULT_ORGANISATION,
 };
+use terminal::{secret::Secret, token::explain};
 use wire::shield::Container;
 
 use super::folder::Folder;
-use crate::{control::rack::Served, failure::Failure, token::explain};
+use crate::{control::rack::Served, failure::Failure};
 
 /// CN of the holders, unless told otherwise.
 pub(super) const NAME: &str = "Test Holder";

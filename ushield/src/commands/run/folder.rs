@@ -54,7 +54,7 @@ impl Folder {
     /// Writes a file for the owner only; its path.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, Failure> {
         let path = self.path(name);
-        cert_tool::file::write(&path, bytes, cert_tool::file::Access::Owner, true)?;
+        file::write(&path, bytes, file::Access::Owner, true)?;
         Ok(path)
     }
 }

@@ -8,6 +8,7 @@ use std::{
 
 use host_driver::{BusId, panel::Handle};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use terminal::signal::is_in_background;
 
 use crate::{
     control::{
@@ -16,7 +17,7 @@ use crate::{
     },
     failure::Failure,
     runtime::no_thread,
-    terminal::{Paint, draw, is_in_background, say, say_lines},
+    terminal::{Paint, say, say_lines},
 };
 
 /// Between two looks whether the terminal is ours again.
@@ -132,7 +133,7 @@ async fn show(token: BusId, panel: Handle, title: String, asked: Asked) {
             }
         };
         let keys = Paint::stdout().bold(&keys);
-        say_lines(&format!("\n{title}:\n{}{keys}", draw(&screen, "")));
+        say_lines(&format!("\n{title}:\n{}{keys}", screen.draw("")));
         *lock(&asked) = Some(Question { token, panel: panel.clone(), page: screen });
         panel.wait(|face| face.screen.is_none() || face.shown != shown).await;
         let mut last = lock(&asked);

@@ -1,7 +1,4 @@
-//! Files that are there wholly or not at all, and keys that only their owner reads.
-
-mod owner;
-mod read;
+//! Writing a file that is there wholly or not at all.
 
 use std::{
     ffi::OsString,
@@ -12,10 +9,7 @@ use std::{
 
 use atomic_write_file::AtomicWriteFile;
 
-pub use owner::{check_closed, check_private, make_private_folder};
-pub use read::{read, read_secret};
-
-use crate::{Error, Reason};
+use crate::{Error, owner};
 
 /// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,26 +20,23 @@ pub enum Access {
     Everyone,
 }
 
-/// The most that any of our files may hold, in bytes; an index of 100,000 certificates stays below it.
-pub const MAX_FILE: u64 = 64 << 20;
-
-/// Writes a file, durable when this returns; whoever is killed meanwhile leaves the former one, or none. Without `force` a
-/// file that is there already is refused; two processes that create the same file at once get one winner. A device or
-/// a pipe is written to, and stays what it is.
+/// Writes a file, which is durable when this function returns. A process that is killed meanwhile leaves the former file,
+/// or none. Without `force` a file that is there already is refused, and of two processes that create the same file at
+/// once one wins. A device or a pipe is written to, and stays what it is.
 ///
 /// # Errors
-/// [`Reason::Exists`], or the disk's fault; what was there before is untouched then.
+/// [`Error::Exists`], or the system's fault; what was there before is untouched then.
 pub fn write(path: &Path, bytes: &[u8], access: Access, force: bool) -> Result<(), Error> {
     if force && owner::is_no_strangers_link(path) && is_no_file(path) {
         // Replacing it would take /dev/null away from the whole machine.
-        return pour(path, bytes).map_err(|fault| disk("write", path, &fault));
+        return pour(path, bytes).map_err(|fault| Error::system("write", path, fault));
     }
     if force {
-        return replace(path, bytes, access).map_err(|fault| disk("write", path, &fault));
+        return replace(path, bytes, access).map_err(|fault| Error::system("write", path, fault));
     }
     create(path, bytes, access).map_err(|fault| match fault.kind() {
-        io::ErrorKind::AlreadyExists => exists(path),
-        _ => disk("write", path, &fault),
+        io::ErrorKind::AlreadyExists => Error::Exists(path.into()),
+        _ => Error::system("write", path, fault),
     })
 }
 
@@ -53,12 +44,12 @@ pub fn write(path: &Path, bytes: &[u8], access: Access, force: bool) -> Result<(
 /// with `force`), a folder that is not there, is another user's, or has no room for 16 KiB.
 ///
 /// # Errors
-/// [`Reason::Exists`], or the disk's fault. The place is as it was before.
+/// [`Error::Exists`], or the system's fault. The place is as it was before.
 pub fn check_place(path: &Path, force: bool) -> Result<(), Error> {
     match fs::metadata(path) {
-        Ok(_) if !force => return Err(exists(path)),
+        Ok(_) if !force => return Err(Error::Exists(path.into())),
         Ok(there) if there.is_dir() => {
-            return Err(disk("write", path, &io::ErrorKind::IsADirectory.into()));
+            return Err(Error::system("write", path, io::ErrorKind::IsADirectory.into()));
         }
         // Whoever opens a pipe and closes it again ends what its reader waits for.
         Ok(there) if !there.is_file() => return Ok(()),
@@ -72,39 +63,7 @@ pub fn check_place(path: &Path, force: bool) -> Result<(), Error> {
         .open(&probe)
         .and_then(|mut file| file.write_all(&[0; 16 * 1024]));
     let _it_may_never_have_been_there = fs::remove_file(&probe);
-    tried.map_err(|fault| disk("write", path, &fault))
-}
-
-/// What a fault of the disk means to people.
-pub fn disk(deed: &str, path: &Path, fault: &io::Error) -> Error {
-    let path = path.display();
-    let what = format!("could not {deed} {path}");
-    match fault.kind() {
-        io::ErrorKind::NotFound => Error::new(Reason::Missing, what, fault, "check the name and the folder"),
-        io::ErrorKind::PermissionDenied => {
-            Error::new(Reason::Disk, what, fault, "take a place where you may write, or ask its owner")
-        }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Error::new(Reason::Disk, what, fault, "make room on that disk and run the command again")
-        }
-        io::ErrorKind::FileTooLarge => Error::new(
-            Reason::Disk,
-            what,
-            fault,
-            "raise the limit of file sizes (ulimit -f; the file system may have one, too) and run the command again",
-        ),
-        _ => Error::new(Reason::Disk, what, fault, "check the disk and run the command again"),
-    }
-}
-
-/// What it means that a file is there.
-pub fn exists(path: &Path) -> Error {
-    Error::new(
-        Reason::Exists,
-        format!("{} was not written", path.display()),
-        "there is a file of that name",
-        "name another file, or say --force to replace it",
-    )
+    tried.map_err(|fault| Error::system("write", path, fault))
 }
 
 /// A device or a pipe.
@@ -222,6 +181,7 @@ fn sync_folder(_path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{check_private, read};
 
     #[cfg(unix)]
     #[test]
@@ -231,7 +191,7 @@ mod tests {
         check_place(&path, false).unwrap();
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
         fs::write(&path, b"mine").unwrap();
-        assert_eq!(check_place(&path, false).unwrap_err().reason(), Reason::Exists);
+        assert_eq!(check_place(&path, false).unwrap_err().code(), "exists");
         check_place(&path, true).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"mine");
         for wrong in [folder.path().join("not/there"), path.join("below a file")] {
@@ -261,7 +221,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.pem");
         write(&path, b"first", Access::Everyone, false).unwrap();
-        assert_eq!(write(&path, b"second", Access::Everyone, false).unwrap_err().reason(), Reason::Exists);
+        assert_eq!(write(&path, b"second", Access::Everyone, false).unwrap_err().code(), "exists");
         assert_eq!(read(&path).unwrap(), b"first");
         write(&path, b"second", Access::Everyone, true).unwrap();
         assert_eq!(read(&path).unwrap(), b"second");
@@ -280,7 +240,7 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         check_private(&path, "600").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert_eq!(check_private(&path, "600").unwrap_err().reason(), Reason::TooOpen);
+        assert_eq!(check_private(&path, "600").unwrap_err().code(), "too-open");
     }
 
     #[test]
@@ -329,7 +289,7 @@ mod tests {
     fn a_missing_folder_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let fault = write(&folder.path().join("no/a.pem"), b"", Access::Everyone, false).unwrap_err();
-        assert_eq!(fault.reason(), Reason::Missing);
-        assert_eq!(read(&folder.path().join("b")).unwrap_err().reason(), Reason::Missing);
+        assert_eq!(fault.code(), "missing");
+        assert_eq!(read(&folder.path().join("b")).unwrap_err().code(), "missing");
     }
 }

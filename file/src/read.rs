@@ -10,9 +10,10 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{MAX_FILE, disk};
-use crate::{Error, Reason};
+use crate::Error;
 
+/// The most that any of our files may hold, in bytes; an index of 100,000 certificates stays below it.
+pub const MAX_FILE: u64 = 64 << 20;
 /// The most of a file with a secret, in bytes; its first line is the secret.
 const MAX_SECRET: usize = 4096;
 /// How long somebody may take to open the other end of a pipe, and to say all.
@@ -23,7 +24,7 @@ const SAID: Duration = Duration::from_secs(60);
 /// end: who opens it must be there at once, and must have said all within a minute.
 ///
 /// # Errors
-/// [`Reason::Missing`], [`Reason::Damaged`] when it is too long, or the disk's fault.
+/// [`Error::TooLong`], or the system's fault.
 pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let bytes = take(path, |file| {
         let mut bytes = Vec::new();
@@ -58,13 +59,8 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     if bytes.len() > MAX_SECRET { Err(too_long(path, "4 KiB, and no secret is")) } else { Ok(bytes) }
 }
 
-fn too_long(path: &Path, than: &str) -> Error {
-    Error::new(
-        Reason::Damaged,
-        format!("{} was not read", path.display()),
-        format!("it is longer than {than}"),
-        "name the right file",
-    )
+fn too_long(path: &Path, than: &'static str) -> Error {
+    Error::TooLong { path: path.into(), than }
 }
 
 /// Opens what a path names and hands it to `read`, which takes a bounded part of it.
@@ -72,7 +68,7 @@ fn take<T: Send + 'static>(
     path: &Path,
     read: impl FnOnce(File) -> io::Result<T> + Send + 'static,
 ) -> Result<T, Error> {
-    let failed = |fault: io::Error| disk("read", path, &fault);
+    let failed = |fault: io::Error| Error::system("read", path, fault);
     if fs::metadata(path).map_err(failed)?.is_file() {
         return File::open(path).and_then(read).map_err(failed);
     }

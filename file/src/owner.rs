@@ -2,16 +2,15 @@
 
 use std::{fs, io, path::Path};
 
-use super::disk;
-use crate::{Error, Reason};
+use crate::Error;
 
 /// Makes a folder that only its owner enters; one that is there already must be so.
 ///
 /// # Errors
-/// [`Reason::TooOpen`], or the disk's fault.
+/// [`Error::Stranger`], [`Error::Open`], or the system's fault.
 pub fn make_private_folder(path: &Path) -> Result<(), Error> {
     if !path.exists() {
-        make_folder(path).map_err(|fault| disk("make the folder", path, &fault))?;
+        make_folder(path).map_err(|fault| Error::system("make the folder", path, fault))?;
     }
     check_private(path, "700")
 }
@@ -19,60 +18,49 @@ pub fn make_private_folder(path: &Path) -> Result<(), Error> {
 /// Refuses a file or folder that others than its owner may open, or that is another user's.
 ///
 /// # Errors
-/// [`Reason::TooOpen`], or the disk's fault.
-pub fn check_private(path: &Path, right: &str) -> Result<(), Error> {
+/// [`Error::Stranger`], [`Error::Open`], or the system's fault.
+pub fn check_private(path: &Path, right: &'static str) -> Result<(), Error> {
     check(path, 0o077, right, "what keys are in is for their owner only")
 }
 
 /// Refuses a file or folder that others than its owner may write, or that is another user's.
 ///
 /// # Errors
-/// [`Reason::TooOpen`], or the disk's fault.
-pub fn check_closed(path: &Path, right: &str) -> Result<(), Error> {
+/// [`Error::Stranger`], [`Error::Open`], or the system's fault.
+pub fn check_closed(path: &Path, right: &'static str) -> Result<(), Error> {
     check(path, 0o022, right, "others could put their own files there, or take ours away")
 }
 
 #[cfg(unix)]
-fn check(path: &Path, open: u32, right: &str, why: &str) -> Result<(), Error> {
+fn check(path: &Path, open: u32, right: &'static str, why: &'static str) -> Result<(), Error> {
     use std::os::unix::fs::MetadataExt;
-    let found = fs::metadata(path).map_err(|fault| disk("read", path, &fault))?;
-    let name = path.display();
+    let found = fs::metadata(path).map_err(|fault| Error::system("read", path, fault))?;
     let own = rustix::process::geteuid().as_raw();
     if found.uid() != own {
-        return Err(Error::new(
-            Reason::TooOpen,
-            format!("{name} is not used"),
-            format!("it belongs to user {}, and this program runs as user {own}", found.uid()),
-            "run the program as that user, or name a folder of your own",
-        ));
+        return Err(Error::Stranger { path: path.into(), owner: found.uid(), own });
     }
-    if found.mode() & open == 0 {
-        return Ok(());
+    if found.mode() & open != 0 {
+        return Err(Error::Open { path: path.into(), mode: found.mode(), why, right });
     }
-    Err(Error::new(
-        Reason::TooOpen,
-        format!("{name} is open to others"),
-        format!("its permissions are {:03o}, and {why}", found.mode() & 0o777),
-        format!("chmod {right} {name}   (or name a folder that is not there yet)"),
-    ))
+    Ok(())
 }
 
 /// Other systems keep the user's own folders private by their access lists.
 #[cfg(not(unix))]
-fn check(_path: &Path, _open: u32, _right: &str, _why: &str) -> Result<(), Error> {
+fn check(_path: &Path, _open: u32, _right: &'static str, _why: &'static str) -> Result<(), Error> {
     Ok(())
 }
 
 /// Whether this is no link that somebody else has put there: `/dev/stdout` is root's.
 #[cfg(unix)]
-pub(super) fn is_no_strangers_link(path: &Path) -> bool {
+pub(crate) fn is_no_strangers_link(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let own = rustix::process::geteuid().as_raw();
     fs::symlink_metadata(path).is_ok_and(|found| !found.is_symlink() || [0, own].contains(&found.uid()))
 }
 
 #[cfg(not(unix))]
-pub(super) fn is_no_strangers_link(_path: &Path) -> bool {
+pub(crate) fn is_no_strangers_link(_path: &Path) -> bool {
     true
 }
 

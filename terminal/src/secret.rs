@@ -4,7 +4,7 @@ use std::{fmt, path::Path};
 
 use zeroize::Zeroizing;
 
-use crate::{Error, Reason, file};
+use crate::failure::Failure;
 
 /// A PIN or a passphrase; wiped when dropped, and never shown.
 pub struct Secret(Zeroizing<Vec<u8>>);
@@ -19,25 +19,20 @@ impl Secret {
     pub fn into_bytes(self) -> Zeroizing<Vec<u8>> {
         self.0
     }
-}
 
-impl Secret {
     /// Refuses a PIN that no token of these shortest and longest lengths has, before anybody is asked for anything.
     ///
     /// # Errors
     /// It is shorter or longer.
-    pub fn check_length(&self, [least, most]: [u8; 2]) -> Result<(), Error> {
+    pub fn check_length(&self, [least, most]: [u8; 2]) -> Result<(), Failure> {
         if (usize::from(least)..=usize::from(most)).contains(&self.0.len()) {
             return Ok(());
         }
-        Err(Error::new(
-            Reason::Invalid,
-            "the PIN was not used",
-            format!(
+        Err(invalid("the PIN was not used")
+            .because(format!(
                 "it is not of {least} to {most} characters, as every PIN of this token is; no try was spent"
-            ),
-            "give the token's PIN",
-        ))
+            ))
+            .next("give the token's PIN"))
     }
 }
 
@@ -77,7 +72,7 @@ impl Source<'_> {
     ///
     /// # Errors
     /// The file cannot be read, there is no terminal to ask at, or the secret is empty.
-    pub fn ask(&self, question: &str) -> Result<Secret, Error> {
+    pub fn ask(&self, question: &str) -> Result<Secret, Failure> {
         let secret = match self.stored()? {
             Some(secret) => secret,
             None => self.prompt(question)?,
@@ -89,7 +84,7 @@ impl Source<'_> {
     ///
     /// # Errors
     /// As [`Self::ask`], and two answers that differ.
-    pub fn ask_new(&self, question: &str) -> Result<Secret, Error> {
+    pub fn ask_new(&self, question: &str) -> Result<Secret, Failure> {
         if let Some(secret) = self.stored()? {
             return self.not_empty(secret);
         }
@@ -97,12 +92,12 @@ impl Source<'_> {
         let second = self.prompt("the same again: ")?;
         if first.0 != second.0 {
             let what = format!("the {} was not taken", self.name);
-            return Err(Error::new(Reason::Invalid, what, "the two answers differ", "run the command again"));
+            return Err(invalid(what).because("the two answers differ").next("run the command again"));
         }
         self.not_empty(first)
     }
 
-    fn stored(&self) -> Result<Option<Secret>, Error> {
+    fn stored(&self) -> Result<Option<Secret>, Failure> {
         if let Some(path) = self.file {
             let mut bytes = file::read_secret(path)?;
             // In place: a copy would be one more to wipe.
@@ -113,30 +108,27 @@ impl Source<'_> {
         Ok(std::env::var(self.variable).ok().map(|text| Secret(Zeroizing::new(text.into_bytes()))))
     }
 
-    fn prompt(&self, question: &str) -> Result<Secret, Error> {
+    fn prompt(&self, question: &str) -> Result<Secret, Failure> {
         let answer = rpassword::prompt_password(question).map_err(|fault| {
-            Error::new(
-                Reason::Invalid,
-                format!("the {} was not asked for", self.name),
-                format!("there is no terminal to ask at ({fault})"),
-                format!("put it in a file and say {} FILE, or set {}", self.option, self.variable),
-            )
+            invalid(format!("the {} was not asked for", self.name))
+                .because(format!("there is no terminal to ask at ({fault})"))
+                .next(format!("put it in a file and say {} FILE, or set {}", self.option, self.variable))
         })?;
         Ok(Secret(Zeroizing::new(answer.into_bytes())))
     }
 
-    fn not_empty(&self, secret: Secret) -> Result<Secret, Error> {
+    fn not_empty(&self, secret: Secret) -> Result<Secret, Failure> {
         if !secret.bytes().is_empty() {
             return Ok(secret);
         }
-        let what = format!("the {} was not taken", self.name);
-        Err(Error::new(
-            Reason::Invalid,
-            what,
-            "it is empty",
-            format!("give one, or say {} FILE", self.option),
-        ))
+        Err(invalid(format!("the {} was not taken", self.name))
+            .because("it is empty")
+            .next(format!("give one, or say {} FILE", self.option)))
     }
+}
+
+fn invalid(what: impl Into<String>) -> Failure {
+    Failure::new(what).coded("invalid")
 }
 
 #[cfg(test)]
@@ -163,6 +155,6 @@ mod tests {
         assert_eq!(secret.bytes(), b"135246");
         assert!(!format!("{secret:?}").contains("135"));
         std::fs::write(&path, "\n").unwrap();
-        assert_eq!(source.ask("").unwrap_err().reason(), Reason::Invalid);
+        assert_eq!(source.ask("").unwrap_err().code(), Some("invalid"));
     }
 }

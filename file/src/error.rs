@@ -1,0 +1,152 @@
+//! Why a file was not read, written or used.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+/// Why a file was not read, written or used. `Display` is one line; [`Self::what`], [`Self::why`] and [`Self::next`] are
+/// its parts. A file's name stands there as it is: whoever prints it to a terminal escapes it.
+#[derive(Debug)]
+pub enum Error {
+    /// There is a file of that name, and nobody said that it may be replaced.
+    Exists(PathBuf),
+    /// The file is longer than anything that belongs here.
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The most that it may hold, and why, for people.
+        than: &'static str,
+    },
+    /// The file or folder belongs to another user.
+    Stranger {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+        /// The user that the program runs as.
+        own: u32,
+    },
+    /// Others than the owner may open the file or folder, or write to it.
+    Open {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+        /// Why that matters, for people.
+        why: &'static str,
+        /// The permissions that it should have, as chmod(1) takes them.
+        right: &'static str,
+    },
+    /// The system refused.
+    System {
+        /// What was tried: "read", "write".
+        deed: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        fault: io::Error,
+    },
+}
+
+impl Error {
+    /// The system refused what was tried with this file.
+    pub fn system(deed: &'static str, path: &Path, fault: io::Error) -> Self {
+        Self::System { deed, path: path.into(), fault }
+    }
+
+    /// The stable name of the reason, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Exists(_) => "exists",
+            Self::TooLong { .. } => "damaged",
+            Self::Stranger { .. } | Self::Open { .. } => "too-open",
+            Self::System { fault, .. } if fault.kind() == io::ErrorKind::NotFound => "missing",
+            Self::System { .. } => "disk",
+        }
+    }
+
+    /// What happened.
+    pub fn what(&self) -> String {
+        match self {
+            Self::Exists(path) => format!("{} was not written", path.display()),
+            Self::TooLong { path, .. } => format!("{} was not read", path.display()),
+            Self::Stranger { path, .. } => format!("{} is not used", path.display()),
+            Self::Open { path, .. } => format!("{} is open to others", path.display()),
+            Self::System { deed, path, .. } => format!("could not {deed} {}", path.display()),
+        }
+    }
+
+    /// Why.
+    pub fn why(&self) -> String {
+        match self {
+            Self::Exists(_) => "there is a file of that name".into(),
+            Self::TooLong { than, .. } => format!("it is longer than {than}"),
+            Self::Stranger { owner, own, .. } => {
+                format!("it belongs to user {owner}, and this program runs as user {own}")
+            }
+            Self::Open { mode, why, .. } => format!("its permissions are {:03o}, and {why}", mode & 0o777),
+            Self::System { fault, .. } => fault.to_string(),
+        }
+    }
+
+    /// What to do next.
+    pub fn next(&self) -> String {
+        let fault = match self {
+            Self::Exists(_) => return "name another file, or say --force to replace it".into(),
+            Self::TooLong { .. } => return "name the right file".into(),
+            Self::Stranger { .. } => {
+                return "run the program as that user, or name a folder of your own".into();
+            }
+            Self::Open { path, right, .. } => {
+                return format!(
+                    "chmod {right} {}   (or name a folder that is not there yet)",
+                    path.display()
+                );
+            }
+            Self::System { fault, .. } => fault,
+        };
+        match fault.kind() {
+            io::ErrorKind::NotFound => "check the name and the folder",
+            io::ErrorKind::PermissionDenied => "take a place where you may write, or ask its owner",
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                "make room on that disk and run the command again"
+            }
+            io::ErrorKind::FileTooLarge => {
+                "raise the limit of file sizes (ulimit -f; the file system may have one, too) and run the command again"
+            }
+            _ => "check the disk and run the command again",
+        }
+        .into()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.what(), self.why(), self.next())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::System { fault, .. } => Some(fault),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_why_and_next() {
+        let fault = Error::system("write", Path::new("a"), io::ErrorKind::StorageFull.into());
+        assert_eq!(fault.code(), "disk");
+        let text = fault.to_string();
+        assert!(text.starts_with("could not write a: ") && text.ends_with("run the command again"), "{text}");
+        let missing = Error::system("read", Path::new("a"), io::ErrorKind::NotFound.into());
+        assert_eq!((missing.code(), missing.next().as_str()), ("missing", "check the name and the folder"));
+    }
+}

@@ -1,0 +1,16 @@
+//! Files of the user's own: a file is there wholly or not at all, a key is closed to everybody but its owner, and
+//! whatever a user names is read within bounds of size and time.
+//!
+//! The certification authority, the programs and the driver libraries stand on this crate. It asks nobody anything and
+//! prints nothing: an [`Error`] says what happened, why, and what to do next.
+
+// The order is the law: a module uses only modules listed below it (tests/floors.rs).
+mod write;
+mod read;
+mod owner;
+mod error;
+
+pub use error::Error;
+pub use owner::{check_closed, check_private, make_private_folder};
+pub use read::{MAX_FILE, read, read_secret};
+pub use write::{Access, check_place, write};

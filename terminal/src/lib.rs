@@ -1,0 +1,27 @@
+//! How our programs speak: what a failure says, what is printed and in which colour, how a secret is asked for, and the
+//! options that several programs share.
+//!
+//! A command returns an [`Outcome`]; [`program::end`] tells people what went wrong, tells programs the same in JSON where
+//! JSON was asked for, and makes the exit code of it. Everything that is printed goes through [`say`], [`warn`] and their
+//! like, which escape what a terminal obeys, whoever wrote it.
+
+// The order is the law: a module uses only modules listed below it (tests/floors.rs).
+pub mod program;
+#[cfg(feature = "card")]
+pub mod pin;
+#[cfg(feature = "card")]
+pub mod token;
+pub mod secret;
+mod steps;
+mod screen;
+mod output;
+mod paint;
+mod sudo;
+pub mod failure;
+pub mod signal;
+
+pub use failure::{Context, Exit, Failure, Outcome};
+pub use output::{Log, say, say_bytes, say_json, say_lines, unwritten, warn, warn_lines};
+pub use paint::Paint;
+pub use screen::draw;
+pub use steps::{Steps, progress};

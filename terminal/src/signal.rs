@@ -1,0 +1,64 @@
+//! Signals that a program takes otherwise than the system does: the limit of a file's size, and the terminal's signals.
+
+#[cfg(unix)]
+use std::{mem::MaybeUninit, ptr};
+
+#[cfg(unix)]
+use rustix::{
+    process::{Signal, getpgrp},
+    stdio::stdin,
+    termios::tcgetpgrp,
+};
+
+/// Lets a write that meets the limit fail (EFBIG) and be reported. The system's own way is to kill the process, in the middle
+/// of whatever it was doing (SIGXFSZ, setrlimit(2)). Programs that this one starts are not touched: a signal that is caught is
+/// the system's again after exec, and one that is ignored stays so.
+#[cfg(unix)]
+#[allow(unsafe_code)]
+pub fn outlive_file_limit() {
+    extern "C" fn nothing(_: libc::c_int) {}
+    let handler: extern "C" fn(libc::c_int) = nothing;
+    // SAFETY: the handler does nothing, which is safe at any moment (signal-safety(7)).
+    let former = unsafe { libc::signal(libc::SIGXFSZ, handler as libc::sighandler_t) };
+    if former == libc::SIG_IGN {
+        // SAFETY: as it was.
+        unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+    }
+}
+
+/// Other systems have no such signal.
+#[cfg(not(unix))]
+pub fn outlive_file_limit() {}
+
+/// Whether our starter had the signal ignored, as nohup(1) does with SIGHUP. Then it stays ignored: to catch it would be to
+/// end with the terminal all the same.
+#[cfg(unix)]
+#[allow(unsafe_code)]
+pub fn is_ignored(signal: Signal) -> bool {
+    let mut found = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: without a new action, sigaction(2) does nothing but fill in the present one; zero bytes are one, too.
+    unsafe {
+        libc::sigaction(signal.as_raw(), ptr::null(), found.as_mut_ptr()) == 0
+            && found.assume_init().sa_sigaction == libc::SIG_IGN
+    }
+}
+
+/// Lets a program go on that uses its terminal from the background (`ushield up &`). Otherwise the kernel stops all of its
+/// threads, those that serve among them; so a read fails (EIO), and a write is let through (termios(3), tty_ioctl(4)).
+///
+/// Only for programs that start no others: those would inherit it.
+#[cfg(unix)]
+#[allow(unsafe_code)]
+pub fn go_on_in_background() {
+    for signal in [libc::SIGTTIN, libc::SIGTTOU] {
+        // SAFETY: no code of ours runs when the signal comes.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+}
+
+/// Whether this program is in the background of the terminal at standard input: what is typed there is for another program.
+#[cfg(unix)]
+pub fn is_in_background() -> bool {
+    // Where it is not our controlling terminal there is no background.
+    tcgetpgrp(stdin()).is_ok_and(|foreground| foreground != getpgrp())
+}

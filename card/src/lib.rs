@@ -30,6 +30,7 @@ pub mod config;
 pub mod file;
 mod compressed;
 mod environment;
+pub mod lock;
 pub mod error;
 
 pub use card::{Answer, Card, PinState, Transmit};

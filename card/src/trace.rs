@@ -10,7 +10,7 @@ use std::{
     io::{self, Write},
     path::Path,
     sync::{
-        Mutex, PoisonError,
+        Mutex,
         atomic::{AtomicU8, AtomicU32, Ordering},
     },
     time::{Instant, SystemTime, UNIX_EPOCH},
@@ -23,7 +23,7 @@ use wire::{
     piv::instruction::GET_RESPONSE,
 };
 
-use crate::{config, environment, error::Error, file};
+use crate::{config, environment, error::Error, file, lock::lock};
 
 /// The environment variable: empty or `0` for nothing, `1` for standard error, else a file.
 pub const ENVIRONMENT: &str = "USHIELD_DEBUG";
@@ -38,7 +38,7 @@ const ON: u8 = 2;
 
 /// Traces into `sink` from now on, whatever the environment says.
 pub fn to(sink: impl Write + Send + 'static) {
-    *SINK.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(sink));
+    *lock(&SINK) = Some(Box::new(sink));
     STATE.store(ON, Ordering::Release);
 }
 
@@ -128,7 +128,7 @@ impl Trace {
             std::process::id(),
             self.card
         );
-        if let Some(sink) = &mut *SINK.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(sink) = &mut *lock(&SINK) {
             // Whole lines, so that those of several threads do not mix. A full disk ends the trace, not the work.
             let _ = sink.write_all(line.as_bytes()).and_then(|()| sink.flush());
         }
@@ -155,7 +155,7 @@ fn start() -> bool {
     let wish = environment::variable(ENVIRONMENT).or_else(|| config::read().ok()?.debug.map(Into::into));
     match wish.as_deref().and_then(open) {
         Some(sink) => {
-            *SINK.lock().unwrap_or_else(PoisonError::into_inner) = Some(sink);
+            *lock(&SINK) = Some(sink);
             STATE.store(ON, Ordering::Release);
             true
         }

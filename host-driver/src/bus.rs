@@ -15,13 +15,13 @@ use std::{
     time::Instant,
 };
 
+use card::lock::lock;
 use firmware::{Memory, seams::Millis};
 use tokio::sync::Notify;
 
 use crate::{
     capture::Capture,
     labour::{Lanes, Turns},
-    lock::lock,
     panel::Handle,
     urb::{Descriptors, Device, Tap, Work},
 };

@@ -22,12 +22,10 @@ use std::{
 };
 
 use blank::{Blank, Shown};
+use card::lock::lock;
 use rustix::fs::{OFlags, fcntl_setfl};
 
-use crate::{
-    lock::lock,
-    urb::{Tap, Transfer},
-};
+use crate::urb::{Tap, Transfer};
 
 /// What stands for a byte that was blanked.
 const BLANK: u8 = b'*';

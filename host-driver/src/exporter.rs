@@ -8,13 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use card::lock::lock;
 use tokio::task::JoinHandle;
 
 use crate::{
     bus::{Bus, BusId, State, Unavailable},
     capture::{Capture, Summary},
     entrance::{Entrance, Protocol, listen_at},
-    lock::lock,
     panel::Handle,
     peer::Cidr,
     session::Timing,

@@ -15,9 +15,10 @@ use std::{
     thread,
 };
 
+use card::lock::lock;
 use firmware::Memory;
 
-use crate::{lock::lock, urb::Labour};
+use crate::urb::Labour;
 
 /// Room that is set aside, in KiB; only what is used of it becomes memory. It is more than 32 MiB because the C library maps
 /// what is larger for itself, and gives it back to the system at once (mallopt(3), DEFAULT_MMAP_THRESHOLD_MAX): what is

@@ -19,7 +19,6 @@ pub mod peer;
 pub mod store;
 pub mod capture;
 pub mod urb;
-mod lock;
 
 pub use bus::{BusId, State, Unavailable};
 pub use exporter::{Entry, Exporter, Listen, StartError, raise_descriptor_limit};

@@ -14,12 +14,11 @@ use std::{
     thread::JoinHandle,
 };
 
+use card::lock::lock;
 use tokio::{
     runtime::{Builder, Handle, Runtime},
     sync::oneshot,
 };
-
-use crate::lock::lock;
 
 /// The most threads. The runtime of each thread holds a few descriptors.
 const MOST: usize = 256;

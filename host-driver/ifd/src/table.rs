@@ -2,8 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
+
+use card::lock::lock;
 
 use crate::{
     code::{self, Code, Dword},
@@ -31,9 +33,4 @@ pub(crate) fn with<T>(lun: Dword, work: impl FnOnce(&mut Slot) -> Result<T, Code
     let slot = lock(&READERS).get(&lun).map(Arc::clone).ok_or(code::NO_SUCH_DEVICE)?;
     let mut slot = lock(&slot);
     work(&mut slot)
-}
-
-/// A thread that panicked left the data whole: it is changed in single steps.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

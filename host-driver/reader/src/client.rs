@@ -21,7 +21,7 @@ use inbox::Inbox;
 
 use crate::{
     hub::{self, Hub, Outcome},
-    plug::Plug,
+    watch::Watch,
 };
 
 /// How long a client may leave an answer unread.
@@ -40,7 +40,7 @@ pub(crate) enum End {
 /// One connection.
 pub(crate) struct Client<'a> {
     hub: &'a Hub,
-    plug: &'a Plug,
+    watch: &'a Watch,
     number: hub::Client,
     stream: Arc<UnixStream>,
     inbox: Inbox,
@@ -58,7 +58,7 @@ pub(crate) struct Client<'a> {
 impl<'a> Client<'a> {
     pub(crate) fn new(
         hub: &'a Hub,
-        plug: &'a Plug,
+        watch: &'a Watch,
         number: hub::Client,
         stream: Arc<UnixStream>,
     ) -> std::io::Result<Self> {
@@ -66,7 +66,7 @@ impl<'a> Client<'a> {
         let inbox = Inbox::new(Arc::clone(&stream));
         Ok(Self {
             hub,
-            plug,
+            watch,
             number,
             stream,
             inbox,
@@ -205,7 +205,7 @@ impl<'a> Client<'a> {
     fn news(&mut self, request: &Request) -> bool {
         match request {
             Request::ReadersState | Request::ReadersStateArray => {
-                self.plug.refresh();
+                self.watch.refresh();
                 self.outbox.extend_from_slice(&self.hub.states(self.number));
                 return true;
             }
@@ -213,7 +213,7 @@ impl<'a> Client<'a> {
                 self.hub.watch(self.number, &self.stream);
                 // Since 4.6 the client asks for the states itself.
                 if self.minor < 6 {
-                    self.plug.refresh();
+                    self.watch.refresh();
                     self.outbox.extend_from_slice(&self.hub.states(self.number));
                     return true;
                 }
@@ -222,7 +222,7 @@ impl<'a> Client<'a> {
             Request::StopWaiting if !self.hub.forget(self.number) => {}
             Request::StopWaiting => Wait { timeout: 0, rv: rv::SUCCESS }.encode(&mut self.outbox),
             Request::ReaderEvents => {
-                self.plug.refresh();
+                self.watch.refresh();
                 ReaderEvents { events: self.hub.changes(), rv: rv::SUCCESS }.encode(&mut self.outbox);
             }
             Request::ReadersStateSize => {
@@ -299,7 +299,7 @@ impl<'a> Client<'a> {
         let (card, active) = match connect() {
             // One that knows the name and never asked for the list: the reader may have come meanwhile.
             Err(rv::UNKNOWN_READER) => {
-                self.plug.refresh();
+                self.watch.refresh();
                 connect()?
             }
             other => other?,

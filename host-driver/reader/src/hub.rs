@@ -15,13 +15,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use card::{Error, SlotError, pipe::Interface};
+use card::{Error, SlotError, lock::lock, pipe::Interface};
 use wire::pcsclite::{MAX_READERS, rv, state};
 
-use crate::{
-    lock::lock,
-    token::{Texts, Token},
-};
+use crate::token::{Texts, Token};
 use slot::{Event, Slot};
 use waiting::Waiter;
 

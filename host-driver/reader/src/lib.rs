@@ -25,11 +25,10 @@
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod service;
 mod client;
-mod plug;
+mod watch;
 mod hub;
 mod token;
 mod socket;
-mod lock;
 
 pub use service::{Config, Service, StartError};
 pub use socket::{Access, SocketError};

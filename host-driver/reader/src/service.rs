@@ -14,14 +14,14 @@ use std::{
     time::Duration,
 };
 
+use card::lock::lock;
 use wire::pcsclite::MAX_READERS;
 
 use crate::{
     client::{self, Client},
     hub::Hub,
-    lock::lock,
-    plug::{Plug, ScanError, Source},
     socket::{Access, Socket, SocketError},
+    watch::{ScanError, Source, Watch},
 };
 
 /// Clients at once; each SCardEstablishContext is one. pcscd has 200.
@@ -84,12 +84,12 @@ pub enum StartError {
 pub struct Service {
     shared: Arc<Shared>,
     accepting: Option<JoinHandle<()>>,
-    plugging: Option<JoinHandle<()>>,
+    watching: Option<JoinHandle<()>>,
 }
 
 struct Shared {
     hub: Arc<Hub>,
-    plug: Plug,
+    watch: Watch,
     socket: Socket,
     stopping: AtomicBool,
     clients: Mutex<Clients>,
@@ -117,22 +117,22 @@ impl Service {
             bus_ids: config.bus_ids.into_iter().collect::<BTreeSet<_>>(),
             patience: config.patience,
         };
-        let plug = Plug::new(Arc::clone(&hub), source);
+        let watch = Watch::new(Arc::clone(&hub), source);
         let shared = Arc::new(Shared {
             hub,
-            plug,
+            watch,
             socket,
             stopping: AtomicBool::new(false),
             clients: Mutex::default(),
             refused: AtomicUsize::new(0),
         });
         // From here on dropping the service puts everything right.
-        let mut service = Self { shared, accepting: None, plugging: None };
-        match service.shared.plug.scan() {
+        let mut service = Self { shared, accepting: None, watching: None };
+        match service.shared.watch.scan() {
             Ok(()) => {}
             // The others are there.
             Err(error @ ScanError::Token(..)) if !service.readers().is_empty() => {
-                service.shared.plug.complain(error);
+                service.shared.watch.complain(error);
             }
             Err(ScanError::Server(error) | ScanError::Token(_, error)) => {
                 return Err(StartError::Card(error));
@@ -140,7 +140,7 @@ impl Service {
             Err(ScanError::Full(_)) => return Err(StartError::TooMany(config.usbip)),
             Err(ScanError::Thread(error)) => return Err(StartError::Thread(error)),
         }
-        service.plugging = Some(spawn(&service.shared, "ushield-plug", |shared| shared.plug.run())?);
+        service.watching = Some(spawn(&service.shared, "ushield-watch", |shared| shared.watch.run())?);
         service.accepting = Some(spawn(&service.shared, "ushield-reader", accept)?);
         Ok(service)
     }
@@ -166,7 +166,7 @@ impl Service {
         let shared = Arc::downgrade(&self.shared);
         move || {
             if let Some(shared) = shared.upgrade() {
-                shared.plug.ask();
+                shared.watch.ask();
             }
         }
     }
@@ -177,9 +177,9 @@ impl Service {
     fn stop(&mut self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
         // Tokens first: a client's thread may wait for a thumb.
-        self.shared.plug.stop();
+        self.shared.watch.stop();
         self.shared.socket.close();
-        for thread in self.accepting.take().into_iter().chain(self.plugging.take()) {
+        for thread in self.accepting.take().into_iter().chain(self.watching.take()) {
             let _ = thread.join();
         }
         let clients = std::mem::take(&mut *lock(&self.shared.clients));
@@ -189,7 +189,7 @@ impl Service {
         for thread in clients.open.into_values().map(|(_, thread)| thread).chain(clients.done) {
             let _ = thread.join();
         }
-        self.shared.plug.join();
+        self.shared.watch.join();
     }
 }
 
@@ -257,13 +257,13 @@ fn admit(shared: &Arc<Shared>, stream: UnixStream) {
 }
 
 fn serve(shared: &Shared, number: u64, stream: Arc<UnixStream>) {
-    shared.plug.count(1);
-    if let Ok(client) = Client::new(&shared.hub, &shared.plug, number, stream)
+    shared.watch.count(1);
+    if let Ok(client) = Client::new(&shared.hub, &shared.watch, number, stream)
         && matches!(client.serve(), client::End::Nonsense)
     {
         tracing::warn!(client = number, "hung up on a client that does not speak pcsc-lite's protocol");
     }
-    shared.plug.count(-1);
+    shared.watch.count(-1);
     let mut clients = lock(&shared.clients);
     if let Some((_, thread)) = clients.open.remove(&number) {
         clients.done.push(thread);

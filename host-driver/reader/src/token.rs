@@ -9,12 +9,11 @@ use std::{
 use card::{
     Error, Pipe,
     ccid::{BLOCK_TIMEOUT, Reader},
+    lock::lock,
     pipe::Interface,
     usbip::Link,
 };
 use wire::display::tamed;
-
-use crate::lock::lock;
 
 /// The card behind its reader; one command at a time.
 pub(crate) type Ccid = Reader<Link>;

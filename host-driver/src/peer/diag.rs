@@ -2,6 +2,7 @@
 
 use std::{io, net::IpAddr, os::fd::OwnedFd, sync::Mutex};
 
+use card::lock::lock;
 use rustix::{
     io::Errno,
     net::{
@@ -12,7 +13,6 @@ use rustix::{
 };
 
 use super::table::Ends;
-use crate::lock::lock;
 
 /// `SOCK_DIAG_BY_FAMILY`, the type of question and answer.
 const BY_FAMILY: u16 = 20;

@@ -9,9 +9,8 @@ use std::{
     thread,
 };
 
+use card::lock::lock;
 use tokio::sync::oneshot;
-
-use crate::lock::lock;
 
 /// Both ends of a connection, seen from the peer: IPv4 in IPv6 is IPv4.
 pub(super) type Ends = [(IpAddr, u16); 2];

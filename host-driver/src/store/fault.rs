@@ -9,8 +9,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
+use card::lock::lock;
+
 use super::file::{Folder, Open};
-use crate::lock::lock;
 
 /// What is left, after a power cut, of what was not yet durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,9 +6,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use card::lock::lock;
 use tokio::sync::Notify;
-
-use crate::lock::lock;
 
 /// Guests that wait at one socket.
 const MOST: usize = 64;

@@ -8,11 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use card::{Error, Pipe, usbip};
+use card::{Error, Pipe, lock::lock, usbip};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use wire::{ccid::IccStatus, display::printed, pcsclite::rv};
 
-use crate::{hub::Hub, lock::lock, token::Token};
+use crate::{hub::Hub, token::Token};
 
 /// Between two looks at the server while clients are there and ask nothing. USB/IP tells of nothing by itself.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -48,7 +48,7 @@ pub(crate) enum ScanError {
 }
 
 /// Looks at the server now and then, and when asked to.
-pub(crate) struct Plug {
+pub(crate) struct Watch {
     hub: Arc<Hub>,
     source: Source,
     state: Mutex<State>,
@@ -72,7 +72,7 @@ struct State {
     refused: BTreeSet<String>,
 }
 
-impl Plug {
+impl Watch {
     pub(crate) fn new(hub: Arc<Hub>, source: Source) -> Self {
         let state = State {
             asked: 0,
@@ -136,7 +136,7 @@ impl Plug {
         };
         let hub = Arc::clone(&self.hub);
         let watcher =
-            thread::Builder::new().name("ushield-token".into()).spawn(move || watch(&hub, key, &token));
+            thread::Builder::new().name("ushield-token".into()).spawn(move || attend(&hub, key, &token));
         match watcher {
             Ok(watcher) => lock(&self.state).watchers.push(watcher),
             Err(error) => {
@@ -257,7 +257,7 @@ fn join(threads: Vec<JoinHandle<()>>) {
 }
 
 /// Waits for a token's end, for a card that comes or goes, and for a rest.
-fn watch(hub: &Hub, key: u64, token: &Token) {
+fn attend(hub: &Hub, key: u64, token: &Token) {
     loop {
         let mut line = [PollFd::new(token.line(), PollFlags::RDHUP)];
         let hung_up = poll(&mut line, Some(&HALF_SECOND)).is_ok_and(|ready| ready > 0);
@@ -299,19 +299,19 @@ mod tests {
     #[test]
     fn who_asks_waits_for_a_server_that_answers_again() {
         let source = Source { address: String::new(), bus_ids: BTreeSet::new(), patience: PATIENCE };
-        let plug = Plug::new(Arc::default(), source);
-        plug.hear(false);
-        plug.refresh();
-        assert!(lock(&plug.state).slow);
-        plug.hear(true);
+        let watch = Watch::new(Arc::default(), source);
+        watch.hear(false);
+        watch.refresh();
+        assert!(lock(&watch.state).slow);
+        watch.hear(true);
         thread::scope(|scope| {
-            let asking = scope.spawn(|| plug.refresh());
+            let asking = scope.spawn(|| watch.refresh());
             thread::sleep(2 * GLANCE);
             assert!(!asking.is_finished());
             // Both questions, even if the second is still to be asked.
-            lock(&plug.state).answered = 2;
-            plug.changed.notify_all();
+            lock(&watch.state).answered = 2;
+            watch.changed.notify_all();
         });
-        assert!(!lock(&plug.state).slow);
+        assert!(!lock(&watch.state).slow);
     }
 }

@@ -73,11 +73,6 @@ impl Error {
         }
     }
 
-    /// Whether the holder said no: pressed Cancel, or nothing in time.
-    pub fn is_declined(&self) -> bool {
-        matches!(self.status(), Some(status::CANCELLED | status::TIMED_OUT))
-    }
-
     /// A structure of the peer's that breaks its standard.
     pub(crate) const fn nonsense(structure: &'static str, fault: &'static str) -> Self {
         Self::Nonsense(Malformed::new(structure, fault))

@@ -13,8 +13,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wire::shield::Information;
-
 use crate::{
     card::Card,
     ccid,
@@ -22,7 +20,6 @@ use crate::{
     environment,
     error::Error,
     pipe::Pipe,
-    shield::Shield,
     usb::{self, Libusb},
     usbip::{self, Link},
 };
@@ -155,6 +152,11 @@ pub enum Road {
 }
 
 impl Road {
+    /// Whether other programs may come between two commands.
+    pub const fn is_shared(&self) -> bool {
+        matches!(self, Self::Pcsc { .. })
+    }
+
     fn card(&self, patience: Duration) -> Result<Card, Error> {
         match self {
             Self::Pcsc { socket, reader } => shared::open_reader(socket, reader, patience),
@@ -276,23 +278,6 @@ fn choose(found: &[Found], selection: &Selection, served: bool) -> Result<Box<dy
         ([one], None) => pipe(&one.road),
         (several, None) => Err(ambiguous(several)),
         (several, Some(_)) => search(several, selection, served),
-    }
-}
-
-/// [`open`], then GET INFORMATION: the proof that it is a token of ours.
-///
-/// # Errors
-/// As [`open`]; [`Error::NotFound`] when the card has no shield applet.
-pub fn open_shield(selection: &Selection) -> Result<(Card, Information), Error> {
-    let mut card = open(selection)?;
-    let information = Shield::select(&mut card).and_then(|mut shield| shield.information());
-    match information {
-        Ok(information) => Ok((card, information)),
-        Err(Error::Refused(status)) => Err(Error::NotFound(format!(
-            "the card that was found is no U-shield token (it answers {status} to our applet): name the right one with \
-             {ENVIRONMENT}=HOST:PORT/BUSID"
-        ))),
-        Err(error) => Err(error),
     }
 }
 

@@ -11,12 +11,20 @@ use card::{
 use wire::{
     apdu::Command,
     pcsclite::{disposition, share},
+    shield::Information,
 };
 
 use crate::{raw::Raw, world::World};
 
 fn selection(world: &World) -> Selection {
     Selection { pcsc: Some(world.socket().into()), ..Selection::default() }
+}
+
+/// A token of ours, and the proof that it is one.
+fn open(selection: &Selection) -> Result<(Card, Information), Error> {
+    let mut card = road::open(selection)?;
+    let information = Shield::select(&mut card)?.information()?;
+    Ok((card, information))
 }
 
 #[test]
@@ -26,12 +34,12 @@ fn one_token_is_found_and_two_have_to_be_told_apart() {
     let found = road::discover(&selection(&world)).unwrap();
     let road = Road::Pcsc { socket: world.socket().into(), reader: world.reader() };
     assert_eq!(found.iter().map(|found| &found.road).collect::<Vec<_>>(), [&road]);
-    let (mut card, information) = road::open_shield(&selection(&world)).unwrap();
+    let (mut card, information) = open(&selection(&world)).unwrap();
     assert!(card.atr().starts_with(&[0x3B]));
     // Others use it beside us; on a road with one holder that is refused.
     let serial = Some(information.serial.clone());
     for same in [selection(&world), Selection { serial, ..selection(&world) }] {
-        assert_eq!(road::open_shield(&same).unwrap().1.serial, information.serial);
+        assert_eq!(open(&same).unwrap().1.serial, information.serial);
     }
     assert!(Shield::select(&mut card).is_ok());
     assert!(matches!(road::pipe(&road), Err(Error::Invalid(_))));
@@ -58,7 +66,7 @@ fn nobody_listens() {
     // A second road that was named is tried then.
     let (world, _) = World::without_reader(1);
     let second = Selection { usbip: Some(world.config().usbip), ..nowhere };
-    assert!(road::open_shield(&second).is_ok());
+    assert!(open(&second).is_ok());
 }
 
 /// The command between two of another's resets fails with words, and the next one finds a card as new.

@@ -9,6 +9,7 @@ use std::{
 use card::{
     Card, Error, Pipe,
     road::{self, Road, Selection},
+    shield::Shield,
     usbip::{self, Link},
 };
 use wire::{apdu::Command, usb::Setup};
@@ -275,7 +276,9 @@ fn one_two_and_no_tokens() {
     let road = Road::UsbIp { address: two.to_string(), bus_id: "1-2".into() };
     assert_eq!((found.len(), &found[0].road, found[0].id), (1, &road, (0x163C, 0x0407)));
     // A card that echoes is no token of ours.
-    assert!(road::open_shield(&Selection::usbip(format!("{}/1-1", &*two))).is_err());
+    assert!(
+        Shield::select(&mut open(&two, "/1-1").unwrap()).and_then(|mut shield| shield.information()).is_err()
+    );
 }
 
 #[test]

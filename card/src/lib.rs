@@ -15,6 +15,8 @@
 //! ```
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
+pub mod watch;
+pub mod holding;
 pub mod road;
 pub mod pcsc;
 pub mod shield;
@@ -31,6 +33,7 @@ pub mod file;
 mod compressed;
 mod environment;
 pub mod lock;
+pub mod fork;
 pub mod error;
 
 pub use card::{Answer, Card, PinState, Transmit};

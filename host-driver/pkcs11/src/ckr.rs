@@ -1,7 +1,7 @@
 //! What goes wrong, as the standard numbers it (5.1), and the one place that says which number each of the card's
 //! errors becomes.
 
-use card::{Error, SlotError};
+use card::{Error, SlotError, holding};
 use cryptoki_sys::{self as ck, CK_RV};
 use wire::{apdu::StatusWord, shield::status};
 
@@ -104,6 +104,21 @@ impl From<Error> for Ckr {
             | Error::WasReset
             | Error::Ambiguous(_)
             | Error::Forbidden(_) => Self::DEVICE_ERROR,
+        }
+    }
+}
+
+impl From<holding::Error> for Ckr {
+    fn from(error: holding::Error) -> Self {
+        match error {
+            holding::Error::NoToken => Self::TOKEN_NOT_PRESENT,
+            holding::Error::NoPlace => Self::SLOT_ID_INVALID,
+            holding::Error::ImpossiblePin => Self::PIN_INCORRECT,
+            holding::Error::PinLength => Self::PIN_LEN_RANGE,
+            holding::Error::LoggedOut => Self::USER_NOT_LOGGED_IN,
+            holding::Error::PaymentKey => Self::KEY_FUNCTION_NOT_PERMITTED,
+            holding::Error::Poisoned => Self::GENERAL_ERROR,
+            holding::Error::Card(error) => error.into(),
         }
     }
 }

@@ -14,7 +14,6 @@ mod library;
 mod slot;
 mod session;
 mod operation;
-mod token;
 mod object;
 mod notes;
 mod public_key;
@@ -25,6 +24,5 @@ mod padding;
 mod certificate;
 mod hash;
 mod ckr;
-mod fork;
 
 pub use skin::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};

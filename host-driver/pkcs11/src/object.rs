@@ -1,11 +1,14 @@
 //! Objects (v2.40, 4): those that the token holds, shown from its containers, and those of a session, which live
 //! in this process only.
 
-use card::config::PaymentKey;
+use card::{
+    config::PaymentKey,
+    holding::{self, Held},
+};
 use cryptoki_sys as ck;
 use wire::{
     piv::{PinPolicy, Slot},
-    shield::{Container, Contents, DataObject, KeyHead, KeyPolicy, MAX_ID, MAX_LABEL, MAX_VALUE, Name, Uses},
+    shield::{Container, DataObject, KeyHead, KeyPolicy, MAX_ID, MAX_LABEL, MAX_VALUE, Name, Uses},
 };
 use zeroize::Zeroizing;
 
@@ -27,6 +30,13 @@ pub struct Key {
     pub public: PublicKey,
     /// When it wants the PIN.
     pub pin: PinPolicy,
+}
+
+impl Key {
+    /// The key as the token knows it.
+    pub const fn held(&self) -> holding::Key {
+        holding::Key { container: self.container, pin: self.pin }
+    }
 }
 
 /// Whose an object is.
@@ -122,28 +132,22 @@ impl Object {
     }
 }
 
-/// What a container holds: what LIST tells of it, its public key (tag 7F49) and its certificate (DER).
-pub struct Held {
-    /// Its head.
-    pub head: Contents,
-    /// The public key in use.
-    pub public_key: Option<Vec<u8>>,
-    /// The certificate.
-    pub certificate: Option<Vec<u8>>,
-    /// The notes on the key and on the certificate.
-    pub notes: [Vec<u8>; 2],
+/// The objects that show what the token holds.
+pub fn shown(contents: &holding::Contents, payment_key: PaymentKey) -> Vec<Object> {
+    let containers = contents.containers.iter().flat_map(|held| show(held, payment_key));
+    containers.chain(contents.data.iter().map(|(number, data)| show_data(*number, data))).collect()
 }
 
 /// The objects that show what a container holds: private key, public key, certificate. The payment key is there for who
 /// asks for it alone, and without it its certificate is nobody's in particular: a program that looks for a key to a
 /// certificate, or offers each user's certificate to a server, must not stop at one that signs payment orders only.
-pub fn show(held: &Held, payment_key: PaymentKey) -> Vec<Object> {
+fn show(held: &Held, payment_key: PaymentKey) -> Vec<Object> {
     let mut objects = Vec::new();
     let container = held.head.container;
     let fields = held.certificate.as_deref().and_then(certificate::fields);
     let subject = fields.as_ref().map(|fields| fields.subject.clone()).unwrap_or_default();
     let hidden = container == Container::Payment && payment_key == PaymentKey::Hide;
-    let [on_key, on_certificate] = held.notes.each_ref().map(|notes| Notes::parse(notes));
+    let (on_key, on_certificate) = (Notes::parse(&held.key_notes), Notes::parse(&held.certificate_notes));
     if let Some(head) = held.head.key.as_ref().filter(|_| !hidden)
         && let Some(public) =
             held.public_key.as_deref().and_then(|key| PublicKey::of_card(head.algorithm, key))
@@ -171,7 +175,7 @@ pub fn show(held: &Held, payment_key: PaymentKey) -> Vec<Object> {
 }
 
 /// A data object of the token's.
-pub fn show_data(number: u8, data: &DataObject) -> Object {
+fn show_data(number: u8, data: &DataObject) -> Object {
     let mut attributes = Attributes::default();
     attributes.set_number(ck::CKA_CLASS, ck::CKO_DATA);
     attributes.set_flag(ck::CKA_TOKEN, true);

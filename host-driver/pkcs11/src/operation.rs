@@ -1,5 +1,6 @@
 //! The cryptographic operations that a session may have under way (v2.40, 5.8 to 5.13), one of each kind.
 
+use card::holding::Pin;
 use wire::piv::PinPolicy;
 use zeroize::Zeroizing;
 
@@ -9,7 +10,6 @@ use crate::{
     mechanism::{Cipher, Scheme},
     object::Key,
     public_key::PublicKey,
-    token::Pin,
 };
 
 /// Where a result is to go (5.2): the caller asks for its length only, or has so much room.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use card::holding::Pin;
 use cryptoki_sys as ck;
 
 use crate::operation::{Decrypting, Digesting, Encrypting, Guarded, Signing, Verifying};
@@ -36,7 +37,7 @@ impl Session {
     }
 
     /// The operation that a context-specific login is for: the one by a key that wants its PIN each time.
-    pub fn guarded(&mut self) -> Option<&mut Option<crate::token::Pin>> {
+    pub fn guarded(&mut self) -> Option<&mut Option<Pin>> {
         let signing = [self.sign.as_mut(), self.sign_recover.as_mut()];
         let guarded = signing.into_iter().flatten().map(|operation| operation as &mut dyn Guarded);
         let decrypting = self.decrypt.as_mut().map(|operation| operation as &mut dyn Guarded);

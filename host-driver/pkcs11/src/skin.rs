@@ -53,7 +53,7 @@ fn run(work: impl FnOnce() -> Result<()>) -> ck::CK_RV {
 fn with_library(work: impl FnOnce(&Library) -> Result<()>) -> ck::CK_RV {
     run(|| {
         let library = library::current()?;
-        let _turn = library.turn()?;
+        let _call = library.call()?;
         work(&library)
     })
 }

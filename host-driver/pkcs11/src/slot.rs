@@ -18,19 +18,19 @@ mod session;
 mod sign;
 mod verify;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Instant,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use card::{config::PaymentKey, road::Road};
+use card::{
+    config::PaymentKey,
+    holding::{Holding, Login},
+    watch::{self, Tenant},
+};
 use cryptoki_sys as ck;
 
 use crate::{
     ckr::{Ckr, Result},
     object::Object,
     session::Session,
-    token::{Login, SETTLE, Token},
 };
 
 pub use info::{MANUFACTURER, VERSION, field};
@@ -46,16 +46,8 @@ pub struct Slot {
     number: ck::CK_SLOT_ID,
     /// Whether the payment key is shown.
     payment_key: PaymentKey,
-    /// The way to the token that was last in it.
-    road: Option<Road>,
-    /// Whether a token was there when we last looked.
-    present: bool,
-    /// Whether that changed since C_WaitForSlotEvent last told.
-    changed: bool,
-    /// The token, while there are sessions.
-    token: Option<Token>,
-    /// When we last let a token go: it is back on its server's list a moment later only.
-    released: Option<Instant>,
+    /// Where its token is, and the token itself while there are sessions.
+    place: watch::Place,
     sessions: BTreeMap<ck::CK_SESSION_HANDLE, Session>,
     /// Sessions whose token was pulled out.
     orphans: BTreeSet<ck::CK_SESSION_HANDLE>,
@@ -66,7 +58,7 @@ pub struct Slot {
     /// What programs added to the token's random numbers.
     seeds: Seeds,
     /// Public keys that went with their private keys: programs destroy both, one after the other.
-    went: BTreeSet<ck::CK_OBJECT_HANDLE>,
+    gone_with_private: BTreeSet<ck::CK_OBJECT_HANDLE>,
     /// Whether the token's objects are among them.
     read: bool,
     /// The last handle of either kind that was given out.
@@ -79,17 +71,13 @@ impl Slot {
         Self {
             number,
             payment_key,
-            road: None,
-            present: false,
-            changed: false,
-            token: None,
-            released: None,
+            place: watch::Place::default(),
             sessions: BTreeMap::new(),
             orphans: BTreeSet::new(),
             wrong: Wrong::NONE,
             seeds: Seeds::default(),
             objects: BTreeMap::new(),
-            went: BTreeSet::new(),
+            gone_with_private: BTreeSet::new(),
             read: false,
             last: 0,
         }
@@ -116,12 +104,12 @@ impl Slot {
     }
 
     /// The token behind a session that is open.
-    fn token(&mut self) -> Result<&mut Token> {
-        self.token.as_mut().ok_or(Ckr::DEVICE_REMOVED)
+    fn token(&mut self) -> Result<&mut Holding> {
+        self.place.holding().ok_or(Ckr::DEVICE_REMOVED)
     }
 
     fn login(&self) -> &Login {
-        self.token.as_ref().map_or(&Login::Public, Token::login)
+        self.place.login()
     }
 
     fn is_user(&self) -> bool {
@@ -150,57 +138,31 @@ impl Slot {
         if classes.contains(&object.class()) { Ok(object) } else { Err(Ckr::KEY_HANDLE_INVALID) }
     }
 
-    /// Where its token is, if it has one.
-    pub const fn road(&self) -> Option<&Road> {
-        self.road.as_ref()
-    }
-
-    /// A token was seen at the end of this road.
-    pub fn plugged_in(&mut self, road: Road) {
-        self.changed |= !self.present;
-        self.present = true;
-        self.road = Some(road);
-    }
-
-    /// The token is gone, and with it the sessions and all that was in them (5.6: its sessions are closed).
-    pub fn pulled_out(&mut self) {
-        self.changed |= self.present;
-        self.present = false;
-        self.wrong = Wrong::NONE;
-        self.orphans.extend(std::mem::take(&mut self.sessions).into_keys());
-        self.let_go();
-    }
-
     /// Gives the token back.
     fn let_go(&mut self) {
-        if self.token.take().is_some() {
-            self.released = Some(Instant::now());
-        }
+        self.place.let_go();
+        self.forget_objects();
+    }
+
+    fn forget_objects(&mut self) {
         self.objects.clear();
         self.read = false;
     }
+}
 
-    /// Whether we hold its token: then a server's list does not show it, and only asking it tells.
-    pub fn look(&mut self) -> Option<bool> {
-        let present = self.token.as_mut()?.is_present();
-        if !present {
-            self.pulled_out();
-        }
-        Some(present)
+impl Tenant for Slot {
+    fn place(&self) -> &watch::Place {
+        &self.place
     }
 
-    /// Whether its token may be missing on a list for no other reason than that we just let it go.
-    pub fn is_settling(&self) -> bool {
-        self.released.is_some_and(|released| released.elapsed() < SETTLE)
+    fn place_mut(&mut self) -> &mut watch::Place {
+        &mut self.place
     }
 
-    /// Whether a token was there when we last looked.
-    pub const fn is_present(&self) -> bool {
-        self.present
-    }
-
-    /// Whether that changed since this was last asked.
-    pub const fn take_change(&mut self) -> bool {
-        std::mem::replace(&mut self.changed, false)
+    /// The sessions go with their token, and with the sessions all that was in them (5.6).
+    fn pulled_out(&mut self) {
+        self.wrong = Wrong::NONE;
+        self.orphans.extend(std::mem::take(&mut self.sessions).into_keys());
+        self.forget_objects();
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 pub unsafe extern "C" fn C_Initialize(pInitArgs: ck::CK_VOID_PTR) -> ck::CK_RV {
     run(|| {
         let arguments = pInitArgs.cast::<ck::CK_C_INITIALIZE_ARGS>();
-        let turns = if arguments.is_null() {
+        let mutex = if arguments.is_null() {
             None
         } else {
             // SAFETY: the caller's.
@@ -24,7 +24,7 @@ pub unsafe extern "C" fn C_Initialize(pInitArgs: ck::CK_VOID_PTR) -> ck::CK_RV {
             }
             mutex::wanted(arguments)?
         };
-        library::initialize(turns)
+        library::initialize(mutex)
     })
 }
 

@@ -7,7 +7,7 @@ use cryptoki_sys as ck;
 
 use crate::{
     ckr::{Ckr, Result},
-    library::Turns,
+    library::CallMutex,
 };
 
 /// The mutex that the application made for us, and its functions.
@@ -23,22 +23,22 @@ unsafe impl Send for Application {}
 // SAFETY: the same; we only ever call them.
 unsafe impl Sync for Application {}
 
-impl Turns for Application {
-    fn begin(&self) -> Result<()> {
+impl CallMutex for Application {
+    fn lock(&self) -> Result<()> {
         // SAFETY: the mutex is one that CreateMutex made (3.7, CK_LOCKMUTEX).
         let locked = unsafe { (self.lock)(self.mutex) };
         if locked == ck::CKR_OK { Ok(()) } else { Err(Ckr::GENERAL_ERROR) }
     }
 
-    fn end(&self) {
-        // SAFETY: as in `begin`; we hold it. What could be done if it failed?
+    fn unlock(&self) {
+        // SAFETY: as in `lock`; we hold it. What could be done if it failed?
         let _ = unsafe { (self.unlock)(self.mutex) };
     }
 }
 
 impl Drop for Application {
     fn drop(&mut self) {
-        // SAFETY: as in `begin`; nobody holds it any more.
+        // SAFETY: as in `lock`; nobody holds it any more.
         let _ = unsafe { (self.destroy)(self.mutex) };
     }
 }
@@ -47,7 +47,7 @@ impl Drop for Application {
 ///
 /// # Errors
 /// CKR_ARGUMENTS_BAD: some of the four functions are there and some not; CKR_CANT_LOCK: it made no mutex.
-pub fn wanted(arguments: &ck::CK_C_INITIALIZE_ARGS) -> Result<Option<Box<dyn Turns>>> {
+pub fn wanted(arguments: &ck::CK_C_INITIALIZE_ARGS) -> Result<Option<Box<dyn CallMutex>>> {
     let ck::CK_C_INITIALIZE_ARGS { CreateMutex, DestroyMutex, LockMutex, UnlockMutex, flags, .. } =
         *arguments;
     match (CreateMutex, DestroyMutex, LockMutex, UnlockMutex) {

@@ -60,10 +60,10 @@ pub unsafe extern "C" fn C_WaitForSlotEvent(
             return Err(Ckr::ARGUMENTS_BAD);
         }
         loop {
-            // A turn for each look only: others must get in meanwhile, C_Finalize above all, which ends the waiting.
-            let turn = library.turn()?;
+            // Each look is a call of its own: other calls must get in between, C_Finalize above all, which ends the waiting.
+            let call = library.call()?;
             let event = library.event();
-            drop(turn);
+            drop(call);
             match event {
                 Err(Ckr::NO_EVENT) if flags & ck::CKF_DONT_BLOCK == 0 => Library::pause(),
                 // SAFETY: seen above.

@@ -1,6 +1,7 @@
 //! Encryption with public keys, on the host, and decryption with private ones, on the token (v2.40, 5.8 and 5.9).
 //! RSA takes its data in one part (Current Mechanisms v2.40, table 3): there is no multi-part operation.
 
+use card::holding::Pin;
 use cryptoki_sys as ck;
 use wire::shield::Uses;
 use zeroize::Zeroizing;
@@ -13,7 +14,6 @@ use crate::{
     operation::{Decrypting, Encrypting, Output, Room},
     padding,
     public_key::PublicKey,
-    token::Pin,
 };
 
 /// That a key is RSA's.
@@ -112,11 +112,13 @@ impl Slot {
         cipher: &Cipher,
         data: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>> {
-        let block = self
-            .token()?
-            .operate(key, pin, Uses::DECRYPT, data)
-            // A block that is not below the modulus (RFC 8017, 5.1.2).
-            .map_err(|ckr| if ckr == Ckr::DATA_INVALID { Ckr::ENCRYPTED_DATA_INVALID } else { ckr })?;
+        let block = self.token()?.operate(key.held(), pin, Uses::DECRYPT, data).map_err(|error| {
+            match Ckr::from(error) {
+                // A block that is not below the modulus (RFC 8017, 5.1.2).
+                Ckr::DATA_INVALID => Ckr::ENCRYPTED_DATA_INVALID,
+                ckr => ckr,
+            }
+        })?;
         if block.len() != data.len() {
             return Err(Ckr::DEVICE_ERROR);
         }

@@ -64,7 +64,7 @@ impl Slot {
         let place = self.place_of(&key.name.id)?;
         let import = Import { key, parts: parts.borrowed() };
         let taken = self.token()?.change(|shield| shield.import_key(place, &import));
-        let (container, _) = taken.map_err(|ckr| match ckr {
+        let (container, _) = taken.map_err(|error| match Ckr::from(error) {
             // Not a scalar of the curve, or primes that are none.
             Ckr::DATA_INVALID => Ckr::ATTRIBUTE_VALUE_INVALID,
             ckr => ckr,

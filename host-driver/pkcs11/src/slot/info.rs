@@ -1,16 +1,11 @@
 //! Slot and token management (v2.40, 5.5), but for PINs.
 
-use std::time::Instant;
-
-use card::road::Road;
+use card::{holding::Holding, road::Road};
 use cryptoki_sys as ck;
 use wire::{display::tamed, shield::Information};
 
 use super::{Slot, login::Wrong};
-use crate::{
-    ckr::{Ckr, Result},
-    token::Token,
-};
+use crate::ckr::{Ckr, Result};
 
 /// Who made this.
 pub const MANUFACTURER: &str = "U-shield";
@@ -41,7 +36,7 @@ pub fn field<const N: usize>(text: &str) -> [u8; N] {
 impl Slot {
     /// C_GetSlotInfo.
     pub fn slot_info(&self) -> ck::CK_SLOT_INFO {
-        let what = match &self.road {
+        let what = match self.place.road() {
             Some(Road::UsbIp { address, bus_id }) => format!("U-shield reader {address}/{bus_id}"),
             Some(road) => format!("U-shield {road}"),
             None => "U-shield reader, empty".into(),
@@ -51,26 +46,15 @@ impl Slot {
             manufacturerID: field(MANUFACTURER),
             flags: ck::CKF_REMOVABLE_DEVICE
                 | ck::CKF_HW_SLOT
-                | if self.present { ck::CKF_TOKEN_PRESENT } else { 0 },
+                | if self.place.is_present() { ck::CKF_TOKEN_PRESENT } else { 0 },
             hardwareVersion: ck::CK_VERSION { major: 1, minor: 0 },
             firmwareVersion: VERSION,
         }
     }
 
-    /// The token of the sessions, or, without one, the token for this moment.
-    pub(super) fn for_a_moment<T>(&mut self, work: impl FnOnce(&mut Token) -> Result<T>) -> Result<T> {
-        if let Some(token) = &mut self.token {
-            return work(token);
-        }
-        let road = self.road.clone().filter(|_| self.present).ok_or(Ckr::TOKEN_NOT_PRESENT)?;
-        let outcome = work(&mut Token::open(&road)?);
-        self.released = Some(Instant::now());
-        outcome
-    }
-
     /// C_GetTokenInfo.
     pub fn token_info(&mut self) -> Result<ck::CK_TOKEN_INFO> {
-        let information = self.for_a_moment(Token::information)?;
+        let information = self.place.for_a_moment(Holding::information)?;
         let count = |writes: Option<bool>| {
             let counted =
                 self.sessions.values().filter(|session| writes.is_none_or(|writes| session.writes == writes));
@@ -105,7 +89,7 @@ impl Slot {
 
     /// That there is a token to ask about.
     pub fn check_token(&self) -> Result<()> {
-        if self.present { Ok(()) } else { Err(Ckr::TOKEN_NOT_PRESENT) }
+        if self.place.is_present() { Ok(()) } else { Err(Ckr::TOKEN_NOT_PRESENT) }
     }
 }
 

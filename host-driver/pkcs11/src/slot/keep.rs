@@ -55,7 +55,7 @@ impl Slot {
                 let mut name = object::name_of(attributes)?;
                 name.notes = Notes::on(noted_of_certificate(der, asked)).bytes()?;
                 let put = self.token()?.change(|shield| shield.put_certificate(Place::Any, der, &name));
-                let container = put.map_err(|ckr| match ckr {
+                let container = put.map_err(|error| match Ckr::from(error) {
                     Ckr::DATA_INVALID => Ckr::ATTRIBUTE_VALUE_INVALID,
                     ckr => ckr,
                 })?;

@@ -70,7 +70,7 @@ impl Slot {
             (None, _) => ecdh.kdf.map_or(curve.length(), crate::hash::Hash::length),
         };
         check_secret(template.number(ck::CKA_KEY_TYPE), length)?;
-        let secret = self.token()?.operate(&key, None, Uses::AGREE, point)?;
+        let secret = self.token()?.operate(key.held(), None, Uses::AGREE, point)?;
         let value = match ecdh.kdf {
             Some(hash) => hash.derive(&secret, &ecdh.shared, length)?,
             // Without a function the key is the secret, its bytes cut off from the left (2.3.8).

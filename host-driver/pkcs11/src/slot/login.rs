@@ -1,12 +1,10 @@
 //! C_Login and C_Logout (v2.40, 5.6), C_InitPIN and C_SetPIN (5.5).
 
+use card::holding::{self, Login, Pin};
 use cryptoki_sys as ck;
 
 use super::Slot;
-use crate::{
-    ckr::{Ckr, Result},
-    token::{Login, Pin},
-};
+use crate::ckr::{Ckr, Result};
 
 /// Who entered a wrong PIN or PUK since the last right one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +20,8 @@ impl Wrong {
 }
 
 /// Remembers whether a PIN or PUK was right; what failed otherwise tells neither.
-fn remember(wrong: &mut bool, outcome: Result<()>) -> Result<()> {
+fn remember(wrong: &mut bool, outcome: core::result::Result<(), holding::Error>) -> Result<()> {
+    let outcome = outcome.map_err(Ckr::from);
     match outcome {
         Ok(()) => *wrong = false,
         Err(Ckr::PIN_INCORRECT | Ckr::PIN_LOCKED) => *wrong = true,
@@ -95,7 +94,7 @@ impl Slot {
         }
         // Private session objects are destroyed, and handles of private token objects become invalid.
         self.objects.retain(|_, object| object.is_on_token() || !object.is_private());
-        self.token()?.log_out()
+        Ok(self.token()?.log_out()?)
     }
 
     /// C_InitPIN: the officer gives the user a new PIN.
@@ -106,9 +105,9 @@ impl Slot {
         }
         let pin = pin.ok_or(Ckr::ARGUMENTS_BAD)?;
         // The user has a new PIN, at which nobody has guessed yet.
-        let outcome = self.token()?.init_pin(pin);
+        let outcome = self.token()?.unblock(pin);
         self.wrong.user &= outcome.is_err();
-        outcome
+        Ok(outcome?)
     }
 
     /// C_SetPIN: the officer's own, else the user's, logged in or not.
@@ -138,7 +137,7 @@ impl Slot {
             return Err(Ckr::SESSION_EXISTS);
         }
         let label = std::str::from_utf8(label).map_err(|_| Ckr::ARGUMENTS_BAD)?.trim_end_matches(' ');
-        let outcome = self.for_a_moment(|token| token.initialise(pin, label));
+        let outcome = self.place.for_a_moment(|token| token.initialise(pin, label));
         remember(&mut self.wrong.officer, outcome)
     }
 }

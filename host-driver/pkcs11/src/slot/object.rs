@@ -49,7 +49,7 @@ impl Slot {
             return Ok(());
         }
         let payment_key = self.payment_key;
-        let objects = self.token()?.objects(payment_key)?;
+        let objects = object::shown(&self.token()?.contents()?, payment_key);
         let former: BTreeMap<_, _> = std::mem::take(&mut self.objects);
         let mut handles = Vec::new();
         for (handle, object) in former {
@@ -221,7 +221,7 @@ impl Slot {
     /// C_DestroyObject.
     pub fn destroy(&mut self, handle: ck::CK_SESSION_HANDLE, object: ck::CK_OBJECT_HANDLE) -> Result<()> {
         let writes = self.session(handle)?.writes;
-        if self.went.remove(&object) {
+        if self.gone_with_private.remove(&object) {
             return Ok(());
         }
         let found = self.object(object)?;
@@ -241,7 +241,7 @@ impl Slot {
             // With a private key went its public key: what is left is read anew, and keeps its handle.
             self.read = false;
             self.read_token()?;
-            self.went.extend(twin.filter(|handle| !self.objects.contains_key(handle)));
+            self.gone_with_private.extend(twin.filter(|handle| !self.objects.contains_key(handle)));
             return Ok(());
         }
         self.objects.remove(&object);

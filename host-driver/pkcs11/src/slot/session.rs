@@ -1,5 +1,6 @@
 //! Session management (v2.40, 5.6), but for login.
 
+use card::{holding::Login, watch::Tenant as _};
 use cryptoki_sys as ck;
 
 use super::{SLOT_BITS, Slot};
@@ -7,7 +8,6 @@ use crate::{
     ckr::{Ckr, Result},
     object::Home,
     session::Session,
-    token::{Login, Token},
 };
 
 impl Slot {
@@ -27,17 +27,12 @@ impl Slot {
         Ok(handle)
     }
 
-    /// Makes the token ours, or sees that it still is.
+    /// Takes the token, or sees that it is still there.
     fn take_token(&mut self) -> Result<()> {
         if self.look() == Some(true) {
             return Ok(());
         }
-        let road = self.road.clone().ok_or(Ckr::TOKEN_NOT_PRESENT)?;
-        let mut token = Token::open(&road)?;
-        token.information()?;
-        self.plugged_in(road);
-        self.token = Some(token);
-        Ok(())
+        Ok(self.place.take()?)
     }
 
     /// C_CloseSession. Its objects are gone; with the last session the user is logged out and the token let go.

@@ -130,7 +130,7 @@ impl Slot {
     fn apply(&mut self, operation: &Signing, digest: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
         let key = &operation.key;
         let block = key.public.block_to_sign(operation.scheme, digest)?;
-        let signature = self.token()?.operate(key, operation.pin.as_ref(), Uses::SIGN, &block)?;
+        let signature = self.token()?.operate(key.held(), operation.pin.as_ref(), Uses::SIGN, &block)?;
         match &key.public {
             PublicKey::Ec { curve, .. } => {
                 curve.plain(&signature).map(Zeroizing::new).ok_or(Ckr::DEVICE_ERROR)

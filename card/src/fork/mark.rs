@@ -6,19 +6,19 @@
 use std::process;
 
 /// Remembers a process.
-pub struct Mark {
+pub(super) struct Mark {
     id: u32,
     page: Option<page::Page>,
 }
 
 impl Mark {
     /// This process's.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { id: process::id(), page: page::Page::new() }
     }
 
     /// Whether this process made it. Where the kernel has no such pages (Linux before 4.14), the number has to do.
-    pub fn is_of_this_process(&self) -> bool {
+    pub(super) fn is_of_this_process(&self) -> bool {
         self.id == process::id() && self.page.as_ref().is_none_or(page::Page::is_written)
     }
 }

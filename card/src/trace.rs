@@ -20,7 +20,6 @@ use wire::{
     apdu::{Command, StatusWord},
     disclosure::Disclosure,
     display::printed,
-    piv::instruction::GET_RESPONSE,
 };
 
 use crate::{config, environment, error::Error, file, lock::lock};
@@ -44,14 +43,15 @@ pub fn to(sink: impl Write + Send + 'static) {
 
 /// The trace of one card.
 #[derive(Debug, Default)]
-pub(crate) struct Trace {
+pub struct Trace {
     card: u32,
-    /// What the last command's answer may show: GET RESPONSE brings more of the same.
+    /// Whether the last command's answer may be shown: GET RESPONSE brings more of the same.
     open: bool,
 }
 
 impl Trace {
-    pub(crate) fn new() -> Self {
+    /// The trace of another card.
+    pub fn new() -> Self {
         Self { card: CARDS.fetch_add(1, Ordering::Relaxed), open: false }
     }
 
@@ -85,8 +85,8 @@ impl Trace {
         done
     }
 
-    /// What may be shown of a command. What may be shown of its answer is remembered.
-    fn command(&mut self, apdu: &[u8]) -> String {
+    /// What is written of a command. Whether its answer may be shown is remembered.
+    pub fn command(&mut self, apdu: &[u8]) -> String {
         let Ok(command) = Command::parse(apdu) else {
             self.open = false;
             return "[blanked: no command APDU]".into();
@@ -94,10 +94,7 @@ impl Trace {
         let known = Disclosure::of(&command);
         let header = hex(apdu.get(..known.header).unwrap_or_default());
         let header = if known.header < 4 { format!("{header}[blanked]") } else { header };
-        if command.instruction == GET_RESPONSE {
-            return header;
-        }
-        self.open = known.answer;
+        self.open = known.shows_answer(&command, self.open);
         let shown = hex(command.data.get(..known.data).unwrap_or_default());
         match (known.data == command.data.len(), shown.is_empty()) {
             (true, true) => header,
@@ -107,7 +104,8 @@ impl Trace {
         }
     }
 
-    fn answer(&self, response: &[u8]) -> String {
+    /// What is written of the answer to the last command.
+    pub fn answer(&self, response: &[u8]) -> String {
         let Some((data, status)) = response.split_last_chunk::<2>() else {
             return "[blanked: no response APDU]".into();
         };

@@ -82,6 +82,12 @@ impl Disclosure {
         };
         if whole { found } else { Self { data: 0, answer: false, ..found } }
     }
+
+    /// Whether the answer may be shown. `former` tells that of the command before: GET RESPONSE brings the rest of that
+    /// command's answer.
+    pub const fn shows_answer(&self, command: &Command<'_>, former: bool) -> bool {
+        if command.instruction == iso::GET_RESPONSE { former && self.header == 4 } else { self.answer }
+    }
 }
 
 /// A command whose data is open if it has its form; the answer too.

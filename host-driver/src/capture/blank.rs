@@ -9,7 +9,6 @@ use wire::{
     apdu::{CLASS_CHAIN, Command},
     ccid::{HEADER, level, notify_slot_change, to_host, to_reader},
     disclosure::Disclosure,
-    piv::instruction::GET_RESPONSE,
     usb::{RequestKind, Setup, request},
 };
 use zeroize::Zeroizing;
@@ -257,11 +256,8 @@ impl Blank {
         let command = Command::parse(block).ok().filter(|_| part == level::WHOLE);
         let found = command.map(|command| (Disclosure::of(&command), command));
         // What goes on is the data of a command whose beginning has been judged; its answer too.
-        self.answer = match found {
-            Some((open, _)) if !continued && instruction == GET_RESPONSE => self.answer && open.header == 4,
-            Some((open, _)) => open.answer && !continued,
-            None => false,
-        };
+        self.answer =
+            found.is_some_and(|(open, command)| !continued && open.shows_answer(&command, self.answer));
         let Some((open, command)) = found else { return blank(block) };
         let shown = if continued { 0 } else { open.data };
         // Lc is open: one byte, or three that begin with zero (ISO 7816-4, 5.2); Le may follow the data.

@@ -1,4 +1,5 @@
 mod secret;
+mod walk;
 
 use super::{BLANK, blank::Blank, *};
 use crate::urb::{EndpointKind, Status, TransferEnd, TransferEvent};

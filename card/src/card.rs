@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use wire::{
-    apdu::{CLASS_CHAIN, Command, StatusWord},
+    apdu::{CLASS_CHAIN, Command, MAX_SHORT_DATA, StatusWord},
     piv::instruction,
 };
 use zeroize::Zeroize;
@@ -17,8 +17,6 @@ use crate::{
 
 /// Most data bytes that GET RESPONSE may gather: one extended response.
 const MAX_DATA: usize = 65_536;
-/// Most data bytes of a short command (ISO 7816-4, 5.2).
-const SHORT: usize = 255;
 /// What an answer usually fits in, so that its buffer is allocated once.
 const USUAL_ANSWER: usize = 512;
 
@@ -216,7 +214,7 @@ impl Card {
             command.expected = command.expected.map(|ne| ne.min(256));
             command.extended = false;
         }
-        let mut answer = match self.short() && command.data.len() > SHORT {
+        let mut answer = match self.short() && command.data.len() > MAX_SHORT_DATA {
             true => self.send_chain(&command)?,
             false => self.send(&command)?,
         };
@@ -247,7 +245,9 @@ impl Card {
     /// All parts but the last must be answered 9000; else that answer is the command's.
     fn send_chain(&mut self, command: &Command<'_>) -> Result<Answer, Error> {
         let mut data = command.data;
-        while let Some((part, rest)) = data.split_at_checked(SHORT).filter(|(_, rest)| !rest.is_empty()) {
+        while let Some((part, rest)) =
+            data.split_at_checked(MAX_SHORT_DATA).filter(|(_, rest)| !rest.is_empty())
+        {
             let class = command.class | CLASS_CHAIN;
             let answer = self.send(&Command { class, data: part, expected: None, ..*command })?;
             if answer.status != StatusWord::OK {

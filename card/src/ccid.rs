@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use wire::{
     ccid::{
-        CommandStatus, HEADER, IccStatus, ToHost, ToReader, class_request, length, level, slot_error,
-        to_host, to_reader,
+        CommandStatus, HEADER, IccStatus, ToHost, ToReader, class_request,
+        exchange_level::{EXTENDED_APDU, SHORT_APDU},
+        length, level, slot_error, to_host, to_reader,
     },
     usb::Setup,
 };
@@ -24,9 +25,6 @@ const ABORT_TIMEOUT: Duration = Duration::from_secs(3);
 const MAX_STALE: usize = 16;
 /// Longest response APDU: 65,536 bytes and the status word (ISO 7816-4, 5.2).
 const MAX_RESPONSE: usize = 65_538;
-/// dwFeatures: the exchange level (CCID 1.1, table 5.1-1).
-const LEVEL_SHORT: u32 = 0x0002_0000;
-const LEVEL_EXTENDED: u32 = 0x0004_0000;
 /// bSlot. We talk to the first one.
 const SLOT: u8 = 0;
 
@@ -51,7 +49,7 @@ impl<P: Pipe> Reader<P> {
     /// The reader exchanges TPDUs or characters only.
     pub fn new(pipe: P) -> Result<Self, Error> {
         let features = pipe.interface().features;
-        if features & (LEVEL_SHORT | LEVEL_EXTENDED) == 0 {
+        if features & (SHORT_APDU | EXTENDED_APDU) == 0 {
             return Err(Error::nonsense("CCID class descriptor", "the reader exchanges no APDUs"));
         }
         Ok(Self {
@@ -59,7 +57,7 @@ impl<P: Pipe> Reader<P> {
             sequence: 0,
             patience: PATIENCE,
             block_timeout: BLOCK_TIMEOUT,
-            extended: features & LEVEL_EXTENDED != 0,
+            extended: features & EXTENDED_APDU != 0,
             trace: Trace::new(),
             command: Secret::default(),
             answer: Secret::default(),

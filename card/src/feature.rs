@@ -4,6 +4,11 @@
 //! A token's screen and buttons are its own affair: it asks for OK by itself, and no host can have a PIN typed on it. So
 //! the reader offers its properties and no PIN entry.
 
+use wire::{
+    apdu::{MAX_DATA, MAX_SHORT_DATA},
+    ccid::exchange_level::EXTENDED_APDU,
+};
+
 use crate::pipe::Interface;
 
 /// SCARD_CTL_CODE of pcsc-lite; on Windows the codes differ.
@@ -22,11 +27,6 @@ const TIME_OUT_2: u8 = 3;
 const MAX_APDU_DATA: u8 = 0x0A;
 const VENDOR: u8 = 0x0B;
 const PRODUCT: u8 = 0x0C;
-/// Most data bytes of a short and of an extended command APDU (ISO 7816-4, 5.2).
-const SHORT: u32 = 255;
-const EXTENDED: u32 = 65_535;
-/// dwFeatures: short and extended APDU level exchange (CCID 1.1, table 5.1-1).
-const LEVEL_EXTENDED: u32 = 0x0004_0000;
 
 /// Answers SCardControl; `None` for a code that is not ours.
 pub fn control(code: u32, interface: &Interface) -> Option<Vec<u8>> {
@@ -40,8 +40,8 @@ pub fn control(code: u32, interface: &Interface) -> Option<Vec<u8>> {
 }
 
 /// Most data bytes that one command APDU may carry through this reader.
-pub const fn max_apdu_data(interface: &Interface) -> u32 {
-    if interface.features & LEVEL_EXTENDED != 0 { EXTENDED } else { SHORT }
+pub const fn max_apdu_data(interface: &Interface) -> usize {
+    if interface.features & EXTENDED_APDU != 0 { MAX_DATA } else { MAX_SHORT_DATA }
 }
 
 /// The control code of the properties in a reader's feature list.
@@ -81,7 +81,8 @@ fn properties(interface: &Interface) -> Vec<u8> {
     };
     property(LCD_LAYOUT, &[0; 2]);
     property(TIME_OUT_2, &[0]);
-    property(MAX_APDU_DATA, &max_apdu_data(interface).to_le_bytes());
+    let most = u32::try_from(max_apdu_data(interface)).unwrap_or(u32::MAX);
+    property(MAX_APDU_DATA, &most.to_le_bytes());
     property(VENDOR, &interface.device.vendor.to_le_bytes());
     property(PRODUCT, &interface.device.product.to_le_bytes());
     out
@@ -91,7 +92,7 @@ fn properties(interface: &Interface) -> Vec<u8> {
 mod tests {
     use super::*;
     use hex_literal::hex;
-    use wire::usb::DeviceDescriptor;
+    use wire::{ccid::exchange_level::SHORT_APDU, usb::DeviceDescriptor};
 
     fn interface(features: u32) -> Interface {
         let device = DeviceDescriptor {
@@ -118,7 +119,7 @@ mod tests {
 
     #[test]
     fn each_feature_that_is_listed_is_answered() {
-        let interface = interface(LEVEL_EXTENDED);
+        let interface = interface(EXTENDED_APDU);
         let features = control(0x4200_0D48, &interface).unwrap();
         assert_eq!(features, hex!("0A 04 4233000A 12 04 42330012"));
         for feature in features.chunks(6) {
@@ -133,7 +134,7 @@ mod tests {
         let list = control(GET_FEATURE_REQUEST, &interface(0)).unwrap();
         assert_eq!(properties_code(&list), Some(TLV_PROPERTIES.1));
         assert_eq!(properties_code(&list[..11]), None);
-        for (features, extended) in [(LEVEL_EXTENDED, true), (0x0002_0000, false)] {
+        for (features, extended) in [(EXTENDED_APDU, true), (SHORT_APDU, false)] {
             let properties = control(TLV_PROPERTIES.1, &interface(features)).unwrap();
             assert_eq!(says_extended(&properties), extended);
         }
@@ -144,7 +145,7 @@ mod tests {
     #[test]
     fn hosts_learn_how_much_one_command_carries() {
         let ask = |features| control(TLV_PROPERTIES.1, &interface(features)).unwrap();
-        assert_eq!(ask(LEVEL_EXTENDED), hex!("01 02 0000 03 01 00 0A 04 FFFF0000 0B 02 3C16 0C 02 0704"));
-        assert_eq!(ask(0x0002_0000)[9..13], hex!("FF000000"));
+        assert_eq!(ask(EXTENDED_APDU), hex!("01 02 0000 03 01 00 0A 04 FFFF0000 0B 02 3C16 0C 02 0704"));
+        assert_eq!(ask(SHORT_APDU)[9..13], hex!("FF000000"));
     }
 }

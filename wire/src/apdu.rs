@@ -6,6 +6,8 @@ use crate::Malformed;
 
 /// Most data bytes an extended command or response carries (ISO 7816-4, 5.2: Nc, and Ne less the 65,536 case).
 pub const MAX_DATA: usize = 65_535;
+/// Most data bytes that a short command carries (ISO 7816-4, 5.2).
+pub const MAX_SHORT_DATA: usize = 255;
 /// CLA bit 5: the command is not the last of a chain (ISO 7816-4, 5.4.1).
 pub const CLASS_CHAIN: u8 = 0x10;
 
@@ -33,7 +35,7 @@ pub struct Command<'a> {
 impl<'a> Command<'a> {
     /// A command with data and without Le; the form (short, extended) follows the length of the data.
     pub const fn new(class: u8, instruction: u8, p1: u8, p2: u8, data: &'a [u8]) -> Self {
-        Self { class, instruction, p1, p2, data, expected: None, extended: data.len() > 255 }
+        Self { class, instruction, p1, p2, data, expected: None, extended: data.len() > MAX_SHORT_DATA }
     }
 
     /// The same command, taking up to `ne` bytes of answer.
@@ -72,7 +74,8 @@ impl<'a> Command<'a> {
         if self.expected.is_some_and(|ne| ne > 65_536) {
             return Err(Malformed::new(COMMAND, "Ne over 65,536"));
         }
-        let extended = self.extended || lc > 255 || self.expected.is_some_and(|ne| ne > 256);
+        let extended =
+            self.extended || self.data.len() > MAX_SHORT_DATA || self.expected.is_some_and(|ne| ne > 256);
         out.extend_from_slice(&[self.class, self.instruction, self.p1, self.p2]);
         if extended && (lc > 0 || self.expected.is_some()) {
             out.push(0);

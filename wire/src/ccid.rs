@@ -74,6 +74,14 @@ pub mod level {
     pub const GO_ON: u16 = 0x10;
 }
 
+/// dwFeatures: how whole APDUs are exchanged (CCID 1.1, table 5.1-1). A reader with neither bit exchanges TPDUs or characters.
+pub mod exchange_level {
+    /// Short APDUs only.
+    pub const SHORT_APDU: u32 = 0x0002_0000;
+    /// Short and extended APDUs.
+    pub const EXTENDED_APDU: u32 = 0x0004_0000;
+}
+
 /// A message from the host: bulk OUT (CCID 1.1, 6.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ToReader<'a> {

@@ -130,7 +130,9 @@ impl Slot {
     /// Most data bytes of one command APDU.
     pub(crate) fn max_input(&mut self) -> Option<u32> {
         match &mut self.line {
-            Line::Here { reader, .. } => Some(feature::max_apdu_data(reader.pipe().interface())),
+            Line::Here { reader, .. } => {
+                u32::try_from(feature::max_apdu_data(reader.pipe().interface())).ok()
+            }
             _ => None,
         }
     }

@@ -16,7 +16,7 @@ mod session;
 mod operation;
 mod object;
 mod notes;
-mod public_key;
+mod algorithm;
 mod schema;
 mod attribute;
 mod mechanism;

@@ -8,16 +8,16 @@ use card::{
 use cryptoki_sys as ck;
 use wire::{
     piv::{PinPolicy, Slot},
-    shield::{Container, DataObject, KeyHead, KeyPolicy, MAX_ID, MAX_LABEL, MAX_VALUE, Name, Uses},
+    shield::{Container, DataObject, KeyHead, KeyPolicy, MAX_ID, MAX_LABEL, MAX_VALUE, Name},
 };
 use zeroize::Zeroizing;
 
 use crate::{
+    algorithm::PublicKey,
     attribute::{Attributes, Kind},
     certificate,
     ckr::{Ckr, Result},
     notes::Notes,
-    public_key::{self, PublicKey},
     schema,
 };
 
@@ -38,6 +38,17 @@ impl Key {
         holding::Key { container: self.container, pin: self.pin }
     }
 }
+
+/// What a private key may do. The token lets it do that for ever: nobody widens it afterwards.
+pub const PRIVATE_USES: [Kind; 5] =
+    [ck::CKA_SIGN, ck::CKA_SIGN_RECOVER, ck::CKA_DECRYPT, ck::CKA_UNWRAP, ck::CKA_DERIVE];
+/// What a public key does, and what its private key does then.
+pub const PUBLIC_USES: [(Kind, Kind); 4] = [
+    (ck::CKA_VERIFY, ck::CKA_SIGN),
+    (ck::CKA_VERIFY_RECOVER, ck::CKA_SIGN_RECOVER),
+    (ck::CKA_ENCRYPT, ck::CKA_DECRYPT),
+    (ck::CKA_WRAP, ck::CKA_UNWRAP),
+];
 
 /// Whose an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,8 +160,9 @@ fn show(held: &Held, payment_key: PaymentKey) -> Vec<Object> {
     let hidden = container == Container::Payment && payment_key == PaymentKey::Hide;
     let (on_key, on_certificate) = (Notes::parse(&held.key_notes), Notes::parse(&held.certificate_notes));
     if let Some(head) = held.head.key.as_ref().filter(|_| !hidden)
-        && let Some(public) =
-            held.public_key.as_deref().and_then(|key| PublicKey::of_card(head.algorithm, key))
+        && let Some(template) = &held.public_key
+        && let Some(algorithm) = head.algorithm.of_key_pair()
+        && let Some(public) = PublicKey::of_card(algorithm, template)
     {
         objects.push(private_key(container, head, &public, &subject).noted(&on_key));
         objects.push(public_key_object(container, head, &public, &subject).noted(&on_key));
@@ -314,11 +326,8 @@ fn key_object(
     attributes.set(ck::CKA_START_DATE, []);
     attributes.set(ck::CKA_END_DATE, []);
     attributes.set_flag(ck::CKA_LOCAL, !head.imported);
-    let generated = match public {
-        _ if head.imported => ck::CK_UNAVAILABLE_INFORMATION,
-        PublicKey::Ec { .. } => ck::CKM_EC_KEY_PAIR_GEN,
-        PublicKey::Rsa { .. } => ck::CKM_RSA_PKCS_KEY_PAIR_GEN,
-    };
+    let made_here = public.key_type().generation();
+    let generated = if head.imported { ck::CK_UNAVAILABLE_INFORMATION } else { made_here };
     attributes.set_number(ck::CKA_KEY_GEN_MECHANISM, generated);
     object
 }
@@ -328,7 +337,6 @@ fn private_key(container: Container, head: &KeyHead, public: &PublicKey, subject
     let KeyPolicy { pin, uses } = head.policy;
     let attributes = &mut object.attributes;
     public.show_to_private(attributes);
-    let ec = matches!(public, PublicKey::Ec { .. });
     attributes.set_flag(ck::CKA_PRIVATE, pin != PinPolicy::Never);
     attributes.set_flag(ck::CKA_SENSITIVE, true);
     attributes.set_flag(ck::CKA_ALWAYS_SENSITIVE, !head.imported);
@@ -336,11 +344,9 @@ fn private_key(container: Container, head: &KeyHead, public: &PublicKey, subject
     attributes.set_flag(ck::CKA_NEVER_EXTRACTABLE, !head.imported);
     // The payment key has none of these uses: it signs payment orders that its holder saw, and nothing that comes by
     // PKCS#11.
-    attributes.set_flag(ck::CKA_SIGN, uses.has(Uses::SIGN));
-    attributes.set_flag(ck::CKA_SIGN_RECOVER, !ec && uses.has(Uses::SIGN));
-    attributes.set_flag(ck::CKA_DECRYPT, !ec && uses.has(Uses::DECRYPT));
-    attributes.set_flag(ck::CKA_UNWRAP, !ec && uses.has(Uses::DECRYPT));
-    attributes.set_flag(ck::CKA_DERIVE, ec && uses.has(Uses::AGREE));
+    for kind in PRIVATE_USES {
+        attributes.set_flag(kind, public.key_type().may(uses, kind));
+    }
     attributes.set_flag(ck::CKA_WRAP_WITH_TRUSTED, false);
     attributes.set_flag(ck::CKA_ALWAYS_AUTHENTICATE, pin == PinPolicy::Always);
     object.key = Some(Key { container, public: public.clone(), pin });
@@ -351,13 +357,11 @@ fn public_key_object(container: Container, head: &KeyHead, public: &PublicKey, s
     let mut object = key_object(container, ck::CKO_PUBLIC_KEY, head, public, subject);
     let attributes = &mut object.attributes;
     public.show(attributes);
-    let rsa = matches!(public, PublicKey::Rsa { .. });
-    attributes.set_flag(ck::CKA_VERIFY, true);
-    attributes.set_flag(ck::CKA_VERIFY_RECOVER, rsa);
-    attributes.set_flag(ck::CKA_ENCRYPT, rsa);
-    attributes.set_flag(ck::CKA_WRAP, rsa);
+    for (kind, of_private) in PUBLIC_USES {
+        attributes.set_flag(kind, public.key_type().does(of_private));
+    }
     // Both halves of a pair that agrees say so.
-    attributes.set_flag(ck::CKA_DERIVE, !rsa && head.policy.uses.has(Uses::AGREE));
+    attributes.set_flag(ck::CKA_DERIVE, public.key_type().may(head.policy.uses, ck::CKA_DERIVE));
     attributes.set_flag(ck::CKA_TRUSTED, false);
     object
 }
@@ -379,7 +383,7 @@ pub fn complete_certificate(attributes: &mut Attributes, der: &[u8], fields: Opt
     attributes
         .set_default(ck::CKA_CERTIFICATE_CATEGORY, ck::CK_CERTIFICATE_CATEGORY_UNSPECIFIED.to_ne_bytes());
     attributes.set_default(ck::CKA_TRUSTED, [ck::CK_FALSE]);
-    attributes.set_default(ck::CKA_CHECK_VALUE, public_key::check_value(der));
+    attributes.set_default(ck::CKA_CHECK_VALUE, certificate::check_value(der));
     attributes.set(ck::CKA_VALUE, der);
     let fields = fields.cloned().unwrap_or_default();
     attributes.set_default(ck::CKA_SUBJECT, fields.subject);

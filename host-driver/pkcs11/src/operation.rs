@@ -5,11 +5,11 @@ use wire::piv::PinPolicy;
 use zeroize::Zeroizing;
 
 use crate::{
+    algorithm::PublicKey,
     ckr::{Ckr, Result},
     hash::{Hash, Hasher},
     mechanism::{Cipher, Scheme},
     object::Key,
-    public_key::PublicKey,
 };
 
 /// Where a result is to go (5.2): the caller asks for its length only, or has so much room.

@@ -13,16 +13,7 @@ use crate::{
     object::Key,
     operation::{Decrypting, Encrypting, Output, Room},
     padding,
-    public_key::PublicKey,
 };
-
-/// That a key is RSA's.
-pub(super) const fn is_rsa(key: &PublicKey) -> Result<()> {
-    match key {
-        PublicKey::Rsa { .. } => Ok(()),
-        PublicKey::Ec { .. } => Err(Ckr::KEY_TYPE_INCONSISTENT),
-    }
-}
 
 impl Slot {
     /// C_EncryptInit.
@@ -36,7 +27,7 @@ impl Slot {
             return Err(Ckr::OPERATION_ACTIVE);
         }
         let cipher = mechanism.cipher()?;
-        let key = self.public_key(key, ck::CKA_ENCRYPT, is_rsa)?;
+        let key = self.public_key(key, ck::CKA_ENCRYPT, |public| public.does(ck::CKA_DECRYPT))?;
         self.session(handle)?.encrypt = Some(Encrypting { key, cipher });
         Ok(())
     }
@@ -69,7 +60,7 @@ impl Slot {
             return Err(Ckr::OPERATION_ACTIVE);
         }
         let cipher = mechanism.cipher()?;
-        let key = self.private_key(key, ck::CKA_DECRYPT, is_rsa)?;
+        let key = self.private_key(key, ck::CKA_DECRYPT, |public| public.does(ck::CKA_DECRYPT))?;
         self.session(handle)?.decrypt = Some(Decrypting { key, cipher, pin: None, ready: None });
         Ok(())
     }

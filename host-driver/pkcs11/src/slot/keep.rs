@@ -5,17 +5,14 @@ use wire::shield::{Container, Name, Place};
 
 use super::Slot;
 use crate::{
+    algorithm::PublicKey,
     attribute::{Attributes, Kind},
     certificate,
     ckr::{Ckr, Result},
     notes::Notes,
     object::{self, Home, Object},
-    public_key::PublicKey,
     schema,
 };
-
-/// What the token lets a private key do for ever: nobody widens that afterwards.
-const USES: [Kind; 5] = [ck::CKA_SIGN, ck::CKA_SIGN_RECOVER, ck::CKA_DECRYPT, ck::CKA_UNWRAP, ck::CKA_DERIVE];
 
 /// What is to be noted of a certificate: not what it says itself.
 fn noted_of_certificate(der: &[u8], asked: &Attributes) -> Attributes {
@@ -126,8 +123,9 @@ impl Slot {
                 let mut noted = schema::noted(class, template);
                 for (kind, value) in template.iter() {
                     let named = matches!(kind, ck::CKA_LABEL | ck::CKA_ID);
-                    let widens =
-                        class == ck::CKO_PRIVATE_KEY && USES.contains(&kind) && value == [ck::CK_TRUE];
+                    let widens = class == ck::CKO_PRIVATE_KEY
+                        && object::PRIVATE_USES.contains(&kind)
+                        && value == [ck::CK_TRUE];
                     if !named && noted.get(kind).is_none() || widens && !self.is_so(home, kind) {
                         return Err(Ckr::ATTRIBUTE_READ_ONLY);
                     }

@@ -6,16 +6,13 @@ use zeroize::Zeroizing;
 
 use super::{
     Slot,
-    crypt::is_rsa,
     object::{check_secret, complete_secret_key},
 };
 use crate::{
     attribute::{Attributes, Kind, Value},
-    certificate,
     ckr::{Ckr, Result},
     mechanism::{Mechanism, Parameter},
     operation::{Output, Room},
-    public_key::PublicKey,
     schema::{self, Origin},
 };
 
@@ -53,21 +50,13 @@ impl Slot {
         self.session(handle)?;
         mechanism.does(ck::CKF_DERIVE)?;
         let Parameter::Ecdh(ecdh) = &mechanism.parameter else { return Err(Ckr::MECHANISM_PARAM_INVALID) };
-        let key = self.private_key(key, ck::CKA_DERIVE, |public| match public {
-            PublicKey::Ec { .. } => Ok(()),
-            PublicKey::Rsa { .. } => Err(Ckr::KEY_TYPE_INCONSISTENT),
-        })?;
-        let PublicKey::Ec { curve, .. } = &key.public else { return Err(Ckr::KEY_TYPE_INCONSISTENT) };
-        let point = certificate::point(&ecdh.point);
-        let other = PublicKey::Ec { curve: *curve, point: point.into() };
-        if !other.is_one() {
-            return Err(Ckr::MECHANISM_PARAM_INVALID);
-        }
+        let key = self.private_key(key, ck::CKA_DERIVE, |public| public.does(ck::CKA_DERIVE))?;
+        let (point, secret_length) = key.public.other_side(&ecdh.point)?;
         let template = secret_template(template, None, Origin::Received)?;
         let length = match (template.number(ck::CKA_VALUE_LEN), template.number(ck::CKA_KEY_TYPE)) {
             (Some(length), _) => usize::try_from(length).map_err(|_| Ckr::ATTRIBUTE_VALUE_INVALID)?,
             (None, Some(ck::CKK_AES)) => return Err(Ckr::TEMPLATE_INCOMPLETE),
-            (None, _) => ecdh.kdf.map_or(curve.length(), crate::hash::Hash::length),
+            (None, _) => ecdh.kdf.map_or(secret_length, crate::hash::Hash::length),
         };
         check_secret(template.number(ck::CKA_KEY_TYPE), length)?;
         let secret = self.token()?.operate(key.held(), None, Uses::AGREE, point)?;
@@ -92,11 +81,13 @@ impl Slot {
         self.session(handle)?;
         mechanism.does(ck::CKF_WRAP)?;
         let cipher = mechanism.cipher()?;
-        let wrapping = self.public_key(wrapping, ck::CKA_WRAP, is_rsa).map_err(|ckr| match ckr {
-            Ckr::KEY_HANDLE_INVALID => Ckr::WRAPPING_KEY_HANDLE_INVALID,
-            Ckr::KEY_TYPE_INCONSISTENT => Ckr::WRAPPING_KEY_TYPE_INCONSISTENT,
-            ckr => ckr,
-        })?;
+        let wrapping = self
+            .public_key(wrapping, ck::CKA_WRAP, |public| public.does(ck::CKA_UNWRAP))
+            .map_err(|ckr| match ckr {
+                Ckr::KEY_HANDLE_INVALID => Ckr::WRAPPING_KEY_HANDLE_INVALID,
+                Ckr::KEY_TYPE_INCONSISTENT => Ckr::WRAPPING_KEY_TYPE_INCONSISTENT,
+                ckr => ckr,
+            })?;
         let object = self.key(key)?;
         if object.class() != ck::CKO_SECRET_KEY {
             return Err(Ckr::KEY_UNEXTRACTABLE);
@@ -130,11 +121,13 @@ impl Slot {
         self.session(handle)?;
         mechanism.does(ck::CKF_UNWRAP)?;
         let cipher = mechanism.cipher()?;
-        let key = self.private_key(unwrapping, ck::CKA_UNWRAP, is_rsa).map_err(|ckr| match ckr {
-            Ckr::KEY_HANDLE_INVALID => Ckr::UNWRAPPING_KEY_HANDLE_INVALID,
-            Ckr::KEY_TYPE_INCONSISTENT => Ckr::UNWRAPPING_KEY_TYPE_INCONSISTENT,
-            ckr => ckr,
-        })?;
+        let key = self
+            .private_key(unwrapping, ck::CKA_UNWRAP, |public| public.does(ck::CKA_UNWRAP))
+            .map_err(|ckr| match ckr {
+                Ckr::KEY_HANDLE_INVALID => Ckr::UNWRAPPING_KEY_HANDLE_INVALID,
+                Ckr::KEY_TYPE_INCONSISTENT => Ckr::UNWRAPPING_KEY_TYPE_INCONSISTENT,
+                ckr => ckr,
+            })?;
         let wrapped = wrapped?;
         if wrapped.len() != key.public.block() {
             return Err(Ckr::WRAPPED_KEY_LEN_RANGE);

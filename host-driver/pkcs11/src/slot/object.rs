@@ -7,12 +7,12 @@ use zeroize::Zeroizing;
 
 use super::Slot;
 use crate::{
+    algorithm::PublicKey,
     attribute::{Attributes, Kind, Value},
     certificate,
     ckr::{Ckr, Result},
     notes::Notes,
     object::{self, Home, Object},
-    public_key::{self, PublicKey},
     schema::{self, Origin},
 };
 
@@ -266,7 +266,7 @@ fn complete_certificate(attributes: &mut Attributes) -> Result<()> {
         return Err(Ckr::TEMPLATE_INCONSISTENT);
     }
     // None is wanted, or the right one (4.6.3).
-    if !is(ck::CKA_CHECK_VALUE, &[]) && !is(ck::CKA_CHECK_VALUE, &public_key::check_value(&der)) {
+    if !is(ck::CKA_CHECK_VALUE, &[]) && !is(ck::CKA_CHECK_VALUE, &certificate::check_value(&der)) {
         return Err(Ckr::ATTRIBUTE_VALUE_INVALID);
     }
     attributes.set_default(ck::CKA_ID, []);
@@ -286,15 +286,6 @@ fn complete_key(attributes: &mut Attributes) {
 
 fn complete_public_key(attributes: &mut Attributes) -> Result<()> {
     let key = PublicKey::of_attributes(attributes)?;
-    let (mine, others): (&[Kind], &[Kind]) = match key {
-        PublicKey::Ec { .. } => {
-            (&[ck::CKA_EC_PARAMS, ck::CKA_EC_POINT], &[ck::CKA_MODULUS, ck::CKA_PUBLIC_EXPONENT])
-        }
-        PublicKey::Rsa { .. } => {
-            (&[ck::CKA_MODULUS, ck::CKA_PUBLIC_EXPONENT], &[ck::CKA_EC_PARAMS, ck::CKA_EC_POINT])
-        }
-    };
-    debug_assert!(mine.iter().all(|kind| attributes.get(*kind).is_some()));
     let mut shown = Attributes::default();
     key.show(&mut shown);
     if attributes
@@ -303,21 +294,14 @@ fn complete_public_key(attributes: &mut Attributes) -> Result<()> {
     {
         return Err(Ckr::TEMPLATE_INCONSISTENT);
     }
-    if others.iter().any(|kind| attributes.get(*kind).is_some()) {
-        return Err(Ckr::TEMPLATE_INCONSISTENT);
-    }
+    let key_type = key.key_type();
+    key_type.check_public(attributes)?;
     key.show(attributes);
     complete_key(attributes);
-    let rsa = [u8::from(matches!(key, PublicKey::Rsa { .. }))];
-    for (kind, value) in [
-        (ck::CKA_VERIFY, [ck::CK_TRUE]),
-        (ck::CKA_VERIFY_RECOVER, rsa),
-        (ck::CKA_ENCRYPT, rsa),
-        (ck::CKA_WRAP, rsa),
-        (ck::CKA_TRUSTED, [ck::CK_FALSE]),
-    ] {
-        attributes.set_default(kind, value);
+    for (kind, of_private) in object::PUBLIC_USES {
+        attributes.set_default(kind, [u8::from(key_type.does(of_private))]);
     }
+    attributes.set_default(ck::CKA_TRUSTED, [ck::CK_FALSE]);
     attributes.set_default(ck::CKA_SUBJECT, []);
     Ok(())
 }

@@ -2,23 +2,20 @@
 
 use cryptoki_sys as ck;
 use wire::{
-    piv::{Algorithm, PinPolicy},
+    piv::PinPolicy,
     shield::{Container, Name, NewKey, Place, Uses},
 };
 
 use super::{Slot, keep::noted_of_public};
 use crate::{
+    algorithm::KeyType,
     attribute::{Attributes, Kind, Value},
     ckr::{Ckr, Result},
     mechanism::Mechanism,
     notes::Notes,
     object::{self, Home},
-    public_key::Curve,
     schema::{self, Origin},
 };
-
-/// CKA_PUBLIC_EXPONENT: 65537, without zeros before it.
-const EXPONENT: [u8; 3] = [1, 0, 1];
 
 impl Slot {
     /// C_GenerateKeyPair: the handles of the public and the private key.
@@ -32,15 +29,15 @@ impl Slot {
         let writes = self.session(handle)?.writes;
         mechanism.does(ck::CKF_GENERATE_KEY_PAIR)?;
         mechanism.bare()?;
-        let rsa = mechanism.kind == ck::CKM_RSA_PKCS_KEY_PAIR_GEN;
-        let key_type = if rsa { ck::CKK_RSA } else { ck::CKK_EC };
+        let key_type = KeyType::by_generation(mechanism.kind)?;
         let public = half(ck::CKO_PUBLIC_KEY, key_type, public)?;
         let private = half(ck::CKO_PRIVATE_KEY, key_type, private)?;
-        let algorithm = algorithm(rsa, &public)?;
+        let algorithm = key_type.new_pair(&public)?.into();
         object::check_private(&private)?;
         let mut name = object::name_of(&names(&public, &private))?;
         name.notes = notes(&public, &private, &name).bytes()?;
-        let key = NewKey { algorithm, pin: Some(pin_policy(&private)), uses: uses(rsa, &private)?, name };
+        let uses = uses(key_type, &private)?;
+        let key = NewKey { algorithm, pin: Some(pin_policy(&private)), uses, name };
         // A pair of a session's would have a private key in this process.
         if !private.is(ck::CKA_TOKEN) {
             return Err(Ckr::TEMPLATE_INCONSISTENT);
@@ -81,49 +78,20 @@ impl Slot {
 }
 
 /// The template of one half: its class and type go without saying, and must not say another.
-fn half(
-    class: ck::CK_OBJECT_CLASS,
-    key_type: ck::CK_KEY_TYPE,
-    template: Vec<(Kind, Value)>,
-) -> Result<Attributes> {
+fn half(class: ck::CK_OBJECT_CLASS, key_type: KeyType, template: Vec<(Kind, Value)>) -> Result<Attributes> {
     let mut attributes = Attributes::of_template(template)?;
     attributes.set_default(ck::CKA_CLASS, class.to_ne_bytes());
-    attributes.set_default(ck::CKA_KEY_TYPE, key_type.to_ne_bytes());
+    attributes.set_default(ck::CKA_KEY_TYPE, key_type.number().to_ne_bytes());
     schema::check_new(class, &attributes, Origin::Generated)?;
-    let right = (attributes.number(ck::CKA_CLASS), attributes.number(ck::CKA_KEY_TYPE))
-        == (Some(class), Some(key_type));
-    let others: &[Kind] = if key_type == ck::CKK_RSA {
-        &[ck::CKA_EC_PARAMS]
-    } else {
-        &[ck::CKA_MODULUS_BITS, ck::CKA_PUBLIC_EXPONENT]
-    };
-    let right = right && others.iter().all(|kind| attributes.get(*kind).is_none());
+    let said = (attributes.number(ck::CKA_CLASS), attributes.number(ck::CKA_KEY_TYPE));
+    key_type.check_wanted(&attributes)?;
     // A public key goes with its private key, not without it; and only an officer says whom to trust.
     let on_token = attributes.flag(ck::CKA_TOKEN) != Some(false);
     let alone = class == ck::CKO_PUBLIC_KEY && on_token && attributes.is(ck::CKA_DESTROYABLE);
-    if right && !alone && !attributes.is(ck::CKA_TRUSTED) {
+    if said == (Some(class), Some(key_type.number())) && !alone && !attributes.is(ck::CKA_TRUSTED) {
         Ok(attributes)
     } else {
         Err(Ckr::TEMPLATE_INCONSISTENT)
-    }
-}
-
-fn algorithm(rsa: bool, public: &Attributes) -> Result<Algorithm> {
-    if !rsa {
-        let parameters = public.get(ck::CKA_EC_PARAMS).ok_or(Ckr::TEMPLATE_INCOMPLETE)?;
-        return Ok(match Curve::by_parameters(parameters)? {
-            Curve::P256 => Algorithm::P256,
-            Curve::P384 => Algorithm::P384,
-        });
-    }
-    let exponent = public.get(ck::CKA_PUBLIC_EXPONENT).unwrap_or(&EXPONENT);
-    if exponent.iter().skip_while(|byte| **byte == 0).ne(&EXPONENT) {
-        return Err(Ckr::ATTRIBUTE_VALUE_INVALID);
-    }
-    match public.number(ck::CKA_MODULUS_BITS) {
-        Some(2048) => Ok(Algorithm::Rsa2048),
-        Some(_) => Err(Ckr::ATTRIBUTE_VALUE_INVALID),
-        None => Err(Ckr::TEMPLATE_INCOMPLETE),
     }
 }
 
@@ -141,15 +109,8 @@ pub(super) fn pin_policy(private: &Attributes) -> PinPolicy {
 
 /// What the new key may be used for: what the template says yes to; where it says yes to nothing, all that it does not say no
 /// to. That an EC key decrypts, or an RSA key derives, is noted and no more: programs ask for it by habit.
-pub(super) fn uses(rsa: bool, private: &Attributes) -> Result<Option<Uses>> {
-    let real: &[(Uses, &[Kind])] = if rsa {
-        &[
-            (Uses::SIGN, &[ck::CKA_SIGN, ck::CKA_SIGN_RECOVER]),
-            (Uses::DECRYPT, &[ck::CKA_DECRYPT, ck::CKA_UNWRAP]),
-        ]
-    } else {
-        &[(Uses::SIGN, &[ck::CKA_SIGN]), (Uses::AGREE, &[ck::CKA_DERIVE])]
-    };
+pub(super) fn uses(key_type: KeyType, private: &Attributes) -> Result<Option<Uses>> {
+    let real = key_type.uses();
     let said = |kinds: &[Kind], answer| kinds.iter().any(|kind| private.flag(*kind) == Some(answer));
     let all = |wanted: &dyn Fn(&[Kind]) -> bool| {
         real.iter().filter(|(_, kinds)| wanted(kinds)).map(|(one, _)| *one).reduce(Uses::and)
@@ -192,22 +153,24 @@ mod tests {
 
     #[test]
     fn uses_that_a_template_asks_for() {
-        assert_eq!(uses(false, &flags(&[])), Ok(None));
-        assert_eq!(uses(false, &flags(&[(ck::CKA_SIGN, true)])), Ok(Some(Uses::SIGN)));
+        assert_eq!(uses(KeyType::Ec, &flags(&[])), Ok(None));
+        assert_eq!(uses(KeyType::Ec, &flags(&[(ck::CKA_SIGN, true)])), Ok(Some(Uses::SIGN)));
         assert_eq!(
-            uses(true, &flags(&[(ck::CKA_SIGN, true), (ck::CKA_UNWRAP, true)])),
+            uses(KeyType::Rsa, &flags(&[(ck::CKA_SIGN, true), (ck::CKA_UNWRAP, true)])),
             Ok(Some(Uses::SIGN.and(Uses::DECRYPT)))
         );
         // What the kind of key cannot do is noted beside what it can, and decides nothing.
-        for (rsa, more) in [(false, ck::CKA_DECRYPT), (false, ck::CKA_UNWRAP), (true, ck::CKA_DERIVE)] {
-            assert_eq!(uses(rsa, &flags(&[(ck::CKA_SIGN, true), (more, true)])), Ok(Some(Uses::SIGN)));
-            assert_eq!(uses(rsa, &flags(&[(more, true)])), Ok(None));
+        for (key_type, more) in
+            [(KeyType::Ec, ck::CKA_DECRYPT), (KeyType::Ec, ck::CKA_UNWRAP), (KeyType::Rsa, ck::CKA_DERIVE)]
+        {
+            assert_eq!(uses(key_type, &flags(&[(ck::CKA_SIGN, true), (more, true)])), Ok(Some(Uses::SIGN)));
+            assert_eq!(uses(key_type, &flags(&[(more, true)])), Ok(None));
         }
         // A no leaves the rest, and must leave some.
-        assert_eq!(uses(true, &flags(&[(ck::CKA_SIGN, false)])), Ok(Some(Uses::DECRYPT)));
-        assert_eq!(uses(false, &flags(&[(ck::CKA_DERIVE, false)])), Ok(Some(Uses::SIGN)));
+        assert_eq!(uses(KeyType::Rsa, &flags(&[(ck::CKA_SIGN, false)])), Ok(Some(Uses::DECRYPT)));
+        assert_eq!(uses(KeyType::Ec, &flags(&[(ck::CKA_DERIVE, false)])), Ok(Some(Uses::SIGN)));
         let neither = flags(&[(ck::CKA_SIGN, false), (ck::CKA_DERIVE, false)]);
-        assert_eq!(uses(false, &neither), Err(Ckr::TEMPLATE_INCONSISTENT));
+        assert_eq!(uses(KeyType::Ec, &neither), Err(Ckr::TEMPLATE_INCONSISTENT));
     }
 
     #[test]
@@ -216,17 +179,5 @@ mod tests {
         assert_eq!(pin_policy(&flags(&[(ck::CKA_PRIVATE, true)])), PinPolicy::Once);
         assert_eq!(pin_policy(&flags(&[(ck::CKA_PRIVATE, false)])), PinPolicy::Never);
         assert_eq!(pin_policy(&flags(&[(ck::CKA_ALWAYS_AUTHENTICATE, true)])), PinPolicy::Always);
-    }
-
-    #[test]
-    fn rsa_is_of_one_size_and_exponent() {
-        let mut public = Attributes::default();
-        assert_eq!(algorithm(true, &public), Err(Ckr::TEMPLATE_INCOMPLETE));
-        public.set_number(ck::CKA_MODULUS_BITS, 2048);
-        assert_eq!(algorithm(true, &public), Ok(Algorithm::Rsa2048));
-        public.set(ck::CKA_PUBLIC_EXPONENT, [0, 1, 0, 1]);
-        assert_eq!(algorithm(true, &public), Ok(Algorithm::Rsa2048));
-        public.set(ck::CKA_PUBLIC_EXPONENT, [3]);
-        assert_eq!(algorithm(true, &public), Err(Ckr::ATTRIBUTE_VALUE_INVALID));
     }
 }

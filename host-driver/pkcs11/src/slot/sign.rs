@@ -6,11 +6,11 @@ use zeroize::Zeroizing;
 
 use super::Slot;
 use crate::{
+    algorithm::PublicKey,
     ckr::{Ckr, Result},
     mechanism::Mechanism,
     object::Key,
     operation::{Feed, Output, Room, Signing},
-    public_key::PublicKey,
 };
 
 impl Slot {
@@ -131,12 +131,6 @@ impl Slot {
         let key = &operation.key;
         let block = key.public.block_to_sign(operation.scheme, digest)?;
         let signature = self.token()?.operate(key.held(), operation.pin.as_ref(), Uses::SIGN, &block)?;
-        match &key.public {
-            PublicKey::Ec { curve, .. } => {
-                curve.plain(&signature).map(Zeroizing::new).ok_or(Ckr::DEVICE_ERROR)
-            }
-            PublicKey::Rsa { modulus, .. } if signature.len() == modulus.len() => Ok(signature),
-            PublicKey::Rsa { .. } => Err(Ckr::DEVICE_ERROR),
-        }
+        key.public.signature(signature)
     }
 }

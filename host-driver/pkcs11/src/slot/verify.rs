@@ -4,10 +4,10 @@ use cryptoki_sys as ck;
 
 use super::Slot;
 use crate::{
+    algorithm::PublicKey,
     ckr::{Ckr, Result},
     mechanism::Mechanism,
     operation::{Feed, Output, Room, Verifying},
-    public_key::PublicKey,
 };
 
 impl Slot {

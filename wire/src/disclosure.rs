@@ -14,11 +14,6 @@ use crate::{
     tlv,
 };
 
-/// Yubico's commands without secrets: GET METADATA, GET SERIAL, ATTEST, GET VERSION.
-const YUBICO_OPEN: [u8; 4] = [0xF7, 0xF8, 0xF9, 0xFD];
-/// Yubico's commands with them: SET PIN RETRIES, RESET, IMPORT, SET MANAGEMENT KEY.
-const YUBICO_SECRET: [u8; 4] = [0xFA, 0xFB, 0xFE, 0xFF];
-
 /// The applications that stock hosts look for. A host may name one by the beginning of its AID (ISO 7816-4, 8.2.1.2), from
 /// its provider's five bytes on.
 const APPLICATIONS: [&[u8]; 18] = [
@@ -114,9 +109,14 @@ fn standard(command: &Command<'_>) -> Disclosure {
         | iso::RESET_RETRY_COUNTER
         | iso::GENERAL_AUTHENTICATE
         | iso::GET_RESPONSE
-        | own::GET_CHALLENGE => Disclosure::HEADER,
-        other if YUBICO_OPEN.contains(&other) => formed(command, data.is_empty()),
-        other if YUBICO_SECRET.contains(&other) => Disclosure::HEADER,
+        | own::GET_CHALLENGE
+        | iso::SET_PIN_RETRIES
+        | iso::RESET
+        | iso::IMPORT_ASYMMETRIC_KEY
+        | iso::SET_MANAGEMENT_KEY => Disclosure::HEADER,
+        iso::GET_METADATA | iso::GET_SERIAL | iso::ATTEST | iso::GET_VERSION => {
+            formed(command, data.is_empty())
+        }
         _ => Disclosure::UNKNOWN,
     }
 }

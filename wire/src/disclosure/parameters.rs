@@ -38,15 +38,15 @@ fn standard(ins: u8, p1: u8, p2: u8) -> bool {
     }
 }
 
-/// GET METADATA, GET SERIAL, ATTEST, SET PIN RETRIES, RESET, GET VERSION, IMPORT, SET MANAGEMENT KEY.
+/// The commands that Yubico added.
 fn of_yubico(ins: u8, p1: u8, p2: u8) -> bool {
     match ins {
-        0xF7 => p1 == 0 && (is_key(p2) || is_reference(p2) || p2 == MANAGEMENT_KEY),
-        0xF8 | 0xFB | 0xFD => (p1, p2) == (0, 0),
-        0xF9 => is_key(p1) && p2 == 0,
-        0xFA => p1 <= MOST_TRIES && p2 <= MOST_TRIES,
-        0xFE => is_cipher(p1) && is_key(p2),
-        0xFF => p1 == 0xFF && p2 >= 0xFE,
+        iso::GET_METADATA => p1 == 0 && (is_key(p2) || is_reference(p2) || p2 == MANAGEMENT_KEY),
+        iso::GET_SERIAL | iso::RESET | iso::GET_VERSION => (p1, p2) == (0, 0),
+        iso::ATTEST => is_key(p1) && p2 == 0,
+        iso::SET_PIN_RETRIES => p1 <= MOST_TRIES && p2 <= MOST_TRIES,
+        iso::IMPORT_ASYMMETRIC_KEY => is_cipher(p1) && is_key(p2),
+        iso::SET_MANAGEMENT_KEY => p1 == 0xFF && p2 >= 0xFE,
         _ => false,
     }
 }

@@ -25,10 +25,10 @@ const SINKS: &[(&str, &str)] = &[
 /// where it is put in, or split and indented.
 const SEVERAL_LINES: &[(&str, &str)] = &[
     ("terminal/src/program.rs", "a Failure, whose Display escapes each part and indents its lines"),
-    ("ushield/src/control/client.rs", "a Failure, as at a program's end"),
+    ("host-driver/src/control/client.rs", "a Failure, as at a program's end"),
     ("ushield/src/commands/reader.rs", "a path, quoted for the shell"),
     ("ushield/src/commands/run.rs", "a Failure, as at a program's end"),
-    ("ushield/src/make.rs", "a self-test's refusal: our own words"),
+    ("host-driver/src/make.rs", "a self-test's refusal: our own words"),
     ("ushield/src/commands/background.rs", "what our own program said"),
     ("ushield/src/commands/brand.rs", "a brand's file, which the user named"),
     ("ushield/src/commands/completions.rs", "a script that clap makes"),
@@ -54,6 +54,7 @@ const FOLDERS: &[&str] = &[
     "host-driver/ifd/src",
     "host-driver/pkcs11/src",
     "host-driver/reader/src",
+    "host-driver/machine/src",
 ];
 
 /// The sources of a folder that are no tests.

@@ -44,4 +44,5 @@ mod fixture;
 
 pub use application::Factory;
 pub use crypto::Memory;
+pub use pin::{FACTORY_PIN, FACTORY_PUK};
 pub use token::{Finished, Stall, Ticket, Token};

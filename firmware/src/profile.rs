@@ -1,8 +1,11 @@
-//! What makes a brand: identifiers, strings, PIN rules, generation. Plain data; the logic is elsewhere.
+//! What a token is made as: its brand, and how it stretches PINs. Plain data; the logic is elsewhere.
 
 use alloc::{string::String, vec::Vec};
 
-/// How a brand's tokens look and behave.
+use wire::brand::Brand;
+pub use wire::brand::Generation;
+
+/// How a token looks and behaves: the fields of its [`Brand`], and how it stretches PINs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// The brand's name, as GET INFORMATION tells it.
@@ -32,46 +35,32 @@ pub struct Profile {
     pub stretch: Option<(u32, u32)>,
 }
 
-/// Generations of bank tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Generation {
-    /// No screen: the PIN is the consent.
-    One,
-    /// A screen and two buttons.
-    Two {
-        /// Cells a line; a Chinese character takes two.
-        columns: usize,
-        /// Lines a page.
-        rows: usize,
-    },
-}
-
 impl Profile {
-    /// The default brand. Its USB identifiers are borrowed: 163C:0407 stands in the list of stock libccid, which has
-    /// no quirk for it, so that an unconfigured pcscd takes the token. A brand of its own needs its own.
-    pub fn standard() -> Self {
+    /// A token of this brand, which stretches PINs as a token on a disk should.
+    pub fn of(brand: Brand) -> Self {
         Self {
-            brand: "U-shield".into(),
-            usb: (0x163C, 0x0407),
-            release: 0x0100,
-            manufacturer: ["U-shield test tokens".into(), "U盾测试".into()],
-            product: ["U-shield test token".into(), "U盾测试令牌".into()],
-            historical_bytes: b"U-shield T1".to_vec(),
-            generation: Generation::Two { columns: 20, rows: 6 },
-            pin_length: (6, 8),
-            pin_tries: 6,
-            puk_tries: 6,
-            prompt_timeout: 60_000,
+            brand: brand.name,
+            usb: brand.usb,
+            release: brand.release,
+            manufacturer: brand.manufacturer,
+            product: brand.product,
+            historical_bytes: brand.historical_bytes,
+            generation: brand.generation,
+            pin_length: brand.pin_length,
+            pin_tries: brand.pin_tries,
+            puk_tries: brand.puk_tries,
+            prompt_timeout: brand.prompt_timeout,
             stretch: Some((19 * 1024, 2)),
         }
     }
 
+    /// The default brand.
+    pub fn standard() -> Self {
+        Self::of(Brand::standard())
+    }
+
     /// The default brand's first generation: the same token without a screen.
     pub fn first_generation() -> Self {
-        Self {
-            generation: Generation::One,
-            product: ["U-shield test token G1".into(), "U盾测试令牌一代".into()],
-            ..Self::standard()
-        }
+        Self::of(Brand::first_generation())
     }
 }

@@ -80,7 +80,7 @@ fn row_3_a_busy_device_delays_no_other() {
     assert_eq!(server.exporter.list().len(), 2);
     told.open_gate();
     let read = busy.bulk_in(64);
-    assert_eq!(busy.reply().unwrap().1, []);
+    assert_eq!(busy.reply().unwrap().1, [0_u8; 0]);
     assert_eq!(busy.end_of(read), (0, b"free".to_vec()));
 }
 
@@ -100,7 +100,7 @@ fn row_3_a_busy_device_delays_no_other_however_many_there_are() {
     }
     told.open_gate();
     let read = busy.bulk_in(64);
-    assert_eq!(busy.reply().unwrap().1, []);
+    assert_eq!(busy.reply().unwrap().1, [0_u8; 0]);
     assert_eq!(busy.end_of(read), (0, b"free".to_vec()));
 }
 
@@ -178,13 +178,13 @@ fn row_5_no_request_panics_and_a_device_is_never_lost() {
     }
     // Even a device that does panic is free again.
     host.bulk_out(b"panic");
-    assert_eq!(host.hung_up(), []);
+    assert_eq!(host.hung_up(), [0_u8; 0]);
     server.wait_free(id);
     told.open_gate();
     let mut host = server.take(id);
     let out = host.bulk_out(b"fail");
     assert_eq!(host.end_of(out), (0, vec![]));
-    assert_eq!(host.hung_up(), []);
+    assert_eq!(host.hung_up(), [0_u8; 0]);
     server.wait_free(id);
     // Unless it cannot even be switched off.
     let mut host = server.take(id);
@@ -208,7 +208,7 @@ fn row_6_a_length_is_not_believed() {
             let (_, mut bytes) = if is_in { host.in_bytes(2, 64) } else { host.out_bytes(1, b"") };
             bytes[at..at + 4].copy_from_slice(&word.to_be_bytes());
             host.send(&bytes);
-            assert_eq!(host.hung_up(), []);
+            assert_eq!(host.hung_up(), [0_u8; 0]);
             server.wait_free(id);
         }
     }
@@ -316,7 +316,7 @@ fn row_11_a_held_device_can_be_pulled_out_and_the_server_stopped() {
     host.bulk_in(64);
     server.exporter.unplug(id).unwrap();
     assert_eq!(told.unplugged(), 1);
-    assert_eq!(host.hung_up(), []);
+    assert_eq!(host.hung_up(), [0_u8; 0]);
     assert_eq!(server.connect().import(id), Err(4));
     assert_eq!(server.connect().list(), []);
     assert!(server.exporter.unplug(id).is_err());
@@ -327,6 +327,6 @@ fn row_11_a_held_device_can_be_pulled_out_and_the_server_stopped() {
     assert!(matches!(server.exporter.list()[0].state, State::Held { .. }));
     let Server { exporter, runtime } = server;
     runtime.block_on(exporter.shutdown());
-    assert_eq!(host.hung_up(), []);
+    assert_eq!(host.hung_up(), [0_u8; 0]);
     eventually("the power is off", || told.unplugged() == 2);
 }

@@ -156,7 +156,7 @@ fn who_breaks_the_protocol_is_hung_up_on_and_nobody_else_suffers() {
     for greeting in greetings {
         let mut host = server.connect();
         host.send(greeting);
-        assert_eq!(host.hung_up(), []);
+        assert_eq!(host.hung_up(), [0_u8; 0]);
     }
     let submit =
         Submit { sequence: 1, device: id.device(), is_in: true, endpoint: 2, length: 64, setup: [0; 8] };
@@ -184,7 +184,7 @@ fn who_breaks_the_protocol_is_hung_up_on_and_nobody_else_suffers() {
     for attack in attacks {
         let mut host = server.take(id);
         host.send(&attack);
-        assert_eq!(host.hung_up(), [], "{attack:x?}");
+        assert_eq!(host.hung_up(), [0_u8; 0], "{attack:x?}");
         server.wait_free(id);
         assert_eq!(honest.exchange(b"honest"), b"honest");
     }
@@ -222,8 +222,8 @@ fn whoever_says_nothing_is_not_waited_for() {
         }
         thread::sleep(Duration::from_millis(100));
     }
-    assert_eq!(slow.hung_up(), []);
-    assert_eq!(silent.hung_up(), []);
+    assert_eq!(slow.hung_up(), [0_u8; 0]);
+    assert_eq!(silent.hung_up(), [0_u8; 0]);
     // Who has taken a device may be silent for as long as it likes.
     assert_eq!(attached.exchange(b"still here"), b"still here");
 }
@@ -238,7 +238,7 @@ fn eleven_hundred_who_say_nothing_keep_nobody_out() {
     assert_eq!(server.connect().list(), []);
     assert_eq!(honest.exchange(b"served"), b"served");
     // Who came first went first, long before its time was over.
-    assert_eq!(silent[0].hung_up(), []);
+    assert_eq!(silent[0].hung_up(), [0_u8; 0]);
     drop(honest);
     server.wait_free(id);
     assert_eq!(server.take(id).exchange(b"served"), b"served");
@@ -297,7 +297,7 @@ fn who_still_sends_to_a_device_that_was_pulled_out_gets_no_reset() {
     let (id, _) = server.plug();
     let mut host = server.take(id);
     server.exporter.unplug(id).unwrap();
-    assert_eq!(host.hung_up(), []);
+    assert_eq!(host.hung_up(), [0_u8; 0]);
     for _ in 0..3 {
         let (_, read) = host.in_bytes(2, 64);
         host.stream.write_all(&read).unwrap();

@@ -153,7 +153,7 @@ fn who_breaks_the_protocol_is_hung_up_on_and_nobody_else_suffers() {
     for attack in attacks {
         let mut guest = Guest::take(address);
         guest.stream.write_all(&attack).unwrap();
-        assert_eq!(guest.hung_up(), [], "{:x?}", &attack[..attack.len().min(80)]);
+        assert_eq!(guest.hung_up(), [0_u8; 0], "{:x?}", &attack[..attack.len().min(80)]);
         server.wait_free(a);
         assert_eq!(honest.exchange(b"honest"), b"honest");
     }
@@ -207,7 +207,7 @@ fn a_device_that_its_guest_does_not_use_goes_to_one_that_waits() {
     // Nobody else wants it: a machine that is paused may take an hour to boot.
     idle.silent(SHORT.silence * 2);
     let mut waiting = Guest::take(address);
-    assert_eq!(idle.hung_up(), []);
+    assert_eq!(idle.hung_up(), [0_u8; 0]);
     assert_eq!(waiting.exchange(b"mine"), b"mine");
     // Who has begun keeps it, however long it is silent then.
     let mut last = Guest::greet(address, QEMU);
@@ -220,7 +220,7 @@ fn a_device_that_its_guest_does_not_use_goes_to_one_that_waits() {
     // A USB/IP host that is told that it is held makes it wanted, too.
     let mut idle = Guest::take(address);
     assert!(server.connect().import(id).is_err());
-    assert_eq!(idle.hung_up(), []);
+    assert_eq!(idle.hung_up(), [0_u8; 0]);
     server.wait_free(id);
 }
 
@@ -254,7 +254,7 @@ fn eleven_hundred_idle_guests_keep_nobody_out() {
     let mut idle: Vec<_> = (0..1100).map(|_| Guest::greet(address, QEMU)).collect();
     assert_eq!(honest.exchange(b"served"), b"served");
     // The oldest of them had to go, and the newest waits.
-    assert_eq!(idle[0].hung_up(), []);
+    assert_eq!(idle[0].hung_up(), [0_u8; 0]);
     let mut new = Guest::greet(address, QEMU);
     drop(idle);
     drop(honest);

@@ -7,8 +7,8 @@ mod run;
 mod down;
 mod wait;
 mod ls;
-mod screen;
 mod press;
+mod screen;
 mod plug;
 mod reader;
 mod attach;
@@ -30,8 +30,7 @@ mod background;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
-
-use crate::failure::{Exit, Outcome};
+use terminal::{Exit, Outcome};
 
 /// Bank tokens (U-shields) of software: USB, PIN, screen and buttons, with keys that never leave.
 ///

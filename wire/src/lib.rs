@@ -32,6 +32,7 @@ pub mod pin;
 pub mod payment;
 pub mod pkix;
 pub mod currency;
+pub mod brand;
 pub mod apdu;
 pub mod tlv;
 pub mod ccid;

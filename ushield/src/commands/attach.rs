@@ -4,17 +4,14 @@ use std::time::Duration;
 
 use card::usbip;
 use clap::Args;
-use serde_json::json;
-
-use crate::{
+use machine::{
     brand,
     driver::{Catalogue, Usb},
-    failure::{Context, Exit, Failure, Outcome},
     system::System,
-    terminal::{Paint, say, say_json, warn},
     vhci::{self, Origin, UsbDevice, Vhci},
 };
-use terminal::token::explain;
+use serde_json::json;
+use terminal::{Context, Exit, Failure, Outcome, Paint, say, say_json, token::explain, warn};
 
 /// How long the kernel may take to enumerate: a machine that is emulated in software needs seconds.
 const PATIENCE: Duration = Duration::from_secs(20);

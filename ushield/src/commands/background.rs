@@ -10,10 +10,7 @@ use std::{
     sync::OnceLock,
 };
 
-use crate::{
-    failure::{Context, Exit, Failure, Outcome},
-    terminal::{say_bytes, warn_lines},
-};
+use terminal::{Context, Exit, Failure, Outcome, say_bytes, warn_lines};
 
 /// Tells the second program that it is the one in the background.
 const MARK: &str = "USHIELD_IN_BACKGROUND";

@@ -1,14 +1,10 @@
 //! `ushield brand`.
 
 use clap::{Args, Subcommand};
-use firmware::profile::{Generation, Profile};
+use machine::brand::{self, NamedBrand};
 use serde_json::json;
-
-use crate::{
-    brand::{self, Named},
-    failure::{Exit, Outcome},
-    terminal::{Paint, say, say_json, say_lines},
-};
+use terminal::{Exit, Outcome, Paint, say, say_json, say_lines};
+use wire::brand::{Brand as Make, Generation};
 
 /// List the brands of tokens, or show one as a file to begin with
 #[derive(Args)]
@@ -54,9 +50,9 @@ impl Brand {
                     "BRAND", "USB", "GEN", "PIN", "TRIES", "PRODUCT"
                 );
                 say(&Paint::stdout().bold(&head));
-                for Named { name, profile, .. } in brand::built_in()? {
-                    let (usb, generation, pin) = (usb(&profile), generation(&profile), pin(&profile));
-                    let (tries, [product, _]) = (profile.pin_tries, &profile.product);
+                for NamedBrand { name, brand, .. } in brand::built_in()? {
+                    let (usb, generation, pin) = (usb(&brand), brand.generation.number(), pin(&brand));
+                    let (tries, [product, _]) = (brand.pin_tries, &brand.product);
                     say(&format!("{name:<12} {usb:<10} {generation:<4} {pin:<6} {tries:<6} {product}"));
                 }
             }
@@ -67,42 +63,35 @@ impl Brand {
     }
 }
 
-fn usb(profile: &Profile) -> String {
-    let (vendor, product) = profile.usb;
+fn usb(brand: &Make) -> String {
+    let (vendor, product) = brand.usb;
     format!("{vendor:04x}:{product:04x}")
 }
 
-const fn generation(profile: &Profile) -> u8 {
-    match profile.generation {
-        Generation::One => 1,
-        Generation::Two { .. } => 2,
-    }
-}
-
-fn pin(profile: &Profile) -> String {
-    let (least, most) = profile.pin_length;
+fn pin(brand: &Make) -> String {
+    let (least, most) = brand.pin_length;
     format!("{least}-{most}")
 }
 
 /// Everything, under the names of the file.
-fn whole(Named { name, profile, .. }: &Named) -> serde_json::Value {
-    let screen = match profile.generation {
+fn whole(NamedBrand { name, brand, .. }: &NamedBrand) -> serde_json::Value {
+    let screen = match brand.generation {
         Generation::One => None,
         Generation::Two { columns, rows } => Some([columns, rows]),
     };
     json!({
         "name": name,
-        "brand": profile.brand,
-        "usb": usb(profile),
-        "release": profile.release,
-        "manufacturer": profile.manufacturer,
-        "product": profile.product,
-        "historical_bytes": String::from_utf8_lossy(&profile.historical_bytes),
-        "generation": generation(profile),
+        "brand": brand.name,
+        "usb": usb(brand),
+        "release": brand.release,
+        "manufacturer": brand.manufacturer,
+        "product": brand.product,
+        "historical_bytes": String::from_utf8_lossy(&brand.historical_bytes),
+        "generation": brand.generation.number(),
         "screen": screen,
-        "pin_length": [profile.pin_length.0, profile.pin_length.1],
-        "pin_tries": profile.pin_tries,
-        "puk_tries": profile.puk_tries,
-        "prompt_timeout": profile.prompt_timeout / 1000,
+        "pin_length": [brand.pin_length.0, brand.pin_length.1],
+        "pin_tries": brand.pin_tries,
+        "puk_tries": brand.puk_tries,
+        "prompt_timeout": brand.prompt_timeout / 1000,
     })
 }

@@ -1,11 +1,7 @@
 //! `ushield completions`.
 
 use clap::{Args, CommandFactory};
-
-use crate::{
-    failure::{Exit, Outcome},
-    terminal::say_lines,
-};
+use terminal::{Exit, Outcome, say_lines};
 
 /// Print a shell's completions
 #[derive(Args)]

@@ -20,27 +20,25 @@ use cert_tool::{
 };
 use clap::Args;
 use file::Access;
-use firmware::profile::Profile;
-use host_driver::{Exporter, Listen, panel::Habit};
-use payment::{PaymentOrder, order, seal};
-use terminal::{secret::Secret, token::explain};
-use wire::shield::Information;
-
-use crate::{
+use firmware::{FACTORY_PIN, profile::Profile};
+use host_driver::{
+    Exporter, Listen,
     control::{rack::Served, view::Button},
-    failure::{Context, Exit, Failure, Outcome},
     make::{Batch, Home},
+    panel::Habit,
     paths,
     runtime::Waiter,
-    terminal::{Paint, Steps, say},
 };
+use payment::{PaymentOrder, order, seal};
+use terminal::{Context, Exit, Failure, Outcome, Paint, Steps, say, secret::Secret, token::explain};
+use wire::shield::Information;
+
 use bank::Bank;
 use pace::Pace;
 use thumb::Thumb;
 
 /// What the demo leaves behind.
 const FILES: [&str; 6] = ["ca.pem", "crl.pem", "cert.pem", "order.json", "order.der", "payment.cms"];
-const FACTORY_PIN: &str = "12345678";
 const PIN: &str = "864209";
 const NAME: &str = "张三";
 const USER_ID: &str = "6222020200112233";
@@ -169,7 +167,7 @@ impl Story {
         let refused = |error: card::Error| explain("the PIN was not changed", &error);
         let mut shield = self.shield()?;
         let before = shield.information().map_err(refused)?;
-        shield.change_pin(FACTORY_PIN.as_bytes(), PIN.as_bytes()).map_err(refused)?;
+        shield.change_pin(FACTORY_PIN, PIN.as_bytes()).map_err(refused)?;
         let after = shield.information().map_err(refused)?;
         if !before.has(Information::FACTORY_PIN) || after.has(Information::FACTORY_PIN) {
             return Err(Failure::new("the token does not know whether its PIN is the factory's"));

@@ -1,13 +1,11 @@
 //! `ushield detach`.
 
 use clap::Args;
-
-use crate::{
-    failure::{Exit, Failure, Outcome},
+use machine::{
     system::System,
-    terminal::say,
     vhci::{self, Port, State, Vhci},
 };
+use terminal::{Exit, Failure, Outcome, say};
 
 /// Take an attached token off this Linux (root)
 #[derive(Args)]

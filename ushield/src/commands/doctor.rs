@@ -3,20 +3,16 @@
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::{Value, json};
-use wire::display::printed;
-
-use crate::{
-    doctor::{self, Card, Finding, Fix, Patient, Roads, Severity},
-    failure::{Exit, Outcome},
+use machine::{
+    doctor::{Finding, Mended, Roads, Severity, Verdict, treat},
     system::System,
-    terminal::{Paint, say, say_json, say_lines},
 };
+use serde_json::{Value, json};
+use terminal::{Exit, Outcome, Paint, say, say_json, say_lines};
+use wire::display::printed;
 
 /// How long pcscd may take to take a token.
 const SETTLE: Duration = Duration::from_secs(15);
-/// So often one mending may uncover the next fault.
-const ROUNDS: usize = 4;
 
 /// Check this machine for everything between a program and the token, and say what mends it
 ///
@@ -39,9 +35,13 @@ impl Doctor {
     pub(crate) fn run(self) -> Outcome {
         let system = System::here();
         let (findings, mended) = treat(&system, &Roads, self.fix, SETTLE);
-        let exit = exit(&findings);
+        let exit = match Verdict::on(&findings) {
+            Verdict::Good => Exit::Done,
+            Verdict::Faulty => Exit::Refused,
+            Verdict::Unknown => Exit::Unknown,
+        };
         if self.json {
-            let mended: Vec<Value> = mended.iter().map(Mended::json).collect();
+            let mended: Vec<Value> = mended.iter().map(json_of).collect();
             say_json(&format!(
                 "{:#}",
                 json!({ "good": exit == Exit::Done, "findings": findings, "mended": mended })
@@ -50,7 +50,7 @@ impl Doctor {
         }
         let paint = Paint::stdout();
         for mended in &mended {
-            say_lines(&mended.line(paint));
+            say_lines(&line_of(mended, paint));
         }
         for finding in &findings {
             say_lines(&line(finding, paint));
@@ -67,63 +67,19 @@ impl Doctor {
     }
 }
 
-/// A mending that was tried.
-struct Mended {
-    code: &'static str,
-    command: String,
-    failure: Option<String>,
+fn json_of(mended: &Mended) -> Value {
+    let Mended { code, command, failure } = mended;
+    json!({ "code": code, "command": command, "done": failure.is_none(), "failure": failure })
 }
 
-impl Mended {
-    fn json(&self) -> Value {
-        json!({ "code": self.code, "command": self.command, "done": self.failure.is_none(), "failure": self.failure })
-    }
-
-    fn line(&self, paint: Paint) -> String {
-        let Self { code, command, failure } = self;
-        match failure {
-            None => format!("{} {code}: {command}", paint.good(&format!("{:<8}", "mended"))),
-            Some(failure) => {
-                format!(
-                    "{} {code}: {}",
-                    paint.bad(&format!("{:<8}", "not done")),
-                    failure.replace('\n', "\n         ")
-                )
-            }
+fn line_of(mended: &Mended, paint: Paint) -> String {
+    let Mended { code, command, failure } = mended;
+    match failure {
+        None => format!("{} {code}: {command}", paint.good(&format!("{:<8}", "mended"))),
+        Some(failure) => {
+            let failure = failure.replace('\n', "\n         ");
+            format!("{} {code}: {failure}", paint.bad(&format!("{:<8}", "not done")))
         }
-    }
-}
-
-/// Examines, and mends until nothing more can be. What was mended may take until `settle` to show.
-fn treat(system: &System, card: &dyn Card, fix: bool, settle: Duration) -> (Vec<Finding>, Vec<Mended>) {
-    let patient = Patient { system, card };
-    let mut findings = doctor::examine(&patient);
-    let (mut mended, mut tried): (Vec<Mended>, Vec<Fix>) = (Vec::new(), Vec::new());
-    for _ in 0..if fix { ROUNDS } else { 0 } {
-        let before = tried.len();
-        for finding in &findings {
-            let Some(fix) = finding.fix.clone().filter(|fix| !tried.contains(fix)) else { continue };
-            let failure = fix.apply(system).err().map(|failure| failure.to_string());
-            let command = finding.mend.clone().unwrap_or_default();
-            mended.push(Mended { code: finding.code, command, failure });
-            tried.push(fix);
-        }
-        if tried.len() == before {
-            break;
-        }
-        findings = doctor::settled(&patient, settle);
-    }
-    (findings, mended)
-}
-
-fn exit(findings: &[Finding]) -> Exit {
-    let any = |severities: &[Severity]| findings.iter().any(|finding| severities.contains(&finding.severity));
-    if any(&[Severity::Warning, Severity::Error]) {
-        Exit::Refused
-    } else if any(&[Severity::Unknown]) {
-        Exit::Unknown
-    } else {
-        Exit::Done
     }
 }
 
@@ -143,6 +99,3 @@ fn line(finding: &Finding, paint: Paint) -> String {
     });
     format!("{word} {check:<12} {code}{message}{mend}")
 }
-
-#[cfg(test)]
-mod tests;

@@ -3,13 +3,9 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use host_driver::control::{client::Which, view::Health};
 use rustix::process::{Pid, test_kill_process};
-
-use crate::{
-    control::{client::Which, view::Health},
-    failure::{Exit, Failure, Outcome},
-    terminal::say,
-};
+use terminal::{Exit, Failure, Outcome, say};
 
 /// How long a clean end may take.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -3,17 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use serde_json::json;
-
-use crate::{
-    brand::{self, Named},
+use machine::{
+    brand::{self, NamedBrand},
     driver::{self, Bundle, Catalogue, Condition, Deed, Usb, ifd},
-    failure::{Exit, Failure, Outcome},
     pcscd::{self, Pcscd},
     shared_object,
     system::System,
-    terminal::{Paint, say, say_json},
 };
+use serde_json::json;
+use terminal::{Exit, Failure, Outcome, Paint, say, say_json};
 
 /// Install or remove a brand's driver for pcscd, or list the drivers
 ///
@@ -119,9 +117,9 @@ impl Driver {
     }
 }
 
-fn install(machine: &Machine, brand: &Named) -> Outcome {
+fn install(machine: &Machine, brand: &NamedBrand) -> Outcome {
     let system = &machine.system()?;
-    let (name, usb) = (&brand.name, Usb(brand.profile.usb));
+    let (name, usb) = (&brand.name, Usb(brand.brand.usb));
     match driver::install(system, brand)? {
         Deed::Needless { bundle, reader } => {
             say(&format!("Nothing to install: {bundle} serves {usb} already, and pcscd calls it {reader}."));
@@ -180,8 +178,8 @@ fn list(system: &System, json: bool) -> Outcome {
         });
         let bundles: Vec<_> = bundles.collect();
         let brands = brand::built_in()?;
-        let brands = brands.iter().map(|Named { name, profile, .. }| {
-            let usb = Usb(profile.usb);
+        let brands = brands.iter().map(|NamedBrand { name, brand, .. }| {
+            let usb = Usb(brand.usb);
             let served = catalogue.server_of(usb);
             json!({ "brand": name, "usb": usb.to_string(), "served_by": served.map(|(bundle, _)| bundle.name()) })
         });
@@ -214,8 +212,8 @@ fn list(system: &System, json: bool) -> Outcome {
     }
     say("");
     say(&paint.bold(&format!("{:<12} {:<10} {}", "BRAND", "USB", "SERVED BY")));
-    for Named { name, profile, .. } in brand::built_in()? {
-        let usb = Usb(profile.usb);
+    for NamedBrand { name, brand, .. } in brand::built_in()? {
+        let usb = Usb(brand.usb);
         let served = match catalogue.server_of(usb) {
             Some((bundle, reader)) => format!("{}, as {}", bundle.name(), reader.name),
             None => format!("nothing: sudo ushield driver install --brand {name}"),

@@ -1,12 +1,8 @@
 //! The signals that end a server: `up` and `reader`.
 
 use rustix::process::Signal;
+use terminal::{Context, Failure, signal::is_ignored};
 use tokio::signal::unix::{self, SignalKind};
-
-use crate::{
-    failure::{Context, Failure},
-    signal::is_ignored,
-};
 
 /// The signals that end a server. SIGHUP and SIGINT are none where they were ignored from the start: nohup(1) does so with the
 /// first, and a shell without job control with the second of what it starts with `&` (POSIX.1-2024, XCU 2.12).

@@ -3,15 +3,11 @@
 use std::time::Duration;
 
 use clap::Args;
-
-use crate::{
-    control::{
-        client::Which,
-        view::{Health, Token, Tokens},
-    },
-    failure::{Context, Exit, Outcome},
-    terminal::{Paint, say, say_json},
+use host_driver::control::{
+    client::Which,
+    view::{Health, Token, Tokens},
 };
+use terminal::{Context, Exit, Outcome, Paint, say, say_json};
 
 /// List the tokens of a running `up`
 #[derive(Args)]

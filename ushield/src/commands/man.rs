@@ -3,11 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory};
-
-use crate::{
-    failure::{Context, Exit, Outcome},
-    terminal::say,
-};
+use terminal::{Context, Exit, Outcome, say};
 
 /// Write the manual pages into a folder
 #[derive(Args)]

@@ -11,11 +11,7 @@ use payment::{
     PaymentOrder,
     order::{self, OrderJson},
 };
-
-use crate::{
-    failure::{Context, Exit, Failure, Outcome},
-    terminal::say_json,
-};
+use terminal::{Context, Exit, Failure, Outcome, say_json};
 
 /// Print a payment order as a bank would issue it now, with a fresh nonce
 ///

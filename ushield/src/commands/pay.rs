@@ -10,15 +10,13 @@ use clap::Args;
 use file::Access;
 use payment::{MAX_ORDER_LIFETIME, ORDER_LIFETIME, PaymentOrder, SealError, Verifier, order as json, seal};
 use terminal::{
+    Context, Exit, Failure, Outcome,
     pin::PinOptions,
+    say,
     token::{TokenOptions, explain},
+    warn,
 };
 use wire::shield::{Container, Information};
-
-use crate::{
-    failure::{Context, Exit, Failure, Outcome},
-    terminal::{say, warn},
-};
 
 /// Have a payment order signed on the token, and seal it for the bank
 ///

@@ -5,15 +5,11 @@ use std::path::PathBuf;
 use card::shield::Shield;
 use clap::{Args, Subcommand};
 use terminal::{
+    Exit, Failure, Outcome, say,
     secret::{Secret, Source},
     token::{TokenOptions, explain},
 };
 use wire::shield::Information;
-
-use crate::{
-    failure::{Exit, Failure, Outcome},
-    terminal::say,
-};
 
 /// The PUK's length, shortest and longest: what PIV's field carries.
 const PUK_LENGTH: [u8; 2] = [6, 8];

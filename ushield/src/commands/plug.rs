@@ -1,16 +1,14 @@
 //! `ushield plug` and `ushield unplug`.
 
 use clap::Args;
-
-use crate::{
+use host_driver::{
     control::{
         client::{Client, Which, escape},
         view::{Token, Tokens},
     },
-    failure::{Exit, Failure, Outcome},
     paths,
-    terminal::say,
 };
+use terminal::{Exit, Failure, Outcome, say};
 
 /// Which token of a running `up`.
 #[derive(Clone, Debug, Args)]

@@ -1,14 +1,12 @@
 //! `ushield ports`.
 
 use clap::Args;
-use serde_json::json;
-
-use crate::{
-    failure::{Exit, Outcome},
+use machine::{
     system::System,
-    terminal::{Paint, say, say_json},
     vhci::{Origin, Port, State, UsbDevice, Vhci},
 };
+use serde_json::json;
+use terminal::{Exit, Outcome, Paint, say, say_json};
 
 /// List what is attached to this Linux over USB/IP
 #[derive(Args)]

@@ -1,16 +1,13 @@
 //! `ushield press`.
 
 use clap::Args;
-
-use crate::{
-    commands::{plug::Chosen, screen::with_screen},
-    control::{
-        client::escape,
-        view::{self, Button, Shown},
-    },
-    failure::{Exit, Outcome},
-    terminal::{say, say_lines},
+use host_driver::control::{
+    client::escape,
+    view::{self, Button, Shown},
 };
+use terminal::{Exit, Outcome, say, say_lines};
+
+use crate::commands::{plug::Chosen, screen::with_screen};
 
 /// Press a button of a token
 ///

@@ -9,16 +9,12 @@ use std::{
 };
 
 use clap::Args;
+use host_driver::{log, memory, paths, runtime};
 use reader::{Access, Config, Service};
 use rustix::process::{Signal, kill_process};
+use terminal::{Context, Exit, Failure, Outcome, say, say_bytes, signal::go_on_in_background, warn};
 
 use super::{background, ends::Ends};
-use crate::{
-    failure::{Context, Exit, Failure, Outcome},
-    log, memory, paths, runtime,
-    signal::go_on_in_background,
-    terminal::{say, say_bytes, warn},
-};
 
 /// How long a service may take to end.
 const LAST_WORDS: Duration = Duration::from_secs(10);

@@ -18,25 +18,25 @@ use std::{
 
 use cert_tool::moment::{self, Validity};
 use clap::Args;
-use firmware::profile::Profile;
-use host_driver::{Exporter, Listen, panel::Habit};
-use time::OffsetDateTime;
-use zeroize::Zeroizing;
-
-use super::panel::Panel;
-use crate::{
+use firmware::{FACTORY_PUK, profile::Profile};
+use host_driver::{
+    Exporter, Listen,
     control::{
         rack::{Rack, Served},
         server::ControlSocket,
         view::Health,
     },
-    failure::{Context, Exit, Failure, Outcome},
     log,
     make::{self, Batch, Home},
     memory::{self, Limits},
+    panel::Habit,
     runtime::Waiter,
-    terminal::{warn, warn_lines},
 };
+use terminal::{Context, Exit, Failure, Outcome, warn, warn_lines};
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+use super::panel::Panel;
 use artifact::Artifacts;
 use enrolment::Bank;
 use environment::{Environment, Holding};
@@ -232,7 +232,7 @@ impl Run {
             control: &folder.path("control.sock"),
             module: module.as_deref(),
             pin: &stage.pin,
-            puk: make::OPEN_PUK,
+            puk: FACTORY_PUK,
             bank: stage.bank.as_ref(),
             holdings: &stage.holdings,
         };

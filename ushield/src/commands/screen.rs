@@ -3,16 +3,13 @@
 use std::time::Duration;
 
 use clap::Args;
-
-use crate::{
-    commands::plug::Chosen,
-    control::{
-        client::escape,
-        view::{Refusal, Shown},
-    },
-    failure::{Context, Exit, Failure, Outcome},
-    terminal::{say, say_json, say_lines},
+use host_driver::control::{
+    client::escape,
+    view::{Refusal, Shown},
 };
+use terminal::{Context, Exit, Failure, Outcome, say, say_json, say_lines};
+
+use crate::commands::plug::Chosen;
 
 /// Show what a token's screen shows
 ///

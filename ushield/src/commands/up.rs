@@ -15,25 +15,27 @@ use std::{
 };
 
 use clap::Args;
-use host_driver::{Exporter, Listen, capture::Summary, peer::Cidr, raise_descriptor_limit};
-
-use redirection::Redirection;
-
-use super::{background, ends::Ends, panel::Panel};
-use crate::{
-    brand,
+use firmware::profile::Profile;
+use host_driver::{
+    Exporter, Listen,
+    capture::Summary,
     control::{
         rack::Rack,
         server::{ControlSocket, sweep, vacate},
         view::{Health, Ready},
     },
-    failure::{Context, Exit, Failure, Outcome},
     log,
     make::{self, Batch, Home},
-    memory, paths, runtime,
-    signal::go_on_in_background,
-    terminal::{Paint, say, say_lines, warn},
+    memory, paths,
+    peer::Cidr,
+    raise_descriptor_limit, runtime,
 };
+use machine::brand;
+use terminal::{Context, Exit, Failure, Outcome, Paint, say, say_lines, signal::go_on_in_background, warn};
+
+use redirection::Redirection;
+
+use super::{background, ends::Ends, panel::Panel};
 
 /// Serve tokens over USB/IP and usbredir, for machines and programs to attach
 ///
@@ -187,7 +189,7 @@ impl Up {
     }
 
     fn batch(&self) -> Result<Batch, Failure> {
-        let profile = brand::profile(&self.brand, self.generation)?;
+        let profile = Profile::of(brand::with_generation(&self.brand, self.generation)?);
         let pin = self.pin_file.as_deref().map(make::chosen_pin).transpose()?;
         let home = if self.memory {
             Home::Memory

@@ -8,12 +8,8 @@ use std::{
 use clap::Args;
 use payment::{Check, Holder, MemoryReplay, PayerBook, Payment, Reason, Verifier, order};
 use serde_json::{Value, json};
+use terminal::{Context, Exit, Failure, Outcome, Paint, say_json, say_lines, warn};
 use wire::display::escaped;
-
-use crate::{
-    failure::{Context, Exit, Failure, Outcome},
-    terminal::{Paint, say_json, say_lines, warn},
-};
 
 /// Verify a signed payment as the bank does
 ///

@@ -3,12 +3,10 @@
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
+use host_driver::control::view::{Token, Tokens};
+use terminal::{Exit, Failure, Outcome};
 
-use crate::{
-    commands::plug::Chosen,
-    control::view::{Token, Tokens},
-    failure::{Exit, Failure, Outcome},
-};
+use crate::commands::plug::Chosen;
 
 /// How often to look.
 const PERIOD: Duration = Duration::from_millis(50);

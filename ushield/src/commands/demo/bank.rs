@@ -10,13 +10,11 @@ use cert_tool::{
     moment::Validity,
     subject::DEFAULT_ORGANISATION,
 };
+use host_driver::paths::{self, Scratch};
 use payment::{Check, MemoryReplay, Payment, PaymentOrder, Reason, SameId, Verifier};
+use terminal::{Context, Failure};
 
-use crate::{
-    commands::order::Terms,
-    failure::{Context, Failure},
-    paths::{self, Scratch},
-};
+use crate::commands::order::Terms;
 
 pub(super) struct Bank {
     pub(super) authority: Authority,

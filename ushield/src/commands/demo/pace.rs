@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use crate::terminal::{Paint, say};
+use terminal::{Paint, say};
 
 /// Waits for Enter, or does not.
 #[derive(Debug)]

@@ -5,15 +5,15 @@ use std::{
     thread,
 };
 
-use host_driver::panel::Handle;
+use host_driver::{
+    control::view::{Button, Screen},
+    panel::Handle,
+    runtime::Waiter,
+};
+use terminal::{Paint, say_lines};
 use tokio::sync::oneshot;
 
 use super::pace::Pace;
-use crate::{
-    control::view::{Button, Screen},
-    runtime::Waiter,
-    terminal::{Paint, say_lines},
-};
 
 /// Presses the same button on each page until told otherwise.
 pub(super) struct Thumb {

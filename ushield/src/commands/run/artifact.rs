@@ -9,12 +9,9 @@ use std::{
 };
 
 use serde_json::json;
+use terminal::{Context, Failure, Outcome, warn};
 
 use super::folder::Folder;
-use crate::{
-    failure::{Context, Failure, Outcome},
-    terminal::warn,
-};
 
 /// The APDU trace, as `USHIELD_DEBUG` has it.
 const TRACE: &str = "apdu.trace";

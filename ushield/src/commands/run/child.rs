@@ -14,13 +14,10 @@ use rustix::{
     stdio::stdin,
     termios::tcgetpgrp,
 };
+use terminal::{Context, Exit, Failure, signal::is_ignored};
 use tokio::signal::unix::{self, SignalKind, signal};
 
 use super::OURS;
-use crate::{
-    failure::{Context, Exit, Failure},
-    signal::is_ignored,
-};
 
 /// As `timeout` of the GNU coreutils has them: the command was found and cannot be run; it was not found.
 const CANNOT_RUN: u8 = 126;

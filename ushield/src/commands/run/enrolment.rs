@@ -11,11 +11,11 @@ use cert_tool::{
     moment::Validity,
     subject::DEFAULT_ORGANISATION,
 };
-use terminal::{secret::Secret, token::explain};
+use host_driver::control::rack::Served;
+use terminal::{Failure, secret::Secret, token::explain};
 use wire::shield::Container;
 
 use super::folder::Folder;
-use crate::{control::rack::Served, failure::Failure};
 
 /// CN of the holders, unless told otherwise.
 pub(super) const NAME: &str = "Test Holder";

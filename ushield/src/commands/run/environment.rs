@@ -5,16 +5,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use host_driver::{control::view::Token, make};
+use machine::shared_object;
 use serde_json::{Value, json};
+use terminal::{Context, Failure};
 
 use super::{
     enrolment::{Bank, Issued},
     folder::Folder,
-};
-use crate::{
-    control::view::Token,
-    failure::{Context, Failure},
-    make, shared_object,
 };
 
 /// The PKCS#11 module's file.

@@ -7,12 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use host_driver::paths;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
-
-use crate::{
-    failure::{Context, Failure},
-    paths,
-};
+use terminal::{Context, Failure};
 
 const PREFIX: &str = "run-";
 /// Held for as long as the run lives: the kernel lets go of it, however the run ends.

@@ -17,11 +17,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use host_driver::memory::Limits;
 use rustix::{
     io::{FdFlags, fcntl_setfd},
     pipe::{PipeFlags, pipe_with},
     process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, wait},
 };
+use terminal::{Context, Exit, Failure, Outcome, warn};
 use tokio::{
     net::unix::pipe::Receiver,
     runtime::Builder,
@@ -29,11 +31,6 @@ use tokio::{
 };
 
 use super::child::{self, Signals};
-use crate::{
-    failure::{Context, Exit, Failure, Outcome},
-    memory::Limits,
-    terminal::warn,
-};
 
 /// Tells the second program that it is the keeper: the number of the descriptor at whose other end the run is.
 const MARK: &str = "USHIELD_RUN_KEEPER";

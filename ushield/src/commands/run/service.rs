@@ -3,14 +3,10 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use card::ccid::PATIENCE;
-use host_driver::{Exporter, bus::Bus};
+use host_driver::{Exporter, bus::Bus, control::rack::Served};
 use reader::{Access, Config};
+use terminal::{Context, Failure};
 use tokio::{runtime::Handle, time::timeout};
-
-use crate::{
-    control::rack::Served,
-    failure::{Context, Failure},
-};
 
 /// How long a token may take to be free after its enrolment.
 const PATIENCE_FOR_A_TOKEN: Duration = Duration::from_secs(30);

@@ -6,9 +6,10 @@ use std::sync::{
     atomic::{AtomicU8, Ordering},
 };
 
-use host_driver::panel::{Habit, Handle};
-
-use crate::control::view::{Button, Screen};
+use host_driver::{
+    control::view::{Button, Screen},
+    panel::{Habit, Handle},
+};
 
 const OK: u8 = 0;
 const CANCEL: u8 = 1;

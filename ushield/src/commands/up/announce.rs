@@ -2,13 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use host_driver::control::view::{Ready, Redirection, Token};
+use terminal::Paint;
 use wire::display::escaped;
 
 use super::address::{full, host};
-use crate::{
-    control::view::{Ready, Redirection, Token},
-    terminal::Paint,
-};
 
 /// USB/IP's own port: nobody has to name it.
 const USUAL: u16 = wire::usbip::PORT;

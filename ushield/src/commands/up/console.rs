@@ -6,19 +6,17 @@ use std::{
     time::Duration,
 };
 
-use host_driver::{BusId, panel::Handle};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use terminal::signal::is_in_background;
-
-use crate::{
+use host_driver::{
+    BusId,
     control::{
         rack::{Rack, Served},
         view::{Button, Screen},
     },
-    failure::Failure,
+    panel::Handle,
     runtime::no_thread,
-    terminal::{Paint, say, say_lines},
 };
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use terminal::{Failure, Paint, say, say_lines, signal::is_in_background};
 
 /// Between two looks whether the terminal is ours again.
 const GLANCE: Duration = Duration::from_millis(250);

@@ -2,9 +2,8 @@
 
 use std::{net::SocketAddr, str::FromStr};
 
-use host_driver::{BusId, Exporter, Listen, peer::Cidr};
-
-use crate::{control::view, failure::Failure};
+use host_driver::{BusId, Exporter, Listen, control::view, peer::Cidr};
+use terminal::Failure;
 
 /// `ADDRESS:PORT`, and `=ID` for a certain token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

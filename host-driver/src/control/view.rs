@@ -1,0 +1,136 @@
+//! The bodies of requests and answers on the control socket.
+
+use serde::{Deserialize, Serialize};
+
+/// Who serves: the answer of `GET /health`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// The number of the process.
+    pub pid: u32,
+    /// The program's version.
+    pub version: String,
+    /// The folder of the tokens; none for tokens in memory.
+    pub state: Option<String>,
+    /// Where USB/IP is served, `address:port`.
+    pub listen: String,
+    /// Where usbredir is served, for QEMU guests.
+    #[serde(default)]
+    pub usbredir: Vec<Redirection>,
+    /// The control socket.
+    pub control: String,
+}
+
+/// A socket that QEMU guests connect to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redirection {
+    /// `address:port`.
+    pub address: String,
+    /// The token that a guest gets; none for the first that is free.
+    pub bus_id: Option<String>,
+}
+
+/// The answer of `GET /tokens`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tokens {
+    /// All tokens, plugged in or not.
+    pub tokens: Vec<Token>,
+}
+
+/// A token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// Its USB/IP bus id, by which hosts attach it: `1-1`.
+    pub bus_id: String,
+    /// Its serial number.
+    pub serial: String,
+    /// Its product name.
+    pub product: String,
+    /// idVendor:idProduct, hexadecimal.
+    pub usb: String,
+    /// 1 without a screen, 2 with one.
+    pub generation: u8,
+    /// Whether it is on the list of devices.
+    pub plugged: bool,
+    /// Whether a host holds it.
+    pub attached: bool,
+    /// What its screen shows.
+    pub screen: Option<Screen>,
+}
+
+/// What a screen shows: one page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Screen {
+    /// The lines of this page.
+    pub lines: Vec<String>,
+    /// This page, from 1.
+    pub page: usize,
+    /// All pages. On a page that is not the last, OK turns the page.
+    pub pages: usize,
+}
+
+impl Screen {
+    /// The text that `--wait` and `--if-shows` look at.
+    pub fn text(&self) -> String {
+        self.lines.join("\n")
+    }
+
+    /// The page as a box, each line of the box behind `indent`.
+    pub fn draw(&self, indent: &str) -> String {
+        terminal::draw(&self.lines, self.page, self.pages, indent)
+    }
+
+    /// Whether OK on this page signs.
+    pub const fn last(&self) -> bool {
+        self.page >= self.pages
+    }
+}
+
+/// The answer of `GET /tokens/{id}/screen` and of a press: `null` when the screen is dark.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// The page, if there is one.
+    pub screen: Option<Screen>,
+}
+
+/// A button, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Button {
+    /// OK: turns the page; on the last page, signs.
+    Ok,
+    /// Cancel: nothing is signed.
+    Cancel,
+}
+
+/// The body of `POST /tokens/{id}/press`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Press {
+    /// The button to press.
+    pub button: Button,
+    /// A regular expression: press only if the screen's text matches it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_shows: Option<String>,
+}
+
+/// What every refusal carries.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Refusal {
+    /// What happened.
+    pub error: String,
+    /// What to do next.
+    pub next: String,
+    /// What the screen shows, where that is the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<Shown>,
+}
+
+/// What `--ready-file` holds once the tokens can be attached.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ready {
+    /// Who serves.
+    #[serde(flatten)]
+    pub health: Health,
+    /// The tokens.
+    pub tokens: Vec<Token>,
+}

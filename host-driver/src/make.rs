@@ -1,0 +1,421 @@
+//! Makes new tokens, opens those that are there, and plugs them in.
+//!
+//! ```text
+//! STATE/1/flash/   the first token's records, locked while the token is served
+//! STATE/1/puk      the first token's PUK: the envelope that the bank's counter keeps
+//! ```
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
+use file::Access;
+use firmware::{
+    FACTORY_PIN, FACTORY_PUK, Factory, Token, profile::Profile, refusal::Refusal, seams::Storage,
+};
+use terminal::{Context, Failure, secret::Source, warn_lines};
+use zeroize::Zeroizing;
+
+use crate::{
+    Exporter,
+    control::{rack::Served, view},
+    labour, memory,
+    panel::{Habit, Panel, panel},
+    paths,
+    store::{self, DeviceSecret, FileStore, MemoryStore},
+};
+
+/// Where the state of tokens is kept.
+pub enum Home {
+    /// Nowhere: the tokens end with the process.
+    Memory,
+    /// In a folder. A secret that is kept elsewhere opens it.
+    Disk {
+        /// The folder of the tokens.
+        state: PathBuf,
+        /// The file of the device secret.
+        secret: PathBuf,
+    },
+}
+
+/// The tokens of one server, before they are plugged in.
+pub struct Batch {
+    profile: Profile,
+    pin: Option<Zeroizing<Vec<u8>>>,
+    /// Whether the user chose the PIN of new tokens.
+    chosen: bool,
+    place: Place,
+    made: Vec<Made>,
+    old: usize,
+}
+
+enum Place {
+    Memory { count: u16 },
+    Disk { state: PathBuf, secret: DeviceSecret, flashes: Vec<FileStore> },
+}
+
+/// A token that was made just now.
+struct Made {
+    bus_id: String,
+    puk: Option<PathBuf>,
+}
+
+type Plugged<S> = Token<S, Panel, ChaCha20Rng>;
+
+impl Batch {
+    /// Locks the folders of `count` tokens, or of all tokens that are there, so that no other process serves them. New tokens
+    /// get this profile and this PIN.
+    ///
+    /// # Errors
+    /// A folder is damaged, or locked, or not the user's own.
+    pub fn open(
+        home: Home,
+        mut profile: Profile,
+        pin: Option<Zeroizing<Vec<u8>>>,
+        count: Option<u16>,
+    ) -> Result<Self, Failure> {
+        let place = match home {
+            Home::Memory => {
+                // A PIN is stretched against somebody who has copied a token's records. Nobody can copy these.
+                profile.stretch = None;
+                Place::Memory { count: count.unwrap_or(1) }
+            }
+            Home::Disk { state, secret } => open_state(&state, &secret, count)?,
+        };
+        memory::scrub();
+        Ok(Self { profile, chosen: pin.is_some(), pin, place, made: Vec::new(), old: 0 })
+    }
+
+    /// The folder of the tokens; `None` for tokens in memory.
+    pub fn state(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Memory { .. } => None,
+            Place::Disk { state, .. } => Some(state),
+        }
+    }
+
+    /// Plugs all tokens in; a token that is not there yet is made first. Then the PIN and the device secret are forgotten.
+    ///
+    /// # Errors
+    /// A token cannot be made or opened, or does not fit the profile.
+    pub fn plug_in(&mut self, exporter: &Exporter, habit: Habit) -> Result<Vec<Served>, Failure> {
+        let served = self.plug_all(exporter, habit);
+        self.pin = None;
+        memory::scrub();
+        served
+    }
+
+    fn plug_all(&mut self, exporter: &Exporter, habit: Habit) -> Result<Vec<Served>, Failure> {
+        match &mut self.place {
+            Place::Memory { count } => {
+                let count = *count;
+                let mut secret = DeviceSecret::default();
+                getrandom::fill(secret.as_mut_slice()).what("there is no randomness")?;
+                (1..=count)
+                    .map(|number| {
+                        self.plug_one(exporter, &habit, &secret, number.into(), MemoryStore::default(), None)
+                    })
+                    .collect()
+            }
+            Place::Disk { state, secret, flashes } => {
+                let (state, secret, flashes) =
+                    (state.clone(), std::mem::take(secret), std::mem::take(flashes));
+                let place = |number: usize| state.join(number.to_string());
+                let numbered = (1..).zip(flashes);
+                numbered
+                    .map(|(number, flash)| {
+                        self.plug_one(exporter, &habit, &secret, number, flash, Some(&place(number)))
+                    })
+                    .collect()
+            }
+        }
+    }
+
+    /// Plugs in the token with these records. `folder` is the token's folder; `None` for a token in memory.
+    fn plug_one<S: Storage + Send + 'static>(
+        &mut self,
+        exporter: &Exporter,
+        habit: &Habit,
+        secret: &[u8; 32],
+        number: usize,
+        flash: S,
+        folder: Option<&Path>,
+    ) -> Result<Served, Failure> {
+        let rng = rng()?;
+        let (inside, handle) = panel(habit.clone());
+        let profile = self.profile.clone();
+        let mut made = None;
+        let token = if Plugged::<S>::exists(&flash).what("the token's state could not be read")? {
+            Token::open(profile, secret, flash, inside, rng)
+        } else {
+            let envelope = folder.filter(|_| self.pin.is_none()).map(|folder| folder.join("puk"));
+            let label = label(number);
+            let factory = Factory { pin: self.pin.clone(), puk: puk(envelope.as_deref())?, label };
+            made = Some(envelope);
+            let memory = &mut labour::memory();
+            Token::manufacture_in(memory, profile, secret, flash, inside, rng, &factory).map_err(not_made)?
+        };
+        fit(token.fault(), folder)?;
+        let serial = token.serial().to_owned();
+        let bus_id = exporter.plug(token, Some(handle.clone())).what("the token could not be plugged in")?;
+        match made {
+            Some(puk) => self.made.push(Made { bus_id: bus_id.to_string(), puk }),
+            None => self.old += 1,
+        }
+        Ok(Served { bus_id, token: self.view(bus_id.to_string(), serial), panel: handle })
+    }
+
+    fn view(&self, bus_id: String, serial: String) -> view::Token {
+        let (vendor, product) = self.profile.usb;
+        let [name, _] = &self.profile.product;
+        view::Token {
+            bus_id,
+            serial,
+            product: name.clone(),
+            usb: format!("{vendor:04x}:{product:04x}"),
+            generation: self.profile.generation.number(),
+            plugged: true,
+            attached: false,
+            screen: None,
+        }
+    }
+
+    /// The files with the PUKs of the new tokens.
+    fn envelopes(&self) -> String {
+        let envelopes = self.made.iter().filter_map(|made| Some(made.puk.as_ref()?.display().to_string()));
+        envelopes.collect::<Vec<_>>().join(", ")
+    }
+
+    /// What the holder of new tokens must know: PIN, PUK, and what an option did not do.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.old > 0 && self.chosen {
+            notes.push("--pin-file changed nothing on tokens that were there already.".to_owned());
+        }
+        let Some(first) = self.made.first() else { return notes };
+        let names: Vec<&str> = self.made.iter().map(|made| made.bus_id.as_str()).collect();
+        let names = names.join(", ");
+        let [pin, puk] = [FACTORY_PIN, FACTORY_PUK].map(String::from_utf8_lossy);
+        notes.push(match (self.chosen, &first.puk) {
+            (true, _) => format!("New: {names}, with the PIN that you chose and the PUK {puk}."),
+            (false, Some(_)) => format!(
+                "New: {names}, with the factory PIN {pin}: change it first (ushield pin change).\n\
+                 The PUK is in {}, the counter's envelope (ushield pin unblock).",
+                self.envelopes()
+            ),
+            (false, None) => format!(
+                "New: {names}, in memory only, with the factory PIN {pin}: change it first (ushield pin change).\n\
+                 The PUK is {puk}."
+            ),
+        });
+        notes
+    }
+}
+
+/// The label of a new token: its number among the tokens that are made together. The token keeps this label, wherever it is
+/// plugged in, until its owner gives it another.
+pub fn label(number: usize) -> String {
+    format!("ushield-{number}")
+}
+
+/// The PUK of a new token. It is written to the token's envelope before the token is made, so that every token can be
+/// unblocked. An envelope may be there already: a token that was never finished has left it, or a token whose records were
+/// moved away. Nobody can tell which, so the envelope is not written over: the new token gets the PUK that is in it.
+fn puk(envelope: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let Some(path) = envelope else { return Ok(Zeroizing::new(FACTORY_PUK.to_vec())) };
+    if fs::symlink_metadata(path).is_err() {
+        let mut line = digits()?;
+        line.push(b'\n');
+        file::write(path, &line, Access::Owner, false)?;
+    }
+    // To read from a pipe would wait for a writer, and there is none.
+    let is_file = fs::metadata(path).is_ok_and(|found| found.is_file());
+    let line = if is_file { file::read_secret(path)? } else { Zeroizing::default() };
+    let puk = line.strip_suffix(b"\n").unwrap_or(&line);
+    if puk.len() != 8 || !puk.iter().all(u8::is_ascii_digit) {
+        return Err(Failure::new(format!("no token is made beside {}", path.display()))
+            .because("it is no PUK of eight digits, and a new token's would be written over it")
+            .next("move it away, or say --state DIR"));
+    }
+    Ok(Zeroizing::new(puk.to_vec()))
+}
+
+/// The failure of a token that could not be made.
+fn not_made(refusal: Refusal) -> Failure {
+    let failure = Failure::new("no token could be made").because(refusal);
+    match refusal {
+        Refusal::Exists | Refusal::Fault => failure.next(
+            "its folder holds what no unfinished token of this secret left: say --secret FILE if the secret is another \
+             one, or name another folder with --state DIR; nothing was changed",
+        ),
+        _ => failure,
+    }
+}
+
+/// Refuses a token of another brand or generation, and a token that has lost a record. A token with another fault is
+/// served: it tells of its fault whoever asks (GM/T 0027 5.5).
+fn fit(fault: Option<Refusal>, folder: Option<&Path>) -> Result<(), Failure> {
+    match fault {
+        None => Ok(()),
+        Some(Refusal::Missing(record)) => {
+            let flash = folder.unwrap_or(Path::new(".")).join("flash");
+            let (file, flash) = (flash.join(record.to_string()), flash.display());
+            Err(Failure::new("the token is not served")
+                .because(format!(
+                    "its record {} is missing: its state is damaged, and was not written to",
+                    file.display()
+                ))
+                .next(format!(
+                    "put that file back from a copy of {flash}, or move {flash} away to begin with a new token; its \
+                     keys are lost then"
+                )))
+        }
+        Some(Refusal::OtherMake) => Err(Failure::new("the token is not served")
+            .because("it was made as another brand or generation, and stays so for life")
+            .next(
+                "say the --brand and --generation that it was made with, or make another one: --state DIR",
+            )),
+        Some(refusal) => {
+            warn_lines(&format!(
+                "ushield: a token failed its self-test ({refusal}): it is there, says so, and refuses to work.\n  \
+                 next: if --secret names another secret than its own, start again with the right one"
+            ));
+            Ok(())
+        }
+    }
+}
+
+/// Reads the PIN that the user chose for new tokens.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn chosen_pin(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let source = Source { name: "PIN", file: Some(path), variable: "", option: "--pin-file" };
+    Ok(source.ask("")?.into_bytes())
+}
+
+fn open_state(state: &Path, secret: &Path, count: Option<u16>) -> Result<Place, Failure> {
+    paths::private_folder(state)?;
+    let state = fs::canonicalize(state).what(format!("the folder {} could not be read", state.display()))?;
+    let numbers = numbers(&state)?;
+    let begun = |number: u16| store::has_records(&state.join(format!("{number}/flash")));
+    // The secret is durable before a token's first record is written. So a record without a secret means that the secret is lost.
+    if fs::symlink_metadata(secret).is_err() && numbers.iter().any(|number| begun(*number)) {
+        return Err(Failure::new(format!("there is no device secret {}", secret.display()))
+            .because(format!("the tokens in {} were made with one, and open with no other", state.display()))
+            .next(
+                "put the file back, or say where it is with --secret FILE; new tokens: another --state DIR",
+            ));
+    }
+    let last = numbers.iter().rev().copied().find(|number| begun(*number)).unwrap_or(0);
+    if let Some(lost) = (1..last).find(|number| !numbers.contains(number)) {
+        let (lost, state) = (state.join(lost.to_string()), state.display());
+        return Err(Failure::new("no token is served, and none was made")
+            .because(format!(
+                "the folder {} is missing, and there is a token {last} in {state}: tokens are numbered without a gap",
+                lost.display()
+            ))
+            .next("put that folder back from a copy, or make it, empty and for you only, to begin with a new token there"));
+    }
+    let there = (1..=u16::MAX).take_while(|number| numbers.contains(number)).count();
+    let count = count.map_or(there.max(1), usize::from);
+    // The secret is made before any token's folder: every token that is there had its secret from the start.
+    let secret = store::secret(secret).what("the device secret was not read")?;
+    let mut flashes = Vec::new();
+    for number in 1..=count {
+        let folder = state.join(number.to_string());
+        paths::private_folder(&folder)?;
+        let flash = FileStore::open(&folder.join("flash"));
+        flashes.push(flash.map_err(|error| Failure::new("the token is not served").because(error))?);
+    }
+    Ok(Place::Disk { state, secret, flashes })
+}
+
+/// The numbers of the tokens that have a folder.
+fn numbers(state: &Path) -> Result<BTreeSet<u16>, Failure> {
+    let unread = || format!("the folder {} could not be read", state.display());
+    let mut numbers = BTreeSet::new();
+    for entry in fs::read_dir(state).what(unread())? {
+        let entry = entry.what(unread())?;
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.parse::<u16>().ok());
+        // A number has one spelling: `+1` and `01` are no folders of tokens.
+        let number = number.filter(|number| *number != 0 && name == *number.to_string());
+        numbers.extend(number.filter(|_| entry.path().is_dir()));
+    }
+    Ok(numbers)
+}
+
+fn rng() -> Result<ChaCha20Rng, Failure> {
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(seed.as_mut()).what("there is no randomness")?;
+    Ok(ChaCha20Rng::from_seed(*seed))
+}
+
+/// Eight random digits. Each digit is as likely as every other.
+///
+/// # Errors
+/// The system gives no randomness.
+pub fn digits() -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut digits = Zeroizing::new(Vec::with_capacity(9));
+    while digits.len() < 8 {
+        let mut byte = Zeroizing::new([0; 1]);
+        getrandom::fill(byte.as_mut()).what("there is no randomness")?;
+        // 250 is the largest multiple of ten that a byte can hold: larger bytes would make low digits more likely.
+        if byte[0] < 250 {
+            digits.push(b'0' + byte[0] % 10);
+        }
+    }
+    Ok(digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_missed_only_where_a_token_was_made_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, secret) = (folder.path().join("state"), folder.path().join("secret"));
+        // A process that was killed after it made the folder: there is no token, so the secret is made anew.
+        paths::private_folder(&state.join("1")).unwrap();
+        paths::private_folder(&state).unwrap();
+        drop(open_state(&state, &secret, None).unwrap());
+        fs::remove_file(&secret).unwrap();
+        let mut flash = FileStore::open(&state.join("1/flash")).unwrap();
+        flash.save(firmware::seams::RecordName::Tries, b"six").unwrap();
+        drop(flash);
+        let refused = open_state(&state, &secret, None).err().unwrap().to_string();
+        assert!(refused.contains("there is no device secret"), "{refused}");
+        assert!(!secret.exists());
+    }
+
+    /// The first of two tokens is lost. The failure says so, with the secret and without it, and nothing is made.
+    #[test]
+    fn a_gap_is_damage_and_never_a_beginning() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, secret) = (folder.path().join("state"), folder.path().join("secret"));
+        drop(open_state(&state, &secret, Some(2)).unwrap());
+        let mut flash = FileStore::open(&state.join("2/flash")).unwrap();
+        flash.save(firmware::seams::RecordName::Tries, b"six").unwrap();
+        drop(flash);
+        fs::remove_dir_all(state.join("1")).unwrap();
+        // Neither of these is a token's folder.
+        fs::create_dir(state.join("01")).unwrap();
+        fs::write(state.join("9"), "no folder").unwrap();
+        let refused = |count| open_state(&state, &secret, count).err().unwrap().to_string();
+        for count in [None, Some(1), Some(2), Some(3)] {
+            let why = refused(count);
+            assert!(why.contains("state/1 is missing"), "{why}");
+        }
+        fs::remove_file(&secret).unwrap();
+        for count in [None, Some(1), Some(3)] {
+            let why = refused(count);
+            assert!(why.contains("there is no device secret"), "{why}");
+        }
+        assert!(!secret.exists() && !state.join("1").exists() && !state.join("3").exists());
+    }
+}

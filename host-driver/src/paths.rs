@@ -1,0 +1,188 @@
+//! Paths of what `ushield` keeps: the state of the tokens, the device secret, the socket of a running `up`. All of it is
+//! closed to everybody but its owner.
+
+mod runtime;
+
+use std::{
+    fs,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
+    path::{Path, PathBuf},
+};
+
+pub use runtime::{runtime, runtimes};
+use terminal::{Context, Failure};
+
+/// The longest path of a Unix socket that Linux takes (unix(7): 108 bytes with the final zero).
+const MAX_SOCKET: usize = 107;
+/// Bytes of the longest name below [`runtime()`]: `run-0123456789abcdef/control.sock`.
+const SOCKET_NAME: usize = 33;
+
+/// The folder of the tokens when `--state` names none: below the user's state folder (XDG Base Directory).
+///
+/// # Errors
+/// Neither the environment nor HOME names a folder.
+pub fn state() -> Result<PathBuf, Failure> {
+    below("XDG_STATE_HOME", ".local/state", "--state DIR")
+}
+
+/// The file of the device secret when `--secret` names none: apart from the state, below the config folder.
+///
+/// # Errors
+/// As [`state`].
+pub fn secret() -> Result<PathBuf, Failure> {
+    Ok(below("XDG_CONFIG_HOME", ".config", "--secret FILE")?.join("secret"))
+}
+
+fn below(variable: &str, usual: &str, option: &str) -> Result<PathBuf, Failure> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute(variable)
+        .or_else(|| absolute("HOME").map(|home| home.join(usual)))
+        .map(|folder| folder.join("ushield"))
+        .ok_or_else(|| {
+            Failure::new("there is no folder to use")
+                .because(format!("neither {variable} nor HOME says where yours is"))
+                .next(format!("say {option}"))
+        })
+}
+
+/// The absolute form of a path: it stays right when the working folder changes, and in another process.
+///
+/// # Errors
+/// The working folder is gone.
+pub fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).what(format!("{} is no path here", path.display()))
+}
+
+/// Makes a folder for the owner only, with its parents. A folder that is there must be the user's own and closed to others.
+///
+/// # Errors
+/// The folder cannot be made, is another user's, or is open to others.
+pub fn private_folder(folder: &Path) -> Result<(), Failure> {
+    let name = folder.display();
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .what(format!("the folder {name} could not be made"))?;
+    let refuse = |why: &str, next: String| {
+        Err(Failure::new(format!("the folder {name} is not used")).because(why).next(next))
+    };
+    // The link itself is looked at, too: in /tmp a stranger may have made a link that leads to a folder of the user's.
+    let link = fs::symlink_metadata(folder).what(format!("the folder {name} could not be read"))?;
+    let found = fs::metadata(folder).what(format!("the folder {name} could not be read"))?;
+    let own = rustix::process::getuid().as_raw();
+    if link.uid() != own || found.uid() != own {
+        return refuse("it belongs to another user", "name another one".into());
+    }
+    if found.mode() & 0o077 != 0 {
+        return refuse("others than its owner may open it", format!("chmod 700 {name}"));
+    }
+    Ok(())
+}
+
+/// The folder of the demo's files, among the temporary files. All demos of a user share one folder; where another user has
+/// taken its name, the folder is a new one.
+///
+/// # Errors
+/// The folder cannot be made.
+pub fn demo() -> Result<PathBuf, Failure> {
+    let parent = std::env::temp_dir();
+    let folder = parent.join(format!("ushield-demo-{}", rustix::process::getuid().as_raw()));
+    private_folder(&folder).map(|()| folder).or_else(|_| fresh_folder_in(&parent, "ushield-demo"))
+}
+
+/// Makes a new folder for the owner only; its name begins with `name`.
+///
+/// # Errors
+/// The folder cannot be made.
+pub fn fresh_folder_in(parent: &Path, name: &str) -> Result<PathBuf, Failure> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).what("there is no randomness")?;
+    let folder = parent.join(format!("{name}-{:016x}", u64::from_le_bytes(random)));
+    let made = fs::DirBuilder::new().mode(0o700).create(&folder);
+    made.what(format!("the folder {} could not be made", folder.display()))?;
+    Ok(folder)
+}
+
+/// A folder that is removed when this value is dropped.
+#[derive(Debug)]
+pub struct Scratch(pub PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // A file that cannot be removed is closed to others, and the system sweeps temporary files.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The control socket of the `up` that serves this state. For tokens in memory, the name has the number of this process.
+pub fn socket(runtime: &Path, state: Option<&Path>) -> PathBuf {
+    match state {
+        Some(state) => runtime.join(format!("{:016x}.sock", fingerprint(state))),
+        None => runtime.join(format!("memory-{}.sock", std::process::id())),
+    }
+}
+
+/// FNV-1a of a path. It is the same in every build; the standard library does not promise that of its hasher.
+fn fingerprint(path: &Path) -> u64 {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    bytes
+        .iter()
+        .fold(0xCBF2_9CE4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3))
+}
+
+/// Checks that the system takes a socket's path.
+///
+/// # Errors
+/// The path is too long.
+pub fn check_socket(path: &Path) -> Result<(), Failure> {
+    let length = path.as_os_str().len();
+    if length <= MAX_SOCKET {
+        return Ok(());
+    }
+    Err(Failure::new(format!("the socket {} cannot be made", path.display()))
+        .because(format!("its path has {length} bytes, and the system takes {MAX_SOCKET}"))
+        .next("name a shorter one with --control SOCKET"))
+}
+
+/// The text, quoted where a shell would not read it as one word.
+pub fn quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%".contains(&byte);
+    if text.bytes().all(plain) { text.into() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_folder_open_to_others_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("a/b");
+        private_folder(&folder).unwrap();
+        assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o777, 0o700);
+        private_folder(&folder).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(private_folder(&folder).unwrap_err().to_string().contains("chmod 700"));
+        let file = parent.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(private_folder(&file).is_err());
+    }
+
+    #[test]
+    fn sockets_are_short_and_told_apart() {
+        let runtime = Path::new("/tmp/ushield-0");
+        let one = socket(runtime, Some(Path::new("/a")));
+        assert_ne!(one, socket(runtime, Some(Path::new("/b"))));
+        assert!(one.file_name().unwrap().len() <= SOCKET_NAME);
+        assert!("run-0123456789abcdef/control.sock".len() <= SOCKET_NAME);
+        assert!(check_socket(Path::new(&"x".repeat(108))).is_err());
+    }
+
+    #[test]
+    fn what_a_shell_reads_back() {
+        assert_eq!(quoted("/run/user/0/ushield/pcscd.comm"), "/run/user/0/ushield/pcscd.comm");
+        assert_eq!(quoted("/tmp/it's mine"), r"'/tmp/it'\''s mine'");
+    }
+}

@@ -1,4 +1,5 @@
-//! What suites of others ask of any library: small things that each program relies on.
+//! What suites of others ask of any library: small things that each program relies on. google's pkcs11test is in no package that a
+//! script could install; those of its tests that this library once failed have their equivalents here, under their names.
 
 use cryptoki_sys as ck;
 use ushield_tests::{
@@ -14,6 +15,9 @@ pub fn all(flash: &Flash) {
     the_last_tries_show(flash);
     what_is_not_offered_looks_at_its_arguments(flash);
     seeds_are_taken(flash);
+    user_login_wrong_pin(flash);
+    seed_random_bad_arguments(flash);
+    get_set_operation_state_invalid(flash);
 }
 
 const USER: [ck::CK_FLAGS; 3] =
@@ -103,4 +107,43 @@ fn seeds_are_taken(flash: &Flash) {
     let first = call.must("C_SeedRandom").must("C_GenerateRandom").output.take();
     let second = call.must("C_SeedRandom").must("C_GenerateRandom").output.take();
     assert!(first.len() == 100 && first != second);
+}
+
+/// pkcs11test's UserLoginWrongPIN, in a read-only session.
+fn user_login_wrong_pin(flash: &Flash) {
+    let world = World::initialized(flash);
+    let session = world.session(false);
+    let login = |pin: &[u8]| Call { pin: Some(pin.to_vec()), ..session.clone() }.call("C_Login");
+    assert_eq!(login(b"simply-wrong"), ck::CKR_PIN_INCORRECT);
+    assert_ne!(world.token_info().flags & ck::CKF_USER_PIN_COUNT_LOW, 0);
+    assert_eq!(login(PIN), ck::CKR_OK);
+    session.must("C_Logout");
+    assert_eq!(world.token_info().flags & ck::CKF_USER_PIN_COUNT_LOW, 0);
+}
+
+/// pkcs11test's SeedRandomBadArguments and its neighbours.
+fn seed_random_bad_arguments(flash: &Flash) {
+    let world = World::initialized(flash);
+    let session = world.session(false);
+    let null = Call { data: vec![0], null: true, ..session.clone() };
+    assert_eq!(null.call("C_SeedRandom"), ck::CKR_ARGUMENTS_BAD);
+    assert_eq!(null.call("C_GenerateRandom"), ck::CKR_ARGUMENTS_BAD);
+    let nowhere = Call { session: 0, ..session.clone() };
+    assert_eq!(nowhere.call("C_SeedRandom"), ck::CKR_SESSION_HANDLE_INVALID);
+    session.must("C_SeedRandom");
+    session.must("C_Finalize");
+    assert_eq!(session.call("C_SeedRandom"), ck::CKR_CRYPTOKI_NOT_INITIALIZED);
+}
+
+/// pkcs11test's GetSetOperationStateInvalid, in a read-write session.
+fn get_set_operation_state_invalid(flash: &Flash) {
+    let world = World::initialized(flash);
+    let session = world.session(true);
+    assert_eq!(session.call("C_GetOperationState"), ck::CKR_OPERATION_NOT_INITIALIZED);
+    let nowhere = Call { session: 0, ..session.clone() };
+    assert_eq!(nowhere.call("C_GetOperationState"), ck::CKR_SESSION_HANDLE_INVALID);
+    assert_eq!(nowhere.call("C_SetOperationState"), ck::CKR_SESSION_HANDLE_INVALID);
+    let null = Call { null: true, ..session };
+    assert_eq!(null.call("C_GetOperationState"), ck::CKR_ARGUMENTS_BAD);
+    assert_eq!(Call { data: vec![], ..null }.call("C_SetOperationState"), ck::CKR_ARGUMENTS_BAD);
 }

@@ -1,8 +1,8 @@
 //! USB/IP, the client's side: lists what a server exports and imports one of it, in user space.
 //! Source: Linux, Documentation/usb/usbip_protocol.rst. Its bytes are in [`wire::usbip`].
 
-mod inbox;
 mod link;
+mod inbox;
 
 use std::{
     io::{self, ErrorKind, Write},

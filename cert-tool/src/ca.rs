@@ -12,8 +12,8 @@
 //! in the index before it is in the CRL.
 
 mod rule;
-mod folder;
 mod published;
+mod folder;
 mod sign;
 
 use std::path::{Path, PathBuf};

@@ -1,19 +1,19 @@
 //! The program, one file for each subcommand; thin over the library.
 
-mod attest;
-mod completions;
-mod crl;
-mod enrol;
-mod export;
-mod factory_ca;
 mod init;
-mod install;
 mod issue;
-mod man;
-mod renew;
-mod request;
 mod revoke;
+mod crl;
+mod factory_ca;
+mod renew;
+mod enrol;
+mod request;
+mod install;
 mod show;
+mod attest;
+mod export;
+mod completions;
+mod man;
 mod options;
 
 use std::{

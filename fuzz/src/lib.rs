@@ -1,9 +1,9 @@
 //! What all targets share: a heap that refuses an allocation no honest peer needs. libFuzzer's own limit needs a
 //! sanitizer, and pages that are asked for but never touched do not count for its RSS limit.
 
+pub mod served;
 pub mod enrolled;
 pub mod host;
-pub mod served;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 

@@ -9,20 +9,19 @@
 // Each function's contract is the standard's: pointers are null or good for what their lengths say (5, 3.6).
 #![allow(clippy::missing_safety_doc, reason = "the standard's")]
 
+mod list;
+mod general;
+mod slot;
+mod session;
+mod object;
 mod crypt;
 mod digest;
-mod general;
-mod key;
-mod list;
 mod message;
-mod object;
-mod parallel;
-mod random;
-mod session;
 mod sign;
-mod slot;
 mod verify;
-
+mod key;
+mod random;
+mod parallel;
 mod mutex;
 mod raw;
 

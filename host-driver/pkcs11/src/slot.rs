@@ -4,19 +4,19 @@
 //! The token is ours from the first session to the end of the last (docs/decisions/0016-pkcs11.md). When it is pulled
 //! out, its sessions say CKR_DEVICE_REMOVED until they are closed, and new ones work once a token is back.
 
-mod crypt;
-mod digest;
-mod import;
 mod info;
-mod keep;
-mod key;
 mod login;
-mod object;
-mod pair;
-mod random;
 mod session;
+mod key;
+mod object;
+mod import;
+mod pair;
+mod keep;
 mod sign;
 mod verify;
+mod crypt;
+mod digest;
+mod random;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,10 +3,10 @@
 //!
 //! The state is locked for moments only, never while a token works.
 
-mod atr;
 mod sharing;
-mod slot;
+mod atr;
 mod waiting;
+mod slot;
 
 use std::{
     collections::HashMap,

@@ -8,7 +8,7 @@ use std::{
 use anyhow::anyhow;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use der::asn1::{GeneralizedTime, OctetString, PrintableString};
-use payment::{Check, MemoryReplay, Verifier, seal};
+use payment::{Check, EncodedOrder, MemoryReplay, Verifier, seal};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PublicKeyData, SigningKey,
@@ -103,8 +103,8 @@ fn sign(number: usize, key: &KeyPair, certificate: &[u8]) -> anyhow::Result<Sign
         expires: time(now + Duration::from_secs(24 * 3600))?,
         memo: "水费".into(),
     };
-    let order = order.bytes()?;
+    let order = EncodedOrder::new(order)?;
     let signature = key.sign(&order)?;
     let document = seal(&order, &[certificate], |_| Ok::<_, rcgen::Error>(signature.clone()))?;
-    Ok(Signed { order, signature, document })
+    Ok(Signed { order: order.to_vec(), signature, document })
 }

@@ -35,7 +35,7 @@
 //!     "currency": "CNY",
 //!     "issued": "2026-06-01T08:00:00Z",
 //!     "expires": "2026-06-01T08:10:00Z"
-//! }"#)?.bytes()?;
+//! }"#)?;
 //!
 //! // At the customer's: `token` is where the screen shows the order and OK is pressed.
 //! let document = seal(&issued, &[certificate], |bytes| token(bytes))?;
@@ -102,7 +102,7 @@ mod reason;
 pub mod order;
 
 pub use document::{MAX_CERTIFICATES, MAX_DOCUMENT};
-pub use order::PaymentOrder;
+pub use order::{EncodedOrder, PaymentOrder};
 pub use payer::{Accounts, Holder, PayerBook, SameId};
 pub use reason::{PathCertificate, Reason};
 pub use replay::{MemoryReplay, OrderKey, Recorded, ReplayStore, Unavailable};

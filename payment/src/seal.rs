@@ -1,9 +1,8 @@
 //! The client's side: an order and its signature become a document.
 
 use wire::{
-    Malformed,
     display::{NotShown, check_order},
-    payment::PaymentOrder,
+    payment::EncodedOrder,
 };
 
 use crate::{
@@ -14,9 +13,6 @@ use crate::{
 /// Why a document was not sealed; `E` is why the signer did not sign.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError<E> {
-    /// The bytes are no order.
-    #[error("{0}; take the order from the bank again")]
-    Order(#[from] Malformed),
     /// No token shows the order, and no bank takes it.
     #[error("{0}; have the order issued in plain text")]
     NotShown(#[from] NotShown),
@@ -38,18 +34,18 @@ pub enum SealError<E> {
 
 /// Seals an order: CMS SignedData in DER, content attached, no attributes.
 ///
-/// `order` is the DER of a [`PaymentOrder`]. `certificates` (DER) begins with the signer's; intermediate CAs may
-/// follow, up to eight in all. `sign` gets `order`, and returns ECDSA P-256 with SHA-256 over it, DER encoded.
+/// `order` is the order as the bank issued it. `certificates` (DER) begins with the signer's; intermediate CAs may
+/// follow, up to eight in all. `sign` gets the order's DER, and returns ECDSA P-256 with SHA-256 over it, DER encoded.
 /// The signature is checked before anything is returned. No clock is read: ask [`crate::order::check_open`] first.
 ///
 /// # Errors
 /// See [`SealError`].
 pub fn seal<E>(
-    order: &[u8],
+    order: &EncodedOrder,
     certificates: &[impl AsRef<[u8]>],
     sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>,
 ) -> Result<Vec<u8>, SealError<E>> {
-    check_order(&PaymentOrder::parse(order)?)?;
+    check_order(order.order())?;
     let certificates: Vec<&[u8]> = certificates.iter().map(AsRef::as_ref).collect();
     let signer = *certificates.first().ok_or(SealError::Certificate)?;
     let leaf = Leaf::read(signer).map_err(|_| SealError::Certificate)?;

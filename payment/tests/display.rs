@@ -3,7 +3,7 @@
 mod bank;
 
 use bank::{Ca, an_order};
-use payment::{PaymentOrder, Reason, SealError, order, seal};
+use payment::{EncodedOrder, PaymentOrder, Reason, SealError, order, seal};
 
 /// A change that no token shows.
 type Bend = fn(&mut PaymentOrder, &str);
@@ -46,20 +46,20 @@ const NOT_SHOWN: &[(Bend, &str)] = &[
 fn what_no_token_shows_is_neither_sealed_nor_taken() {
     let ca = Ca::new();
     let customer = ca.customer();
-    let honest = PaymentOrder::parse(&an_order("1")).unwrap();
+    let honest = an_order("1").order().clone();
     for (bend, text) in NOT_SHOWN {
         let mut bent = honest.clone();
         bend(&mut bent, text);
         // The encoding is an order's; only its text is not for a screen.
-        let bytes = bent.bytes().unwrap();
+        let encoded = EncodedOrder::new(bent.clone()).unwrap();
         let mut asked = false;
-        let sealed = seal(&bytes, &[&customer.certificate], |bytes| {
+        let sealed = seal(&encoded, &[&customer.certificate], |bytes| {
             asked = true;
             customer.sign(bytes)
         });
         assert!(matches!(sealed, Err(SealError::NotShown(_))), "{text:?}: {sealed:?}");
         assert!(!asked, "{text:?}: the token was asked");
-        assert_eq!(ca.verify(&customer.forge(&bytes)), Err(Reason::OrderUnshowable), "{text:?}");
+        assert_eq!(ca.verify(&customer.forge(&encoded)), Err(Reason::OrderUnshowable), "{text:?}");
         let json = serde_json::to_string(&order::OrderJson::from(&bent)).unwrap();
         assert!(matches!(order::from_json(&json), Err(order::OrderError::NotShown(_))), "{text:?}");
     }
@@ -70,8 +70,8 @@ fn what_no_token_shows_is_neither_sealed_nor_taken() {
 fn a_long_text_is_no_fault() {
     let ca = Ca::new();
     let customer = ca.customer();
-    let mut order = PaymentOrder::parse(&an_order("1")).unwrap();
+    let mut order = an_order("1").order().clone();
     (order.payee_name, order.memo, order.amount) = ("水".repeat(128), "费".repeat(256), u64::MAX);
-    let payment = ca.verify(&customer.seal(&order.bytes().unwrap())).unwrap();
+    let payment = ca.verify(&customer.seal(&EncodedOrder::new(order.clone()).unwrap())).unwrap();
     assert_eq!(payment.order, order);
 }

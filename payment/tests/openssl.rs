@@ -48,7 +48,7 @@ fn openssl_accepts_the_document_and_finds_the_order_in_it() {
     fs::write(folder.path().join("payment.cms"), &sealed).unwrap();
     let output = cms_verify(folder.path());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(fs::read(folder.path().join("order.out")).unwrap(), order);
+    assert_eq!(fs::read(folder.path().join("order.out")).unwrap(), *order);
 
     // One byte of the payee's name.
     let position = sealed.windows(3).position(|bytes| bytes == "上".as_bytes()).unwrap();
@@ -72,7 +72,7 @@ fn openssl_follows_an_intermediate_in_the_document() {
     fs::write(folder.path().join("payment.cms"), &sealed).unwrap();
     let output = cms_verify(folder.path());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(root.verify(&sealed).unwrap().order_der, order);
+    assert_eq!(root.verify(&sealed).unwrap().order_der, *order);
 }
 
 /// OpenSSL's own document, without attributes and in DER, is the same form as ours.
@@ -111,7 +111,7 @@ fn a_document_that_openssl_sealed_is_accepted() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         fs::read(folder.path().join("payment.cms")).unwrap()
     };
-    assert_eq!(ca.verify(&sign(&["-noattr"])).unwrap().order_der, order);
+    assert_eq!(ca.verify(&sign(&["-noattr"])).unwrap().order_der, *order);
     // What it writes by default is refused: attributes; lengths left open; another name for the signer.
     assert_eq!(ca.verify(&sign(&[])).unwrap_err().code(), "attributes_present");
     assert_eq!(ca.verify(&sign(&["-noattr", "-stream"])).unwrap_err().code(), "malformed");

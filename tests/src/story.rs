@@ -7,7 +7,7 @@ use cert_tool::{
     moment::Validity,
 };
 use firmware::{profile::Profile, seams::Button};
-use payment::Reason;
+use payment::{EncodedOrder, Reason};
 use terminal::secret::Secret;
 use wire::{
     algorithm::KeyAlgorithm,
@@ -324,9 +324,10 @@ impl Story {
     }
 
     fn seal(&mut self, order: &[u8], signature: Vec<u8>) -> Result<Vec<u8>, String> {
+        let order = EncodedOrder::parse(order.to_vec()).map_err(|error| error.to_string())?;
         let certificate = self.shield(|shield| shield.certificate(Container::Payment)).succeeds();
         let certificates = [certificate.ok_or("no payment certificate")?];
-        payment::seal(order, &certificates, |_| Ok::<_, No>(signature)).map_err(|error| format!("{error:?}"))
+        payment::seal(&order, &certificates, |_| Ok::<_, No>(signature)).map_err(|error| format!("{error:?}"))
     }
 }
 

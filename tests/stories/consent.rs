@@ -52,8 +52,9 @@ fn one_pin_one_payment(road: Road) {
 /// A host that shows one order and has another's signature fails at the bank.
 fn the_order_cannot_be_swapped(road: Road) {
     let mut token = Story::enrolled(road);
-    let shown = token.bank.order("上海水务", "100.00", "CNY", "").bytes().unwrap();
-    let wanted = token.bank.order("上海水务", "9100.00", "CNY", "").bytes().unwrap();
+    let shown = token.bank.order("上海水务", "100.00", "CNY", "");
+    let wanted = token.bank.order("上海水务", "9100.00", "CNY", "");
+    let [shown, wanted] = [shown, wanted].map(|order| payment::EncodedOrder::new(order).unwrap());
     let signature = token
         .shield(|shield| {
             shield.verify(bench::PIN)?;
@@ -64,7 +65,7 @@ fn the_order_cannot_be_swapped(road: Road) {
     let swapped = payment::seal(&wanted, &[&certificate], |_| Ok::<_, No>(signature.clone()));
     assert!(swapped.is_err(), "not even an honest sealer puts it together");
     let mut sealed = payment::seal(&shown, &[&certificate], |_| Ok::<_, No>(signature)).unwrap();
-    let at = sealed.windows(shown.len()).position(|window| window == shown).unwrap();
+    let at = sealed.windows(shown.len()).position(|window| *window == *shown).unwrap();
     let amount = at + shown.windows(4).position(|window| window == [2, 2, 0x27, 0x10]).unwrap() + 2;
     sealed[amount] = 0x77;
     assert_eq!(token.bank.verify(&sealed, &shown), Err(payment::Reason::SignatureInvalid));

@@ -58,7 +58,7 @@ fn a_hostile_payment(world: &World) -> [String; 2] {
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::Other(purpose)];
     let key = KeyPair::generate().unwrap();
     let certificate = params.signed_by(&key, &issuer).unwrap().der().to_vec();
-    let order = order::from_json(&an_order(-60, 600)).unwrap().bytes().unwrap();
+    let order = order::from_json(&an_order(-60, 600)).unwrap();
     let sign = |bytes: &[u8]| Ok::<_, Infallible>(key.sign(bytes).unwrap());
     let document = world.path("payment.cms");
     fs::write(&document, seal(&order, &[certificate], sign).unwrap()).unwrap();

@@ -1,6 +1,8 @@
 //! What the payment key signs: the `PaymentOrder`, DER, one encoding. Its ASN.1 module stands in
 //! `docs/payment-order.asn1`; the rules for its text are [`PaymentOrder::check`]'s.
 
+mod encoded;
+
 use alloc::{string::String, vec::Vec};
 use der::{
     Decode, Encode, Sequence,
@@ -8,6 +10,8 @@ use der::{
 };
 
 use crate::{Malformed, currency};
+
+pub use encoded::EncodedOrder;
 
 /// id-paymentOrder, the first field of every order: it tells an order from a CertificationRequestInfo, which
 /// opens with an INTEGER. The arc is RFC 5612's, for documentation and examples: a bank puts its own.
@@ -144,6 +148,15 @@ mod tests {
         assert_eq!(order().bytes().unwrap(), BY_OPENSSL);
         assert_eq!(PaymentOrder::parse(BY_OPENSSL).unwrap(), order());
         assert_eq!(order().decimal_amount(), "100.00");
+    }
+
+    #[test]
+    fn an_encoded_order_is_its_bytes() {
+        let encoded = EncodedOrder::new(order()).unwrap();
+        assert_eq!((&*encoded, encoded.order()), (BY_OPENSSL, &order()));
+        assert_eq!(EncodedOrder::parse(BY_OPENSSL.to_vec()).unwrap(), encoded);
+        assert!(EncodedOrder::new(PaymentOrder { amount: 0, ..order() }).is_err());
+        assert!(EncodedOrder::parse([BY_OPENSSL, &[0]].concat()).is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@ pub(crate) mod forge;
 pub(crate) mod judge;
 pub(crate) mod list;
 
-use payment::{Check, MemoryReplay, Payment, Reason, SameId, Verifier, order, seal};
+use payment::{Check, EncodedOrder, MemoryReplay, Payment, Reason, SameId, Verifier, order, seal};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose,
     IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, SigningKey,
@@ -22,18 +22,18 @@ pub(crate) fn at(time: &str) -> SystemTime {
     order::parse_time(time).unwrap()
 }
 
-/// The DER of an order that expires at 08:10.
-pub(crate) fn an_order(number: &str) -> Vec<u8> {
+/// An order that expires at 08:10.
+pub(crate) fn an_order(number: &str) -> EncodedOrder {
     an_order_of(number, PAYER, "2026-06-01T08:10:00Z")
 }
 
-pub(crate) fn an_order_of(number: &str, account: &str, expires: &str) -> Vec<u8> {
+pub(crate) fn an_order_of(number: &str, account: &str, expires: &str) -> EncodedOrder {
     let json = format!(
         r#"{{"number": "{number}", "nonce": "000102030405060708090a0b0c0d0e0f", "payer_account": "{account}",
         "payee_name": "上海水务", "payee_account": "6222021234567890123", "amount": "100.00", "currency": "CNY",
         "issued": "2026-06-01T08:00:00Z", "expires": "{expires}", "memo": "6月水费"}}"#
     );
-    order::from_json(&json).unwrap().bytes().unwrap()
+    order::from_json(&json).unwrap()
 }
 
 pub(crate) struct Ca {
@@ -150,7 +150,7 @@ impl Customer {
         Ok(self.key.sign(bytes).unwrap())
     }
 
-    pub(crate) fn seal(&self, order: &[u8]) -> Vec<u8> {
+    pub(crate) fn seal(&self, order: &EncodedOrder) -> Vec<u8> {
         seal(order, &[&self.certificate], |bytes| self.sign(bytes)).unwrap()
     }
 

@@ -29,7 +29,7 @@ use host_driver::{
     paths,
     runtime::Waiter,
 };
-use payment::{PaymentOrder, order, seal};
+use payment::{EncodedOrder, order, seal};
 use terminal::{Context, Exit, Failure, Outcome, Paint, Steps, say, secret::Secret, token::explain};
 use wire::shield::Information;
 
@@ -75,10 +75,9 @@ impl Demo {
         story.refusals(&bank, &order, &document)?;
         drop(inside);
         drop(runtime);
-        let json = order::to_json(&order).what("the order could not be written")?;
-        let der = order.bytes().what("the order could not be written")?;
+        let json = order::to_json(order.order()).what("the order could not be written")?;
         let certificate = pem("CERTIFICATE", &enrolled.payment.der);
-        let contents = [&bank.ca[..], &bank.crl, certificate.as_bytes(), json.as_bytes(), &der, &document];
+        let contents = [&bank.ca[..], &bank.crl, certificate.as_bytes(), json.as_bytes(), &order, &document];
         for (name, content) in FILES.into_iter().zip(contents) {
             file::write(&folder.join(name), content, Access::Everyone, self.force || self.out.is_none())?;
         }
@@ -205,18 +204,18 @@ impl Story {
         Ok(enrolled)
     }
 
-    fn pay(&mut self, bank: &Bank, order: &PaymentOrder, enrolled: &Enrolled) -> Result<Vec<u8>, Failure> {
+    fn pay(&mut self, bank: &Bank, order: &EncodedOrder, enrolled: &Enrolled) -> Result<Vec<u8>, Failure> {
+        let terms = order.order();
         let what = format!(
             "The bank issues order {}: ¥{} to {}",
-            order.number,
-            order.decimal_amount(),
-            order.payee_name
+            terms.number,
+            terms.decimal_amount(),
+            terms.payee_name
         );
         self.steps.done(&what, &["the token shows what it is about to sign, and waits for OK"]);
         self.thumb.will_press(Button::Ok);
-        let bytes = order.bytes().what("the order could not be encoded")?;
-        order::check_open(order, SystemTime::now()).what("the payment was not signed")?;
-        let document = seal(&bytes, &[&enrolled.payment.der], |bytes| self.sign(bytes))
+        order::check_open(terms, SystemTime::now()).what("the payment was not signed")?;
+        let document = seal(order, &[&enrolled.payment.der], |bytes| self.sign(bytes))
             .what("the payment was not sealed")?;
         self.steps
             .done(&format!("The token signs; the payment is sealed as CMS, {} bytes", document.len()), &[]);
@@ -243,7 +242,7 @@ impl Story {
         shield.sign_payment(order)
     }
 
-    fn refusals(&mut self, bank: &Bank, order: &PaymentOrder, document: &[u8]) -> Result<(), Failure> {
+    fn refusals(&mut self, bank: &Bank, order: &EncodedOrder, document: &[u8]) -> Result<(), Failure> {
         let refused = Paint::stdout().bad("REFUSED");
         let changed = bank::raise_amount(order, document)?;
         let reason = bank.refuses(&changed)?;
@@ -254,18 +253,14 @@ impl Story {
         self.pace.wait("goes on");
 
         let theirs = Bank::order_of_a_thief()?;
-        let whose = format!(
-            "¥{} to {}, account {}",
-            theirs.decimal_amount(),
-            theirs.payee_name,
-            theirs.payee_account
-        );
+        let terms = theirs.order();
+        let whose =
+            format!("¥{} to {}, account {}", terms.decimal_amount(), terms.payee_name, terms.payee_account);
         let hint = "the host's own screen still says ¥100.00 to 上海水务; the token's shows what it is given, and the holder presses \
                     Cancel";
         self.steps.done(&format!("Malware on the host sends another order: {whose}"), &[hint]);
-        let another = theirs.bytes().what("the order could not be encoded")?;
         self.thumb.will_press(Button::Cancel);
-        match self.sign(&another) {
+        match self.sign(&theirs) {
             Err(error) if error.status() == Some(wire::shield::status::CANCELLED) => {
                 self.steps.detail(&format!("{refused} {error}"));
                 Ok(())

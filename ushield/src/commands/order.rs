@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 use file::Access;
 use payment::{
-    PaymentOrder,
+    EncodedOrder,
     order::{self, OrderJson},
 };
 use terminal::{Context, Exit, Failure, Outcome, say_json};
@@ -56,7 +56,7 @@ pub(crate) struct Order {
 
 impl Order {
     pub(crate) fn run(self) -> Outcome {
-        let json = order::to_json(&self.issue()?).what("the order could not be written")?;
+        let json = order::to_json(self.issue()?.order()).what("the order could not be written")?;
         match &self.out {
             Some(path) => file::write(path, json.as_bytes(), Access::Everyone, self.force)?,
             None => say_json(json.trim_end()),
@@ -64,7 +64,7 @@ impl Order {
         Ok(Exit::Done)
     }
 
-    fn issue(&self) -> Result<PaymentOrder, Failure> {
+    fn issue(&self) -> Result<EncodedOrder, Failure> {
         let now = SystemTime::now();
         let number = match &self.number {
             Some(number) => number.clone(),
@@ -103,7 +103,7 @@ pub(super) struct Terms<'a> {
 
 impl Terms<'_> {
     /// The order, issued now with a fresh nonce.
-    pub(super) fn issue(&self, now: SystemTime) -> Result<PaymentOrder, Failure> {
+    pub(super) fn issue(&self, now: SystemTime) -> Result<EncodedOrder, Failure> {
         let what = "the order was not issued";
         let json = OrderJson {
             number: self.number.into(),
@@ -117,7 +117,7 @@ impl Terms<'_> {
             expires: order::format_time(now + self.lifetime).what(what)?,
             memo: self.memo.into(),
         };
-        PaymentOrder::try_from(&json).map_err(|fault| {
+        EncodedOrder::try_from(&json).map_err(|fault| {
             Failure::new(what).because(fault).next("correct the option that says so: ushield order --help")
         })
     }

@@ -8,7 +8,9 @@ use std::{
 use card::shield::Shield;
 use clap::Args;
 use file::Access;
-use payment::{MAX_ORDER_LIFETIME, ORDER_LIFETIME, PaymentOrder, SealError, Verifier, order as json, seal};
+use payment::{
+    EncodedOrder, MAX_ORDER_LIFETIME, ORDER_LIFETIME, PaymentOrder, SealError, Verifier, order as json, seal,
+};
 use terminal::{
     Context, Exit, Failure, Outcome,
     pin::PinOptions,
@@ -47,16 +49,16 @@ pub(crate) struct Pay {
 impl Pay {
     pub(crate) fn run(self) -> Outcome {
         let order = order(&self.order)?;
-        let bytes = order.bytes().what("the order was not understood")?;
-        json::check_open(&order, SystemTime::now()).what("the payment was not signed")?;
-        check_lifetime(&order)?;
+        json::check_open(order.order(), SystemTime::now()).what("the payment was not signed")?;
+        check_lifetime(order.order())?;
         let verifier = self.ca.as_deref().map(verifier).transpose()?;
         file::check_place(&self.out, self.force)?;
-        let document = self.sign(&bytes)?;
+        let document = self.sign(&order)?;
         if let Some(verifier) = &verifier {
-            check(&document, verifier, &bytes)?;
+            check(&document, verifier, &order)?;
         }
         file::write(&self.out, &document, Access::Everyone, self.force)?;
+        let order = order.order();
         say(&format!(
             "Signed: {} {} to {}, order {} → {}",
             order.decimal_amount(),
@@ -68,7 +70,7 @@ impl Pay {
         Ok(Exit::Done)
     }
 
-    fn sign(&self, order: &[u8]) -> Result<Vec<u8>, Failure> {
+    fn sign(&self, order: &EncodedOrder) -> Result<Vec<u8>, Failure> {
         let refused = |error: card::Error| explain("the payment was not signed", &error);
         let mut card = self.token.open()?;
         // The token may be shared: each of the two is a transaction, and nobody waits for a PIN that is being typed.
@@ -100,7 +102,7 @@ impl Pay {
 }
 
 /// Reads an order from JSON.
-pub(super) fn order(path: &Path) -> Result<PaymentOrder, Failure> {
+pub(super) fn order(path: &Path) -> Result<EncodedOrder, Failure> {
     let text = String::from_utf8(file::read(path)?).what(format!("{} is not text", path.display()))?;
     json::from_json(&text).what(format!("the order {} was not understood", path.display()))
 }

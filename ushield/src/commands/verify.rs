@@ -205,7 +205,7 @@ fn order_bytes(path: &Path) -> Result<Vec<u8>, Failure> {
         order::PaymentOrder::parse(&bytes).what(format!("the order {name} was not understood"))?;
         return Ok(bytes);
     }
-    super::pay::order(path)?.bytes().what(format!("the order {name} was not understood"))
+    Ok(super::pay::order(path)?.to_vec())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

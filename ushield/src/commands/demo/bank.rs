@@ -11,7 +11,7 @@ use cert_tool::{
     subject::DEFAULT_ORGANISATION,
 };
 use host_driver::paths::{self, Scratch};
-use payment::{Check, MemoryReplay, Payment, PaymentOrder, Reason, SameId, Verifier};
+use payment::{Check, EncodedOrder, MemoryReplay, Payment, PaymentOrder, Reason, SameId, Verifier};
 use terminal::{Context, Failure};
 
 use crate::commands::order::Terms;
@@ -46,12 +46,12 @@ impl Bank {
     }
 
     /// The order of ¥100.00 that the customer wants, good for a day.
-    pub(super) fn order() -> Result<PaymentOrder, Failure> {
+    pub(super) fn order() -> Result<EncodedOrder, Failure> {
         issue("20260001", "100.00", "上海水务", "1001244300000000123", "11月水费")
     }
 
     /// What malware puts in its place: the bank would take it, if the token signed it.
-    pub(super) fn order_of_a_thief() -> Result<PaymentOrder, Failure> {
+    pub(super) fn order_of_a_thief() -> Result<EncodedOrder, Failure> {
         issue("20260002", "5000.00", "顺达电子商行", "6217000099998888777", "货款")
     }
 
@@ -76,7 +76,7 @@ fn issue(
     payee: &str,
     account: &str,
     memo: &str,
-) -> Result<PaymentOrder, Failure> {
+) -> Result<EncodedOrder, Failure> {
     let terms = Terms {
         number,
         payer_account: super::USER_ID,
@@ -91,13 +91,13 @@ fn issue(
 }
 
 /// Trebles the amount inside a signed document, as a thief on the line would: everything else stays as it was.
-pub(super) fn raise_amount(order: &PaymentOrder, document: &[u8]) -> Result<Vec<u8>, Failure> {
+pub(super) fn raise_amount(order: &EncodedOrder, document: &[u8]) -> Result<Vec<u8>, Failure> {
     let what = "the amount could not be changed";
-    let raised = PaymentOrder { amount: order.amount * 3, ..order.clone() };
-    let (before, after) = (order.bytes().what(what)?, raised.bytes().what(what)?);
-    let at = document.windows(before.len()).position(|window| window == before);
+    let raised = PaymentOrder { amount: order.order().amount * 3, ..order.order().clone() };
+    let after = raised.bytes().what(what)?;
+    let at = document.windows(order.len()).position(|window| *window == **order);
     match at {
-        Some(at) if before.len() == after.len() => {
+        Some(at) if order.len() == after.len() => {
             let mut changed = document.to_vec();
             changed[at..at + after.len()].copy_from_slice(&after);
             Ok(changed)

@@ -5,20 +5,29 @@
 //! whoever changes a PIN over and over waits behind a holder who enters one. The threads are of low priority, and end
 //! when nobody waits; the memory goes with them.
 
-use std::{
-    fmt, io,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
-    thread,
-};
+mod lane;
 
-use card::lock::lock;
+use std::{io, sync::Arc, thread};
+
 use firmware::Memory;
 
-use crate::urb::Labour;
+use crate::{
+    labour::lane::{Turn, Waiting},
+    urb::Labour,
+};
+
+/// What [`lane`] locks with.
+mod lock {
+    pub(super) use std::sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    };
+
+    pub(super) use card::lock::lock;
+}
+
+/// A lane whose threads have memory for stretching.
+type Lane = lane::Lane<Memory>;
 
 /// Room that is set aside, in KiB; only what is used of it becomes memory. It is more than 32 MiB because the C library maps
 /// what is larger for itself, and gives it back to the system at once (mallopt(3), DEFAULT_MMAP_THRESHOLD_MAX): what is
@@ -37,15 +46,22 @@ pub fn memory() -> Memory {
 /// When a device had its last turn of each kind: keys that it made do not put its PIN behind others, nor the reverse.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
-    stretching: Arc<AtomicU64>,
-    key_making: Arc<AtomicU64>,
+    stretching: Turn,
+    key_making: Turn,
 }
 
 /// Where devices wait.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Lanes {
     stretching: Arc<Lane>,
     key_making: Arc<Lane>,
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        let [stretching, key_making] = [(); 2].map(|()| Arc::new(Lane::new(memory)));
+        Self { stretching, key_making }
+    }
 }
 
 impl Lanes {
@@ -62,32 +78,7 @@ impl Lanes {
             Labour::Stretching => (&self.stretching, &turns.stretching),
             Labour::KeyMaking => (&self.key_making, &turns.key_making),
         };
-        lane.queue(Waiting { turn: Arc::clone(turn), task: Box::new(task) }, spawn);
-    }
-}
-
-#[derive(Default)]
-struct Lane {
-    queue: Mutex<Queue>,
-    /// Counts turns.
-    clock: AtomicU64,
-}
-
-#[derive(Default)]
-struct Queue {
-    waiting: Vec<Waiting>,
-    /// A thread takes from here.
-    running: bool,
-}
-
-struct Waiting {
-    turn: Arc<AtomicU64>,
-    task: Box<dyn FnOnce(&mut Memory) -> bool + Send>,
-}
-
-impl fmt::Debug for Lane {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Lane({} wait)", lock(&self.queue).waiting.len())
+        Lane::queue(lane, Waiting::new(turn, task), spawn);
     }
 }
 
@@ -102,76 +93,10 @@ fn spawn(lane: Arc<Lane>) -> io::Result<()> {
     started.map(drop)
 }
 
-impl Lane {
-    /// `spawn` is asked for a thread, and again after each task that was done here and now: the others' tasks are not for
-    /// this session to do.
-    fn queue(self: &Arc<Self>, waiting: Waiting, spawn: impl Fn(Arc<Self>) -> io::Result<()>) {
-        let mut queue = lock(&self.queue);
-        queue.waiting.push(waiting);
-        if queue.running {
-            return;
-        }
-        queue.running = true;
-        drop(queue);
-        while let Err(error) = spawn(Arc::clone(self)) {
-            tracing::warn!(%error, "no thread for what a device computes: it delays its session");
-            if let Some(next) = self.next() {
-                self.serve(next, &mut memory());
-            }
-            if self.is_over() {
-                return;
-            }
-        }
-    }
-
-    /// Until nobody waits. The memory is given back before anybody can ask for another thread: there is one block at a time.
-    fn work(&self) {
-        loop {
-            let mut memory = memory();
-            while let Some(next) = self.next() {
-                self.serve(next, &mut memory);
-            }
-            drop(memory);
-            if self.is_over() {
-                return;
-            }
-        }
-    }
-
-    fn serve(&self, next: Waiting, memory: &mut Memory) {
-        let computed = catch_unwind(AssertUnwindSafe(|| (next.task)(memory))).unwrap_or_else(|_| {
-            tracing::error!("what a device computes failed");
-            *memory = self::memory();
-            true
-        });
-        if computed {
-            // Before anybody is next: the device comes behind those who waited meanwhile.
-            next.turn.store(self.clock.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
-        }
-    }
-
-    /// Nobody waits, and whoever comes next asks for a thread.
-    fn is_over(&self) -> bool {
-        let mut queue = lock(&self.queue);
-        if queue.waiting.is_empty() {
-            queue.running = false;
-        }
-        !queue.running
-    }
-
-    /// Of the device that had no turn for the longest time; among equals, the first that came.
-    fn next(&self) -> Option<Waiting> {
-        let mut queue = lock(&self.queue);
-        let last = |waiting: &Waiting| waiting.turn.load(Ordering::Relaxed);
-        let (at, _) = queue.waiting.iter().enumerate().min_by_key(|(at, waiting)| (last(waiting), *at))?;
-        Some(queue.waiting.remove(at))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::{
-        atomic::AtomicUsize,
+        atomic::{AtomicUsize, Ordering},
         mpsc::{self, Sender},
     };
 
@@ -272,11 +197,10 @@ mod tests {
     /// The system gives no thread at first: the session does one task, and a thread the others as soon as there is one.
     #[test]
     fn a_session_does_not_work_for_all_the_others() {
-        let (lane, (said, hears)) = (Arc::new(Lane::default()), mpsc::channel());
+        let (lane, (said, hears)) = (Arc::new(Lane::new(memory)), mpsc::channel());
         let task = |name: &'static str| {
             let said = said.clone();
-            let task = move |_: &mut Memory| said.send((name, thread::current().id())).is_ok();
-            Waiting { turn: Arc::default(), task: Box::new(task) }
+            Waiting::new(&Turn::default(), move |_| said.send((name, thread::current().id())).is_ok())
         };
         let refused = std::cell::Cell::new(false);
         let late = |lane: Arc<Lane>| {
@@ -284,19 +208,19 @@ mod tests {
                 return spawn(lane);
             }
             // Meanwhile others come, and find that somebody works.
-            lane.queue(task("second"), |_| unreachable!("somebody works"));
-            lane.queue(task("third"), |_| unreachable!("somebody works"));
+            Lane::queue(&lane, task("second"), |_| unreachable!("somebody works"));
+            Lane::queue(&lane, task("third"), |_| unreachable!("somebody works"));
             Err(io::ErrorKind::WouldBlock.into())
         };
-        lane.queue(task("first"), late);
+        Lane::queue(&lane, task("first"), late);
         let done: Vec<_> = hears.iter().take(3).collect();
         assert_eq!(done.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["first", "second", "third"]);
         let here = thread::current().id();
         assert_eq!(done.iter().map(|(_, id)| *id == here).collect::<Vec<_>>(), [true, false, false]);
         // Alone, and without any thread: done all the same, and whoever comes next asks anew.
-        let lane = Arc::new(Lane::default());
+        let lane = Arc::new(Lane::new(memory));
         for name in ["alone", "again"] {
-            lane.queue(task(name), |_| Err(io::ErrorKind::WouldBlock.into()));
+            Lane::queue(&lane, task(name), |_| Err(io::ErrorKind::WouldBlock.into()));
             assert_eq!(hears.try_recv().unwrap(), (name, here));
         }
     }

@@ -149,7 +149,8 @@ fn judge(factory: &Factory, attestation: &Attestation, expected: &Expected<'_>) 
 }
 
 fn read(der: &[u8], what: &str) -> Result<Certificate, String> {
-    let certificate = Certificate::parse(der).map_err(|_| format!("{what} is no certificate"))?;
+    let certificate = Certificate::parse(der)
+        .map_err(|fault| format!("{what} is no certificate that can be read here: {}", fault.why()))?;
     if certificate.has_unknown_critical_extension() {
         return Err(format!("{what} has a critical extension that is not understood here"));
     }

@@ -11,7 +11,7 @@ use const_oid::{
 use der::{Decode, Encode};
 use p256::ecdsa::{Signature, VerifyingKey, signature::Verifier};
 use time::OffsetDateTime;
-use wire::payment::PAYMENT_PURPOSE;
+use wire::{payment::PAYMENT_PURPOSE, pkix::begins_before_1970};
 use x509_cert::{
     ext::pkix::{BasicConstraints, CrlDistributionPoints, ExtendedKeyUsage, KeyUsage},
     name::Name,
@@ -58,10 +58,18 @@ impl Certificate {
     /// Reads one certificate, PEM or DER.
     ///
     /// # Errors
-    /// [`Reason::Damaged`]: anything else.
+    /// [`Reason::Damaged`]: anything else; [`Reason::Invalid`]: one that begins before 1970.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let der = pem_or_der("CERTIFICATE", bytes)?;
-        Self::read(&der).ok_or_else(|| damaged("certificate", "it is not the DER of one X.509 certificate"))
+        Self::read(&der).ok_or_else(|| match begins_before_1970(&der) {
+            true => Error::new(
+                Reason::Invalid,
+                "the certificate was not read",
+                "it begins before 1970, and times before 1970 are not understood here",
+                "have its CA issue one that begins later",
+            ),
+            false => damaged("certificate", "it is not the DER of one X.509 certificate"),
+        })
     }
 
     fn read(der: &[u8]) -> Option<Self> {

@@ -58,9 +58,11 @@ pub fn parse(text: &str) -> Result<OffsetDateTime, String> {
         let end = Time::from_hms(23, 59, 59).map_err(|fault| fault.to_string())?;
         return Ok(date.with_time(end).assume_utc());
     }
+    // Where it is the year 10000 in London already, there is no such moment here.
     OffsetDateTime::parse(text, &Rfc3339)
-        .map(|moment| moment.to_offset(time::UtcOffset::UTC))
-        .map_err(|_| "neither a date (2027-12-31) nor RFC 3339 (2027-12-31T12:00:00Z)".into())
+        .ok()
+        .and_then(|moment| moment.checked_to_offset(time::UtcOffset::UTC))
+        .ok_or_else(|| "neither a date (2027-12-31) nor RFC 3339 (2027-12-31T12:00:00Z)".into())
 }
 
 /// A moment as people and programs read it: RFC 3339.
@@ -78,6 +80,7 @@ mod tests {
         assert_eq!(parse("2027-12-31"), Ok(datetime!(2027-12-31 23:59:59 UTC)));
         assert_eq!(parse("2027-12-31T12:00:00+08:00"), Ok(datetime!(2027-12-31 04:00:00 UTC)));
         assert!(parse("31.12.2027").is_err());
+        assert!(parse("9999-12-31T23:59:59-00:01").is_err(), "it is the year 10000 in London");
         let now = datetime!(2026-11-23 00:00:00 UTC);
         assert_eq!(Validity::Days(1).not_after(now).unwrap(), datetime!(2026-11-24 00:00:00 UTC));
         assert!(Validity::Until(now).not_after(now).is_err());

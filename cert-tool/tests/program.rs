@@ -232,6 +232,25 @@ fn processes_that_issue_at_once_lose_nothing() {
     assert_eq!(serials, known);
 }
 
+/// UTCTime's years 50 to 69 (RFC 5280, 4.1.2.5.1) are before anything that is counted here; whoever brings such a certificate is told.
+#[test]
+fn a_certificate_that_begins_before_1970_is_named_so() {
+    let scene = Scene::with_ca();
+    let mut params = rcgen::CertificateParams::default();
+    params.not_before = rcgen::date_time_ymd(1950, 1, 1);
+    let old = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem();
+    fs::write(scene.path("old.pem"), &old).unwrap();
+    let says = |arguments: &[&str]| {
+        let said = scene.refused(arguments);
+        assert!(said.contains("before 1970"), "{arguments:?}: {said}");
+    };
+    says(&["show", "--file", "old.pem"]);
+    says(&["install", "--payment", "old.pem"]);
+    says(&["ca", "revoke", "--dir", "ca", "old.pem"]);
+    fs::write(scene.path("ca/ca.pem"), &old).unwrap();
+    says(&["ca", "crl", "--dir", "ca"]);
+}
+
 /// Whoever is killed leaves the file as a whole, or none.
 #[cfg(unix)]
 #[test]

@@ -2,6 +2,7 @@
 
 use rustls_pki_types::{CertificateDer, TrustAnchor, pem::PemObject};
 use webpki::anchor_from_trusted_cert;
+use wire::pkix::begins_before_1970;
 
 use crate::{link::Link, trust_error::TrustError};
 
@@ -27,7 +28,11 @@ pub(crate) fn read(file: &[u8]) -> Result<Vec<Anchor>, TrustError> {
 
 fn anchor(number: usize, der: &CertificateDer<'static>) -> Result<Anchor, TrustError> {
     let unreadable = |_| {
-        TrustError::Ca(format!("certificate {number} of the file is not X.509 in DER of the strict form"))
+        let why = match begins_before_1970(der) {
+            true => "begins before 1970, and times before 1970 are not understood",
+            false => "is not X.509 in DER of the strict form",
+        };
+        TrustError::Ca(format!("certificate {number} of the file {why}"))
     };
     let link = Link::read(der).map_err(unreadable)?;
     if let Some(fault) = link.anchor_fault() {

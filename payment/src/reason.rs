@@ -15,7 +15,7 @@ use std::fmt;
 /// | `order_malformed` | the content is no payment order in DER |
 /// | `order_unshowable` | the order has a text that no token shows, such as a payee that reads like an amount |
 /// | `certificate_missing` | the signer's certificate is not in the document |
-/// | `certificate_malformed` | a certificate in the document cannot be read, or the signer's names no user ID |
+/// | `certificate_malformed` | a certificate in the document cannot be read or begins before 1970, or the signer's names no user ID |
 /// | `certificate_untrusted` | no path from the certificate to the bank's CA |
 /// | `issuer_not_ca` | a certificate that issued another one on the path is not that of a CA |
 /// | `issuer_key_usage` | a CA on the path may not sign certificates: its key usage lacks keyCertSign |
@@ -72,8 +72,8 @@ pub enum Reason {
     CertificateMissing,
     /// A certificate cannot be read.
     #[error(
-        "a certificate in the document cannot be read, or the signer's names no single user ID; seal again with \
-         the payment certificate and its CAs alone, or enrol again"
+        "a certificate in the document cannot be read or begins before 1970, or the signer's names no single user ID; \
+         seal again with the payment certificate and its CAs alone, or enrol again"
     )]
     CertificateMalformed,
     /// No path.

@@ -3,7 +3,7 @@
 mod bank;
 
 use bank::{
-    Ca, NOW, PAYER, an_order, an_order_of, at, customer_params,
+    Ca, NOW, PAYER, an_order, an_order_of, at, ca_params, customer_params,
     forge::{code, document, forge, signer_info, tlv},
     verify_at,
 };
@@ -13,6 +13,7 @@ use payment::{
 };
 use rcgen::{CertificateParams, CustomExtension, DnType};
 use std::time::Duration;
+use time::macros::datetime;
 
 const OTHER: &str = "6222020000000002";
 
@@ -39,6 +40,29 @@ fn an_extra_certificate_is_a_certificate() {
         let sealed = seal(&order, &[&customer.certificate[..], extra], |bytes| customer.sign(bytes));
         assert!(matches!(sealed, Err(SealError::Certificate)));
     }
+}
+
+/// RFC 5280, 4.1.2.5.1: years 50 to 69 are of the twentieth century, and seconds are counted from 1970 here.
+#[test]
+fn a_certificate_that_begins_before_1970_is_named_so() {
+    let old = |mut params: CertificateParams| {
+        params.not_before = datetime!(1969-12-31 23:59:59 UTC);
+        params
+    };
+    let ca = Ca::with(old(ca_params("Old CA")));
+    let error = Verifier::new(ca.pem.as_bytes(), &[]).err().unwrap();
+    assert!(error.to_string().contains("begins before 1970"), "{error}");
+    // And beside the certificate of a payer.
+    let (old, ca, order) = (ca, Ca::new(), an_order("1"));
+    let customer = ca.customer();
+    let mut both = [&customer.certificate[..], &old.der];
+    both.sort_unstable();
+    let refused = ca.verify(&document(&order, &both, &signer_info(&customer, &order, &[], &[]))).unwrap_err();
+    assert_eq!(refused.code(), "certificate_malformed");
+    assert!(refused.to_string().contains("begins before 1970"), "{refused}");
+    let mut params = customer_params();
+    params.not_before = datetime!(1970-01-01 00:00 UTC);
+    ca.verify(&forge(&ca.issue(&params), &an_order("1"))).unwrap();
 }
 
 /// X.690, 11.2.2 and RFC 5280, 4.2.1.3: bits beyond decipherOnly mean nothing, and a DER named bit list has no zeros
@@ -143,7 +167,7 @@ fn a_payment_says_whether_revocation_was_checked() {
 #[test]
 fn a_verdict_does_not_depend_on_what_came_before() {
     let root = Ca::new();
-    let branch = root.intermediate(bank::ca_params("Branch CA"));
+    let branch = root.intermediate(ca_params("Branch CA"));
     let customer = branch.customer();
     let verifier = root.verifier();
     let sealed =

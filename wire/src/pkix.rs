@@ -140,6 +140,23 @@ pub fn any_certificate_public_key(bytes: &[u8]) -> Result<&[u8], Malformed> {
     }
 }
 
+/// Whether a certificate begins before 1970, as years 50 to 69 of UTCTime and all of GeneralizedTime can say (RFC 5280, 4.1.2.5).
+/// What reads certificates on the host counts seconds from 1970, and holds no such time.
+pub fn begins_before_1970(bytes: &[u8]) -> bool {
+    let Ok(certificate) = walk_certificate(bytes, Versions::All) else { return false };
+    let begin = |reader: &mut SliceReader<'_>| {
+        reader.sequence(|validity| -> der::Result<bool> {
+            let (begin, _end) = (AnyRef::decode(validity)?, AnyRef::decode(validity)?);
+            Ok(match begin.tag() {
+                Tag::UtcTime => matches!(begin.value(), [b'5' | b'6', _, ..]),
+                Tag::GeneralizedTime => begin.value().get(..4).is_some_and(|year| *year < b"1970"[..]),
+                _ => false,
+            })
+        })
+    };
+    read(certificate.validity, begin).unwrap_or(false)
+}
+
 /// Which versions of certificates are read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Versions {
@@ -310,6 +327,33 @@ mod tests {
             assert!(public_key_bits(wrong).is_err(), "{wrong:02X?}");
         }
         assert_eq!(public_key_bits(&hex!("3006 3000 03020007")), Ok(&[7][..]));
+    }
+
+    #[test]
+    fn the_years_before_1970() {
+        let of = |begin: &[u8]| {
+            let end = tlv(0x17, &[b"360101000000Z"]);
+            let none: &[u8] = &[0x30, 0];
+            let tbs: [&[u8]; 7] =
+                [&hex!("A003020102"), &[2, 1, 5], none, none, &tlv(0x30, &[begin, &end]), none, KEY];
+            tlv(0x30, &[&tlv(0x30, &tbs), none, &hex!("03020001")])
+        };
+        for (tag, text, is_before) in [
+            (0x17, &b"500101000000Z"[..], true),
+            (0x17, b"691231235959Z", true),
+            (0x17, b"700101000000Z", false),
+            (0x17, b"490101000000Z", false),
+            (0x18, b"19691231235959Z", true),
+            (0x18, b"00000101000000Z", true),
+            (0x18, b"19700101000000Z", false),
+            (0x18, b"20500101000000Z", false),
+            (0x17, b"5", false),
+            (0x04, b"19500101000000Z", false),
+        ] {
+            let text_shown = text.escape_ascii();
+            assert_eq!(begins_before_1970(&of(&tlv(tag, &[text]))), is_before, "{tag:x} {text_shown}");
+        }
+        assert!(!begins_before_1970(CERTIFICATE) && !begins_before_1970(REQUEST));
     }
 
     /// RFC 5280, 4.1.2.2 and 4.1.2.6.

@@ -55,8 +55,7 @@ pub fn check_place(path: &Path, force: bool) -> Result<(), Error> {
         Ok(there) if !there.is_file() => return Ok(()),
         _ => {}
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let probe = folder.join(format!(".ushield-{}.probe", std::process::id()));
+    let probe = beside(path).map_err(|fault| Error::system("write", path, fault))?;
     let tried = fs::OpenOptions::new()
         .write(true)
         .create_new(true)

@@ -140,7 +140,7 @@ fn row_4_coming_and_going_never_deadlocks() {
             });
         }
         for _ in 0..5 {
-            if all_done.recv_timeout(Duration::from_secs(60)).is_err() {
+            if all_done.recv_timeout(Duration::from_secs(300)).is_err() {
                 eprintln!("deadlock");
                 std::process::abort();
             }

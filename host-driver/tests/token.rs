@@ -100,9 +100,12 @@ fn a_token_works_over_the_bus_and_its_tries_outlive_everything() {
     let id = plug(&server, folder.path());
     let mut host = power_on(&server, id);
     assert_eq!(ccid(&mut host, 0x6F, 6, &query), [0x63, 0xC3]);
-    // While Argon2 runs in a thread of its own, the token answers.
+    // While Argon2 runs in a thread of its own, the token answers. All three arrive at once, so that the descriptor is asked for
+    // before the PIN can be judged.
     let right = message(0x6F, 7, &verify(b"246802"));
-    let (out, read, control) = (host.bulk_out(&right), host.bulk_in(64), host.control(GET_DEVICE));
+    let ((out, first), (read, second), (control, third)) =
+        (host.out_bytes(1, &right), host.in_bytes(2, 64), host.control_bytes(GET_DEVICE, &[]));
+    host.send(&[first, second, third].concat());
     assert_eq!(host.end_of(out).0, 0);
     assert_eq!(host.end_of(control).1.len(), 18);
     let answer = host.end_of(read).1;

@@ -48,7 +48,7 @@ impl Reader {
     fn until(&self, wanted: Code) {
         let begin = Instant::now();
         while self.presence() != wanted {
-            assert!(begin.elapsed() < Duration::from_secs(30), "never {wanted}");
+            assert!(begin.elapsed() < Duration::from_secs(120), "never {wanted}");
             std::thread::sleep(Duration::from_millis(10));
         }
     }

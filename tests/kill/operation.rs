@@ -101,7 +101,7 @@ impl Hand<'_> {
             if number == before {
                 let _ = tell.send(());
             }
-            if begin.elapsed() > Duration::from_secs(60) {
+            if begin.elapsed() > Duration::from_secs(300) {
                 return Err("the server is not killed".into());
             }
             if self.below(8) == 0 {

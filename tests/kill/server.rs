@@ -50,8 +50,8 @@ impl Server {
             if let Some(status) = self.child.try_wait().map_err(|error| error.to_string())? {
                 return Err(format!("it does not start again ({status}): {}", self.complaint()));
             }
-            if begin.elapsed() > Duration::from_secs(30) {
-                return Err(format!("it is not ready within 30 s: {}", self.complaint()));
+            if begin.elapsed() > Duration::from_secs(120) {
+                return Err(format!("it is not ready within 120 s: {}", self.complaint()));
             }
             thread::sleep(Duration::from_millis(2));
         }

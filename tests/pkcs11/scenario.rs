@@ -121,7 +121,7 @@ pub fn run(scenario: &str, function: &str, flash: &Flash) -> ck::CK_RV {
 
 /// Calls until the outcome is the expected one, or for long: what was pulled out is gone a moment later.
 pub fn wait(mut call: impl FnMut() -> ck::CK_RV, expected: ck::CK_RV) -> ck::CK_RV {
-    let end = Instant::now() + Duration::from_secs(30);
+    let end = Instant::now() + Duration::from_secs(120);
     loop {
         let last = call();
         if last == expected || Instant::now() >= end {

@@ -16,7 +16,7 @@ use ushield_tests::{
 };
 
 /// How long what must come may take.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 pub struct World {
     // In this order: the reader lets its tokens go before the server ends.

@@ -15,7 +15,7 @@ use wire::{
 use crate::holder::Holder;
 
 /// How long what must come may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A host at the end of some road.
 pub struct Reader {

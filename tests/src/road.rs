@@ -131,7 +131,7 @@ impl Exported {
     }
 
     fn link(&self) -> Result<Link, Error> {
-        let end = Instant::now() + Duration::from_secs(30);
+        let end = Instant::now() + Duration::from_secs(60);
         loop {
             match Link::import(&self.address(), &self.bus_id.to_string()) {
                 Err(Error::Busy) if Instant::now() < end => std::thread::sleep(Duration::from_millis(10)),

@@ -1,6 +1,7 @@
 //! `ushield`: bank tokens of software, as real as a host can tell.
 
 mod commands;
+mod process;
 
 use std::process::ExitCode;
 

@@ -130,8 +130,8 @@ fn a_payment_from_up_to_down() {
     let pay = ["pay", &order, "--out", cms.to_str().unwrap(), "--usbip", &road, "--pin-file", &pin];
     // Another text on the screen than the one expected: nothing is pressed.
     let paying = world.start(&pay);
-    world.done(&["screen", "--wait", "上海水务", "--timeout", "30"]);
-    world.done(&["wait", "--for", "asked"]);
+    world.done(&["screen", "--wait", "上海水务", "--timeout", "120"]);
+    world.done(&["wait", "--for", "asked", "--timeout", "120"]);
     let refused = world.run(&["press", "ok", "--if-shows", "北京水务"]);
     assert_eq!(refused.code, 1);
     assert!(refused.complained.contains("上海水务"), "{}", refused.complained);
@@ -142,7 +142,7 @@ fn a_payment_from_up_to_down() {
     assert!(!cms.exists(), "a refusal writes nothing");
 
     let paying = world.start(&pay);
-    world.done(&["screen", "--wait", "上海水务", "--timeout", "30"]);
+    world.done(&["screen", "--wait", "上海水务", "--timeout", "120"]);
     world.press_through();
     let paid = World::end(paying);
     assert_eq!(paid.code, 0, "{}", paid.complained);
@@ -172,7 +172,7 @@ fn a_payment_from_up_to_down() {
     let nothing = world.run(&["down"]);
     assert_eq!(nothing.code, 1);
     assert!(nothing.complained.contains("nothing is running"), "{}", nothing.complained);
-    world.done(&["wait", "--for", "down", "--timeout", "5"]);
+    world.done(&["wait", "--for", "down", "--timeout", "120"]);
 }
 
 #[test]
@@ -254,11 +254,11 @@ fn tokens_are_pulled_out_and_put_back() {
     assert_eq!(ambiguous.code, 1);
     assert!(ambiguous.complained.contains("--token 1-2"), "{}", ambiguous.complained);
     world.done(&["unplug", "--token", "1-2"]);
-    world.done(&["wait", "--for", "unplugged", "--token", "1-2"]);
+    world.done(&["wait", "--for", "unplugged", "--token", "1-2", "--timeout", "120"]);
     let devices = card::usbip::list(&up.road()).unwrap();
     assert_eq!(devices.len(), 1);
     world.done(&["plug", "--token", up.ready["tokens"][1]["serial"].as_str().unwrap()]);
-    world.done(&["wait", "--for", "free", "--token", "1-2"]);
+    world.done(&["wait", "--for", "free", "--token", "1-2", "--timeout", "120"]);
     assert_eq!(card::usbip::list(&up.road()).unwrap().len(), 2);
     assert_eq!(world.run(&["wait", "--for", "attached", "--timeout", "0"]).code, 1);
     assert_eq!(world.run(&["screen", "--token", "1-1", "--wait", "x", "--timeout", "0"]).code, 1);
@@ -274,7 +274,7 @@ fn a_signal_ends_it_cleanly() {
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     let start = Instant::now();
     while Path::new(&control).exists() {
-        assert!(start.elapsed() < Duration::from_secs(20), "the socket is still there");
+        assert!(start.elapsed() < Duration::from_secs(120), "the socket is still there");
         std::thread::sleep(Duration::from_millis(20));
     }
     assert_eq!(world.run(&["ls"]).code, 1);

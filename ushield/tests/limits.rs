@@ -11,9 +11,11 @@ use std::{
         process::CommandExt,
     },
     process::{Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use world::World;
 
 /// Nobody's number. Its processes are this test's: the limit of threads counts all of a user.
@@ -26,9 +28,15 @@ fn is_root() -> bool {
 /// A question to the control socket, and where its answer comes.
 fn ask(socket: &str, question: &str) -> UnixStream {
     let mut stream = UnixStream::connect(socket).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
     write!(stream, "GET {question} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n").unwrap();
     stream
+}
+
+/// Whether something has come back.
+fn is_answered(stream: &UnixStream) -> bool {
+    let mut at_once = [PollFd::new(stream, PollFlags::IN)];
+    poll(&mut at_once, Some(&Timespec::default())).unwrap() > 0
 }
 
 fn answer(mut stream: UnixStream) -> String {
@@ -60,7 +68,7 @@ fn too_few_threads_are_said_and_nothing_panics_or_hangs() {
     fs::copy(env!("CARGO_BIN_EXE_ushield"), &ushield).unwrap();
     let run = |threads: u32, arguments: &[&str]| {
         let mut command = Command::new("timeout");
-        command.args(["-k", "1", "60", "bash", "-c", "ulimit -u \"$0\" && exec \"$@\""]);
+        command.args(["-k", "1", "300", "bash", "-c", "ulimit -u \"$0\" && exec \"$@\""]);
         command.arg(threads.to_string()).arg(&ushield).args(arguments);
         command.env("HOME", &own).env("XDG_RUNTIME_DIR", &own).uid(STRANGER).gid(STRANGER).current_dir("/");
         let ended = command.stdin(Stdio::null()).output().unwrap();
@@ -109,8 +117,14 @@ fn who_is_refused_does_not_fill_the_disk() {
     let log = std::path::PathBuf::from(up.ready["control"].as_str().unwrap()).with_extension("log");
     world.done(&["down"]);
     let told = fs::read_to_string(log).unwrap();
-    assert_eq!(told.matches("a connection was refused").count(), 21, "{told}");
-    assert!(told.contains("280 more lines like this one were left out"), "{told}");
+    // The first twenty of a minute are told, and then how many more there were, in the words of the first of them. A slow
+    // machine takes more than one minute.
+    let left_out = told.lines().filter_map(|line| line.split_once(" more lines like this one were left out"));
+    let left_out: Vec<usize> =
+        left_out.map(|(line, _)| line.rsplit(' ').next().unwrap().parse().unwrap()).collect();
+    let lines = told.matches("a connection was refused").count() - left_out.len();
+    assert_eq!(lines + left_out.iter().sum::<usize>(), 300, "{told}");
+    assert!(!left_out.is_empty() && lines <= 20 * (left_out.len() + 1), "{told}");
 }
 
 #[test]
@@ -120,7 +134,12 @@ fn a_crowd_that_waits_for_screens_is_bounded() {
     let socket = up.ready["control"].as_str().unwrap();
     let waits: Vec<_> = (0..100).map(|_| ask(socket, "/tokens/1-1/screen?wait=x&timeout=600")).collect();
     assert_eq!(status(ask(socket, "/tokens/1-1/screen")), 200);
-    // Those that are too many are told at once; the others when the tokens stop.
+    // Those that are too many are told at once, and so all the others wait by then; they are told when the tokens stop.
+    let begin = Instant::now();
+    while waits.iter().filter(|stream| is_answered(stream)).count() < 36 {
+        assert!(begin.elapsed() < Duration::from_secs(120), "36 were too many, and were not told");
+        thread::sleep(Duration::from_millis(5));
+    }
     world.done(&["down"]);
     let told: Vec<String> = waits.into_iter().map(answer).collect();
     let of = |text: &str| told.iter().filter(|answer| answer.contains(text)).count();
@@ -132,14 +151,20 @@ fn a_crowd_that_asks_nothing_locks_nobody_out() {
     let world = World::new();
     let up = world.up(&["--memory", "--panel", "none"]);
     let socket = up.ready["control"].as_str().unwrap();
-    let waiting = ask(socket, "/tokens/1-1/screen?wait=x&timeout=600");
-    let mut silent: Vec<_> = (0..400).map(|_| UnixStream::connect(socket).unwrap()).collect();
-    let began = Instant::now();
+    let waiting = ask(socket, "/tokens/1-1/screen?wait=x&timeout=3600");
+    // What was asked later is answered: the server has seen the first question, too.
     assert_eq!(status(ask(socket, "/tokens")), 200);
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    // The oldest that asked nothing had to go, long before its time was over; who had asked did not.
-    silent[0].set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-    assert_eq!(silent[0].read(&mut [0]).unwrap_or(0), 0);
+    // Whoever says nothing is hung up on after ten seconds, crowd or not. A machine that is so busy that they pass here shows
+    // nothing, and is asked again.
+    let quick = (0..20).any(|_| {
+        let begin = Instant::now();
+        let mut silent: Vec<_> = (0..400).map(|_| UnixStream::connect(socket).unwrap()).collect();
+        assert_eq!(status(ask(socket, "/tokens")), 200);
+        // The oldest that asked nothing had to go; who had asked did not.
+        assert_eq!(silent[0].read(&mut [0]).unwrap_or(0), 0);
+        begin.elapsed() < Duration::from_secs(10)
+    });
+    assert!(quick, "nobody had to go before the ten seconds were over");
     world.done(&["down"]);
     assert_eq!(status(waiting), 503, "it was told that the tokens stop");
 }

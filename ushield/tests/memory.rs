@@ -66,7 +66,7 @@ impl Server {
 
     /// No copy is left, once what is under way has ended.
     fn forgets(&self, name: &str, what: &[u8]) {
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + Duration::from_secs(120);
         loop {
             match self.copies(what) {
                 0 => return,

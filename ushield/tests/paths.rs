@@ -149,7 +149,7 @@ fn what_a_killed_one_left_is_swept() {
     let found = || world.run(&["ls"]).said.contains("beside.sock");
     let begin = std::time::Instant::now();
     while !found() {
-        assert!(begin.elapsed() < std::time::Duration::from_secs(30));
+        assert!(begin.elapsed() < std::time::Duration::from_secs(120), "never found");
     }
     world.up(&["--memory", "--panel", "none"]);
     assert_eq!(sockets(), 2, "the dead one is gone, and the one that lives is not");

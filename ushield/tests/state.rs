@@ -66,7 +66,7 @@ fn up(world: &World, options: &[&str]) -> Ended {
     all.extend(["--state", &state, "--secret", &secret]);
     all.extend(options);
     let mut child = world.start(&all);
-    let end = Instant::now() + Duration::from_secs(100);
+    let end = Instant::now() + Duration::from_secs(300);
     while child.try_wait().unwrap().is_none() {
         assert!(Instant::now() < end, "up hangs: {}", child.kill().is_ok());
         std::thread::sleep(Duration::from_millis(10));

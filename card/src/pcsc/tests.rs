@@ -144,7 +144,7 @@ fn an_answer_longer_than_its_room() {
         answer(u32::MAX, 0),
     ]);
     let session = Session::open(&socket).unwrap();
-    let mut card = Connection::open(session, "R 00 00", Duration::from_secs(5)).unwrap();
+    let mut card = Connection::open(session, "R 00 00", Duration::from_secs(60)).unwrap();
     assert_eq!((card.atr(), card.extended()), (&[0x3B, 0x3B][..], false));
     let mut response = Vec::new();
     card.transmit(&[0, 0xA4, 4, 0, 0], &mut response).unwrap();

@@ -19,6 +19,9 @@ use crate::{
     server::{Commands, Server, always, enumerated, honest, once, returned, witness},
 };
 
+/// For what must come.
+const LONG: Duration = Duration::from_secs(60);
+
 /// A server with one token, for so many connections.
 fn serve(connections: usize, bus_ids: &'static [&'static str]) -> Server {
     always(connections, move |stream| {
@@ -150,7 +153,7 @@ fn out_and_in_travel_in_one_write() {
         let _ = stream.read(&mut bytes);
     });
     let mut link = Link::import(&address, "1-1").unwrap();
-    thread::spawn(move || link.exchange(&[0x65; 10], &mut Vec::new(), 100, Duration::from_secs(1)));
+    thread::spawn(move || link.exchange(&[0x65; 10], &mut Vec::new(), 100, LONG));
     let bytes = sees.recv().unwrap();
     assert_eq!(bytes.len(), 48 + 10 + 48);
     assert_eq!((bytes[3], bytes[15], bytes[19], &bytes[48..58]), (1, 0, 1, &[0x65; 10][..]));
@@ -174,9 +177,9 @@ fn replies_in_any_order() {
     let mut link = Link::import(&address, "1-1").unwrap();
     assert_eq!(link.interrupt_in(Duration::from_millis(50)).unwrap(), None);
     let mut answer = Vec::new();
-    link.exchange(&[0x65; 10], &mut answer, 100, Duration::from_secs(5)).unwrap();
+    link.exchange(&[0x65; 10], &mut answer, 100, LONG).unwrap();
     assert_eq!(answer, b"yes");
-    assert_eq!(link.interrupt_in(Duration::from_secs(5)).unwrap(), Some(vec![0x50, 3]));
+    assert_eq!(link.interrupt_in(LONG).unwrap(), Some(vec![0x50, 3]));
 }
 
 #[test]
@@ -200,8 +203,8 @@ fn a_failed_transfer_may_bring_bytes() {
     });
     let mut link = Link::import(&address, "1-1").unwrap();
     let mut data = Vec::new();
-    assert!(matches!(link.bulk_in(&mut data, 100, Duration::from_secs(5)), Err(Error::Stalled)));
-    link.bulk_in(&mut data, 100, Duration::from_secs(5)).unwrap();
+    assert!(matches!(link.bulk_in(&mut data, 100, LONG), Err(Error::Stalled)));
+    link.bulk_in(&mut data, 100, LONG).unwrap();
     assert_eq!(data, b"good");
 }
 
@@ -217,8 +220,8 @@ fn an_overflow_is_nonsense_and_not_the_end_of_the_line() {
     });
     let mut link = Link::import(&address, "1-1").unwrap();
     let mut data = Vec::new();
-    assert!(matches!(link.bulk_in(&mut data, 100, Duration::from_secs(5)), Err(Error::Nonsense(_))));
-    link.bulk_in(&mut data, 100, Duration::from_secs(5)).unwrap();
+    assert!(matches!(link.bulk_in(&mut data, 100, LONG), Err(Error::Nonsense(_))));
+    link.bulk_in(&mut data, 100, LONG).unwrap();
     assert_eq!(data, b"good");
 }
 
@@ -239,7 +242,7 @@ fn a_stalled_command_takes_its_answer_back() {
         let _ = commands.next();
     });
     let mut link = Link::import(&address, "1-1").unwrap();
-    let outcome = link.exchange(&[0x65; 10], &mut Vec::new(), 100, Duration::from_secs(5));
+    let outcome = link.exchange(&[0x65; 10], &mut Vec::new(), 100, LONG);
     assert!(matches!(outcome, Err(Error::Stalled)));
     assert!(sees.recv().unwrap());
 }
@@ -296,7 +299,8 @@ fn a_token_that_was_just_let_go_is_waited_for() {
     let mut turn = 0;
     let address = always(10, move |mut stream| {
         turn += 1;
-        if turn < 4 {
+        // Once: it is waited for as long as a second, which may be one more try on a busy machine.
+        if turn == 1 {
             let _ = stream.read(&mut [0; 64]);
             let reply = ::usbip::usbip_protocol::UsbIpResponse::op_rep_import_fail();
             return stream.write_all(&reply.to_bytes()).unwrap();

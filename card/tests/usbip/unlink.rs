@@ -8,7 +8,7 @@ use usbip::usbip_protocol::{UsbIpCommand, UsbIpHeaderBasic};
 use crate::server::{Commands, enumerated, returned, unlinked};
 
 const SHORT: Duration = Duration::from_millis(30);
-const LONG: Duration = Duration::from_secs(5);
+const LONG: Duration = Duration::from_secs(60);
 
 /// The IN URB, and the UNLINK that follows it.
 fn given_up(commands: &mut Commands) -> (UsbIpHeaderBasic, UsbIpHeaderBasic) {

@@ -121,7 +121,8 @@ impl<'a> Vhci<'a> {
     pub fn enumerated(&self, number: u16, patience: Duration) -> Result<UsbDevice, Failure> {
         let end = Instant::now() + patience;
         let mut last = None;
-        while Instant::now() < end {
+        // One look at least: a machine may be so busy that the time is over before the first.
+        loop {
             let port = self.port(number)?;
             match port.state {
                 State::Used => {
@@ -137,6 +138,9 @@ impl<'a> Vhci<'a> {
                         .because("the kernel let it go while it enumerated it")
                         .next("the kernel's reasons are at the end of `sudo dmesg`; try again"));
                 }
+            }
+            if Instant::now() >= end {
+                break;
             }
             thread::sleep(PAUSE);
         }

@@ -13,6 +13,9 @@ use wire::{
     usbip::{self, Device, Return, Submit, Unlink},
 };
 
+/// For what must come, on a machine that is busy with other things.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A connection.
 pub struct Client {
     pub stream: TcpStream,
@@ -28,7 +31,7 @@ impl Client {
     pub fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Self { stream, device: 0, last: 0, is_in: HashMap::new() }
     }
 
@@ -58,6 +61,14 @@ impl Client {
     /// Takes a device; the status when it is refused.
     pub fn import(&mut self, id: BusId) -> Result<(), u32> {
         self.import_name(&id.to_string())
+    }
+
+    /// The same where the server may have hung up: on a busy machine a greeting can be too late.
+    pub fn try_import(&mut self, id: BusId) -> io::Result<()> {
+        self.stream.write_all(&usbip::request_import(&id.to_string()).unwrap())?;
+        assert_eq!(usbip::parse_import_header(self.read()?), Ok(0));
+        self.device = Device::parse(&self.read()?).unwrap().id();
+        Ok(())
     }
 
     pub fn import_name(&mut self, name: &str) -> Result<(), u32> {
@@ -181,7 +192,7 @@ impl Client {
         self.stream.set_read_timeout(Some(time)).unwrap();
         let error = self.stream.read(&mut [0]).map(|_| ()).unwrap_err();
         assert!(matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{error}");
-        self.stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
     }
 
     /// The server hangs up; what it sent before is returned.

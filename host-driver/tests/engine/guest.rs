@@ -13,6 +13,8 @@ use wire::{
     },
 };
 
+use super::client::PATIENCE;
+
 /// What QEMU 7.2 says that it can do.
 pub const QEMU: Capabilities = Capabilities(0xFF);
 
@@ -39,7 +41,7 @@ impl Guest {
     pub fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         // Ids of 64 bits are used where they are agreed on.
         Self { stream, agreed: Capabilities::NONE, last: 0xFFFF_FFF0 }
     }
@@ -52,11 +54,17 @@ impl Guest {
     }
 
     pub fn hello(&mut self, capabilities: Capabilities) {
-        self.send(0, &ToHost::Hello(Hello { version: b"test guest", capabilities }));
-        let packet = self.packet().unwrap();
+        self.try_hello(capabilities).unwrap();
+    }
+
+    fn try_hello(&mut self, capabilities: Capabilities) -> io::Result<()> {
+        let hello = self.bytes(0, &ToHost::Hello(Hello { version: b"test guest", capabilities }));
+        self.stream.write_all(&hello)?;
+        let packet = self.packet()?;
         let ToGuest::Hello(hello) = self.message(&packet) else { panic!("{packet:?}") };
         assert!(hello.version.starts_with(b"ushield "));
         self.agreed = capabilities.common(hello.capabilities);
+        Ok(())
     }
 
     /// Connects, greets as QEMU does, and waits for a device.
@@ -66,18 +74,30 @@ impl Guest {
         guest
     }
 
+    /// [`Self::take`] where the server may have hung up: on a busy machine a greeting can be too late.
+    pub fn try_take(address: SocketAddr) -> io::Result<Self> {
+        let mut guest = Self::connect(address);
+        guest.try_hello(QEMU)?;
+        guest.try_device()?;
+        Ok(guest)
+    }
+
     /// The packets that show a device, in their order.
     pub fn device(&mut self) -> (EpInfo, Vec<Interface>, DeviceConnect) {
-        let packets = [(); 3].map(|()| self.packet().unwrap());
+        self.try_device().unwrap()
+    }
+
+    fn try_device(&mut self) -> io::Result<(EpInfo, Vec<Interface>, DeviceConnect)> {
+        let packets = [self.packet()?, self.packet()?, self.packet()?];
         let messages = packets.each_ref().map(|packet| self.message(packet));
-        match messages {
+        Ok(match messages {
             [
                 ToGuest::EpInfo(endpoints),
                 ToGuest::InterfaceInfo { interfaces },
                 ToGuest::DeviceConnect(connect),
             ] => (endpoints, interfaces, connect),
             other => panic!("{other:?}"),
-        }
+        })
     }
 
     pub fn bytes(&self, id: u64, message: &ToHost<'_>) -> Vec<u8> {
@@ -178,7 +198,7 @@ impl Guest {
         self.stream.set_read_timeout(Some(time)).unwrap();
         let error = self.stream.read(&mut [0]).map(|_| ()).unwrap_err();
         assert!(matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{error}");
-        self.stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
     }
 
     /// The server hangs up; what it sent before is returned.

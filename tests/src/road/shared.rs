@@ -11,7 +11,7 @@ use reader::{Config, Service};
 use super::Exported;
 
 /// How long a token may take to be shown.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A token that a reader service holds.
 pub struct Shared {

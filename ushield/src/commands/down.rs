@@ -7,6 +7,8 @@ use host_driver::control::{client::Which, view::Health};
 use rustix::process::{Pid, test_kill_process};
 use terminal::{Exit, Failure, Outcome, say};
 
+use crate::process::Process;
+
 /// How long a clean end may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -22,14 +24,20 @@ impl Down {
     pub(crate) fn run(self) -> Outcome {
         let client = self.which.running()?;
         let Health { pid, .. } = client.health().clone();
+        let process = Process::behind(client.socket()).ok();
         let _: Health = client.post("/shutdown", &())?;
-        let start = Instant::now();
+        let end = Instant::now() + PATIENCE;
+        let late = || Failure::new(format!("process {pid} does not stop")).next(format!("kill {pid}"));
         // The socket is the last thing that a clean end removes.
         while client.socket().exists() && alive(pid) {
-            if start.elapsed() > PATIENCE {
-                return Err(Failure::new(format!("process {pid} does not stop")).next(format!("kill {pid}")));
+            if Instant::now() >= end {
+                return Err(late());
             }
             std::thread::sleep(Duration::from_millis(20));
+        }
+        // Whoever starts the same tokens next finds their folder free, because the process has let go of it.
+        if process.is_some_and(|process| !process.has_ended_by(end)) {
+            return Err(late());
         }
         say(&format!("Stopped process {pid}."));
         Ok(Exit::Done)

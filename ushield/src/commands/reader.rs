@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::{ffi::OsStrExt, net::UnixStream},
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -15,6 +15,7 @@ use rustix::process::{Signal, kill_process};
 use terminal::{Context, Exit, Failure, Outcome, say, say_bytes, signal::go_on_in_background, warn};
 
 use super::{background, ends::Ends};
+use crate::process::Process;
 
 /// How long a service may take to end.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -168,19 +169,22 @@ fn quoted(text: &[u8]) -> Vec<u8> {
 fn stop(socket: &Path) -> Outcome {
     let name = socket.display();
     let what = format!("no reader serves {name}");
-    let stream = UnixStream::connect(socket).what(what.clone())?;
-    let peer = rustix::net::sockopt::socket_peercred(&stream).what(what)?;
-    drop(stream);
-    kill_process(peer.pid, Signal::TERM)
-        .what(format!("the reader (process {}) was not stopped", peer.pid))?;
+    let process = Process::behind(socket).what(what)?;
+    let pid = process.pid();
+    kill_process(pid, Signal::TERM).what(format!("the reader (process {pid}) was not stopped"))?;
     let end = Instant::now() + LAST_WORDS;
-    // Its socket goes last.
+    let late =
+        || Failure::new(format!("the reader (process {pid}) does not end")).next(format!("kill -9 {pid}"));
+    // Its socket goes last of all files.
     while fs::symlink_metadata(socket).is_ok() {
         if Instant::now() >= end {
-            return Err(Failure::new(format!("the reader (process {}) does not end", peer.pid))
-                .next(format!("kill -9 {}", peer.pid)));
+            return Err(late());
         }
         thread::sleep(Duration::from_millis(20));
+    }
+    // Its log, its locks and its connections are let go of when the process has ended.
+    if !process.has_ended_by(end) {
+        return Err(late());
     }
     say("Stopped.");
     Ok(Exit::Done)

@@ -131,8 +131,12 @@ async fn show(token: BusId, panel: Handle, title: String, asked: Asked) {
             }
         };
         let keys = Paint::stdout().bold(&keys);
-        say_lines(&format!("\n{title}:\n{}{keys}", screen.draw("")));
-        *lock(&asked) = Some(Question { token, panel: panel.clone(), page: screen });
+        {
+            // Drawn under the lock: whoever presses Enter as soon as the page is there presses it on this page.
+            let mut asked = lock(&asked);
+            say_lines(&format!("\n{title}:\n{}{keys}", screen.draw("")));
+            *asked = Some(Question { token, panel: panel.clone(), page: screen });
+        }
         panel.wait(|face| face.screen.is_none() || face.shown != shown).await;
         let mut last = lock(&asked);
         if panel.face().screen.is_none() && last.take_if(|question| question.token == token).is_some() {

@@ -1,6 +1,7 @@
 //! USB/IP, the client's side: lists what a server exports and imports one of it, in user space.
 //! Source: Linux, Documentation/usb/usbip_protocol.rst. Its bytes are in [`wire::usbip`].
 
+// The order is the law: a module uses only modules listed below it.
 mod link;
 mod inbox;
 

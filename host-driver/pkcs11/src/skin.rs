@@ -9,6 +9,7 @@
 // Each function's contract is the standard's: pointers are null or good for what their lengths say (5, 3.6).
 #![allow(clippy::missing_safety_doc, reason = "the standard's")]
 
+// The order is the law: a module uses only modules listed below it.
 mod list;
 mod general;
 mod slot;
@@ -16,12 +17,12 @@ mod session;
 mod object;
 mod crypt;
 mod digest;
-mod message;
 mod sign;
 mod verify;
 mod key;
 mod random;
 mod parallel;
+mod message;
 mod mutex;
 mod raw;
 

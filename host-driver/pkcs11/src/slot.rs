@@ -4,18 +4,20 @@
 //! The token is ours from the first session to the end of the last (docs/decisions/0016-pkcs11.md). When it is pulled
 //! out, its sessions say CKR_DEVICE_REMOVED until they are closed, and new ones work once a token is back.
 
-mod info;
-mod login;
-mod session;
+// The order is the law: a module uses only modules listed below it.
+mod pair;
 mod key;
 mod object;
 mod import;
-mod pair;
-mod keep;
+mod new_key;
+mod stored;
+mod crypt;
 mod sign;
 mod verify;
-mod crypt;
 mod digest;
+mod session;
+mod info;
+mod login;
 mod random;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,10 +3,11 @@
 //!
 //! The state is locked for moments only, never while a token works.
 
+// The order is the law: a module uses only modules listed below it.
 mod sharing;
-mod atr;
 mod waiting;
 mod slot;
+mod atr;
 
 use std::{
     collections::HashMap,

@@ -5,7 +5,7 @@ use wire::shield::{Import, NewKey};
 
 use super::{
     Slot,
-    pair::{pin_policy, uses},
+    new_key::{pin_policy, uses},
 };
 use crate::{
     algorithm::{KeyType, PrivateKey},

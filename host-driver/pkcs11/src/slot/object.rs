@@ -1,7 +1,5 @@
 //! Object management (v2.40, 5.7).
 
-use std::collections::BTreeMap;
-
 use cryptoki_sys as ck;
 use zeroize::Zeroizing;
 
@@ -40,34 +38,6 @@ impl Slot {
         // Programs that take the first of several do not mean the payment's.
         found.sort_unstable();
         self.session(handle)?.search = Some(found.into_iter().map(|(_, handle)| handle).collect());
-        Ok(())
-    }
-
-    /// Reads the token's objects, if that was not done since we hold it. An object keeps its handle.
-    pub(super) fn read_token(&mut self) -> Result<()> {
-        if self.read {
-            return Ok(());
-        }
-        let payment_key = self.payment_key;
-        let objects = object::shown(&self.token()?.contents()?, payment_key);
-        let former: BTreeMap<_, _> = std::mem::take(&mut self.objects);
-        let mut handles = Vec::new();
-        for (handle, object) in former {
-            if object.is_on_token() {
-                handles.push((object.home, handle));
-            } else {
-                self.objects.insert(handle, object);
-            }
-        }
-        for object in objects {
-            let known = handles.iter().find(|(home, _)| *home == object.home).map(|(_, handle)| *handle);
-            let handle = match known {
-                Some(handle) => handle,
-                None => self.new_handle()?.into(),
-            };
-            self.objects.insert(handle, object);
-        }
-        self.read = true;
         Ok(())
     }
 

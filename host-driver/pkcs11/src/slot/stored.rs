@@ -1,5 +1,7 @@
 //! Objects on the token: put there, changed and removed by commands that want the user's PIN.
 
+use std::collections::BTreeMap;
+
 use cryptoki_sys as ck;
 use wire::shield::{Container, Name, Place};
 
@@ -36,6 +38,34 @@ pub(super) fn noted_of_public(asked: &Attributes, name: &Name) -> Attributes {
 }
 
 impl Slot {
+    /// Reads the token's objects, if that was not done since we hold it. An object keeps its handle.
+    pub(super) fn read_token(&mut self) -> Result<()> {
+        if self.read {
+            return Ok(());
+        }
+        let payment_key = self.payment_key;
+        let objects = object::shown(&self.token()?.contents()?, payment_key);
+        let former: BTreeMap<_, _> = std::mem::take(&mut self.objects);
+        let mut handles = Vec::new();
+        for (handle, object) in former {
+            if object.is_on_token() {
+                handles.push((object.home, handle));
+            } else {
+                self.objects.insert(handle, object);
+            }
+        }
+        for object in objects {
+            let known = handles.iter().find(|(home, _)| *home == object.home).map(|(_, handle)| *handle);
+            let handle = match known {
+                Some(handle) => handle,
+                None => self.new_handle()?.into(),
+            };
+            self.objects.insert(handle, object);
+        }
+        self.read = true;
+        Ok(())
+    }
+
     /// A new data object or certificate on the token. A certificate goes beside its key, if the token has that.
     pub(super) fn put_on_token(
         &mut self,

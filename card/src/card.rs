@@ -1,5 +1,5 @@
-//! One card: command APDUs in, answers out, whatever road leads to it.
-//! Source: ISO/IEC 7816-4:2013, clause 5.
+//! One card: command APDUs go in, answers come out. How the card is reached is [`Transmit`]'s. Source: ISO/IEC
+//! 7816-4:2013, clause 5.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const MAX_DATA: usize = 65_536;
 /// What an answer usually fits in, so that its buffer is allocated once.
 const USUAL_ANSWER: usize = 512;
 
-/// A road to a card: CCID over some pipe today, PC/SC beside it.
+/// A road to a card: CCID over a pipe, or a PC/SC service.
 pub trait Transmit {
     /// Sends a command APDU and appends the response APDU to `response`.
     ///
@@ -28,7 +28,8 @@ pub trait Transmit {
     /// The road's own; never a status word.
     fn transmit(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), Error>;
 
-    /// Powers the card off and on: it forgets the PIN and its selection. The new ATR.
+    /// Powers the card off and on, so that the card forgets the PIN and which applet was selected. Returns the new
+    /// ATR.
     ///
     /// # Errors
     /// The road's own.
@@ -37,7 +38,7 @@ pub trait Transmit {
     /// Whether extended APDUs pass.
     fn extended(&self) -> bool;
 
-    /// Keeps other programs off until [`Self::end`]. A road with one holder has nothing to do.
+    /// Keeps other programs off until [`Self::end`]. A road that has one holder does nothing here.
     ///
     /// # Errors
     /// The road's own.
@@ -72,7 +73,7 @@ impl<P: Pipe> Transmit for Reader<P> {
 /// A response APDU.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The data field. It may be secret (a shared secret, a decrypted block): never printed.
+    /// The data field. The data may be secret (a shared secret, a decrypted block), and is never printed.
     pub data: Vec<u8>,
     /// SW1-SW2.
     pub status: StatusWord,
@@ -97,9 +98,9 @@ impl Answer {
 /// What a VERIFY without data tells of the PIN (SP 800-73-4 part 2, 3.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PinState {
-    /// Verified since the last reset.
+    /// The PIN was verified since the last reset.
     Verified,
-    /// Not verified; this many tries left, none when it is locked.
+    /// The PIN is not verified, and so many tries are left. None is left when the PIN is locked.
     Tries(u8),
 }
 
@@ -108,7 +109,7 @@ pub struct Card {
     road: Box<dyn Transmit + Send>,
     atr: Vec<u8>,
     chaining: bool,
-    /// The command in the making; it may hold a PIN.
+    /// The command in the making, which may hold a PIN.
     command: Secret,
 }
 
@@ -121,7 +122,7 @@ impl Card {
         Self::over(Reader::new(pipe)?)
     }
 
-    /// [`Self::open`], with the patience for one command. It should exceed the token's prompt time-out.
+    /// [`Self::open`], with the patience for one command, which should exceed the time-out of the token's prompt.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -149,7 +150,7 @@ impl Card {
         self.chaining = on;
     }
 
-    /// Powers the card off and on: it forgets the PIN and which applet was selected.
+    /// Powers the card off and on, so that the card forgets the PIN and which applet was selected.
     ///
     /// # Errors
     /// The road's own.
@@ -158,7 +159,7 @@ impl Card {
         Ok(())
     }
 
-    /// Runs `work` with no other program in between: VERIFY and the operation that it guards.
+    /// Runs `work` with no other program in between. `work` may be VERIFY and the operation that wants the PIN.
     ///
     /// # Errors
     /// The work's own, else the road's.
@@ -173,7 +174,7 @@ impl Card {
     /// Another program may have selected another application before: begin with a SELECT.
     ///
     /// # Errors
-    /// [`Error::Busy`] when another keeps it too long, and the road's own.
+    /// [`Error::Busy`] when another program keeps the card too long, and the road's own.
     pub fn begin(&mut self) -> Result<(), Error> {
         self.road.begin()
     }
@@ -186,7 +187,7 @@ impl Card {
         self.road.end()
     }
 
-    /// SELECT by AID, whole or truncated (ISO 7816-4, 7.1.1). The application's answer.
+    /// SELECT by AID, whole or truncated (ISO 7816-4, 7.1.1). Returns the application's answer.
     ///
     /// # Errors
     /// [`Error::Refused`] with 6A82 when the card has no such application.
@@ -194,7 +195,7 @@ impl Card {
         self.data(&Command::new(0, instruction::SELECT, 0x04, 0x00, aid).expecting(256))
     }
 
-    /// [`Self::transmit`], for commands where only 9000 will do: the data.
+    /// [`Self::transmit`], for commands that only 9000 ends well. Returns the data.
     ///
     /// # Errors
     /// [`Error::Refused`] with any other status, and the road's own.
@@ -202,8 +203,9 @@ impl Card {
         self.transmit(command)?.ok()
     }
 
-    /// Sends a command. '6Cxx' sends it again with the right Le, '61xx' fetches the rest with GET RESPONSE (ISO 7816-4,
-    /// 5.3.4 and 7.6.1), data over 255 bytes is chained when extended length does not pass.
+    /// Sends a command. After '6Cxx' the command is sent again with the right Le. After '61xx' GET RESPONSE fetches
+    /// the rest of the answer (ISO 7816-4, 5.3.4 and 7.6.1). Data over 255 bytes is chained when extended length does
+    /// not pass.
     ///
     /// # Errors
     /// The road's own; a status word is no error here.
@@ -242,7 +244,7 @@ impl Card {
         self.chaining || !self.road.extended()
     }
 
-    /// All parts but the last must be answered 9000; else that answer is the command's.
+    /// Every part but the last must be answered 9000. Any other answer to a part is the answer to the whole command.
     fn send_chain(&mut self, command: &Command<'_>) -> Result<Answer, Error> {
         let mut data = command.data;
         while let Some((part, rest)) =
@@ -261,7 +263,7 @@ impl Card {
     /// One command APDU, one response APDU.
     fn send(&mut self, command: &Command<'_>) -> Result<Answer, Error> {
         self.command.clear();
-        // Room before the bytes, so that a PIN is not left behind in a buffer that was too small.
+        // The buffer gets its room before its bytes: a buffer that grows would leave a PIN behind in the smaller one.
         self.command.reserve(command.data.len() + 9);
         command
             .encode(&mut self.command)

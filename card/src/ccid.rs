@@ -15,17 +15,17 @@ use zeroize::Zeroize;
 
 use crate::{Error, Pipe, error::SlotError, pipe::Secret, trace::Trace};
 
-/// How long a whole command may take: a token's prompt waits 60 s for its holder; the rest is margin.
+/// How long a whole command may take. A token's prompt waits 60 s for its holder, and the rest is margin.
 pub const PATIENCE: Duration = Duration::from_secs(90);
-/// How long until the next sign of life: an answer, or a request for more time (once a second on our token).
+/// How long the reader may be silent: it sends an answer, or asks for more time (our token asks once a second).
 pub const BLOCK_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait for the answer to an abort.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Most answers to former commands that we pass over before we give up.
+/// Most answers to former commands that are passed over before the reader counts as broken.
 const MAX_STALE: usize = 16;
 /// Longest response APDU: 65,536 bytes and the status word (ISO 7816-4, 5.2).
 const MAX_RESPONSE: usize = 65_538;
-/// bSlot. We talk to the first one.
+/// bSlot of the first slot, which is the only one that is used.
 const SLOT: u8 = 0;
 
 /// A reader behind a pipe. One command at a time.
@@ -37,7 +37,7 @@ pub struct Reader<P> {
     block_timeout: Duration,
     extended: bool,
     trace: Trace,
-    /// The command and the answer in the making; kept, so that a sign allocates neither.
+    /// The command and the answer in the making. The buffers are kept, so that signing allocates neither.
     command: Secret,
     answer: Secret,
 }
@@ -64,8 +64,8 @@ impl<P: Pipe> Reader<P> {
         })
     }
 
-    /// Sets how long a whole command may take, time extensions included, and how long until each sign of life.
-    /// The first should exceed the token's own prompt time-out.
+    /// Sets how long a whole command may take, time extensions included, and how long the reader may be silent. The
+    /// whole command's time should exceed the time-out of the token's prompt.
     #[must_use]
     pub const fn patience(mut self, whole: Duration, block: Duration) -> Self {
         self.patience = whole;
@@ -73,7 +73,7 @@ impl<P: Pipe> Reader<P> {
         self
     }
 
-    /// Whether it takes extended APDUs.
+    /// Whether the reader takes extended APDUs.
     pub const fn extended(&self) -> bool {
         self.extended
     }
@@ -83,10 +83,11 @@ impl<P: Pipe> Reader<P> {
         &mut self.pipe
     }
 
-    /// Powers the card: automatic voltage, else the first that it takes (CCID 1.1, 6.1.1). The ATR.
+    /// Powers the card with automatic voltage, else with the first voltage that the reader takes (CCID 1.1, 6.1.1).
+    /// Returns the ATR.
     ///
     /// # Errors
-    /// [`Error::Slot`] when there is no card or it is mute.
+    /// [`Error::Slot`] when there is no card, or a card that does not answer.
     pub fn power_on(&mut self) -> Result<Vec<u8>, Error> {
         let mut power_select = 0;
         loop {
@@ -95,7 +96,7 @@ impl<P: Pipe> Reader<P> {
                     self.trace.note("the card is powered");
                     return Ok(self.data().to_vec());
                 }
-                // 5 V, 3 V, 1.8 V in turn, when it does not choose by itself.
+                // A reader that does not choose by itself is asked for 5 V, 3 V and 1.8 V in turn.
                 Err(Error::Slot(SlotError::Other(slot_error::BAD_POWER_SELECT))) if power_select < 3 => {
                     power_select += 1;
                 }
@@ -104,7 +105,7 @@ impl<P: Pipe> Reader<P> {
         }
     }
 
-    /// Powers the card off (CCID 1.1, 6.1.2): it forgets the PIN.
+    /// Powers the card off, so that the card forgets the PIN (CCID 1.1, 6.1.2).
     ///
     /// # Errors
     /// The line's own.
@@ -128,8 +129,8 @@ impl<P: Pipe> Reader<P> {
     /// dwMaxCCIDMessageLength wants (CCID 1.1, 6.1.4 and 6.2.1).
     ///
     /// # Errors
-    /// [`Error::TimedOut`] when patience is at its end (the command was aborted then), [`Error::Slot`] when the
-    /// reader failed it, and the line's own.
+    /// [`Error::TimedOut`] when the time is up (the command was aborted then), [`Error::Slot`] when the reader failed
+    /// the command, and the line's own.
     pub fn transmit(&mut self, apdu: &[u8], into: &mut Vec<u8>) -> Result<(), Error> {
         let mut trace = std::mem::take(&mut self.trace);
         let done = trace.exchange(apdu, into, |apdu, into| self.exchange(apdu, into));
@@ -159,7 +160,7 @@ impl<P: Pipe> Reader<P> {
         self.receive(chain, into)
     }
 
-    /// The response's first block is here; fetches the others.
+    /// Takes the first block of the response, which is here, and fetches the others.
     fn receive(&mut self, mut chain: u16, into: &mut Vec<u8>) -> Result<(), Error> {
         let before = into.len();
         let mut first = true;
@@ -170,7 +171,7 @@ impl<P: Pipe> Reader<P> {
             }
             match (chain, first) {
                 (level::WHOLE, true) | (level::ENDS, false) => return Ok(()),
-                // A block without data would let a reader keep us for ever.
+                // Blocks without data could go on for ever.
                 (level::BEGINS, true) | (level::CONTINUES, false) if !self.data().is_empty() => {}
                 _ => return Err(Error::nonsense("CCID answer", "bChainParameter does not fit the chain")),
             }
@@ -179,7 +180,7 @@ impl<P: Pipe> Reader<P> {
         }
     }
 
-    /// One XfrBlock; bChainParameter of its answer.
+    /// Sends one XfrBlock, and returns bChainParameter of its answer.
     fn block(&mut self, part: u16, data: &[u8]) -> Result<u16, Error> {
         let [low, high] = if self.extended { part.to_le_bytes() } else { [0; 2] };
         let (_, chain) = self.command(to_reader::XFR_BLOCK, [0, low, high], data, to_host::DATA_BLOCK)?;
@@ -191,7 +192,7 @@ impl<P: Pipe> Reader<P> {
         self.answer.get(HEADER..).unwrap_or_default()
     }
 
-    /// One message out, and the answer to it in `self.answer`. bmICCStatus and byte 9 of it.
+    /// Sends one message, and puts the answer into `self.answer`. Returns bmICCStatus and byte 9 of the answer.
     fn command(
         &mut self,
         kind: u8,
@@ -207,9 +208,9 @@ impl<P: Pipe> Reader<P> {
         let max = self.pipe.interface().max_message;
         let timeout = self.block_timeout.min(self.patience);
         let sent = self.pipe.exchange(&self.command, &mut self.answer, max, timeout);
-        self.command.as_mut_slice().zeroize(); // it may hold a PIN
+        self.command.as_mut_slice().zeroize(); // the command may hold a PIN
         match sent.and_then(|()| self.answer_in(answer_kind, timeout, end)) {
-            // Nobody waits for the answer any more: the token must know, or its screen keeps asking.
+            // Nobody waits for the answer any more. The token must be told, or its screen keeps asking.
             Err(Error::TimedOut(what)) => {
                 let _ = self.abort();
                 Err(Error::TimedOut(what))
@@ -222,14 +223,14 @@ impl<P: Pipe> Reader<P> {
         }
     }
 
-    /// The first message from the reader is in `self.answer`; reads on until the answer to our command is.
+    /// The first message from the reader is in `self.answer`. Reads on until the answer to the command is there.
     fn answer_in(&mut self, kind: u8, mut timeout: Duration, end: Instant) -> Result<(IccStatus, u8), Error> {
         let mut stale = 0;
         loop {
             self.whole(timeout)?;
             let answer = ToHost::parse(&self.answer)?;
             if answer.sequence != self.sequence || answer.slot != SLOT {
-                // It answers a command that somebody gave up (CCID 1.1, 5.3.1: the host drops it).
+                // The message answers a command that was given up, and is dropped (CCID 1.1, 5.3.1).
                 stale += 1;
                 if stale > MAX_STALE {
                     return Err(Error::nonsense("CCID answer", "bSeq is never the command's"));
@@ -273,7 +274,8 @@ impl<P: Pipe> Reader<P> {
         }
     }
 
-    /// One more transfer. An empty one ends a message whose length is a multiple of the packet size (USB 2.0, 5.8.3).
+    /// Reads one more transfer. An empty transfer ends a message whose length is a multiple of the packet size (USB
+    /// 2.0, 5.8.3).
     fn read(&mut self, timeout: Duration) -> Result<(), Error> {
         let before = self.answer.len();
         let max = self.pipe.interface().max_message.saturating_sub(before);
@@ -287,8 +289,8 @@ impl<P: Pipe> Reader<P> {
         Ok(())
     }
 
-    /// Aborts what the slot does: the request on endpoint 0 and the bulk message, with one bSeq, then drops what comes
-    /// until its answer (CCID 1.1, 5.3.1).
+    /// Aborts what the slot does: sends the request on endpoint 0 and the bulk message with the same bSeq, then drops
+    /// every message until the answer to the bulk message (CCID 1.1, 5.3.1).
     ///
     /// # Errors
     /// The line's own.

@@ -6,18 +6,19 @@ use flate2::read::GzDecoder;
 
 use crate::error::Error;
 
-/// Most bytes of a certificate that is unpacked: four times what an object holds. A longer one is none.
+/// Most bytes of a certificate that is unpacked: four times what an object holds. Whatever is longer is no
+/// certificate.
 const MOST: usize = 65_536;
 
-/// Whether these bytes are a gzip member: no certificate, whose first byte is 30, begins so.
+/// Whether these bytes are a gzip member. No certificate begins like one: the first byte of a certificate is 30.
 pub(crate) const fn is_compressed(stored: &[u8]) -> bool {
     matches!(stored, [0x1F, 0x8B, ..])
 }
 
-/// The certificate in what is stored, unpacked if need be.
+/// The certificate in what is stored. A compressed one is unpacked.
 ///
 /// # Errors
-/// [`Error::Nonsense`]: it cannot be unpacked, or has over 65,536 bytes.
+/// [`Error::Nonsense`]: the certificate cannot be unpacked, or has over 65,536 bytes.
 pub(crate) fn certificate(stored: Vec<u8>) -> Result<Vec<u8>, Error> {
     if !is_compressed(&stored) {
         return Ok(stored);

@@ -1,5 +1,5 @@
-//! The user's settings, for every program and driver library: `ushield/config.toml` in the config folder (`XDG_CONFIG_HOME`,
-//! else `~/.config`). The environment wins over it, and an option over both.
+//! The user's settings, for every program and driver library: `ushield/config.toml` in the config folder
+//! (`XDG_CONFIG_HOME`, else `~/.config`). The environment wins over the file, and an option wins over both.
 //!
 //! ```toml
 //! usbip  = "192.168.122.1:3240/1-1"    # the USB/IP server, as in USHIELD_USBIP
@@ -20,7 +20,7 @@ use serde::Deserialize;
 
 use crate::{environment, error::Error};
 
-/// What the file may say; each is optional, and a key that is not here is an error.
+/// What the file may say. Each key is optional, and any other key is an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -41,10 +41,10 @@ pub struct Config {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PaymentKey {
-    /// Its certificate alone is shown.
+    /// The payment key is hidden, and its certificate is shown.
     #[default]
     Hide,
-    /// The key is shown with it.
+    /// The payment key and its certificate are shown.
     Show,
 }
 
@@ -52,10 +52,10 @@ pub enum PaymentKey {
 pub const PAYMENT_KEY: &str = "USHIELD_PAYMENT_KEY";
 
 impl PaymentKey {
-    /// What the environment says, else the config file.
+    /// What the environment says, else what the config file says.
     ///
     /// # Errors
-    /// [`Error::Settings`]: either says something else.
+    /// [`Error::Settings`]: one of them says neither "show" nor "hide".
     pub fn chosen() -> Result<Self, Error> {
         match environment::variable(PAYMENT_KEY).filter(|value| !value.is_empty()) {
             Some(value) => Self::parse(&value).ok_or_else(|| {
@@ -76,7 +76,7 @@ impl PaymentKey {
     }
 }
 
-/// Most bytes of a file that is read: more is no config file.
+/// Most bytes of a config file. A longer file is not read.
 const MOST: u64 = 65_536;
 
 /// Where the file is; `None` when the environment names no folder.
@@ -105,7 +105,7 @@ fn read_from(path: &std::path::Path) -> Result<Config, Error> {
     let text = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Config::default()),
         Ok(found) if found.len() > MOST => return Err(wrong("it is too long for a config file".into())),
-        // A pipe would keep every program that loads us waiting.
+        // A pipe would keep every program that loads this library waiting.
         Ok(found) if !found.is_file() => return Err(wrong("it is no file".into())),
         _ => {
             let mut text = String::new();

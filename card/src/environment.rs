@@ -2,9 +2,9 @@
 
 use std::{env, ffi::OsString};
 
-/// A variable. None is heeded where this process has rights that whoever started it has not (setuid, setgid, capabilities;
-/// `secure_getenv` of the C library, which libpcsclite asks, too): a library of ours in such a program would write a trace
-/// to a file of the caller's choice, or talk to a token of theirs.
+/// A variable. No variable is heeded in a process that has more rights than the user who started it (setuid, setgid,
+/// capabilities): there a variable would let that user choose the file that a trace is written to, or the token that
+/// is talked to. `secure_getenv` of the C library, which libpcsclite asks, has the same rule.
 pub(crate) fn variable(name: &str) -> Option<OsString> {
     if is_privileged() { None } else { env::var_os(name) }
 }
@@ -12,7 +12,7 @@ pub(crate) fn variable(name: &str) -> Option<OsString> {
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 fn is_privileged() -> bool {
-    // SAFETY: it reads a number that the kernel gave this process when it began (getauxval(3)).
+    // SAFETY: getauxval(3) reads a number that the kernel gave this process when the process began.
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 

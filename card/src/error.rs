@@ -19,14 +19,18 @@ pub enum Error {
     /// An endpoint answered STALL: the token does not take this request.
     #[error("the token refused a USB request (STALL); unplug it and plug it in again")]
     Stalled,
-    /// The line broke: unplugged, or the server went away.
-    #[error("the connection to the token was lost ({0}); is it still plugged in? Plug it in and try again")]
+    /// The line broke: the token was unplugged, or the server went away.
+    #[error(
+        "the connection to the token was lost ({0}); is the token still plugged in? Plug it in and try again"
+    )]
     Broken(io::Error),
-    /// Nothing came in time; what was waited for.
+    /// Nothing came in time. Holds what was waited for.
     #[error("no answer in time: {0}; try again, and if that fails unplug the token and plug it in again")]
     TimedOut(&'static str),
     /// The peer broke the standard.
-    #[error("the token answered nonsense ({0}); it may be no U-shield token, or another version of it")]
+    #[error(
+        "the token answered nonsense ({0}); the device may be no U-shield token, or one of another version"
+    )]
     Nonsense(Malformed),
     /// Another program holds the token.
     #[error(
@@ -34,24 +38,24 @@ pub enum Error {
          `ushield detach`) and try again"
     )]
     Busy,
-    /// Another program that shares the card reset it: what was selected and verified is lost.
+    /// Another program that shares the card reset the card: what was selected and verified is lost.
     #[error(
-        "another program reset the token in between, so it forgot the PIN: nothing was done by this command; try again"
+        "another program reset the token in between, and the token forgot the PIN: this command did nothing; try again"
     )]
     WasReset,
-    /// There is no such token, or nobody serves any; what to do.
+    /// There is no such token, or nobody serves any. Holds what to do.
     #[error("{0}")]
     NotFound(String),
-    /// More than one token fits; how to name one.
+    /// More than one token fits. Holds how to name one.
     #[error("{0}")]
     Ambiguous(String),
-    /// The system does not let this user open the token; what to do.
+    /// The system does not let this user open the token. Holds what to do.
     #[error("{0}")]
     Forbidden(String),
-    /// The user's config file cannot be used; why, and what to do.
+    /// The user's config file cannot be used. Holds why, and what to do.
     #[error("{0}")]
     Settings(String),
-    /// The caller's data cannot be sent; nothing was.
+    /// The caller's data cannot be sent, and nothing was sent.
     #[error("{0}")]
     Invalid(&'static str),
 }
@@ -65,7 +69,7 @@ impl Error {
         }
     }
 
-    /// The tries left of the PIN (or PUK) that was just refused: '63Cx' tells, and 6983 is none.
+    /// The tries left of the PIN (or PUK) that was just refused. '63Cx' tells them, and 6983 says that none is left.
     pub fn tries(&self) -> Option<u8> {
         match self.status()? {
             StatusWord::BLOCKED => Some(0),
@@ -73,7 +77,7 @@ impl Error {
         }
     }
 
-    /// A structure of the peer's that breaks its standard.
+    /// A structure that the peer sent breaks its standard.
     pub(crate) const fn nonsense(structure: &'static str, fault: &'static str) -> Self {
         Self::Nonsense(Malformed::new(structure, fault))
     }
@@ -111,7 +115,7 @@ impl fmt::Display for Explained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.tries() {
             Some(0) => {
-                f.write_str("wrong PIN: no try is left, the PIN is locked; take it to the counter (`ushield pin unblock`)")
+                f.write_str("wrong PIN: no try is left, and the PIN is locked; take the token to the counter (`ushield pin unblock`)")
             }
             Some(1) => f.write_str("wrong PIN: 1 try left, then the PIN locks"),
             Some(left) => write!(f, "wrong PIN: {left} tries left"),
@@ -121,7 +125,7 @@ impl fmt::Display for Explained {
     }
 }
 
-/// The same for the PUK, which nothing unlocks.
+/// A status word in plain English, where the reference data was the PUK, which nothing unlocks.
 struct ExplainedPuk(StatusWord);
 
 impl fmt::Display for ExplainedPuk {
@@ -144,7 +148,7 @@ const fn explanation(status: StatusWord) -> &'static str {
         status::TIMED_OUT => "nobody pressed a button on the token in time: nothing was signed; try again",
         status::FACTORY_PIN => "change the factory PIN first: `ushield pin change`",
         status::KNOWN_PUK => {
-            "a reset gave the token a PUK that everybody knows: change it first (`ushield pin change --puk`)"
+            "a reset gave the token a PUK that everybody knows: change the PUK first (`ushield pin change --puk`)"
         }
         status::CANNOT_SHOW => {
             "the token cannot show this text honestly (control or zero-width characters, letters that pass for others, \
@@ -152,7 +156,7 @@ const fn explanation(status: StatusWord) -> &'static str {
         }
         status::NO_ROOM => {
             "the token's screen has no room for this text, such as an amount that is longer than a line of it, so it \
-             does not sign it; have it issued in parts, or use a token with a larger screen"
+             does not sign it; have the order issued in parts, or use a token with a larger screen"
         }
         status::NOT_PENDING => {
             "no key waits for this certificate on the token, or it is for another key: run `cert-tool enrol` again"
@@ -161,7 +165,7 @@ const fn explanation(status: StatusWord) -> &'static str {
             "the new PIN is too easy or has a wrong length: choose another, without repeated or ascending digits"
         }
         StatusWord::BLOCKED => {
-            "the PIN is locked: no try is left; take it to the counter (`ushield pin unblock`)"
+            "the PIN is locked: no try is left; take the token to the counter (`ushield pin unblock`)"
         }
         StatusWord::SECURITY_NOT_SATISFIED => {
             "the token wants its PIN (or management key) first: enter it and try again"
@@ -179,7 +183,7 @@ const fn explanation(status: StatusWord) -> &'static str {
         }
         StatusWord::FAULT => "the token failed its self-test or found a damaged record, and works no more",
         StatusWord::NOT_SUPPORTED | StatusWord::WRONG_INSTRUCTION | StatusWord::WRONG_CLASS => {
-            "the token does not know this command; it may be of another version"
+            "the token does not know this command; the token may be of another version"
         }
         StatusWord::WRONG_LENGTH => "the token does not take a command of this length",
         StatusWord::WRONG_P1P2 => "the token does not know this reference",
@@ -191,7 +195,7 @@ const fn explanation(status: StatusWord) -> &'static str {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SlotError {
     /// No card in the slot.
-    #[error("no card is in the reader: put it in and try again")]
+    #[error("no card is in the reader: put one in and try again")]
     Absent,
     /// The card does not answer.
     #[error("the card does not answer: take it out, put it in and try again")]

@@ -1,8 +1,8 @@
 //! What a reader can do beyond APDUs, as applications ask for it through PC/SC.
 //! Source: PC/SC Workgroup, "Interoperability Specification, part 10: IFDs with Secure PIN Entry", 2.02.09.
 //!
-//! A token's screen and buttons are its own affair: it asks for OK by itself, and no host can have a PIN typed on it. So
-//! the reader offers its properties and no PIN entry.
+//! A token's screen and buttons are for the token alone: the token asks for OK by itself, and no host can have a PIN
+//! typed on the token. So the reader offers its properties and no PIN entry.
 
 use wire::{
     apdu::{MAX_DATA, MAX_SHORT_DATA},
@@ -50,13 +50,14 @@ pub fn properties_code(list: &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes(code.try_into().ok()?))
 }
 
-/// Whether a reader's properties say that it takes extended APDUs. libccid has 0 where it takes short ones only.
+/// Whether a reader's properties say that the reader takes extended APDUs. libccid says 0 of a reader that takes
+/// short ones only.
 pub fn says_extended(properties: &[u8]) -> bool {
     let most = values(properties, MAX_APDU_DATA).next();
     most.and_then(|most| most.try_into().ok()).is_some_and(|most| u32::from_le_bytes(most) > 256)
 }
 
-/// The values of a tag, each behind its tag and length, up to where the bytes break off.
+/// The values of a tag, each behind its tag and length. What is cut off at the end is left out.
 fn values(bytes: &[u8], tag: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = bytes;
     std::iter::from_fn(move || {

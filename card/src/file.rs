@@ -1,5 +1,6 @@
-//! Files that are written where a variable, a setting or an option says. Such a place may be open to others (`/tmp`), who can
-//! have put a link there that leads to a file of the user's, or a file of their own to read what is written.
+//! Files that are written where a variable, a setting or an option says. The folder may be open to other users, as
+//! `/tmp` is. Another user may have put a link there that leads to a file of this user's, or a file of their own, in
+//! order to read what is written.
 
 #[cfg(target_os = "linux")]
 use std::fs;
@@ -9,21 +10,21 @@ use std::{
     path::Path,
 };
 
-/// Opens a file of the user's own to write behind what is in it; made for the owner only.
+/// Opens a file of the user's own, to write behind what is in the file. A new file is for its owner only.
 ///
 /// # Errors
-/// It is a link, or another's, or the system refuses.
+/// The file is a link or another user's, or the system refuses.
 pub fn append(path: &Path) -> io::Result<File> {
     open(path, OpenOptions::new().append(true))
 }
 
-/// As [`append`]; what was in it is gone.
+/// As [`append`], but the former contents are gone.
 ///
 /// # Errors
-/// As [`append`]; what was in it is there then.
+/// As [`append`]. After an error the former contents are still there.
 pub fn begin(path: &Path) -> io::Result<File> {
     let file = open(path, OpenOptions::new().write(true))?;
-    // Not by O_TRUNC: it would be empty before anybody has looked whose it is.
+    // O_TRUNC would empty the file before its owner was looked at.
     if file.metadata()?.is_file() {
         file.set_len(0)?;
     }
@@ -37,14 +38,14 @@ fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
         let text = format!("{why}: name a file in a folder of your own");
         io::Error::new(io::ErrorKind::PermissionDenied, text)
     };
-    // `/dev/stdout` and its like are links, and only the system makes any there.
+    // `/dev/stdout` and its like are links, and only the system makes links in these folders.
     let of_the_system = path.parent().is_some_and(|folder| folder == "/dev" || folder == "/dev/fd");
-    // A pipe that nobody reads is an error at once: nothing waits for ever.
+    // With O_NONBLOCK a pipe that nobody reads is an error at once, and nothing waits for ever.
     let flags = libc::O_NONBLOCK | if of_the_system { 0 } else { libc::O_NOFOLLOW };
     let is_link = || fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
     let opened = options.create(true).mode(0o600).custom_flags(flags).open(path);
     let file = opened.map_err(|error| if is_link() { refused("it is a link") } else { error })?;
-    // From here on a write waits for whoever reads a pipe: otherwise lines would be torn or lost.
+    // From here on a write waits for the reader of a pipe. Otherwise lines would be torn or lost.
     wait_for_readers(&file)?;
     let found = file.metadata()?;
     if !found.is_file() {
@@ -80,11 +81,12 @@ fn wait_for_readers(file: &File) -> io::Result<()> {
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 fn own() -> u32 {
-    // SAFETY: it cannot fail and touches no memory (geteuid(2)).
+    // SAFETY: geteuid(2) cannot fail and touches no memory.
     unsafe { libc::geteuid() }
 }
 
-/// Other systems keep the user's own folders private by their own rules; whose a file is is looked at on Linux only.
+/// Other systems keep the user's own folders private by their own rules. The owner of a file is looked at on Linux
+/// only.
 #[cfg(not(target_os = "linux"))]
 fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     #[cfg(unix)]
@@ -152,7 +154,7 @@ mod tests {
         let mut got = vec![0; sent.len()];
         std::thread::scope(|scope| {
             let writing = scope.spawn(|| file.write_all(&sent));
-            // Long enough for it to fail, if it would not wait.
+            // Long enough for the write to fail, if the write did not wait.
             std::thread::sleep(std::time::Duration::from_millis(50));
             assert!(!writing.is_finished());
             reader.read_exact(&mut got).unwrap();

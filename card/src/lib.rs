@@ -1,7 +1,7 @@
 //! The host's view of one token: how to find it, how to talk to it, and its commands with their types.
 //!
 //! Blocking, without an async runtime and without threads of its own, so that a dynamic library (PKCS#11, IFD) may
-//! link it into any process. It knows the token by its bytes only (`wire`), never by its code.
+//! link it into any process. The crate knows the token's bytes only (`wire`), never the token's code.
 //!
 //! ```no_run
 //! use card::{Error, road, shield::Shield};

@@ -1,5 +1,5 @@
-//! PC/SC without libpcsclite: a client of pcscd, or of whoever plays it, on its Unix socket.
-//! Source: pcsc-lite's protocol, whose bytes are in [`wire::pcsclite`].
+//! PC/SC without libpcsclite: a client of pcscd, or of a program that plays pcscd, on a Unix socket. Source:
+//! pcsc-lite's protocol, whose bytes are in [`wire::pcsclite`].
 
 mod connection;
 
@@ -26,11 +26,12 @@ use crate::{
 
 pub use connection::Connection;
 
-/// How long a daemon may take for what needs no card.
+/// How long a daemon may take for a request that needs no card.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The version that we offer first: pcsc-lite 2.3 takes no other, 2.5 takes it too, and 1.9 names its own.
+/// The minor version that is offered first. pcsc-lite 2.3 takes no other, 2.5 takes this one too, and 1.9 names its
+/// own.
 const OFFERED: i32 = 5;
-/// Most readers that we let a daemon count.
+/// Most readers that a daemon may count.
 const MOST_READERS: i32 = 1024;
 
 /// A context with a daemon.
@@ -39,7 +40,7 @@ pub struct Session {
     /// The minor version in use.
     minor: i32,
     context: u32,
-    /// What goes out with the next write; it may hold a PIN.
+    /// What goes out with the next write, which may hold a PIN.
     outbox: Secret,
     /// The stream's read timeout, so that it is set only when it changes.
     timeout: Duration,
@@ -63,7 +64,7 @@ impl Session {
         Ok(session)
     }
 
-    /// Agrees on a version: a daemon that does not speak ours names its own.
+    /// Agrees on a version: a daemon that does not speak the version that is offered names its own.
     fn agree(&mut self) -> Result<(), Error> {
         for _ in 0..2 {
             let offer = Version { major: MAJOR, minor: self.minor, rv: 0 };
@@ -115,8 +116,8 @@ impl Session {
         Ok(states)
     }
 
-    /// Waits until a reader or a card comes or goes; false when the time was up first. Compare [`Self::readers`] from
-    /// before and after: what happened between this call and the one before it is not told.
+    /// Waits until a reader or a card comes or goes; false when the time was up first. A change between two calls is
+    /// not told: compare [`Self::readers`] from before and after.
     ///
     /// # Errors
     /// The line's own.
@@ -130,7 +131,7 @@ impl Session {
                 succeed(Wait::parse(&answer)?.rv)?;
                 Ok(true)
             }
-            // The answer to StopWaiting, or the news that overtook it: one message either way.
+            // One message comes: the answer to StopWaiting, or news that overtook the answer.
             Err(Error::TimedOut(_)) => {
                 self.dead = false;
                 self.ask(&Request::StopWaiting, &[], Wait::LEN, Wait::parse, PATIENCE)?;
@@ -163,7 +164,7 @@ impl Session {
             return Err(Error::Broken(ErrorKind::NotConnected.into()));
         }
         self.outbox.clear();
-        // Room before the bytes: no copy of a PIN stays behind in a buffer that was too small.
+        // The buffer gets its room before its bytes: a buffer that grows would leave a PIN behind in the smaller one.
         self.outbox.reserve(Header::LEN + 512 + trailer.len());
         request.encode(&mut self.outbox);
         self.outbox.extend_from_slice(trailer);
@@ -185,7 +186,7 @@ impl Session {
                 Ok(0) => return Err(self.die(Error::Broken(ErrorKind::UnexpectedEof.into()))),
                 Ok(read) => {
                     filled += read;
-                    // One that gives a byte at a time gets no more time for it.
+                    // A daemon that gives a byte at a time gets no more time for that.
                     left = patience.saturating_sub(begin.elapsed());
                 }
                 Err(error)
@@ -243,7 +244,7 @@ fn succeed(outcome: u32) -> Result<(), Error> {
     if outcome == rv::SUCCESS { Ok(()) } else { Err(refusal(outcome)) }
 }
 
-/// What a SCARD_* number means to us.
+/// Which error a SCARD_* number is.
 fn refusal(outcome: u32) -> Error {
     match outcome {
         rv::RESET_CARD => Error::WasReset,

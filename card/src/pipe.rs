@@ -1,4 +1,4 @@
-//! The USB pipes of one token, whoever carries them.
+//! The USB pipes of one token, by whatever way they are carried.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::error::Error;
 
 /// bInterfaceClass of a smart card reader (CCID 1.1, 4.3).
 pub const SMART_CARD: u8 = 0x0B;
-/// Most bytes of a configuration that we read; a token's has about a hundred.
+/// Most bytes of a configuration that is read. A token's configuration has about a hundred.
 pub(crate) const MAX_CONFIGURATION: u16 = 4096;
 /// How long a control transfer may take: USB 2.0, 9.2.6.1 says 5 s.
 pub(crate) const CONTROL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -22,8 +22,8 @@ pub trait Pipe: Send {
     /// What the descriptors said.
     fn interface(&self) -> &Interface;
 
-    /// A control transfer. `data` goes out when the setup packet says so, else it is empty and the answer comes
-    /// back, at most wLength bytes.
+    /// A control transfer. When the setup packet says OUT, `data` goes out. Else `data` is empty, and the answer
+    /// comes back, at most wLength bytes.
     ///
     /// # Errors
     /// [`Error::Stalled`] when the token refuses; the line's own otherwise.
@@ -48,10 +48,10 @@ pub trait Pipe: Send {
     /// As [`Self::control`].
     fn interrupt_in(&mut self, timeout: Duration) -> Result<Option<Vec<u8>>, Error>;
 
-    /// [`Self::bulk_out`], then [`Self::bulk_in`]: a command and its answer, which a road may send as one.
+    /// [`Self::bulk_out`], then [`Self::bulk_in`]: a command and its answer. A road may send both in one write.
     ///
     /// # Errors
-    /// Theirs.
+    /// As both.
     fn exchange(
         &mut self,
         out: &[u8],
@@ -173,7 +173,7 @@ impl Interface {
         let (mut bulk_out, mut bulk_in, mut interrupt_in) = (None, None, None);
         for found in usb::descriptors(configuration) {
             match (found.kind, found.bytes) {
-                // The interface's end: endpoints that follow are another's.
+                // The interface ends here: the endpoints that follow belong to another interface.
                 (descriptor::INTERFACE, _) if number.is_some() => break,
                 (descriptor::INTERFACE, &[9, _, of, 0, _, SMART_CARD, ..]) => number = Some(of),
                 (descriptor::CCID, bytes) if number.is_some() => class = class_descriptor(bytes),
@@ -236,7 +236,7 @@ fn string(bytes: &[u8]) -> Result<String, Error> {
         .map_err(|_| wrong("not UTF-16"))
 }
 
-/// Bytes that may hold a PIN: wiped when dropped.
+/// Bytes that may hold a PIN, and are wiped when dropped.
 pub(crate) type Secret = Zeroizing<Vec<u8>>;
 
 #[cfg(test)]

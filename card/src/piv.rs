@@ -37,7 +37,7 @@ impl<'a> Piv<'a> {
         Ok(Self { card })
     }
 
-    /// A card on which the applet is selected already, by whoever keeps count of that.
+    /// A card on which the caller knows that the applet is selected.
     pub const fn on(card: &'a mut Card) -> Self {
         Self { card }
     }
@@ -47,7 +47,7 @@ impl<'a> Piv<'a> {
         self.card
     }
 
-    /// VERIFY with the PIN, 1 to 8 bytes; it is padded here (3.2.1).
+    /// VERIFY with the PIN, 1 to 8 bytes, which is padded here (3.2.1).
     ///
     /// # Errors
     /// [`Error::Refused`]: 63Cx wrong ([`Error::tries`] tells how many are left), 6983 locked.
@@ -56,7 +56,8 @@ impl<'a> Piv<'a> {
         self.pin(instruction::VERIFY, PIN_REFERENCE, &field)
     }
 
-    /// VERIFY without data: whether the PIN is verified, or how many tries are left (3.2.1). It spends none.
+    /// VERIFY without data: whether the PIN is verified, or how many tries are left (3.2.1). The command spends no
+    /// try.
     ///
     /// # Errors
     /// The line's own.
@@ -76,7 +77,7 @@ impl<'a> Piv<'a> {
     /// CHANGE REFERENCE DATA of the PIN (3.2.2).
     ///
     /// # Errors
-    /// [`Error::Refused`]: 63Cx when the old one is wrong, 6A80 when the new one does not do.
+    /// [`Error::Refused`]: 63Cx when the old PIN is wrong, 6A80 when the new PIN is not allowed.
     pub fn change_pin(&mut self, old: &[u8], new: &[u8]) -> Result<(), Error> {
         let fields = padded(&[old, new])?;
         self.pin(instruction::CHANGE_REFERENCE_DATA, PIN_REFERENCE, &fields)
@@ -85,7 +86,7 @@ impl<'a> Piv<'a> {
     /// CHANGE REFERENCE DATA of the PUK (3.2.2).
     ///
     /// # Errors
-    /// [`Error::PukRefused`] when the old one is wrong or locked.
+    /// [`Error::PukRefused`] when the old PUK is wrong or locked.
     pub fn change_puk(&mut self, old: &[u8], new: &[u8]) -> Result<(), Error> {
         let fields = padded(&[old, new])?;
         self.pin(instruction::CHANGE_REFERENCE_DATA, PUK_REFERENCE, &fields).map_err(Error::of_puk)
@@ -140,7 +141,7 @@ impl<'a> Piv<'a> {
         self.card.data(&Command::new(0, instruction::PUT_DATA, 0x3F, 0xFF, &data)).map(drop)
     }
 
-    /// The certificate of a slot, DER; `None` when there is none (part 1, table 10).
+    /// The certificate of a slot, DER; `None` when the slot has none (part 1, table 10).
     ///
     /// # Errors
     /// [`Error::Nonsense`] for a compressed one that cannot be unpacked, and the line's own.
@@ -245,12 +246,12 @@ impl<'a> Piv<'a> {
         Ok(Secret::new(self.card.data(&command)?))
     }
 
-    /// Authenticates with the card management key, both sides (3.2.4 and appendix A.1): TDES or AES. Until the next
-    /// reset the token then takes PUT DATA and GENERATE.
+    /// Host and token prove to each other that they have the card management key, of TDES or AES (3.2.4 and appendix
+    /// A.1). From then on until the next reset the token takes PUT DATA and GENERATE.
     ///
     /// # Errors
     /// [`Error::Invalid`] when the key's length is not the algorithm's, [`Error::Refused`] when the token holds
-    /// another key, [`Error::Nonsense`] when the token cannot prove that it has it.
+    /// another key, [`Error::Nonsense`] when the token cannot prove that it has the key.
     pub fn authenticate_management(&mut self, algorithm: Algorithm, key: &[u8]) -> Result<(), Error> {
         let cipher = management::Cipher::new(algorithm, key)?;
         let ask = tlv::object(tag::WITNESS, &[]);

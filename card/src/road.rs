@@ -1,8 +1,9 @@
-//! Which token, and by which road: the one place that decides.
+//! Which token is opened, and by which road. Nothing else decides that.
 //!
-//! Roads in order: what the caller names; the PC/SC service at `PCSCLITE_CSOCK_NAME`; the USB/IP server that
-//! `USHIELD_USBIP` names; and where neither is set, nor in the config file, the system's pcscd when one of its readers shows a token, the USB/IP
-//! server at 127.0.0.1:3240, and the machine's own USB.
+//! The roads are tried in this order: what the caller names; the PC/SC service at `PCSCLITE_CSOCK_NAME`; the USB/IP
+//! server that `USHIELD_USBIP` names. Where neither variable is set, and the config file names nothing, the order is:
+//! the system's pcscd if one of its readers shows a token; the USB/IP server at 127.0.0.1:3240; the machine's own
+//! USB.
 
 mod shared;
 
@@ -28,14 +29,15 @@ use crate::{
 pub const ENVIRONMENT: &str = "USHIELD_USBIP";
 /// Where `ushield up` listens unless told otherwise.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:3240";
-/// A token that was just let go is powered off before it is back on the list: so long we try again.
+/// A token that was just let go is powered off before it is back on its server's list. A token that is missing is
+/// looked for again for so long.
 const SETTLE: Duration = Duration::from_secs(1);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Which token to open.
 ///
-/// The PC/SC service is asked before the USB/IP server; what neither of both names is looked for in the order above.
+/// The PC/SC service is asked before the USB/IP server. When neither is named, the order of [`self`] holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
     /// The socket of a PC/SC service.
@@ -46,7 +48,7 @@ pub struct Selection {
     pub bus_id: Option<String>,
     /// iSerialNumber of the token.
     pub serial: Option<String>,
-    /// How long one command may take; it should exceed the token's prompt time-out.
+    /// How long one command may take, which should exceed the time-out of the token's prompt.
     pub patience: Duration,
 }
 
@@ -82,8 +84,8 @@ impl Selection {
     }
 
     fn or(self, config: Config) -> Self {
-        // A place that was named is the only one: neither another of the file's is tried, nor a serial number asked for
-        // that was meant for another.
+        // When a service or a server was named, no other one of the file's is tried. Nor does the file's serial
+        // number count, which may be of a token elsewhere.
         if self.pcsc.is_some() || self.usbip.is_some() {
             return self;
         }
@@ -110,7 +112,7 @@ impl Selection {
         }
     }
 
-    /// The server and the bus id, wherever each was named.
+    /// The server and the bus id. The bus id may stand beside the server or behind it.
     fn place(&self) -> (&str, Option<&str>) {
         let named = self.usbip.as_deref().unwrap_or(DEFAULT_ADDRESS);
         let (address, bus_id) = match named.split_once('/') {
@@ -130,7 +132,7 @@ fn is_bus_id(name: &str) -> bool {
 /// The way to one token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Road {
-    /// A USB/IP server's.
+    /// By a USB/IP server.
     UsbIp {
         /// `HOST:PORT`.
         address: String,
@@ -144,7 +146,7 @@ pub enum Road {
         /// The reader's name.
         reader: String,
     },
-    /// This machine's USB.
+    /// By this machine's USB.
     Usb {
         /// Bus number and device address.
         place: (u8, u8),
@@ -184,16 +186,17 @@ pub struct Found {
     pub id: (u16, u16),
 }
 
-/// The tokens that fit the selection, but for its serial, which only an opened token tells.
+/// The tokens that fit the selection. The serial number is not compared, because only an opened token tells it.
 ///
 /// # Errors
-/// The server that was named is not there. That none listens at the default address is no error.
+/// The server that was named is not there. Where none was named, a server that is missing is no error.
 pub fn discover(selection: &Selection) -> Result<Vec<Found>, Error> {
     let shared = shared::discover(selection)?;
     if shared.is_empty() { look(selection).map(|(found, _)| found) } else { Ok(shared) }
 }
 
-/// [`discover`] on USB/IP and USB, and whether a USB/IP server is there: one whose list is empty may have tokens that are held.
+/// [`discover`] on USB/IP and USB, and whether a USB/IP server is there. A server whose list is empty may have tokens
+/// that other programs hold.
 fn look(selection: &Selection) -> Result<(Vec<Found>, bool), Error> {
     let (address, bus_id) = selection.place();
     let (exported, served) = match usbip::list_with_interfaces(address) {
@@ -222,8 +225,8 @@ fn look(selection: &Selection) -> Result<(Vec<Found>, bool), Error> {
 /// Opens the one token that fits the selection and powers it.
 ///
 /// # Errors
-/// [`Error::NotFound`] when none fits and [`Error::Ambiguous`] when more than one does, both with what to type;
-/// [`Error::Busy`] when another program holds it.
+/// [`Error::NotFound`] when no token fits and [`Error::Ambiguous`] when more than one fits, both with what to type;
+/// [`Error::Busy`] when another program holds the token.
 pub fn open(selection: &Selection) -> Result<Card, Error> {
     if let Some(card) = shared::open(selection)? {
         return Ok(card);
@@ -231,8 +234,8 @@ pub fn open(selection: &Selection) -> Result<Card, Error> {
     Card::open_with_patience(reach(selection)?, selection.patience)
 }
 
-/// The pipes of the one token that fits the selection, whose card is not powered yet: for a driver that powers it when
-/// its host says so. PC/SC roads have none.
+/// The pipes of the one token that fits the selection. Its card is not powered yet: a driver powers the card when its
+/// host says so. A road by PC/SC has no pipes.
 ///
 /// # Errors
 /// As [`open`].
@@ -246,7 +249,7 @@ pub fn reach(selection: &Selection) -> Result<Box<dyn Pipe>, Error> {
     }
 }
 
-/// [`reach`], in one try: for a caller that looks again by itself.
+/// [`reach`] in one try, for a caller that looks again by itself.
 ///
 /// # Errors
 /// As [`reach`].
@@ -254,10 +257,12 @@ pub fn reach_at_once(selection: &Selection) -> Result<Box<dyn Pipe>, Error> {
     reach_now(selection).0
 }
 
-/// One try, and whether another may fare better: the token is held, perhaps by who is just letting it go.
+/// One try, and whether another try makes sense. It does when the token is held: the program that holds the token may
+/// be just letting it go.
 fn reach_now(selection: &Selection) -> (Result<Box<dyn Pipe>, Error>, bool) {
     let outcome = match selection.place() {
-        // A bus id names the token, and a list leaves out one that is held: import says that it is busy.
+        // The bus id names the token. A server's list leaves out a token that is held, but an import says that the
+        // token is busy.
         (address, Some(bus_id)) => {
             let road = Road::UsbIp { address: address.into(), bus_id: bus_id.into() };
             with_serial(&road, selection).and_then(|pipe| pipe.ok_or_else(|| none(selection, true)))
@@ -281,7 +286,7 @@ fn choose(found: &[Found], selection: &Selection, served: bool) -> Result<Box<dy
     }
 }
 
-/// Opens what a road leads to and powers it.
+/// Opens the token at the end of a road and powers its card.
 ///
 /// # Errors
 /// As [`open`].
@@ -289,10 +294,10 @@ pub fn open_road(road: &Road, patience: Duration) -> Result<Card, Error> {
     road.card(patience)
 }
 
-/// The pipes that a road leads to; the card behind them is not powered yet.
+/// The pipes at the end of a road. The card behind them is not powered yet.
 ///
 /// # Errors
-/// [`Error::Busy`] when another holds the token, and the road's own.
+/// [`Error::Busy`] when another program holds the token, and the road's own.
 pub fn pipe(road: &Road) -> Result<Box<dyn Pipe>, Error> {
     Ok(match road {
         Road::UsbIp { address, bus_id } => Box::new(Link::import(address, bus_id)?),
@@ -301,7 +306,7 @@ pub fn pipe(road: &Road) -> Result<Box<dyn Pipe>, Error> {
     })
 }
 
-/// The one with the right serial. A token that is busy cannot be asked.
+/// The token with the right serial number. A token that is busy cannot be asked for its number.
 fn search(found: &[Found], selection: &Selection, served: bool) -> Result<Box<dyn Pipe>, Error> {
     let mut busy = false;
     for token in found {
@@ -315,7 +320,7 @@ fn search(found: &[Found], selection: &Selection, served: bool) -> Result<Box<dy
     Err(if busy { Error::Busy } else { none(selection, served) })
 }
 
-/// Opens a token if it has the serial asked for, or if none is.
+/// Opens a token if it has the serial number that is asked for, or if none is asked for.
 fn with_serial(road: &Road, selection: &Selection) -> Result<Option<Box<dyn Pipe>>, Error> {
     let mut pipe = pipe(road)?;
     let fits = selection.serial.is_none() || pipe.serial()? == selection.serial;

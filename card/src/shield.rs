@@ -27,7 +27,7 @@ pub struct Shield<'a> {
 }
 
 impl<'a> Shield<'a> {
-    /// SELECT by the whole AID. It ends the PIN's proof for the payment key.
+    /// SELECT by the whole AID. SELECT ends the PIN's proof for the payment key.
     ///
     /// # Errors
     /// [`Error::Refused`] with 6A82 when the card is no U-shield token, and the line's own.
@@ -36,7 +36,7 @@ impl<'a> Shield<'a> {
         Ok(Self { card })
     }
 
-    /// A card on which the applet is selected already, by whoever keeps count of that.
+    /// A card on which the caller knows that the applet is selected.
     pub const fn on(card: &'a mut Card) -> Self {
         Self { card }
     }
@@ -56,7 +56,7 @@ impl<'a> Shield<'a> {
         Ok(Information::parse(&answer)?)
     }
 
-    /// VERIFY with the PIN, not padded. The next command of the payment key spends its proof.
+    /// VERIFY with the PIN, not padded. The next command that uses the payment key spends the proof.
     ///
     /// # Errors
     /// [`Error::Refused`]: 63Cx wrong ([`Error::tries`] tells how many are left), 6983 locked.
@@ -68,7 +68,7 @@ impl<'a> Shield<'a> {
         self.card.data(&command).map(drop)
     }
 
-    /// VERIFY without data: whether the PIN is verified, or how many tries are left. It spends none.
+    /// VERIFY without data: whether the PIN is verified, or how many tries are left. The command spends no try.
     ///
     /// # Errors
     /// The line's own.
@@ -80,7 +80,7 @@ impl<'a> Shield<'a> {
     /// CHANGE REFERENCE DATA of the PIN.
     ///
     /// # Errors
-    /// [`Error::Refused`]: 63Cx when the old one is wrong, 9D06 when the new one is too easy or of a wrong length.
+    /// [`Error::Refused`]: 63Cx when the old PIN is wrong, 9D06 when the new PIN is too easy or of a wrong length.
     pub fn change_pin(&mut self, old: &[u8], new: &[u8]) -> Result<(), Error> {
         self.replace(instruction::CHANGE_REFERENCE_DATA, PIN_REFERENCE, old, new)
     }
@@ -88,12 +88,12 @@ impl<'a> Shield<'a> {
     /// CHANGE REFERENCE DATA of the PUK.
     ///
     /// # Errors
-    /// [`Error::PukRefused`] when the old one is wrong or locked, 9D06 as above.
+    /// [`Error::PukRefused`] when the old PUK is wrong or locked, 9D06 as above.
     pub fn change_puk(&mut self, old: &[u8], new: &[u8]) -> Result<(), Error> {
         self.replace(instruction::CHANGE_REFERENCE_DATA, PUK_REFERENCE, old, new).map_err(Error::of_puk)
     }
 
-    /// RESET RETRY COUNTER: what the counter does with the PUK for a locked PIN. Sets a new PIN.
+    /// RESET RETRY COUNTER: sets a new PIN by the PUK, as a bank's counter does for a locked PIN.
     ///
     /// # Errors
     /// [`Error::PukRefused`] when the PUK is wrong or locked, 9D06 as above.
@@ -102,15 +102,15 @@ impl<'a> Shield<'a> {
     }
 
     fn replace(&mut self, instruction: u8, reference: u8, old: &[u8], new: &[u8]) -> Result<(), Error> {
-        // Room before the bytes: no copy of a PIN stays behind in a buffer that was too small.
+        // The buffer gets its room before its bytes: a buffer that grows would leave a PIN behind in the smaller one.
         let mut data = Secret::new(Vec::with_capacity(old.len() + new.len() + 16));
         tlv::put(&mut data, tag::OLD, old);
         tlv::put(&mut data, tag::NEW, new);
         self.card.data(&Command::new(CLASS, instruction, 0, reference, &data)).map(drop)
     }
 
-    /// GENERATE: a *pending* key in the container, which works on with its former one until [`Self::install`].
-    /// The public key, tag 7F49 ([`wire::piv::PublicKey`] reads it). Wants the PIN verified.
+    /// GENERATE: makes a *pending* key in the container, which works on with its former key until [`Self::install`].
+    /// Returns the public key, tag 7F49 ([`wire::piv::PublicKey`] reads it). Wants the PIN verified.
     ///
     /// # Errors
     /// [`Error::Refused`]: 6982 without the PIN, 6A80 for an algorithm that the container does not take.
@@ -119,12 +119,12 @@ impl<'a> Shield<'a> {
         self.own(instruction::GENERATE, 0, container.reference(), &data, ALL)
     }
 
-    /// SIGN REQUEST: the signature (ECDSA with SHA-256, DER) over a whole CertificationRequestInfo, DER. The screen
-    /// shows its subject; this call waits for OK.
+    /// SIGN REQUEST: the signature (ECDSA with SHA-256, DER) over a whole CertificationRequestInfo, DER. The token's
+    /// screen shows the subject of the request, and this call waits for OK.
     ///
     /// # Errors
-    /// [`Error::Refused`]: 6982 without the PIN, 6985 when it is not the container's own request, 9D01 Cancel, 9D02
-    /// nobody pressed in time, 9D03 factory PIN.
+    /// [`Error::Refused`]: 6982 without the PIN, 6985 when the request is not for the container's key, 9D01 Cancel,
+    /// 9D02 nobody pressed in time, 9D03 factory PIN.
     pub fn sign_request(&mut self, container: Container, info: &[u8]) -> Result<Vec<u8>, Error> {
         self.own(instruction::SIGN_REQUEST, 0, container.reference(), info, 256)
     }
@@ -138,8 +138,8 @@ impl<'a> Shield<'a> {
         self.card.data(&Command::new(CLASS, instruction::INSTALL_CERTIFICATES, 0, 0, &data)).map(drop)
     }
 
-    /// SIGN PAYMENT: the signature (ECDSA with SHA-256, DER) over a whole PaymentOrder, DER. The screen shows it;
-    /// this call waits for OK. Each needs a VERIFY of its own just before.
+    /// SIGN PAYMENT: the signature (ECDSA with SHA-256, DER) over a whole PaymentOrder, DER. The token's screen shows
+    /// the order, and this call waits for OK. Each order needs a VERIFY of its own just before.
     ///
     /// # Errors
     /// [`Error::Refused`]: 6982 without the PIN, 9D01 Cancel, 9D02 nobody pressed in time, 9D03 factory PIN, 9D04
@@ -148,10 +148,11 @@ impl<'a> Shield<'a> {
         self.own(instruction::SIGN_PAYMENT, 0, 0, order, 256)
     }
 
-    /// The certificate in the container, DER; `None` when there is none. One that a PIV program stored compressed is unpacked.
+    /// The certificate in the container, DER; `None` when there is none. A certificate that a PIV program stored
+    /// compressed is unpacked.
     ///
     /// # Errors
-    /// [`Error::Nonsense`] for one that cannot be unpacked, and the line's own.
+    /// [`Error::Nonsense`] for a compressed certificate that cannot be unpacked, and the line's own.
     pub fn certificate(&mut self, container: Container) -> Result<Option<Vec<u8>>, Error> {
         self.object(get::CERTIFICATE, container)?.map(compressed::certificate).transpose()
     }
@@ -172,8 +173,8 @@ impl<'a> Shield<'a> {
         self.object(get::PENDING_PUBLIC_KEY, container)
     }
 
-    /// ATTEST: the token's statement that the key in use was made on it, a certificate (DER) that
-    /// [`Self::attestation_certificate`]'s key signed. `None` on a token that cannot attest.
+    /// ATTEST: the token's statement that the key in use was made on this token. The statement is a certificate
+    /// (DER), signed by the key of [`Self::attestation_certificate`]. `None` on a token that cannot attest.
     ///
     /// # Errors
     /// [`Error::Refused`]: 6985 for a key that came from outside, 6A88 without a key.
@@ -181,7 +182,7 @@ impl<'a> Shield<'a> {
         self.attestation(attest::KEY, container.reference())
     }
 
-    /// As [`Self::attest`], of the key that waits for its certificate.
+    /// As [`Self::attest`], for the key that waits for its certificate.
     ///
     /// # Errors
     /// As [`Self::attest`].
@@ -198,7 +199,7 @@ impl<'a> Shield<'a> {
         self.attestation(attest::TOKEN, 0)
     }
 
-    /// A token from before there was ATTEST does not know the command.
+    /// `None` also for a token that is older than ATTEST and does not know the command.
     fn attestation(&mut self, what: u8, container: u8) -> Result<Option<Vec<u8>>, Error> {
         match self.own(instruction::ATTEST, what, container, &[], ALL) {
             Ok(certificate) => Ok(Some(certificate)),

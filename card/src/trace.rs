@@ -1,8 +1,9 @@
-//! What goes over the line, for people who look for a fault: `USHIELD_DEBUG=1` traces every APDU to standard error, and
-//! `USHIELD_DEBUG=FILE` appends to a file of the user's own ([`file`]). In every program and library, because all their roads pass here.
+//! What goes over the line, for people who look for a fault: `USHIELD_DEBUG=1` traces every APDU to standard error,
+//! and `USHIELD_DEBUG=FILE` appends to a file of the user's own ([`file`]). Every program and library has the trace,
+//! because all roads to a token pass here.
 //!
-//! Secrets are blanked by leaving things out: the data of a command, or of its answer, is written only where it is known
-//! to be public ([`wire::disclosure`]). All else is its header and its status word.
+//! Only what is known to be public is written ([`wire::disclosure`]). Of everything else the trace has the command's
+//! header and the answer's status word.
 
 use std::{
     ffi::OsStr,
@@ -127,7 +128,8 @@ impl Trace {
             self.card
         );
         if let Some(sink) = &mut *lock(&SINK) {
-            // Whole lines, so that those of several threads do not mix. A full disk ends the trace, not the work.
+            // Lines are written whole, so that the lines of several threads do not mix. A full disk ends the trace,
+            // not the work.
             let _ = sink.write_all(line.as_bytes()).and_then(|()| sink.flush());
         }
     }
@@ -148,7 +150,7 @@ fn is_on() -> bool {
     }
 }
 
-/// Looks at the environment, once; at the config file where that says nothing.
+/// Looks at the environment once, and at the config file where the environment says nothing.
 fn start() -> bool {
     let wish = environment::variable(ENVIRONMENT).or_else(|| config::read().ok()?.debug.map(Into::into));
     match wish.as_deref().and_then(open) {

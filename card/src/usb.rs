@@ -1,4 +1,4 @@
-//! Tokens on this machine's own bus, by libusb. It is linked in: nothing has to be installed.
+//! Tokens on this machine's own bus, by libusb. libusb is linked in, so that nothing has to be installed.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::{
     pipe::{CONTROL_TIMEOUT, Interface, Pipe, SMART_CARD, Secret},
 };
 
-/// idVendor and idProduct of the brands that we know. Other smart card readers are left alone, because claiming one
-/// takes it from whoever uses it.
+/// idVendor and idProduct of the brands that we know. Other smart card readers are left alone, because whoever claims
+/// a reader takes it from the program that uses it.
 pub const KNOWN: [(u16, u16); 5] =
     [(0x163C, 0x0407), (0xA625, 0x0801), (0x0E0F, 0x0004), (0x1209, 0x0001), (0x1209, 0x0002)];
 /// How long a token may take to take a command.
@@ -26,7 +26,7 @@ pub struct Found {
     pub id: (u16, u16),
 }
 
-/// The smart card readers of known brands on the bus. Empty when there is no bus, or no right to look at it.
+/// The smart card readers of known brands on the bus. Empty when there is no bus, or no right to look at the bus.
 pub fn list() -> Vec<Found> {
     Context::new()
         .map_or_else(|_| Vec::new(), |context| tokens(&context).into_iter().map(|(found, _)| found).collect())
@@ -53,9 +53,10 @@ fn is_reader(device: &Device<Context>) -> bool {
     })
 }
 
-/// A token that we hold. Dropping it gives the interface back, to the kernel's driver too.
+/// A token that this process holds. Dropping it gives the interface back, also to the kernel's driver.
 pub struct Libusb {
-    // Its context is its own: libusb's event thread ends with it, and none is left in the process.
+    // The handle has a libusb context of its own: libusb's event thread ends with that context, and no thread is left
+    // in the process.
     handle: DeviceHandle<Context>,
     interface: Interface,
 }
@@ -64,8 +65,8 @@ impl Libusb {
     /// Opens the token at a place of [`list`] and claims its CCID interface.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] without the right to, [`Error::Busy`] when another program holds it, [`Error::NotFound`]
-    /// when it is gone.
+    /// [`Error::Forbidden`] without the right to open the token, [`Error::Busy`] when another program holds the
+    /// token, [`Error::NotFound`] when the token is gone.
     pub fn open(place: (u8, u8)) -> Result<Self, Error> {
         let context = Context::new().map_err(fault)?;
         let (_, device) = tokens(&context)
@@ -74,7 +75,7 @@ impl Libusb {
             .ok_or_else(|| Error::NotFound(format!("no token at USB bus {}, device {}", place.0, place.1)))?;
         let interface = describe(&device)?;
         let handle = device.open().map_err(|error| opening(error, &interface))?;
-        // Not every system has drivers to detach: then there is none to be in the way.
+        // On a system that cannot detach drivers, no driver is in the way.
         let _ = handle.set_auto_detach_kernel_driver(true);
         if handle.active_configuration().map_err(fault)? != interface.configuration {
             handle.set_active_configuration(interface.configuration).map_err(fault)?;
@@ -84,7 +85,7 @@ impl Libusb {
     }
 }
 
-/// The descriptors as our own reader wants them.
+/// The descriptors as [`Interface`] reads them.
 fn describe(device: &Device<Context>) -> Result<Interface, Error> {
     let found = device.device_descriptor().map_err(fault)?;
     let release = found.device_version();
@@ -194,7 +195,7 @@ impl Pipe for Libusb {
     }
 }
 
-/// libusb takes less than a millisecond for "for ever".
+/// libusb takes a time-out of less than a millisecond for "for ever".
 fn at_least(timeout: Duration) -> Duration {
     timeout.max(Duration::from_millis(1))
 }
@@ -217,7 +218,7 @@ fn fault(error: rusb::Error) -> Error {
         rusb::Error::Timeout => Error::TimedOut("the token's answer"),
         rusb::Error::Pipe => Error::Stalled,
         rusb::Error::Busy => Error::Busy,
-        // As over USB/IP: the line is whole, the token sent more than it says it does.
+        // As over USB/IP: the line is whole, but the token sent more than its descriptors say.
         rusb::Error::Overflow => Error::nonsense("USB transfer", "more bytes than were asked for"),
         rusb::Error::NoDevice | rusb::Error::NotFound => {
             Error::Broken(std::io::ErrorKind::NotConnected.into())

@@ -1,5 +1,5 @@
-//! USB/IP, the client's side: lists what a server exports and imports one of it, in user space.
-//! Source: Linux, Documentation/usb/usbip_protocol.rst. Its bytes are in [`wire::usbip`].
+//! USB/IP, the client's side: lists the devices that a server exports and imports one of them, in user space. Source:
+//! Linux, Documentation/usb/usbip_protocol.rst. Its bytes are in [`wire::usbip`].
 
 // The order is the law: a module uses only modules listed below it.
 mod link;
@@ -20,7 +20,7 @@ pub use link::Link;
 
 /// How long a server may take to accept, and then to answer a list or an import.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Most devices we take in a list.
+/// Most devices in a list.
 const MAX_DEVICES: u32 = 65_536;
 
 /// A device of a list, and the class of each of its interfaces.
@@ -33,7 +33,7 @@ pub struct Exported {
 }
 
 impl Exported {
-    /// Whether it is a smart card reader (CCID 1.1, 4.3), as each token is.
+    /// Whether the device is a smart card reader (CCID 1.1, 4.3), as each token is.
     pub fn is_reader(&self) -> bool {
         self.interfaces.iter().any(|class| matches!(class, [SMART_CARD, ..]))
     }
@@ -63,7 +63,7 @@ pub fn list_with_interfaces(address: &str) -> Result<Vec<Exported>, Error> {
     if count > MAX_DEVICES {
         return Err(Error::nonsense("USB/IP list", "more than 65,536 devices"));
     }
-    // Grows with what really comes, never by the peer's count.
+    // The list grows with what really comes, never by the peer's count.
     let mut devices = Vec::new();
     for _ in 0..count {
         let device = Device::parse(&talk.read()?)?;
@@ -77,7 +77,7 @@ pub fn list_with_interfaces(address: &str) -> Result<Vec<Exported>, Error> {
     Ok(devices)
 }
 
-/// Imports: the socket, still with what came after the reply, and the device.
+/// Imports a device. Returns the socket, with the bytes that came after the reply, and the device.
 fn import(address: &str, bus_id: &str) -> Result<(TcpStream, Inbox, Device), Error> {
     let request = bytes::request_import(bus_id)
         .map_err(|_| Error::Invalid("a bus id has 31 bytes at most; `ushield ls` shows it"))?;
@@ -85,7 +85,7 @@ fn import(address: &str, bus_id: &str) -> Result<(TcpStream, Inbox, Device), Err
     talk.send(&request)?;
     match bytes::parse_import_header(talk.read()?)? {
         op_status::OK => {}
-        // A server that is not ours says UNAVAILABLE, too, for a device that it does not export.
+        // Some servers say UNAVAILABLE also for a device that they do not export.
         op_status::UNAVAILABLE | op_status::BUSY => return Err(Error::Busy),
         op_status::NO_DEVICE => {
             return Err(Error::NotFound(format!(
@@ -101,7 +101,7 @@ fn import(address: &str, bus_id: &str) -> Result<(TcpStream, Inbox, Device), Err
     Ok((talk.socket, talk.inbox, device))
 }
 
-/// An imported device whose stream another drives from here on: a kernel, by its vhci.
+/// An imported device whose stream is driven by somebody else from here on: by a kernel, with its vhci.
 #[derive(Debug)]
 pub struct HandedOver {
     /// The connection after OP_REP_IMPORT, with nothing read ahead and without time-outs.
@@ -113,15 +113,15 @@ pub struct HandedOver {
 /// Imports the device that `bus_id` names and hands its stream out, untouched by any URB.
 ///
 /// # Errors
-/// [`Error::Busy`] when another holds it, [`Error::NotFound`] when there is none, [`Error::Nonsense`] when the server
-/// speaks before it is asked, and the line's own.
+/// [`Error::Busy`] when another program holds the device, [`Error::NotFound`] when there is no such device,
+/// [`Error::Nonsense`] when the server speaks before it is asked, and the line's own.
 pub fn hand_over(address: &str, bus_id: &str) -> Result<HandedOver, Error> {
     let (stream, inbox, device) = import(address, bus_id)?;
     if !inbox.bytes().is_empty() {
-        // These bytes would never reach whoever reads next, and the stream would be out of step.
+        // These bytes would never reach the next reader of the stream, and the stream would be out of step.
         return Err(Error::nonsense("USB/IP import", "the server spoke before it was asked"));
     }
-    // A kernel reads this socket too, and takes a time-out of it for a broken line.
+    // A kernel takes a time-out of the socket for a broken line.
     stream.set_read_timeout(None).map_err(Error::Broken)?;
     stream.set_write_timeout(None).map_err(Error::Broken)?;
     Ok(HandedOver { stream, device })
@@ -137,7 +137,7 @@ struct Talk {
 impl Talk {
     fn connect(address: &str) -> Result<Self, Error> {
         let socket = connect(address)?;
-        // Each message is small and waited for (peers.md §3, row 9).
+        // Each message is small, and the peer waits for it: Nagle's algorithm would delay it.
         socket.set_nodelay(true).map_err(Error::Broken)?;
         socket.set_write_timeout(Some(PATIENCE)).map_err(Error::Broken)?;
         Ok(Self { socket, inbox: Inbox::new(), deadline: Deadline::within(PATIENCE, "the USB/IP server") })
@@ -159,7 +159,7 @@ impl Talk {
     }
 }
 
-/// The line broke before anything was imported: most often the server does not serve this user or address.
+/// The line broke before anything was imported. Most often the server does not serve this user or this address.
 fn lost(error: io::Error) -> Error {
     match error.kind() {
         ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Error::Forbidden(
@@ -207,7 +207,7 @@ fn connect(address: &str) -> Result<TcpStream, Error> {
     })
 }
 
-/// Whether it is a link-local address (RFC 4291, 2.5.6) whose interface nobody named.
+/// Whether the address is a link-local one (RFC 4291, 2.5.6) without the name of an interface.
 fn is_without_zone(address: SocketAddr) -> bool {
     matches!(address, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0)
 }
@@ -221,7 +221,8 @@ fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
     Ok((host, port).to_socket_addrs()?.collect())
 }
 
-/// Host and port. An IPv6 address with a port stands in brackets (RFC 3986, 3.2.2); without one it may.
+/// Host and port. An IPv6 address with a port stands in brackets (RFC 3986, 3.2.2). An IPv6 address without a port
+/// may.
 fn split(address: &str) -> Option<(&str, u16)> {
     if let Some(rest) = address.strip_prefix('[') {
         let (host, port) = rest.split_once(']')?;

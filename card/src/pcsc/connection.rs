@@ -13,7 +13,8 @@ use wire::pcsclite::{
 use super::{PATIENCE, Session, refusal, succeed};
 use crate::{card, error::Error, feature, trace::Trace};
 
-/// Between two tries while another program has the card for itself. The daemon waits a while, too.
+/// Between two tries while another program has the card for itself. The daemon waits a while itself before it
+/// refuses.
 const PAUSE: Duration = Duration::from_millis(20);
 /// sizeof(SCARD_IO_REQUEST) of libpcsclite.
 const PCI: u32 = 16;
@@ -34,8 +35,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects to the card in a reader, as one of any number. `patience` is for one command, or until another
-    /// program's transaction ends.
+    /// Connects to the card in a reader, beside any number of other programs. `patience` is for one command, or for
+    /// the end of another program's transaction.
     ///
     /// # Errors
     /// [`Error::Busy`] when another program has the reader for itself, [`crate::SlotError::Absent`] without a card, and
@@ -73,7 +74,8 @@ impl Connection {
         Ok(readers.iter().find(own).ok_or_else(|| refusal(rv::READER_UNAVAILABLE))?.atr().to_vec())
     }
 
-    /// Part 10's properties say so; a reader without them gets short APDUs, which every card takes.
+    /// Whether extended APDUs pass, as the properties of part 10 say. A reader without properties gets short APDUs,
+    /// which every card takes.
     fn takes_extended(&mut self) -> Result<bool, Error> {
         let Some(list) = self.control(feature::GET_FEATURE_REQUEST)? else { return Ok(false) };
         let Some(code) = feature::properties_code(&list) else { return Ok(false) };
@@ -178,8 +180,8 @@ impl Connection {
 }
 
 impl card::Transmit for Connection {
-    /// A card that another program reset is connected to anew, so that the next command finds it; this one fails, for
-    /// what was selected and verified is lost.
+    /// After another program reset the card, this connects anew, so that the next command finds the card. The command
+    /// itself fails, because what was selected and verified is lost.
     fn transmit(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), Error> {
         if command.len() > MAX_BUFFER {
             return Err(Error::Invalid("the reader takes no command APDU of this length"));
@@ -200,7 +202,7 @@ impl card::Transmit for Connection {
         self.extended
     }
 
-    /// Work begins with a SELECT, so a card that another program reset before is as good as any.
+    /// Work begins with a SELECT, so that it does not matter that another program reset the card before.
     fn begin(&mut self) -> Result<(), Error> {
         let end = Instant::now() + self.patience;
         loop {
@@ -222,13 +224,14 @@ impl card::Transmit for Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         let wish = Disconnect { card: self.card, disposition: disposition::LEAVE, rv: 0 };
-        // Closing the socket says the same, but a transaction left open would then cost the others a reset.
+        // The daemon would hear the end of the socket, too. But it resets a card whose transaction was left open,
+        // under other programs' hands.
         let _ =
             self.session.ask(&Request::Disconnect(wish), &[], Disconnect::LEN, Disconnect::parse, PATIENCE);
     }
 }
 
-/// Another program has the card for itself: a moment, then again, until the time is up.
+/// Another program has the card for itself. Waits a moment before the next try, until the time is up.
 fn wait_turn(end: Instant) -> Result<(), Error> {
     if Instant::now() >= end {
         return Err(Error::Busy);

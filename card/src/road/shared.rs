@@ -18,10 +18,12 @@ use crate::{
     shield::Shield,
 };
 
-/// How long a reader of the system's may keep us waiting while we look for a token: it may be another's card.
+/// How long one reader of the system's pcscd may delay a look for tokens: another program may be using the card that
+/// is in it.
 const GLANCE: Duration = Duration::from_secs(5);
 
-/// The service to ask: the one named, else the system's; `None` when another road was named.
+/// The service to ask, and whether it was named. The system's is asked when no road was named, and none is when
+/// another road was.
 fn service(selection: &Selection) -> Option<(&Path, bool)> {
     match (&selection.pcsc, &selection.usbip, &selection.bus_id) {
         // A bus id is a name on a USB/IP server.
@@ -32,7 +34,8 @@ fn service(selection: &Selection) -> Option<(&Path, bool)> {
     }
 }
 
-/// The tokens in a service's readers, for a road that may be tried before others: no service is no error then.
+/// The tokens in a service's readers. Where the service was not named, or another road was named too, a service that
+/// is missing is no error.
 pub(super) fn discover(selection: &Selection) -> Result<Vec<Found>, Error> {
     let Some((socket, named)) = service(selection) else { return Ok(Vec::new()) };
     match search(socket, if named { selection.patience } else { GLANCE }) {
@@ -42,7 +45,7 @@ pub(super) fn discover(selection: &Selection) -> Result<Vec<Found>, Error> {
     }
 }
 
-/// The one token in a service's readers that fits; `None` where another road should be tried.
+/// Opens the one token in a service's readers that fits; `None` where another road should be tried.
 pub(super) fn open(selection: &Selection) -> Result<Option<Card>, Error> {
     let Some((socket, named)) = service(selection) else { return Ok(None) };
     let alone = named && selection.usbip.is_none();
@@ -73,7 +76,8 @@ struct Token {
     serial: String,
 }
 
-/// The readers whose card answers our applet. One that is busy or says nothing is passed over, unless none is ours.
+/// The readers whose card has the shield applet. A reader that is busy or silent is passed over, unless no token is
+/// found without it.
 fn search(socket: &Path, patience: Duration) -> Result<Vec<Token>, Error> {
     let readers = Session::open(socket)?.readers()?;
     let (mut tokens, mut busy) = (Vec::new(), false);

@@ -1,4 +1,4 @@
-//! Data objects: what a host keeps on the token without the token knowing what it is.
+//! Data objects: bytes that a host keeps on the token, and that the token does not understand.
 
 use wire::{
     apdu::Command,
@@ -10,7 +10,7 @@ use super::{ALL, Shield};
 use crate::{error::Error, pipe::Secret};
 
 impl Shield<'_> {
-    /// LIST of data objects: all but their values. Private ones are there only while the PIN is verified.
+    /// LIST of data objects: everything but their values. Private objects are listed only while the PIN is verified.
     ///
     /// # Errors
     /// [`Error::Nonsense`] when the answer is malformed, and the line's own.
@@ -32,13 +32,14 @@ impl Shield<'_> {
     /// READ DATA: a data object, with its value.
     ///
     /// # Errors
-    /// [`Error::Refused`]: 6A82 when there is none of this number, or it is private and the PIN is not verified.
+    /// [`Error::Refused`]: 6A82 when there is no object of this number, or the object is private and the PIN is not
+    /// verified.
     pub fn read_data(&mut self, number: u8) -> Result<DataObject, Error> {
         let answer = Zeroizing::new(self.own(instruction::READ_DATA, 0, number, &[], ALL)?);
         Ok(DataObject::parse(&answer)?)
     }
 
-    /// UPDATE DATA: another data object takes the place and the number of the former. Wants the PIN.
+    /// UPDATE DATA: a data object takes the place and the number of a former one. Wants the PIN.
     ///
     /// # Errors
     /// As [`Self::create_data`]; 6A82 when there is none of this number.

@@ -1,4 +1,4 @@
-//! Keys and certificates that a host makes, names and removes; none of it touches the payment container.
+//! Keys and certificates that a host makes, names and removes. No command here touches the payment container.
 
 use wire::{
     apdu::Command,
@@ -22,20 +22,20 @@ impl Shield<'_> {
         Ok(Contents::parse_list(&answer)?)
     }
 
-    /// CREATE KEY: a key pair that is in use at once, and the container it is in; its public half, tag 7F49
-    /// ([`wire::piv::PublicKey`] reads it). Wants the PIN. RSA-2048 takes seconds.
+    /// CREATE KEY: makes a key pair that is in use at once. Returns the container of the pair and its public half,
+    /// tag 7F49 ([`wire::piv::PublicKey`] reads it). Wants the PIN. RSA-2048 takes seconds.
     ///
     /// # Errors
-    /// [`Error::Refused`]: 6982 without the PIN, 6A84 when every container is taken, 6A89 when the one named is,
-    /// 6985 for the payment container, 6A80 for a use that the algorithm does not have.
+    /// [`Error::Refused`]: 6982 without the PIN, 6A84 when every container is taken, 6A89 when the named container is
+    /// taken, 6985 for the payment container, 6A80 for a use that the algorithm does not have.
     pub fn create_key(&mut self, place: Place, key: &NewKey) -> Result<(Container, Vec<u8>), Error> {
         let (p1, p2) = place.parameters();
         let answer = self.own(instruction::CREATE_KEY, p1, p2, &key.bytes(), ALL)?;
         Ok(parse_created(&answer)?)
     }
 
-    /// IMPORT KEY: a private key from outside, in use at once, and the container it is in; its public half, tag 7F49. Its record
-    /// says for ever where it came from. Wants the PIN.
+    /// IMPORT KEY: takes in a private key from outside, which is in use at once. Returns the container of the key and
+    /// its public half, tag 7F49. The token says for ever that the key came from outside. Wants the PIN.
     ///
     /// # Errors
     /// As [`Self::create_key`]; 6A80 for parts that make no key of this algorithm.
@@ -47,11 +47,12 @@ impl Shield<'_> {
         Ok(parse_created(&answer)?)
     }
 
-    /// USE KEY: what GENERAL AUTHENTICATE of the PIV applet does with a container's key ([`crate::piv::Piv::sign`] and its kin), for
-    /// PINs of any length. [`Uses::SIGN`] of a digest or a padded block, [`Uses::AGREE`] with a point, [`Uses::DECRYPT`] of a block.
+    /// USE KEY: does with a container's key what GENERAL AUTHENTICATE of the PIV applet does
+    /// ([`crate::piv::Piv::sign`] and its kin), for PINs of any length. The input of [`Uses::SIGN`] is a digest or a
+    /// padded block, of [`Uses::AGREE`] a point, of [`Uses::DECRYPT`] a block.
     ///
     /// # Errors
-    /// [`Error::Refused`]: 6982 without the PIN (just before, if the key wants it each time), 6985 for a use that the key does
+    /// [`Error::Refused`]: 6982 without the PIN (which some keys want just before), 6985 for a use that the key does
     /// not have, 6A80 for an input that does not fit, 6A88 without a key there.
     pub fn use_key(
         &mut self,
@@ -79,8 +80,8 @@ impl Shield<'_> {
         Ok(self.object(get::CERTIFICATE_NOTES, container)?.unwrap_or_default())
     }
 
-    /// PUT CERTIFICATE: a certificate, DER, and the container it is in. [`Place::Any`] puts it beside its key, if that
-    /// has none yet, and otherwise in a free container. Wants the PIN.
+    /// PUT CERTIFICATE: stores a certificate, DER, and returns its container. [`Place::Any`] is beside the
+    /// certificate's key if that has no certificate yet, and otherwise a free container. Wants the PIN.
     ///
     /// # Errors
     /// [`Error::Refused`]: 6982 without the PIN, 6A80 for what is no certificate, 9D05 when the container's key is
@@ -130,7 +131,7 @@ impl Shield<'_> {
         self.delete(what::CERTIFICATE, container.reference())
     }
 
-    /// DELETE all that a container holds: both or neither. Wants the PIN.
+    /// DELETE the key and the certificate of a container: both or neither. Wants the PIN.
     ///
     /// # Errors
     /// As [`Self::name_key`].

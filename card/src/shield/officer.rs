@@ -1,4 +1,4 @@
-//! What the security officer of PKCS#11 does, with the PUK; and random from the token.
+//! What the security officer of PKCS#11 does with the PUK, and random numbers from the token.
 
 use wire::{
     apdu::Command,
@@ -9,11 +9,11 @@ use super::Shield;
 use crate::error::Error;
 
 impl Shield<'_> {
-    /// Whether this is the PUK: CHANGE REFERENCE DATA of the PUK to itself. The token's PUK stays as it is, and its tries
-    /// are full again.
+    /// Whether this is the PUK: CHANGE REFERENCE DATA changes the PUK to itself. The PUK stays as it is, and all its
+    /// tries are there again.
     ///
     /// # Errors
-    /// [`Error::PukRefused`] when it is wrong or locked.
+    /// [`Error::PukRefused`] when the PUK is wrong or locked.
     pub fn check_puk(&mut self, puk: &[u8]) -> Result<(), Error> {
         self.change_puk(puk, puk)
     }

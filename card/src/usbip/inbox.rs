@@ -1,4 +1,4 @@
-//! What came from the peer and was not read yet. It survives a time-out in the middle of a message.
+//! What came from the peer and was not read yet. A time-out in the middle of a message loses nothing of the message.
 
 use std::{
     io::{self, ErrorKind, Read},
@@ -10,14 +10,15 @@ use zeroize::Zeroize;
 
 use crate::{Error, pipe::Secret};
 
-/// Room for the usual: two headers and a short answer. It grows to what one reply may have, and no further.
+/// Room for what usually comes: two headers and a short answer. The buffer grows to the size of one reply, and no
+/// further.
 const ROOM: usize = 4096;
 
 /// Until when to wait. The clock is read again only when the first read was not enough.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
     end: Instant,
-    /// What the first read may wait; taken by it.
+    /// How long the first read may wait. The first read takes this.
     first: Option<Duration>,
     what: &'static str,
 }
@@ -51,7 +52,7 @@ impl Inbox {
         Self { bytes: Secret::new(vec![0; ROOM]), start: 0, end: 0, timeout: None }
     }
 
-    /// What is here, from the first byte not taken.
+    /// The bytes that are here and were not taken.
     pub(super) fn bytes(&self) -> &[u8] {
         self.bytes.get(self.start..self.end).unwrap_or_default()
     }
@@ -78,7 +79,7 @@ impl Inbox {
         Ok(())
     }
 
-    /// Done with the first `count` bytes: they may have been secret.
+    /// Takes the first `count` bytes out and wipes them, because they may have been secret.
     pub(super) fn take(&mut self, count: usize) {
         let to = (self.start + count).min(self.end);
         self.bytes[self.start..to].zeroize();
@@ -94,7 +95,7 @@ impl Inbox {
             (self.start, self.end) = (0, self.end - self.start);
         }
         if count > self.bytes.len() {
-            // A new buffer, so that the old one is wiped and not merely freed.
+            // A new buffer is made, so that the old one is wiped and not merely freed.
             let mut wider = vec![0; count];
             wider[..self.end].copy_from_slice(&self.bytes[..self.end]);
             self.bytes = Secret::new(wider);
@@ -111,7 +112,7 @@ impl Inbox {
     }
 }
 
-/// A read that timed out or was interrupted is tried again, until the deadline says no.
+/// A read that timed out or was interrupted is tried again until the deadline.
 fn again(error: io::Error) -> Result<(), Error> {
     match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => Ok(()),

@@ -20,16 +20,16 @@ use crate::{
 
 /// How long a token may take to take a bulk OUT transfer.
 const OUT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a server may take to answer UNLINK, before we call the line dead.
+/// How long a server may take to answer UNLINK before the line counts as dead.
 const UNLINK_TIMEOUT: Duration = Duration::from_secs(5);
-/// Most URBs that we have on the line; more means that the server forgets to answer.
+/// Most URBs on the line. More of them mean that the server forgets to answer.
 const MAX_PENDING: usize = 32;
 
 /// An imported token.
 pub struct Link {
     urbs: Urbs,
     interface: Interface,
-    /// The URB that waits for a slot change. It stays with the server over other transfers.
+    /// The URB that waits for a slot change. The URB stays with the server during other transfers.
     watch: Option<u32>,
 }
 
@@ -37,8 +37,8 @@ impl Link {
     /// Imports the device that `bus_id` names, reads its descriptors and configures it, as a kernel does.
     ///
     /// # Errors
-    /// [`Error::Busy`] when another holds it, [`Error::NotFound`] when there is none, [`Error::Nonsense`] when it is
-    /// no CCID reader, and the line's own.
+    /// [`Error::Busy`] when another program holds the device, [`Error::NotFound`] when there is no such device,
+    /// [`Error::Nonsense`] when the device is no CCID reader, and the line's own.
     pub fn import(address: &str, bus_id: &str) -> Result<Self, Error> {
         let (socket, inbox, device) = super::import(address, bus_id)?;
         let mut urbs = Urbs {
@@ -54,13 +54,13 @@ impl Link {
         Ok(Self { urbs, interface, watch: None })
     }
 
-    /// busnum and devnum on the server: its name for the device in URBs.
+    /// busnum and devnum on the server, which name the device in URBs.
     pub const fn device_id(&self) -> u32 {
         self.urbs.device
     }
 
-    /// A second hold of the line, for a thread that waits for its end, or cuts it, while another transfers. Never to be
-    /// read from or written to.
+    /// Another handle of the connection, for a thread that waits for the end of the connection, or cuts it, while
+    /// another thread transfers. Nobody reads or writes by it.
     ///
     /// # Errors
     /// No descriptor is free.
@@ -69,7 +69,7 @@ impl Link {
     }
 }
 
-/// The descriptors, then SET_CONFIGURATION (USB 2.0, 9.1.2, steps 6 to 8; the address is the server's affair).
+/// The descriptors, then SET_CONFIGURATION (USB 2.0, 9.1.2, steps 6 to 8; the server chooses the address).
 fn enumerate(urbs: &mut Urbs) -> Result<Interface, Error> {
     let device = urbs.control(descriptor_request(descriptor::DEVICE, 0, 0, 18), &[])?;
     let device = DeviceDescriptor::parse(&device)?;
@@ -125,7 +125,7 @@ impl Pipe for Link {
         };
         let mut data = Vec::new();
         match self.urbs.wait(sequence, &mut data, Deadline::within(timeout, "a slot change")) {
-            // It stays posted: what happens until the next call is not lost.
+            // The URB stays posted, so that what happens until the next call is not lost.
             Err(Error::TimedOut(_)) => Ok(None),
             Err(error) => Err(error),
             Ok(status) => {
@@ -135,7 +135,7 @@ impl Pipe for Link {
         }
     }
 
-    /// Both URBs in one write; the server answers both in one, too, when the token is quick.
+    /// Both URBs go out in one write. When the token is quick, the server answers both in one write, too.
     fn exchange(
         &mut self,
         out: &[u8],
@@ -148,7 +148,7 @@ impl Pipe for Link {
         self.urbs.flush()?;
         let deadline = Deadline::within(timeout, "the token's answer");
         if let Err(error) = self.urbs.finish(sent, &mut Vec::new(), deadline) {
-            // A command that did not arrive has no answer: take the IN back, whatever it brings.
+            // A command that did not arrive has no answer. The IN transfer is taken back, whatever it brings.
             let _ = self.urbs.cancel(answer, &mut Vec::new());
             return Err(error);
         }
@@ -174,9 +174,9 @@ enum Kind {
 
 enum State {
     Waiting,
-    /// Its reply came while another was waited for.
+    /// The URB's reply came while another reply was waited for.
     Done(i32, Vec<u8>),
-    /// Cancelled too late as the server said, yet its reply was not seen: it may still come.
+    /// The server said that it was too late to cancel the URB, but the reply was not seen. The reply may still come.
     Abandoned,
 }
 
@@ -184,12 +184,12 @@ enum State {
 struct Urbs {
     socket: TcpStream,
     inbox: Inbox,
-    /// What goes out with the next write; wiped after it, because it may hold a PIN.
+    /// What goes out with the next write. It may hold a PIN, and is wiped after the write.
     outbox: Secret,
     device: u32,
     sequence: u32,
     pending: Vec<Pending>,
-    /// The stream cannot be trusted any more: cut, or out of step.
+    /// The stream is cut or out of step, and is not used any more.
     dead: bool,
 }
 
@@ -249,23 +249,23 @@ impl Urbs {
         let sent = self.outbox.len();
         self.outbox[..sent].as_mut().zeroize();
         self.outbox.clear();
-        // Half a message may be out: nothing that follows would be understood.
+        // Half a message may have been sent, and nothing that follows would be understood.
         written.map_err(|error| self.die(Error::from(error)))
     }
 
-    /// Waits for a URB's reply; at the deadline, takes the URB back.
+    /// Waits for a URB's reply, and takes the URB back at the deadline.
     fn finish(&mut self, sequence: u32, into: &mut Vec<u8>, deadline: Deadline) -> Result<(), Error> {
         let before = into.len();
         let status = match self.wait(sequence, into, deadline) {
-            // Its data may have raced the cancellation: then it is as good as in time.
+            // The reply may have come before the cancellation. Then it counts as in time.
             Err(Error::TimedOut(what)) => self.cancel(sequence, into)?.ok_or(Error::TimedOut(what))?,
             other => other?,
         };
-        // What a failed transfer brought is not an answer.
+        // The bytes of a failed transfer are no answer.
         done(status).inspect_err(|_| into.truncate(before))
     }
 
-    /// Waits for the reply to `sequence`; its data is appended to `into`. Other replies are kept in the table.
+    /// Waits for the reply to `sequence`, whose data is appended to `into`. Other replies are kept in the table.
     fn wait(&mut self, sequence: u32, into: &mut Vec<u8>, mut deadline: Deadline) -> Result<i32, Error> {
         if let Some(status) = self.collect(sequence, into) {
             return Ok(status);
@@ -294,7 +294,7 @@ impl Urbs {
         Some(status)
     }
 
-    /// Reads one reply. `Some` when it is the one waited for.
+    /// Reads one reply. `Some` when the reply is the one that is waited for.
     fn step(
         &mut self,
         sequence: u32,
@@ -348,7 +348,7 @@ impl Urbs {
         self.outbox.extend_from_slice(&Unlink { sequence, device: self.device, victim }.bytes());
         self.flush()?;
         let deadline = Deadline::within(UNLINK_TIMEOUT, "the server to cancel a transfer");
-        // No answer to UNLINK itself: this line is of no use any more.
+        // The server does not even answer UNLINK: the line is of no use any more.
         let status = self.wait(sequence, &mut Vec::new(), deadline).map_err(|error| self.die(error))?;
         if let Some(status) = self.collect(victim, into) {
             return Ok(Some(status));
@@ -371,8 +371,8 @@ impl Urbs {
     }
 }
 
-/// A packet came that is longer than the room that was left (USB 2.0, 5.8.3). We always ask for the longest message that the
-/// token says it sends.
+/// A packet came that is longer than the room that was left (USB 2.0, 5.8.3). The room is always that of the longest
+/// message that the token's descriptors allow.
 const BABBLE: Error = Error::nonsense("USB transfer", "more bytes than were asked for");
 
 /// A URB's status.
@@ -380,7 +380,7 @@ fn done(status: i32) -> Result<(), Error> {
     match status {
         urb_status::OK => Ok(()),
         urb_status::EPIPE => Err(Error::Stalled),
-        // The line is whole, and so is the token; only this transfer brought too much.
+        // Line and token are whole: only this transfer brought too much.
         urb_status::EOVERFLOW => Err(BABBLE),
         // -ESHUTDOWN, -ENODEV, -ECONNRESET, …: the token is gone.
         status => Err(Error::Broken(std::io::Error::from_raw_os_error(status.saturating_neg().max(1)))),

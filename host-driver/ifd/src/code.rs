@@ -1,4 +1,4 @@
-//! The answers of an IFD handler (`ifdhandler.h`), and which of our errors becomes which.
+//! The answers of an IFD handler (`ifdhandler.h`), and which of them each error of `card` becomes.
 
 use std::ffi::{c_long, c_ulong};
 
@@ -43,17 +43,18 @@ pub const NO_SUCH_DEVICE: Code = 617;
 /// IFD_ERROR_INSUFFICIENT_BUFFER.
 pub const INSUFFICIENT_BUFFER: Code = 618;
 
-/// What an exchange answers that went wrong.
+/// The answer of an exchange that failed.
 pub const fn of(error: &Error) -> Code {
     match error {
-        // A token that is away is a card that was drawn: pcscd goes on asking, and finds it when it is back.
+        // A token that is away looks like a card that was drawn: pcscd goes on asking, and finds the card when the
+        // token is back.
         Error::Slot(SlotError::Absent) | Error::Broken(_) | Error::NotFound(_) | Error::Busy => NOT_PRESENT,
         Error::TimedOut(_) => RESPONSE_TIMEOUT,
         _ => COMMUNICATION,
     }
 }
 
-/// What powering the card answers that went wrong. pcscd shows the user a card that is there and unpowered.
+/// The answer when the card could not be powered. pcscd then shows the user a card that is there and unpowered.
 pub const fn of_power(error: &Error) -> Code {
     match error {
         Error::Slot(_) => POWER_ACTION,

@@ -34,7 +34,7 @@ impl Device {
     /// Reads a DEVICENAME.
     ///
     /// # Errors
-    /// It is none of the forms; the text says which there are.
+    /// The name has none of the forms. The text says which forms there are.
     pub fn parse(name: &str) -> Result<Self, String> {
         let name = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(name);
         let (place, serial) = match name.split_once(",serial=") {
@@ -53,7 +53,7 @@ impl Device {
     /// What a CHANNELID without DEVICENAME means: that port of this machine, 0 being USB/IP's own.
     ///
     /// # Errors
-    /// It is no port.
+    /// The number is no port.
     pub fn channel(channel: Dword) -> Result<Self, String> {
         match u16::try_from(channel) {
             Ok(0) => Self::parse(&format!("usbip:{}", road::DEFAULT_ADDRESS)),
@@ -62,7 +62,7 @@ impl Device {
         }
     }
 
-    /// Opens the token's pipes, in one try.
+    /// Opens the token's pipes in one try.
     pub(crate) fn reach(&self) -> Result<Box<dyn Pipe>, Error> {
         match &self.place {
             Place::UsbIp(server) => {
@@ -119,7 +119,7 @@ fn usb_place(which: &str) -> Option<Place> {
     }
     let (id, rest) = which.split_once(':').map_or((which, None), |(id, rest)| (id, Some(rest)));
     let (vendor, product) = id.split_once('/')?;
-    // Digits only: the parser of numbers would take a sign.
+    // Only digits are taken: the parser of numbers would take a sign, too.
     let digits = |text: &str| text.len() == 4 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
     let id = |text: &str| u16::from_str_radix(text, 16).ok().filter(|_| digits(text));
     let id = Some((id(vendor)?, id(product)?));

@@ -1,5 +1,6 @@
 //! The functions that pcscd calls, with C's types. All bytes pass here and nowhere else; nothing unwinds into C.
-// C hands over pointers: their rules are in `ifdhandler.h`, and each use names the one it stands on.
+// C hands over pointers. The rules for the pointers are in `ifdhandler.h`, and each use names the rule that it relies
+// on.
 #![allow(unsafe_code)]
 
 use std::{
@@ -15,7 +16,7 @@ use crate::{
     table,
 };
 
-/// `SCARD_IO_HEADER`: the protocol, which the reader knows by itself.
+/// `SCARD_IO_HEADER`: the protocol, which the reader settles by itself.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct IoHeader {
@@ -47,7 +48,8 @@ const MAX_ATR: usize = 33;
 /// SCARD_PROTOCOL_T0 and SCARD_PROTOCOL_T1.
 const PROTOCOLS: [Dword; 2] = [1, 2];
 
-/// Opens the token that DEVICENAME names. One that is not there yet is looked for again whenever pcscd looks.
+/// Opens the token that DEVICENAME names. A token that is not there yet is looked for again whenever pcscd asks for
+/// the card.
 ///
 /// # Safety
 /// `name` is a C string.
@@ -116,7 +118,7 @@ fn capability(lun: Dword, tag: Dword) -> Result<Vec<u8>, Code> {
         TAG_ATR | ATTR_ATR_STRING => {
             table::with(lun, |slot| slot.atr().map(<[u8]>::to_vec).ok_or(code::NOT_PRESENT))
         }
-        // 2 is a card that is swallowed, or one that cannot be taken out: ours are soldered in.
+        // 2 is a card that is swallowed or cannot be taken out, as the chip of a token cannot.
         ATTR_ICC_PRESENCE => {
             table::with(lun, |slot| Ok(vec![if slot.presence() == code::PRESENT { 2 } else { 0 }]))
         }
@@ -164,15 +166,15 @@ pub extern "C" fn IFDHSetProtocolParameters(
     })
 }
 
-/// Powers the card up, down, or resets it; its ATR.
+/// Powers the card up or down, or resets the card. Gives the ATR.
 ///
 /// # Safety
 /// `atr` has room for 33 bytes (`ifdhandler.h`: MAX_ATR_SIZE), and `length` may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn IFDHPowerICC(lun: Dword, action: Dword, atr: *mut u8, length: *mut Dword) -> Code {
     guard(|| {
-        // The length that comes in is not set by every caller; the room is by contract.
-        // SAFETY: `length` may be written, by the caller's contract.
+        // Not every caller sets the length that comes in. The contract says how much room there is. SAFETY: `length`
+        // may be written, by the caller's contract.
         unsafe { set(length, MAX_ATR) };
         let action = match action {
             POWER_UP => Power::Up,
@@ -273,7 +275,7 @@ unsafe fn bytes<'a>(data: *const u8, length: Dword) -> &'a [u8] {
     }
 }
 
-/// Copies an answer out, if there is room; its length either way.
+/// Copies an answer out, if there is room. The length is set to 0 if there is none.
 ///
 /// # Safety
 /// `to` has room for as many bytes as `length` says, and `length` may be written.
@@ -288,7 +290,7 @@ unsafe fn give(answer: &[u8], to: *mut u8, length: *mut Dword) -> Result<Code, C
         unsafe { set(length, 0) };
         return Err(code::INSUFFICIENT_BUFFER);
     }
-    // SAFETY: `to` has the room, or nothing is copied; the two do not overlap, because one is ours.
+    // SAFETY: `to` has the room, or nothing is copied. `answer` is this library's memory, and does not overlap `to`.
     unsafe {
         if !answer.is_empty() {
             to.copy_from_nonoverlapping(answer.as_ptr(), answer.len());
@@ -298,7 +300,7 @@ unsafe fn give(answer: &[u8], to: *mut u8, length: *mut Dword) -> Result<Code, C
     Ok(code::SUCCESS)
 }
 
-/// Writes a length, if anybody wants it.
+/// Writes a length, if the caller wants it.
 ///
 /// # Safety
 /// `length` is null, or may be written.

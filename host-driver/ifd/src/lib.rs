@@ -2,7 +2,7 @@
 //! over USB. For machines that have a pcscd and no vhci.
 //! Source: pcsc-lite, "MUSCLE PC/SC IFD Driver Developer Kit" (`ifdhandler.h`), IFD handler version 3.0.
 //!
-//! pcscd finds it by a file in its `reader.conf.d`:
+//! pcscd finds the driver by a file in its folder `reader.conf.d`:
 //!
 //! ```text
 //! FRIENDLYNAME "U-shield"
@@ -11,7 +11,8 @@
 //! CHANNELID    0
 //! ```
 //!
-//! What DEVICENAME may be is in [`Device`]. The token may come and go: while it is away the reader has no card.
+//! What DEVICENAME may be is in [`Device`]. The token may come and go. While the token is away, the reader has no
+//! card.
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 pub mod entry;

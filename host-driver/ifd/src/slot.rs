@@ -1,4 +1,4 @@
-//! One reader of pcscd's, and the token behind it, which may come and go.
+//! One reader of pcscd, and the token behind the reader. The token may come and go.
 
 use std::{
     io::Write,
@@ -26,18 +26,18 @@ pub(crate) enum Power {
 pub(crate) struct Slot {
     device: Device,
     line: Line,
-    /// What was last said of the line, so that it is said once.
+    /// What was last logged of the line, so that each thing is logged once.
     said: Option<String>,
 }
 
 /// The line to the token.
 enum Line {
-    /// There is none; the next try is not before this moment.
+    /// There is no line. The next try is not before this moment.
     Away(Instant),
-    /// It broke, and pcscd does not know yet: the next look says that the card is gone, even if the token is back by then.
-    /// It has lost its power, and with it the PIN that was verified.
+    /// The line broke, and pcscd does not know yet. The next answer to pcscd is that the card is gone, even if the
+    /// token is back by then: the token has lost its power, and the PIN that was verified.
     Lost,
-    /// The token is there; the ATR while its card has power.
+    /// The token is there. There is an ATR while its card has power.
     Here { reader: Reader<Box<dyn Pipe>>, atr: Option<Vec<u8>> },
 }
 
@@ -63,7 +63,7 @@ impl Slot {
                 Ok(_) => {}
                 Err(error) => {
                     self.lose(&error);
-                    // Said now.
+                    // This answer tells pcscd.
                     self.line = Line::Away(Instant::now());
                 }
             },
@@ -71,7 +71,7 @@ impl Slot {
         if matches!(self.line, Line::Here { .. }) { code::PRESENT } else { code::NOT_PRESENT }
     }
 
-    /// Powers the card, or off. The ATR of a powered card.
+    /// Powers the card up or down, or resets the card. Returns the ATR of a powered card.
     pub(crate) fn power(&mut self, action: Power) -> Result<Vec<u8>, Code> {
         let Line::Here { reader, atr } = &mut self.line else { return Err(code::NOT_PRESENT) };
         *atr = None;
@@ -146,7 +146,8 @@ impl Slot {
                 self.say(format!("the token at {} is there", self.device));
             }
             Err(error) => {
-                // pcscd waits for us meanwhile: at most half of its time, however long a try takes.
+                // pcscd waits during a try. The pause is as long as the try was, so that pcscd spends at most half of
+                // its time waiting.
                 let now = Instant::now();
                 self.line = Line::Away(now + now.duration_since(begin).min(Duration::from_secs(30)));
                 self.say(format!("the token at {} is not there: {error}", self.device));
@@ -154,7 +155,8 @@ impl Slot {
         }
     }
 
-    /// After an error: the reader's word leaves the line whole, all else ends it.
+    /// Judges the line after an error. An error that the reader itself reported leaves the line whole, and every
+    /// other error ends the line.
     fn lose(&mut self, error: &Error) {
         match error {
             Error::Slot(_) | Error::Stalled | Error::Invalid(_) => {}
@@ -167,7 +169,7 @@ impl Slot {
         }
     }
 
-    /// Says it once, into pcscd's standard error, which is its journal.
+    /// Logs a line once, on pcscd's standard error, which is pcscd's journal.
     fn say(&mut self, what: String) {
         if self.said.as_ref() != Some(&what) {
             let _ = writeln!(std::io::stderr(), "ifd_ushield: {}", wire::display::printed(&what));

@@ -17,7 +17,7 @@ pub(crate) const MOST: u8 = 16;
 
 static READERS: Mutex<BTreeMap<Dword, Arc<Mutex<Slot>>>> = Mutex::new(BTreeMap::new());
 
-/// Adds a reader; one of the same Lun goes.
+/// Adds a reader. A reader of the same Lun goes.
 pub(crate) fn open(lun: Dword, slot: Slot) {
     lock(&READERS).insert(lun, Arc::new(Mutex::new(slot)));
 }

@@ -16,7 +16,7 @@ use wire::{
 use zeroize::Zeroizing;
 
 use crate::{
-    attribute::{Attributes, Kind, Value},
+    attribute::{AttributeType, Attributes, Value},
     ckr::{Ckr, Result},
     mechanism::{Cipher, Scheme},
 };
@@ -37,13 +37,13 @@ struct Facts {
     /// The mechanism that makes key pairs.
     generation: ck::CK_MECHANISM_TYPE,
     /// What the token lets a private key do, and the attributes of the private key that say so.
-    uses: &'static [(Uses, &'static [Kind])],
+    uses: &'static [(Uses, &'static [AttributeType])],
     /// The attributes that a public key is made of.
-    public: &'static [Kind],
+    public: &'static [AttributeType],
     /// The attributes that a private key is made of.
-    private: &'static [Kind],
+    private: &'static [AttributeType],
     /// The attributes that say which key pair is wanted.
-    wanted: &'static [Kind],
+    wanted: &'static [AttributeType],
 }
 
 impl KeyType {
@@ -87,22 +87,22 @@ impl KeyType {
     }
 
     /// What the token lets a private key do, and the attributes of the private key that say so.
-    pub const fn uses(self) -> &'static [(Uses, &'static [Kind])] {
+    pub const fn uses(self) -> &'static [(Uses, &'static [AttributeType])] {
         self.facts().uses
     }
 
     /// Whether private keys do what this attribute says (CKA_SIGN and its kin).
-    pub fn does(self, kind: Kind) -> bool {
+    pub fn does(self, kind: AttributeType) -> bool {
         self.uses().iter().any(|(_, kinds)| kinds.contains(&kind))
     }
 
     /// Whether a private key with these uses does what the attribute says.
-    pub fn may(self, uses: Uses, kind: Kind) -> bool {
+    pub fn may(self, uses: Uses, kind: AttributeType) -> bool {
         self.uses().iter().any(|(one, kinds)| uses.has(*one) && kinds.contains(&kind))
     }
 
     /// That no attribute is there which only keys of other types have.
-    fn check(self, attributes: &Attributes, part: impl Fn(&Facts) -> &'static [Kind]) -> Result<()> {
+    fn check(self, attributes: &Attributes, part: impl Fn(&Facts) -> &'static [AttributeType]) -> Result<()> {
         let own = part(self.facts());
         let mut others = Self::ALL.into_iter().flat_map(|kind| part(kind.facts()));
         if others.any(|kind| !own.contains(kind) && attributes.get(*kind).is_some()) {
@@ -267,7 +267,7 @@ impl PublicKey {
     ///
     /// # Errors
     /// CKR_KEY_TYPE_INCONSISTENT.
-    pub fn does(&self, kind: Kind) -> Result<()> {
+    pub fn does(&self, kind: AttributeType) -> Result<()> {
         if self.key_type().does(kind) { Ok(()) } else { Err(Ckr::KEY_TYPE_INCONSISTENT) }
     }
 
@@ -352,7 +352,7 @@ impl PublicKey {
 }
 
 /// The value of an attribute that must be there.
-fn need(attributes: &Attributes, kind: Kind) -> Result<&[u8]> {
+fn need(attributes: &Attributes, kind: AttributeType) -> Result<&[u8]> {
     attributes.get(kind).ok_or(Ckr::TEMPLATE_INCOMPLETE)
 }
 

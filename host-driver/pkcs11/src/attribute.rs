@@ -8,13 +8,13 @@ use zeroize::Zeroizing;
 use crate::ckr::{Ckr, Result};
 
 /// The number of an attribute.
-pub type Kind = ck::CK_ATTRIBUTE_TYPE;
-/// Its value; it may be a secret key's.
+pub type AttributeType = ck::CK_ATTRIBUTE_TYPE;
+/// The value of an attribute, which may be a secret key.
 pub type Value = Zeroizing<Vec<u8>>;
 
 /// Attributes by their number.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Attributes(BTreeMap<Kind, Value>);
+pub struct Attributes(BTreeMap<AttributeType, Value>);
 
 impl std::fmt::Debug for Attributes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -26,8 +26,8 @@ impl Attributes {
     /// A template's attributes.
     ///
     /// # Errors
-    /// CKR_TEMPLATE_INCONSISTENT: one twice, with different values (4.1.1).
-    pub fn of_template(template: Vec<(Kind, Value)>) -> Result<Self> {
+    /// CKR_TEMPLATE_INCONSISTENT: an attribute stands there twice, with different values (4.1.1).
+    pub fn of_template(template: Vec<(AttributeType, Value)>) -> Result<Self> {
         let mut attributes = BTreeMap::new();
         for (kind, value) in template {
             if attributes.get(&kind).is_some_and(|former| *former != value) {
@@ -38,72 +38,72 @@ impl Attributes {
         Ok(Self(attributes))
     }
 
-    /// All of them, by their number.
-    pub fn iter(&self) -> impl Iterator<Item = (Kind, &[u8])> {
+    /// All attributes, in the order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (AttributeType, &[u8])> {
         self.0.iter().map(|(kind, value)| (*kind, value.as_slice()))
     }
 
-    /// The value of one.
-    pub fn get(&self, kind: Kind) -> Option<&[u8]> {
+    /// The value of an attribute.
+    pub fn get(&self, kind: AttributeType) -> Option<&[u8]> {
         self.0.get(&kind).map(|value| value.as_slice())
     }
 
-    /// The value of one; nothing where there is none.
-    pub fn bytes(&self, kind: Kind) -> &[u8] {
+    /// The value of an attribute; no bytes where the attribute is missing.
+    pub fn bytes(&self, kind: AttributeType) -> &[u8] {
         self.get(kind).unwrap_or_default()
     }
 
-    /// A CK_BBOOL; `None` where there is none.
-    pub fn flag(&self, kind: Kind) -> Option<bool> {
+    /// The value of a CK_BBOOL; `None` where the attribute is missing.
+    pub fn flag(&self, kind: AttributeType) -> Option<bool> {
         self.get(kind).map(|value| value != [ck::CK_FALSE])
     }
 
     /// Whether a CK_BBOOL is there and true.
-    pub fn is(&self, kind: Kind) -> bool {
+    pub fn is(&self, kind: AttributeType) -> bool {
         self.flag(kind).unwrap_or(false)
     }
 
-    /// A CK_ULONG.
-    pub fn number(&self, kind: Kind) -> Option<ck::CK_ULONG> {
+    /// The value of a CK_ULONG; `None` where the attribute is missing or of another length.
+    pub fn number(&self, kind: AttributeType) -> Option<ck::CK_ULONG> {
         self.get(kind).and_then(|value| value.try_into().ok()).map(ck::CK_ULONG::from_ne_bytes)
     }
 
-    /// Sets one.
-    pub fn set(&mut self, kind: Kind, value: impl Into<Vec<u8>>) {
+    /// Sets an attribute.
+    pub fn set(&mut self, kind: AttributeType, value: impl Into<Vec<u8>>) {
         self.0.insert(kind, Zeroizing::new(value.into()));
     }
 
     /// Sets a CK_BBOOL.
-    pub fn set_flag(&mut self, kind: Kind, value: bool) {
+    pub fn set_flag(&mut self, kind: AttributeType, value: bool) {
         self.set(kind, [if value { ck::CK_TRUE } else { ck::CK_FALSE }]);
     }
 
     /// Sets a CK_ULONG.
-    pub fn set_number(&mut self, kind: Kind, value: ck::CK_ULONG) {
+    pub fn set_number(&mut self, kind: AttributeType, value: ck::CK_ULONG) {
         self.set(kind, value.to_ne_bytes());
     }
 
-    /// [`Self::set`], where there is none yet.
-    pub fn set_default(&mut self, kind: Kind, value: impl Into<Vec<u8>>) {
+    /// [`Self::set`], where the attribute is missing.
+    pub fn set_default(&mut self, kind: AttributeType, value: impl Into<Vec<u8>>) {
         self.0.entry(kind).or_insert_with(|| Zeroizing::new(value.into()));
     }
 
-    /// Takes one out.
-    pub fn remove(&mut self, kind: Kind) {
+    /// Takes an attribute out.
+    pub fn remove(&mut self, kind: AttributeType) {
         self.0.remove(&kind);
     }
 
-    /// Keeps those of which `keep` says so.
-    pub fn retain(&mut self, keep: impl Fn(Kind, &[u8]) -> bool) {
+    /// Keeps the attributes of which `keep` says so.
+    pub fn retain(&mut self, keep: impl Fn(AttributeType, &[u8]) -> bool) {
         self.0.retain(|kind, value| keep(*kind, value));
     }
 
-    /// These, with others in their place.
+    /// Puts other attributes in the place of these.
     pub fn overlay(&mut self, others: &Self) {
         self.0.extend(others.0.iter().map(|(kind, value)| (*kind, value.clone())));
     }
 
-    /// Whether all that the template names is so (5.7, C_FindObjectsInit: an exact match on each attribute).
+    /// Whether these match each attribute of the template exactly (5.7, C_FindObjectsInit).
     pub fn match_template(&self, template: &Self) -> bool {
         template.0.iter().all(|(kind, value)| self.0.get(kind) == Some(value))
     }

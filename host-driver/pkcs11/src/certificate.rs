@@ -1,5 +1,5 @@
 //! The fields of an X.509 certificate that PKCS#11 shows as attributes (v2.40, 4.6.3), and the few DER structures
-//! around public keys. X.509 itself is nobody's business here: what does not parse is shown without its fields.
+//! around public keys. Nothing here judges a certificate: one that cannot be parsed is shown without its fields.
 
 use wire::tlv::{self, Reader, Tlv};
 
@@ -30,11 +30,11 @@ pub struct Fields {
     pub subject: Vec<u8>,
     /// subjectPublicKeyInfo.
     pub public_key_info: Vec<u8>,
-    /// notBefore and notAfter as YYYYMMDD, where they are written as RFC 5280, 4.1.2.5 wants them.
+    /// notBefore and notAfter as YYYYMMDD. A date that is not written as RFC 5280, 4.1.2.5 says is left out.
     pub dates: [Option<[u8; 8]>; 2],
 }
 
-/// Reads them; `None` when it is no certificate.
+/// Reads the fields of a certificate; `None` when the bytes are no certificate.
 pub fn fields(certificate: &[u8]) -> Option<Fields> {
     let certificate = tlv::only(certificate, SEQUENCE).ok()?;
     let body = tlv::find(certificate, SEQUENCE)?;
@@ -88,7 +88,8 @@ pub fn octet_string(point: &[u8]) -> Vec<u8> {
     tlv::object(OCTET_STRING, point)
 }
 
-/// The point in a CKA_EC_POINT. Some programs give it bare: its first byte, 04, is an OCTET STRING's tag, too.
+/// The point in a CKA_EC_POINT. Some programs give the point bare: the first byte of a point, 04, is the tag of an
+/// OCTET STRING, too.
 pub fn point(value: &[u8]) -> &[u8] {
     tlv::only(value, OCTET_STRING).unwrap_or(value)
 }

@@ -1,5 +1,4 @@
-//! What goes wrong, as the standard numbers it (5.1), and the one place that says which number each of the card's
-//! errors becomes.
+//! The return values of the standard (5.1), and the one place that says which of them each error of `card` becomes.
 
 use card::{Error, SlotError, holding};
 use cryptoki_sys::{self as ck, CK_RV};
@@ -89,7 +88,8 @@ impl From<Error> for Ckr {
     fn from(error: Error) -> Self {
         match error {
             Error::Refused(status) | Error::PukRefused(status) => refused(status),
-            // The line is gone, and with it the token: 5.1.3 says so to every session that was open on it.
+            // The line is gone, and the token with the line: every session that was open on the token is told so
+            // (5.1.3).
             Error::Broken(_) | Error::Slot(SlotError::Absent) => Self::DEVICE_REMOVED,
             Error::NotFound(_) => Self::TOKEN_NOT_PRESENT,
             Error::Slot(SlotError::Aborted) => Self::FUNCTION_CANCELED,

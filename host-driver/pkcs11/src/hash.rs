@@ -9,7 +9,7 @@ use crate::ckr::{Ckr, Result};
 /// Which digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hash {
-    /// SHA-1: for signatures that others made, and for those who must.
+    /// SHA-1, for signatures that others made, and for programs that cannot do without.
     Sha1,
     /// SHA-224.
     Sha224,
@@ -31,7 +31,7 @@ impl Hash {
         (ck::CKM_SHA512, Self::Sha512),
     ];
 
-    /// By its digesting mechanism, as parameters name it.
+    /// By the mechanism that digests with it, as the parameters of other mechanisms name a digest.
     pub fn by_mechanism(kind: ck::CK_MECHANISM_TYPE) -> Option<Self> {
         Self::ALL.iter().find(|(mechanism, _)| *mechanism == kind).map(|(_, hash)| *hash)
     }
@@ -80,7 +80,7 @@ impl Hash {
         hasher.finish()
     }
 
-    /// What stands before the digest in EMSA-PKCS1-v1_5: the DigestInfo without it (RFC 8017, 9.2, note 1).
+    /// What stands before the digest in EMSA-PKCS1-v1_5: the DigestInfo without the digest (RFC 8017, 9.2, note 1).
     pub const fn digest_info(self) -> &'static [u8] {
         match self {
             Self::Sha1 => b"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14",
@@ -107,7 +107,7 @@ impl Hash {
     /// The key derivation function of ANS X9.63 (SEC 1, 3.6.1): `length` bytes out of a shared secret.
     ///
     /// # Errors
-    /// More than the counter reaches.
+    /// CKR_KEY_SIZE_RANGE: more bytes than the counter reaches.
     pub fn derive(self, secret: &[u8], shared: &[u8], length: usize) -> Result<zeroize::Zeroizing<Vec<u8>>> {
         let mut out = zeroize::Zeroizing::new(Vec::with_capacity(length + self.length()));
         let mut counter = 1_u32;

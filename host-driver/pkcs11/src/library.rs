@@ -100,7 +100,7 @@ fn lock<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
     mutex.lock().map_err(|_| Ckr::GENERAL_ERROR)
 }
 
-/// The slotID of a place. There are at most [`MAX_SLOTS`], so that every number fits.
+/// The slotID of a place. There are at most [`MAX_SLOTS`] places, so that every number fits.
 fn id(number: usize) -> ck::CK_SLOT_ID {
     ck::CK_SLOT_ID::try_from(number).unwrap_or(ck::CK_SLOT_ID::MAX)
 }
@@ -192,7 +192,7 @@ impl Library {
     }
 }
 
-/// Does the work, and asks the token whether it is still there when the work says that it is not.
+/// Does the work. When the work says that the token was removed, the token itself is asked.
 fn heeding_removal<T>(work: impl FnOnce(&mut Slot) -> Result<T>) -> impl FnOnce(&mut Slot) -> Result<T> {
     move |slot| {
         let outcome = work(slot);

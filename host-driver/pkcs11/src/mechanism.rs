@@ -1,4 +1,4 @@
-//! The mechanisms that there are (Current Mechanisms v2.40), what each does and with which keys, and what a
+//! The mechanisms of the library (Current Mechanisms v2.40), what each does and with which keys, and what a
 //! CK_MECHANISM means once its parameter is read.
 
 use cryptoki_sys::{self as ck, CK_FLAGS, CK_MECHANISM_TYPE};
@@ -9,13 +9,13 @@ use crate::{
     padding::{Oaep, Pss},
 };
 
-/// Bits of RSA keys: the token's have 2048, public keys of others may have more.
+/// Bits of RSA keys: the token's keys have 2048, public keys of others may have more.
 const RSA: (u64, u64) = (2048, 4096);
 /// Bits of the curves.
 const EC: (u64, u64) = (256, 384);
 /// Bytes of secret keys.
 const SECRET: (u64, u64) = (1, 512);
-/// What our EC mechanisms are of (Current Mechanisms, 2.3.1): prime fields, named curves, uncompressed points.
+/// What the mechanisms on curves take (Current Mechanisms, 2.3.1): prime fields, named curves, uncompressed points.
 const EC_FLAGS: CK_FLAGS = ck::CKF_EC_F_P | ck::CKF_EC_NAMEDCURVE | ck::CKF_EC_UNCOMPRESS;
 const SIGN: CK_FLAGS = ck::CKF_SIGN | ck::CKF_VERIFY;
 const RECOVER: CK_FLAGS = SIGN | ck::CKF_SIGN_RECOVER | ck::CKF_VERIFY_RECOVER;
@@ -70,9 +70,9 @@ pub fn row(kind: CK_MECHANISM_TYPE) -> Result<&'static Row> {
 /// A CK_MECHANISM, its parameter read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mechanism {
-    /// Which.
+    /// The mechanism's number.
     pub kind: CK_MECHANISM_TYPE,
-    /// With what.
+    /// The mechanism's parameter.
     pub parameter: Parameter,
 }
 
@@ -94,9 +94,9 @@ pub enum Parameter {
 /// CK_ECDH1_DERIVE_PARAMS (Current Mechanisms, 2.3.8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ecdh {
-    /// The key derivation function; without one the secret itself is the key.
+    /// The key derivation function. Without one the secret itself is the key.
     pub kdf: Option<Hash>,
-    /// What both sides add to it.
+    /// What both sides add to the shared secret.
     pub shared: Vec<u8>,
     /// The other side's point.
     pub point: Vec<u8>,
@@ -107,7 +107,7 @@ pub struct Ecdh {
 pub enum Scheme {
     /// r and s, one after the other (Current Mechanisms, 2.3.1).
     Ecdsa,
-    /// EMSA-PKCS1-v1_5; with these bytes before the data, or without where it brings its own DigestInfo.
+    /// EMSA-PKCS1-v1_5, with these bytes before the data. There are none where the data is a whole DigestInfo.
     Pkcs1(&'static [u8]),
     /// EMSA-PSS.
     Pss(Pss),
@@ -127,7 +127,7 @@ pub enum Cipher {
 }
 
 impl Mechanism {
-    /// Whether it does this (one of CKF_SIGN and its kin).
+    /// That the mechanism does what the flag says (one of CKF_SIGN and its kin).
     ///
     /// # Errors
     /// CKR_MECHANISM_INVALID.
@@ -136,7 +136,7 @@ impl Mechanism {
         if flags & flag == flag { Ok(()) } else { Err(Ckr::MECHANISM_INVALID) }
     }
 
-    /// What it digests with.
+    /// The digest of a mechanism that only digests.
     ///
     /// # Errors
     /// CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID.
@@ -145,7 +145,7 @@ impl Mechanism {
         self.bare().map(|()| hash)
     }
 
-    /// How it signs, and what it digests first, if it does.
+    /// How the mechanism signs, and with which digest it digests first, if it does.
     ///
     /// # Errors
     /// CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID.
@@ -177,7 +177,8 @@ impl Mechanism {
         self.bare().map(|()| found)
     }
 
-    /// hashAlg of a mechanism that digests is its own digest (Current Mechanisms, 2.1.12 and 2.1.13).
+    /// PSS. In a mechanism that digests, hashAlg must be the mechanism's own digest (Current Mechanisms, 2.1.12 and
+    /// 2.1.13).
     fn pss(&self, hash: Option<Hash>) -> Result<(Scheme, Option<Hash>)> {
         match &self.parameter {
             Parameter::Pss(pss) if hash.is_none_or(|hash| hash == pss.hash) => Ok((Scheme::Pss(*pss), hash)),
@@ -185,7 +186,7 @@ impl Mechanism {
         }
     }
 
-    /// How it encrypts.
+    /// How the mechanism encrypts.
     ///
     /// # Errors
     /// CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID.
@@ -199,7 +200,7 @@ impl Mechanism {
         }
     }
 
-    /// That it came without a parameter.
+    /// That the mechanism came without a parameter.
     ///
     /// # Errors
     /// CKR_MECHANISM_PARAM_INVALID.

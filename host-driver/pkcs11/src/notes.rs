@@ -1,16 +1,17 @@
-//! What a template asks for and the token has no place of its own for: a host's notes on a key, a certificate or a data
-//! object. The token keeps them and does not read them.
+//! A host's notes on a key, a certificate or a data object: the attributes that a template asks for and that the
+//! token has no field of its own for. The token keeps the notes and does not read them.
 
 use cryptoki_sys as ck;
 use wire::shield::MAX_NOTES;
 
 use crate::{
-    attribute::{Attributes, Kind},
+    attribute::{AttributeType, Attributes},
     ckr::{Ckr, Result},
     schema,
 };
 
-/// Notes on the objects of one container: a private and a public key are one key to the token.
+/// Notes on the objects of one container. To the token a private key and its public key are one key, with one set of
+/// notes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
     /// On the private key, the certificate or the data object.
@@ -19,31 +20,31 @@ pub struct Notes {
     pub public: Attributes,
 }
 
-/// First byte of an entry: whose it is. Four bytes of the attribute's number and two of its length follow, then the value; a
-/// CK_ULONG is eight bytes, big-endian, whatever machine wrote it.
+/// First byte of an entry: whose attribute follows. Then come four bytes of the attribute's number, two bytes of its
+/// length, and its value. A CK_ULONG has eight bytes, big-endian, whatever machine wrote it.
 const OWN: u8 = 0;
 const PUBLIC: u8 = 1;
 
 impl Notes {
-    /// On one object alone.
+    /// Notes on one object alone.
     pub fn on(own: Attributes) -> Self {
         Self { own, public: Attributes::default() }
     }
 
-    /// Those on an object of this class.
+    /// The notes on an object of this class.
     pub const fn of(&self, class: ck::CK_OBJECT_CLASS) -> &Attributes {
         if class == ck::CKO_PUBLIC_KEY { &self.public } else { &self.own }
     }
 
-    /// The same, to be changed.
+    /// The notes on an object of this class, to be changed.
     pub const fn of_mut(&mut self, class: ck::CK_OBJECT_CLASS) -> &mut Attributes {
         if class == ck::CKO_PUBLIC_KEY { &mut self.public } else { &mut self.own }
     }
 
-    /// As the token keeps them.
+    /// The notes as the token keeps them.
     ///
     /// # Errors
-    /// CKR_DEVICE_MEMORY: more than it keeps.
+    /// CKR_DEVICE_MEMORY: the notes are longer than the token keeps.
     pub fn bytes(&self) -> Result<Vec<u8>> {
         let mut out = Vec::new();
         for (whose, attributes) in [(OWN, &self.own), (PUBLIC, &self.public)] {
@@ -58,7 +59,8 @@ impl Notes {
         if out.len() > MAX_NOTES { Err(Ckr::DEVICE_MEMORY) } else { Ok(out) }
     }
 
-    /// Reads them. What is no entry ends them: whoever else wrote there meant something else.
+    /// Reads notes. The notes end where no entry follows: another program may have written something of its own
+    /// there.
     pub fn parse(mut bytes: &[u8]) -> Self {
         let mut notes = Self::default();
         while let Some((whose, kind, value, rest)) = entry(bytes) {
@@ -72,7 +74,7 @@ impl Notes {
     }
 }
 
-fn entry(bytes: &[u8]) -> Option<(u8, Kind, &[u8], &[u8])> {
+fn entry(bytes: &[u8]) -> Option<(u8, AttributeType, &[u8], &[u8])> {
     let (&[whose @ (OWN | PUBLIC), a, b, c, d, high, low], rest) = bytes.split_first_chunk()? else {
         return None;
     };
@@ -80,7 +82,7 @@ fn entry(bytes: &[u8]) -> Option<(u8, Kind, &[u8], &[u8])> {
     Some((whose, u32::from_be_bytes([a, b, c, d]).into(), value, rest))
 }
 
-fn portable(kind: Kind, value: &[u8]) -> Vec<u8> {
+fn portable(kind: AttributeType, value: &[u8]) -> Vec<u8> {
     let number = value.try_into().map(ck::CK_ULONG::from_ne_bytes).ok();
     match number.filter(|_| schema::is_noted_number(kind)).map(u64::try_from) {
         Some(Ok(number)) => number.to_be_bytes().to_vec(),
@@ -88,7 +90,7 @@ fn portable(kind: Kind, value: &[u8]) -> Vec<u8> {
     }
 }
 
-fn native(kind: Kind, value: &[u8]) -> Option<Vec<u8>> {
+fn native(kind: AttributeType, value: &[u8]) -> Option<Vec<u8>> {
     if !schema::is_noted_number(kind) {
         return Some(value.to_vec());
     }

@@ -1,5 +1,5 @@
-//! Objects (v2.40, 4): those that the token holds, shown from its containers, and those of a session, which live
-//! in this process only.
+//! Objects (v2.40, 4). Token objects show what is in the token's containers. Session objects live in this process
+//! only.
 
 use card::{
     config::PaymentKey,
@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     algorithm::PublicKey,
-    attribute::{Attributes, Kind},
+    attribute::{AttributeType, Attributes},
     certificate,
     ckr::{Ckr, Result},
     notes::Notes,
@@ -24,11 +24,11 @@ use crate::{
 /// A private key of the token's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Where it is.
+    /// Where the key is.
     pub container: Container,
-    /// Its public half.
+    /// The key's public half.
     pub public: PublicKey,
-    /// When it wants the PIN.
+    /// When the key wants the PIN.
     pub pin: PinPolicy,
 }
 
@@ -39,44 +39,44 @@ impl Key {
     }
 }
 
-/// What a private key may do. The token lets it do that for ever: nobody widens it afterwards.
-pub const PRIVATE_USES: [Kind; 5] =
+/// What private keys do. Which of these a key does is fixed on the token, and nobody widens it afterwards.
+pub const PRIVATE_USES: [AttributeType; 5] =
     [ck::CKA_SIGN, ck::CKA_SIGN_RECOVER, ck::CKA_DECRYPT, ck::CKA_UNWRAP, ck::CKA_DERIVE];
 /// What a public key does, and what its private key does then.
-pub const PUBLIC_USES: [(Kind, Kind); 4] = [
+pub const PUBLIC_USES: [(AttributeType, AttributeType); 4] = [
     (ck::CKA_VERIFY, ck::CKA_SIGN),
     (ck::CKA_VERIFY_RECOVER, ck::CKA_SIGN_RECOVER),
     (ck::CKA_ENCRYPT, ck::CKA_DECRYPT),
     (ck::CKA_WRAP, ck::CKA_UNWRAP),
 ];
 
-/// Whose an object is.
+/// Where an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Home {
-    /// The token's: what of which container.
+    /// On the token, in this container: the object of this class.
     Container(Container, ck::CK_OBJECT_CLASS),
-    /// The token's: the data object of this number.
+    /// On the token: the data object of this number.
     Data(u8),
-    /// This session's, gone with it.
+    /// In this session, with which the object goes.
     Session(ck::CK_SESSION_HANDLE),
 }
 
 /// An object.
 #[derive(Clone, Debug)]
 pub struct Object {
-    /// Its attributes.
+    /// The object's attributes.
     pub attributes: Attributes,
-    /// Whose it is.
+    /// Where the object is.
     pub home: Home,
-    /// The private key behind it.
+    /// The private key behind the object.
     pub key: Option<Key>,
-    /// The notes on its container's key or certificate, or on the data object.
+    /// The notes on the container's key or certificate, or on the data object.
     pub notes: Notes,
 }
 
 impl Object {
-    /// Puts notes over what the token tells of the object. What cannot be there is passed over: the token is not trusted to have
-    /// kept what we gave it.
+    /// Puts notes over what the token tells of the object. A note that an object of this class cannot have is passed
+    /// over: the token is not trusted to have kept what a host gave it.
     fn noted(mut self, notes: &Notes) -> Self {
         let class = self.class();
         for (kind, value) in
@@ -88,7 +88,7 @@ impl Object {
         self
     }
 
-    /// Whether those who have not logged in see it.
+    /// Whether only a user who is logged in sees the object.
     pub fn is_private(&self) -> bool {
         self.attributes.is(ck::CKA_PRIVATE)
     }
@@ -98,21 +98,21 @@ impl Object {
         self.attributes.number(ck::CKA_CLASS).unwrap_or(ck::CKO_VENDOR_DEFINED)
     }
 
-    /// Whether it is the payment container's.
+    /// Whether the object is in the payment container.
     pub const fn is_of_payment(&self) -> bool {
         matches!(self.home, Home::Container(Container::Payment, _))
     }
 
-    /// Whether it is kept on the token.
+    /// Whether the object is kept on the token.
     pub const fn is_on_token(&self) -> bool {
         !matches!(self.home, Home::Session(_))
     }
 
-    /// The value of an attribute, for whoever asks.
+    /// The value of an attribute, as C_GetAttributeValue gives it.
     ///
     /// # Errors
     /// CKR_ATTRIBUTE_SENSITIVE, CKR_ATTRIBUTE_TYPE_INVALID (5.7, C_GetAttributeValue).
-    pub fn value(&self, kind: Kind) -> Result<&[u8]> {
+    pub fn value(&self, kind: AttributeType) -> Result<&[u8]> {
         let secret = match self.class() {
             ck::CKO_PRIVATE_KEY => matches!(
                 kind,
@@ -149,9 +149,10 @@ pub fn shown(contents: &holding::Contents, payment_key: PaymentKey) -> Vec<Objec
     containers.chain(contents.data.iter().map(|(number, data)| show_data(*number, data))).collect()
 }
 
-/// The objects that show what a container holds: private key, public key, certificate. The payment key is there for who
-/// asks for it alone, and without it its certificate is nobody's in particular: a program that looks for a key to a
-/// certificate, or offers each user's certificate to a server, must not stop at one that signs payment orders only.
+/// The objects that show what a container holds: private key, public key, certificate. The payment key is shown only
+/// if the user wants that. While the payment key is hidden, its certificate is not marked as a user's: a program that
+/// looks for the key of a certificate, or offers every user certificate to a server, must not stop at a key that
+/// signs payment orders only.
 fn show(held: &Held, payment_key: PaymentKey) -> Vec<Object> {
     let mut objects = Vec::new();
     let container = held.head.container;
@@ -168,7 +169,7 @@ fn show(held: &Held, payment_key: PaymentKey) -> Vec<Object> {
         objects.push(public_key_object(container, head, &public, &subject).noted(&on_key));
     }
     if let (Some(head), Some(der)) = (&held.head.certificate, &held.certificate) {
-        // What has no name of its own goes by its key's.
+        // A certificate without a name of its own has the name of its key.
         let key = held.head.key.as_ref().map(|key| key.name.clone()).unwrap_or_default();
         let name = Name {
             label: if head.name.label.is_empty() { key.label } else { head.name.label.clone() },
@@ -176,7 +177,7 @@ fn show(held: &Held, payment_key: PaymentKey) -> Vec<Object> {
             notes: Vec::new(),
         };
         let mut object = certificate_object(container, &name, der, fields.as_ref());
-        // The user's own is one that a key stands beside (4.6.2).
+        // A certificate beside which a key stands is the user's own (4.6.2).
         if !hidden && held.head.key.is_some() {
             let category = ck::CK_CERTIFICATE_CATEGORY_TOKEN_USER;
             object.attributes.set_number(ck::CKA_CERTIFICATE_CATEGORY, category);
@@ -203,10 +204,10 @@ fn show_data(number: u8, data: &DataObject) -> Object {
     object.noted(&Notes::parse(&data.notes))
 }
 
-/// What attributes say as a data object for the token.
+/// The data object for the token that these attributes describe.
 ///
 /// # Errors
-/// CKR_ATTRIBUTE_VALUE_INVALID: longer than the token takes, or text that is not UTF-8.
+/// CKR_ATTRIBUTE_VALUE_INVALID: a value is longer than the token takes, or a text is not UTF-8.
 pub fn data_of(attributes: &Attributes) -> Result<DataObject> {
     let value = attributes.bytes(ck::CKA_VALUE);
     let object_id = attributes.bytes(ck::CKA_OBJECT_ID);
@@ -223,7 +224,7 @@ pub fn data_of(attributes: &Attributes) -> Result<DataObject> {
     })
 }
 
-/// What attributes say as the name of a key or a certificate on the token.
+/// The name of a key or a certificate on the token that these attributes describe.
 ///
 /// # Errors
 /// As [`data_of`].
@@ -235,7 +236,8 @@ pub fn name_of(attributes: &Attributes) -> Result<Name> {
     Ok(Name { label: text(attributes, ck::CKA_LABEL)?, id, notes: Vec::new() })
 }
 
-/// What a private key's template must not say: that the key leaves the token, or wants a PIN each time and is for everybody.
+/// That a private key's template does not contradict the token: no key leaves the token, and no key wants its PIN
+/// each time and needs no login.
 ///
 /// # Errors
 /// CKR_TEMPLATE_INCONSISTENT.
@@ -247,14 +249,14 @@ pub fn check_private(template: &Attributes) -> Result<()> {
     Ok(())
 }
 
-/// A key that was not sensitive once was not always so, whatever becomes of it (4.9).
+/// A key that was once not sensitive was not always sensitive, whatever becomes of the key (4.9).
 pub fn note_history(notes: &mut Attributes) {
     if notes.flag(ck::CKA_SENSITIVE) == Some(false) {
         notes.set_flag(ck::CKA_ALWAYS_SENSITIVE, false);
     }
 }
 
-fn text(attributes: &Attributes, kind: Kind) -> Result<String> {
+fn text(attributes: &Attributes, kind: AttributeType) -> Result<String> {
     let bytes = attributes.bytes(kind);
     match std::str::from_utf8(bytes) {
         Ok(text) if text.len() <= MAX_LABEL => Ok(text.into()),
@@ -300,7 +302,7 @@ fn object(container: Container, name: &Name, class: ck::CK_OBJECT_CLASS) -> Obje
     attributes.set_flag(ck::CKA_PRIVATE, false);
     attributes.set_flag(ck::CKA_MODIFIABLE, ours);
     attributes.set_flag(ck::CKA_COPYABLE, class != ck::CKO_PRIVATE_KEY);
-    // A public key goes with its private key, not without it.
+    // A public key is destroyed with its private key, never alone.
     attributes.set_flag(ck::CKA_DESTROYABLE, ours && class != ck::CKO_PUBLIC_KEY);
     attributes.set(ck::CKA_LABEL, name.label.as_str());
     attributes.set(ck::CKA_ID, name.id.as_slice());
@@ -342,8 +344,8 @@ fn private_key(container: Container, head: &KeyHead, public: &PublicKey, subject
     attributes.set_flag(ck::CKA_ALWAYS_SENSITIVE, !head.imported);
     attributes.set_flag(ck::CKA_EXTRACTABLE, false);
     attributes.set_flag(ck::CKA_NEVER_EXTRACTABLE, !head.imported);
-    // The payment key has none of these uses: it signs payment orders that its holder saw, and nothing that comes by
-    // PKCS#11.
+    // The payment key has none of these uses: the payment key signs payment orders that its holder saw, and nothing
+    // that comes by PKCS#11.
     for kind in PRIVATE_USES {
         attributes.set_flag(kind, public.key_type().may(uses, kind));
     }
@@ -360,7 +362,7 @@ fn public_key_object(container: Container, head: &KeyHead, public: &PublicKey, s
     for (kind, of_private) in PUBLIC_USES {
         attributes.set_flag(kind, public.key_type().does(of_private));
     }
-    // Both halves of a pair that agrees say so.
+    // CKA_DERIVE stands on both halves of a pair.
     attributes.set_flag(ck::CKA_DERIVE, public.key_type().may(head.policy.uses, ck::CKA_DERIVE));
     attributes.set_flag(ck::CKA_TRUSTED, false);
     object
@@ -377,7 +379,7 @@ fn certificate_object(
     object
 }
 
-/// Sets what a certificate says of itself, where nothing else is said.
+/// Sets what a certificate says of itself, where the attributes say nothing else.
 pub fn complete_certificate(attributes: &mut Attributes, der: &[u8], fields: Option<&certificate::Fields>) {
     attributes.set_number(ck::CKA_CERTIFICATE_TYPE, ck::CKC_X_509);
     attributes

@@ -12,25 +12,26 @@ use crate::{
     object::Key,
 };
 
-/// Where a result is to go (5.2): the caller asks for its length only, or has so much room.
+/// The room for a result (5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
-    /// Asks for the length.
+    /// The caller asks for the length of the result only.
     Ask,
-    /// Bytes at the caller's.
+    /// The caller has room for so many bytes.
     Bytes(usize),
 }
 
-/// What becomes of it.
+/// What a function that brings forth bytes answers.
 pub enum Output {
-    /// This many bytes will do. With [`Room::Ask`] that is the answer, else CKR_BUFFER_TOO_SMALL.
+    /// The result needs room for so many bytes. The answer to [`Room::Ask`] is this number, and otherwise
+    /// CKR_BUFFER_TOO_SMALL.
     Needs(usize),
     /// The result.
     Bytes(Zeroizing<Vec<u8>>),
 }
 
 impl Room {
-    /// Whether a result of this length has to wait for more room: then the operation stays as it is.
+    /// Whether there is no room for a result of this length. The operation stays as it is then.
     pub const fn lacks(self, length: usize) -> bool {
         match self {
             Self::Ask => true,
@@ -39,23 +40,24 @@ impl Room {
     }
 }
 
-/// Data on its way into a signature: digested as it comes, or taken whole by a mechanism that does not digest.
+/// The data of a signature. A mechanism that digests takes the data in parts or at once, any other mechanism takes it
+/// at once.
 pub struct Feed {
     hash: Option<Hash>,
-    /// There from the first part on.
+    /// The digest of the parts so far; `None` before the first part.
     parts: Option<Hasher>,
 }
 
 impl Feed {
-    /// For a mechanism with this digest, or with none.
+    /// The data for a mechanism with this digest, or with none.
     pub const fn new(hash: Option<Hash>) -> Self {
         Self { hash, parts: None }
     }
 
-    /// One part more.
+    /// Takes one part more.
     ///
     /// # Errors
-    /// CKR_OPERATION_NOT_INITIALIZED: the mechanism takes its data in one part only, so that no multi-part operation is
+    /// CKR_OPERATION_NOT_INITIALIZED: the mechanism takes its data at once, so that no multi-part operation is
     /// active.
     pub fn update(&mut self, part: &[u8]) -> Result<()> {
         let hash = self.hash.ok_or(Ckr::OPERATION_NOT_INITIALIZED)?;
@@ -63,10 +65,10 @@ impl Feed {
         Ok(())
     }
 
-    /// All of it at once.
+    /// What is signed, where the data comes at once: the digest of the data, or the data itself.
     ///
     /// # Errors
-    /// CKR_OPERATION_NOT_INITIALIZED: it came in parts so far.
+    /// CKR_OPERATION_NOT_INITIALIZED: some data came in parts before.
     pub fn whole(&self, data: &[u8]) -> Result<Vec<u8>> {
         match (self.hash, &self.parts) {
             (_, Some(_)) => Err(Ckr::OPERATION_NOT_INITIALIZED),
@@ -75,7 +77,7 @@ impl Feed {
         }
     }
 
-    /// What came in parts.
+    /// What is signed, where the data came in parts: the digest of the parts.
     ///
     /// # Errors
     /// As [`Self::update`].
@@ -123,24 +125,24 @@ pub struct Decrypting {
     pub cipher: Cipher,
     /// The PIN of a context-specific login.
     pub pin: Option<Pin>,
-    /// What was decrypted and found no room: the data that came, and what is in it.
+    /// What was decrypted and found no room: the data that came, and the message in the data.
     pub ready: Option<(Vec<u8>, Zeroizing<Vec<u8>>)>,
 }
 
 /// C_DigestInit.
 pub struct Digesting {
-    /// The digest so far.
+    /// The digest of the data so far.
     pub hasher: Hasher,
-    /// Whether it comes in parts.
+    /// Whether data came in parts.
     pub in_parts: bool,
 }
 
 /// An operation that waits for C_Login as CKU_CONTEXT_SPECIFIC.
 pub trait Guarded {
-    /// Its key, and where the PIN goes.
+    /// The operation's key, and the place for the PIN.
     fn lock(&mut self) -> (&Key, &mut Option<Pin>);
 
-    /// Where the PIN goes, if the key wants one each time.
+    /// The place for the PIN, if the key wants a PIN for each operation.
     fn wants_pin(&mut self) -> Option<&mut Option<Pin>> {
         let (key, pin) = self.lock();
         (key.pin == PinPolicy::Always).then_some(pin)

@@ -1,5 +1,5 @@
-//! RSA's paddings (RFC 8017). The token knows a block and its private exponent only; what goes into the block, and
-//! what came out of it, is this file's. Length k is the modulus's, in bytes.
+//! RSA's paddings (RFC 8017). The token applies its private exponent to a block. This file makes the block, and takes
+//! apart the block that comes back. The length k is that of the modulus, in bytes.
 
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::Zeroizing;
@@ -9,7 +9,7 @@ use crate::{
     hash::Hash,
 };
 
-/// What surrounds a message of EMSA-PKCS1-v1_5 and of EME-PKCS1-v1_5 at least: 00, type, eight bytes, 00.
+/// The least that surrounds a message in EMSA-PKCS1-v1_5 and in EME-PKCS1-v1_5, in bytes: 00, type, eight bytes, 00.
 pub const OVERHEAD: usize = 11;
 
 /// The parameters of PSS (RFC 8017, 9.1).
@@ -34,7 +34,7 @@ pub struct Oaep {
     pub label: Vec<u8>,
 }
 
-/// Fills with random of the operating system's.
+/// Random bytes from the operating system.
 fn random(length: usize) -> Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(vec![0; length]);
     getrandom::fill(&mut bytes).map_err(|_| Ckr::GENERAL_ERROR)?;
@@ -62,7 +62,7 @@ pub fn pkcs1_signature(t: &[u8], k: usize) -> Result<Vec<u8>> {
     Ok(block)
 }
 
-/// T out of a block of a signature (9.2 backwards): what C_VerifyRecover returns.
+/// Takes T, which C_VerifyRecover returns, out of a block of a signature (9.2 backwards).
 pub fn pkcs1_recover(block: &[u8]) -> Option<&[u8]> {
     let padded = block.strip_prefix(&[0x00, 0x01])?;
     let end = padded.iter().position(|byte| *byte != 0xFF)?;
@@ -88,7 +88,7 @@ pub fn pkcs1_encryption(message: &[u8], k: usize) -> Result<Zeroizing<Vec<u8>>> 
     Ok(block)
 }
 
-/// M out of 00 02 random 00 M (7.2.2, step 3). Which of the checks failed is not told by time.
+/// Takes M out of 00 02 random 00 M (7.2.2, step 3). The time does not tell which of the checks failed.
 ///
 /// # Errors
 /// CKR_ENCRYPTED_DATA_INVALID.
@@ -131,7 +131,7 @@ pub fn pss_signature(digest: &[u8], pss: Pss, bits: usize) -> Result<Vec<u8>> {
     db[0] &= 0xFF >> (8 * length - (bits - 1));
     db.extend_from_slice(&seed);
     db.push(0xBC);
-    // A modulus of 8 n + 1 bits has one byte more than the block.
+    // A modulus of 8 n + 1 bits has one byte more than the encoded message.
     db.splice(0..0, std::iter::repeat_n(0, bits.div_ceil(8) - length));
     Ok(db)
 }
@@ -188,7 +188,7 @@ pub fn oaep_encryption(message: &[u8], oaep: &Oaep, k: usize) -> Result<Zeroizin
     Ok(block)
 }
 
-/// EME-OAEP decoding (7.1.2, step 3). Which of the checks failed is not told by time.
+/// EME-OAEP decoding (7.1.2, step 3). The time does not tell which of the checks failed.
 ///
 /// # Errors
 /// CKR_ENCRYPTED_DATA_INVALID.

@@ -4,7 +4,7 @@
 use cryptoki_sys as ck;
 
 use crate::{
-    attribute::{Attributes, Kind},
+    attribute::{AttributeType, Attributes},
     ckr::{Ckr, Result},
 };
 
@@ -33,20 +33,20 @@ pub enum Origin {
     Received,
 }
 
-/// Must be said to C_CreateObject (footnote 1).
+/// The template of C_CreateObject must have the attribute (footnote 1).
 const NEED: u8 = 1;
-/// Must not be said when a key is made (footnotes 4 and 6): the value itself.
+/// The template of a key that is made must not have the attribute, which is part of the value (footnotes 4 and 6).
 const NOT_MADE: u8 = 2;
-/// May be changed afterwards (footnote 8).
+/// The attribute may be changed afterwards (footnote 8).
 const CHANGE: u8 = 4;
-/// Is the library's to say, whatever comes (footnotes 2, 4 and 6 together).
+/// No template may have the attribute: the library sets it (footnotes 2, 4 and 6 together).
 const OURS: u8 = 8;
-/// Must not be said to C_CreateObject (footnote 2), may when a key is made.
+/// The template of C_CreateObject must not have the attribute (footnote 2). The template of a key that is made may.
 const NOT_CREATED: u8 = 16;
-/// On the token it is kept in the notes ([`crate::notes`]): nothing else there tells it.
+/// On the token the attribute is kept in the notes ([`crate::notes`]), because the token has no field for it.
 const NOTED: u8 = 32;
 
-type Row = (Kind, Form, u8);
+type Row = (AttributeType, Form, u8);
 
 /// Every storage object (4.4, 4.5).
 const STORAGE: &[Row] = &[
@@ -98,7 +98,7 @@ const KEY: &[Row] = &[
     (ck::CKA_KEY_GEN_MECHANISM, Number, OURS),
 ];
 
-/// Public keys (4.8), and what theirs are made of (Current Mechanisms v2.40, 2.1.2 and 2.3.3).
+/// Public keys (4.8), with the parts of each type (Current Mechanisms v2.40, 2.1.2 and 2.3.3).
 const PUBLIC_KEY: &[Row] = &[
     (ck::CKA_SUBJECT, Bytes, CHANGE | NOTED),
     (ck::CKA_ENCRYPT, Flag, CHANGE | NOTED),
@@ -114,7 +114,8 @@ const PUBLIC_KEY: &[Row] = &[
     (ck::CKA_PUBLIC_EXPONENT, Bytes, 0),
 ];
 
-/// Private keys (4.9), and what theirs are made of (Current Mechanisms v2.40, 2.1.3 and 2.3.4): taken in, never given out.
+/// Private keys (4.9), with the parts of each type, which are taken in and never given out (Current Mechanisms v2.40,
+/// 2.1.3 and 2.3.4).
 const PRIVATE_KEY: &[Row] = &[
     (ck::CKA_SUBJECT, Bytes, CHANGE | NOTED),
     (ck::CKA_SENSITIVE, Flag, CHANGE | NOTED),
@@ -140,8 +141,8 @@ const PRIVATE_KEY: &[Row] = &[
     (ck::CKA_COEFFICIENT, Bytes, NOT_MADE),
 ];
 
-/// Of an object on the token CKA_PRIVATE is the token's to keep where it guards the object itself, and noted where only this
-/// library does.
+/// CKA_PRIVATE of an object on the token. Where the token guards the object, the token keeps the attribute. Where
+/// only this library guards the object, the attribute is in the notes.
 const PRIVATE: Row = (ck::CKA_PRIVATE, Flag, NOTED);
 
 /// Secret keys (4.10).
@@ -173,13 +174,13 @@ fn rows(class: ck::CK_OBJECT_CLASS) -> Result<[&'static [Row]; 3]> {
     })
 }
 
-fn row(class: ck::CK_OBJECT_CLASS, kind: Kind) -> Result<&'static Row> {
+fn row(class: ck::CK_OBJECT_CLASS, kind: AttributeType) -> Result<&'static Row> {
     let found = rows(class)?.into_iter().flatten().find(|(row, ..)| *row == kind);
     found.ok_or(Ckr::ATTRIBUTE_TYPE_INVALID)
 }
 
-/// What of a template the token keeps as notes on an object of this class. That an object may be changed, copied or destroyed
-/// goes without saying.
+/// The attributes of a template that the token keeps as notes on an object of this class. That an object may be
+/// changed, copied or destroyed is the default, and not noted.
 pub fn noted(class: ck::CK_OBJECT_CLASS, template: &Attributes) -> Attributes {
     let mut noted = Attributes::default();
     let plain = |kind, value: &[u8]| {
@@ -195,17 +196,17 @@ pub fn noted(class: ck::CK_OBJECT_CLASS, template: &Attributes) -> Attributes {
     noted
 }
 
-/// Whether this may stand in the notes on an object of this class.
-pub fn is_noted(class: ck::CK_OBJECT_CLASS, kind: Kind, value: &[u8]) -> bool {
+/// Whether this attribute with this value may stand in the notes on an object of this class.
+pub fn is_noted(class: ck::CK_OBJECT_CLASS, kind: AttributeType, value: &[u8]) -> bool {
     let privately = kind == PRIVATE.0 && matches!(class, ck::CKO_CERTIFICATE | ck::CKO_PUBLIC_KEY);
     let row = if privately { Ok(&PRIVATE) } else { row(class, kind) };
-    // Both halves of a key have one name, unless the public one was given another.
+    // Both halves of a key have one name, unless the public half was given another.
     let name = class == ck::CKO_PUBLIC_KEY && matches!(kind, ck::CKA_LABEL | ck::CKA_ID);
     row.is_ok_and(|(_, form, rules)| (rules & NOTED != 0 || name) && has_form(*form, value).is_ok())
 }
 
 /// Whether a noted attribute is a CK_ULONG.
-pub const fn is_noted_number(kind: Kind) -> bool {
+pub const fn is_noted_number(kind: AttributeType) -> bool {
     matches!(
         kind,
         ck::CKA_CERTIFICATE_CATEGORY | ck::CKA_JAVA_MIDP_SECURITY_DOMAIN | ck::CKA_NAME_HASH_ALGORITHM
@@ -267,7 +268,8 @@ pub fn check_change(object: &Attributes, template: &Attributes) -> Result<()> {
     Ok(())
 }
 
-/// Checks what a copy is to have otherwise (4.1.3): what may be changed, and what only a copy changes.
+/// Checks which attributes a copy is to have otherwise (4.1.3): those that may be changed, and those that only a copy
+/// changes.
 ///
 /// # Errors
 /// As [`check_change`].
@@ -288,7 +290,7 @@ pub fn check_copy(object: &Attributes, template: &Attributes) -> Result<()> {
 }
 
 /// CKA_SENSITIVE never becomes false again, nor CKA_EXTRACTABLE, CKA_COPYABLE and CKA_PRIVATE looser (footnotes 11 and 12).
-fn one_way(object: &Attributes, kind: Kind, value: &[u8]) -> bool {
+fn one_way(object: &Attributes, kind: AttributeType, value: &[u8]) -> bool {
     let becomes = value == [ck::CK_TRUE];
     match kind {
         ck::CKA_SENSITIVE | ck::CKA_WRAP_WITH_TRUSTED | ck::CKA_PRIVATE => object.is(kind) && !becomes,

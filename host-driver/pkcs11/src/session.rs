@@ -1,4 +1,4 @@
-//! A session (v2.40, 5.6): read-only or not, and the operations under way in it.
+//! A session (v2.40, 5.6): whether it may write, and the operations that are under way in it.
 
 use std::collections::VecDeque;
 
@@ -7,12 +7,12 @@ use cryptoki_sys as ck;
 
 use crate::operation::{Decrypting, Digesting, Encrypting, Guarded, Signing, Verifying};
 
-/// One session. Its handle and its slot are the slot's to know.
+/// One session. The slot knows the session's handle.
 #[derive(Default)]
 pub struct Session {
     /// CKF_RW_SESSION.
     pub writes: bool,
-    /// C_FindObjectsInit: what was found and not told yet.
+    /// C_FindObjectsInit: the objects that were found and not told yet.
     pub search: Option<VecDeque<ck::CK_OBJECT_HANDLE>>,
     /// C_DigestInit.
     pub digest: Option<Digesting>,
@@ -36,7 +36,7 @@ impl Session {
         Self { writes, ..Self::default() }
     }
 
-    /// The operation that a context-specific login is for: the one by a key that wants its PIN each time.
+    /// The place for the PIN of a context-specific login: in the operation by a key that wants its PIN each time.
     pub fn guarded(&mut self) -> Option<&mut Option<Pin>> {
         let signing = [self.sign.as_mut(), self.sign_recover.as_mut()];
         let guarded = signing.into_iter().flatten().map(|operation| operation as &mut dyn Guarded);
@@ -44,7 +44,7 @@ impl Session {
         guarded.chain(decrypting).find_map(|operation| operation.wants_pin())
     }
 
-    /// What a logout ends: whatever a private key was to do (5.6, C_Logout).
+    /// Ends what a logout ends: the search, and every operation by a private key (5.6, C_Logout).
     pub fn log_out(&mut self) {
         self.sign = None;
         self.sign_recover = None;

@@ -1,12 +1,13 @@
-//! What C sees: functions with the standard's names and types, which check pointers, call the safe Rust below, and turn
-//! what comes back into a CK_RV. No panic crosses: it becomes CKR_GENERAL_ERROR. All unsafe code is here, but for one
-//! cell in `library` and one page in `fork`.
+//! What C sees: functions with the standard's names and types, which check pointers, call the safe Rust below, and
+//! turn what comes back into a CK_RV. No panic crosses into C: a panic becomes CKR_GENERAL_ERROR. All unsafe code of
+//! this crate is here.
 //!
 //! The order of checks is the same everywhere: initialized, session, state of the session's operation, arguments.
 
 #![allow(unsafe_code, reason = "the C interface")]
 #![allow(non_snake_case, reason = "the standard's names")]
-// Each function's contract is the standard's: pointers are null or good for what their lengths say (5, 3.6).
+// The standard gives each function its contract: a pointer is null, or good for as many items as the length beside it
+// says (5, 3.6).
 #![allow(clippy::missing_safety_doc, reason = "the standard's")]
 
 // The order is the law: a module uses only modules listed below it.
@@ -40,7 +41,7 @@ use crate::{
 
 pub use list::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};
 
-/// Runs the safe part.
+/// Runs the safe part of a function.
 fn run(work: impl FnOnce() -> Result<()>) -> ck::CK_RV {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(())) => ck::CKR_OK,
@@ -49,7 +50,7 @@ fn run(work: impl FnOnce() -> Result<()>) -> ck::CK_RV {
     }
 }
 
-/// Runs what needs the library initialized.
+/// Runs a function that needs the library initialized.
 fn with_library(work: impl FnOnce(&Library) -> Result<()>) -> ck::CK_RV {
     run(|| {
         let library = library::current()?;
@@ -58,13 +59,13 @@ fn with_library(work: impl FnOnce(&Library) -> Result<()>) -> ck::CK_RV {
     })
 }
 
-/// Runs what a session does.
+/// Runs a function of a session.
 fn with_session(handle: ck::CK_SESSION_HANDLE, work: impl FnOnce(&mut Slot) -> Result<()>) -> ck::CK_RV {
     with_library(|library| library.session(handle, work))
 }
 
-/// Runs what begins an operation. Without a mechanism it ends the one that is active (v3.0, 5.8.1 and its kin), which
-/// v2.40 has no use for.
+/// Runs a function that begins an operation. Without a mechanism the function ends the operation that is active
+/// (v3.0, 5.8.1 and its kin). v2.40 does not say what a missing mechanism means.
 ///
 /// # Safety
 /// As in `raw`.
@@ -84,7 +85,7 @@ unsafe fn begin(
     })
 }
 
-/// Runs what a session does to bring forth bytes (5.2).
+/// Runs a function of a session that brings forth bytes (5.2).
 ///
 /// # Safety
 /// As in `raw`.
@@ -100,8 +101,8 @@ unsafe fn produce(
     })
 }
 
-/// A function that is not offered (5.1.6: a stub), in a session that must be open and with arguments that must be right: who
-/// gets a pointer wrong is told that, here as everywhere.
+/// A function that is not offered (5.1.6: a stub). The session must be open and the arguments must be right all the
+/// same: a wrong pointer is told here as everywhere.
 fn not_offered(handle: ck::CK_SESSION_HANDLE, arguments: impl FnOnce() -> Result<()>) -> ck::CK_RV {
     with_session(handle, |slot| {
         slot.check_session(handle)?;
@@ -110,7 +111,7 @@ fn not_offered(handle: ck::CK_SESSION_HANDLE, arguments: impl FnOnce() -> Result
     })
 }
 
-/// [`not_offered`], of a function that takes bytes and brings some forth.
+/// [`not_offered`], for a function that takes bytes and brings forth bytes.
 ///
 /// # Safety
 /// As in `raw`.

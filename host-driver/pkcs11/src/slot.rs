@@ -1,8 +1,9 @@
-//! A slot: the token that is in it, if any, with the sessions and the objects on it. Each chapter of the standard's
-//! functions has a file of its own below.
+//! A slot: the token that is in the slot, if any, with the sessions and the objects on the token. Each chapter of the
+//! standard's functions has a file of its own below.
 //!
-//! The token is ours from the first session to the end of the last (docs/decisions/0016-pkcs11.md). When it is pulled
-//! out, its sessions say CKR_DEVICE_REMOVED until they are closed, and new ones work once a token is back.
+//! The library holds the token from the first session to the end of the last (docs/decisions/0016-pkcs11.md). When
+//! the token is pulled out, its sessions answer CKR_DEVICE_REMOVED until they are closed. New sessions work once a
+//! token is back.
 
 // The order is the law: a module uses only modules listed below it.
 mod pair;
@@ -48,27 +49,27 @@ pub struct Slot {
     number: ck::CK_SLOT_ID,
     /// Whether the payment key is shown.
     payment_key: PaymentKey,
-    /// Where its token is, and the token itself while there are sessions.
+    /// Where the slot's token is, and the token itself while there are sessions.
     place: watch::Place,
     sessions: BTreeMap<ck::CK_SESSION_HANDLE, Session>,
     /// Sessions whose token was pulled out.
     orphans: BTreeSet<ck::CK_SESSION_HANDLE>,
     objects: BTreeMap<ck::CK_OBJECT_HANDLE, Object>,
-    /// Whose wrong PIN or PUK was entered here since the last right one. One that no PIN of this token looks like never got
-    /// to the token, whose tries do not show it.
+    /// Whose wrong PIN or PUK was entered here since the last right one. A PIN that no PIN of this token looks like
+    /// was never sent to the token, so that the token's tries do not show it.
     wrong: Wrong,
     /// What programs added to the token's random numbers.
     seeds: Seeds,
     /// Public keys that went with their private keys: programs destroy both, one after the other.
     gone_with_private: BTreeSet<ck::CK_OBJECT_HANDLE>,
-    /// Whether the token's objects are among them.
+    /// Whether the token's objects are among `objects`.
     read: bool,
-    /// The last handle of either kind that was given out.
+    /// The last handle that was given out, of a session or an object.
     last: u32,
 }
 
 impl Slot {
-    /// An empty one.
+    /// An empty slot.
     pub fn new(number: ck::CK_SLOT_ID, payment_key: PaymentKey) -> Self {
         Self {
             number,
@@ -85,10 +86,10 @@ impl Slot {
         }
     }
 
-    /// A handle that no session and no object has: never 0 (CK_INVALID_HANDLE), never used before.
+    /// A handle that no session and no object has or had, and that is not 0 (CK_INVALID_HANDLE).
     ///
     /// # Errors
-    /// CKR_HOST_MEMORY, after four milliards.
+    /// CKR_HOST_MEMORY: four thousand million handles were given out.
     fn new_handle(&mut self) -> Result<u32> {
         self.last = self.last.checked_add(1).ok_or(Ckr::HOST_MEMORY)?;
         Ok(self.last)
@@ -97,7 +98,7 @@ impl Slot {
     /// The session with this handle.
     ///
     /// # Errors
-    /// CKR_SESSION_HANDLE_INVALID; CKR_DEVICE_REMOVED: its token was pulled out.
+    /// CKR_SESSION_HANDLE_INVALID; CKR_DEVICE_REMOVED: the session's token was pulled out.
     fn session(&mut self, handle: ck::CK_SESSION_HANDLE) -> Result<&mut Session> {
         if self.orphans.contains(&handle) {
             return Err(Ckr::DEVICE_REMOVED);
@@ -118,7 +119,7 @@ impl Slot {
         matches!(self.login(), Login::User(_))
     }
 
-    /// An object that whoever is logged in may see.
+    /// An object that the program may see with the login that it has.
     ///
     /// # Errors
     /// CKR_OBJECT_HANDLE_INVALID.
@@ -130,7 +131,8 @@ impl Slot {
     /// A key to work with.
     ///
     /// # Errors
-    /// CKR_KEY_HANDLE_INVALID: there is none; CKR_USER_NOT_LOGGED_IN: there is, for the user.
+    /// CKR_KEY_HANDLE_INVALID: there is no such key; CKR_USER_NOT_LOGGED_IN: there is one, for a user who is logged
+    /// in.
     fn key(&self, handle: ck::CK_OBJECT_HANDLE) -> Result<&Object> {
         let object = self.objects.get(&handle).ok_or(Ckr::KEY_HANDLE_INVALID)?;
         if object.is_private() && !self.is_user() {

@@ -31,27 +31,27 @@ const MAX_HANDLES: usize = 200;
 
 /// Why a client is served no more.
 pub(crate) enum End {
-    /// It hung up, or does not read.
+    /// The client hung up, or does not read its answers.
     Line,
-    /// It does not speak the protocol.
+    /// The client does not speak the protocol.
     Nonsense,
 }
 
-/// One connection.
+/// One client's connection.
 pub(crate) struct Client<'a> {
     hub: &'a Hub,
     watch: &'a Watch,
-    number: hub::Client,
+    number: hub::ClientNumber,
     stream: Arc<UnixStream>,
     inbox: Inbox,
     /// The minor version that the client speaks.
     minor: i32,
-    /// Its context; 0 for none.
+    /// The client's context; 0 for none.
     context: u32,
     cards: Vec<i32>,
     /// The buffer behind a structure: a command, which may hold a PIN.
     buffer: Zeroizing<Vec<u8>>,
-    /// The answer in the making; it may be secret, too.
+    /// The answer in the making, which may be secret, too.
     outbox: Zeroizing<Vec<u8>>,
 }
 
@@ -59,7 +59,7 @@ impl<'a> Client<'a> {
     pub(crate) fn new(
         hub: &'a Hub,
         watch: &'a Watch,
-        number: hub::Client,
+        number: hub::ClientNumber,
         stream: Arc<UnixStream>,
     ) -> std::io::Result<Self> {
         stream.set_write_timeout(Some(PATIENCE))?;
@@ -78,7 +78,7 @@ impl<'a> Client<'a> {
         })
     }
 
-    /// Serves it until it hangs up or talks nonsense; what it left open is put right.
+    /// Serves the client until it hangs up or talks nonsense. Then what the client left open is put right.
     pub(crate) fn serve(mut self) -> End {
         let end = loop {
             if let Err(end) = self.turn() {
@@ -97,7 +97,7 @@ impl<'a> Client<'a> {
         self.read(&mut header)?;
         let header = Header::parse(header);
         let length = header.body().map_err(|_| End::Nonsense)?;
-        let mut body = [0; Attribute::LEN]; // the longest
+        let mut body = [0; Attribute::LEN]; // the longest structure
         let body = body.get_mut(..length).ok_or(End::Nonsense)?;
         self.read(body)?;
         let request = Request::parse(header.command, body).map_err(|_| End::Nonsense)?;
@@ -123,7 +123,7 @@ impl<'a> Client<'a> {
             return Err(End::Nonsense);
         }
         if self.buffer.capacity() < length {
-            // A new buffer, so that the old one is wiped and not merely freed.
+            // A new buffer is made, so that the old one is wiped and not merely freed.
             self.buffer = Zeroizing::new(Vec::with_capacity(length));
         }
         self.buffer.resize(length, 0);
@@ -211,14 +211,14 @@ impl<'a> Client<'a> {
             }
             Request::Wait => {
                 self.hub.watch(self.number, &self.stream);
-                // Since 4.6 the client asks for the states itself.
+                // From protocol 4.6 on the client asks for the states itself.
                 if self.minor < 6 {
                     self.watch.refresh();
                     self.outbox.extend_from_slice(&self.hub.states(self.number));
                     return true;
                 }
             }
-            // News that is on its way is the answer.
+            // The client is told news already: that message is the answer.
             Request::StopWaiting if !self.hub.forget(self.number) => {}
             Request::StopWaiting => Wait { timeout: 0, rv: rv::SUCCESS }.encode(&mut self.outbox),
             Request::ReaderEvents => {
@@ -234,7 +234,7 @@ impl<'a> Client<'a> {
         false
     }
 
-    /// A client of a version that we do not know is told one that we do: it may ask again with that.
+    /// A client that offers an unknown version is told a known one, and may ask again with that.
     fn version(&mut self, asked: Version) {
         let last = MINORS[MINORS.len() - 1];
         let mut answer = Version { major: MAJOR, minor: last, rv: rv::SERVICE_STOPPED };
@@ -266,7 +266,7 @@ impl<'a> Client<'a> {
         self.hub.begin(card, &|| hub::hung_up(&*self.stream))
     }
 
-    /// Gives everything back that belongs to the context.
+    /// Ends the context, and everything that belongs to it.
     fn release(&mut self) {
         for card in std::mem::take(&mut self.cards) {
             self.hub.abandon(card);
@@ -275,7 +275,7 @@ impl<'a> Client<'a> {
         self.context = 0;
     }
 
-    /// A handle of this client's: nobody else's number opens anything.
+    /// A handle of this client. The number of another client's handle opens nothing.
     fn own(&self, card: i32) -> Outcome<i32> {
         if self.cards.contains(&card) { Ok(card) } else { Err(rv::INVALID_HANDLE) }
     }
@@ -297,7 +297,7 @@ impl<'a> Client<'a> {
         let gone = || hub::hung_up(&*self.stream);
         let connect = || self.hub.connect(asked.reader(), asked.share, asked.preferred, &gone);
         let (card, active) = match connect() {
-            // One that knows the name and never asked for the list: the reader may have come meanwhile.
+            // The client knows the name and never asked for the list. The reader may have come meanwhile.
             Err(rv::UNKNOWN_READER) => {
                 self.watch.refresh();
                 connect()?
@@ -309,7 +309,7 @@ impl<'a> Client<'a> {
     }
 
     fn transmit(&mut self, mut asked: Transmit) {
-        // The structure goes first, and its numbers are known last.
+        // The structure goes first, but its numbers are known last.
         self.outbox.resize(Transmit::LEN, 0);
         let done = self.exchange(&asked);
         let length = self.outbox.len() - Transmit::LEN;
@@ -337,7 +337,7 @@ impl<'a> Client<'a> {
         let room = usize::try_from(asked.receive_length).unwrap_or(usize::MAX);
         let wanted = before + room.min(MAX_BUFFER);
         if self.outbox.capacity() < wanted {
-            // Room before the bytes: an answer that grows in place leaves copies behind.
+            // The buffer gets its room before its bytes: a buffer that grows would leave copies of the answer behind.
             self.outbox = Zeroizing::new(Vec::with_capacity(wanted));
             self.outbox.resize(before, 0);
         }
@@ -359,7 +359,8 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// A reset is no matter here: the reader is asked, not the card.
+    /// The answer to SCardControl without data. A reset of the card does not matter, because the reader is asked and
+    /// not the card.
     fn feature(&self, asked: &Control) -> Outcome<Vec<u8>> {
         let interface = self.hub.interface(self.own(asked.card)?)?;
         feature::control(asked.code, &interface).ok_or(rv::UNSUPPORTED_FEATURE)
@@ -387,7 +388,8 @@ impl<'a> Client<'a> {
     }
 }
 
-/// Tells a client that one too many came, in the answer to its first request, where libpcsclite passes it on.
+/// Tells a client that there are too many clients. The answer to the client's first request says so, because
+/// libpcsclite passes that answer on.
 pub(crate) fn turn_away(stream: &UnixStream) {
     const GREETING: Duration = Duration::from_secs(1);
     let _ = stream.set_read_timeout(Some(GREETING));

@@ -1,5 +1,5 @@
-//! What the clients share: the readers, who uses each of them, and who waits for news.
-//! Source: pcsc-lite 2.5.2, `winscard.c` and `readerfactory.c`, for what a client may expect of pcscd.
+//! What the clients share: the readers, which clients use each reader, and which clients wait for news. Source:
+//! pcsc-lite 2.5.2, `winscard.c` and `readerfactory.c`, for what a client may expect of pcscd.
 //!
 //! The state is locked for moments only, never while a token works.
 
@@ -26,11 +26,11 @@ use waiting::Waiter;
 /// The outcome of an operation: what it gives, or a SCARD_* number.
 pub(crate) type Outcome<T> = Result<T, u32>;
 /// A client's number.
-pub(crate) type Client = u64;
+pub(crate) type ClientNumber = u64;
 
-/// How long a client outside of another's transaction waits for its end, before libpcsclite is told to try again.
+/// How long a client waits for the end of another client's transaction, before libpcsclite is told to try again.
 const GLANCE: Duration = Duration::from_millis(100);
-/// How long a client waits for its turn, before libpcsclite is told to ask again.
+/// How long a client waits until it may begin a transaction, before libpcsclite is told to ask again.
 const TURN: Duration = Duration::from_secs(1);
 /// A card that nobody has used for so long is powered off, and forgets the PIN (pcscd's grace period).
 const GRACE: Duration = Duration::from_secs(5);
@@ -48,17 +48,18 @@ struct State {
     slots: [Option<Slot>; MAX_READERS],
     /// The next slot's key.
     next: u64,
-    contexts: HashMap<u32, Client>,
-    waiters: HashMap<Client, Waiter>,
-    /// How often anything changed that a waiting client is told.
+    contexts: HashMap<u32, ClientNumber>,
+    waiters: HashMap<ClientNumber, Waiter>,
+    /// How many changes there were of what a waiting client is told.
     generation: u64,
-    /// How often the list of readers changed, less one.
+    /// How many changes of the list of readers there were, less one.
     changes: u16,
 }
 
 impl State {
     fn of_handle(&mut self, card: i32) -> Outcome<&mut Slot> {
-        // What pcscd says of a handle whose reader was pulled out differs by version; clients know this one.
+        // Versions of pcscd differ in what they say of a handle whose reader was pulled out. Clients know this
+        // answer.
         self.slots
             .iter_mut()
             .flatten()
@@ -71,7 +72,7 @@ impl State {
     }
 }
 
-/// A command that runs on a card. While it lives nobody begins a transaction.
+/// A command that runs on a card. No transaction begins while this lives.
 pub(crate) struct Running<'a> {
     hub: &'a Hub,
     key: u64,
@@ -117,7 +118,7 @@ impl Hub {
         lock(&self.state)
     }
 
-    /// Sleeps until a turn may have come.
+    /// Sleeps until something ended that a client may wait for.
     fn wait<'a>(&self, state: MutexGuard<'a, State>, end: Instant) -> MutexGuard<'a, State> {
         let left = end.saturating_duration_since(Instant::now());
         self.turn
@@ -125,7 +126,7 @@ impl Hub {
             .map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state)
     }
 
-    /// Puts a token into a free slot; its key. `None` when all slots are taken.
+    /// Puts a token into a free slot, and returns the slot's key. `None` when all slots are taken.
     pub(crate) fn add(&self, token: Arc<Token>, atr: Outcome<Vec<u8>>) -> Option<u64> {
         let mut state = self.state();
         let number = state.slots.iter().position(Option::is_none)?;
@@ -139,7 +140,7 @@ impl Hub {
         Some(key)
     }
 
-    /// The token is gone: its reader and all handles on it.
+    /// The token is gone. Removes its reader, and all handles on the reader.
     pub(crate) fn remove(&self, key: u64) {
         let mut state = self.state();
         let Some(place) =
@@ -174,7 +175,8 @@ impl Hub {
         self.state().slots.iter().flatten().map(|slot| slot.name.clone()).collect()
     }
 
-    /// Takes a token out that was taken anew: the former line is dead, though nobody has seen it yet.
+    /// Removes the reader of a token that was imported anew: the former connection to the token is dead, though no
+    /// thread has seen that yet.
     pub(crate) fn evict(&self, bus_id: &str) {
         let keys: Vec<u64> = {
             let state = self.state();
@@ -189,7 +191,7 @@ impl Hub {
         keys.into_iter().for_each(|key| self.remove(key));
     }
 
-    /// Takes all tokens out whose server has hung up, without waiting for their threads to see it.
+    /// Removes the readers of all tokens whose server has hung up, without waiting for their threads to see that.
     pub(crate) fn sweep(&self) {
         let tokens: Vec<_> = {
             let state = self.state();
@@ -203,7 +205,7 @@ impl Hub {
         self.state().of_key(key).is_some()
     }
 
-    /// A card was put in, or drawn, while its reader stayed.
+    /// A card was put in or drawn, while its reader stayed.
     pub(crate) fn card(&self, key: u64, atr: Outcome<Vec<u8>>) {
         let mut state = self.state();
         if let Some(slot) = state.of_key(key) {
@@ -223,7 +225,7 @@ impl Hub {
         self.state().of_key(key).is_some_and(|slot| slot.state & state::PRESENT != 0)
     }
 
-    /// Powers a card off that nobody uses, so that a verified PIN does not wait for the next program.
+    /// Powers off a card that nobody uses, so that a PIN that was verified is of no use to the next program.
     pub(crate) fn rest(&self, key: u64, token: &Token) {
         let Some(mut ccid) = token.idle() else { return };
         let ready = self.state().of_key(key).is_some_and(|slot| {
@@ -260,7 +262,7 @@ impl Hub {
         }
     }
 
-    /// Begins a command: another's transaction, a reset or a removal forbids it.
+    /// Begins a command. Another client's transaction, a reset or a removal forbids that.
     pub(crate) fn run(&self, card: i32) -> Outcome<Running<'_>> {
         let end = Instant::now() + GLANCE;
         let mut state = self.state();
@@ -279,7 +281,7 @@ impl Hub {
         }
     }
 
-    /// SCardStatus: whether something happened to the card since this handle last knew.
+    /// SCardStatus: whether something happened to the card that this handle was not told.
     pub(crate) fn status(&self, card: i32) -> Outcome<()> {
         self.run(card).map(drop)
     }
@@ -300,7 +302,7 @@ impl Hub {
         })
     }
 
-    /// What the token's descriptors say, unless another has the card for itself.
+    /// What the token's descriptors say, unless another client has the card for itself.
     pub(crate) fn interface(&self, card: i32) -> Outcome<Interface> {
         let end = Instant::now() + GLANCE;
         let mut state = self.state();
@@ -317,7 +319,7 @@ impl Hub {
     }
 }
 
-/// Whether the peer hung up; nothing is read.
+/// Whether the peer hung up. Nothing is read.
 pub(crate) fn hung_up(stream: &impl AsFd) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let mut fds = [PollFd::new(stream, PollFlags::RDHUP)];

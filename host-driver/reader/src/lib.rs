@@ -1,8 +1,9 @@
-//! The rootless reader: it plays pcscd on a Unix socket of the user's, and its readers are tokens on a USB/IP server.
+//! The rootless reader plays pcscd on a Unix socket of the user's. Its readers are tokens on a USB/IP server.
 //!
 //! Every program that links libpcsclite finds the tokens when `PCSCLITE_CSOCK_NAME` names the socket; no root, kernel
-//! module or system service is needed. The service holds its tokens for its life and shares them as pcscd does.
-//! Blocking threads only: one a client, one a token, two for the service; none is left after [`Service::shutdown`].
+//! module or system service is needed. The service holds its tokens for its life and shares them as pcscd does. There
+//! are blocking threads only: one for each client, one for each token, and two for the service. No thread is left
+//! after [`Service::shutdown`].
 //!
 //! ```no_run
 //! use reader::{Access, Config, Service};
@@ -12,7 +13,7 @@
 //!         socket: "/run/user/1000/ushield/pcscd.comm".into(),
 //!         access: Access::Owner,
 //!         usbip: "127.0.0.1:3240".into(),
-//!         bus_ids: Vec::new(), // all there are
+//!         bus_ids: Vec::new(), // all tokens that there are
 //!         ..Config::default()
 //!     })?;
 //!     println!("export PCSCLITE_CSOCK_NAME={}", service.socket().display());

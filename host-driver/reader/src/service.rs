@@ -1,4 +1,4 @@
-//! The service: starts, accepts clients, stops.
+//! The service: how it starts, accepts clients, and stops.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -24,25 +24,25 @@ use crate::{
     watch::{ScanError, Source, Watch},
 };
 
-/// Clients at once; each SCardEstablishContext is one. pcscd has 200.
+/// Most clients at once. Each SCardEstablishContext is a client. pcscd takes 200.
 const MAX_CLIENTS: usize = 256;
-/// Clients that are told, at once, that they are too many; further ones are just hung up on.
+/// Most clients that are being told that there are too many clients. Further clients are just hung up on.
 const MAX_REFUSED: usize = 16;
-/// After an accept that failed, most often for want of descriptors.
+/// How long to wait after an accept that failed, most often for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// What to serve, where, and to whom.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The socket, for `PCSCLITE_CSOCK_NAME`; 107 bytes at most.
+    /// The socket, for `PCSCLITE_CSOCK_NAME`, of 107 bytes at most.
     pub socket: PathBuf,
     /// Who may connect.
     pub access: Access,
     /// The USB/IP server of the tokens, `HOST:PORT`.
     pub usbip: String,
-    /// Their names there; empty for all that there are and that come.
+    /// The tokens' names on that server; empty for all tokens that there are and that come.
     pub bus_ids: Vec<String>,
-    /// How long one command may take; it should exceed the tokens' prompt time-out.
+    /// How long one command may take, which should exceed the time-out of the tokens' prompts.
     pub patience: Duration,
 }
 
@@ -108,7 +108,7 @@ impl Service {
     /// Takes the tokens that are there and starts to serve; blocks until both are done.
     ///
     /// # Errors
-    /// The socket cannot be made, the USB/IP server is not there, or it has more tokens than there are slots.
+    /// The socket cannot be made, the USB/IP server is not there, or the server has more tokens than there are slots.
     pub fn start(config: Config) -> Result<Self, StartError> {
         let socket = Socket::bind(&config.socket, config.access)?;
         let hub = Arc::<Hub>::default();
@@ -130,7 +130,7 @@ impl Service {
         let mut service = Self { shared, accepting: None, watching: None };
         match service.shared.watch.scan() {
             Ok(()) => {}
-            // The others are there.
+            // One token fails, and the others are there.
             Err(error @ ScanError::Token(..)) if !service.readers().is_empty() => {
                 service.shared.watch.complain(error);
             }
@@ -160,8 +160,8 @@ impl Service {
         self.shared.hub.reader(bus_id)
     }
 
-    /// Whoever knows of a change at the server before a client asks may say so: the function that this returns makes the
-    /// service look. It does nothing once the service has stopped.
+    /// A function that makes the service look at the server, for a caller that knows of a change there. The function
+    /// does nothing once the service has stopped.
     pub fn bell(&self) -> impl Fn() + Send + 'static {
         let shared = Arc::downgrade(&self.shared);
         move || {
@@ -176,7 +176,7 @@ impl Service {
 
     fn stop(&mut self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
-        // Tokens first: a client's thread may wait for a thumb.
+        // The tokens are let go first: a client's thread may wait for a thumb on a token's button.
         self.shared.watch.stop();
         self.shared.socket.close();
         for thread in self.accepting.take().into_iter().chain(self.watching.take()) {
@@ -247,7 +247,7 @@ fn admit(shared: &Arc<Shared>, stream: UnixStream) {
         let (shared, stream) = (Arc::clone(shared), Arc::clone(&stream));
         move || serve(&shared, number, stream)
     };
-    // The list stays locked: the client's end must find its entry.
+    // The list stays locked until the client's entry is in it, because the client's thread removes the entry.
     match thread::Builder::new().name("ushield-client".into()).spawn(work) {
         Ok(thread) => {
             clients.open.insert(number, (stream, thread));

@@ -50,11 +50,11 @@ pub enum SocketError {
     Io(PathBuf, #[source] io::Error),
 }
 
-/// A socket that listens. Dropping it removes it from the file system.
+/// A socket that listens. Dropping this removes the socket from the file system.
 pub(crate) struct Socket {
     listener: UnixListener,
     path: PathBuf,
-    /// Device and inode, so that nobody else's is removed.
+    /// Device and inode of the socket, so that no other file is removed.
     identity: (u64, u64),
     access: Access,
 }
@@ -73,8 +73,8 @@ impl Socket {
         let guard = File::open(folder).map_err(fail)?;
         flock(&guard, FlockOperation::LockExclusive).map_err(|error| fail(error.into()))?;
         vacate(path)?;
-        // Closed to others from its first moment: between a bind and a chmod they could connect. The mask is the whole
-        // process's, and what else is made in this moment is closed, too.
+        // The socket is closed to other users from its first moment: they could connect between a bind and a chmod.
+        // The mask holds for the whole process, so that whatever else is made in this moment is closed, too.
         let mask = umask(Mode::from_raw_mode(0o177));
         let bound = UnixListener::bind(path);
         umask(mask);
@@ -100,7 +100,7 @@ impl Socket {
         }
     }
 
-    /// Wakes whoever waits in [`Self::accept`], and lets nobody in any more.
+    /// Wakes the thread that waits in [`Self::accept`], and lets no client in any more.
     pub(crate) fn close(&self) {
         let _ = rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both);
     }
@@ -118,12 +118,12 @@ impl Drop for Socket {
     }
 }
 
-/// Makes the place free of a socket that nobody serves any more.
+/// Removes a socket that nobody serves any more from the place.
 fn vacate(path: &Path) -> Result<(), SocketError> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(SocketError::Io(path.into(), error)),
-        // Only a socket is removed: never a file that the user named by mistake.
+        // Only a socket is removed, and never a file that the user named by mistake.
         Ok(found) if !found.file_type().is_socket() => return Err(SocketError::NoSocket(path.into())),
         Ok(_) => {}
     }
@@ -133,7 +133,8 @@ fn vacate(path: &Path) -> Result<(), SocketError> {
     fs::remove_file(path).map_err(|error| SocketError::Io(path.into(), error))
 }
 
-/// Whether the peer is this user, or root. A socket's mode says so, too, but root may have loosened the folder's.
+/// Whether the peer is this user, or root. The socket's mode keeps other users out, too, but root may have changed
+/// the mode.
 fn is_own(stream: &UnixStream) -> bool {
     rustix::net::sockopt::socket_peercred(stream).is_ok_and(|peer| peer.uid == getuid() || peer.uid.is_root())
 }

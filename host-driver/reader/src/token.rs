@@ -15,7 +15,7 @@ use card::{
 };
 use wire::display::tamed;
 
-/// The card behind its reader; one command at a time.
+/// The card behind its reader, which takes one command at a time.
 pub(crate) type Ccid = Reader<Link>;
 
 /// What the token's descriptors say, for names and attributes.
@@ -30,8 +30,9 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    /// A reader's name, which programs print as it is, as pcscd makes it for a USB reader: vendor, product, serial in brackets, then its number and its
-    /// slot in two hexadecimal digits each.
+    /// A reader's name, as pcscd makes it for a USB reader: vendor, product, serial number in brackets, then the
+    /// number of the reader and of the slot in two hexadecimal digits each. Programs print the name as it is, so that
+    /// it holds nothing that a terminal obeys.
     pub(crate) fn reader(&self, number: usize) -> String {
         let text = |text: &Option<String>| {
             text.as_deref().unwrap_or_default().trim().chars().map(tamed).collect::<String>()
@@ -42,7 +43,7 @@ impl Texts {
         let name = if name.trim().is_empty() { "USB reader" } else { name.trim() };
         let serial = if serial.is_empty() { serial } else { format!(" ({serial})") };
         let tail = format!("{serial} {number:02X} 00");
-        // The tail tells readers apart, so the name gives way (MAX_READERNAME is 128, with its zero).
+        // The tail tells readers apart, so that a long name is cut before it (MAX_READERNAME is 128, with its zero).
         let mut end = name.len().min((wire::pcsclite::NAME - 1).saturating_sub(tail.len()));
         while !name.is_char_boundary(end) {
             end -= 1;
@@ -53,9 +54,9 @@ impl Texts {
 
 /// A token in use.
 pub(crate) struct Token {
-    /// Its name on the server.
+    /// The token's name on the server.
     pub(crate) bus_id: String,
-    /// busnum and devnum.
+    /// busnum and devnum on the server.
     pub(crate) device_id: u32,
     pub(crate) interface: Interface,
     pub(crate) texts: Texts,
@@ -64,7 +65,7 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    /// Imports a token; its card is not powered yet. `patience` is for one command.
+    /// Imports a token, whose card is not powered yet. `patience` is for one command.
     pub(crate) fn import(address: &str, bus_id: &str, patience: Duration) -> Result<Self, Error> {
         let mut link = Link::import(address, bus_id)?;
         let interface = link.interface().clone();
@@ -79,7 +80,7 @@ impl Token {
         Ok(Self { bus_id: bus_id.into(), device_id, interface, texts, ccid: Mutex::new(ccid), line })
     }
 
-    /// The card; waits until a command that runs is done.
+    /// The card. Waits until a command that runs is done.
     pub(crate) fn ccid(&self) -> MutexGuard<'_, Ccid> {
         lock(&self.ccid)
     }
@@ -93,12 +94,12 @@ impl Token {
         }
     }
 
-    /// The line, to wait for its end.
+    /// The connection, to wait for its end.
     pub(crate) const fn line(&self) -> &TcpStream {
         &self.line
     }
 
-    /// Hangs up, whatever runs: the server powers the token off.
+    /// Hangs up, whatever runs, so that the server powers the token off.
     pub(crate) fn cut(&self) {
         let _ = self.line.shutdown(Shutdown::Both);
     }

@@ -14,40 +14,40 @@ use wire::{ccid::IccStatus, display::printed, pcsclite::rv};
 
 use crate::{hub::Hub, token::Token};
 
-/// Between two looks at the server while clients are there and ask nothing. USB/IP tells of nothing by itself.
+/// Between two looks at the server while there are clients that ask nothing. A USB/IP server tells nothing by itself.
 const INTERVAL: Duration = Duration::from_millis(500);
 /// Between two looks at a token that is idle.
 const HALF_SECOND: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
-/// How long a client that asks may have to wait for a look, which may take several tokens.
+/// How long a client that asks waits for a look at the server, in which several tokens may be imported.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The same, while the server does not answer: its clients are told what was known.
+/// How long a client that asks waits while the server does not answer. Then the client is told what was known before.
 const GLANCE: Duration = Duration::from_millis(250);
 
-/// Which tokens, and how to hold them.
+/// Which tokens to serve.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     /// `HOST:PORT`.
     pub(crate) address: String,
-    /// The bus ids wanted; all when empty.
+    /// The bus ids that are wanted; empty for all.
     pub(crate) bus_ids: BTreeSet<String>,
-    /// For one command.
+    /// How long one command may take.
     pub(crate) patience: Duration,
 }
 
 /// Why a look at the server failed.
 #[derive(Debug)]
 pub(crate) enum ScanError {
-    /// The server does not say what there is.
+    /// The server does not say which tokens there are.
     Server(Error),
-    /// The token with this bus id.
+    /// The token with this bus id failed.
     Token(String, Error),
-    /// All 16 slots are taken; this one is too many.
+    /// All 16 slots are taken, and this token is one too many.
     Full(String),
-    /// No thread for a token.
+    /// The system gives no thread for a token.
     Thread(io::Error),
 }
 
-/// Looks at the server now and then, and when asked to.
+/// Looks at the server now and then, and when a client asks.
 pub(crate) struct Watch {
     hub: Arc<Hub>,
     source: Source,
@@ -56,19 +56,19 @@ pub(crate) struct Watch {
 }
 
 struct State {
-    /// Questions so far. The answer to each is a look that began after it.
+    /// How many questions there were so far. A look that begins after a question answers the question.
     asked: u64,
     /// The last question that was answered.
     answered: u64,
-    /// The server did not say what there is, or a look takes too long.
+    /// The server did not say which tokens there are, or a look takes too long.
     slow: bool,
     /// When the last look began.
     began: Instant,
-    /// Clients that would want to know.
+    /// How many clients there are.
     clients: usize,
     stopped: bool,
     watchers: Vec<JoinHandle<()>>,
-    /// Bus ids that were complained of, so that the log says it once.
+    /// What was complained of, so that the log has each complaint once.
     refused: BTreeSet<String>,
 }
 
@@ -87,8 +87,8 @@ impl Watch {
         Self { hub, source, state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// Takes every token that is free and wanted, up to the number of slots. One that cannot be taken does not keep those
-    /// behind it out; the first such is told of.
+    /// Takes every token that is free and wanted, up to the number of slots. A token that cannot be taken does not
+    /// keep the tokens behind it out. Returns the first failure.
     pub(crate) fn scan(&self) -> Result<(), ScanError> {
         self.hub.sweep();
         let exported = usbip::list_with_interfaces(&self.source.address);
@@ -97,13 +97,14 @@ impl Watch {
         for found in exported.map_err(ScanError::Server)?.iter().filter(|found| found.is_reader()) {
             let bus_id = &found.device.bus_id;
             let wanted = self.source.bus_ids.is_empty() || self.source.bus_ids.contains(bus_id);
-            // A server lists what is free. If that is one of ours, then it was pulled out and put back before we saw it go;
-            // or the server lists what is held, too, and says that it is busy.
+            // A server lists the tokens that are free. A listed token that this service holds was pulled out and put
+            // back before the service saw it go. Some servers list tokens that are held, too: an import says then
+            // that the token is busy.
             if !wanted {
                 continue;
             }
             let taken = self.take(bus_id);
-            // No slot or no thread for this one is none for the next.
+            // Without a slot or a thread for this token there is none for the next one.
             let enough = matches!(taken, Err(ScanError::Full(_) | ScanError::Thread(_)));
             outcome = outcome.and(taken);
             if enough {
@@ -113,7 +114,8 @@ impl Watch {
         outcome
     }
 
-    /// The server has told what there is, or not: who waits for this look may wait longer, or not so long.
+    /// The server has told which tokens there are, or has not. Clients that wait for this look wait longer, or not so
+    /// long.
     fn hear(&self, told: bool) {
         lock(&self.state).slow = !told;
         self.changed.notify_all();
@@ -122,7 +124,7 @@ impl Watch {
     fn take(&self, bus_id: &str) -> Result<(), ScanError> {
         let token = match Token::import(&self.source.address, bus_id, self.source.patience) {
             Ok(token) => Arc::new(token),
-            // Somebody was quicker, or it is gone again: not ours then.
+            // Another program was quicker, or the token is gone again.
             Err(Error::Busy | Error::NotFound(_)) => return Ok(()),
             Err(error) => return Err(ScanError::Token(bus_id.into(), error)),
         };
@@ -171,7 +173,7 @@ impl Watch {
             let scanned = self.scan();
             let mut state = lock(&self.state);
             state.answered = asked;
-            // Somebody may have waited too long for a token.
+            // A client may have given up waiting for this look.
             state.slow = matches!(scanned, Err(ScanError::Server(_)));
             drop(state);
             self.changed.notify_all();
@@ -181,7 +183,7 @@ impl Watch {
         }
     }
 
-    /// A server that is away, a token that fails, and a token too many, are said once.
+    /// Logs a server that is away, a token that fails, and a token too many, each once.
     pub(crate) fn complain(&self, error: ScanError) {
         let (of, text) = match error {
             ScanError::Full(bus_id) => {
@@ -200,13 +202,13 @@ impl Watch {
         }
     }
 
-    /// A client asks: returns after a look that began after the question.
+    /// A client asks. Returns after a look that began after the question.
     pub(crate) fn refresh(&self) {
         let question = self.ask();
         let mut state = lock(&self.state);
         let began = Instant::now();
         while state.answered < question && !state.stopped {
-            // Reckoned anew each time: the server may answer again.
+            // The end is reckoned anew each time, because the server may answer again.
             let end = began + if state.slow { GLANCE } else { PATIENCE };
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -218,7 +220,7 @@ impl Watch {
         }
     }
 
-    /// Wants a look that begins after this; the question's number.
+    /// Asks for a look that begins after this call, and returns the question's number.
     pub(crate) fn ask(&self) -> u64 {
         let mut state = lock(&self.state);
         state.asked += 1;
@@ -244,7 +246,7 @@ impl Watch {
 
     /// Waits for the threads of the tokens, once [`Self::run`] is at its end.
     pub(crate) fn join(&self) {
-        self.hub.clear(); // what a last look took
+        self.hub.clear(); // a last look may have taken tokens
         let watchers = std::mem::take(&mut lock(&self.state).watchers);
         join(watchers);
     }
@@ -256,7 +258,7 @@ fn join(threads: Vec<JoinHandle<()>>) {
     }
 }
 
-/// Waits for a token's end, for a card that comes or goes, and for a rest.
+/// Attends to one token: waits for its end, for a card that comes or goes, and for the time to power the card off.
 fn attend(hub: &Hub, key: u64, token: &Token) {
     loop {
         let mut line = [PollFd::new(token.line(), PollFlags::RDHUP)];
@@ -274,7 +276,8 @@ fn attend(hub: &Hub, key: u64, token: &Token) {
     }
 }
 
-/// What the interrupt endpoint told, if no command runs: its URB stays with the server, so nothing is sent.
+/// Heeds what the interrupt endpoint told, if no command runs. The endpoint's URB stays with the server, so that
+/// nothing is sent for this.
 fn slot_change(hub: &Hub, key: u64, token: &Token) -> Result<(), Error> {
     let Some(mut ccid) = token.idle() else { return Ok(()) };
     if ccid.pipe().interrupt_in(Duration::ZERO)?.is_none() {

@@ -1,5 +1,5 @@
-//! Encryption and decryption functions (v2.40, 5.8 and 5.9), and the dual-purpose ones (5.13). Everything that takes
-//! parts of a ciphertext is a stub: RSA has none (Current Mechanisms v2.40, table 3).
+//! Encryption and decryption functions (v2.40, 5.8 and 5.9), and the dual-purpose ones (5.13). Every function for
+//! data in parts is a stub: RSA takes its data at once (Current Mechanisms v2.40, table 3).
 
 use std::ptr;
 

@@ -18,7 +18,8 @@ pub unsafe extern "C" fn C_Initialize(pInitArgs: ck::CK_VOID_PTR) -> ck::CK_RV {
         } else {
             // SAFETY: the caller's.
             let [arguments] = (unsafe { raw::items(arguments, 1) })? else { return Err(Ckr::ARGUMENTS_BAD) };
-            // pReserved is for later versions. CKF_LIBRARY_CANT_CREATE_OS_THREADS costs us nothing: we create none.
+            // pReserved is for later versions. CKF_LIBRARY_CANT_CREATE_OS_THREADS changes nothing: the library
+            // creates no threads.
             if !arguments.pReserved.is_null() {
                 return Err(Ckr::ARGUMENTS_BAD);
             }

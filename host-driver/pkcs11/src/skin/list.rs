@@ -1,5 +1,6 @@
-//! The function lists (v2.40, 5.4, C_GetFunctionList; v3.0, 5.4, C_GetInterfaceList and C_GetInterface). Every function
-//! in them is exported by its name, too: programs that bind each by JNA or ctypes never ask for a list.
+//! The function lists (v2.40, 5.4, C_GetFunctionList; v3.0, 5.4, C_GetInterfaceList and C_GetInterface). Every
+//! function in the lists is exported by its name, too: programs that bind functions one by one (JNA, ctypes) never
+//! ask for a list.
 
 use std::ptr;
 
@@ -123,7 +124,7 @@ const NAME: &[u8] = b"PKCS 11\0";
 /// A table of pointers to the statics above, which never change.
 struct Interfaces([ck::CK_INTERFACE; 2]);
 
-// SAFETY: what they point at is constant.
+// SAFETY: the statics that the pointers lead to are constant.
 unsafe impl Sync for Interfaces {}
 
 const fn interface<T>(list: &'static T) -> ck::CK_INTERFACE {
@@ -134,7 +135,7 @@ const fn interface<T>(list: &'static T) -> ck::CK_INTERFACE {
     }
 }
 
-/// The newest first: it is the default.
+/// The newest interface comes first, because the first is the default.
 static INTERFACES: Interfaces = Interfaces([interface(&LIST_3_0), interface(&LIST)]);
 
 const VERSIONS: [ck::CK_VERSION; 2] = [LIST_3_0.version, LIST.version];
@@ -176,7 +177,8 @@ pub unsafe extern "C" fn C_GetInterface(
     run(|| {
         // SAFETY: the caller's.
         unsafe { raw::check(ppInterface) }?;
-        // SAFETY: the caller's: bytes up to a zero, of which no more are read than match ours.
+        // SAFETY: the caller vouches for bytes up to a zero. No byte is read behind the first one that differs from
+        // `NAME`, which ends with a zero.
         let named = pInterfaceName.is_null()
             || (0..NAME.len()).all(|at| unsafe { *pInterfaceName.add(at) } == NAME[at]);
         // SAFETY: the caller's.

@@ -1,4 +1,5 @@
-//! The message functions of v3.0 (5.9, 5.11, 5.14, 5.16): no mechanism here has messages, and each is a stub.
+//! The message functions of v3.0 (5.9, 5.11, 5.14, 5.16): no mechanism of the library has messages, and each function
+//! is a stub.
 
 use cryptoki_sys as ck;
 

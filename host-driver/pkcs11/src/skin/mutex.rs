@@ -1,5 +1,6 @@
-//! The application's own mutexes (5.4, C_Initialize). Our locks are the operating system's; an application that wants
-//! its own to be used, and only those, gets one of its own held around each call, so that ours never block.
+//! The application's own mutexes (5.4, C_Initialize). The library's locks are those of the operating system. For an
+//! application that wants its own mutexes to be used, and no others, one of the application's mutexes is held around
+//! each call: then the library's own locks never block.
 
 use std::ptr;
 
@@ -10,7 +11,7 @@ use crate::{
     library::CallMutex,
 };
 
-/// The mutex that the application made for us, and its functions.
+/// A mutex that the application made, and the application's functions for it.
 struct Application {
     mutex: ck::CK_VOID_PTR,
     lock: unsafe extern "C" fn(ck::CK_VOID_PTR) -> ck::CK_RV,
@@ -20,7 +21,7 @@ struct Application {
 
 // SAFETY: an application that hands over mutex functions hands them to all its threads (5.4).
 unsafe impl Send for Application {}
-// SAFETY: the same; we only ever call them.
+// SAFETY: the same; the functions are only called.
 unsafe impl Sync for Application {}
 
 impl CallMutex for Application {
@@ -31,22 +32,23 @@ impl CallMutex for Application {
     }
 
     fn unlock(&self) {
-        // SAFETY: as in `lock`; we hold it. What could be done if it failed?
+        // SAFETY: as in `lock`; this call holds the mutex. Nothing could be done about a failure.
         let _ = unsafe { (self.unlock)(self.mutex) };
     }
 }
 
 impl Drop for Application {
     fn drop(&mut self) {
-        // SAFETY: as in `lock`; nobody holds it any more.
+        // SAFETY: as in `lock`; nobody holds the mutex any more.
         let _ = unsafe { (self.destroy)(self.mutex) };
     }
 }
 
-/// The application's mutexes, if these arguments want them to be used.
+/// One of the application's mutexes, if these arguments want the application's mutexes to be used.
 ///
 /// # Errors
-/// CKR_ARGUMENTS_BAD: some of the four functions are there and some not; CKR_CANT_LOCK: it made no mutex.
+/// CKR_ARGUMENTS_BAD: some of the four functions are there and some not; CKR_CANT_LOCK: the application made no
+/// mutex.
 pub fn wanted(arguments: &ck::CK_C_INITIALIZE_ARGS) -> Result<Option<Box<dyn CallMutex>>> {
     let ck::CK_C_INITIALIZE_ARGS { CreateMutex, DestroyMutex, LockMutex, UnlockMutex, flags, .. } =
         *arguments;

@@ -75,7 +75,7 @@ pub unsafe extern "C" fn C_GetAttributeValue(
         }
         // SAFETY: the caller's. Nobody else has this memory while the call lasts, and `kinds` copied what it read.
         let template = unsafe { std::slice::from_raw_parts_mut(pTemplate, kinds.len()) };
-        // All of them are answered; of what was wrong, one is told (5.7).
+        // Every attribute is answered. Of several errors one is told (5.7).
         let mut outcome = Ok(());
         for (attribute, value) in template.iter_mut().zip(&values) {
             let value = value.as_ref().map(|value| value.as_slice()).map_err(|ckr| *ckr);
@@ -97,7 +97,7 @@ unsafe fn answer(attribute: &mut ck::CK_ATTRIBUTE, value: Result<&[u8]>) -> Resu
         if attribute.ulValueLen < length {
             return Err(Ckr::BUFFER_TOO_SMALL);
         }
-        // SAFETY: there is room; ours and the caller's memory do not overlap.
+        // SAFETY: there is room, and the value does not overlap the caller's memory.
         unsafe { std::ptr::copy_nonoverlapping(value.as_ptr(), attribute.pValue.cast::<u8>(), value.len()) };
     }
     attribute.ulValueLen = length;
@@ -147,7 +147,7 @@ pub unsafe extern "C" fn C_FindObjects(
             unsafe { raw::check(phObject) }?;
         }
         let found = slot.find(hSession, usize::try_from(ulMaxObjectCount).unwrap_or(usize::MAX))?;
-        // SAFETY: they are no more than ulMaxObjectCount, for which phObject is good.
+        // SAFETY: the handles are no more than ulMaxObjectCount, for which phObject is good.
         unsafe { std::ptr::copy_nonoverlapping(found.as_ptr(), phObject, found.len()) };
         // SAFETY: the caller's.
         unsafe {

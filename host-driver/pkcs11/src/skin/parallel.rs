@@ -1,4 +1,5 @@
-//! Parallel function management (v2.40, 5.16): there is none any more, and the standard says what to answer.
+//! Parallel function management (v2.40, 5.16): no function runs in parallel any more, and the standard says what to
+//! answer.
 
 use cryptoki_sys as ck;
 

@@ -5,8 +5,8 @@ use cryptoki_sys as ck;
 use super::{raw, with_session};
 use crate::ckr::Ckr;
 
-/// Most bytes that are fetched before the caller has them: a length is only a promise, and one that no memory holds would
-/// end the process.
+/// Most bytes that are fetched before they are handed to the caller. A caller may name any length, and a buffer that
+/// no memory holds would end the process.
 const AT_ONCE: usize = 1 << 16;
 
 #[unsafe(no_mangle)]
@@ -36,7 +36,7 @@ pub unsafe extern "C" fn C_GenerateRandom(
         isize::try_from(length).map_err(|_| Ckr::ARGUMENTS_BAD)?;
         for at in (0..length).step_by(AT_ONCE) {
             let random = slot.random(hSession, AT_ONCE.min(length - at))?;
-            // SAFETY: pRandomData is good for ulRandomLen bytes, and ours do not overlap it.
+            // SAFETY: pRandomData is good for ulRandomLen bytes, and does not overlap `random`.
             unsafe { std::ptr::copy_nonoverlapping(random.as_ptr(), pRandomData.add(at), random.len()) };
         }
         Ok(())

@@ -9,7 +9,7 @@ use cryptoki_sys as ck;
 use zeroize::Zeroizing;
 
 use crate::{
-    attribute::{Kind, Value},
+    attribute::{AttributeType, Value},
     ckr::{Ckr, Result},
     hash::Hash,
     mechanism::{Ecdh, Mechanism, Parameter},
@@ -22,10 +22,10 @@ const MAX_ATTRIBUTES: ck::CK_ULONG = 1024;
 /// Most bytes of one value, and of a mechanism's parameter.
 const MAX_VALUE: ck::CK_ULONG = 1 << 20;
 
-/// The items at a pointer; none where the length is 0, whatever the pointer.
+/// The items at a pointer; no items where the length is 0, whatever the pointer is.
 ///
 /// # Errors
-/// CKR_ARGUMENTS_BAD: no pointer where there should be one, or more than any memory holds.
+/// CKR_ARGUMENTS_BAD: the pointer is missing or not aligned, or the length is more than any memory holds.
 pub unsafe fn items<'a, T>(pointer: *const T, length: ck::CK_ULONG) -> Result<&'a [T]> {
     let length = usize::try_from(length).map_err(|_| Ckr::ARGUMENTS_BAD)?;
     if length == 0 {
@@ -48,7 +48,7 @@ pub unsafe fn pin<'a>(pointer: *const ck::CK_UTF8CHAR, length: ck::CK_ULONG) -> 
     unsafe { items(pointer, length) }.map(Some)
 }
 
-/// Writes one thing to where C wants it.
+/// Writes a value to where C wants it.
 ///
 /// # Errors
 /// CKR_ARGUMENTS_BAD: there is no place.
@@ -60,7 +60,7 @@ pub unsafe fn put<T>(place: *mut T, value: T) -> Result<()> {
     Ok(())
 }
 
-/// That there is a place to write to: said before anything is done.
+/// That there is a place to write to. This is asked before anything is done.
 ///
 /// # Errors
 /// CKR_ARGUMENTS_BAD.
@@ -71,7 +71,7 @@ pub unsafe fn check<T>(place: *mut T) -> Result<()> {
 /// How much room there is for a result (5.2).
 ///
 /// # Errors
-/// CKR_ARGUMENTS_BAD: its length has no place.
+/// CKR_ARGUMENTS_BAD: there is no place for the result's length.
 pub unsafe fn room<T>(buffer: *mut T, length: *mut ck::CK_ULONG) -> Result<Room> {
     // SAFETY: the caller's.
     unsafe { check(length) }?;
@@ -83,7 +83,7 @@ pub unsafe fn room<T>(buffer: *mut T, length: *mut ck::CK_ULONG) -> Result<Room>
     Ok(Room::Bytes(usize::try_from(room).unwrap_or(usize::MAX)))
 }
 
-/// Writes a result (5.2): its length always, its bytes if they were not too many.
+/// Writes a result (5.2): always its length, and its bytes if there is room for them.
 ///
 /// # Errors
 /// CKR_BUFFER_TOO_SMALL.
@@ -113,19 +113,22 @@ pub unsafe fn fill<T: Copy>(list: &[T], buffer: *mut T, length: *mut ck::CK_ULON
         Room::Bytes(room) if room < list.len() => Err(Ckr::BUFFER_TOO_SMALL),
         Room::Bytes(_) if !buffer.is_aligned() => Err(Ckr::ARGUMENTS_BAD),
         Room::Bytes(_) => {
-            // SAFETY: the buffer has room for as many items as the caller said, and these are no more. They are ours,
-            // so that they do not overlap.
+            // SAFETY: the buffer has room for as many items as the caller said, and the list has no more. The list is
+            // this library's memory, and does not overlap the buffer.
             unsafe { ptr::copy_nonoverlapping(list.as_ptr(), buffer, list.len()) };
             Ok(())
         }
     }
 }
 
-/// A template, copied: its values may be secret.
+/// A copy of a template, whose values may be secret.
 ///
 /// # Errors
 /// CKR_ARGUMENTS_BAD, CKR_ATTRIBUTE_VALUE_INVALID: a value without a pointer, or of more than a megabyte.
-pub unsafe fn template(pointer: *const ck::CK_ATTRIBUTE, count: ck::CK_ULONG) -> Result<Vec<(Kind, Value)>> {
+pub unsafe fn template(
+    pointer: *const ck::CK_ATTRIBUTE,
+    count: ck::CK_ULONG,
+) -> Result<Vec<(AttributeType, Value)>> {
     if count > MAX_ATTRIBUTES {
         return Err(Ckr::ARGUMENTS_BAD);
     }
@@ -160,7 +163,7 @@ unsafe fn parameter(mechanism: &ck::CK_MECHANISM) -> Parameter {
     if length == 0 {
         return Parameter::None;
     }
-    // SAFETY: the caller's: each reads only what has its structure's length.
+    // SAFETY: the caller's. Each structure is read only if the parameter has the structure's length.
     let read = unsafe {
         match mechanism.mechanism {
             ck::CKM_RSA_PKCS_PSS
@@ -184,7 +187,7 @@ unsafe fn parameter(mechanism: &ck::CK_MECHANISM) -> Parameter {
 /// A structure of just this length.
 unsafe fn structure<T: Copy>(pointer: ck::CK_VOID_PTR, length: ck::CK_ULONG) -> Option<T> {
     let right = usize::try_from(length) == Ok(size_of::<T>());
-    // SAFETY: not null, and as long as the structure; it need not be aligned.
+    // SAFETY: the pointer is not null, and what it leads to is as long as the structure. It need not be aligned.
     (right && !pointer.is_null()).then(|| unsafe { ptr::read_unaligned(pointer.cast::<T>()) })
 }
 
@@ -192,13 +195,13 @@ fn pss(found: ck::CK_RSA_PKCS_PSS_PARAMS) -> Option<Pss> {
     Some(Pss {
         hash: Hash::by_mechanism(found.hashAlg)?,
         mgf: Hash::by_mgf(found.mgf)?,
-        // Longer than any modulus leaves room for is told when the key is known.
+        // Whether the modulus has room for the salt is told when the key is known.
         salt: usize::try_from(found.sLen).ok().filter(|salt| *salt <= 512)?,
     })
 }
 
 unsafe fn oaep(found: ck::CK_RSA_PKCS_OAEP_PARAMS) -> Option<Oaep> {
-    // An encoding parameter, or none at all, which some programs write as source 0.
+    // There is an encoding parameter, or none at all, which some programs write as source 0.
     if found.source != ck::CKZ_DATA_SPECIFIED && (found.source != 0 || found.ulSourceDataLen != 0) {
         return None;
     }
@@ -219,7 +222,7 @@ unsafe fn ecdh(found: ck::CK_ECDH1_DERIVE_PARAMS) -> Option<Ecdh> {
             bounded(found.pPublicData, found.ulPublicDataLen)?,
         )
     };
-    // Without a function there is nothing to add shared data to (2.3.7).
+    // Without a derivation function there must be no shared data (2.3.7).
     (kdf.is_some() || shared.is_empty()).then_some(Ecdh { kdf, shared, point })
 }
 

@@ -71,7 +71,7 @@ pub unsafe extern "C" fn C_SetOperationState(
     _hAuthenticationKey: ck::CK_OBJECT_HANDLE,
 ) -> ck::CK_RV {
     not_offered(hSession, || {
-        // SAFETY: the caller's. A state that C_GetOperationState gave is never nothing.
+        // SAFETY: the caller's. A state that C_GetOperationState gave is never empty.
         unsafe {
             raw::check(pOperationState)?;
             raw::items(pOperationState, ulOperationStateLen)?;
@@ -91,7 +91,7 @@ pub unsafe extern "C" fn C_Login(
     with_session(hSession, |slot| slot.log_in(hSession, userType, unsafe { raw::pin(pPin, ulPinLen) }?))
 }
 
-/// The token has one user, without a name: any name is another's.
+/// The token has one user, who has no name. No other user can be logged in.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_LoginUser(
     hSession: ck::CK_SESSION_HANDLE,

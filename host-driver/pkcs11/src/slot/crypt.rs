@@ -1,5 +1,5 @@
-//! Encryption with public keys, on the host, and decryption with private ones, on the token (v2.40, 5.8 and 5.9).
-//! RSA takes its data in one part (Current Mechanisms v2.40, table 3): there is no multi-part operation.
+//! Encryption with public keys, on the host, and decryption with private ones, on the token (v2.40, 5.8 and 5.9). RSA
+//! takes its data at once (Current Mechanisms v2.40, table 3): there is no multi-part operation.
 
 use card::holding::Pin;
 use cryptoki_sys as ck;
@@ -65,7 +65,8 @@ impl Slot {
         Ok(())
     }
 
-    /// C_Decrypt. How long the data is, only decrypting tells: what finds no room is kept for the next call.
+    /// C_Decrypt. Only decrypting tells how long the message is. A message that finds no room is kept for the next
+    /// call.
     pub fn decrypt(
         &mut self,
         handle: ck::CK_SESSION_HANDLE,
@@ -105,7 +106,7 @@ impl Slot {
     ) -> Result<Zeroizing<Vec<u8>>> {
         let block = self.token()?.operate(key.held(), pin, Uses::DECRYPT, data).map_err(|error| {
             match Ckr::from(error) {
-                // A block that is not below the modulus (RFC 8017, 5.1.2).
+                // The block is not below the modulus (RFC 8017, 5.1.2).
                 Ckr::DATA_INVALID => Ckr::ENCRYPTED_DATA_INVALID,
                 ckr => ckr,
             }

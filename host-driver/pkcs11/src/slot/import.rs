@@ -1,4 +1,5 @@
-//! C_CreateObject of a private key (v2.40, 4.9; Current Mechanisms v2.40, 2.1.3 and 2.3.4): the token takes it in, for good.
+//! C_CreateObject of a private key (v2.40, 4.9; Current Mechanisms v2.40, 2.1.3 and 2.3.4): the token takes the key
+//! in, for good.
 
 use cryptoki_sys as ck;
 use wire::shield::{Import, NewKey};
@@ -17,7 +18,7 @@ use crate::{
 };
 
 impl Slot {
-    /// A private key, on the token.
+    /// Takes a private key in and returns its handle.
     pub(super) fn create_private_key(
         &mut self,
         handle: ck::CK_SESSION_HANDLE,
@@ -26,7 +27,7 @@ impl Slot {
         let writes = self.session(handle)?.writes;
         let brought = PrivateKey::of_template(template)?;
         object::check_private(template)?;
-        // One of a session's would be used in this process.
+        // A session's private key would be used in this process.
         if !template.is(ck::CKA_TOKEN) {
             return Err(Ckr::TEMPLATE_INCONSISTENT);
         }
@@ -47,7 +48,7 @@ impl Slot {
         let import = Import { key, parts: brought.parts() };
         let taken = self.token()?.change(|shield| shield.import_key(place, &import));
         let (container, _) = taken.map_err(|error| match Ckr::from(error) {
-            // Not a scalar of the curve, or primes that are none.
+            // The scalar is not one of the curve, or a prime is none.
             Ckr::DATA_INVALID => Ckr::ATTRIBUTE_VALUE_INVALID,
             ckr => ckr,
         })?;
@@ -55,7 +56,8 @@ impl Slot {
         self.check_info(private, template)
     }
 
-    /// CKA_PUBLIC_KEY_INFO is the key's own, or the template contradicts itself.
+    /// That CKA_PUBLIC_KEY_INFO is the key's own. Otherwise the template contradicts itself, and the key is removed
+    /// again.
     fn check_info(
         &mut self,
         private: ck::CK_OBJECT_HANDLE,

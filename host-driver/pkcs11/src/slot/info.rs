@@ -7,7 +7,7 @@ use wire::{display::tamed, shield::Information};
 use super::{Slot, login::Wrong};
 use crate::ckr::{Ckr, Result};
 
-/// Who made this.
+/// Who made this library.
 pub const MANUFACTURER: &str = "U-shield";
 /// The version of this library: major and minor of the package.
 pub const VERSION: ck::CK_VERSION = ck::CK_VERSION {
@@ -23,8 +23,9 @@ const fn digit(text: &str) -> u8 {
     }
 }
 
-/// A field of N bytes of UTF-8, filled with blanks and not ended (3.1): as many whole characters as fit. Programs print it as it
-/// is, and a token may say anything of itself: what a terminal obeys is not in it.
+/// A field of N bytes of UTF-8, filled with blanks, without a zero at its end (3.1): as many whole characters as fit.
+/// Programs print the field as it is, and a token may say anything of itself, so that nothing that a terminal obeys
+/// is left in the field.
 pub fn field<const N: usize>(text: &str) -> [u8; N] {
     let text: String = text.chars().map(tamed).collect();
     let mut field = [b' '; N];
@@ -62,7 +63,8 @@ impl Slot {
         };
         let [shortest, longest] = information.pin_length.map(ck::CK_ULONG::from);
         Ok(ck::CK_TOKEN_INFO {
-            // The token's own, wherever it is plugged in: a name by the slot would be another token's once one is pulled out.
+            // The label belongs to the token, wherever the token is plugged in. A label by the slot would pass to
+            // another token.
             label: match information.label.as_str() {
                 "" => field(&information.serial),
                 given => field(given),
@@ -93,8 +95,9 @@ impl Slot {
     }
 }
 
-/// The flags of CK_TOKEN_INFO (3.2, table 6). The officer's PIN is the PUK. A count is low once a wrong one was entered, which
-/// the tries that are left tell of what the token saw, and `wrong` of what it did not.
+/// The flags of CK_TOKEN_INFO (3.2, table 6). The officer's PIN is the PUK. A count is low once a wrong PIN was
+/// entered. The tries that are left tell of a PIN that the token saw, and `wrong` tells of a PIN that the token did
+/// not see.
 fn flags(information: &Information, wrong: Wrong) -> ck::CK_FLAGS {
     let [pin, puk, pin_most, puk_most] = information.tries;
     let mut flags =

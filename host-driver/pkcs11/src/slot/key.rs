@@ -9,7 +9,7 @@ use super::{
     object::{check_secret, complete_secret_key},
 };
 use crate::{
-    attribute::{Attributes, Kind, Value},
+    attribute::{AttributeType, Attributes, Value},
     ckr::{Ckr, Result},
     mechanism::{Mechanism, Parameter},
     operation::{Output, Room},
@@ -17,10 +17,10 @@ use crate::{
 };
 
 /// A template as C brought it.
-type Template = Vec<(Kind, Value)>;
+type Template = Vec<(AttributeType, Value)>;
 
 impl Slot {
-    /// C_GenerateKey: a secret key of a session's, out of the token's random numbers.
+    /// C_GenerateKey: a secret key of a session, made of the token's random numbers.
     pub fn generate_key(
         &mut self,
         handle: ck::CK_SESSION_HANDLE,
@@ -62,14 +62,14 @@ impl Slot {
         let secret = self.token()?.operate(key.held(), None, Uses::AGREE, point)?;
         let value = match ecdh.kdf {
             Some(hash) => hash.derive(&secret, &ecdh.shared, length)?,
-            // Without a function the key is the secret, its bytes cut off from the left (2.3.8).
+            // Without a derivation function the key is the end of the secret (2.3.8).
             None if length <= secret.len() => Zeroizing::new(secret[secret.len() - length..].to_vec()),
             None => return Err(Ckr::ATTRIBUTE_VALUE_INVALID),
         };
         self.keep_secret(handle, template, value, None)
     }
 
-    /// C_WrapKey: a secret key, encrypted for whoever has the private half of an RSA key.
+    /// C_WrapKey: encrypts a secret key with an RSA public key.
     pub fn wrap(
         &mut self,
         handle: ck::CK_SESSION_HANDLE,
@@ -109,7 +109,7 @@ impl Slot {
         Ok(Output::Bytes(wrapped.into()))
     }
 
-    /// C_UnwrapKey: a secret key, decrypted by the token.
+    /// C_UnwrapKey: the token decrypts a secret key.
     pub fn unwrap(
         &mut self,
         handle: ck::CK_SESSION_HANDLE,
@@ -149,7 +149,8 @@ impl Slot {
         self.keep_secret(handle, template, value, None)
     }
 
-    /// A new secret key of a session's. What was derived or unwrapped was somewhere else before: never "always".
+    /// A new secret key of a session. A key that was derived or unwrapped was somewhere else before: it is never
+    /// CKA_ALWAYS_SENSITIVE.
     fn keep_secret(
         &mut self,
         handle: ck::CK_SESSION_HANDLE,
@@ -174,8 +175,8 @@ impl Slot {
     }
 }
 
-/// The template of a secret key that is made, not brought: its class and, where the mechanism tells it, its type go
-/// without saying (5.14).
+/// The template of a secret key that is made and not brought. The class need not stand in the template, nor the type
+/// where the mechanism tells the type (5.14).
 fn secret_template(template: Template, kind: Option<ck::CK_KEY_TYPE>, origin: Origin) -> Result<Attributes> {
     let mut attributes = Attributes::of_template(template)?;
     attributes.set_default(ck::CKA_CLASS, ck::CKO_SECRET_KEY.to_ne_bytes());

@@ -19,7 +19,7 @@ impl Wrong {
     pub(super) const NONE: Self = Self { user: false, officer: false };
 }
 
-/// Remembers whether a PIN or PUK was right; what failed otherwise tells neither.
+/// Remembers whether a PIN or PUK was right. Another failure tells nothing of the PIN.
 fn remember(wrong: &mut bool, outcome: core::result::Result<(), holding::Error>) -> Result<()> {
     let outcome = outcome.map_err(Ckr::from);
     match outcome {
@@ -64,12 +64,13 @@ impl Slot {
             let outcome = self.token()?.log_in(pin);
             remember(&mut self.wrong.user, outcome)?;
         }
-        // The token shows its user more.
+        // The token shows more to its user.
         self.read = false;
         Ok(())
     }
 
-    /// C_Login as CKU_CONTEXT_SPECIFIC: for the operation just begun with a key that wants its PIN each time.
+    /// C_Login as CKU_CONTEXT_SPECIFIC: for the operation that was just begun with a key that wants its PIN each
+    /// time.
     fn log_in_for_operation(&mut self, handle: ck::CK_SESSION_HANDLE, pin: Option<&[u8]>) -> Result<()> {
         if self.session(handle)?.guarded().is_none() {
             return Err(Ckr::OPERATION_NOT_INITIALIZED);
@@ -110,7 +111,8 @@ impl Slot {
         Ok(outcome?)
     }
 
-    /// C_SetPIN: the officer's own, else the user's, logged in or not.
+    /// C_SetPIN: changes the officer's PUK while the officer is logged in, and otherwise the user's PIN, whether the
+    /// user is logged in or not.
     pub fn set_pin(
         &mut self,
         handle: ck::CK_SESSION_HANDLE,

@@ -9,14 +9,15 @@ use wire::{
 use super::Slot;
 use crate::{
     algorithm::KeyType,
-    attribute::{Attributes, Kind},
+    attribute::{AttributeType, Attributes},
     ckr::{Ckr, Result},
     object::{self, Home},
 };
 
 impl Slot {
-    /// A key whose id is the one that a container's key has by itself (01 for 9A) goes there, if it is free, so that PIV's
-    /// programs find it where they look for it; any other goes where the token chooses.
+    /// The place of a new key. A key whose id is the default of a container (01 for 9A) goes into that container if
+    /// the container is free, so that PIV programs find the key where they look for it. Any other key goes where the
+    /// token chooses.
     pub(super) fn place_of(&mut self, id: &[u8]) -> Result<Place> {
         Ok(match object::container_of(id) {
             Some(container) if self.is_free(container)? => Place::In(container),
@@ -33,8 +34,7 @@ impl Slot {
     }
 }
 
-/// When the new key wants the PIN: each time if CKA_ALWAYS_AUTHENTICATE says so, never if CKA_PRIVATE says that whoever
-/// has not logged in may use it.
+/// When the new key wants the PIN: each time if CKA_ALWAYS_AUTHENTICATE is true, never if CKA_PRIVATE is false.
 pub(super) fn pin_policy(private: &Attributes) -> PinPolicy {
     if private.is(ck::CKA_ALWAYS_AUTHENTICATE) {
         PinPolicy::Always
@@ -45,12 +45,13 @@ pub(super) fn pin_policy(private: &Attributes) -> PinPolicy {
     }
 }
 
-/// What the new key may be used for: what the template says yes to; where it says yes to nothing, all that it does not say no
-/// to. That an EC key decrypts, or an RSA key derives, is noted and no more: programs ask for it by habit.
+/// What the new key may be used for. A template that says yes to some uses gets those. A template that says yes to
+/// none gets all uses but those that it says no to. That an EC key decrypts, or an RSA key derives, is noted and
+/// changes nothing: programs ask for that by habit.
 pub(super) fn uses(key_type: KeyType, private: &Attributes) -> Result<Option<Uses>> {
     let real = key_type.uses();
-    let said = |kinds: &[Kind], answer| kinds.iter().any(|kind| private.flag(*kind) == Some(answer));
-    let all = |wanted: &dyn Fn(&[Kind]) -> bool| {
+    let said = |kinds: &[AttributeType], answer| kinds.iter().any(|kind| private.flag(*kind) == Some(answer));
+    let all = |wanted: &dyn Fn(&[AttributeType]) -> bool| {
         real.iter().filter(|(_, kinds)| wanted(kinds)).map(|(one, _)| *one).reduce(Uses::and)
     };
     if !real.iter().any(|(_, kinds)| said(kinds, true) || said(kinds, false)) {
@@ -64,7 +65,7 @@ pub(super) fn uses(key_type: KeyType, private: &Attributes) -> Result<Option<Use
 mod tests {
     use super::*;
 
-    fn flags(set: &[(Kind, bool)]) -> Attributes {
+    fn flags(set: &[(AttributeType, bool)]) -> Attributes {
         let mut attributes = Attributes::default();
         set.iter().for_each(|(kind, value)| attributes.set_flag(*kind, *value));
         attributes

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use super::Slot;
 use crate::{
     algorithm::PublicKey,
-    attribute::{Attributes, Kind, Value},
+    attribute::{AttributeType, Attributes, Value},
     certificate,
     ckr::{Ckr, Result},
     notes::Notes,
@@ -19,11 +19,15 @@ const MAX_SECRET: usize = 512;
 
 impl Slot {
     /// C_FindObjectsInit.
-    pub fn find_init(&mut self, handle: ck::CK_SESSION_HANDLE, template: Vec<(Kind, Value)>) -> Result<()> {
+    pub fn find_init(
+        &mut self,
+        handle: ck::CK_SESSION_HANDLE,
+        template: Vec<(AttributeType, Value)>,
+    ) -> Result<()> {
         if self.session(handle)?.search.is_some() {
             return Err(Ckr::OPERATION_ACTIVE);
         }
-        // One attribute with two values: C_FindObjectsInit has no CKR_TEMPLATE_INCONSISTENT.
+        // An attribute stands there with two values. C_FindObjectsInit has no CKR_TEMPLATE_INCONSISTENT.
         let template = Attributes::of_template(template).map_err(|_| Ckr::ATTRIBUTE_VALUE_INVALID)?;
         self.read &= !self.token()?.is_shared();
         self.read_token()?;
@@ -35,7 +39,8 @@ impl Slot {
             .filter(|(_, object)| object.attributes.match_template(&template))
             .map(|(handle, object)| (object.is_of_payment(), *handle))
             .collect();
-        // Programs that take the first of several do not mean the payment's.
+        // The payment key's objects come last: a program that takes the first of several objects does not want the
+        // payment key.
         found.sort_unstable();
         self.session(handle)?.search = Some(found.into_iter().map(|(_, handle)| handle).collect());
         Ok(())
@@ -53,12 +58,12 @@ impl Slot {
         self.session(handle)?.search.take().map(drop).ok_or(Ckr::OPERATION_NOT_INITIALIZED)
     }
 
-    /// C_GetAttributeValue: each value, or why there is none.
+    /// C_GetAttributeValue: for each attribute its value, or why there is none.
     pub fn values(
         &mut self,
         handle: ck::CK_SESSION_HANDLE,
         object: ck::CK_OBJECT_HANDLE,
-        kinds: &[Kind],
+        kinds: &[AttributeType],
     ) -> Result<Vec<Result<Value>>> {
         self.session(handle)?;
         let object = self.object(object)?;
@@ -70,7 +75,7 @@ impl Slot {
         &mut self,
         handle: ck::CK_SESSION_HANDLE,
         object: ck::CK_OBJECT_HANDLE,
-        template: Vec<(Kind, Value)>,
+        template: Vec<(AttributeType, Value)>,
     ) -> Result<()> {
         let writes = self.session(handle)?.writes;
         let template = Attributes::of_template(template)?;
@@ -92,7 +97,7 @@ impl Slot {
         Ok(())
     }
 
-    /// C_GetObjectSize: what its values take, in bytes.
+    /// C_GetObjectSize: the bytes of all values.
     pub fn object_size(
         &mut self,
         handle: ck::CK_SESSION_HANDLE,
@@ -107,7 +112,7 @@ impl Slot {
     pub fn create(
         &mut self,
         handle: ck::CK_SESSION_HANDLE,
-        template: Vec<(Kind, Value)>,
+        template: Vec<(AttributeType, Value)>,
     ) -> Result<ck::CK_OBJECT_HANDLE> {
         self.session(handle)?;
         let mut attributes = Attributes::of_template(template)?;
@@ -128,14 +133,15 @@ impl Slot {
         self.keep(handle, attributes, &asked)
     }
 
-    /// A new object, by whoever may have one: the session's, or the token's. Of the latter only what was asked for is noted.
+    /// Keeps a new object in the session or on the token. On the token only the attributes that were asked for are
+    /// noted.
     pub(super) fn keep(
         &mut self,
         handle: ck::CK_SESSION_HANDLE,
         mut attributes: Attributes,
         asked: &Attributes,
     ) -> Result<ck::CK_OBJECT_HANDLE> {
-        // Only an officer may say whom to trust, and one makes no objects here (4.6.3, 4.8).
+        // Only an officer may set CKA_TRUSTED, and an officer makes no objects here (4.6.3, 4.8).
         if attributes.is(ck::CKA_TRUSTED) {
             return Err(Ckr::ATTRIBUTE_READ_ONLY);
         }
@@ -167,12 +173,12 @@ impl Slot {
         &mut self,
         handle: ck::CK_SESSION_HANDLE,
         object: ck::CK_OBJECT_HANDLE,
-        template: Vec<(Kind, Value)>,
+        template: Vec<(AttributeType, Value)>,
     ) -> Result<ck::CK_OBJECT_HANDLE> {
         self.session(handle)?;
         let template = Attributes::of_template(template)?;
         let found = self.object(object)?;
-        // There is one of each private key, whatever was said of it.
+        // There is only one of each private key, whatever its attributes say.
         if !found.attributes.is(ck::CKA_COPYABLE) || found.key.is_some() {
             return Err(Ckr::ACTION_PROHIBITED);
         }
@@ -208,7 +214,8 @@ impl Slot {
         };
         let twin = self.objects.iter().find(|(_, other)| Some(other.home) == twin).map(|(handle, _)| *handle);
         if self.remove_from_token(home)? {
-            // With a private key went its public key: what is left is read anew, and keeps its handle.
+            // The public key went with its private key. What is left on the token is read anew, and each object keeps
+            // its handle.
             self.read = false;
             self.read_token()?;
             self.gone_with_private.extend(twin.filter(|handle| !self.objects.contains_key(handle)));
@@ -235,7 +242,7 @@ fn complete_certificate(attributes: &mut Attributes) -> Result<()> {
     if !is(ck::CKA_SUBJECT, &fields.subject) || !is(ck::CKA_PUBLIC_KEY_INFO, &fields.public_key_info) {
         return Err(Ckr::TEMPLATE_INCONSISTENT);
     }
-    // None is wanted, or the right one (4.6.3).
+    // The template has no CKA_CHECK_VALUE, an empty one, or the right one (4.6.3).
     if !is(ck::CKA_CHECK_VALUE, &[]) && !is(ck::CKA_CHECK_VALUE, &certificate::check_value(&der)) {
         return Err(Ckr::ATTRIBUTE_VALUE_INVALID);
     }
@@ -244,7 +251,7 @@ fn complete_certificate(attributes: &mut Attributes) -> Result<()> {
     Ok(())
 }
 
-/// What every key of a session has.
+/// Sets what every key of a session has.
 fn complete_key(attributes: &mut Attributes) {
     for kind in [ck::CKA_ID, ck::CKA_START_DATE, ck::CKA_END_DATE] {
         attributes.set_default(kind, []);
@@ -276,7 +283,7 @@ fn complete_public_key(attributes: &mut Attributes) -> Result<()> {
     Ok(())
 }
 
-/// A secret key's attributes, its value among them.
+/// Completes a secret key's attributes, among which its value is.
 pub(super) fn complete_secret_key(attributes: &mut Attributes) -> Result<()> {
     let length = attributes.bytes(ck::CKA_VALUE).len();
     check_secret(attributes.number(ck::CKA_KEY_TYPE), length)?;
@@ -301,7 +308,7 @@ pub(super) fn complete_secret_key(attributes: &mut Attributes) -> Result<()> {
     Ok(())
 }
 
-/// Which secret keys there are: of any use, or of AES.
+/// That there are secret keys of this type and length: generic ones, and keys of AES.
 ///
 /// # Errors
 /// CKR_ATTRIBUTE_VALUE_INVALID.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     algorithm::KeyType,
-    attribute::{Attributes, Kind, Value},
+    attribute::{AttributeType, Attributes, Value},
     ckr::{Ckr, Result},
     mechanism::Mechanism,
     notes::Notes,
@@ -24,8 +24,8 @@ impl Slot {
         &mut self,
         handle: ck::CK_SESSION_HANDLE,
         mechanism: &Mechanism,
-        public: Vec<(Kind, Value)>,
-        private: Vec<(Kind, Value)>,
+        public: Vec<(AttributeType, Value)>,
+        private: Vec<(AttributeType, Value)>,
     ) -> Result<(ck::CK_OBJECT_HANDLE, ck::CK_OBJECT_HANDLE)> {
         let writes = self.session(handle)?.writes;
         mechanism.does(ck::CKF_GENERATE_KEY_PAIR)?;
@@ -39,7 +39,7 @@ impl Slot {
         name.notes = notes(&public, &private, &name).bytes()?;
         let uses = uses(key_type, &private)?;
         let key = NewKey { algorithm, pin: Some(pin_policy(&private)), uses, name };
-        // A pair of a session's would have a private key in this process.
+        // A session's pair would have its private key in this process.
         if !private.is(ck::CKA_TOKEN) {
             return Err(Ckr::TEMPLATE_INCONSISTENT);
         }
@@ -53,7 +53,7 @@ impl Slot {
         if public.flag(ck::CKA_TOKEN) != Some(false) {
             return Ok((on_token, private));
         }
-        // The token has the public half all the same; who wants one of the session's gets that.
+        // The token has the public half all the same. A program that wants a session's public key gets one.
         let mut attributes = self.object(on_token)?.attributes.clone();
         attributes.set_flag(ck::CKA_DESTROYABLE, true);
         attributes.overlay(&public);
@@ -61,15 +61,19 @@ impl Slot {
     }
 }
 
-/// The template of one half: its class and type go without saying, and must not say another.
-fn half(class: ck::CK_OBJECT_CLASS, key_type: KeyType, template: Vec<(Kind, Value)>) -> Result<Attributes> {
+/// The template of one half. Class and type need not stand in the template, and must not be others.
+fn half(
+    class: ck::CK_OBJECT_CLASS,
+    key_type: KeyType,
+    template: Vec<(AttributeType, Value)>,
+) -> Result<Attributes> {
     let mut attributes = Attributes::of_template(template)?;
     attributes.set_default(ck::CKA_CLASS, class.to_ne_bytes());
     attributes.set_default(ck::CKA_KEY_TYPE, key_type.number().to_ne_bytes());
     schema::check_new(class, &attributes, Origin::Generated)?;
     let said = (attributes.number(ck::CKA_CLASS), attributes.number(ck::CKA_KEY_TYPE));
     key_type.check_wanted(&attributes)?;
-    // A public key goes with its private key, not without it; and only an officer says whom to trust.
+    // A public key on the token is destroyed with its private key, never alone. Only an officer may set CKA_TRUSTED.
     let on_token = attributes.flag(ck::CKA_TOKEN) != Some(false);
     let alone = class == ck::CKO_PUBLIC_KEY && on_token && attributes.is(ck::CKA_DESTROYABLE);
     if said == (Some(class), Some(key_type.number())) && !alone && !attributes.is(ck::CKA_TRUSTED) {
@@ -79,15 +83,14 @@ fn half(class: ck::CK_OBJECT_CLASS, key_type: KeyType, template: Vec<(Kind, Valu
     }
 }
 
-/// What was asked for of either half and nothing else on the token tells. What a template says of one use only says no to the
-/// others.
+/// The attributes of both halves that were asked for and that nothing else on the token tells.
 fn notes(public: &Attributes, private: &Attributes, name: &Name) -> Notes {
     let mut own = schema::noted(ck::CKO_PRIVATE_KEY, private);
     object::note_history(&mut own);
     Notes { own, public: noted_of_public(public, name) }
 }
 
-/// Label and id: the private key's, else the public key's.
+/// Label and id of the pair: those of the private key, else those of the public key.
 fn names(public: &Attributes, private: &Attributes) -> Attributes {
     let mut names = Attributes::default();
     for kind in [ck::CKA_LABEL, ck::CKA_ID] {

@@ -1,4 +1,4 @@
-//! Random numbers (v2.40, 5.15): the token's.
+//! Random numbers from the token (v2.40, 5.15).
 
 use cryptoki_sys as ck;
 use zeroize::Zeroizing;
@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 use super::Slot;
 use crate::{ckr::Result, hash::Hash};
 
-/// What C_SeedRandom brought. The token's source takes no seed, so that seeds are mixed in here, on the way from the token to
-/// the program: as long as either is unknown to others, so is what comes out.
+/// What C_SeedRandom brought. The token's source takes no seed. So the seeds are mixed in here, on the way from the
+/// token to the program: others must know both the seeds and the token's numbers in order to know the result.
 pub(super) type Seeds = Zeroizing<Vec<u8>>;
 
 impl Slot {
@@ -30,7 +30,7 @@ impl Slot {
     }
 }
 
-/// The seeds so far and one more; they stay as long as one digest.
+/// The seeds so far, and one more. Together they are as long as one digest.
 fn next(seeds: &Seeds, seed: &[u8]) -> Seeds {
     Zeroizing::new(Hash::Sha512.of(&[b"next", seeds, seed]))
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl Slot {
-    /// C_OpenSession. The first takes the token.
+    /// C_OpenSession. The first session takes the token.
     pub fn open_session(&mut self, flags: ck::CK_FLAGS) -> Result<ck::CK_SESSION_HANDLE> {
         if flags & ck::CKF_SERIAL_SESSION == 0 {
             return Err(Ckr::SESSION_PARALLEL_NOT_SUPPORTED);
@@ -35,7 +35,8 @@ impl Slot {
         Ok(self.place.take()?)
     }
 
-    /// C_CloseSession. Its objects are gone; with the last session the user is logged out and the token let go.
+    /// C_CloseSession. The session's objects are gone. After the last session the user is logged out and the token is
+    /// let go.
     pub fn close_session(&mut self, handle: ck::CK_SESSION_HANDLE) -> Result<()> {
         if self.orphans.remove(&handle) {
             return Err(Ckr::DEVICE_REMOVED);
@@ -77,7 +78,8 @@ impl Slot {
         })
     }
 
-    /// C_GetOperationState: a digest of ours could be saved, a token's signature could not; none is.
+    /// C_GetOperationState. A digest, which is computed here, could be saved; a signature of the token's could not.
+    /// No operation is saved.
     pub fn operation_state(&mut self, handle: ck::CK_SESSION_HANDLE) -> Result<()> {
         let session = self.session(handle)?;
         let active = session.digest.is_some()
@@ -88,7 +90,7 @@ impl Slot {
         Err(if active { Ckr::STATE_UNSAVEABLE } else { Ckr::OPERATION_NOT_INITIALIZED })
     }
 
-    /// That the session is open: for functions that do nothing more.
+    /// That the session is open.
     pub fn check_session(&mut self, handle: ck::CK_SESSION_HANDLE) -> Result<()> {
         self.session(handle).map(drop)
     }

@@ -1,4 +1,4 @@
-//! Signing (v2.40, 5.11): digests and paddings here, the private key on the token.
+//! Signing (v2.40, 5.11): digests and paddings are made here, and the token applies its private key.
 
 use cryptoki_sys as ck;
 use wire::shield::Uses;
@@ -57,7 +57,7 @@ impl Slot {
         Ok(Signing { key, scheme, feed: Feed::new(hash), pin: None })
     }
 
-    /// The private key with this handle, if it is of a kind that fits and may be used so.
+    /// The private key with this handle, if its type fits and its uses allow this.
     pub(super) fn private_key(
         &self,
         key: ck::CK_OBJECT_HANDLE,
@@ -70,7 +70,7 @@ impl Slot {
         if object.attributes.is(usage) { Ok(key.clone()) } else { Err(Ckr::KEY_FUNCTION_NOT_PERMITTED) }
     }
 
-    /// C_Sign. It ends the operation, but for a question for the length and for too little room.
+    /// C_Sign. The call ends the operation, unless the caller asks for the length or has too little room.
     pub fn sign(
         &mut self,
         handle: ck::CK_SESSION_HANDLE,

@@ -1,4 +1,5 @@
-//! Objects on the token: put there, changed and removed by commands that want the user's PIN.
+//! Objects on the token: how they are read, and how they are put there, changed and removed by commands that want the
+//! user's PIN.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use wire::shield::{Container, Name, Place};
 use super::Slot;
 use crate::{
     algorithm::PublicKey,
-    attribute::{Attributes, Kind},
+    attribute::{AttributeType, Attributes},
     certificate,
     ckr::{Ckr, Result},
     notes::Notes,
@@ -16,7 +17,7 @@ use crate::{
     schema,
 };
 
-/// What is to be noted of a certificate: not what it says itself.
+/// What is to be noted of a certificate: the attributes that the certificate does not say itself.
 fn noted_of_certificate(der: &[u8], asked: &Attributes) -> Attributes {
     let mut own = Attributes::default();
     object::complete_certificate(&mut own, der, certificate::fields(der).as_ref());
@@ -38,7 +39,7 @@ pub(super) fn noted_of_public(asked: &Attributes, name: &Name) -> Attributes {
 }
 
 impl Slot {
-    /// Reads the token's objects, if that was not done since we hold it. An object keeps its handle.
+    /// Reads the token's objects, unless that was done since the token was taken. An object keeps its handle.
     pub(super) fn read_token(&mut self) -> Result<()> {
         if self.read {
             return Ok(());
@@ -66,7 +67,7 @@ impl Slot {
         Ok(())
     }
 
-    /// A new data object or certificate on the token. A certificate goes beside its key, if the token has that.
+    /// Puts a data object or certificate on the token. A certificate goes beside its key, if the token has that key.
     pub(super) fn put_on_token(
         &mut self,
         attributes: &Attributes,
@@ -95,8 +96,8 @@ impl Slot {
         self.read_anew(home)
     }
 
-    /// A public key is on the token with its private key, which was made there or came before it: whoever brings both halves
-    /// of a pair gets the one that is there, named as wanted.
+    /// A public key is on the token with its private key, which was made there or brought before. A program that
+    /// brings the public half gets the one that is there, with the attributes that were asked for.
     fn put_public_key(
         &mut self,
         attributes: &Attributes,
@@ -122,7 +123,7 @@ impl Slot {
         self.read_anew(Home::Container(container, ck::CKO_PUBLIC_KEY))
     }
 
-    /// The handle of what the token holds now.
+    /// Reads the token anew, and returns the handle of the object at this place.
     pub(super) fn read_anew(&mut self, home: Home) -> Result<ck::CK_OBJECT_HANDLE> {
         self.read = false;
         self.read_token()?;
@@ -131,11 +132,11 @@ impl Slot {
     }
 
     /// Whether an object on the token has this flag.
-    fn is_so(&self, home: Home, kind: Kind) -> bool {
+    fn is_so(&self, home: Home, kind: AttributeType) -> bool {
         self.objects.values().any(|object| object.home == home && object.attributes.is(kind))
     }
 
-    /// Changes an object on the token: its name, and what is noted of it.
+    /// Changes an object on the token: its name, and the notes on it.
     pub(super) fn change_on_token(
         &mut self,
         home: Home,
@@ -160,7 +161,7 @@ impl Slot {
                         return Err(Ckr::ATTRIBUTE_READ_ONLY);
                     }
                     if named {
-                        // One name for both halves: the public one's own, if it had one, goes.
+                        // Both halves get this name. If the public half had a name of its own, that name goes.
                         noted.remove(kind);
                         notes.public.remove(kind);
                     }
@@ -172,7 +173,8 @@ impl Slot {
                     ck::CKO_CERTIFICATE => shield.name_certificate(container, &name),
                     _ => shield.name_key(container, &name),
                 })?;
-                // Both halves of a key have one name, and a certificate without one goes by its key's.
+                // Other objects may have changed, too: both halves of a key have one name, and a certificate without
+                // a name has the name of its key.
                 self.read = false;
                 self.read_token()?;
             }
@@ -180,7 +182,7 @@ impl Slot {
         Ok(())
     }
 
-    /// Removes an object from the token; whether it was there.
+    /// Removes an object from the token; false when the object is a session's.
     pub(super) fn remove_from_token(&mut self, home: Home) -> Result<bool> {
         match home {
             Home::Session(_) => return Ok(false),

@@ -1,4 +1,4 @@
-//! Verifying (v2.40, 5.12): on the host, with public keys of the token's or of the session's.
+//! Verifying (v2.40, 5.12) is done on the host, with public keys of the token or of a session.
 
 use cryptoki_sys as ck;
 
@@ -54,7 +54,7 @@ impl Slot {
         Ok(Verifying { key, scheme, feed: Feed::new(hash) })
     }
 
-    /// The public key with this handle, if it is of a kind that fits and may be used so.
+    /// The public key with this handle, if its type fits and its uses allow this.
     pub(super) fn public_key(
         &self,
         key: ck::CK_OBJECT_HANDLE,
@@ -70,7 +70,7 @@ impl Slot {
         if object.attributes.is(usage) { Ok(key) } else { Err(Ckr::KEY_FUNCTION_NOT_PERMITTED) }
     }
 
-    /// C_Verify. It ends the operation, whatever comes of it.
+    /// C_Verify. The call ends the operation, whatever the outcome.
     pub fn verify(
         &mut self,
         handle: ck::CK_SESSION_HANDLE,

@@ -1,4 +1,5 @@
-//! What a client sends, read in as few calls as it takes. Bytes that were taken are wiped: a command may hold a PIN.
+//! What a client sends, read in as few system calls as possible. Bytes that were taken are wiped: a command may hold
+//! a PIN.
 
 use std::{
     io::{self, ErrorKind, Read},
@@ -34,7 +35,7 @@ impl Inbox {
         if rest.is_empty() {
             return Ok(());
         }
-        // All that was here is taken. What is long goes straight to its place.
+        // All bytes that were here are taken. Long data goes straight to its place.
         if rest.len() >= ROOM {
             return (&*self.stream).read_exact(rest);
         }

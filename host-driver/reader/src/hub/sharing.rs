@@ -1,4 +1,4 @@
-//! Handles: connecting, transactions, and what resets a card under the others.
+//! Handles: connecting, transactions, and resets of a card that other clients use, too.
 
 use std::{
     collections::VecDeque,
@@ -12,17 +12,17 @@ use wire::pcsclite::{disposition, protocol, rv, share, state};
 use super::{Event, Hub, Outcome, Slot, State, TURN, atr, waiting::random};
 use crate::token::Token;
 
-/// How often a client that waits for another's transaction is looked after: it may have hung up.
+/// How often to look whether a client has hung up that waits for the end of another client's transaction.
 const LOOK: Duration = Duration::from_millis(500);
-/// How long a client that disconnects with a reset waits for the end of another's transaction.
+/// How long a client that disconnects with a reset waits for the end of another client's transaction.
 const LAST: Duration = Duration::from_secs(60);
-/// Who waited longer may have hung up meanwhile.
+/// A client that waited longer than this may have hung up meanwhile.
 const LATE: Duration = Duration::from_millis(1);
 /// Handles on one reader.
 const MAX_HANDLES: usize = 512;
 
 impl Hub {
-    /// SCardConnect: a handle, and the protocol in use. `gone` tells whether the client hung up.
+    /// SCardConnect: returns a handle and the protocol in use. `gone` tells whether the client hung up.
     pub(crate) fn connect(
         &self,
         name: &[u8],
@@ -57,7 +57,7 @@ impl Hub {
         Ok((card, active))
     }
 
-    /// The reader of that name, once no transaction keeps others off it.
+    /// The reader of that name, once no transaction keeps other clients off.
     fn available(&self, name: &[u8], gone: &dyn Fn() -> bool) -> Outcome<(u64, Arc<Token>)> {
         let mut state = self.state();
         loop {
@@ -80,7 +80,7 @@ impl Hub {
         }
     }
 
-    /// Powers the card when it is off. Two clients that come at once power it once.
+    /// Powers the card if it is off. When two clients come at once, the card is powered once.
     fn power_up(&self, key: u64, token: &Token) -> Outcome<()> {
         let state_of = |hub: &Self| hub.state().of_key(key).map(|slot| slot.state);
         let is_on = |state: u32| state & state::POWERED != 0;
@@ -109,7 +109,7 @@ impl Hub {
         }
     }
 
-    /// SCardReconnect: clears what the handle had not been told; the protocol in use.
+    /// SCardReconnect: from here on the handle counts as told of everything. Returns the protocol in use.
     pub(crate) fn reconnect(
         &self,
         card: i32,
@@ -137,7 +137,7 @@ impl Hub {
             }
         };
         if mode != share::DIRECT {
-            // Another client may have powered it off.
+            // Another client may have powered the card off.
             self.power_up(key, &token)?;
         }
         let mut state = self.state();
@@ -162,11 +162,13 @@ impl Hub {
         Ok(active)
     }
 
-    /// SCardBeginTransaction: waits for its turn, first come first, for a while. `gone` tells whether the client hung up.
+    /// SCardBeginTransaction: waits a while for the client's turn. Clients that came earlier go first. `gone` tells
+    /// whether the client hung up.
     pub(crate) fn begin(&self, card: i32, gone: &dyn Fn() -> bool) -> Outcome<()> {
         let begin = Instant::now();
         self.take_turn(card, begin + TURN, true)?;
-        // A turn that comes too late is given back: it would cost the card a reset for nothing.
+        // The client is gone, and its turn is given back. A transaction that is left open would cost the card a
+        // reset.
         if begin.elapsed() > LATE && gone() {
             if let Ok(slot) = self.state().of_handle(card) {
                 slot.unlock();
@@ -177,7 +179,7 @@ impl Hub {
         Ok(())
     }
 
-    /// One more transaction for the handle, when no other has one and no command of others runs.
+    /// Begins one more transaction of the handle, once no other handle has one and no command runs.
     fn take_turn(&self, card: i32, end: Instant, heed_events: bool) -> Outcome<()> {
         let mut state = self.state();
         loop {
@@ -249,14 +251,14 @@ impl Hub {
         Ok(())
     }
 
-    /// A client is gone, or its context: a transaction that it left open costs the card a reset, for the others must not
-    /// go on from where it stopped.
+    /// A client or its context is gone. If the client left a transaction open, the card is reset: no other client may
+    /// go on from where this client stopped.
     pub(crate) fn abandon(&self, card: i32) {
         let open = self.state().of_handle(card).is_ok_and(|slot| {
             matches!(slot.lock, Some((holder, _)) if holder == card) && slot.event(card).is_ok()
         });
         if open {
-            // Whether it went well is told to those who use the card next.
+            // The clients that use the card next are told whether the reset went well.
             let _ = self.reset(card, LAST);
         }
         self.drop_handle(card);
@@ -279,7 +281,7 @@ impl Hub {
         self.turn.notify_all();
     }
 
-    /// Powers the card off and on; all handles are told, this one too, as pcscd does.
+    /// Powers the card off and on. All handles are told, this one too, as pcscd does.
     fn reset(&self, card: i32, patience: Duration) -> Outcome<()> {
         self.power(card, patience, |token| {
             let mut ccid = token.ccid();
@@ -344,7 +346,7 @@ impl State {
 }
 
 impl Slot {
-    /// The protocol: the one in use, else one that card and client both take.
+    /// Settles the protocol: the one in use, else one that both card and client take.
     fn agree(&mut self, preferred: u32, direct: bool) -> Outcome<()> {
         if preferred & protocol::RAW != 0 {
             self.protocol = protocol::RAW;
@@ -358,7 +360,7 @@ impl Slot {
         Ok(())
     }
 
-    /// One transaction less.
+    /// Ends one transaction.
     fn unlock(&mut self) {
         self.lock = self.lock.and_then(|(card, count)| (count > 1).then(|| (card, count - 1)));
     }

@@ -1,4 +1,4 @@
-//! One reader: its card, the handles on it, and who has it for itself.
+//! One reader: its card, the handles on the reader, and which handle has the card for itself.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -20,26 +20,26 @@ pub(super) enum Event {
 
 /// A reader.
 pub(super) struct Slot {
-    /// Never used again, unlike the slot's number.
+    /// A number that no other reader ever gets, unlike the slot's number.
     pub(super) key: u64,
     pub(super) name: String,
     pub(super) token: Arc<Token>,
     pub(super) atr: Vec<u8>,
     /// Bits of [`state`].
     pub(super) state: u32,
-    /// 0 after each power-up, until a client chose one.
+    /// The protocol in use: 0 after each power-up, until a client chose one.
     pub(super) protocol: u32,
     /// How often a card came or went.
     pub(super) events: u16,
     pub(super) handles: BTreeMap<i32, Option<Event>>,
     pub(super) exclusive: bool,
-    /// The handle in a transaction, and how many it began within one another.
+    /// The handle that is in a transaction, and how many transactions it began within one another.
     pub(super) lock: Option<(i32, u32)>,
-    /// The handles that want a transaction, first come first.
+    /// The handles that want a transaction, in the order in which they came.
     pub(super) queue: VecDeque<i32>,
-    /// Commands that run.
+    /// How many commands run.
     pub(super) running: usize,
-    /// Since when no handle is there.
+    /// Since when there is no handle.
     pub(super) idle: Option<Instant>,
 }
 
@@ -65,7 +65,7 @@ impl Slot {
         slot
     }
 
-    /// A card that was powered up, or why it was not.
+    /// Notes that the card was powered up, or why it was not.
     pub(super) fn set_card(&mut self, atr: Outcome<Vec<u8>>) {
         self.protocol = 0;
         match atr {
@@ -90,7 +90,7 @@ impl Slot {
         self.handles.values_mut().for_each(|of| *of = Some(event));
     }
 
-    /// What a handle has not been told yet.
+    /// What this handle has not been told yet.
     pub(super) fn event(&self, card: i32) -> Outcome<()> {
         match self.handles.get(&card) {
             Some(None) => Ok(()),
@@ -100,7 +100,7 @@ impl Slot {
         }
     }
 
-    /// Whether another handle has the card, or has waited for it longer.
+    /// Whether another handle has the card for itself, or has waited longer for that.
     pub(super) fn is_locked_by_another(&self, card: i32) -> bool {
         match self.lock {
             Some((holder, _)) => holder != card,
@@ -116,7 +116,7 @@ impl Slot {
         }
     }
 
-    /// What a client is told.
+    /// The state of the reader, as a client is told it.
     pub(super) fn public(&self) -> ReaderState {
         let mut atr = [0; MAX_ATR];
         for (to, from) in atr.iter_mut().zip(&self.atr) {

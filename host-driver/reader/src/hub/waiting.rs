@@ -5,21 +5,22 @@ use std::{os::unix::net::UnixStream, sync::Arc};
 use rustix::net::{SendFlags, send};
 use wire::pcsclite::{MAX_READERS, ReaderState, Wait, rv};
 
-use super::{Client, Hub, Outcome, State};
+use super::{ClientNumber, Hub, Outcome, State};
 
 /// A client that asked to be told of the next change.
 pub(super) struct Waiter {
     stream: Arc<UnixStream>,
-    /// Whether it has the readers' states: news must not overtake them on its socket.
+    /// Whether the client has the readers' states. News must not overtake the states on the client's socket.
     armed: bool,
-    /// The generation of the states that it has, or gets.
+    /// The generation of the states that the client has, or gets.
     seen: u64,
-    /// SCardCancel came before it was armed.
+    /// SCardCancel came before the client had the states.
     cancelled: bool,
 }
 
 impl Waiter {
-    /// The one message that ends a wait. It never blocks: a client that leaves no room for eight bytes is cut off.
+    /// Sends the one message that ends a wait. Sending never blocks: a client that leaves no room for eight bytes is
+    /// cut off.
     fn end(&self, outcome: u32) {
         let mut message = Vec::with_capacity(Wait::LEN);
         Wait { timeout: 0, rv: outcome }.encode(&mut message);
@@ -31,7 +32,7 @@ impl Waiter {
 }
 
 impl State {
-    /// Something changed: all who wait and have the former states are told.
+    /// Something changed. Every client that waits and has the former states is told.
     pub(super) fn tell(&mut self) {
         self.generation += 1;
         self.waiters.retain(|_, waiter| {
@@ -52,8 +53,8 @@ impl State {
 }
 
 impl Hub {
-    /// A new context for a client, which has one at a time.
-    pub(crate) fn establish(&self, client: Client) -> Outcome<u32> {
+    /// A new context for a client. A client has one context at a time.
+    pub(crate) fn establish(&self, client: ClientNumber) -> Outcome<u32> {
         let mut state = self.state();
         loop {
             // pcscd gives 31 bits, and some clients keep them in a signed number.
@@ -70,8 +71,8 @@ impl Hub {
         self.state().contexts.remove(&context);
     }
 
-    /// The states of all slots. A client that waits has them from now on.
-    pub(crate) fn states(&self, client: Client) -> Vec<u8> {
+    /// The states of all slots. A client that waits counts as having these states from now on.
+    pub(crate) fn states(&self, client: ClientNumber) -> Vec<u8> {
         let mut state = self.state();
         let generation = state.generation;
         if let Some(waiter) = state.waiters.get_mut(&client) {
@@ -80,21 +81,22 @@ impl Hub {
         state.public()
     }
 
-    /// How often the list of readers changed, 1 to 32,767.
+    /// A number that grows by one with each change of the list of readers, from 1 to 32,767 and around.
     pub(crate) fn changes(&self) -> u32 {
         u32::from(self.state().changes % 0x7FFF) + 1
     }
 
-    /// A client wants news. It gets none before [`Self::arm`].
-    pub(crate) fn watch(&self, client: Client, stream: &Arc<UnixStream>) {
+    /// A client wants news. The client gets no news before [`Self::arm`].
+    pub(crate) fn watch(&self, client: ClientNumber, stream: &Arc<UnixStream>) {
         let mut state = self.state();
         let seen = state.generation;
         let waiter = Waiter { stream: Arc::clone(stream), armed: false, seen, cancelled: false };
         state.waiters.insert(client, waiter);
     }
 
-    /// The states are on the client's socket: what changed since it is told now, the rest when it happens.
-    pub(crate) fn arm(&self, client: Client) {
+    /// The states are on the client's socket. The client is told now of what changed since, and of later changes when
+    /// they happen.
+    pub(crate) fn arm(&self, client: ClientNumber) {
         let mut state = self.state();
         let generation = state.generation;
         let Some(waiter) = state.waiters.get_mut(&client) else { return };
@@ -106,8 +108,8 @@ impl Hub {
         }
     }
 
-    /// A client wants no news any more. False when it has been told already.
-    pub(crate) fn forget(&self, client: Client) -> bool {
+    /// A client wants no news any more. False when the client has been told some already.
+    pub(crate) fn forget(&self, client: ClientNumber) -> bool {
         self.state().waiters.remove(&client).is_some()
     }
 

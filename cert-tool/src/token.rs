@@ -8,6 +8,7 @@ use wire::{
     Malformed,
     algorithm::KeyAlgorithm,
     apdu::StatusWord,
+    pin::FACTORY_PUK,
     piv::PublicKey,
     shield::{Container, Information, status},
 };
@@ -194,7 +195,7 @@ pub(crate) fn known_puk() -> Error {
         Reason::FactoryPin,
         "the token has the PUK that a reset gives, which everybody knows",
         "whoever knows the PUK can set a PIN and pay, so the payment key works only once it was changed",
-        "ushield pin change --puk (it is 12345678 now), then run the same command again",
+        format!("ushield pin change --puk (it is {FACTORY_PUK} now), then run the same command again"),
     )
 }
 

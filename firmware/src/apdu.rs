@@ -1,7 +1,9 @@
 //! The card's own layer: class, SELECT, command chaining, GET RESPONSE, and whose turn it is (ISO 7816-4, 5 and 8.2).
 
+// The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod atr;
 mod exchange;
+mod select;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +23,7 @@ use crate::{
 };
 pub(crate) use exchange::append;
 use exchange::{Exchange, Received};
+use select::Select;
 
 /// The basic logical channel is the only one (ISO 7816-4, 5.4.1).
 const NO_LOGICAL_CHANNEL: StatusWord = StatusWord(0x6881);
@@ -88,7 +91,8 @@ impl<S: Storage, R: CryptoRng> Interpreter<S, R> {
 
     /// Carries out a command that is whole, and cuts its answer for the host.
     fn carry_out(&mut self, command: &Command<'_>) -> Step {
-        // Stock tools leave Le out and take the data all the same, as real cards give it: as if they asked for all.
+        // Stock tools leave Le out and expect the data all the same, because real cards give it. A command without Le is
+        // answered as if it asked for all there is.
         let all = if command.extended { 65_536 } else { 256 };
         let expected = command.expected.unwrap_or(all);
         let step = self.dispatch(command);
@@ -115,17 +119,12 @@ impl<S: Storage, R: CryptoRng> Interpreter<S, R> {
 
     /// SELECT by name (ISO 7816-4, 7.1.1). One that finds nothing leaves everything as it was.
     fn select(&mut self, command: &Command<'_>) -> Answer {
-        // P2: first or last occurrence, which are the same here, or the next or previous, which does not exist;
-        // the file control information, or (bits 4 and 3) no answer.
-        let (silent, other) = match (command.p1, command.p2) {
-            (0x04, 0x00 | 0x01) => (false, false),
-            (0x04, 0x02 | 0x03) => (false, true),
-            (0x04, 0x0C | 0x0D) => (true, false),
-            (0x04, 0x0E | 0x0F) => (true, true),
-            _ => return Answer::status(StatusWord::WRONG_P1P2),
+        let Select { name, another, silent } = match Select::parse(command) {
+            Ok(select) => select,
+            Err(status) => return Answer::status(status),
         };
-        let found = match named(command.data) {
-            Some(found) if !(other && found == self.selected) => found,
+        let found = match named(name) {
+            Some(found) if !(another && found == self.selected) => found,
             _ => return Answer::status(StatusWord::NOT_FOUND),
         };
         let changed = found != self.selected;

@@ -61,6 +61,14 @@ impl From<StatusWord> for Step {
     }
 }
 
+/// An applet at work: what it remembers, and the application that its commands act on.
+pub struct Turn<'a, A, S: Storage, R: CryptoRng> {
+    /// The applet.
+    pub applet: &'a mut A,
+    /// The application.
+    pub application: &'a mut Application<S, R>,
+}
+
 /// An application on the card: PIV, shield.
 pub trait Applet<S: Storage, R: CryptoRng> {
     /// The answer to SELECT (the application property template).

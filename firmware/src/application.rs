@@ -1,12 +1,13 @@
 //! The application of GM/T 0016 that both applets are views of: its PIN and PUK, its containers (a key and its
 //! certificate), its files. What an applet may do with them is one method each.
 
+// The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod renewal;
 mod initialise;
 mod container;
 mod data;
-mod file;
 mod key;
+mod file;
 #[cfg(test)]
 mod tests;
 
@@ -19,9 +20,9 @@ pub use self::{key::Making, renewal::Renewing};
 use crate::{
     attestation,
     crypto::{self, ManagementKey, Memory, OpeningKey, Outcome},
-    pin::{Pins, Progress, Reference, Salts},
+    pin::{self, Pins, Progress, Reference, Salts},
     profile::Profile,
-    record::{self, Device, Keeper, Make, STATE_VERSION},
+    record::{self, Device, Make, STATE_VERSION, Store},
     refusal::Refusal,
     seams::{CryptoRng, RecordName, Storage},
     vault::{self, KeyId, Vault},
@@ -32,7 +33,7 @@ pub struct Factory {
     /// The PIN that is set from the start; `None` sets the factory's, which must be changed before the payment
     /// key works.
     pub pin: Option<Zeroizing<Vec<u8>>>,
-    /// The PUK, 6 to 8 characters, which the counter keeps.
+    /// The PUK, which the counter keeps (`wire::pin::PUK_LENGTH`).
     pub puk: Zeroizing<Vec<u8>>,
     /// What the token is called until somebody initialises it; empty for nothing.
     pub label: String,
@@ -44,9 +45,7 @@ const MANAGEMENT: &[u8] = b"management";
 /// The application of one token.
 pub struct Application<S: Storage, R: CryptoRng> {
     profile: Profile,
-    keeper: Keeper,
-    storage: S,
-    rng: R,
+    store: Store<S, R>,
     serial: String,
     /// What works once the self-test has passed.
     state: Result<State, Refusal>,
@@ -62,7 +61,7 @@ struct State {
 }
 
 impl<S: Storage, R: CryptoRng> Application<S, R> {
-    /// Whether the storage holds a token already, be it a damaged one. One whose making was cut off does not count.
+    /// Whether the storage holds a token already, whole or damaged. A token whose making was cut off does not count.
     ///
     /// # Errors
     /// It cannot be read.
@@ -84,56 +83,46 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         memory: &mut Memory,
         factory: &Factory,
     ) -> Result<(), Refusal> {
-        let keeper = Keeper::new(secret);
-        let opening = OpeningKey::generate(rng);
-        let (least, most) = profile.pin_length;
-        let fits = |pin: &[u8], least: u8, most: u8| {
-            (usize::from(least)..=usize::from(most)).contains(&pin.len())
-                && pin.iter().all(u8::is_ascii_graphic)
-        };
+        let store = &mut Store::new(secret, storage, rng);
+        let opening = OpeningKey::generate(&mut store.rng);
         let pin = factory.pin.as_ref().map(|pin| &pin[..]);
-        if !fits(&factory.puk, 6, 8) || !pin.is_none_or(|pin| fits(pin, least, most)) {
+        let fits = |reference, code| pin::fits(reference, code, profile.pin_length);
+        if !fits(Reference::Puk, &factory.puk) || !pin.is_none_or(|pin| fits(Reference::Pin, pin)) {
             return Err(Refusal::PinForm);
         }
-        keeper.begin(storage)?;
-        Pins::manufacture(&keeper, storage, rng, memory, profile, (pin, &factory.puk), &opening)?;
-        let mut serial = [0; 4];
-        rng.fill_bytes(&mut serial);
-        let [a, b, c, d] = serial;
+        store.begin()?;
+        Pins::manufacture(store, memory, profile, (pin, &factory.puk), &opening)?;
+        let [a, b, c, d] = store.random();
         let serial = alloc::format!("{a:02X}{b:02X}{c:02X}{d:02X}");
-        let management =
-            crypto::wrap(keeper.wrapping(), MANAGEMENT, &ManagementKey::factory().to_bytes(), rng);
-        keeper.save(storage, RecordName::Management, &management)?;
-        attestation::manufacture(&keeper, storage, rng, profile, &serial)?;
+        let management = store.wrap(MANAGEMENT, &ManagementKey::factory().to_bytes());
+        store.save(RecordName::Management, &management)?;
+        attestation::manufacture(store, profile, &serial)?;
         if !factory.label.is_empty() {
-            keeper.save(storage, RecordName::Label, &factory.label)?;
+            store.save(RecordName::Label, &factory.label)?;
         }
-        keeper.save(
-            storage,
-            RecordName::Device,
-            &Device { serial, sealing: opening.sealing_key().to_bytes(), make: Make::of(profile) },
-        )?;
-        keeper.complete(storage)
+        let sealing = opening.sealing_key().to_bytes();
+        store.save(RecordName::Device, &Device { serial, sealing, make: Make::of(profile) })?;
+        store.complete()
     }
 
     /// Opens a token and runs its self-test (GM/T 0027 5.5): a token that fails it is there, says so, and refuses
     /// to work.
-    pub fn open(profile: Profile, secret: &[u8; 32], mut storage: S, mut rng: R) -> Self {
-        let keeper = Keeper::new(secret);
-        let (serial, state) = match Self::start(&profile, &keeper, &mut storage, &mut rng) {
+    pub fn open(profile: Profile, secret: &[u8; 32], storage: S, rng: R) -> Self {
+        let mut store = Store::new(secret, storage, rng);
+        let (serial, state) = match Self::start(&profile, &mut store) {
             Ok((serial, state)) => (serial, Ok(state)),
             Err(refusal) => {
-                let device: Option<Device> = keeper.load(&storage, RecordName::Device).ok().flatten();
+                let device: Option<Device> = store.load(RecordName::Device).ok().flatten();
                 (device.map_or_else(|| "unknown".into(), |device| device.serial), Err(refusal))
             }
         };
-        Self { profile, keeper, storage, rng, serial, state, making: None, renewing: None }
+        Self { profile, store, serial, state, making: None, renewing: None }
     }
 
     /// Power on: the self-test again, and what a power cut left to finish.
     pub fn power_on(&mut self) {
         (self.making, self.renewing) = (None, None);
-        match Self::start(&self.profile, &self.keeper, &mut self.storage, &mut self.rng) {
+        match Self::start(&self.profile, &mut self.store) {
             Ok((serial, state)) => {
                 self.serial = serial;
                 self.state = Ok(state);
@@ -147,28 +136,23 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         self.state.as_ref().err().copied()
     }
 
-    fn start(
-        profile: &Profile,
-        keeper: &Keeper,
-        storage: &mut S,
-        rng: &mut R,
-    ) -> Result<(String, State), Refusal> {
-        crypto::self_test(rng)?;
-        let stock = keeper.take_stock(storage)?;
+    fn start(profile: &Profile, store: &mut Store<S, R>) -> Result<(String, State), Refusal> {
+        crypto::self_test(&mut store.rng)?;
+        let stock = store.take_stock()?;
         let missing = Refusal::Missing(RecordName::Device);
-        let mut device: Device = keeper.load(storage, RecordName::Device)?.ok_or(missing)?;
+        let mut device: Device = store.load(RecordName::Device)?.ok_or(missing)?;
         if device.make != Make::of(profile) {
             return Err(Refusal::OtherMake);
         }
-        keeper.settle(storage, stock, &device)?;
-        if renewal::finish(keeper, storage, rng)? {
-            device = keeper.load(storage, RecordName::Device)?.ok_or(missing)?;
+        store.settle(stock, &device)?;
+        if renewal::finish(store)? {
+            device = store.load(RecordName::Device)?.ok_or(missing)?;
         }
-        let pins = Pins::open(keeper, storage, profile)?;
+        let pins = Pins::open(store, profile)?;
         let vault = Vault::new(crypto::SealingKey::from_bytes(&device.sealing)?);
         let mut state = State { pins, vault };
-        file::finish_install(keeper, storage, &mut state.vault)?;
-        initialise::finish(keeper, storage, &mut state.vault)?;
+        file::finish_install(store, &mut state.vault)?;
+        initialise::finish(store, &mut state.vault)?;
         Ok((device.serial, state))
     }
 
@@ -189,24 +173,24 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
 
     /// The storage, for the program around the token.
     pub const fn storage(&mut self) -> &mut S {
-        &mut self.storage
+        &mut self.store.storage
     }
 
-    /// A warm reset: no PIN is verified any more.
+    /// A warm reset: the PIN counts as verified no more.
     pub fn reset(&mut self) {
         (self.making, self.renewing) = (None, None);
         if let Ok(state) = &mut self.state {
-            state.pins.forget(&self.keeper, &mut self.storage);
+            state.pins.forget(&mut self.store);
         }
     }
 
-    /// An applet was selected: a proof for one use is spent; when the applet changed, all proofs are.
+    /// An applet was selected: a proof for one use is spent. When the applet changed, all proofs are spent.
     pub fn select(&mut self, changed: bool) {
         (self.making, self.renewing) = (None, None);
         let Ok(state) = &mut self.state else { return };
         let _spent = state.pins.take_fresh();
         if changed {
-            state.pins.forget(&self.keeper, &mut self.storage);
+            state.pins.forget(&mut self.store);
         }
     }
 
@@ -214,17 +198,31 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     pub fn power_off(&mut self) {
         self.reset();
         if let Ok(state) = &mut self.state {
-            state.pins.power_off(&self.keeper, &mut self.storage);
+            state.pins.power_off(&mut self.store);
             state.vault.lock();
         }
     }
 
     /// Fills `bytes` with random.
     pub fn random(&mut self, bytes: &mut [u8]) {
-        self.rng.fill_bytes(bytes);
+        self.store.rng.fill_bytes(bytes);
     }
 
     // ---- PIN and PUK
+
+    /// Whether this could be the token's PIN or PUK at all.
+    pub fn fits(&self, reference: Reference, code: &[u8]) -> bool {
+        pin::fits(reference, code, self.profile.pin_length)
+    }
+
+    /// The PIN was verified since the last reset.
+    ///
+    /// # Errors
+    /// `NotVerified`, or why the token refuses to work.
+    fn need_pin(&self) -> Result<(), Refusal> {
+        let state = self.state.as_ref().map_err(|refusal| *refusal)?;
+        state.pins.verified().map(|_| ()).ok_or(Refusal::NotVerified)
+    }
 
     /// Tries left, PIN then PUK, and the most of each; zeros when the token failed its self-test.
     pub fn tries(&self) -> [u8; 4] {
@@ -254,7 +252,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// Forgets that the PIN was verified.
     pub fn forget_verification(&mut self) {
         if let Ok(state) = &mut self.state {
-            state.pins.forget(&self.keeper, &mut self.storage);
+            state.pins.forget(&mut self.store);
         }
     }
 
@@ -264,7 +262,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// `PinWrong`, `PinBlocked`, or the state was not written.
     pub fn verify(&mut self, pin: &[u8]) -> Result<Progress, Refusal> {
         let state = self.state.as_mut().map_err(|refusal| *refusal)?;
-        state.pins.verify(&self.keeper, &mut self.storage, pin)
+        state.pins.verify(&mut self.store, pin)
     }
 
     /// Sets a new PIN or PUK (`target`), proved by the old one or by the PUK.
@@ -277,7 +275,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         target: (Reference, &[u8]),
     ) -> Result<Progress, Refusal> {
         let state = self.state.as_mut().map_err(|refusal| *refusal)?;
-        state.pins.replace(&self.keeper, &mut self.storage, &mut self.rng, proof, target)
+        state.pins.replace(&mut self.store, proof, target)
     }
 
     /// Goes on with a PIN command once its PIN is stretched.
@@ -286,7 +284,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// As [`Self::verify`].
     pub fn finish_pin(&mut self, outcome: Outcome) -> Result<(), Refusal> {
         let state = self.state.as_mut().map_err(|refusal| *refusal)?;
-        let done = state.pins.finish(&self.keeper, &mut self.storage, &mut self.rng, outcome);
+        let done = state.pins.finish(&mut self.store, outcome);
         if let Some(opening) = state.pins.take_opening() {
             state.vault.unlock(opening);
         }
@@ -309,7 +307,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         if self.must_change_puk() {
             flags |= I::KNOWN_PUK;
         }
-        if vault::load(&self.keeper, &self.storage, KeyId::Pending(Container::Payment))?.is_some() {
+        if vault::load(&self.store, KeyId::Pending(Container::Payment))?.is_some() {
             flags |= I::PENDING;
         }
         if self.certificate(Container::Payment)?.is_some() {

@@ -17,7 +17,7 @@ use wire::{
 use crate::{
     crypto::{self, PrivateKey},
     profile::{Generation, Profile},
-    record::{self, Attestation, Keeper},
+    record::{self, Attestation, Store},
     refusal::Refusal,
     seams::{CryptoRng, RecordName, Storage},
     vault::{Confirm, KeyId, Policy},
@@ -32,21 +32,19 @@ const CONTEXT: &[u8] = b"attestation";
 
 /// Makes the key, has the factory certify it, and stores both.
 pub(crate) fn manufacture(
-    keeper: &Keeper,
-    storage: &mut impl Storage,
-    rng: &mut impl CryptoRng,
+    store: &mut Store<impl Storage, impl CryptoRng>,
     profile: &Profile,
     serial: &str,
 ) -> Result<(), Refusal> {
-    let private = PrivateKey::generate_ec(attest::ALGORITHM, rng).ok_or(Refusal::Fault)?;
-    let certificate = factory::certify(profile, serial, &private.spki(), number(rng))?;
-    let sealed = crypto::wrap(keeper.wrapping(), CONTEXT, &private.to_bytes(), rng);
-    keeper.save(storage, RecordName::Attestation, &Attestation { sealed, certificate })
+    let private = PrivateKey::generate_ec(attest::ALGORITHM, &mut store.rng).ok_or(Refusal::Fault)?;
+    let certificate = factory::certify(profile, serial, &private.spki(), number(store.random()))?;
+    let sealed = store.wrap(CONTEXT, &private.to_bytes());
+    store.save(RecordName::Attestation, &Attestation { sealed, certificate })
 }
 
 /// The token's own certificate, DER; `None` on a token that was made before tokens could attest.
-pub(crate) fn certificate(keeper: &Keeper, storage: &impl Storage) -> Result<Option<Vec<u8>>, Refusal> {
-    let record: Option<Attestation> = keeper.load(storage, RecordName::Attestation)?;
+pub(crate) fn certificate(store: &Store<impl Storage, impl CryptoRng>) -> Result<Option<Vec<u8>>, Refusal> {
+    let record: Option<Attestation> = store.load(RecordName::Attestation)?;
     Ok(record.map(|record| record.certificate))
 }
 
@@ -55,9 +53,7 @@ pub(crate) fn certificate(keeper: &Keeper, storage: &impl Storage) -> Result<Opt
 /// # Errors
 /// `WrongUse`: the key was not made here.
 pub(crate) fn state(
-    keeper: &Keeper,
-    storage: &impl Storage,
-    rng: &mut impl CryptoRng,
+    store: &mut Store<impl Storage, impl CryptoRng>,
     profile: &Profile,
     serial: &str,
     id: KeyId,
@@ -66,14 +62,11 @@ pub(crate) fn state(
     if key.origin != record::Origin::Generated {
         return Err(Refusal::WrongUse);
     }
-    let Some(record) = keeper.load::<Attestation>(storage, RecordName::Attestation)? else { return Ok(None) };
-    let private = PrivateKey::from_bytes(
-        attest::ALGORITHM,
-        &crypto::unwrap(keeper.wrapping(), CONTEXT, &record.sealed)?,
-    )?;
+    let Some(record) = store.load::<Attestation>(RecordName::Attestation)? else { return Ok(None) };
+    let private = PrivateKey::from_bytes(attest::ALGORITHM, &store.unwrap(CONTEXT, &record.sealed)?)?;
     let own = pkix::Certificate::parse(&record.certificate).map_err(|_| Refusal::Fault)?;
     let statement = Statement {
-        number: number(rng),
+        number: number(store.random()),
         issuer: own.subject,
         validity: own.validity,
         issuer_key: key_identifier(own.public_key)?,
@@ -84,7 +77,7 @@ pub(crate) fn state(
         description: describe(id, key, profile)?,
     };
     let tbs = statement.tbs();
-    let signature = private.sign(&tbs, rng)?;
+    let signature = private.sign(&tbs, &mut store.rng)?;
     Ok(Some(attest::certificate(&tbs, &signature)))
 }
 
@@ -105,9 +98,8 @@ fn describe(id: KeyId, key: &record::Key, profile: &Profile) -> Result<KeyDescri
 }
 
 /// A certificate's serial number: random and positive (RFC 5280, 4.1.2.2).
-fn number(rng: &mut impl CryptoRng) -> [u8; 16] {
-    let mut number = [0; 16];
-    rng.fill_bytes(&mut number);
+const fn number(random: [u8; 16]) -> [u8; 16] {
+    let mut number = random;
     let [first, ..] = &mut number;
     *first = *first & 0x7F | 0x40;
     number

@@ -3,11 +3,14 @@
 //! Every message from the host gets one answer; a command that waits for the holder or for a long computation
 //! asks for more time once a second, so that a person may think and no host times out.
 
-mod answer;
+// The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod command;
+mod waiting;
+mod answer;
 mod slot;
 mod intake;
 mod outbox;
+mod class;
 mod parameter;
 #[cfg(test)]
 mod tests;
@@ -16,8 +19,7 @@ use alloc::vec::Vec;
 
 use wire::{
     ccid::{
-        ClassDescriptor, CommandStatus, HEADER, ToReader, class_request, level, notify_slot_change,
-        slot_error, to_host, to_reader,
+        CommandStatus, ToReader, class_request, level, notify_slot_change, slot_error, to_host, to_reader,
     },
     usb::Setup,
 };
@@ -25,49 +27,16 @@ use wire::{
 use crate::{
     apdu::Card,
     applet::{Answer, Event as CardEvent, Step},
-    consent::{Pressed, Prompt},
     crypto::{Job, Outcome},
     refusal::Declined,
-    seams::{Millis, Panel},
+    seams::Panel,
 };
+use class::{CLOCK, DATA_RATE, MAX_DATA};
+pub(crate) use class::{PACKET, class_descriptor};
 use intake::{Intake, Piece};
 use outbox::Outbox;
-use parameter::{Parameters, T1};
+use parameter::Parameters;
 use slot::{Awaited, Clock, Event, Slot};
-
-/// wMaxPacketSize of the bulk endpoints at full speed (USB 2.0, 5.8.3), in bytes.
-pub(crate) const PACKET: u16 = 64;
-/// Most bytes of abData. A longer APDU is chained.
-const MAX_DATA: usize = 3072;
-/// dwMaxCCIDMessageLength, in bytes.
-const MAX_MESSAGE: usize = MAX_DATA + HEADER;
-/// Most bytes of a command APDU: header, extended Lc, data, extended Le (ISO 7816-4, 5.2).
-const MAX_APDU: usize = 4 + 3 + 65_535 + 2;
-/// How often the buttons are looked at while a prompt waits, in milliseconds.
-const POLL: u64 = 20;
-/// How often a command asks for more time, in milliseconds. libccid gives up after 3 s at the least.
-const EXTENSION: u64 = 1_000;
-/// dwDefaultClock, in kHz, and dwDataRate at F 372 and D 1, in bit/s. The card is in the token: both are nominal.
-const CLOCK: u32 = 4_000;
-const DATA_RATE: u32 = 10_752;
-
-/// The class descriptor (CCID 1.1, table 5.1-1).
-pub(crate) const fn class_descriptor() -> ClassDescriptor {
-    ClassDescriptor {
-        max_slot: 0,
-        voltage: 0x07,
-        protocols: 1 << T1,
-        clock: [CLOCK, CLOCK],
-        data_rate: [DATA_RATE, DATA_RATE],
-        max_ifsd: 254,
-        // Extended APDU level (0x40000), automatic IFSD (0x400), and the CCID sets parameters (0x40, 0x02), baud
-        // rate (0x20), clock (0x10), voltage (0x08) and activation (0x04) itself.
-        features: 0x0004_047E,
-        max_message: MAX_MESSAGE as u32,
-        pin_support: 0,
-        busy_slots: 1,
-    }
-}
 
 /// Why bulk OUT took nothing: the endpoint halts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,19 +156,6 @@ impl<C: Card, P: Panel> Reader<C, P> {
         }
     }
 
-    /// Tells the time; the answer is when it wants to be told again, `None` when nothing waits.
-    pub(crate) fn tick(&mut self, now: Millis) -> Option<Millis> {
-        self.on(Event::Tick(now));
-        match &self.slot {
-            Slot::Asking { clock, .. } => {
-                let poll = clock.extension.map_or(now, |_| now.after(POLL));
-                [Some(poll), clock.extension, clock.deadline].into_iter().flatten().min()
-            }
-            Slot::Working { clock, .. } => Some(clock.extension.unwrap_or(now)),
-            _ => None,
-        }
-    }
-
     /// The job that waits to be run, once.
     pub(crate) fn job(&mut self) -> Option<Numbered<Job>> {
         match &mut self.slot {
@@ -248,7 +204,7 @@ impl<C: Card, P: Panel> Reader<C, P> {
                 Slot::Inactive
             }
 
-            // The second half of an abort.
+            // The second half of an abort ends it (CCID 1.1, 5.3.1).
             (Slot::Aborting { active, sequence, awaited: Message }, Event::Message(message))
                 if message.kind == to_reader::ABORT && message.sequence == sequence =>
             {
@@ -265,7 +221,7 @@ impl<C: Card, P: Panel> Reader<C, P> {
                 self.refuse(active, &message, slot_error::CMD_ABORTED);
                 slot
             }
-            // The first.
+            // The first half of an abort ends what the slot does.
             (slot, Event::Abort(sequence)) => {
                 Slot::Aborting { active: self.end(slot), sequence, awaited: Message }
             }
@@ -275,8 +231,8 @@ impl<C: Card, P: Panel> Reader<C, P> {
                 Slot::Aborting { active: self.end(slot), sequence: message.sequence, awaited: Request }
             }
 
-            // Power off, or on again, ends what waits, so that no host is locked out by a prompt; anything else
-            // is told that the slot is busy (CCID 1.1, table 6.2-2).
+            // Power off, or on again, ends what waits, so that no prompt locks a host out. Any other command is answered that
+            // the slot is busy (CCID 1.1, table 6.2-2).
             (slot @ (Slot::Asking { .. } | Slot::Working { .. }), Event::Message(message)) => {
                 if matches!(message.kind, to_reader::ICC_POWER_ON | to_reader::ICC_POWER_OFF) {
                     let active = self.end(slot);
@@ -301,7 +257,7 @@ impl<C: Card, P: Panel> Reader<C, P> {
                 let step = self.card.resume(CardEvent::Finished(outcome));
                 self.proceed(sequence, step)
             }
-            // Nothing waits, or the job was aborted: its outcome is dropped.
+            // Nothing waits for the tick, or the job was aborted and its outcome is dropped.
             (slot, Event::Tick(_) | Event::Finished(_)) => slot,
         };
         self.set_state(next);
@@ -356,46 +312,5 @@ impl<C: Card, P: Panel> Reader<C, P> {
         };
         self.answer(to_host::DATA_BLOCK, true, sequence, CommandStatus::Done, chain as u8, &data);
         if rest.is_empty() { Slot::Ready } else { Slot::Sending { rest } }
-    }
-
-    /// A tick while the holder is asked: time-out, buttons, and a request for more time.
-    fn ask(&mut self, sequence: u8, mut prompt: Prompt, mut clock: Clock, now: Millis) -> Slot {
-        let deadline = *clock.deadline.get_or_insert(now.after(self.prompt_timeout));
-        if now >= deadline {
-            return self.answered(sequence, CardEvent::Declined(Declined::TimedOut));
-        }
-        while let Some(button) = self.panel.pressed() {
-            match prompt.press(button) {
-                Pressed::Turned(next) => {
-                    prompt = next;
-                    self.panel.show(Some(&prompt.screen()));
-                }
-                Pressed::Confirmed(consent) => return self.answered(sequence, CardEvent::Confirmed(consent)),
-                Pressed::Cancelled => {
-                    return self.answered(sequence, CardEvent::Declined(Declined::Cancelled));
-                }
-            }
-        }
-        self.extend(sequence, &mut clock, now);
-        Slot::Asking { sequence, prompt, clock }
-    }
-
-    fn answered(&mut self, sequence: u8, event: CardEvent) -> Slot {
-        self.panel.show(None);
-        let step = self.card.resume(event);
-        self.proceed(sequence, step)
-    }
-
-    /// Asks the host for more time when it is due. The multiplier is 1: libccid multiplies its time-out by it.
-    fn extend(&mut self, sequence: u8, clock: &mut Clock, now: Millis) {
-        let due = *clock.extension.get_or_insert(now.after(EXTENSION));
-        if now < due {
-            return;
-        }
-        clock.extension = Some(now.after(EXTENSION));
-        // One that the host has not read yet says the same.
-        if self.outbox.is_empty() {
-            self.answer(to_host::DATA_BLOCK, true, sequence, CommandStatus::TimeExtension(1), 0, &[]);
-        }
     }
 }

@@ -123,10 +123,11 @@ impl Prompt {
     ///
     /// # Errors
     /// [`Refusal::WrongUse`] for bytes that are not a CertificationRequestInfo;
-    /// [`Refusal::CannotShow`] for text that no screen shows honestly; [`Refusal::NoRoom`] as above.
+    /// [`Refusal::CannotShow`] for text that no screen shows honestly; [`Refusal::NoRoom`] for what this screen has no room
+    /// for.
     pub fn request(container: Container, bytes: Vec<u8>, profile: &Profile) -> Result<Self, Refusal> {
         let request = CertificationRequestInfo::parse(&bytes).map_err(|_| Refusal::WrongUse)?;
-        // Attributes would be signed and not shown.
+        // The holder would sign the request's attributes without seeing them: no page shows them.
         if !request.attributes.is_empty() {
             return Err(Refusal::CannotShow);
         }
@@ -148,7 +149,7 @@ impl Prompt {
             return Err(Refusal::WrongData);
         }
         let holder = certificate.holder().map_err(|_| Refusal::WrongData)?;
-        // Without the zero that keeps it positive, as openssl prints it.
+        // The INTEGER's leading zero keeps the number positive. It is left out here, as openssl leaves it out.
         let number = certificate.serial_number.strip_prefix(&[0]).unwrap_or(certificate.serial_number);
         let number: String = number.iter().map(|byte| format!("{byte:02X}")).collect();
         let mut fields = subject_fields(&holder)?;
@@ -171,7 +172,7 @@ impl Prompt {
         match button {
             Button::Ok if next < self.pages.len() => Pressed::Turned(Self { page: next, ..self }),
             Button::Ok if next == self.pages.len() => Pressed::Confirmed(self.consent),
-            // No page, no screen: a button that is not there confirms nothing.
+            // A token without a screen has no pages and no button, so no press confirms anything.
             Button::Ok | Button::Cancel => Pressed::Cancelled,
         }
     }
@@ -185,7 +186,8 @@ impl Prompt {
     }
 }
 
-/// Payee and amount first and together, then what else decides, and last what only identifies.
+/// The payee and the amount come first and together. The fields that the holder decides by follow, and those that only
+/// identify the order come last.
 fn order_fields<'a>(order: &'a PaymentOrder, expiry: &'a str) -> Vec<Field<'a>> {
     let amount = format!("{}{}", currency::sign(order.currency.as_str()), order.decimal_amount());
     let payee = Field { last: Some(amount), ..Field::new("收款人 To", &order.payee_name) };
@@ -216,7 +218,7 @@ fn expiry(order: &PaymentOrder) -> String {
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", time.hour(), time.minutes())
 }
 
-/// No pages when there is no screen.
+/// The pages for the brand's screen; none for a token without a screen.
 fn lay_out(title: &str, fields: &[Field<'_>], profile: &Profile) -> Result<Vec<Vec<String>>, Refusal> {
     match profile.generation {
         Generation::One => Ok(Vec::new()),

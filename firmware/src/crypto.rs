@@ -19,7 +19,6 @@ pub use hash::{hmac_sha256, sha256};
 pub use job::{GenerateRsa, Job, Outcome};
 pub use key::PrivateKey;
 pub use management::{ManagementAlgorithm, ManagementKey};
-pub use rsa2048::Crt;
 pub use seal::{OpeningKey, SealingKey, seal, unwrap, wrap};
 pub use self_test::self_test;
 pub use stretch::{Memory, Stretch};

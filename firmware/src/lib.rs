@@ -18,7 +18,7 @@
 )]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "flash"))]
 extern crate std;
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
@@ -38,11 +38,12 @@ mod record;
 mod crypto;
 pub mod profile;
 pub mod refusal;
+#[cfg(any(test, feature = "flash"))]
+pub mod flash;
 pub mod seams;
 #[cfg(test)]
 mod fixture;
 
 pub use application::Factory;
 pub use crypto::Memory;
-pub use pin::{FACTORY_PIN, FACTORY_PUK};
 pub use token::{Finished, Stall, Ticket, Token};

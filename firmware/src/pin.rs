@@ -1,10 +1,10 @@
 //! PIN and PUK: the one place that decides whether the holder is there.
 //!
-//! A try is paid durably before the compare and given back after success, so that cutting the power buys no guess
-//! (DESIGN of the counter: GM/T 0027 9.2 b). The first VERIFY after plug-in stretches the candidate and unwraps
-//! the vault key with it, which is the compare; later ones compare a keyed digest held in RAM.
+//! A try is paid durably before the candidate is compared, and given back when the candidate was right, so that cutting the
+//! power buys no guess (GM/T 0027 9.2 b). The first VERIFY after plug-in stretches the candidate and unwraps the vault key
+//! with it: if it unwraps, the candidate is right. A later VERIFY compares with a keyed digest that RAM holds.
 
-// The order is the law: a module uses only modules listed below it.
+// The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod lock;
 mod form;
 mod remembered;
@@ -13,32 +13,21 @@ mod tests;
 
 use alloc::vec::Vec;
 
+pub use wire::pin::Reference;
 use zeroize::Zeroizing;
 
-pub(crate) use self::lock::{Salts, known_codes, lock_known};
+pub(crate) use self::{
+    form::fits,
+    lock::{Salts, known_codes, lock_known},
+};
 use self::{lock::known, remembered::Remembered};
 use crate::{
     crypto::{Job, Memory, OpeningKey, Outcome},
     profile::Profile,
-    record::{Keeper, Locks, Tries},
+    record::{Locks, Store, Tries},
     refusal::Refusal,
     seams::{CryptoRng, RecordName, Storage},
 };
-
-/// The PIN that banks hand shields out with. It must be changed before the payment key works.
-pub const FACTORY_PIN: &[u8] = b"12345678";
-
-/// The PUK that everybody knows, where nothing is at stake.
-pub const FACTORY_PUK: &[u8] = b"12345678";
-
-/// Which of the two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reference {
-    /// The holder's PIN.
-    Pin,
-    /// The counter's unblocking key.
-    Puk,
-}
 
 /// Proof that the PIN was verified. This module alone makes it.
 #[derive(Debug)]
@@ -81,7 +70,7 @@ enum Then {
 }
 
 impl Then {
-    /// Whether it sets a new one of these.
+    /// Whether a right candidate sets a new PIN, or a new PUK (`reference`).
     fn sets(&self, reference: Reference) -> bool {
         matches!(self, Self::Replace { target, .. } if *target == reference)
     }
@@ -110,18 +99,22 @@ pub(crate) struct Pins {
 
 impl Pins {
     /// Reads the tries and locks of a token that exists.
-    pub(crate) fn open(keeper: &Keeper, storage: &impl Storage, profile: &Profile) -> Result<Self, Refusal> {
-        let full = keeper
-            .load(storage, RecordName::Limits)?
+    pub(crate) fn open(
+        store: &Store<impl Storage, impl CryptoRng>,
+        profile: &Profile,
+    ) -> Result<Self, Refusal> {
+        let full = store
+            .load(RecordName::Limits)?
             .unwrap_or(Tries { pin: profile.pin_tries, puk: profile.puk_tries });
         let missing = Refusal::Missing(RecordName::Tries);
-        let mut tries: Tries = keeper.load(storage, RecordName::Tries)?.ok_or(missing)?;
-        if storage.is_doubtful(RecordName::Tries) {
-            // What was lost may have paid a try of either: damage never gives one back. The next VERIFY writes it down.
+        let mut tries: Tries = store.load(RecordName::Tries)?.ok_or(missing)?;
+        if store.storage.is_doubtful(RecordName::Tries) {
+            // The newer record that was lost may have paid a try of the PIN or of the PUK. Damage never gives a try back, so
+            // each loses one here, and the next VERIFY writes that down.
             tries = Tries { pin: tries.pin.saturating_sub(1), puk: tries.puk.saturating_sub(1) };
         }
         tries = Tries { pin: tries.pin.min(full.pin), puk: tries.puk.min(full.puk) };
-        let locks: Locks = keeper.load(storage, RecordName::Pin)?.ok_or(Refusal::Fault)?;
+        let locks: Locks = store.load(RecordName::Pin)?.ok_or(Refusal::Fault)?;
         Ok(Self {
             tries,
             full,
@@ -138,17 +131,15 @@ impl Pins {
 
     /// Writes the first PIN and PUK: both wrap the same vault key. No PIN is the factory's.
     pub(crate) fn manufacture(
-        keeper: &Keeper,
-        storage: &mut impl Storage,
-        rng: &mut impl CryptoRng,
+        store: &mut Store<impl Storage, impl CryptoRng>,
         memory: &mut Memory,
         profile: &Profile,
         codes: (Option<&[u8]>, &[u8]),
         opening: &OpeningKey,
     ) -> Result<(), Refusal> {
-        let locks = lock::first(keeper, rng, memory, profile, codes, opening)?;
-        keeper.save(storage, RecordName::Pin, &locks)?;
-        keeper.save(storage, RecordName::Tries, &Tries { pin: profile.pin_tries, puk: profile.puk_tries })
+        let locks = lock::first(store, memory, profile, codes, opening)?;
+        store.save(RecordName::Pin, &locks)?;
+        store.save(RecordName::Tries, &Tries { pin: profile.pin_tries, puk: profile.puk_tries })
     }
 
     /// Tries left, PIN then PUK, and the most of each.
@@ -194,33 +185,33 @@ impl Pins {
         self.opening.take()
     }
 
-    /// Forgets that the PIN was verified (reset, or VERIFY with P1 'FF'), and a command under way. A candidate that
-    /// waits to be stretched will never be compared: its try is given back, so that a lost line costs nothing. A
-    /// power cut, which leaves no time for this, costs the try.
-    pub(crate) fn forget(&mut self, keeper: &Keeper, storage: &mut impl Storage) {
+    /// Forgets that the PIN was verified (reset, or VERIFY with P1 'FF'), and a command under way. A candidate that waits to
+    /// be stretched will never be compared, so its try is given back, and a lost line costs nothing. A power cut leaves no
+    /// time to give the try back, and costs it.
+    pub(crate) fn forget(&mut self, store: &mut Store<impl Storage, impl CryptoRng>) {
         self.once = None;
         self.fresh = None;
         self.officer = None;
         if let Some(task) = self.task.take() {
-            self.give_back(keeper, storage, task.reference);
+            self.give_back(store, task.reference);
         }
     }
 
     /// Gives a try back, durably, whose candidate was not compared and never will be.
-    fn give_back(&mut self, keeper: &Keeper, storage: &mut impl Storage, reference: Reference) {
+    fn give_back(&mut self, store: &mut Store<impl Storage, impl CryptoRng>, reference: Reference) {
         let mut tries = self.tries;
         match reference {
             Reference::Pin => tries.pin = tries.pin.saturating_add(1).min(self.full.pin),
             Reference::Puk => tries.puk = tries.puk.saturating_add(1).min(self.full.puk),
         }
-        if keeper.save(storage, RecordName::Tries, &tries).is_ok() {
+        if store.save(RecordName::Tries, &tries).is_ok() {
             self.tries = tries;
         }
     }
 
     /// Forgets all that RAM held (power off).
-    pub(crate) fn power_off(&mut self, keeper: &Keeper, storage: &mut impl Storage) {
-        self.forget(keeper, storage);
+    pub(crate) fn power_off(&mut self, store: &mut Store<impl Storage, impl CryptoRng>) {
+        self.forget(store);
         self.remembered = None;
         self.opening = None;
     }
@@ -228,41 +219,36 @@ impl Pins {
     /// VERIFY.
     pub(crate) fn verify(
         &mut self,
-        keeper: &Keeper,
-        storage: &mut impl Storage,
+        store: &mut Store<impl Storage, impl CryptoRng>,
         candidate: &[u8],
     ) -> Result<Progress, Refusal> {
-        self.begin(keeper, storage, Reference::Pin, candidate, Then::Verify)
+        self.begin(store, Reference::Pin, candidate, Then::Verify)
     }
 
     /// CHANGE REFERENCE DATA (`proof` and `target` alike) and RESET RETRY COUNTER (the PUK proves, the PIN is set).
     pub(crate) fn replace(
         &mut self,
-        keeper: &Keeper,
-        storage: &mut impl Storage,
-        rng: &mut impl CryptoRng,
+        store: &mut Store<impl Storage, impl CryptoRng>,
         (proof, candidate): (Reference, &[u8]),
         (target, new): (Reference, &[u8]),
     ) -> Result<Progress, Refusal> {
         if (proof, target, candidate) == (Reference::Puk, Reference::Puk, new) {
-            // Nothing new: how a host asks whether it knows the PUK, be it an easy one.
-            return self.prove(keeper, storage, candidate);
+            // Old and new are the same: so a host asks whether it knows the PUK. No new PUK is judged for being easy then.
+            return self.prove(store, candidate);
         }
-        form::check_new(target, new, self.length)?; // before a try is paid: it says nothing about the old one
-        let mut salt = [0; 16];
-        rng.fill_bytes(&mut salt);
-        let then = Then::Replace { target, new: Zeroizing::new(new.to_vec()), salt };
-        self.begin(keeper, storage, proof, candidate, then)
+        // The new one is judged before a try is paid: the answer says nothing about the old one.
+        form::check_new(target, new, self.length)?;
+        let then = Then::Replace { target, new: Zeroizing::new(new.to_vec()), salt: store.random() };
+        self.begin(store, proof, candidate, then)
     }
 
     /// Whether this is the PUK; [`Self::take_officer`] has the proof.
     pub(crate) fn prove(
         &mut self,
-        keeper: &Keeper,
-        storage: &mut impl Storage,
+        store: &mut Store<impl Storage, impl CryptoRng>,
         puk: &[u8],
     ) -> Result<Progress, Refusal> {
-        self.begin(keeper, storage, Reference::Puk, puk, Then::Prove)
+        self.begin(store, Reference::Puk, puk, Then::Prove)
     }
 
     /// Takes the proof that the PUK was right in the command before.
@@ -273,8 +259,7 @@ impl Pins {
     /// Pays the try, then compares with what RAM remembers, or asks for the stretching.
     fn begin(
         &mut self,
-        keeper: &Keeper,
-        storage: &mut impl Storage,
+        store: &mut Store<impl Storage, impl CryptoRng>,
         reference: Reference,
         candidate: &[u8],
         then: Then,
@@ -284,35 +269,38 @@ impl Pins {
         if self.left(reference) == 0 {
             return Err(Refusal::PinBlocked);
         }
-        if !form::fits(reference, candidate, self.length) {
-            return Err(Refusal::WrongData); // it cannot be the PIN: no try is spent
+        if !fits(reference, candidate, self.length) {
+            return Err(Refusal::WrongData); // A candidate of this form cannot be right: no try is spent.
         }
         if reference == Reference::Pin {
             self.once = None;
             self.fresh = None;
         }
-        self.pay(keeper, storage, reference)?;
+        self.pay(store, reference)?;
         match (&then, &self.remembered) {
             (Then::Verify, Some(remembered)) if remembered.matches(candidate) => {
-                self.settle(keeper, storage)?;
+                self.settle(store)?;
                 Ok(Progress::Done)
             }
             (Then::Verify, Some(_)) => self.wrong(reference),
-            _ => self.stretch(
-                keeper,
-                storage,
-                Task { reference, candidate: Zeroizing::new(candidate.to_vec()), then },
-            ),
+            _ => {
+                let candidate = Zeroizing::new(candidate.to_vec());
+                self.stretch(store, Task { reference, candidate, then })
+            }
         }
     }
 
-    fn stretch(&mut self, keeper: &Keeper, storage: &impl Storage, task: Task) -> Result<Progress, Refusal> {
-        let locks: Locks = keeper.load(storage, RecordName::Pin)?.ok_or(Refusal::Fault)?;
+    fn stretch(
+        &mut self,
+        store: &Store<impl Storage, impl CryptoRng>,
+        task: Task,
+    ) -> Result<Progress, Refusal> {
+        let locks: Locks = store.load(RecordName::Pin)?.ok_or(Refusal::Fault)?;
         let lock = match task.reference {
             Reference::Pin => locks.pin,
             Reference::Puk => locks.puk,
         };
-        let mut jobs = lock::stretch(keeper, lock.cost, &[(&task.candidate, lock.salt)]);
+        let mut jobs = lock::stretch(store.stretching(), lock.cost, &[(&task.candidate, lock.salt)]);
         if let (Then::Replace { new, salt, .. }, Job::Stretch(work)) = (&task.then, &mut jobs) {
             work.inputs.push((new.clone(), *salt));
         }
@@ -320,41 +308,45 @@ impl Pins {
         Ok(Progress::Work(jobs))
     }
 
-    /// Goes on with a stretched PIN. One that could not be stretched is not compared, and its try comes back: a host that
-    /// asks again while there is no memory blocks nothing.
+    /// Goes on with a stretched candidate. A candidate that could not be stretched is not compared, and its try is given
+    /// back: a host that asks again and again while there is no memory does not lock the PIN.
     ///
     /// # Errors
     /// `PinWrong`, it could not be stretched, or the state could not be written.
     pub(crate) fn finish(
         &mut self,
-        keeper: &Keeper,
-        storage: &mut impl Storage,
-        rng: &mut impl CryptoRng,
+        store: &mut Store<impl Storage, impl CryptoRng>,
         outcome: Outcome,
     ) -> Result<(), Refusal> {
         let task = self.task.take().ok_or(Refusal::Fault)?;
         let stretched = match lock::stretched(outcome) {
             Ok(stretched) => stretched,
             Err(refusal) => {
-                self.give_back(keeper, storage, task.reference);
+                self.give_back(store, task.reference);
                 return Err(refusal);
             }
         };
-        let mut locks: Locks = keeper.load(storage, RecordName::Pin)?.ok_or(Refusal::Fault)?;
+        let mut locks: Locks = store.load(RecordName::Pin)?.ok_or(Refusal::Fault)?;
         let lock = match task.reference {
             Reference::Pin => &locks.pin,
             Reference::Puk => &locks.puk,
         };
         if task.then.sets(Reference::Pin) {
-            // A proof made with the old PIN ends with it, and SP 800-73-4 part 2, 3.2.3 wants a wrong PUK to end it, too.
+            // A proof that was made with the old PIN ends with the old PIN. SP 800-73-4 part 2, 3.2.3 wants a wrong PUK to
+            // end it as well.
             (self.once, self.fresh) = (None, None);
         }
         let Some(opening) = lock::open(lock, stretched.first().ok_or(Refusal::Fault)?)? else {
             return self.wrong(task.reference);
         };
         if let Then::Replace { target, new, salt } = &task.then {
-            let closed =
-                lock::close(stretched.get(1).ok_or(Refusal::Fault)?, *salt, lock.cost, &opening, rng)?;
+            let closed = lock::close(
+                stretched.get(1).ok_or(Refusal::Fault)?,
+                *salt,
+                lock.cost,
+                &opening,
+                &mut store.rng,
+            )?;
             match target {
                 Reference::Pin => {
                     locks.pin = closed;
@@ -366,38 +358,38 @@ impl Pins {
                 }
             }
             if *target == Reference::Pin {
-                // Should the write fail, nobody knows which of the two it is now: the next VERIFY asks what is stored.
+                // The write below may fail and reach the flash all the same. Then only the stored record tells which PIN holds,
+                // the old one or the new one. So RAM forgets the old PIN first, and the next VERIFY asks the record.
                 self.remembered = None;
             }
-            keeper.save(storage, RecordName::Pin, &locks)?;
+            store.save(RecordName::Pin, &locks)?;
             self.known = locks.known;
             if *target == Reference::Pin {
-                self.remembered = Some(Remembered::new(new, rng));
+                self.remembered = Some(Remembered::new(new, &mut store.rng));
                 self.opening = Some(opening);
             }
-            self.refill(keeper, storage, [task.reference, *target])?;
+            self.refill(store, [task.reference, *target])?;
             if (task.reference, *target) == (Reference::Pin, Reference::Pin) {
-                // 3.2.2: the PIN counts as verified, the new one. Not as a proof for one use: a holder who changes the
-                // PIN did not mean to sign.
+                // 3.2.2: the new PIN counts as verified. It is no proof for one use: a holder who changes the PIN did not mean
+                // to sign.
                 self.once = Some(Verified(()));
             }
             return Ok(());
         }
         if matches!(task.then, Then::Prove) {
-            self.refill(keeper, storage, [task.reference; 2])?;
+            self.refill(store, [task.reference; 2])?;
             self.officer = Some(Officer(()));
             return Ok(());
         }
-        self.remembered = Some(Remembered::new(&task.candidate, rng));
+        self.remembered = Some(Remembered::new(&task.candidate, &mut store.rng));
         self.opening = Some(opening);
-        self.settle(keeper, storage)
+        self.settle(store)
     }
 
     /// A new PIN or PUK is stored: its tries are full again, and so are those of the one that proved it.
     fn refill(
         &mut self,
-        keeper: &Keeper,
-        storage: &mut impl Storage,
+        store: &mut Store<impl Storage, impl CryptoRng>,
         which: [Reference; 2],
     ) -> Result<(), Refusal> {
         let mut tries = self.tries;
@@ -407,7 +399,7 @@ impl Pins {
                 Reference::Puk => tries.puk = self.full.puk,
             }
         }
-        keeper.save(storage, RecordName::Tries, &tries)?;
+        store.save(RecordName::Tries, &tries)?;
         self.tries = tries;
         Ok(())
     }
@@ -415,22 +407,21 @@ impl Pins {
     /// Pays a try, durably. When that fails the try counts as paid here and nothing is compared.
     fn pay(
         &mut self,
-        keeper: &Keeper,
-        storage: &mut impl Storage,
+        store: &mut Store<impl Storage, impl CryptoRng>,
         reference: Reference,
     ) -> Result<(), Refusal> {
         match reference {
             Reference::Pin => self.tries.pin = self.tries.pin.saturating_sub(1),
             Reference::Puk => self.tries.puk = self.tries.puk.saturating_sub(1),
         }
-        keeper.save(storage, RecordName::Tries, &self.tries)
+        store.save(RecordName::Tries, &self.tries)
     }
 
-    /// The PIN was right: its tries are full again, and it counts as verified. Should a power cut lose the refund,
-    /// the next right PIN brings it.
-    fn settle(&mut self, keeper: &Keeper, storage: &mut impl Storage) -> Result<(), Refusal> {
+    /// The PIN was right: its tries are full again, and it counts as verified. When a power cut loses the record of the full
+    /// tries, the next right PIN writes it again.
+    fn settle(&mut self, store: &mut Store<impl Storage, impl CryptoRng>) -> Result<(), Refusal> {
         let tries = Tries { pin: self.full.pin, ..self.tries };
-        keeper.save_soon(storage, RecordName::Tries, &tries)?;
+        store.save_soon(RecordName::Tries, &tries)?;
         self.tries = tries;
         self.once = Some(Verified(()));
         self.fresh = Some(Verified(()));

@@ -1,7 +1,7 @@
 //! The PIV applet (NIST SP 800-73-4 part 2): a view of the application that stock hosts know. The payment key is no
 //! PIV slot, and no command here reaches it.
 
-// The order is the law: a module uses only modules listed below it.
+// The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod authenticate;
 mod yubico;
 mod generate;
@@ -17,16 +17,17 @@ use alloc::vec::Vec;
 use core::mem;
 
 use wire::{
-    apdu::{Command, StatusWord},
-    piv::{AID, Slot, instruction, tag},
+    apdu::{self, StatusWord},
+    piv::{AID, Command, Slot, tag},
     tlv,
 };
 use zeroize::Zeroizing;
 
 use self::status::Refused;
 use crate::{
-    applet::{Answer, Applet, Event, Step},
-    application::Application,
+    applet::{Answer, Applet, Event, Step, Turn},
+    application::{Application, Renewing},
+    attestation,
     refusal::Refusal,
     seams::{CryptoRng, Storage},
 };
@@ -72,14 +73,17 @@ impl<S: Storage, R: CryptoRng> Applet<S, R> for Piv {
         Answer::data(tlv::object(tag::APPLICATION_PROPERTY_TEMPLATE, &inside))
     }
 
-    fn command(&mut self, application: &mut Application<S, R>, command: &Command<'_>) -> Step {
+    fn command(&mut self, application: &mut Application<S, R>, apdu: &apdu::Command<'_>) -> Step {
+        // A command ends what the last one left open, unless it goes on with it. A malformed command ends it, too.
         let former = mem::take(&mut self.state);
-        self.carry_out(application, command, former).unwrap_or_else(Step::from)
+        let mut turn = Turn { applet: self, application };
+        let done = Command::parse(apdu).map_err(Refused::from);
+        done.and_then(|command| turn.carry_out(command, former)).unwrap_or_else(Step::from)
     }
 
     fn resume(&mut self, application: &mut Application<S, R>, event: Event) -> Step {
         let state = mem::take(&mut self.state);
-        go_on(application, state, event).unwrap_or_else(Step::from)
+        Turn { applet: self, application }.go_on(state, event).unwrap_or_else(Step::from)
     }
 
     fn deselect(&mut self) {
@@ -88,54 +92,62 @@ impl<S: Storage, R: CryptoRng> Applet<S, R> for Piv {
 }
 
 impl Piv {
-    fn carry_out<S: Storage, R: CryptoRng>(
-        &mut self,
-        application: &mut Application<S, R>,
-        command: &Command<'_>,
-        former: State,
-    ) -> Result<Step, Refused> {
-        match command.instruction {
-            instruction::VERIFY => self.verify(application, command),
-            instruction::CHANGE_REFERENCE_DATA => self.change_reference_data(application, command),
-            instruction::RESET_RETRY_COUNTER => self.reset_retry_counter(application, command),
-            instruction::GENERAL_AUTHENTICATE => self.general_authenticate(application, command, former),
-            instruction::GENERATE_ASYMMETRIC_KEY_PAIR => self.generate(application, command),
-            instruction::GET_DATA => object::get_data(application, command),
-            instruction::PUT_DATA => self.put_data(application, command),
-            _ => self.yubico(application, command),
-        }
-    }
-
     /// What needs the card management key (part 1, 3.5 and table 4b).
     fn need_management(&self) -> Result<(), Refused> {
         if self.managed { Ok(()) } else { Err(StatusWord::SECURITY_NOT_SATISFIED.into()) }
     }
 }
 
-fn go_on<S: Storage, R: CryptoRng>(
-    application: &mut Application<S, R>,
-    state: State,
-    event: Event,
-) -> Result<Step, Refused> {
-    match (state, event) {
-        (State::Pin, Event::Finished(outcome)) => {
-            application.finish_pin(outcome)?;
-            Ok(StatusWord::OK.into())
+impl<S: Storage, R: CryptoRng> Turn<'_, Piv, S, R> {
+    fn carry_out(&mut self, command: Command<'_>, former: State) -> Result<Step, Refused> {
+        match command {
+            Command::AskVerified => Ok(self.ask_verified()),
+            Command::Verify(pin) => self.verify(pin),
+            Command::ForgetVerified => {
+                self.application.forget_verification();
+                Ok(StatusWord::OK.into())
+            }
+            Command::ChangeReferenceData(reference, codes) => self.change_reference_data(reference, codes),
+            Command::ResetRetryCounter(codes) => self.reset_retry_counter(codes),
+            Command::GeneralAuthenticate { algorithm, key, template } => {
+                self.general_authenticate(algorithm, key, template, former)
+            }
+            Command::GenerateKeyPair { slot, template } => self.generate(slot, template),
+            Command::GetData(list) => self.data(list.object),
+            Command::PutData(data) => self.put_data(data),
+            Command::GetMetadata(of) => self.metadata(of),
+            Command::GetSerial => self.serial(),
+            Command::GetVersion => Ok(data(attestation::VERSION.to_vec())),
+            Command::Attest(slot) => self.attest(slot),
+            Command::SetPinRetries { pin, puk } => self.set_pin_retries(pin, puk),
+            Command::Reset => self.renew(Renewing::Everything),
+            Command::ImportKey { algorithm, slot, parts } => self.import(algorithm, slot, parts),
+            Command::SetManagementKey { touch, key } => self.set_management_key(touch, key),
         }
-        (State::Generating(slot), Event::Finished(outcome)) => {
-            application.finish_generate(outcome)?;
-            generate::answer(application, slot)
+    }
+
+    fn go_on(&mut self, state: State, event: Event) -> Result<Step, Refused> {
+        match (state, event) {
+            (State::Pin, Event::Finished(outcome)) => {
+                self.application.finish_pin(outcome)?;
+                Ok(StatusWord::OK.into())
+            }
+            (State::Generating(slot), Event::Finished(outcome)) => {
+                self.application.finish_generate(outcome)?;
+                self.generated(slot)
+            }
+            (State::Renewing, Event::Finished(outcome)) => {
+                self.application.finish_renewal(outcome)?;
+                Ok(StatusWord::OK.into())
+            }
+            (State::Pin, Event::Declined(how)) => {
+                // The PIN that was being stretched is forgotten as well.
+                self.application.forget_verification();
+                Err(Refusal::NotConfirmed(how).into())
+            }
+            (_, Event::Declined(how)) => Err(Refusal::NotConfirmed(how).into()),
+            (_, Event::Finished(_) | Event::Confirmed(_)) => Err(Refusal::Fault.into()),
         }
-        (State::Renewing, Event::Finished(outcome)) => {
-            application.finish_renewal(outcome)?;
-            Ok(StatusWord::OK.into())
-        }
-        (State::Pin, Event::Declined(how)) => {
-            application.forget_verification(); // and the PIN that was being stretched
-            Err(Refusal::NotConfirmed(how).into())
-        }
-        (_, Event::Declined(how)) => Err(Refusal::NotConfirmed(how).into()),
-        (_, Event::Finished(_) | Event::Confirmed(_)) => Err(Refusal::Fault.into()),
     }
 }
 

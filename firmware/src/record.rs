@@ -4,10 +4,11 @@
 //! of the device secret over its name and all before: a record that was changed, swapped with another or made by
 //! another device is refused (GM/T 0027 5.5, integrity of stored keys and data).
 
-// The order is the law: a module uses only modules listed below it.
+// The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod inventory;
+mod version1;
+mod version2;
 mod container;
-mod former;
 
 use alloc::{string::String, vec::Vec};
 
@@ -19,10 +20,10 @@ pub use self::container::Origin;
 pub(crate) use self::container::{Certificate, Container, Key, Name};
 pub(crate) use self::inventory::is_unfinished;
 use crate::{
-    crypto::hmac_sha256,
+    crypto::{self, hmac_sha256},
     profile::{Generation, Profile},
     refusal::Refusal,
-    seams::{RecordName, Storage},
+    seams::{CryptoRng, RecordName, Storage},
 };
 
 /// The version of all formats below. Records of the versions before it are read, and written anew in this one when they
@@ -41,8 +42,8 @@ pub(crate) struct Device {
     pub make: Make,
 }
 
-/// What of its profile a token keeps for life: the same records under another one would mean something else, such as
-/// a payment key that signs without a screen.
+/// What of its profile a token keeps for life. Under another profile the same records would mean something else, such as a
+/// payment key that signs without a screen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Make {
     pub brand: String,
@@ -127,6 +128,26 @@ impl Stored for Attestation {}
 /// Of data objects and the management key.
 impl Stored for Vec<u8> {}
 
+impl Stored for Key {
+    fn read(version: u8, name: RecordName, fields: &[u8]) -> postcard::Result<Self> {
+        match version {
+            1 => version1::key(name, fields),
+            2 => version2::key(fields),
+            _ => postcard::from_bytes(fields),
+        }
+    }
+}
+
+impl Stored for Container {
+    fn read(version: u8, name: RecordName, fields: &[u8]) -> postcard::Result<Self> {
+        match version {
+            1 => version1::container(name, fields),
+            2 => version2::container(fields),
+            _ => postcard::from_bytes(fields),
+        }
+    }
+}
+
 /// A data object of a host's: `wire::shield::DataObject` as bytes.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) enum Data {
@@ -140,33 +161,22 @@ impl Stored for Data {}
 /// The token's label, and the one that an initialisation will give it.
 impl Stored for String {}
 
-/// Seals and opens records with keys of the device secret.
+/// The keys of one device, derived from its secret, and the seal on each record.
 #[derive(Zeroize, ZeroizeOnDrop)]
-pub(crate) struct Keeper {
+struct Keeper {
     integrity: [u8; 32],
     wrapping: [u8; 32],
     stretching: [u8; 32],
 }
 
 impl Keeper {
-    /// Derives the keys of one device.
-    pub(crate) fn new(secret: &[u8; 32]) -> Self {
+    fn new(secret: &[u8; 32]) -> Self {
         let derive = |purpose: &[u8]| hmac_sha256(secret, &[b"ushield 1 ", purpose]);
         Self {
             integrity: derive(b"integrity"),
             wrapping: derive(b"wrapping"),
             stretching: derive(b"stretching"),
         }
-    }
-
-    /// The key for what the device secret alone protects.
-    pub(crate) const fn wrapping(&self) -> &[u8; 32] {
-        &self.wrapping
-    }
-
-    /// Argon2's secret input: without the device, a stolen state folder allows no guess.
-    pub(crate) fn stretching(&self) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(self.stretching)
     }
 
     fn tag(&self, name: RecordName, body: &[u8]) -> [u8; 32] {
@@ -193,58 +203,78 @@ impl Keeper {
             _ => Err(Refusal::Fault),
         }
     }
+}
+
+/// All that a token keeps and draws from: its flash, the keys that seal what lies there, and its random source.
+pub(crate) struct Store<S, R> {
+    keeper: Keeper,
+    pub(crate) storage: S,
+    pub(crate) rng: R,
+}
+
+impl<S: Storage, R: CryptoRng> Store<S, R> {
+    /// The store of the device that has this secret.
+    pub(crate) fn new(secret: &[u8; 32], storage: S, rng: R) -> Self {
+        Self { keeper: Keeper::new(secret), storage, rng }
+    }
+
+    /// Argon2's secret input: without the device, a stolen state folder allows no guess.
+    pub(crate) fn stretching(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.keeper.stretching)
+    }
+
+    /// Random bytes.
+    pub(crate) fn random<const LENGTH: usize>(&mut self) -> [u8; LENGTH] {
+        let mut bytes = [0; LENGTH];
+        self.rng.fill_bytes(&mut bytes);
+        bytes
+    }
+
+    /// Wraps what the device secret alone protects.
+    pub(crate) fn wrap(&mut self, context: &[u8], plain: &[u8]) -> Vec<u8> {
+        crypto::wrap(&self.keeper.wrapping, context, plain, &mut self.rng)
+    }
+
+    /// Unwraps what [`Self::wrap`] wrapped with the same context.
+    ///
+    /// # Errors
+    /// `Fault`: another device's, or damaged.
+    pub(crate) fn unwrap(&self, context: &[u8], wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+        crypto::unwrap(&self.keeper.wrapping, context, wrapped)
+    }
 
     /// Loads a record; `None` when there is none.
-    pub(crate) fn load<T: Stored>(
-        &self,
-        storage: &impl Storage,
-        name: RecordName,
-    ) -> Result<Option<T>, Refusal> {
-        let Some(bytes) = storage.load(name)?.map(Zeroizing::new) else { return Ok(None) };
-        let (version, fields) = self.open(name, &bytes)?;
+    pub(crate) fn load<T: Stored>(&self, name: RecordName) -> Result<Option<T>, Refusal> {
+        let Some(bytes) = self.storage.load(name)?.map(Zeroizing::new) else { return Ok(None) };
+        let (version, fields) = self.keeper.open(name, &bytes)?;
         T::read(version, name, fields).map(Some).map_err(|_| Refusal::Fault)
     }
 
     /// The version that wrote a record, once its tag agrees. Its fields are not read.
-    fn version(&self, storage: &impl Storage, name: RecordName) -> Result<u8, Refusal> {
-        let bytes = storage.load(name)?.ok_or(Refusal::Missing(name))?;
-        self.open(name, &bytes).map(|(version, _)| version)
+    fn version(&self, name: RecordName) -> Result<u8, Refusal> {
+        let bytes = self.storage.load(name)?.ok_or(Refusal::Missing(name))?;
+        self.keeper.open(name, &bytes).map(|(version, _)| version)
     }
 
     /// Saves a record durably. A new one is put on the inventory behind it.
-    pub(crate) fn save<T: Stored>(
-        &self,
-        storage: &mut impl Storage,
-        name: RecordName,
-        value: &T,
-    ) -> Result<(), Refusal> {
-        self.write(storage, name, value)?;
-        self.enter(storage, name)
+    pub(crate) fn save<T: Stored>(&mut self, name: RecordName, value: &T) -> Result<(), Refusal> {
+        self.write(name, value)?;
+        self.enter(name)
     }
 
-    fn write<T: Stored>(
-        &self,
-        storage: &mut impl Storage,
-        name: RecordName,
-        value: &T,
-    ) -> Result<(), Refusal> {
-        Ok(storage.save(name, &self.encode(name, value)?)?)
+    fn write<T: Stored>(&mut self, name: RecordName, value: &T) -> Result<(), Refusal> {
+        Ok(self.storage.save(name, &self.keeper.encode(name, value)?)?)
     }
 
     /// Saves a record whose loss at a power cut does no harm.
-    pub(crate) fn save_soon<T: Stored>(
-        &self,
-        storage: &mut impl Storage,
-        name: RecordName,
-        value: &T,
-    ) -> Result<(), Refusal> {
-        Ok(storage.save_soon(name, &self.encode(name, value)?)?)
+    pub(crate) fn save_soon<T: Stored>(&mut self, name: RecordName, value: &T) -> Result<(), Refusal> {
+        Ok(self.storage.save_soon(name, &self.keeper.encode(name, value)?)?)
     }
 }
 
 /// Turns a token's records into those that version 2 would have left.
 #[cfg(test)]
-pub(crate) fn make_former(flash: &mut crate::fixture::Flash) {
+pub(crate) fn make_version_2(flash: &mut crate::fixture::Flash) {
     let keeper = Keeper::new(&crate::fixture::SECRET);
     flash.records.remove(&RecordName::Inventory);
     for (name, bytes) in &mut flash.records {
@@ -279,12 +309,12 @@ mod tests {
     const NINE_A: Container = Container::Piv(Slot::Authentication);
 
     /// The flash of an enrolled token as the firmware of version 1 left it.
-    fn first() -> Flash {
-        former(include_str!("record/version1.txt"))
+    fn version_1() -> Flash {
+        flash(include_str!("record/version1.txt"))
     }
 
     /// A flash with these records.
-    fn former(records: &str) -> Flash {
+    fn flash(records: &str) -> Flash {
         let mut flash = Flash::default();
         for line in records.lines() {
             let (name, hex) = line.split_once(' ').unwrap();
@@ -297,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_token_of_version_1_works_on() {
-        let mut token = Application::open(profile(), &SECRET, first(), rng(9));
+        let mut token = Application::open(profile(), &SECRET, version_1(), rng(9));
         assert!(token.healthy());
         let Progress::Work(job) = token.verify(PIN).unwrap() else { panic!("no stretching") };
         token.finish_pin(job.run()).unwrap();
@@ -329,7 +359,7 @@ mod tests {
     /// A key, a certificate and a data object that hosts named, as the firmware of version 2 left them. Nobody had notes.
     #[test]
     fn a_token_of_version_2_works_on() {
-        let flash = former(include_str!("record/version2.txt"));
+        let flash = flash(include_str!("record/version2.txt"));
         let mut token = Application::open(crate::profile::Profile::standard(), &SECRET_2, flash, rng(9));
         assert!(token.healthy());
         assert_eq!(token.label().unwrap(), "");
@@ -371,7 +401,7 @@ mod tests {
     /// What changes is written in the version of today, the rest stays as it is; a later version is refused, whole.
     #[test]
     fn versions() {
-        let mut token = Application::open(profile(), &SECRET, first(), rng(9));
+        let mut token = Application::open(profile(), &SECRET, version_1(), rng(9));
         assert_eq!(token.storage().records[&RecordName::Container(0x9A)][0], 1);
         token.generate(KeyId::Current(NINE_A), KeyAlgorithm::P384).unwrap();
         token.power_off();
@@ -390,7 +420,8 @@ mod tests {
         flash.save(RecordName::Container(0x9A), &later).unwrap();
         let token = Application::open(profile(), &SECRET, flash, rng(9));
         assert_eq!(token.fault(), Some(Refusal::Fault));
-        assert!(vault::load(&keeper, &first(), KeyId::Current(NINE_A)).unwrap().is_some());
+        let store = super::Store::new(&SECRET, version_1(), rng(9));
+        assert!(vault::load(&store, KeyId::Current(NINE_A)).unwrap().is_some());
         assert_eq!(RecordName::Container(0x9A).to_string(), "container.9a");
     }
 }

@@ -56,7 +56,7 @@ pub enum Refusal {
     /// There is no such object.
     #[error("no such object")]
     NotFound,
-    /// Something stands there already.
+    /// The place that the command names is taken already.
     #[error("the place is taken")]
     Exists,
     /// No room left.

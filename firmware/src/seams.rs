@@ -162,6 +162,33 @@ pub trait Storage {
     fn names(&self) -> Result<Vec<RecordName>, StorageFault>;
 }
 
+/// A flash that is lent.
+impl<S: Storage + ?Sized> Storage for &mut S {
+    fn load(&self, name: RecordName) -> Result<Option<Vec<u8>>, StorageFault> {
+        (**self).load(name)
+    }
+
+    fn save(&mut self, name: RecordName, record: &[u8]) -> Result<(), StorageFault> {
+        (**self).save(name, record)
+    }
+
+    fn save_soon(&mut self, name: RecordName, record: &[u8]) -> Result<(), StorageFault> {
+        (**self).save_soon(name, record)
+    }
+
+    fn remove(&mut self, name: RecordName) -> Result<(), StorageFault> {
+        (**self).remove(name)
+    }
+
+    fn is_doubtful(&self, name: RecordName) -> bool {
+        (**self).is_doubtful(name)
+    }
+
+    fn names(&self) -> Result<Vec<RecordName>, StorageFault> {
+        (**self).names()
+    }
+}
+
 /// The buttons of a second-generation token. On a page that is not the last, OK turns the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Button {

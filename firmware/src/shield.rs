@@ -1,6 +1,6 @@
 //! The shield applet: the personal ID and payments. Source: docs/shield-applet.md.
 
-// The order is the law: a module uses only modules listed below it.
+// The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod attest;
 mod reference;
 mod data;
@@ -13,14 +13,14 @@ mod tests;
 use alloc::{string::String, vec::Vec};
 
 use wire::{
-    apdu::{Command, StatusWord},
-    shield::{AID, CLASS, Container, Information, VERSION, instruction},
+    apdu::{self, StatusWord},
+    shield::{AID, CLASS, Command, Container, Information, VERSION, instruction},
     tlv,
 };
 
 use self::status::word;
 use crate::{
-    applet::{Answer, Applet, Event, Step},
+    applet::{Answer, Applet, Event, Step, Turn},
     application::Application,
     pin::Verified,
     profile::Generation,
@@ -60,19 +60,24 @@ impl<S: Storage, R: CryptoRng> Applet<S, R> for Shield {
         Answer::data(tlv::object(0x6F, &template))
     }
 
-    fn command(&mut self, application: &mut Application<S, R>, command: &Command<'_>) -> Step {
+    fn command(&mut self, application: &mut Application<S, R>, apdu: &apdu::Command<'_>) -> Step {
         self.waiting = Waiting::Nothing;
-        match self.carry_out(application, command) {
-            Ok(step) => step,
-            Err(refusal) => word(refusal).into(),
+        match Command::parse(apdu) {
+            Ok(command) => Turn { applet: self, application }.carry_out(command),
+            Err(status) => {
+                if (apdu.class, apdu.instruction) == (CLASS, instruction::USE_KEY) {
+                    // A proof for one use is for the next USE KEY, whatever comes of it, also a malformed one.
+                    let _spent = application.take_proof();
+                }
+                status.into()
+            }
         }
     }
 
     fn resume(&mut self, application: &mut Application<S, R>, event: Event) -> Step {
-        match self.go_on(application, event) {
-            Ok(answer) => Step::Done(answer),
-            Err(refusal) => word(refusal).into(),
-        }
+        let waiting = core::mem::take(&mut self.waiting);
+        let mut turn = Turn { applet: self, application };
+        turn.go_on(waiting, event).map_or_else(|refusal| word(refusal).into(), Step::Done)
     }
 
     fn deselect(&mut self) {
@@ -80,99 +85,85 @@ impl<S: Storage, R: CryptoRng> Applet<S, R> for Shield {
     }
 }
 
-impl Shield {
-    fn carry_out<S: Storage, R: CryptoRng>(
-        &mut self,
-        application: &mut Application<S, R>,
-        command: &Command<'_>,
-    ) -> Result<Step, Refusal> {
-        match (command.class, command.instruction) {
-            (0x00, instruction::VERIFY) => self.verify(application, command),
-            (CLASS, instruction::CHANGE_REFERENCE_DATA) => self.change(application, command),
-            (CLASS, instruction::RESET_RETRY_COUNTER) => self.unblock(application, command),
-            (CLASS, instruction::GET_INFORMATION) => information(application, command),
-            (CLASS, instruction::GET_OBJECT) => personal::object(application, command),
-            (CLASS, instruction::ATTEST) => attest::attest(application, command),
-            (CLASS, instruction::GENERATE) => self.generate(application, command),
-            (CLASS, instruction::SIGN_REQUEST) => self.sign_request(application, command),
-            (CLASS, instruction::SIGN_PAYMENT) => self.sign_payment(application, command),
-            (CLASS, instruction::INSTALL_CERTIFICATES) => self.install(application, command),
-            (CLASS, instruction::CREATE_KEY) => self.create_key(application, command),
-            (CLASS, instruction::IMPORT_KEY) => object::import_key(application, command),
-            (CLASS, instruction::USE_KEY) => object::use_key(application, command),
-            (CLASS, instruction::PUT_CERTIFICATE) => object::put_certificate(application, command),
-            (CLASS, instruction::SET_NAME) => object::set_name(application, command),
-            (CLASS, instruction::DELETE) => object::delete(application, command),
-            (CLASS, instruction::LIST) => object::list(application, command),
-            (CLASS, instruction::CREATE_DATA) => data::create(application, command),
-            (CLASS, instruction::READ_DATA) => data::read(application, command),
-            (CLASS, instruction::UPDATE_DATA) => data::update(application, command),
-            (CLASS, instruction::INITIALISE) => self.initialise(application, command),
-            (0x00, instruction::GET_CHALLENGE) => data::challenge(application, command),
-            (0x00 | CLASS, _) => Ok(StatusWord::WRONG_INSTRUCTION.into()),
-            _ => Ok(StatusWord::WRONG_CLASS.into()),
-        }
+impl<S: Storage, R: CryptoRng> Turn<'_, Shield, S, R> {
+    fn carry_out(&mut self, command: Command<'_>) -> Step {
+        let done = match command {
+            Command::AskVerified => return self.ask_verified(),
+            Command::Verify(pin) => self.verify(pin),
+            Command::ChangeReferenceData(reference, codes) => self.change(reference, codes),
+            Command::ResetRetryCounter(codes) => self.unblock(codes),
+            Command::SignPayment(order) => self.sign_payment(order),
+            Command::SignRequest(container, info) => self.sign_request(container, info),
+            Command::Generate(container, wished) => self.generate(container, wished.algorithm),
+            Command::GetObject(object, container) => self.object(object, container),
+            Command::InstallCertificates(data) => self.install(data),
+            Command::Attest(of) => self.attest(of),
+            Command::GetInformation => return self.information(),
+            Command::CreateKey(place, data) => self.create_key(place, data),
+            Command::ImportKey(place, data) => self.import_key(place, data),
+            Command::UseKey { uses, container, input } => self.use_key(uses, container, input),
+            Command::PutCertificate(place, data) => self.put_certificate(place, data),
+            Command::SetName(named, container, data) => self.set_name(named, container, data),
+            Command::Delete(deleted) => self.delete(deleted),
+            Command::List(listed) => self.list(listed),
+            Command::CreateData(data) => self.create_data(data),
+            Command::ReadData(number) => self.read_data(number),
+            Command::UpdateData(number, data) => self.update_data(number, data),
+            Command::Initialise(initialising) => self.initialise(initialising.puk, initialising.label),
+            Command::GetChallenge(length) => return self.challenge(length),
+        };
+        done.unwrap_or_else(|refusal| word(refusal).into())
     }
 
-    fn go_on<S: Storage, R: CryptoRng>(
-        &mut self,
-        application: &mut Application<S, R>,
-        event: Event,
-    ) -> Result<Answer, Refusal> {
-        match (core::mem::take(&mut self.waiting), event) {
+    fn go_on(&mut self, waiting: Waiting, event: Event) -> Result<Answer, Refusal> {
+        match (waiting, event) {
             (Waiting::Pin, Event::Finished(outcome)) => {
-                application.finish_pin(outcome)?;
+                self.application.finish_pin(outcome)?;
                 Ok(Answer::status(StatusWord::OK))
             }
             (Waiting::Key(key), Event::Finished(outcome)) => {
-                application.finish_generate(outcome)?;
-                personal::public_key(application, key)
+                self.application.finish_generate(outcome)?;
+                self.public_key(key)
             }
             (Waiting::Created(container), Event::Finished(outcome)) => {
-                application.finish_generate(outcome)?;
-                object::answer(application, container)
+                self.application.finish_generate(outcome)?;
+                self.created(container)
             }
             (Waiting::Initialise { label }, Event::Finished(outcome)) => {
-                application.finish_pin(outcome)?;
-                application.initialise(&label)?;
+                self.application.finish_pin(outcome)?;
+                self.application.initialise(&label)?;
                 Ok(Answer::status(StatusWord::OK))
             }
             (Waiting::Consent { key, proof }, Event::Confirmed(seen)) => {
-                application.operate(key, Op::Sign, proof, seen).map(Answer::data)
+                self.application.operate(key, Op::Sign, proof, seen).map(Answer::data)
             }
-            (Waiting::Install { data }, Event::Confirmed(seen)) => {
-                personal::go_on_installing(application, &data, &seen)
-            }
+            (Waiting::Install { data }, Event::Confirmed(seen)) => self.go_on_installing(&data, &seen),
             (Waiting::Pin | Waiting::Initialise { .. }, Event::Declined(how)) => {
-                application.forget_verification(); // and the PIN that was being stretched
+                // The PIN or PUK that was being stretched is forgotten as well.
+                self.application.forget_verification();
                 Err(Refusal::NotConfirmed(how))
             }
             (_, Event::Declined(how)) => Err(Refusal::NotConfirmed(how)),
             _ => Err(Refusal::Fault),
         }
     }
-}
 
-fn information<S: Storage, R: CryptoRng>(
-    application: &Application<S, R>,
-    command: &Command<'_>,
-) -> Result<Step, Refusal> {
-    if (command.p1, command.p2) != (0, 0) {
-        return Ok(StatusWord::WRONG_P1P2.into());
+    /// GET INFORMATION.
+    fn information(&self) -> Step {
+        let (application, profile) = (&self.application, self.application.profile());
+        let (least, most) = profile.pin_length;
+        let information = Information {
+            version: VERSION,
+            brand: profile.brand.clone(),
+            serial: application.serial().into(),
+            generation: if profile.generation == Generation::One { 1 } else { 2 },
+            tries: application.tries(),
+            pin_length: [least, most],
+            state_version: application.state_version(),
+            // A failing token still says that it fails.
+            flags: application.flags().unwrap_or(Information::TEST_TOKEN),
+            label: application.label().unwrap_or_default(),
+        };
+        Step::Done(Answer::data(information.bytes()))
     }
-    let profile = application.profile();
-    let (least, most) = profile.pin_length;
-    let information = Information {
-        version: VERSION,
-        brand: profile.brand.clone(),
-        serial: application.serial().into(),
-        generation: if profile.generation == Generation::One { 1 } else { 2 },
-        tries: application.tries(),
-        pin_length: [least, most],
-        state_version: application.state_version(),
-        // A failing token still says that it fails.
-        flags: application.flags().unwrap_or(Information::TEST_TOKEN),
-        label: application.label().unwrap_or_default(),
-    };
-    Ok(Step::Done(Answer::data(information.bytes())))
 }

@@ -1,8 +1,8 @@
 //! The token's front door: what the bus, the clock and the holder do to it, as calls.
 //!
-//! Sans-IO and deterministic: nothing here waits, and the same calls give the same bytes. A plug calls
-//! [`Token::control`], [`Token::bulk_out`] and so on as URBs come; after each it calls [`Token::job`] and
-//! [`Token::tick`], because only a tick tells the time, shows what the buttons did, and says when to come back.
+//! Sans-IO and deterministic: nothing here waits, and the same calls give the same bytes. Whoever plugs the token into a bus
+//! calls [`Token::control`], [`Token::bulk_out`] and so on as URBs come. After each of these calls it calls [`Token::job`]
+//! and [`Token::tick`], because only a tick tells the time, shows what the buttons did, and says when to tick again.
 
 use alloc::vec::Vec;
 
@@ -34,7 +34,8 @@ pub struct Token<S: Storage, P: Panel, R: CryptoRng> {
 #[derive(Debug)]
 pub struct Ticket(Numbered<Job>);
 
-/// What a [`Ticket`] brought. It is for the command that asked for it: if that was aborted, nobody misses it.
+/// What a [`Ticket`] brought. It is for the command that asked for the computation. When that command was aborted, the
+/// outcome is dropped.
 #[derive(Debug)]
 pub struct Finished(Numbered<Outcome>);
 
@@ -166,7 +167,7 @@ impl<S: Storage, P: Panel, R: CryptoRng> Token<S, P, R> {
     }
 
     /// Bytes from here to the end of the message that an IN endpoint (number without direction bit) would send next, in
-    /// packets; `None` when it would answer NAK or STALL. A plug needs it to know whether the next packet fits.
+    /// packets; `None` when it would answer NAK or STALL. A bus needs this number to know whether the next packet fits.
     pub fn in_length(&self, endpoint: u8) -> Option<usize> {
         let address = endpoint | IN;
         self.device.check(address).ok()?;
@@ -178,8 +179,8 @@ impl<S: Storage, P: Panel, R: CryptoRng> Token<S, P, R> {
     }
 
     /// At most `max` bytes of the next message on a bulk IN endpoint (number without direction bit); `None` is
-    /// NAK: ask again after the next call that changes something. A message ends where the bytes end; a plug on a
-    /// real bus adds the empty packet behind a last packet of 64.
+    /// NAK: ask again after the next call that changes something. A message ends where the bytes end; on a real bus an
+    /// empty packet follows a last packet of 64 bytes.
     ///
     /// # Errors
     /// [`Stall`]: no such endpoint, not configured, or halted.

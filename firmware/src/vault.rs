@@ -14,10 +14,10 @@ use wire::{
 use zeroize::Zeroizing;
 
 use crate::{
-    consent::{Consent, Kind},
+    consent::{self, Consent},
     crypto::{self, KeyAlgorithm, OpeningKey, PrivateKey, SealingKey},
     pin::PinProof,
-    record::{self, Keeper, Key, Origin},
+    record::{self, Key, Origin, Store},
     refusal::Refusal,
     seams::{CryptoRng, RecordName, Storage},
 };
@@ -49,6 +49,18 @@ pub enum Op {
     Agree,
     /// RSA on the unseen padded block.
     Raw,
+}
+
+impl Op {
+    /// What a key of this algorithm does for a use; `None` when it does nothing for it.
+    pub const fn of(algorithm: KeyAlgorithm, uses: Uses) -> Option<Self> {
+        match (algorithm, uses) {
+            (KeyAlgorithm::P256 | KeyAlgorithm::P384, Uses::SIGN) => Some(Self::Sign),
+            (KeyAlgorithm::P256 | KeyAlgorithm::P384, Uses::AGREE) => Some(Self::Agree),
+            (KeyAlgorithm::Rsa2048, Uses::SIGN | Uses::DECRYPT) => Some(Self::Raw),
+            (KeyAlgorithm::P256 | KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048, _) => None,
+        }
+    }
 }
 
 /// What a key wants confirmed.
@@ -99,9 +111,9 @@ impl Policy {
         }
         let own_request = || seen.public_key() == Some(spki);
         let confirmed = match (self.confirm, seen.kind()) {
-            (Confirm::Nothing, Kind::Unseen) => self.allows(op),
-            (Confirm::Payment, Kind::Payment) => true,
-            (_, Kind::Request) => own_request(),
+            (Confirm::Nothing, consent::Kind::Unseen) => self.allows(op),
+            (Confirm::Payment, consent::Kind::Payment) => true,
+            (_, consent::Kind::Request) => own_request(),
             _ => false,
         };
         if confirmed { Ok(()) } else { Err(Refusal::WrongUse) }
@@ -111,7 +123,8 @@ impl Policy {
         match op {
             Op::Sign => self.uses.has(Uses::SIGN),
             Op::Agree => self.uses.has(Uses::AGREE),
-            // One operation, on a block that the host padded: the token cannot tell which it is.
+            // RSA signs and decrypts by one operation, on a block that the host padded. The token cannot tell which of the two
+            // the host does.
             Op::Raw => self.uses.has(Uses::SIGN) || self.uses.has(Uses::DECRYPT),
         }
     }
@@ -126,7 +139,7 @@ pub(crate) struct Vault {
     opened: Vec<Opened>,
 }
 
-/// How many keys stay open: what one host uses in turn. An RSA key takes some KiB.
+/// How many keys stay open: as many as one host uses in turn. An RSA key takes some KiB of RAM.
 const MOST_OPENED: usize = 5;
 
 struct Opened {
@@ -162,25 +175,26 @@ impl Vault {
     ///
     /// # Errors
     /// `NoSuchKey`, `NotVerified`, `WrongUse`, or the fault of a damaged record.
-    #[allow(clippy::too_many_arguments)] // the seams, and the four things that the door is about
     pub(crate) fn operate(
         &mut self,
-        keeper: &Keeper,
-        storage: &impl Storage,
-        rng: &mut impl CryptoRng,
+        store: &mut Store<impl Storage, impl CryptoRng>,
         key: KeyId,
         op: Op,
         pin: PinProof<'_>,
         seen: Consent,
     ) -> Result<Vec<u8>, Refusal> {
-        let index = self.open(keeper, storage, key)?;
+        let index = self.open(store, key)?;
         let Opened { private, spki, policy, .. } = self.opened.get(index).ok_or(Refusal::Fault)?;
         policy.admits(op, &pin, &seen, spki)?;
         match (op, seen.kind()) {
-            (Op::Sign, Kind::Payment | Kind::Request) => private.sign(seen.bytes(), rng),
-            (Op::Sign, Kind::Unseen) => private.sign_digest(seen.bytes(), rng),
-            (Op::Agree, Kind::Unseen) => private.agree(seen.bytes()).map(|secret| secret.to_vec()),
-            (Op::Raw, Kind::Unseen) => private.raw(seen.bytes(), rng).map(|block| block.to_vec()),
+            (Op::Sign, consent::Kind::Payment | consent::Kind::Request) => {
+                private.sign(seen.bytes(), &mut store.rng)
+            }
+            (Op::Sign, consent::Kind::Unseen) => private.sign_digest(seen.bytes(), &mut store.rng),
+            (Op::Agree, consent::Kind::Unseen) => private.agree(seen.bytes()).map(|secret| secret.to_vec()),
+            (Op::Raw, consent::Kind::Unseen) => {
+                private.raw(seen.bytes(), &mut store.rng).map(|block| block.to_vec())
+            }
             _ => Err(Refusal::WrongUse),
         }
     }
@@ -188,8 +202,7 @@ impl Vault {
     /// Seals a new key for its place and gives back its record. It never leaves in clear.
     pub(crate) fn seal(
         &self,
-        keeper: &Keeper,
-        rng: &mut impl CryptoRng,
+        store: &mut Store<impl Storage, impl CryptoRng>,
         container: Container,
         private: &PrivateKey,
         origin: Origin,
@@ -197,16 +210,23 @@ impl Vault {
     ) -> Key {
         let (bytes, context) = (private.to_bytes(), [container.reference()]);
         let sealed = match policy.pin {
-            PinPolicy::Never => crypto::wrap(keeper.wrapping(), &context, &bytes, rng),
-            PinPolicy::Once | PinPolicy::Always => crypto::seal(&self.sealing, &context, &bytes, rng),
+            PinPolicy::Never => store.wrap(&context, &bytes),
+            PinPolicy::Once | PinPolicy::Always => {
+                crypto::seal(&self.sealing, &context, &bytes, &mut store.rng)
+            }
         };
         let algorithm = wire::piv::Algorithm::from(private.algorithm()) as u8;
         Key::new(algorithm, origin, policy, sealed, private.public_key(), private.spki())
     }
 
     /// Seals what is no key, so that it opens only after the PIN.
-    pub(crate) fn seal_data(&self, rng: &mut impl CryptoRng, context: &[u8], plain: &[u8]) -> Vec<u8> {
-        crypto::seal(&self.sealing, context, plain, rng)
+    pub(crate) fn seal_data(
+        &self,
+        store: &mut Store<impl Storage, impl CryptoRng>,
+        context: &[u8],
+        plain: &[u8],
+    ) -> Vec<u8> {
+        crypto::seal(&self.sealing, context, plain, &mut store.rng)
     }
 
     /// Opens what [`Self::seal_data`] sealed.
@@ -214,20 +234,20 @@ impl Vault {
         self.opening.as_ref().ok_or(Refusal::NotVerified)?.open(context, sealed)
     }
 
-    /// Drops what RAM holds of a container's keys: they were replaced.
+    /// Drops what RAM holds of a container's keys, because the keys are replaced or removed.
     pub(crate) fn forget(&mut self, container: Container) {
         self.opened.retain(|opened| opened.id.container() != container);
     }
 
     /// Opens a key, and gives its place in `opened`.
-    fn open(&mut self, keeper: &Keeper, storage: &impl Storage, id: KeyId) -> Result<usize, Refusal> {
+    fn open(&mut self, store: &Store<impl Storage, impl CryptoRng>, id: KeyId) -> Result<usize, Refusal> {
         if let Some(index) = self.opened.iter().position(|opened| opened.id == id) {
             return Ok(index);
         }
-        let key = load(keeper, storage, id)?.ok_or(Refusal::NoSuchKey)?;
+        let key = load(store, id)?.ok_or(Refusal::NoSuchKey)?;
         let (context, stored) = ([id.container().reference()], key.policy()?);
         let bytes = match stored.pin {
-            PinPolicy::Never => crypto::unwrap(keeper.wrapping(), &context, &key.sealed)?,
+            PinPolicy::Never => store.unwrap(&context, &key.sealed)?,
             PinPolicy::Once | PinPolicy::Always => {
                 self.opening.as_ref().ok_or(Refusal::NotVerified)?.open(&context, &key.sealed)?
             }
@@ -248,13 +268,13 @@ pub(crate) fn algorithm(key: &Key) -> Result<KeyAlgorithm, Refusal> {
 }
 
 /// The record of a key; `None` when there is none.
-pub(crate) fn load(keeper: &Keeper, storage: &impl Storage, id: KeyId) -> Result<Option<Key>, Refusal> {
+pub(crate) fn load(store: &Store<impl Storage, impl CryptoRng>, id: KeyId) -> Result<Option<Key>, Refusal> {
     match id {
         KeyId::Current(container) => {
             let record: Option<record::Container> =
-                keeper.load(storage, RecordName::Container(container.reference()))?;
+                store.load(RecordName::Container(container.reference()))?;
             Ok(record.and_then(|found| found.key))
         }
-        KeyId::Pending(container) => keeper.load(storage, RecordName::Pending(container.reference())),
+        KeyId::Pending(container) => store.load(RecordName::Pending(container.reference())),
     }
 }

@@ -1,12 +1,10 @@
 //! A token and the shortest honest host: it frames APDUs as CCID, runs jobs, and lets time pass.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
-
 use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
 use firmware::{
     Token,
     profile::Profile,
-    seams::{Button, Millis, Panel, RecordName, Screen, Storage, StorageFault},
+    seams::{Button, Millis, Panel, Screen},
 };
 use wire::{
     apdu::{Command, StatusWord},
@@ -27,35 +25,7 @@ pub fn profile() -> Profile {
 }
 
 /// A flash in memory; clones are the same flash.
-#[derive(Clone, Default)]
-pub struct Flash(Rc<RefCell<BTreeMap<RecordName, Vec<u8>>>>);
-
-impl Flash {
-    /// Another flash with the same records.
-    pub fn copy(&self) -> Self {
-        Self(Rc::new(RefCell::new(self.0.borrow().clone())))
-    }
-}
-
-impl Storage for Flash {
-    fn load(&self, name: RecordName) -> Result<Option<Vec<u8>>, StorageFault> {
-        Ok(self.0.borrow().get(&name).cloned())
-    }
-
-    fn save(&mut self, name: RecordName, record: &[u8]) -> Result<(), StorageFault> {
-        self.0.borrow_mut().insert(name, record.to_vec());
-        Ok(())
-    }
-
-    fn remove(&mut self, name: RecordName) -> Result<(), StorageFault> {
-        self.0.borrow_mut().remove(&name);
-        Ok(())
-    }
-
-    fn names(&self) -> Result<Vec<RecordName>, StorageFault> {
-        Ok(self.0.borrow().keys().copied().collect())
-    }
-}
+pub use firmware::flash::SharedFlash as Flash;
 
 /// What the holder does with each page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -13,10 +13,9 @@ use std::{
 
 use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
 use file::Access;
-use firmware::{
-    FACTORY_PIN, FACTORY_PUK, Factory, Token, profile::Profile, refusal::Refusal, seams::Storage,
-};
+use firmware::{Factory, Token, profile::Profile, refusal::Refusal, seams::Storage};
 use terminal::{Context, Failure, secret::Source, warn_lines};
+use wire::pin::{FACTORY_PIN, FACTORY_PUK};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -198,7 +197,7 @@ impl Batch {
         let Some(first) = self.made.first() else { return notes };
         let names: Vec<&str> = self.made.iter().map(|made| made.bus_id.as_str()).collect();
         let names = names.join(", ");
-        let [pin, puk] = [FACTORY_PIN, FACTORY_PUK].map(String::from_utf8_lossy);
+        let [pin, puk] = [FACTORY_PIN, FACTORY_PUK];
         notes.push(match (self.chosen, &first.puk) {
             (true, _) => format!("New: {names}, with the PIN that you chose and the PUK {puk}."),
             (false, Some(_)) => format!(
@@ -225,7 +224,7 @@ pub fn label(number: usize) -> String {
 /// unblocked. An envelope may be there already: a token that was never finished has left it, or a token whose records were
 /// moved away. Nobody can tell which, so the envelope is not written over: the new token gets the PUK that is in it.
 fn puk(envelope: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let Some(path) = envelope else { return Ok(Zeroizing::new(FACTORY_PUK.to_vec())) };
+    let Some(path) = envelope else { return Ok(Zeroizing::new(FACTORY_PUK.into())) };
     if fs::symlink_metadata(path).is_err() {
         let mut line = digits()?;
         line.push(b'\n');

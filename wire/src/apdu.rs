@@ -178,8 +178,9 @@ impl StatusWord {
     pub const MEMORY_FAILURE: Self = Self(0x6581);
 
     /// '63Cx': wrong, with `left` tries left (at most 15).
-    pub fn tries_left(left: u8) -> Self {
-        Self(0x63C0 | u16::from(left.min(15)))
+    pub const fn tries_left(left: u8) -> Self {
+        let told = if left > 15 { 15 } else { left };
+        Self(0x63C0 | told as u16)
     }
 
     /// '61xx': `more` bytes wait for GET RESPONSE; 0 stands for 256 and more.

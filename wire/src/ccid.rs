@@ -74,6 +74,15 @@ pub mod level {
     pub const GO_ON: u16 = 0x10;
 }
 
+/// dwFeatures: what the reader does by itself (CCID 1.1, table 5.1-1).
+pub mod automatic {
+    /// It activates the card (0x04), and sets the card's voltage (0x08), clock (0x10), baud rate (0x20) and parameters (0x02
+    /// by the ATR, 0x40 by negotiation).
+    pub const CARD: u32 = 0x0000_007E;
+    /// It exchanges IFSD with the card.
+    pub const IFSD: u32 = 0x0000_0400;
+}
+
 /// dwFeatures: how whole APDUs are exchanged (CCID 1.1, table 5.1-1). A reader with neither bit exchanges TPDUs or characters.
 pub mod exchange_level {
     /// Short APDUs only.
@@ -324,7 +333,7 @@ mod tests {
             clock: [4000, 4000],
             data_rate: [10_752, 344_064],
             max_ifsd: 254,
-            features: 0x0004_047E,
+            features: exchange_level::EXTENDED_APDU | automatic::IFSD | automatic::CARD,
             max_message: 3072,
             pin_support: 0,
             busy_slots: 1,

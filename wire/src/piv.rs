@@ -1,11 +1,16 @@
 //! PIV: identifiers, instructions and the two templates that commands carry.
 //! Source: NIST SP 800-73-4 parts 1 and 2, SP 800-78-4.
 
+// The order is the law: a module uses only modules listed below it (tests/floors.rs).
+mod command;
 mod slot;
 
 use alloc::vec::Vec;
 
-pub use self::slot::{Retired, Slot};
+pub use self::{
+    command::{Authenticating, Command, Described, Padded, TagList, TwoPadded, object_tag},
+    slot::{Retired, Slot},
+};
 use crate::{
     Malformed,
     algorithm::{Curve, KeyAlgorithm},

@@ -1,7 +1,8 @@
 //! The shield applet: what a bank's token does beyond PIV. Source: docs/shield-applet.md, which describes it
 //! byte by byte. CLA is 80 but for SELECT, VERIFY and GET RESPONSE, which are ISO 7816-4's own.
 
-// The order is the law: a module uses only modules listed below it.
+// The order is the law: a module uses only modules listed below it (tests/floors.rs).
+mod command;
 mod information;
 mod install;
 mod import;
@@ -12,6 +13,7 @@ mod container;
 mod field;
 
 pub use self::{
+    command::{Attested, Command, Deleted, Initialising, Listed, Named, Object, OldAndNew, Wished},
     container::{Container, KeyPolicy, Uses},
     data::{DataHead, DataObject, MAX_DATA, MAX_VALUE, number, parse_number},
     import::{Import, PrivateParts},

@@ -50,13 +50,14 @@ impl Exchange {
     pub(super) fn receive(&mut self, command: &Command<'_>) -> Received {
         let header = [command.class & !wire::apdu::CLASS_CHAIN, command.instruction, command.p1, command.p2];
         let (next, received) = match (core::mem::take(self), command.chained()) {
-            // A reader that sends a command while another runs is told off before it comes here.
+            // The reader lets no command through while another one waits. This arm is for a reader that does.
             (waiting @ Self::Waiting { .. }, _) => (waiting, StatusWord::CONDITIONS_NOT_SATISFIED.into()),
 
             (Self::Chain { header: begun, data }, chained) if begun == header => {
                 gather(header, data, command, chained)
             }
-            // Two hosts, or one that gave up: neither half may pass for a whole.
+            // Another command in the middle of a chain comes from a second host, or from a host that gave the chain up. Neither
+            // half of a chain may pass for a whole command.
             (Self::Chain { .. }, _) => (Self::Ready, StatusWord::LAST_OF_CHAIN_EXPECTED.into()),
 
             (Self::Answering { rest, status }, false) if command.instruction == GET_RESPONSE => {

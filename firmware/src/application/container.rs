@@ -11,7 +11,7 @@ use wire::{
 
 use super::{Application, Making};
 use crate::{
-    crypto::{Crt, Job, KeyAlgorithm, PrivateKey},
+    crypto::{Job, KeyAlgorithm},
     record::{self, Certificate, Origin},
     refusal::Refusal,
     seams::{CryptoRng, Storage},
@@ -22,12 +22,6 @@ use crate::{
 const MAX_CERTIFICATE: usize = 12_000;
 
 impl<S: Storage, R: CryptoRng> Application<S, R> {
-    /// The PIN was verified since the last reset.
-    pub(super) fn need_pin(&self) -> Result<(), Refusal> {
-        let state = self.state.as_ref().map_err(|refusal| *refusal)?;
-        state.pins.verified().map(|_| ()).ok_or(Refusal::NotVerified)
-    }
-
     /// What each container that is not empty holds.
     ///
     /// # Errors
@@ -82,15 +76,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         parts: PrivateParts<'_>,
     ) -> Result<Container, Refusal> {
         let (container, making, algorithm) = self.making(place, wish)?;
-        let private = match (algorithm, parts) {
-            (KeyAlgorithm::P256 | KeyAlgorithm::P384, PrivateParts::Scalar(scalar)) => {
-                PrivateKey::from_bytes(algorithm, scalar)?
-            }
-            (KeyAlgorithm::Rsa2048, PrivateParts::Crt([p, q, dp, dq, qinv])) => {
-                self.rsa_key(&Crt { p, q, dp, dq, qinv })?
-            }
-            _ => return Err(Refusal::WrongData),
-        };
+        let private = self.private_key(algorithm, parts)?;
         self.import(making, &private)?;
         Ok(container)
     }
@@ -185,7 +171,8 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
             return Err(Refusal::NoSuchKey);
         }
         if had_key && let Ok(state) = &mut self.state {
-            state.vault.forget(container); // first: a save that fails may have removed it all the same
+            // The vault forgets the key before the record is saved: a save that fails may have removed it all the same.
+            state.vault.forget(container);
         }
         self.save_container(container, &record)
     }
@@ -210,7 +197,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// Neither a key nor a certificate, nor a key that waits for one.
     fn is_free(&self, container: Container) -> Result<bool, Refusal> {
         let empty = self.container(container)?.is_none_or(|record| record.is_empty());
-        Ok(empty && vault::load(&self.keeper, &self.storage, KeyId::Pending(container))?.is_none())
+        Ok(empty && vault::load(&self.store, KeyId::Pending(container))?.is_none())
     }
 
     /// The container whose key this is, and that has no certificate yet.

@@ -38,7 +38,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// Its record is damaged.
     pub fn data(&self, number: u8) -> Result<Option<DataObject>, Refusal> {
         let state = self.state.as_ref().map_err(|refusal| *refusal)?;
-        let bytes = match self.keeper.load(&self.storage, RecordName::Data(number))? {
+        let bytes = match self.store.load(RecordName::Data(number))? {
             Some(Data::Public(bytes)) => Zeroizing::new(bytes),
             Some(Data::Private(sealed)) if state.pins.verified().is_some() => {
                 state.vault.open_data(&context(number), &sealed)?
@@ -55,7 +55,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     pub fn create_data(&mut self, object: &DataObject) -> Result<u8, Refusal> {
         self.need_pin()?;
         for number in 1..=MAX_DATA {
-            if self.storage.load(RecordName::Data(number))?.is_none() {
+            if self.store.storage.load(RecordName::Data(number))?.is_none() {
                 self.save_data(number, object)?;
                 return Ok(number);
             }
@@ -63,7 +63,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         Err(Refusal::Full)
     }
 
-    /// Puts another data object in the place of the former.
+    /// Puts a data object in the place of the one that has this number.
     ///
     /// # Errors
     /// As [`Self::create_data`]; `NotFound`.
@@ -80,14 +80,14 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     pub fn delete_data(&mut self, number: u8) -> Result<(), Refusal> {
         self.need_pin()?;
         self.data(number)?.ok_or(Refusal::NotFound)?;
-        self.keeper.remove(&mut self.storage, &[RecordName::Data(number)])
+        self.store.remove(&[RecordName::Data(number)])
     }
 
     fn save_data(&mut self, number: u8, object: &DataObject) -> Result<(), Refusal> {
         let state = self.state.as_ref().map_err(|refusal| *refusal)?;
         let bytes = Zeroizing::new(object.bytes());
         let record = if object.private {
-            Data::Private(state.vault.seal_data(&mut self.rng, &context(number), &bytes))
+            Data::Private(state.vault.seal_data(&mut self.store, &context(number), &bytes))
         } else {
             Data::Public(bytes.to_vec())
         };
@@ -97,14 +97,14 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         if self.others(number)?.saturating_add(length) > MAX_TOTAL {
             return Err(Refusal::Full);
         }
-        self.keeper.save(&mut self.storage, RecordName::Data(number), &record)
+        self.store.save(RecordName::Data(number), &record)
     }
 
     /// Bytes of all data objects but this one.
     fn others(&self, number: u8) -> Result<usize, Refusal> {
         let mut total = 0usize;
         for other in (1..=MAX_DATA).filter(|other| *other != number) {
-            let record = self.storage.load(RecordName::Data(other))?;
+            let record = self.store.storage.load(RecordName::Data(other))?;
             total = total.saturating_add(record.map_or(0, |record| record.len()));
         }
         Ok(total)

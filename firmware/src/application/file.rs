@@ -11,8 +11,8 @@ use wire::{
 
 use super::Application;
 use crate::{
-    consent::{Consent, Kind},
-    record::{self, Install, Keeper},
+    consent::{self, Consent},
+    record::{self, Install, Store},
     refusal::Refusal,
     seams::{CryptoRng, RecordName, Storage},
     vault::{self, KeyId, Vault},
@@ -23,8 +23,9 @@ pub(super) const MAX_OBJECT: usize = 12_704;
 
 impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// Whether certificates could be put in place: the PIN is verified, and each is one, with a number, for the key that
-    /// waits in its container. Gives the one that would take the place of the payment key's, which the holder has to see:
-    /// a program that has the PIN could make itself the holder of a key that the bank then takes for this one's.
+    /// waits in its container. The answer is the certificate that would take the place of the payment key's, which the holder
+    /// has to see: without that, a program that has the PIN could put its own name to a key that the bank takes for the
+    /// holder's.
     ///
     /// # Errors
     /// `NotVerified`, `NotPending`, `WrongData` for what is no certificate.
@@ -32,7 +33,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         self.need_pin()?;
         let mut replaces = None;
         for (container, der) in items {
-            let pending = vault::load(&self.keeper, &self.storage, KeyId::Pending(*container))?;
+            let pending = vault::load(&self.store, KeyId::Pending(*container))?;
             let certificate = pkix::Certificate::parse(der).map_err(|_| Refusal::WrongData)?;
             if !certificate.has_serial_number() {
                 return Err(Refusal::WrongData);
@@ -54,8 +55,9 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// As [`Self::check_install`]; `WrongUse` without that consent; the state was not written.
     pub fn install(&mut self, items: &[(Container, &[u8])], seen: Option<&Consent>) -> Result<(), Refusal> {
         let replaces = self.check_install(items)?;
-        let confirmed =
-            |der: &[u8]| seen.is_some_and(|seen| seen.kind() == Kind::Replacement && seen.bytes() == der);
+        let confirmed = |der: &[u8]| {
+            seen.is_some_and(|seen| seen.kind() == consent::Kind::Replacement && seen.bytes() == der)
+        };
         if replaces.is_some_and(|der| !confirmed(der)) {
             return Err(Refusal::WrongUse);
         }
@@ -63,11 +65,12 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         let items = items.iter().map(|(container, der)| (container.reference(), der.to_vec())).collect();
         // Once this record is there the swap happens, now or at the next power-up.
         let done = self
-            .keeper
-            .save(&mut self.storage, RecordName::Install, &Install { items })
-            .and_then(|()| finish_install(&self.keeper, &mut self.storage, &mut state.vault));
+            .store
+            .save(RecordName::Install, &Install { items })
+            .and_then(|()| finish_install(&mut self.store, &mut state.vault));
         if let Err(refusal) = done {
-            // Half swapped, or written down all the same: refuse to work until the next power-up settles it.
+            // Some containers may be swapped and others not, or the record may be written although the save failed. The token
+            // refuses to work until the next power-up finishes the installation.
             self.state = Err(refusal);
         }
         done
@@ -78,7 +81,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// # Errors
     /// It is damaged.
     pub(super) fn container(&self, container: Container) -> Result<Option<record::Container>, Refusal> {
-        self.keeper.load(&self.storage, RecordName::Container(container.reference()))
+        self.store.load(RecordName::Container(container.reference()))
     }
 
     /// Replaces a container's record; an empty one goes.
@@ -92,9 +95,9 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     ) -> Result<(), Refusal> {
         let name = RecordName::Container(container.reference());
         if record.is_empty() {
-            return self.keeper.remove(&mut self.storage, &[name]);
+            return self.store.remove(&[name]);
         }
-        self.keeper.save(&mut self.storage, name, record)
+        self.store.save(name, record)
     }
 
     /// A container's certificate, DER.
@@ -116,7 +119,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
                 let record = self.container(Container::Piv(slot))?;
                 Ok(record.and_then(|record| record.certificate).map(|certificate| certificate.object))
             }
-            None => self.keeper.load(&self.storage, RecordName::Object(tag)),
+            None => self.store.load(RecordName::Object(tag)),
         }
     }
 
@@ -135,8 +138,8 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
                 let record = record::Container { key, certificate: content.map(Into::into) };
                 self.save_container(Container::Piv(slot), &record)
             }
-            (None, Some(content)) => self.keeper.save(&mut self.storage, RecordName::Object(tag), &content),
-            (None, None) => self.keeper.remove(&mut self.storage, &[RecordName::Object(tag)]),
+            (None, Some(content)) => self.store.save(RecordName::Object(tag), &content),
+            (None, None) => self.store.remove(&[RecordName::Object(tag)]),
         }
     }
 
@@ -159,30 +162,30 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
 /// Carries out an installation that was written down: each step may be done twice, so a power cut between two of
 /// them is made good at the next power-up.
 pub(super) fn finish_install(
-    keeper: &Keeper,
-    storage: &mut impl Storage,
+    store: &mut Store<impl Storage, impl CryptoRng>,
     vault: &mut Vault,
 ) -> Result<(), Refusal> {
-    let Some(install) = keeper.load::<Install>(storage, RecordName::Install)? else { return Ok(()) };
-    // A key that was made since is not the one that its certificate is for: then none is installed.
+    let Some(install) = store.load::<Install>(RecordName::Install)? else { return Ok(()) };
+    // A key that was made since the record was written is not the one that its certificate is for. Then no certificate of
+    // the record is installed.
     for (reference, certificate) in &install.items {
-        let pending: Option<record::Key> = keeper.load(storage, RecordName::Pending(*reference))?;
+        let pending: Option<record::Key> = store.load(RecordName::Pending(*reference))?;
         let key = pkix::certificate_public_key(certificate).map_err(|_| Refusal::Fault)?;
         if pending.is_some_and(|pending| pending.spki != key) {
-            return keeper.remove(storage, &[RecordName::Install]);
+            return store.remove(&[RecordName::Install]);
         }
     }
     for (reference, certificate) in &install.items {
-        let pending: Option<record::Key> = keeper.load(storage, RecordName::Pending(*reference))?;
-        // None: this one was swapped before the power went.
+        let pending: Option<record::Key> = store.load(RecordName::Pending(*reference))?;
+        // No key is pending: this container was swapped before the power went.
         let Some(key) = pending else { continue };
         let certificate = piv::certificate_object(certificate).into();
         let record = record::Container { key: Some(key), certificate: Some(certificate) };
-        keeper.save(storage, RecordName::Container(*reference), &record)?;
-        keeper.remove(storage, &[RecordName::Pending(*reference)])?;
+        store.save(RecordName::Container(*reference), &record)?;
+        store.remove(&[RecordName::Pending(*reference)])?;
         if let Some(container) = Container::parse(*reference) {
             vault.forget(container);
         }
     }
-    keeper.remove(storage, &[RecordName::Install])
+    store.remove(&[RecordName::Install])
 }

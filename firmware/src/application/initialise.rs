@@ -8,7 +8,7 @@ use super::Application;
 use crate::{
     crypto::Job,
     pin::Progress,
-    record::Keeper,
+    record::Store,
     refusal::Refusal,
     seams::{CryptoRng, RecordName, Storage},
     vault::Vault,
@@ -21,9 +21,9 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// `PinBlocked`, `WrongData` for what no PUK looks like, or the state was not written.
     pub fn prove_puk(&mut self, puk: &[u8]) -> Result<Job, Refusal> {
         let state = self.state.as_mut().map_err(|refusal| *refusal)?;
-        match state.pins.prove(&self.keeper, &mut self.storage, puk)? {
+        match state.pins.prove(&mut self.store, puk)? {
             Progress::Work(job) => Ok(job),
-            Progress::Done => Err(Refusal::Fault), // nothing remembers a PUK
+            Progress::Done => Err(Refusal::Fault), // A PUK is always stretched: nothing remembers a right one.
         }
     }
 
@@ -35,14 +35,15 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     pub fn initialise(&mut self, label: &str) -> Result<(), Refusal> {
         let state = self.state.as_mut().map_err(|refusal| *refusal)?;
         let _spent = state.pins.take_officer().ok_or(Refusal::NotVerified)?;
-        state.pins.forget(&self.keeper, &mut self.storage);
-        // Once this record is there it happens, now or at the next power-up.
+        state.pins.forget(&mut self.store);
+        // Once this record is there all is erased, now or at the next power-up.
         let done = self
-            .keeper
-            .save(&mut self.storage, RecordName::Initialise, &String::from(label))
-            .and_then(|()| finish(&self.keeper, &mut self.storage, &mut state.vault));
+            .store
+            .save(RecordName::Initialise, &String::from(label))
+            .and_then(|()| finish(&mut self.store, &mut state.vault));
         if let Err(refusal) = done {
-            self.state = Err(refusal); // half erased: refuse to work until the next power-up settles it
+            // Half of the records may be erased: the token refuses to work until the next power-up erases the rest.
+            self.state = Err(refusal);
         }
         done
     }
@@ -52,24 +53,27 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// # Errors
     /// Its record is damaged.
     pub fn label(&self) -> Result<String, Refusal> {
-        Ok(self.keeper.load(&self.storage, RecordName::Label)?.unwrap_or_default())
+        Ok(self.store.load(RecordName::Label)?.unwrap_or_default())
     }
 }
 
 /// Carries out an initialisation that was written down. Each step may be done twice.
-pub(super) fn finish(keeper: &Keeper, storage: &mut impl Storage, vault: &mut Vault) -> Result<(), Refusal> {
-    let Some(label) = keeper.load::<String>(storage, RecordName::Initialise)? else { return Ok(()) };
+pub(super) fn finish(
+    store: &mut Store<impl Storage, impl CryptoRng>,
+    vault: &mut Vault,
+) -> Result<(), Refusal> {
+    let Some(label) = store.load::<String>(RecordName::Initialise)? else { return Ok(()) };
     for container in Container::all().filter(|container| *container != Container::Payment) {
         vault.forget(container);
     }
-    erase(keeper, storage)?;
-    keeper.save(storage, RecordName::Label, &label)?;
-    keeper.remove(storage, &[RecordName::Initialise])
+    erase(store)?;
+    store.save(RecordName::Label, &label)?;
+    store.remove(&[RecordName::Initialise])
 }
 
 /// Removes all that was put into the token since it was made, but the payment container's keys and certificate, and the
 /// token's label.
-pub(super) fn erase(keeper: &Keeper, storage: &mut impl Storage) -> Result<(), Refusal> {
+pub(super) fn erase(store: &mut Store<impl Storage, impl CryptoRng>) -> Result<(), Refusal> {
     let payment = Container::Payment.reference();
     let goes = |name: &RecordName| match name {
         RecordName::Container(reference) | RecordName::Pending(reference) => *reference != payment,
@@ -86,7 +90,7 @@ pub(super) fn erase(keeper: &Keeper, storage: &mut impl Storage) -> Result<(), R
         | RecordName::Label
         | RecordName::Initialise => false,
     };
-    let mut names = storage.names()?;
+    let mut names = store.storage.names()?;
     names.retain(goes);
-    keeper.remove(storage, &names)
+    store.remove(&names)
 }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use wire::{
     piv::PinPolicy,
-    shield::{Container, KeyPolicy},
+    shield::{Container, KeyPolicy, PrivateParts},
 };
 use zeroize::Zeroizing;
 
@@ -12,7 +12,7 @@ use super::{Application, MANAGEMENT};
 use crate::{
     attestation,
     consent::Consent,
-    crypto::{self, Crt, GenerateRsa, Job, KeyAlgorithm, ManagementKey, Outcome, PrivateKey},
+    crypto::{GenerateRsa, Job, KeyAlgorithm, ManagementKey, Outcome, PrivateKey},
     pin::{PinProof, Verified},
     record::{self, Name, Origin},
     refusal::Refusal,
@@ -51,7 +51,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// # Errors
     /// `NoSuchKey`; `PinFactory` or `PukKnown` for the payment key; `NotVerified`.
     pub fn check_ready(&self, key: KeyId, proof: Option<&Verified>) -> Result<(), Refusal> {
-        let stored = vault::load(&self.keeper, &self.storage, key)?.ok_or(Refusal::NoSuchKey)?.policy()?;
+        let stored = vault::load(&self.store, key)?.ok_or(Refusal::NoSuchKey)?.policy()?;
         check_codes(key, self.is_factory_pin(), self.must_change_puk())?;
         match Policy::of(key, stored).pin {
             PinPolicy::Always if proof.is_none() => Err(Refusal::NotVerified),
@@ -78,7 +78,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
             (None, Some(verified)) => PinProof::Once(verified),
             (None, None) => PinProof::Never,
         };
-        state.vault.operate(&self.keeper, &self.storage, &mut self.rng, key, op, proof, seen)
+        state.vault.operate(&mut self.store, key, op, proof, seen)
     }
 
     /// The algorithm of a key; `None` when there is no such key.
@@ -86,7 +86,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// # Errors
     /// Its record is damaged.
     pub fn algorithm(&self, key: KeyId) -> Result<Option<KeyAlgorithm>, Refusal> {
-        vault::load(&self.keeper, &self.storage, key)?.map(|key| vault::algorithm(&key)).transpose()
+        vault::load(&self.store, key)?.map(|key| vault::algorithm(&key)).transpose()
     }
 
     /// What a key may do, and when it wants the PIN; `None` when there is no such key.
@@ -94,7 +94,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// # Errors
     /// Its record is damaged.
     pub fn policy(&self, key: KeyId) -> Result<Option<KeyPolicy>, Refusal> {
-        vault::load(&self.keeper, &self.storage, key)?.map(|key| key.policy()).transpose()
+        vault::load(&self.store, key)?.map(|key| key.policy()).transpose()
     }
 
     /// A public key as its template, tag 7F49; `None` when there is no such key.
@@ -102,7 +102,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// # Errors
     /// Its record is damaged.
     pub fn public_key(&self, key: KeyId) -> Result<Option<Vec<u8>>, Refusal> {
-        Ok(vault::load(&self.keeper, &self.storage, key)?.map(|key| key.public))
+        Ok(vault::load(&self.store, key)?.map(|key| key.public))
     }
 
     /// Makes a key pair. An elliptic one is made at once and the answer is `None`; RSA takes long: run the job
@@ -116,11 +116,10 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         algorithm: KeyAlgorithm,
     ) -> Result<Option<Job>, Refusal> {
         let making = making.into();
-        match PrivateKey::generate_ec(algorithm, &mut self.rng) {
+        match PrivateKey::generate_ec(algorithm, &mut self.store.rng) {
             Some(private) => self.store(making, &private, Origin::Generated).map(|()| None),
             None => {
-                let mut seed = Zeroizing::new([0; 32]);
-                self.rng.fill_bytes(&mut *seed);
+                let seed = Zeroizing::new(self.store.random());
                 self.making = Some(making);
                 Ok(Some(Job::GenerateRsa(GenerateRsa { seed })))
             }
@@ -153,12 +152,16 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         self.store(making, private, Origin::Imported)
     }
 
-    /// An RSA key from its parts.
+    /// A private key from the parts that a host sent.
     ///
     /// # Errors
-    /// `WrongData`: they do not belong together.
-    pub fn rsa_key(&mut self, parts: &Crt<'_>) -> Result<PrivateKey, Refusal> {
-        PrivateKey::from_crt(parts, &mut self.rng)
+    /// `WrongData`: they make no key of this algorithm.
+    pub fn private_key(
+        &mut self,
+        algorithm: KeyAlgorithm,
+        parts: PrivateParts<'_>,
+    ) -> Result<PrivateKey, Refusal> {
+        PrivateKey::from_parts(algorithm, parts, &mut self.store.rng)
     }
 
     /// Where a key comes from; `None` when there is no such key.
@@ -166,41 +169,39 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// # Errors
     /// Its record is damaged.
     pub fn origin(&self, key: KeyId) -> Result<Option<Origin>, Refusal> {
-        Ok(vault::load(&self.keeper, &self.storage, key)?.map(|key| key.origin))
+        Ok(vault::load(&self.store, key)?.map(|key| key.origin))
     }
 
     /// A statement that a key was made here: a certificate for it, DER; `None` on a token that was made before tokens
     /// could attest. It needs no PIN, as the public key needs none.
     ///
     /// # Errors
-    /// `NoSuchKey`; `WrongUse` for a key from outside; why the token refuses to work: a profile that it was not made with
-    /// would speak of a screen that it does not have.
+    /// `NoSuchKey`; `WrongUse` for a key from outside; why the token refuses to work. A token that is plugged in with a profile
+    /// that it was not made with attests nothing: its statements would speak of a screen that it does not have.
     pub fn attest(&mut self, id: KeyId) -> Result<Option<Vec<u8>>, Refusal> {
         self.state.as_ref().map_err(|refusal| *refusal)?;
-        let key = vault::load(&self.keeper, &self.storage, id)?.ok_or(Refusal::NoSuchKey)?;
-        attestation::state(&self.keeper, &self.storage, &mut self.rng, &self.profile, &self.serial, id, &key)
+        let key = vault::load(&self.store, id)?.ok_or(Refusal::NoSuchKey)?;
+        attestation::state(&mut self.store, &self.profile, &self.serial, id, &key)
     }
 
-    /// The certificate of the token's attestation key, DER; `None` as above.
+    /// The certificate of the token's attestation key, DER; `None` on a token that was made before tokens could attest.
     ///
     /// # Errors
     /// Its record is damaged.
     pub fn attestation_certificate(&self) -> Result<Option<Vec<u8>>, Refusal> {
-        attestation::certificate(&self.keeper, &self.storage)
+        attestation::certificate(&self.store)
     }
 
     /// Stores a key in its place, sealed.
     fn store(&mut self, making: Making, private: &PrivateKey, origin: Origin) -> Result<(), Refusal> {
         let state = self.state.as_mut().map_err(|refusal| *refusal)?;
         let container = making.key.container();
-        let mut key =
-            state.vault.seal(&self.keeper, &mut self.rng, container, private, origin, making.policy);
+        let mut key = state.vault.seal(&mut self.store, container, private, origin, making.policy);
         key.name = making.name;
-        state.vault.forget(container); // first: a save that fails may have replaced it all the same
+        // The vault forgets the former key before the new one is saved: a save that fails may have replaced it all the same.
+        state.vault.forget(container);
         match making.key {
-            KeyId::Pending(_) => {
-                self.keeper.save(&mut self.storage, RecordName::Pending(container.reference()), &key)
-            }
+            KeyId::Pending(_) => self.store.save(RecordName::Pending(container.reference()), &key),
             KeyId::Current(_) => {
                 let former = self.container(container)?.unwrap_or_default();
                 let certificate = former.certificate.filter(|_| making.keeps_certificate);
@@ -214,9 +215,8 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// # Errors
     /// Its record is damaged.
     pub fn management_key(&self) -> Result<ManagementKey, Refusal> {
-        let record: Vec<u8> =
-            self.keeper.load(&self.storage, RecordName::Management)?.ok_or(Refusal::Fault)?;
-        ManagementKey::from_bytes(&crypto::unwrap(self.keeper.wrapping(), MANAGEMENT, &record)?)
+        let record: Vec<u8> = self.store.load(RecordName::Management)?.ok_or(Refusal::Fault)?;
+        ManagementKey::from_bytes(&self.store.unwrap(MANAGEMENT, &record)?)
     }
 
     /// Replaces the card management key.
@@ -224,8 +224,8 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     /// # Errors
     /// The state was not written.
     pub fn set_management_key(&mut self, key: &ManagementKey) -> Result<(), Refusal> {
-        let record = crypto::wrap(self.keeper.wrapping(), MANAGEMENT, &key.to_bytes(), &mut self.rng);
-        self.keeper.save(&mut self.storage, RecordName::Management, &record)
+        let record = self.store.wrap(MANAGEMENT, &key.to_bytes());
+        self.store.save(RecordName::Management, &record)
     }
 }
 

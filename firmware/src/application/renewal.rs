@@ -1,8 +1,8 @@
 //! New codes for the application: SET PIN RETRIES, and RESET, which takes everything else away with them.
 //!
-//! Neither may come near a payment key. Its PIN guards payments, and a command that replaces the PIN without knowing
-//! the next one would hand them to whoever sends it; and a reset makes another vault, in which the key would be lost.
-//! So both are refused while there is a payment key, in use or pending (docs/decisions/0011-yubico-commands.md).
+//! Both commands are refused while there is a payment key, in use or pending (docs/decisions/0011-yubico-commands.md). The
+//! PIN guards payments, and SET PIN RETRIES sets a PIN that everybody knows: whoever sends it could pay. RESET makes another
+//! vault, and the payment key would be lost with the old one.
 
 use alloc::vec::Vec;
 
@@ -10,9 +10,9 @@ use wire::shield::Container;
 
 use super::{Application, MANAGEMENT, initialise};
 use crate::{
-    crypto::{self, Job, ManagementKey, OpeningKey, Outcome},
+    crypto::{Job, ManagementKey, OpeningKey, Outcome},
     pin::{self, Salts},
-    record::{Device, Keeper, Renewal, Tries},
+    record::{Device, Renewal, Store, Tries},
     refusal::Refusal,
     seams::{CryptoRng, RecordName, Storage},
     vault::{self, KeyId},
@@ -42,7 +42,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
     pub fn renew(&mut self, renewing: Renewing) -> Result<Job, Refusal> {
         let state = self.state.as_ref().map_err(|refusal| *refusal)?;
         for key in [KeyId::Current(Container::Payment), KeyId::Pending(Container::Payment)] {
-            if vault::load(&self.keeper, &self.storage, key)?.is_some() {
+            if vault::load(&self.store, key)?.is_some() {
                 return Err(Refusal::WrongUse);
             }
         }
@@ -50,7 +50,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
             Renewing::Everything if state.pins.tries()[..2] != [0, 0] => return Err(Refusal::WrongUse),
             Renewing::Codes { .. } if state.pins.verified().is_none() => return Err(Refusal::NotVerified),
             Renewing::Codes { pin, puk } => {
-                // GM/T 0027 9.2 b has its bound from the brand: an administrator may lower it.
+                // GM/T 0027 9.2 b: the brand says how many tries there are at most. An administrator may set fewer.
                 let allowed = |tries, most| (1..=most).contains(&tries);
                 if !allowed(pin, self.profile.pin_tries) || !allowed(puk, self.profile.puk_tries) {
                     return Err(Refusal::WrongUse);
@@ -58,22 +58,21 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
             }
             Renewing::Everything => {}
         }
-        let (job, salts) = pin::known_codes(&self.keeper, &self.profile, &mut self.rng);
+        let (job, salts) = pin::known_codes(&mut self.store, &self.profile);
         self.renewing = Some((renewing, salts));
         Ok(job)
     }
 
-    /// Goes on once PIN and PUK are stretched. What is to be done is written down in one record first; then a power cut
-    /// only delays it. Afterwards the token is as at power-up.
+    /// Goes on once PIN and PUK are stretched. The whole renewal is written down in one record first, and from then on a power
+    /// cut only delays it. After the renewal the token is as at power-up.
     ///
     /// # Errors
     /// The state was not written; then the token refuses to work until the next power-up settles it.
     pub fn finish_renewal(&mut self, outcome: Outcome) -> Result<(), Refusal> {
         let (renewing, salts) = self.renewing.take().ok_or(Refusal::Fault)?;
         let renewal = self.plan(renewing, &salts, outcome)?;
-        let written = self.keeper.save(&mut self.storage, RecordName::Renewal, &renewal);
-        let started =
-            written.and_then(|()| Self::start(&self.profile, &self.keeper, &mut self.storage, &mut self.rng));
+        let written = self.store.save(RecordName::Renewal, &renewal);
+        let started = written.and_then(|()| Self::start(&self.profile, &mut self.store));
         self.state = started.map(|(_, state)| state);
         self.state.as_ref().map(|_| ()).map_err(|refusal| *refusal)
     }
@@ -84,13 +83,13 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         Ok(match renewing {
             Renewing::Codes { pin, puk } => {
                 let opening = state.vault.opening().ok_or(Refusal::NotVerified)?;
-                let locks = pin::lock_known(outcome, salts, cost, opening, &mut self.rng)?;
+                let locks = pin::lock_known(outcome, salts, cost, opening, &mut self.store.rng)?;
                 Renewal { locks, most: Tries { pin, puk }, sealing: None }
             }
             Renewing::Everything => {
-                // Nobody can open the old vault any more, and nothing that was in it stays.
-                let opening = OpeningKey::generate(&mut self.rng);
-                let locks = pin::lock_known(outcome, salts, cost, &opening, &mut self.rng)?;
+                // PIN and PUK are locked, so nobody can open the old vault any more. Nothing that was in it stays.
+                let opening = OpeningKey::generate(&mut self.store.rng);
+                let locks = pin::lock_known(outcome, salts, cost, &opening, &mut self.store.rng)?;
                 let most = Tries { pin: self.profile.pin_tries, puk: self.profile.puk_tries };
                 Renewal { locks, most, sealing: Some(opening.sealing_key().to_bytes()) }
             }
@@ -99,33 +98,24 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
 }
 
 /// Carries out a renewal that was written down: each step may be done twice. True when there was one.
-pub(super) fn finish(
-    keeper: &Keeper,
-    storage: &mut impl Storage,
-    rng: &mut impl CryptoRng,
-) -> Result<bool, Refusal> {
-    let Some(renewal) = keeper.load::<Renewal>(storage, RecordName::Renewal)? else { return Ok(false) };
+pub(super) fn finish(store: &mut Store<impl Storage, impl CryptoRng>) -> Result<bool, Refusal> {
+    let Some(renewal) = store.load::<Renewal>(RecordName::Renewal)? else { return Ok(false) };
     if let Some(sealing) = renewal.sealing {
-        wipe(keeper, storage, rng, sealing)?;
+        wipe(store, sealing)?;
     }
-    keeper.save(storage, RecordName::Limits, &renewal.most)?;
-    keeper.save(storage, RecordName::Pin, &renewal.locks)?;
-    keeper.save(storage, RecordName::Tries, &renewal.most)?;
-    keeper.remove(storage, &[RecordName::Renewal])?;
+    store.save(RecordName::Limits, &renewal.most)?;
+    store.save(RecordName::Pin, &renewal.locks)?;
+    store.save(RecordName::Tries, &renewal.most)?;
+    store.remove(&[RecordName::Renewal])?;
     Ok(true)
 }
 
 /// All that was put into the token since it was made goes; what it was made with stays.
-fn wipe(
-    keeper: &Keeper,
-    storage: &mut impl Storage,
-    rng: &mut impl CryptoRng,
-    sealing: Vec<u8>,
-) -> Result<(), Refusal> {
-    initialise::erase(keeper, storage)?;
-    keeper.remove(storage, &[RecordName::Label])?;
-    let management = crypto::wrap(keeper.wrapping(), MANAGEMENT, &ManagementKey::factory().to_bytes(), rng);
-    keeper.save(storage, RecordName::Management, &management)?;
-    let device: Device = keeper.load(storage, RecordName::Device)?.ok_or(Refusal::Fault)?;
-    keeper.save(storage, RecordName::Device, &Device { sealing, ..device })
+fn wipe(store: &mut Store<impl Storage, impl CryptoRng>, sealing: Vec<u8>) -> Result<(), Refusal> {
+    initialise::erase(store)?;
+    store.remove(&[RecordName::Label])?;
+    let management = store.wrap(MANAGEMENT, &ManagementKey::factory().to_bytes());
+    store.save(RecordName::Management, &management)?;
+    let device: Device = store.load(RecordName::Device)?.ok_or(Refusal::Fault)?;
+    store.save(RecordName::Device, &Device { sealing, ..device })
 }

@@ -34,7 +34,7 @@ fn verify(token: &mut Token, pin: &[u8]) -> Result<(), Refusal> {
 }
 
 fn spki(token: &Token, key: KeyId) -> Option<Vec<u8>> {
-    vault::load(&token.keeper, &token.storage, key).unwrap().map(|key| key.spki)
+    vault::load(&token.store, key).unwrap().map(|key| key.spki)
 }
 
 /// The outline of a certificate for a key: all that a token looks at.
@@ -101,9 +101,9 @@ fn power_cuts_while_installing() {
     for cut in 0.. {
         let (mut token, former) = enrolled();
         let new = request_id(&mut token);
-        token.storage.writes_left = Some(cut);
+        token.store.storage.writes_left = Some(cut);
         let done = install(&mut token, &new);
-        let mut flash = token.storage.clone();
+        let mut flash = token.store.storage.clone();
         flash.writes_left = None;
         let mut token = Application::open(profile(), &SECRET, flash, rng(9));
         assert!(token.healthy());
@@ -127,8 +127,8 @@ fn power_cuts_while_installing() {
 #[test]
 fn a_damaged_record_fails_the_self_test() {
     let (token, _) = enrolled();
-    for name in token.storage.names().unwrap() {
-        let mut flash = token.storage.clone();
+    for name in token.store.storage.names().unwrap() {
+        let mut flash = token.store.storage.clone();
         let record = flash.records.get_mut(&name).unwrap();
         let middle = record.len() / 2;
         record[middle] ^= 1;
@@ -137,7 +137,7 @@ fn a_damaged_record_fails_the_self_test() {
         assert_eq!(token.verify(PIN).unwrap_err(), Refusal::Fault, "{name}");
         assert_eq!(token.flags().unwrap_or(0) & wire::shield::Information::HEALTHY, 0);
     }
-    let token = Application::open(profile(), &[0; 32], token.storage.clone(), rng(9));
+    let token = Application::open(profile(), &[0; 32], token.store.storage.clone(), rng(9));
     assert!(!token.healthy(), "the device secret of another token");
 }
 
@@ -211,7 +211,7 @@ fn a_pending_key_signs_its_own_request_only() {
 #[test]
 fn the_factory_pin_must_go_before_the_payment_key_works() {
     let mut token = application(profile(), None);
-    verify(&mut token, crate::pin::FACTORY_PIN).unwrap();
+    verify(&mut token, wire::pin::FACTORY_PIN.as_bytes()).unwrap();
     let key = KeyId::Pending(Container::Payment);
     token.generate(key, KeyAlgorithm::P256).unwrap();
     let proof = token.take_proof();
@@ -255,10 +255,10 @@ fn an_installation_that_failed_is_settled_at_power_up() {
     for (n, after) in [(0, false), (0, true), (1, false), (1, true), (2, true)] {
         let (mut token, former) = enrolled();
         let new = request_id(&mut token);
-        token.storage.writes_left = Some(n);
-        token.storage.last_write_lands = after;
+        token.store.storage.writes_left = Some(n);
+        token.store.storage.last_write_lands = after;
         assert!(install(&mut token, &new).is_err());
-        token.storage.writes_left = None;
+        token.store.storage.writes_left = None;
         let refused = token.generate(KeyId::Pending(Container::Payment), KeyAlgorithm::P256);
         assert_eq!(refused.unwrap_err(), Refusal::Memory, "it refuses to work until then");
         token.power_off();
@@ -278,7 +278,7 @@ fn an_installation_that_failed_is_settled_at_power_up() {
 fn a_token_keeps_its_make() {
     let (token, _) = enrolled();
     let other = Profile { generation: Generation::One, ..profile() };
-    let mut token = Application::open(other, &SECRET, token.storage.clone(), rng(9));
+    let mut token = Application::open(other, &SECRET, token.store.storage.clone(), rng(9));
     assert_eq!(token.fault(), Some(Refusal::OtherMake));
     assert_eq!(token.verify(PIN).unwrap_err(), Refusal::OtherMake);
     assert_ne!(token.serial(), "unknown");
@@ -289,10 +289,10 @@ fn a_replaced_key_is_forgotten_even_when_its_save_failed() {
     let (mut token, _) = enrolled();
     let digest = || Consent::unseen(alloc::vec![7; 32]);
     token.operate(KeyId::Current(NINE_A), Op::Sign, None, digest()).unwrap();
-    token.storage.writes_left = Some(0);
-    token.storage.last_write_lands = true;
+    token.store.storage.writes_left = Some(0);
+    token.store.storage.last_write_lands = true;
     token.generate(KeyId::Current(NINE_A), KeyAlgorithm::P384).unwrap_err();
-    token.storage.writes_left = None;
+    token.store.storage.writes_left = None;
     let signature = token.operate(KeyId::Current(NINE_A), Op::Sign, None, digest()).unwrap();
     assert!(signature.len() > 80, "by the key that is stored: P-384");
 }

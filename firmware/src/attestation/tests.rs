@@ -229,7 +229,7 @@ fn a_token_that_refuses_to_work_states_nothing() {
 #[test]
 fn a_token_from_before() {
     let mut token = application(profile(), Some(PIN));
-    crate::record::make_former(token.storage());
+    crate::record::make_version_2(token.storage());
     token.storage().remove(RecordName::Attestation).unwrap();
     token.power_on();
     assert!(token.healthy());

@@ -6,7 +6,7 @@ use wire::ccid::{CommandStatus, ToReader, level, slot_error, to_host, to_reader}
 use zeroize::Zeroizing;
 
 use super::{
-    MAX_APDU, Reader,
+    Reader,
     parameter::{Parameters, T1},
     slot::Slot,
 };
@@ -14,6 +14,9 @@ use crate::{
     apdu::{self, Card},
     seams::Panel,
 };
+
+/// Most bytes of a command APDU: header, extended Lc, data, extended Le (ISO 7816-4, 5.2).
+const MAX_APDU: usize = 4 + 3 + 65_535 + 2;
 
 impl<C: Card, P: Panel> Reader<C, P> {
     /// A command to a slot that is free.
@@ -85,7 +88,7 @@ impl<C: Card, P: Panel> Reader<C, P> {
     fn transfer(&mut self, slot: Slot, message: &ToReader<'_>) -> Slot {
         let sequence = message.sequence;
         match (slot, message.level()) {
-            // A host that begins anew gives up what was under way.
+            // A host that begins a new command gives up the command that was under way.
             (_, level::WHOLE) => {
                 let step = self.card.transmit(message.data);
                 self.proceed(sequence, step)

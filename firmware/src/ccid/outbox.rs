@@ -5,7 +5,7 @@ use alloc::{collections::VecDeque, vec::Vec};
 /// Most messages that wait. A host that sends commands and never reads is stalled then.
 const MOST: usize = 8;
 
-/// The messages; empty, it holds no memory.
+/// The messages that wait. An empty outbox holds no memory.
 #[derive(Default)]
 pub(super) struct Outbox {
     messages: VecDeque<Vec<u8>>,

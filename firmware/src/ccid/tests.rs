@@ -15,9 +15,10 @@ use wire::{
 
 use super::*;
 use crate::{
+    consent::Prompt,
     crypto::Stretch,
     profile::Profile,
-    seams::{Button, Screen},
+    seams::{Button, Millis, Screen},
 };
 
 /// INS of the card below.

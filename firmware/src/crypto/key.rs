@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
-use wire::algorithm::KeyAlgorithm;
+use wire::{algorithm::KeyAlgorithm, shield::PrivateParts};
 use zeroize::Zeroizing;
 
 use super::{p256, p384, rsa2048};
@@ -70,12 +70,25 @@ impl PrivateKey {
         }))
     }
 
-    /// An RSA key from outside.
+    /// A key from outside.
     ///
     /// # Errors
-    /// `WrongData`: another modulus length or exponent, or parts that do not belong together.
-    pub fn from_crt<R: CryptoRng + ?Sized>(parts: &rsa2048::Crt<'_>, rng: &mut R) -> Result<Self, Refusal> {
-        rsa2048::Key::from_crt(parts, rng).map(|key| Self(Pair::Rsa2048(key)))
+    /// `WrongData`: parts that make no key of this algorithm, or do not belong together.
+    pub fn from_parts<R: CryptoRng + ?Sized>(
+        algorithm: KeyAlgorithm,
+        parts: PrivateParts<'_>,
+        rng: &mut R,
+    ) -> Result<Self, Refusal> {
+        match (algorithm, parts) {
+            (KeyAlgorithm::P256 | KeyAlgorithm::P384, PrivateParts::Scalar(scalar)) => {
+                Self::from_bytes(algorithm, scalar)
+            }
+            (KeyAlgorithm::Rsa2048, PrivateParts::Crt(parts)) => {
+                rsa2048::Key::from_crt(parts, rng).map(|key| Self(Pair::Rsa2048(key)))
+            }
+            (KeyAlgorithm::P256 | KeyAlgorithm::P384, PrivateParts::Crt(_))
+            | (KeyAlgorithm::Rsa2048, PrivateParts::Scalar(_)) => Err(Refusal::WrongData),
+        }
     }
 
     /// The public half as the template of GENERATE ASYMMETRIC KEY PAIR, tag 7F49 (`wire::piv::PublicKey`).

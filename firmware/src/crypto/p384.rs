@@ -30,7 +30,7 @@ impl Key {
 
     /// Refuses zero, and what is not less than the order.
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, Refusal> {
-        // The crate would take a short one, too.
+        // The crate would take a shorter key as well.
         let bytes: &[u8; FIELD] = bytes.try_into().map_err(|_| Refusal::WrongData)?;
         SecretKey::from_slice(bytes).map(|key| Self(key.into())).map_err(|_| Refusal::WrongData)
     }

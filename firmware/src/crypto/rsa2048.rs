@@ -26,20 +26,6 @@ const EXPONENT: u64 = 65_537;
 #[derive(Clone)]
 pub(super) struct Key(Box<rsa::PrivateKey>);
 
-/// A private key as others store it (RFC 8017, 3.2, the second representation): big-endian, 128 bytes each.
-pub struct Crt<'a> {
-    /// The first factor.
-    pub p: &'a [u8],
-    /// The second factor.
-    pub q: &'a [u8],
-    /// The first factor's exponent.
-    pub dp: &'a [u8],
-    /// The second factor's exponent.
-    pub dq: &'a [u8],
-    /// The coefficient, q⁻¹ mod p.
-    pub qinv: &'a [u8],
-}
-
 impl Key {
     /// Takes from tens of milliseconds to seconds: for [`super::Job`] only.
     pub(super) fn generate<R: CryptoRng + ?Sized>(rng: &mut R) -> Result<Self, Refusal> {
@@ -66,18 +52,19 @@ impl Key {
         if key.size() != BLOCK { Err(Refusal::WrongData) } else { Ok(Self(Box::new(key))) }
     }
 
-    /// A key from outside, all of whose parts must be what follows from the primes and 65537.
-    pub(super) fn from_crt<R: CryptoRng + ?Sized>(parts: &Crt<'_>, rng: &mut R) -> Result<Self, Refusal> {
-        let all = [parts.p, parts.q, parts.dp, parts.dq, parts.qinv];
-        if all.iter().any(|part| part.len() != PRIME) {
+    /// A key from outside: p, q, d mod (p - 1), d mod (q - 1) and q⁻¹ mod p, big-endian, 128 bytes each (RFC 8017, 3.2, the
+    /// second representation). Each must be what follows from the primes and 65537.
+    pub(super) fn from_crt<R: CryptoRng + ?Sized>(parts: [&[u8]; 5], rng: &mut R) -> Result<Self, Refusal> {
+        if parts.iter().any(|part| part.len() != PRIME) {
             return Err(Refusal::WrongData);
         }
+        let [p, q, dp, dq, qinv] = parts;
         let mut primes = Zeroizing::new(Vec::with_capacity(BLOCK));
-        primes.extend_from_slice(parts.p);
-        primes.extend_from_slice(parts.q);
+        primes.extend_from_slice(p);
+        primes.extend_from_slice(q);
         let key = Self::from_bytes(&primes)?;
         let coefficient = key.0.crt_coefficient().map(Zeroizing::new);
-        let derived = [(key.0.dp(), parts.dp), (key.0.dq(), parts.dq), (coefficient.as_deref(), parts.qinv)];
+        let derived = [(key.0.dp(), dp), (key.0.dq(), dq), (coefficient.as_deref(), qinv)];
         for (derived, given) in derived {
             let given = BoxedUint::from_be_slice(given, PRIME_BITS).map(Zeroizing::new);
             let (Some(derived), Ok(given)) = (derived, given) else { return Err(Refusal::WrongData) };

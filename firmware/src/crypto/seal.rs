@@ -92,7 +92,7 @@ pub fn seal<R: CryptoRng + ?Sized>(to: &SealingKey, context: &[u8], plain: &[u8]
     let mut sealed = ephemeral.point();
     let shared = ephemeral.agree_with(&to.key);
     let key = derive(&shared, &sealed, &to.point);
-    // The key encrypts once, so that the nonce may be constant.
+    // Each key encrypts one envelope only, so the nonce may be constant.
     sealed.extend_from_slice(&encrypt(&key, &[0; NONCE], context, plain));
     sealed
 }

@@ -5,8 +5,8 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use super::{known_answer, random_source};
 use crate::{refusal::Refusal, seams::CryptoRng};
 
-/// Whether the arithmetic has passed. It cannot change while the program runs, and a program may make tokens by
-/// the hundred; two threads that come at once both compute, and agree.
+/// Whether the arithmetic has passed. The arithmetic cannot change while the program runs, and a program may make tokens by
+/// the hundred, so one test is enough. Two threads that come at once both test, and come to the same result.
 static ARITHMETIC: AtomicBool = AtomicBool::new(false);
 
 /// Tests the arithmetic, once in the life of the program, and the random source each time. It draws 1,024 bytes

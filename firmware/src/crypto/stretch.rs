@@ -12,7 +12,7 @@ use crate::refusal::Refusal;
 
 /// PINs to stretch, each with its salt.
 pub struct Stretch {
-    /// PIN and salt. Several at once, because a change of the PIN needs the old and the new.
+    /// PIN and salt of each. A change of the PIN stretches two: the old one and the new one.
     pub inputs: Vec<(Zeroizing<Vec<u8>>, [u8; 16])>,
     /// The device secret's share.
     pub secret: Zeroizing<[u8; 32]>,
@@ -36,7 +36,7 @@ impl Memory {
     /// Room for so many KiB is set aside at once; more is taken where it is needed.
     pub fn with_room(kib: usize) -> Self {
         let mut blocks = Vec::new();
-        // Without it the first use asks again, and says what is missing.
+        // When the room cannot be set aside now, the first use asks for it again and reports that it is missing.
         let _ = blocks.try_reserve_exact(kib);
         Self(blocks)
     }

@@ -1,19 +1,16 @@
-//! What a PIN or PUK looks like.
+//! Which PINs and PUKs this token takes. What a PIN looks like at all is `wire::pin`'s rule.
+
+use wire::pin::{PUK_LENGTH, has_form};
 
 use super::Reference;
 use crate::refusal::Refusal;
 
-/// The PUK's length, shortest and longest: what PIV's field carries; the counter's machine sends no more.
-const PUK_LENGTH: (u8, u8) = (6, 8);
-
-/// Whether this could be a PIN, whose length is given, or a PUK at all: length, and printable ASCII.
-pub(super) fn fits(reference: Reference, candidate: &[u8], pin_length: (u8, u8)) -> bool {
-    let (least, most) = match reference {
-        Reference::Pin => pin_length,
-        Reference::Puk => PUK_LENGTH,
-    };
-    let long_enough = (usize::from(least)..=usize::from(most)).contains(&candidate.len());
-    long_enough && candidate.iter().all(u8::is_ascii_graphic)
+/// Whether this could be the token's PIN, whose length is the brand's, or its PUK.
+pub(crate) fn fits(reference: Reference, candidate: &[u8], pin_length: (u8, u8)) -> bool {
+    match reference {
+        Reference::Pin => has_form(candidate, pin_length),
+        Reference::Puk => has_form(candidate, PUK_LENGTH),
+    }
 }
 
 /// Whether it may be set: of the right form, and not a trivial one.

@@ -2,24 +2,24 @@
 
 use alloc::vec::Vec;
 
+use wire::pin::{FACTORY_PIN, FACTORY_PUK};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{FACTORY_PIN, FACTORY_PUK};
 use crate::{
     crypto::{Job, Memory, OpeningKey, Outcome, Stretch, unwrap, wrap},
     profile::Profile,
-    record::{Keeper, Lock, Locks},
+    record::{Lock, Locks, Store},
     refusal::Refusal,
-    seams::CryptoRng,
+    seams::{CryptoRng, Storage},
 };
 
 /// Bits of what everybody knows.
 pub(super) mod known {
     /// The PIN is the factory's.
     pub(in crate::pin) const PIN: u8 = 1;
-    /// The PUK is [`super::FACTORY_PUK`].
+    /// The PUK is `wire::pin::FACTORY_PUK`.
     pub(in crate::pin) const PUK: u8 = 2;
-    /// The PUK was set to it on a token in use: it must be changed before the payment key works.
+    /// The PUK was set to [`PUK`]'s on a token in use: it must be changed before the payment key works.
     pub(in crate::pin) const PUK_SET: u8 = 4;
 }
 
@@ -28,22 +28,21 @@ pub(crate) type Salts = [[u8; 16]; 2];
 
 /// The locks of a new token. `pin` of `None` is the factory's.
 pub(super) fn first(
-    keeper: &Keeper,
-    rng: &mut impl CryptoRng,
+    store: &mut Store<impl Storage, impl CryptoRng>,
     memory: &mut Memory,
     profile: &Profile,
     (pin, puk): (Option<&[u8]>, &[u8]),
     opening: &OpeningKey,
 ) -> Result<Locks, Refusal> {
     let mut lock = |secret: &[u8]| -> Result<Lock, Refusal> {
-        let mut salt = [0; 16];
-        rng.fill_bytes(&mut salt);
-        let stretched = stretched(stretch(keeper, profile.stretch, &[(secret, salt)]).run_in(memory))?;
-        close(stretched.first().ok_or(Refusal::Fault)?, salt, profile.stretch, opening, rng)
+        let salt = store.random();
+        let job = stretch(store.stretching(), profile.stretch, &[(secret, salt)]);
+        let stretched = stretched(job.run_in(memory))?;
+        close(stretched.first().ok_or(Refusal::Fault)?, salt, profile.stretch, opening, &mut store.rng)
     };
     let known = |is: bool, bit: u8| if is { bit } else { 0 };
-    let known = known(pin.is_none(), known::PIN) | known(puk == FACTORY_PUK, known::PUK);
-    Ok(Locks { pin: lock(pin.unwrap_or(FACTORY_PIN))?, puk: lock(puk)?, known })
+    let known = known(pin.is_none(), known::PIN) | known(puk == FACTORY_PUK.as_bytes(), known::PUK);
+    Ok(Locks { pin: lock(pin.unwrap_or(FACTORY_PIN.as_bytes()))?, puk: lock(puk)?, known })
 }
 
 /// What a job of [`stretch`] brought.
@@ -55,7 +54,7 @@ pub(super) fn stretched(outcome: Outcome) -> Result<Vec<Zeroizing<[u8; 32]>>, Re
     }
 }
 
-/// Opens a lock; `None` when the PIN was wrong. This is the compare.
+/// Opens a lock; `None` when the PIN was wrong. Whether the lock opens is how a candidate is compared with the PIN.
 pub(super) fn open(lock: &Lock, stretched: &[u8; 32]) -> Result<Option<OpeningKey>, Refusal> {
     match unwrap(stretched, CONTEXT, &lock.wrapped) {
         Ok(opened) => OpeningKey::from_bytes(&opened).map(Some),
@@ -64,14 +63,17 @@ pub(super) fn open(lock: &Lock, stretched: &[u8; 32]) -> Result<Option<OpeningKe
 }
 
 /// The work for a PIN and a PUK that everybody knows, and its salts.
-pub(crate) fn known_codes(keeper: &Keeper, profile: &Profile, rng: &mut impl CryptoRng) -> (Job, Salts) {
-    let mut salts = Salts::default();
-    salts.iter_mut().for_each(|salt| rng.fill_bytes(salt));
+pub(crate) fn known_codes(
+    store: &mut Store<impl Storage, impl CryptoRng>,
+    profile: &Profile,
+) -> (Job, Salts) {
+    let salts: Salts = [store.random(), store.random()];
     let [pin, puk] = salts;
-    (stretch(keeper, profile.stretch, &[(FACTORY_PIN, pin), (FACTORY_PUK, puk)]), salts)
+    let codes = [(FACTORY_PIN.as_bytes(), pin), (FACTORY_PUK.as_bytes(), puk)];
+    (stretch(store.stretching(), profile.stretch, &codes), salts)
 }
 
-/// The locks that they open, once they are stretched.
+/// The locks for a PIN and a PUK that everybody knows, once the job of [`known_codes`] has stretched the two.
 pub(crate) fn lock_known(
     outcome: Outcome,
     salts: &Salts,
@@ -92,9 +94,13 @@ pub(crate) fn lock_known(
 const CONTEXT: &[u8] = b"vault key";
 
 /// The work of stretching.
-pub(super) fn stretch(keeper: &Keeper, cost: Option<(u32, u32)>, inputs: &[(&[u8], [u8; 16])]) -> Job {
+pub(super) fn stretch(
+    secret: Zeroizing<[u8; 32]>,
+    cost: Option<(u32, u32)>,
+    inputs: &[(&[u8], [u8; 16])],
+) -> Job {
     let inputs = inputs.iter().map(|(pin, salt)| (Zeroizing::new(pin.to_vec()), *salt)).collect();
-    Job::Stretch(Stretch { inputs, secret: keeper.stretching(), cost })
+    Job::Stretch(Stretch { inputs, secret, cost })
 }
 
 /// Wraps the vault key under a stretched PIN.

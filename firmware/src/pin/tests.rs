@@ -1,45 +1,46 @@
 //! Who gets in, what it costs, and what a power cut changes of that.
 
+use chacha20::ChaCha20Rng;
+use wire::pin::FACTORY_PIN;
+
 use super::*;
 use crate::fixture::{Flash, PIN, PUK, SECRET, profile, rng};
 
 struct Bench {
-    keeper: Keeper,
-    flash: Flash,
+    store: Store<Flash, ChaCha20Rng>,
     pins: Pins,
 }
 
 impl Bench {
     fn new(pin: Option<&[u8]>) -> Self {
-        let (keeper, mut flash) = (Keeper::new(&SECRET), Flash::default());
+        let mut store = Store::new(&SECRET, Flash::default(), rng(2));
         let opening = OpeningKey::generate(&mut rng(1));
         let memory = &mut Memory::default();
-        Pins::manufacture(&keeper, &mut flash, &mut rng(2), memory, &profile(), (pin, PUK), &opening)
-            .unwrap();
-        let pins = Pins::open(&keeper, &flash, &profile()).unwrap();
-        Self { keeper, flash, pins }
+        Pins::manufacture(&mut store, memory, &profile(), (pin, PUK), &opening).unwrap();
+        let pins = Pins::open(&store, &profile()).unwrap();
+        Self { store, pins }
     }
 
     /// Cuts the power and plugs the token in again.
     fn replug(&mut self) {
-        self.flash.writes_left = None;
-        self.pins = Pins::open(&self.keeper, &self.flash, &profile()).unwrap();
+        self.store.storage.writes_left = None;
+        self.pins = Pins::open(&self.store, &profile()).unwrap();
     }
 
     fn finish(&mut self, progress: Progress) -> Result<(), Refusal> {
         match progress {
             Progress::Done => Ok(()),
-            Progress::Work(job) => self.pins.finish(&self.keeper, &mut self.flash, &mut rng(3), job.run()),
+            Progress::Work(job) => self.pins.finish(&mut self.store, job.run()),
         }
     }
 
     fn verify(&mut self, pin: &[u8]) -> Result<(), Refusal> {
-        let progress = self.pins.verify(&self.keeper, &mut self.flash, pin)?;
+        let progress = self.pins.verify(&mut self.store, pin)?;
         self.finish(progress)
     }
 
     fn replace(&mut self, proof: (Reference, &[u8]), target: (Reference, &[u8])) -> Result<(), Refusal> {
-        let progress = self.pins.replace(&self.keeper, &mut self.flash, &mut rng(4), proof, target)?;
+        let progress = self.pins.replace(&mut self.store, proof, target)?;
         self.finish(progress)
     }
 }
@@ -76,12 +77,12 @@ fn a_wrong_pin_after_a_right_one_takes_the_proof_away() {
 #[test]
 fn the_try_is_paid_before_the_compare() {
     let mut bench = Bench::new(Some(PIN));
-    let progress = bench.pins.verify(&bench.keeper, &mut bench.flash, PIN).unwrap();
+    let progress = bench.pins.verify(&mut bench.store, PIN).unwrap();
     assert!(matches!(progress, Progress::Work(_)));
     bench.replug(); // the power goes before the compare
     assert_eq!(bench.pins.left(Reference::Pin), 5);
     bench.verify(PIN).unwrap();
-    bench.flash.writes_left = Some(0); // a try that cannot be paid buys no compare, right or wrong
+    bench.store.storage.writes_left = Some(0); // a try that cannot be paid buys no compare, right or wrong
     assert_eq!(bench.verify(PIN), Err(Refusal::Memory));
     assert!(bench.pins.verified().is_none());
 }
@@ -92,11 +93,11 @@ fn a_candidate_that_is_never_compared_costs_nothing() {
     let mut bench = Bench::new(Some(PIN));
     assert_eq!(bench.verify(b"000001"), Err(Refusal::PinWrong { left: 5 }));
     for _ in 0..10 {
-        let progress = bench.pins.verify(&bench.keeper, &mut bench.flash, PIN).unwrap();
+        let progress = bench.pins.verify(&mut bench.store, PIN).unwrap();
         assert_eq!(bench.pins.left(Reference::Pin), 4);
-        bench.pins.power_off(&bench.keeper, &mut bench.flash);
+        bench.pins.power_off(&mut bench.store);
         let Progress::Work(job) = progress else { panic!() };
-        let late = bench.pins.finish(&bench.keeper, &mut bench.flash, &mut rng(3), job.run());
+        let late = bench.pins.finish(&mut bench.store, job.run());
         assert_eq!(late, Err(Refusal::Fault), "and it is not compared later");
     }
     bench.replug();
@@ -109,16 +110,16 @@ fn a_candidate_that_could_not_be_stretched_costs_nothing() {
     let mut bench = Bench::new(Some(PIN));
     assert_eq!(bench.verify(b"000001"), Err(Refusal::PinWrong { left: 5 }));
     for _ in 0..10 {
-        bench.pins.verify(&bench.keeper, &mut bench.flash, PIN).unwrap();
+        bench.pins.verify(&mut bench.store, PIN).unwrap();
         assert_eq!(bench.pins.left(Reference::Pin), 4, "paid before");
         let failed = Outcome::Failed(Refusal::Memory);
-        let done = bench.pins.finish(&bench.keeper, &mut bench.flash, &mut rng(3), failed);
+        let done = bench.pins.finish(&mut bench.store, failed);
         assert_eq!(done, Err(Refusal::Memory));
         assert!(bench.pins.verified().is_none());
         let (proof, target) = ((Reference::Puk, PUK), (Reference::Pin, &b"246810"[..]));
-        bench.pins.replace(&bench.keeper, &mut bench.flash, &mut rng(4), proof, target).unwrap();
+        bench.pins.replace(&mut bench.store, proof, target).unwrap();
         let failed = Outcome::Failed(Refusal::Memory);
-        bench.pins.finish(&bench.keeper, &mut bench.flash, &mut rng(3), failed).unwrap_err();
+        bench.pins.finish(&mut bench.store, failed).unwrap_err();
         assert_eq!(bench.pins.tries(), [5, 6, 6, 6]);
         bench.replug();
         assert_eq!(bench.pins.tries(), [5, 6, 6, 6], "it is written");
@@ -131,7 +132,7 @@ fn a_candidate_that_could_not_be_stretched_costs_nothing() {
 fn a_new_pin_must_not_be_trivial() {
     let mut bench = Bench::new(None);
     assert!(bench.pins.is_factory());
-    let old = (Reference::Pin, FACTORY_PIN);
+    let old = (Reference::Pin, FACTORY_PIN.as_bytes());
     for (new, refusal) in [
         (&b"111111"[..], Refusal::PinWeak),
         (b"123456", Refusal::PinWeak),
@@ -147,7 +148,7 @@ fn a_new_pin_must_not_be_trivial() {
     assert_eq!(bench.pins.tries(), [6, 6, 6, 6], "the form of a new PIN costs no try");
     bench.replace(old, (Reference::Pin, PIN)).unwrap();
     assert!(!bench.pins.is_factory());
-    assert_eq!(bench.verify(FACTORY_PIN), Err(Refusal::PinWrong { left: 5 }));
+    assert_eq!(bench.verify(FACTORY_PIN.as_bytes()), Err(Refusal::PinWrong { left: 5 }));
     bench.replug();
     assert!(!bench.pins.is_factory());
     bench.verify(PIN).unwrap();
@@ -173,14 +174,14 @@ fn power_cuts() {
     let mut cuts = 0;
     for cut in 0..6 {
         let mut bench = Bench::new(Some(PIN));
-        bench.flash.writes_left = Some(cut);
+        bench.store.storage.writes_left = Some(cut);
         let tries = bench.verify(b"000001").err();
         bench.replug();
         let paid = u8::from(cut > 0);
         assert_eq!(bench.pins.left(Reference::Pin), 6 - paid, "{tries:?}");
 
         let before = bench.pins.left(Reference::Pin);
-        bench.flash.writes_left = Some(cut);
+        bench.store.storage.writes_left = Some(cut);
         let done = bench.replace((Reference::Pin, PIN), (Reference::Pin, b"246810"));
         bench.replug();
         let left = bench.pins.left(Reference::Pin);
@@ -209,20 +210,18 @@ fn a_replaced_pin_ends_every_proof_made_with_it() {
 
         let mut bench = Bench::new(Some(PIN));
         bench.verify(PIN).unwrap();
-        let progress = bench.pins.replace(&bench.keeper, &mut bench.flash, &mut rng(4), proof, new).unwrap();
-        bench.flash.writes_left = Some(0);
-        bench.flash.last_write_lands = true;
+        let progress = bench.pins.replace(&mut bench.store, proof, new).unwrap();
+        bench.store.storage.writes_left = Some(0);
+        bench.store.storage.last_write_lands = true;
         assert_eq!(bench.finish(progress), Err(Refusal::Memory));
         assert!(bench.pins.verified().is_none() && bench.pins.take_fresh().is_none());
-        bench.flash.writes_left = None;
+        bench.store.storage.writes_left = None;
         assert!(bench.verify(PIN).is_err(), "the new one is stored");
         assert_eq!(bench.verify(b"246810"), Ok(()));
     }
     let mut bench = Bench::new(Some(PIN));
-    let Progress::Work(job) = bench.pins.prove(&bench.keeper, &mut bench.flash, PUK).unwrap() else {
-        panic!()
-    };
-    bench.pins.finish(&bench.keeper, &mut bench.flash, &mut rng(3), job.run()).unwrap();
+    let Progress::Work(job) = bench.pins.prove(&mut bench.store, PUK).unwrap() else { panic!() };
+    bench.pins.finish(&mut bench.store, job.run()).unwrap();
     bench.replace((Reference::Puk, PUK), (Reference::Puk, b"13572468")).unwrap();
     assert!(bench.pins.take_officer().is_none());
 }
@@ -232,13 +231,13 @@ fn a_replaced_pin_ends_every_proof_made_with_it() {
 fn damage_never_gives_a_try() {
     let mut bench = Bench::new(Some(PIN));
     bench.verify(b"000001").unwrap_err();
-    bench.flash.doubtful = true;
+    bench.store.storage.doubtful = true;
     for _plugged_in_again in 0..3 {
         bench.replug();
         assert_eq!(bench.pins.tries(), [4, 5, 6, 6]);
     }
     assert_eq!(bench.verify(b"000001"), Err(Refusal::PinWrong { left: 3 }));
-    bench.flash.doubtful = false;
+    bench.store.storage.doubtful = false;
     bench.replug();
     assert_eq!(bench.pins.tries(), [3, 5, 6, 6], "written down with the try");
     assert_eq!(bench.verify(PIN), Ok(()));
@@ -247,10 +246,10 @@ fn damage_never_gives_a_try() {
     for _wrong in 0..6 {
         bench.verify(b"000001").unwrap_err();
     }
-    bench.flash.doubtful = true;
+    bench.store.storage.doubtful = true;
     bench.replug();
     assert_eq!(bench.pins.tries(), [0, 4, 6, 6]);
-    bench.keeper.save(&mut bench.flash, RecordName::Limits, &Tries { pin: 3, puk: 2 }).unwrap();
+    bench.store.save(RecordName::Limits, &Tries { pin: 3, puk: 2 }).unwrap();
     bench.replug();
     assert_eq!(bench.pins.tries(), [0, 2, 3, 2]);
 }

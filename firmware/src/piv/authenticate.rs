@@ -4,18 +4,18 @@ use alloc::vec::Vec;
 
 use subtle::ConstantTimeEq;
 use wire::{
-    apdu::{Command, StatusWord},
-    piv::{Algorithm, MANAGEMENT_KEY, Slot, tag},
+    apdu::StatusWord,
+    piv::{Algorithm, Authenticating, Slot, tag},
+    shield::Uses,
     tlv,
 };
 use zeroize::Zeroizing;
 
 use super::{Piv, State, data, policy::key, status::Refused};
 use crate::{
-    applet::Step,
-    application::Application,
+    applet::{Step, Turn},
     consent::Consent,
-    crypto::{KeyAlgorithm, ManagementKey},
+    crypto::ManagementKey,
     seams::{CryptoRng, Storage},
     vault::Op,
 };
@@ -50,42 +50,35 @@ impl<'a> Template<'a> {
     }
 }
 
-impl Piv {
-    pub(super) fn general_authenticate<S: Storage, R: CryptoRng>(
+impl<S: Storage, R: CryptoRng> Turn<'_, Piv, S, R> {
+    pub(super) fn general_authenticate(
         &mut self,
-        application: &mut Application<S, R>,
-        command: &Command<'_>,
+        algorithm: Algorithm,
+        key: Authenticating,
+        template: &[u8],
         former: State,
     ) -> Result<Step, Refused> {
-        let algorithm = Algorithm::parse(command.p1).ok_or(StatusWord::WRONG_P1P2)?;
-        match Slot::parse(command.p2) {
-            Some(slot) => use_key(application, command, algorithm, slot),
-            None if command.p2 == MANAGEMENT_KEY => self.manage(application, command, algorithm, former),
-            None => Err(StatusWord::WRONG_P1P2.into()),
+        match key {
+            Authenticating::Slot(slot) => self.use_key(algorithm, slot, template),
+            Authenticating::Management => self.manage(algorithm, template, former),
         }
     }
 
     /// The card management key: external or mutual authentication (appendix A.1), and, once that succeeded, internal.
-    fn manage<S: Storage, R: CryptoRng>(
-        &mut self,
-        application: &mut Application<S, R>,
-        command: &Command<'_>,
-        algorithm: Algorithm,
-        former: State,
-    ) -> Result<Step, Refused> {
-        let key = application.management_key()?;
+    fn manage(&mut self, algorithm: Algorithm, template: &[u8], former: State) -> Result<Step, Refused> {
+        let key = self.application.management_key()?;
         if Algorithm::from(key.algorithm()) != algorithm {
             return Err(StatusWord::WRONG_P1P2.into());
         }
-        let Template { witness, challenge, response, exponentiation: None } = Template::parse(command.data)?
+        let Template { witness, challenge, response, exponentiation: None } = Template::parse(template)?
         else {
             return Err(StatusWord::WRONG_DATA.into());
         };
         match (witness, challenge, response, former) {
             (None, Some([]), None | Some([]), _) => {
-                let challenge = random(application, &key);
-                let answer = template(tag::CHALLENGE, &challenge);
-                self.state = State::Challenged(challenge);
+                let challenge = self.random(&key);
+                let answer = answer(tag::CHALLENGE, &challenge);
+                self.applet.state = State::Challenged(challenge);
                 Ok(answer)
             }
             (None, None, Some(response @ [_, ..]), State::Challenged(challenge)) => {
@@ -93,9 +86,9 @@ impl Piv {
                 Ok(StatusWord::OK.into())
             }
             (Some([]), None, None, _) => {
-                let witness = random(application, &key);
-                let answer = template(tag::WITNESS, &encrypted(&key, &witness)?);
-                self.state = State::Witnessed(witness);
+                let witness = self.random(&key);
+                let answer = answer(tag::WITNESS, &encrypted(&key, &witness)?);
+                self.applet.state = State::Witnessed(witness);
                 Ok(answer)
             }
             (
@@ -106,71 +99,59 @@ impl Piv {
             ) => {
                 let response = encrypted(&key, challenge)?;
                 self.prove(&witness, found)?;
-                Ok(template(tag::RESPONSE, &response))
+                Ok(answer(tag::RESPONSE, &response))
             }
             (None, Some(challenge @ [_, ..]), Some([]), _) => {
-                // Whoever could have any block encrypted could answer a challenge: only after a proof.
-                self.need_management()?;
-                Ok(template(tag::RESPONSE, &encrypted(&key, challenge)?))
+                // A host that may have any block encrypted can answer every challenge. So the token encrypts a block for a
+                // host only after that host has proved the key.
+                self.applet.need_management()?;
+                Ok(answer(tag::RESPONSE, &encrypted(&key, challenge)?))
             }
-            // An answer to what was not asked, or is no longer.
+            // The host answers a question that was not asked, or that another command has ended.
             (None, None, Some([_, ..]), _) | (Some([_, ..]), Some(_), None | Some([]), _) => {
-                self.managed = false;
+                self.applet.managed = false;
                 Err(StatusWord::SECURITY_NOT_SATISFIED.into())
             }
             _ => Err(StatusWord::WRONG_DATA.into()),
         }
     }
 
-    /// Whether the host knows the management key; a wrong answer ends what an earlier one had opened.
+    /// Whether the host knows the management key; a wrong answer ends what an earlier right one had opened.
     fn prove(&mut self, expected: &[u8], found: &[u8]) -> Result<(), Refused> {
-        self.managed = expected.ct_eq(found).into();
-        self.need_management()
+        self.applet.managed = expected.ct_eq(found).into();
+        self.applet.need_management()
     }
-}
 
-/// A slot's private key: signs a digest or padded block, decrypts a block, or agrees on a secret (appendix A.2 to
-/// A.4).
-fn use_key<S: Storage, R: CryptoRng>(
-    application: &mut Application<S, R>,
-    command: &Command<'_>,
-    algorithm: Algorithm,
-    slot: Slot,
-) -> Result<Step, Refused> {
-    // A proof for one use is for the next command with a private key, whatever comes of it (part 1, table 4b).
-    let proof = application.take_proof();
-    let found = application.algorithm(key(slot))?.ok_or(StatusWord::WRONG_P1P2)?;
-    if Algorithm::from(found) != algorithm {
-        return Err(StatusWord::WRONG_P1P2.into());
+    /// A slot's private key: signs a digest or padded block, decrypts a block, or agrees on a secret (appendix A.2 to
+    /// A.4).
+    fn use_key(&mut self, algorithm: Algorithm, slot: Slot, template: &[u8]) -> Result<Step, Refused> {
+        // A proof for one use is for the next command with a private key, whatever comes of it (part 1, table 4b).
+        let proof = self.application.take_proof();
+        let found = self.application.algorithm(key(slot))?.ok_or(StatusWord::WRONG_P1P2)?;
+        if Algorithm::from(found) != algorithm {
+            return Err(StatusWord::WRONG_P1P2.into());
+        }
+        let (uses, input) = match Template::parse(template)? {
+            Template { witness: None, challenge: Some(input), response: Some([]), exponentiation: None } => {
+                (Uses::SIGN, input)
+            }
+            Template { witness: None, challenge: None, response: Some([]), exponentiation: Some(point) } => {
+                (Uses::AGREE, point)
+            }
+            _ => return Err(StatusWord::WRONG_DATA.into()),
+        };
+        let op = Op::of(found, uses).ok_or(StatusWord::WRONG_DATA)?;
+        let seen = Consent::unseen(input.to_vec());
+        let output = Zeroizing::new(self.application.operate(key(slot), op, proof, seen)?);
+        Ok(answer(tag::RESPONSE, &output))
     }
-    let (op, input) = match (found, Template::parse(command.data)?) {
-        (
-            KeyAlgorithm::P256 | KeyAlgorithm::P384,
-            Template { witness: None, challenge: Some(digest), response: Some([]), exponentiation: None },
-        ) => (Op::Sign, digest),
-        (
-            KeyAlgorithm::P256 | KeyAlgorithm::P384,
-            Template { witness: None, challenge: None, response: Some([]), exponentiation: Some(point) },
-        ) => (Op::Agree, point),
-        (
-            KeyAlgorithm::Rsa2048,
-            Template { witness: None, challenge: Some(block), response: Some([]), exponentiation: None },
-        ) => (Op::Raw, block),
-        _ => return Err(StatusWord::WRONG_DATA.into()),
-    };
-    let output =
-        Zeroizing::new(application.operate(key(slot), op, proof, Consent::unseen(input.to_vec()))?);
-    Ok(template(tag::RESPONSE, &output))
-}
 
-/// A random block for this key.
-fn random<S: Storage, R: CryptoRng>(
-    application: &mut Application<S, R>,
-    key: &ManagementKey,
-) -> Zeroizing<Vec<u8>> {
-    let mut block = Zeroizing::new(alloc::vec![0; key.algorithm().block_length()]);
-    application.random(&mut block);
-    block
+    /// A random block for this key.
+    fn random(&mut self, key: &ManagementKey) -> Zeroizing<Vec<u8>> {
+        let mut block = Zeroizing::new(alloc::vec![0; key.algorithm().block_length()]);
+        self.application.random(&mut block);
+        block
+    }
 }
 
 /// The block encrypted. One of another length is refused.
@@ -181,6 +162,6 @@ fn encrypted(key: &ManagementKey, block: &[u8]) -> Result<Zeroizing<Vec<u8>>, Re
 }
 
 /// An answer of one object in a dynamic authentication template.
-fn template(tag: u32, value: &[u8]) -> Step {
+fn answer(tag: u32, value: &[u8]) -> Step {
     data(tlv::object(tag::DYNAMIC_AUTHENTICATION_TEMPLATE, &tlv::object(tag, value)))
 }

@@ -1,5 +1,5 @@
 //! The two data objects that a token has from the factory, so that stock hosts take it for a PIV card: the CHUID and
-//! the CCC. Both follow from the serial number, so that they need no record until somebody replaces them.
+//! the CCC. Both are computed from the serial number, so they need no record until somebody replaces them.
 
 use alloc::vec::Vec;
 
@@ -12,7 +12,7 @@ use crate::crypto::sha256;
 /// system and credential all nines, credential series 0, issue 1, person 0, category 3, organisation 0,
 /// association 1. 40 characters of BCD with parity.
 const FASC_N: [u8; 25] = hex!("d4e739da739ced39ce739d836858210842108421c84210c3eb");
-/// A test token's does not expire.
+/// A test token's CHUID does not expire.
 const EXPIRY: &[u8; 8] = b"20991231";
 /// The GSC-RID, a manufacturer that is not registered, and a card type (GSC-IS 2.1, table 8-1: cardEdge 02).
 const CARD_IDENTIFIER: [u8; 7] = hex!("a000000116 ff 02");
@@ -61,7 +61,7 @@ fn ccc(serial: &str) -> Vec<u8> {
     out
 }
 
-/// The card's UUID (part 1, 3.4.1), of version 4: the serial number it follows from is random.
+/// The card's UUID (part 1, 3.4.1), of version 4, because the serial number that it is computed from is random.
 fn guid(serial: &str) -> [u8; 16] {
     let mut guid = *derived(b"guid", serial).first_chunk::<16>().unwrap_or(&[0; 16]);
     guid[6] = guid[6] & 0x0F | 0x40;

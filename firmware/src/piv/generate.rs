@@ -1,7 +1,7 @@
 //! GENERATE ASYMMETRIC KEY PAIR (SP 800-73-4 part 2, 3.3.2).
 
 use wire::{
-    apdu::{Command, StatusWord},
+    apdu::StatusWord,
     piv::{Algorithm, Slot, tag},
     shield::{Container, KeyPolicy},
     tlv,
@@ -13,8 +13,8 @@ use super::{
     status::Refused,
 };
 use crate::{
-    applet::Step,
-    application::{Application, Making},
+    applet::{Step, Turn},
+    application::Making,
     crypto::KeyAlgorithm,
     seams::{CryptoRng, Storage},
 };
@@ -24,34 +24,23 @@ const EXPONENT: &[u8] = &[1, 0, 1];
 /// The parameter of RSA.
 const PARAMETER: u32 = 0x81;
 
-impl Piv {
-    pub(super) fn generate<S: Storage, R: CryptoRng>(
-        &mut self,
-        application: &mut Application<S, R>,
-        command: &Command<'_>,
-    ) -> Result<Step, Refused> {
-        let (0, Some(slot)) = (command.p1, Slot::parse(command.p2)) else {
-            return Err(StatusWord::WRONG_P1P2.into());
-        };
-        self.need_management()?;
-        let template = tlv::only(command.data, tag::CONTROL_REFERENCE_TEMPLATE)?;
-        let (algorithm, policy) = wish(template, slot)?;
-        match application.generate(Making { policy, ..key(slot).into() }, algorithm)? {
+impl<S: Storage, R: CryptoRng> Turn<'_, Piv, S, R> {
+    pub(super) fn generate(&mut self, slot: Slot, template: &[u8]) -> Result<Step, Refused> {
+        self.applet.need_management()?;
+        let (algorithm, policy) = wish(tlv::only(template, tag::CONTROL_REFERENCE_TEMPLATE)?, slot)?;
+        match self.application.generate(Making { policy, ..key(slot).into() }, algorithm)? {
             Some(job) => {
-                self.state = State::Generating(slot);
+                self.applet.state = State::Generating(slot);
                 Ok(Step::Work(job))
             }
-            None => answer(application, slot),
+            None => self.generated(slot),
         }
     }
-}
 
-/// The public key just made.
-pub(super) fn answer<S: Storage, R: CryptoRng>(
-    application: &Application<S, R>,
-    slot: Slot,
-) -> Result<Step, Refused> {
-    Ok(data(application.public_key(key(slot))?.ok_or(StatusWord::FAULT)?))
+    /// The public key just made.
+    pub(super) fn generated(&self, slot: Slot) -> Result<Step, Refused> {
+        Ok(data(self.application.public_key(key(slot))?.ok_or(StatusWord::FAULT)?))
+    }
 }
 
 /// Reads the control reference template: the algorithm, and when the key wants the PIN if not as its slot does.

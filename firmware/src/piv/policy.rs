@@ -17,8 +17,8 @@ const DEFAULT: u8 = 0;
 /// No touch.
 pub(super) const NO_TOUCH: u8 = 1;
 
-/// Takes one of the tags over into the policy of the key that is made. What the key will not be is refused: an answer
-/// of 9000 would be a promise.
+/// Takes one of the tags over into the policy of the key that is made. A policy that the key will not have is refused,
+/// because an answer of 9000 would promise it.
 pub(super) fn read(policy: &mut KeyPolicy, tag: u32, value: &[u8]) -> Result<(), Refused> {
     match (tag, value) {
         (PIN_POLICY, &[DEFAULT]) | (TOUCH_POLICY, &[DEFAULT | NO_TOUCH]) => {}
@@ -28,7 +28,7 @@ pub(super) fn read(policy: &mut KeyPolicy, tag: u32, value: &[u8]) -> Result<(),
     Ok(())
 }
 
-/// The slot's key. PIV's are in use at once: it has no certificate to wait for.
+/// The slot's key. A key of PIV's is in use at once: it has no certificate to wait for.
 pub(super) const fn key(slot: Slot) -> KeyId {
     KeyId::Current(Container::Piv(slot))
 }

@@ -8,8 +8,7 @@ use wire::{
     shield::{self, KeyPolicy, Uses},
 };
 
-use super::{Stored, former};
-use crate::{refusal::Refusal, seams::RecordName};
+use crate::refusal::Refusal;
 
 /// Where a private key comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,16 +96,6 @@ impl Key {
     }
 }
 
-impl Stored for Key {
-    fn read(version: u8, name: RecordName, fields: &[u8]) -> postcard::Result<Self> {
-        match version {
-            1 => former::first::key(name, fields),
-            2 => former::second::key(fields),
-            _ => postcard::from_bytes(fields),
-        }
-    }
-}
-
 /// A certificate as PIV stores it (tags 70, 71, FE), and its name.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Certificate {
@@ -131,15 +120,5 @@ impl Container {
     /// Nothing is in it.
     pub(crate) const fn is_empty(&self) -> bool {
         self.key.is_none() && self.certificate.is_none()
-    }
-}
-
-impl Stored for Container {
-    fn read(version: u8, name: RecordName, fields: &[u8]) -> postcard::Result<Self> {
-        match version {
-            1 => former::first::container(name, fields),
-            2 => former::second::container(fields),
-            _ => postcard::from_bytes(fields),
-        }
     }
 }

@@ -1,9 +1,10 @@
 //! The inventory: which records a token has, so that one that is lost is damage and never a beginning.
 //!
-//! It is the first record of a new token, and says then that the token is not finished: what stands beside it may be gone
-//! over. From then on a new record is entered behind its own writing, and one that goes is struck out before: a power cut
-//! in between leaves a record that is not entered, and the next start enters it. So a name without its record can only
-//! mean that the record was lost, and then nothing is written and nothing removed any more.
+//! The inventory is the first record of a new token. It says then that the token is not finished, and the records beside it
+//! may be written again. Later a new record is entered in the inventory after the record itself was written, and a record
+//! that is to go is struck out before it is removed. A power cut in between leaves a record that is not entered, and the next
+//! start enters it. So a name without its record can only mean that the record was lost. Then the token writes nothing and
+//! removes nothing any more.
 
 use alloc::{
     string::{String, ToString},
@@ -12,10 +13,10 @@ use alloc::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Device, Keeper, STATE_VERSION, Stored, TAG};
+use super::{Device, STATE_VERSION, Store, Stored, TAG};
 use crate::{
     refusal::Refusal,
-    seams::{RecordName, Storage},
+    seams::{CryptoRng, RecordName, Storage},
 };
 
 /// The first version whose tokens have an inventory.
@@ -54,7 +55,7 @@ impl Inventory {
     }
 }
 
-/// What [`Keeper::take_stock`] found.
+/// What [`Store::take_stock`] found.
 pub(crate) struct Stock {
     /// The inventory to be written, where it is not the one that is there.
     inventory: Option<Inventory>,
@@ -62,7 +63,7 @@ pub(crate) struct Stock {
     known: bool,
 }
 
-/// Whether the storage holds a token whose making was cut off. This is a glance without keys; [`Keeper::begin`] judges.
+/// Whether the storage holds a token whose making was cut off. This is a glance without keys; [`Store::begin`] judges.
 pub(crate) fn is_unfinished(storage: &impl Storage) -> Result<bool, Refusal> {
     let Some(bytes) = storage.load(RecordName::Inventory)? else { return Ok(false) };
     let fields = bytes.get(1..bytes.len().saturating_sub(TAG)).ok_or(Refusal::Fault)?;
@@ -70,41 +71,39 @@ pub(crate) fn is_unfinished(storage: &impl Storage) -> Result<bool, Refusal> {
     Ok(!inventory.finished)
 }
 
-impl Keeper {
+impl<S: Storage, R: CryptoRng> Store<S, R> {
     /// Begins a new token: from here to [`Self::complete`] the storage holds an unfinished one.
     ///
     /// # Errors
     /// `Exists`: records stand there that no unfinished token left.
-    pub(crate) fn begin(&self, storage: &mut impl Storage) -> Result<(), Refusal> {
-        let found = storage.names()?;
+    pub(crate) fn begin(&mut self) -> Result<(), Refusal> {
+        let found = self.storage.names()?;
         let left = |name: &RecordName| *name == RecordName::Inventory || MADE.contains(name);
-        match self.load::<Inventory>(storage, RecordName::Inventory)? {
-            None if found.is_empty() => {
-                self.write(storage, RecordName::Inventory, &Inventory::of(false, &[]))
-            }
+        match self.load::<Inventory>(RecordName::Inventory)? {
+            None if found.is_empty() => self.write(RecordName::Inventory, &Inventory::of(false, &[])),
             Some(inventory) if !inventory.finished && found.iter().all(left) => Ok(()),
             _ => Err(Refusal::Exists),
         }
     }
 
     /// The new token is whole.
-    pub(crate) fn complete(&self, storage: &mut impl Storage) -> Result<(), Refusal> {
-        self.write(storage, RecordName::Inventory, &Inventory::of(true, &storage.names()?))
+    pub(crate) fn complete(&mut self) -> Result<(), Refusal> {
+        self.write(RecordName::Inventory, &Inventory::of(true, &self.storage.names()?))
     }
 
     /// Checks that each record is whole, and that none is missing. Writes nothing.
     ///
     /// # Errors
     /// `Missing`, `Fault` for a record that is not what was written, or the storage failed.
-    pub(crate) fn take_stock(&self, storage: &impl Storage) -> Result<Stock, Refusal> {
-        let mut found = storage.names()?;
+    pub(crate) fn take_stock(&self) -> Result<Stock, Refusal> {
+        let mut found = self.storage.names()?;
         found.sort_unstable();
         for name in &found {
-            self.version(storage, *name)?;
+            self.version(*name)?;
         }
-        let inventory = self.load::<Inventory>(storage, RecordName::Inventory)?;
+        let inventory = self.load::<Inventory>(RecordName::Inventory)?;
         let Some(inventory) = inventory.filter(|inventory| inventory.finished) else {
-            return self.take_former_stock(storage, &found);
+            return self.stock_before_inventories(&found);
         };
         for name in &inventory.names {
             let name = RecordName::parse(name).ok_or(Refusal::Fault)?;
@@ -113,46 +112,41 @@ impl Keeper {
             }
         }
         let now = Inventory::of(true, &found);
-        let known = self.version(storage, RecordName::Device)? >= SINCE;
+        let known = self.version(RecordName::Device)? >= SINCE;
         Ok(Stock { inventory: (now.names.len() != inventory.names.len()).then_some(now), known })
     }
 
     /// Where no inventory counts: a token from before there was one, or one that lost it.
-    fn take_former_stock(&self, storage: &impl Storage, found: &[RecordName]) -> Result<Stock, Refusal> {
+    fn stock_before_inventories(&self, found: &[RecordName]) -> Result<Stock, Refusal> {
         if let Some(lost) = ALWAYS.into_iter().find(|name| !found.contains(name)) {
             return Err(Refusal::Missing(lost));
         }
-        if self.version(storage, RecordName::Device)? >= SINCE {
+        if self.version(RecordName::Device)? >= SINCE {
             return Err(Refusal::Missing(RecordName::Inventory));
         }
         Ok(Stock { inventory: Some(Inventory::of(true, found)), known: false })
     }
 
-    /// Enters what a power cut left out, or all of a token from before there was an inventory: that one's device says
-    /// from now on that there is one.
-    pub(crate) fn settle(
-        &self,
-        storage: &mut impl Storage,
-        stock: Stock,
-        device: &Device,
-    ) -> Result<(), Refusal> {
+    /// Enters the records that a power cut left out. A token from before there were inventories gets one of all its records,
+    /// and its device record says from now on that there is one.
+    pub(crate) fn settle(&mut self, stock: Stock, device: &Device) -> Result<(), Refusal> {
         if let Some(inventory) = stock.inventory {
-            self.write(storage, RecordName::Inventory, &inventory)?;
+            self.write(RecordName::Inventory, &inventory)?;
         }
-        if stock.known { Ok(()) } else { self.write(storage, RecordName::Device, device) }
+        if stock.known { Ok(()) } else { self.write(RecordName::Device, device) }
     }
 
     /// Enters a record that was just written.
-    pub(super) fn enter(&self, storage: &mut impl Storage, name: RecordName) -> Result<(), Refusal> {
+    pub(super) fn enter(&mut self, name: RecordName) -> Result<(), Refusal> {
         // The tries are written at each VERIFY and are there from the factory on: nothing to look up.
         if name == RecordName::Tries {
             return Ok(());
         }
-        match self.finished(storage)? {
+        match self.finished()? {
             Some(inventory) if !inventory.has(name) => {
                 let mut names = inventory.names;
                 names.push(name.to_string());
-                self.write(storage, RecordName::Inventory, &Inventory { finished: true, names })
+                self.write(RecordName::Inventory, &Inventory { finished: true, names })
             }
             _ => Ok(()),
         }
@@ -162,23 +156,23 @@ impl Keeper {
     ///
     /// # Errors
     /// The state was not written; each record is there or gone then.
-    pub(crate) fn remove(&self, storage: &mut impl Storage, names: &[RecordName]) -> Result<(), Refusal> {
-        if let Some(mut inventory) = self.finished(storage)?
+    pub(crate) fn remove(&mut self, names: &[RecordName]) -> Result<(), Refusal> {
+        if let Some(mut inventory) = self.finished()?
             && names.iter().any(|name| inventory.has(*name))
         {
             let gone = Inventory::of(true, names).names;
             inventory.names.retain(|name| !gone.contains(name));
-            self.write(storage, RecordName::Inventory, &inventory)?;
+            self.write(RecordName::Inventory, &inventory)?;
         }
         for name in names {
-            storage.remove(*name)?;
+            self.storage.remove(*name)?;
         }
         Ok(())
     }
 
     /// The inventory, once the token's making came to its end.
-    fn finished(&self, storage: &impl Storage) -> Result<Option<Inventory>, Refusal> {
-        let inventory = self.load::<Inventory>(storage, RecordName::Inventory)?;
+    fn finished(&self) -> Result<Option<Inventory>, Refusal> {
+        let inventory = self.load::<Inventory>(RecordName::Inventory)?;
         Ok(inventory.filter(|inventory| inventory.finished))
     }
 }
@@ -195,7 +189,7 @@ mod tests {
         crypto::{KeyAlgorithm, Memory},
         fixture::{Flash, PIN, PUK, SECRET, application, profile, rng},
         pin::Progress,
-        record::make_former,
+        record::make_version_2,
         vault::KeyId,
     };
     use chacha20::ChaCha20Rng;
@@ -247,7 +241,7 @@ mod tests {
     #[test]
     fn a_former_token_gets_an_inventory() {
         let mut former = used();
-        make_former(&mut former);
+        make_version_2(&mut former);
         for lands in [false, true] {
             for cut in 0..3 {
                 let mut flash = former.clone();

@@ -7,7 +7,7 @@ use crate::refusal::{Declined, Refusal};
 /// A refusal in the shield's status words.
 pub(super) const fn word(refusal: Refusal) -> StatusWord {
     match refusal {
-        Refusal::PinWrong { left } => tries_left(left),
+        Refusal::PinWrong { left } => StatusWord::tries_left(left),
         Refusal::PinBlocked => StatusWord::BLOCKED,
         Refusal::NotVerified => StatusWord::SECURITY_NOT_SATISFIED,
         Refusal::PinForm | Refusal::PinWeak => status::WEAK_PIN,
@@ -28,9 +28,4 @@ pub(super) const fn word(refusal: Refusal) -> StatusWord {
         Refusal::Memory => StatusWord::MEMORY_FAILURE,
         Refusal::OtherMake | Refusal::Missing(_) | Refusal::Fault => StatusWord::FAULT,
     }
-}
-
-/// '63Cx'.
-const fn tries_left(left: u8) -> StatusWord {
-    StatusWord(0x63C0 | (left & 0x0F) as u16)
 }

@@ -184,7 +184,7 @@ fn order() -> Vec<u8> {
     order.bytes().unwrap()
 }
 
-const FACTORY_PIN: &[u8] = b"12345678";
+const FACTORY_PIN: &[u8] = wire::pin::FACTORY_PIN.as_bytes();
 const OKS: [Button; 9] = [Button::Ok; 9];
 const PAYMENT: u8 = 0x50;
 

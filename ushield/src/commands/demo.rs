@@ -20,7 +20,7 @@ use cert_tool::{
 };
 use clap::Args;
 use file::Access;
-use firmware::{FACTORY_PIN, profile::Profile};
+use firmware::profile::Profile;
 use host_driver::{
     Exporter, Listen,
     control::{rack::Served, view::Button},
@@ -31,7 +31,7 @@ use host_driver::{
 };
 use payment::{EncodedOrder, order, seal};
 use terminal::{Context, Exit, Failure, Outcome, Paint, Steps, say, secret::Secret, token::explain};
-use wire::shield::Information;
+use wire::{pin::FACTORY_PIN, shield::Information};
 
 use bank::Bank;
 use pace::Pace;
@@ -166,7 +166,7 @@ impl Story {
         let refused = |error: card::Error| explain("the PIN was not changed", &error);
         let mut shield = self.shield()?;
         let before = shield.information().map_err(refused)?;
-        shield.change_pin(FACTORY_PIN, PIN.as_bytes()).map_err(refused)?;
+        shield.change_pin(FACTORY_PIN.as_bytes(), PIN.as_bytes()).map_err(refused)?;
         let after = shield.information().map_err(refused)?;
         if !before.has(Information::FACTORY_PIN) || after.has(Information::FACTORY_PIN) {
             return Err(Failure::new("the token does not know whether its PIN is the factory's"));

@@ -18,7 +18,10 @@ use terminal::{
     token::{TokenOptions, explain},
     warn,
 };
-use wire::shield::{Container, Information};
+use wire::{
+    pin::FACTORY_PUK,
+    shield::{Container, Information},
+};
 
 /// Have a payment order signed on the token, and seal it for the bank
 ///
@@ -121,7 +124,7 @@ fn ready(information: &Information) -> Result<(), Failure> {
     if information.has(Information::KNOWN_PUK) {
         return Err(Failure::new("the payment was not signed")
             .because("a reset gave the token a PUK that everybody knows")
-            .next("choose another one: ushield pin change --puk (it is 12345678 now)"));
+            .next(format!("choose another one: ushield pin change --puk (it is {FACTORY_PUK} now)")));
     }
     if information.has(Information::ENROLLED) { Ok(()) } else { Err(not_enrolled()) }
 }

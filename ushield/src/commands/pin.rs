@@ -9,10 +9,7 @@ use terminal::{
     secret::{Secret, Source},
     token::{TokenOptions, explain},
 };
-use wire::shield::Information;
-
-/// The PUK's length, shortest and longest: what PIV's field carries.
-const PUK_LENGTH: [u8; 2] = [6, 8];
+use wire::{pin::PUK_LENGTH, shield::Information};
 
 /// Change the PIN, or unblock it with the PUK
 #[derive(Args)]
@@ -69,7 +66,7 @@ impl Pin {
                     variable: "USHIELD_PUK",
                     option: "--old-file",
                 };
-                let ask = |_: &Information| new.ask("PUK", "USHIELD_NEW_PUK", PUK_LENGTH);
+                let ask = |_: &Information| new.ask("PUK", "USHIELD_NEW_PUK", PUK_LENGTH.into());
                 new.set("the PUK was not changed", 1, "PUK now", &source, ask, |shield, old, new| {
                     shield.change_puk(old, new)
                 })?;

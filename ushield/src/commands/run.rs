@@ -18,7 +18,7 @@ use std::{
 
 use cert_tool::moment::{self, Validity};
 use clap::Args;
-use firmware::{FACTORY_PUK, profile::Profile};
+use firmware::profile::Profile;
 use host_driver::{
     Exporter, Listen,
     control::{
@@ -34,6 +34,7 @@ use host_driver::{
 };
 use terminal::{Context, Exit, Failure, Outcome, warn, warn_lines};
 use time::OffsetDateTime;
+use wire::pin::FACTORY_PUK;
 use zeroize::Zeroizing;
 
 use super::panel::Panel;
@@ -232,7 +233,7 @@ impl Run {
             control: &folder.path("control.sock"),
             module: module.as_deref(),
             pin: &stage.pin,
-            puk: FACTORY_PUK,
+            puk: FACTORY_PUK.as_bytes(),
             bank: stage.bank.as_ref(),
             holdings: &stage.holdings,
         };

@@ -16,9 +16,10 @@ const NUMBERS: &[&str] = &[
 const HAN_NUMERALS: &str =
     "零〇○一二三四五六七八九十百千万亿兆两兩俩仨廿卅卌半点點壹弌壱贰貳弐弍叁參叄参弎肆伍陆陸柒捌玖拾佰仟萬億";
 const HANGUL_NUMERALS: &str = "영공일이삼사오육륙칠팔구십백천만억조";
-/// Those that make a sum of the syllable before them: 이천원 is an amount, 이영원 a name.
+/// Multipliers, which make a sum of the syllable before them: 이천원 is an amount, but 이영원, without one, is a name.
 const HANGUL_MULTIPLIERS: &str = "십백천만억";
-/// Currencies, and words that announce a sum: before a number or behind it. ISO 4217's codes come on top.
+/// Currencies, and words that announce a sum. They stand before a number or behind it. The codes of ISO 4217 are not listed
+/// here and count as well.
 #[rustfmt::skip]
 const CURRENCIES: &[&str] = &[
     "人民币", "人民幣", "美元", "美金", "欧元", "歐元", "英镑", "英鎊", "日元", "日圆", "日圓", "日币",
@@ -34,21 +35,23 @@ const CURRENCIES: &[&str] = &[
     "元人民币", "人民元", "amount", "total", "sum", "价", "價", "us", "hk", "nt", "hkd", "usd", "eur",
     "gbp",
 ];
-/// Units that stand behind a number, or right before digits: 钱 and 毛 are family names.
+/// Units that stand behind a number, or right before digits. Anywhere else they are no sign of an amount: 钱 and 毛 are
+/// family names.
 #[rustfmt::skip]
 const UNITS: &[&str] = &[
     "元", "圆", "圓", "块", "塊", "角", "毛", "分", "厘", "钱", "錢", "刀", "镑", "鎊", "铢", "盾",
     "美刀", "大洋",
 ];
-/// What adds nothing to an amount.
+/// Words that stand in an amount and change nothing about it.
 #[rustfmt::skip]
 const FILLERS: &[&str] = &[
     "正", "约", "約", "余", "餘", "多", "仅", "僅", "共", "计", "計", "起", "付", "收", "款", "需", "只",
     "为", "即", "又", "and", "only",
-    // 金壱万円也, as a sum is written out in Japan.
+    // Japan writes a sum out like this: 金壱万円也.
     "金", "也",
 ];
-/// Well-known codes that are no word of their own: an amount in one of them may open no name.
+/// Codes of currencies that everybody knows and that are no word of a language. No name may open with an amount in one of
+/// them.
 #[rustfmt::skip]
 const OPENING: &[&str] = &[
     "cny", "rmb", "cnh", "usd", "eur", "hkd", "jpy", "gbp", "twd", "ntd", "krw", "sgd", "aud", "cad", "chf",
@@ -71,7 +74,7 @@ struct Letter {
     numeric: bool,
 }
 
-/// What a beginning of the name has brought.
+/// What the characters up to a position in the name hold.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct State {
     number: bool,
@@ -81,7 +84,7 @@ struct State {
 }
 
 impl State {
-    /// One of eight.
+    /// One of eight states: the three properties above, each true or false.
     fn bit(self) -> u8 {
         let index = u8::from(self.number) | u8::from(self.currency) << 1 | u8::from(self.counting) << 2;
         1_u8.checked_shl(index.into()).unwrap_or(0)
@@ -123,14 +126,15 @@ impl Reading {
         self.is_digits_and_numerals() || self.opens_with_amount() || self.is_number_with_currency()
     }
 
-    /// 100万: nobody is called that. 二百五, 1点点 and 7-Eleven are names.
+    /// Whether the name is a number that nobody is called by, such as 100万. 二百五, 1点点 and 7-Eleven are names.
     fn is_digits_and_numerals(&self) -> bool {
         let part = |l: &Letter| l.c.is_ascii_digit() || !l.c.is_alphanumeric() || HAN_NUMERALS.contains(l.c);
         let ends_with_point = self.letters.last().is_some_and(|l| matches!(l.c, '点' | '點'));
         self.letters.iter().all(part) && !ends_with_point && self.letters.iter().any(|l| l.c.is_ascii_digit())
     }
 
-    /// "CNY 1.00 Ltd", "usd: 1"; not "CAD 3D Solutions".
+    /// Whether the name opens with an amount in a well-known currency: "CNY 1.00 Ltd" and "usd: 1" do, "CAD 3D Solutions" does
+    /// not.
     fn opens_with_amount(&self) -> bool {
         let Some(end) = OPENING.iter().find_map(|word| self.word(0, word)) else { return false };
         let behind = self.letters.get(end..).unwrap_or_default();
@@ -139,7 +143,8 @@ impl Reading {
             && !number.next().is_some_and(|letter| in_alphabet(letter.c) && !letter.numeric)
     }
 
-    /// Whether any part of it is written in figures. ISO 4217 has words of English: All Four, Top Ten.
+    /// Whether any part of the name is written in figures. Some codes of ISO 4217 are words of English, and names such as All
+    /// Four and Top Ten hold a code and a number in words.
     fn has_figures(&self) -> bool {
         self.letters.iter().any(|letter| letter.numeric || HAN_NUMERALS.contains(letter.c))
     }
@@ -189,7 +194,7 @@ impl Reading {
             step(end, state);
         }
         for end in UNITS.iter().filter_map(|word| self.word(position, word)) {
-            // 百分百: a hundredth is no coin.
+            // 百分百 means a hundred per cent: 分 is no coin there.
             let part = letter.c == '分' && position.checked_sub(1).is_some_and(|at| self.is_multiplier(at));
             if (state.counting && !part) || self.number_follows(end) {
                 step(end, state.after_currency());
@@ -197,7 +202,8 @@ impl Reading {
         }
     }
 
-    /// 元1.00, 元：1.00, 金额（元）：壹佰: digits follow no family name, and numerals none that a sign keeps from it.
+    /// Whether a unit stands right before digits, or before a sign and numerals: 元1.00, 元：1.00, 金额（元）：壹佰. No digits follow
+    /// a family name, and no sign stands between a family name and numerals.
     fn number_follows(&self, position: usize) -> bool {
         let behind = self.letters.get(position..).unwrap_or_default();
         let signs = behind.iter().take_while(|letter| !letter.c.is_alphanumeric()).count();
@@ -206,7 +212,8 @@ impl Reading {
             .is_some_and(|letter| letter.numeric || (signs > 0 && HAN_NUMERALS.contains(letter.c)))
     }
 
-    /// Where a word that begins here ends; letters of an alphabet must not go on before it or behind it.
+    /// Where a word that begins here ends. A letter of an alphabet right before the word or right behind it makes another word
+    /// of it.
     fn word(&self, position: usize, word: &str) -> Option<usize> {
         let mut end = position;
         for c in word.chars() {
@@ -242,8 +249,9 @@ impl Reading {
         self.at(position).is_some_and(|letter| "百佰千仟万萬亿億".contains(letter.c))
     }
 
-    /// A syllable of a number: beside a digit, or in a run with a multiplier that is not its first. One syllable alone is a
-    /// family name (이원, 백원), and so may two be without a multiplier (이영원).
+    /// Whether a Korean syllable is part of a number: it stands beside a digit, or in a run with a multiplier that is not the
+    /// run's first syllable. One syllable alone is a family name (이원, 백원). Two syllables without a multiplier may be a name
+    /// as well (이영원).
     fn hangul_numeral(&self, position: usize) -> bool {
         let is = |at: usize, set: &str| self.at(at).is_some_and(|letter| set.contains(letter.c));
         let digit =
@@ -258,7 +266,7 @@ impl Reading {
         multiplied || digit(position.checked_sub(1)) || digit(position.checked_add(1))
     }
 
-    /// 10k, 10W, 3M.
+    /// Whether a letter that multiplies stands behind a digit: 10k, 10W, 3M.
     fn suffix(&self, position: usize) -> bool {
         let behind_digit =
             position.checked_sub(1).and_then(|before| self.at(before)).is_some_and(|before| before.numeric);
@@ -268,7 +276,7 @@ impl Reading {
     }
 }
 
-/// Without the single sign between single letters: R.M.B., C N Y.
+/// The name without a single sign between single letters: RMB for R.M.B., CNY for C N Y.
 fn spelled_together(text: &[char]) -> Vec<char> {
     let letter = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(char::is_ascii_alphabetic);
     let alone = |at: Option<usize>| {
@@ -288,7 +296,7 @@ fn in_alphabet(c: char) -> bool {
     matches!(c.script(), Script::Latin | Script::Cyrillic | Script::Greek)
 }
 
-/// Which characters belong to a number in digits. O, o, I and l pass for 0 and 1 inside one: 1OO元, lOO元.
+/// Which characters belong to a number in digits. O, o, I and l pass for 0 and 1 inside such a number: 1OO元, lOO元.
 fn digits(text: &[char]) -> Vec<bool> {
     let like = |c: char| c.is_ascii_digit() || matches!(c, 'O' | 'o' | 'I' | 'l' | '|');
     let foreign = text.iter().any(|&c| c.script() == Script::Han);

@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
-    /// There is none.
+    /// The text is empty.
     #[error("is empty")]
     Empty,
     /// A character that is invisible, unassigned, not laid out cell by cell, or looks like the screen's own marks.

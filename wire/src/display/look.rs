@@ -5,17 +5,17 @@ use unicode_script::{Script, UnicodeScript};
 
 use super::fault::Fault;
 
-/// Kana that pass for an ideograph, which stands below: 工口一二八卜力夕才又千厶木匕儿三乂个十, small ones too.
+/// Kana that pass for an ideograph, small kana too. The ideographs are, in the same order, 工口一二八卜力夕才又千厶木匕儿三乂个十.
 const LIKE_HAN: &str = "エローニハトカタオヌチムホヒルミメケナェヵヶㇿㇳㇵㇴㇺヘ";
 /// Ideographs that pass for a Latin letter or digit and stand in few words: T, Y, I, X, L, C, U, O.
 const LIKE_LATIN: &str = "丅丄丫丨丩亅乂乚匚冂凵屮〇";
-/// Ordinary ideographs that pass for one, T, O, I, F, Z: only their place in a Latin word gives them away.
+/// Ordinary ideographs that pass for a Latin letter (T, O, I, F, Z). Only their place in a Latin word gives them away.
 const ORDINARY_LIKE_LATIN: &str = "丁口工卜乙";
-/// As wide as an ideograph: they pass for 一, 二 and 十.
+/// Dashes and signs as wide as an ideograph, which pass for 一, 二 and 十.
 const DASHES: &str = "—―–‒－＝＋";
 
-/// A kana that passes for an ideograph, unless its neighbours show that it is a kana: 海ロ银行, but ソニー銀行. A
-/// long vowel or a small kana beside an ideograph vouches for no other: ハー医院, but 日本ハム.
+/// Refuses a kana that passes for an ideograph (海ロ银行), unless its neighbours show that it is a kana (ソニー銀行). A long vowel or
+/// a small kana that stands beside an ideograph does not show that of another kana: ハー医院 is refused, 日本ハム is not.
 ///
 /// # Errors
 /// [`Fault::LooksHan`].
@@ -28,7 +28,7 @@ pub(super) fn check_kana(text: &str) -> Result<(), Fault> {
         let alike = !kana_run.is_empty() && kana_run.chars().all(|c| LIKE_HAN.contains(c));
         let next = after.chars().next();
         let beside_han = before.is_some_and(han) || next.is_some_and(han);
-        // 数ヵ月, 霞ヶ関: the small ones count things between two ideographs, and 3カ月: large ones, too, behind a digit.
+        // Between two ideographs the small kana count things: 数ヵ月, 霞ヶ関. Behind a digit the large ones do as well: 3カ月.
         let counts = next.is_some_and(han)
             && match kana_run {
                 "ヵ" | "ヶ" => before.is_some_and(|c| han(c) || digit(c)),
@@ -49,7 +49,7 @@ pub(super) fn check_kana(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// An ideograph that passes for a letter beside Latin: 丅CL, CIT丫.
+/// Refuses an ideograph that passes for a letter and stands beside Latin: 丅CL, CIT丫.
 ///
 /// # Errors
 /// [`Fault::LooksLatin`].
@@ -59,7 +59,7 @@ pub(super) fn check_latin(text: &str) -> Result<(), Fault> {
     while let Some(c) = characters.next() {
         let next = characters.peek().copied();
         let beside_latin = before.is_some_and(latin) || next.is_some_and(latin);
-        // 丁CL and S口NY, but 张丁 A, ICBC工行, A口.
+        // 丁CL and S口NY are refused. 张丁 A, ICBC工行 and A口 are not.
         let in_a_word = next.is_some_and(latin) && !before.is_some_and(han);
         if (LIKE_LATIN.contains(c) && beside_latin) || (ORDINARY_LIKE_LATIN.contains(c) && in_a_word) {
             return Err(Fault::LooksLatin);
@@ -69,7 +69,7 @@ pub(super) fn check_latin(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// In a name, a wide dash that touches an ideograph: 第—医院.
+/// Refuses a wide dash that touches an ideograph in a name: 第—医院.
 ///
 /// # Errors
 /// [`Fault::LooksHan`].
@@ -86,7 +86,7 @@ const fn digit(c: char) -> bool {
     matches!(c, '0'..='9' | '０'..='９')
 }
 
-/// The long vowel and the small kana, which pass for an ideograph behind any other.
+/// The long vowel and the small kana. Behind any other character they pass for an ideograph.
 const fn vouches_for_none(c: char) -> bool {
     matches!(c, 'ー' | 'ェ' | 'ャ' | 'ヵ' | 'ヶ' | 'ㇿ' | 'ㇳ' | 'ㇵ' | 'ㇴ' | 'ㇺ')
 }

@@ -1,7 +1,7 @@
 //! Which text the screen shows. Everything that a reader could not see, or could take for something else, is
 //! refused, not repaired: the bytes are signed as they are.
 //!
-//! The list is of what is shown, not of what is refused, so that a character that Unicode adds tomorrow is refused.
+//! The list names what is shown, not what is refused. So a character that Unicode adds tomorrow is refused.
 //! Source: UTS 39 (identifier profile, 5.1 mixed scripts, 5.2 restriction levels), UAX 15 (NFC), UAX 24 (scripts).
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
@@ -59,7 +59,8 @@ fn shown(c: char) -> bool {
         return true;
     }
     let script = ScriptExtension::from(c);
-    // UTS 39 leaves rare ideographs out, people are named with them: 𠮷, 䶮. Radicals are symbols, not alphabetic.
+    // UTS 39 leaves rare ideographs out, but people's names are written with them: 𠮷, 䶮. Radicals are symbols and not
+    // alphabetic, so they stay out.
     let ideograph = c.script() == Script::Han && c.is_alphabetic();
     (ideograph || GeneralSecurityProfile::identifier_allowed(c))
         && (script.is_common() || SCRIPTS.iter().any(|&ours| script.contains_script(ours)))
@@ -85,7 +86,7 @@ const fn punctuation(c: char) -> bool {
         | '\u{A1}'..='\u{AC}' | '\u{AE}'..='\u{BF}' | '×' | '÷'
         | '\u{2010}' | '\u{2012}'..='\u{2015}' | '‘' | '’' | '“' | '”' | '…' | '‰' | '※'
         | '\u{20A0}'..='\u{20C0}' | '℃' | '№' | '™' | '\u{2160}'..='\u{216B}'
-        // People's names are masked with it: 张○○.
+        // A circle masks people's names: 张○○.
         | '○'
         | '\u{3000}'..='\u{3003}' | '\u{3005}'..='\u{3011}' | '\u{3014}'..='\u{3017}' | '\u{301C}' | '・' | 'ー'
         | '\u{FF01}'..='\u{FF5E}' | '\u{FFE0}'..='\u{FFE6}'
@@ -114,7 +115,7 @@ fn scripts(text: &str) -> Result<(), Fault> {
     if all.is_empty() && !(beside_latin.hanb || beside_latin.jpan || beside_latin.kore) {
         return Err(Fault::Scripts);
     }
-    // UTS 39, 4: whole-script confusables. "Сосо" is Cyrillic and nobody can see it.
+    // UTS 39, 4: whole-script confusables. "Сосо" is Cyrillic, and nobody can see that it is.
     let foreign = !all.is_all()
         && (all.base.contains_script(Script::Cyrillic) || all.base.contains_script(Script::Greek))
         && !all.base.contains_script(Script::Latin);

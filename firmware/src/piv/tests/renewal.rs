@@ -13,7 +13,7 @@ use crate::{
 use hex_literal::hex;
 use wire::shield::Container;
 
-const FACTORY: &[u8] = b"12345678";
+const FACTORY: &[u8] = wire::pin::FACTORY_PIN.as_bytes();
 const PAYMENT: [KeyId; 2] = [KeyId::Current(Container::Payment), KeyId::Pending(Container::Payment)];
 const RESET: [u8; 4] = [0, 0xFB, 0, 0];
 const RETRIES: [u8; 4] = [0, 0xFA, 3, 4];

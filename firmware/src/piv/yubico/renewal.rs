@@ -1,57 +1,34 @@
-//! SET PIN RETRIES and RESET: new codes, and everything new. Where there is a payment key both answer 6985, because the
-//! PIN guards it (`application::renewal`).
+//! SET PIN RETRIES gives the token new codes, and RESET makes everything new. Both answer 6985 where there is a payment key,
+//! because the PIN guards that key (`application::renewal`).
 
-use wire::apdu::{Command, StatusWord};
+use wire::apdu::StatusWord;
 
 use super::super::{Piv, State, status::Refused};
 use crate::{
-    applet::Step,
-    application::{Application, Renewing},
+    applet::{Step, Turn},
+    application::Renewing,
     seams::{CryptoRng, Storage},
 };
 
-impl Piv {
-    /// SET PIN RETRIES: P1 the PIN's, P2 the PUK's; PIN and PUK become 12345678 both, as a new token's. Wants the
-    /// management key and the PIN.
-    pub(super) fn set_pin_retries<S: Storage, R: CryptoRng>(
-        &mut self,
-        application: &mut Application<S, R>,
-        command: &Command<'_>,
-    ) -> Result<Step, Refused> {
-        self.need_management()?;
-        if !command.data.is_empty() {
-            return Err(StatusWord::WRONG_DATA.into());
-        }
-        let (pin, puk) = (command.p1, command.p2);
-        let profile = application.profile();
+impl<S: Storage, R: CryptoRng> Turn<'_, Piv, S, R> {
+    /// SET PIN RETRIES: the most tries of PIN and PUK. Both codes become those that everybody knows (`wire::pin`), as on a new
+    /// token. The command wants the management key and the PIN.
+    pub(in crate::piv) fn set_pin_retries(&mut self, pin: u8, puk: u8) -> Result<Step, Refused> {
+        self.applet.need_management()?;
+        let profile = self.application.profile();
         if !(1..=profile.pin_tries).contains(&pin) || !(1..=profile.puk_tries).contains(&puk) {
             return Err(StatusWord::WRONG_P1P2.into());
         }
-        self.renew(application, Renewing::Codes { pin, puk })
+        self.renew(Renewing::Codes { pin, puk })
     }
 
-    /// RESET: once neither PIN nor PUK has a try left.
-    pub(super) fn reset<S: Storage, R: CryptoRng>(
-        &mut self,
-        application: &mut Application<S, R>,
-        command: &Command<'_>,
-    ) -> Result<Step, Refused> {
-        match (command.p1, command.p2, command.data) {
-            (0, 0, []) => self.renew(application, Renewing::Everything),
-            (0, 0, _) => Err(StatusWord::WRONG_DATA.into()),
-            _ => Err(StatusWord::WRONG_P1P2.into()),
-        }
-    }
-
-    fn renew<S: Storage, R: CryptoRng>(
-        &mut self,
-        application: &mut Application<S, R>,
-        renewing: Renewing,
-    ) -> Result<Step, Refused> {
-        let job = application.renew(renewing)?;
-        // What was proved, was proved to the former token.
-        self.managed = false;
-        self.state = State::Renewing;
+    /// Begins a renewal. RESET is one, too: it works once neither PIN nor PUK has a try left.
+    pub(in crate::piv) fn renew(&mut self, renewing: Renewing) -> Result<Step, Refused> {
+        let job = self.application.renew(renewing)?;
+        // The host proved the management key to the token as it was before the renewal. That proof ends here: the renewed
+        // token may have another management key.
+        self.applet.managed = false;
+        self.applet.state = State::Renewing;
         Ok(Step::Work(job))
     }
 }

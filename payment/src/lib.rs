@@ -94,6 +94,7 @@ mod anchor;
 mod link;
 mod document;
 mod certificate;
+mod algorithm;
 mod signature;
 mod trust_error;
 mod payer;

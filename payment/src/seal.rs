@@ -6,7 +6,7 @@ use wire::{
 };
 
 use crate::{
-    certificate::{Leaf, check_signature, parse},
+    certificate::{Leaf, parse},
     document::{self, MAX_CERTIFICATES, MAX_DOCUMENT},
 };
 
@@ -35,7 +35,8 @@ pub enum SealError<E> {
 /// Seals an order: CMS SignedData in DER, content attached, no attributes.
 ///
 /// `order` is the order as the bank issued it. `certificates` (DER) begins with the signer's; intermediate CAs may
-/// follow, up to eight in all. `sign` gets the order's DER, and returns ECDSA P-256 with SHA-256 over it, DER encoded.
+/// follow, up to eight in all. `sign` gets the order's DER, and returns the signature of the certificate's key over it:
+/// ECDSA P-256 with SHA-256, DER encoded.
 /// The signature is checked before anything is returned. No clock is read: ask [`crate::order::check_open`] first.
 ///
 /// # Errors
@@ -53,8 +54,9 @@ pub fn seal<E>(
         return Err(SealError::Certificate);
     }
     let signature = sign(order).map_err(SealError::Sign)?;
-    check_signature(&leaf.key, order, &signature).map_err(|_| SealError::Signature)?;
-    document::write(order, &certificates, signer, &signature)
+    let scheme = leaf.key.scheme();
+    leaf.key.check(scheme, order, &signature).map_err(|_| SealError::Signature)?;
+    document::write(order, &certificates, signer, scheme, &signature)
         .filter(|sealed| sealed.len() <= MAX_DOCUMENT && certificates.len() <= MAX_CERTIFICATES)
         .ok_or(SealError::Certificate)
 }

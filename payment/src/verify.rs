@@ -7,9 +7,7 @@ use std::{
 use wire::{display::check_order, payment::PaymentOrder};
 
 use crate::{
-    Reason,
-    certificate::check_signature,
-    document,
+    Reason, document,
     payer::{Holder, PayerBook},
     replay::{OrderKey, Recorded, ReplayStore, seconds},
     trust::Trust,
@@ -114,7 +112,7 @@ impl Verifier {
         check_order(&order).map_err(|_| Reason::OrderUnshowable)?;
         let at = seconds(check.at);
         let trusted = self.trust.check(document.signer, &document.certificates, at)?;
-        check_signature(&trusted.leaf.key, document.order, document.signature)?;
+        trusted.leaf.key.check(document.scheme, document.order, document.signature)?;
         if check.issued.is_some_and(|issued| issued != document.order) {
             return Err(Reason::OrderMismatch);
         }

@@ -1,4 +1,4 @@
-//! The bank's CA file: every certificate in it may issue, so every one must be a CA's. Source: RFC 5280, 6.1.1 (d).
+//! The bank's CA file. Every certificate in the file may issue, so every one must be a CA's. Source: RFC 5280, 6.1.1 (d).
 
 use rustls_pki_types::{CertificateDer, TrustAnchor, pem::PemObject};
 use webpki::anchor_from_trusted_cert;

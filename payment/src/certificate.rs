@@ -1,4 +1,4 @@
-//! What a payment certificate must be, apart from its path. Source: RFC 5280, 4.1 and 4.2.
+//! What a payment certificate has to say by itself, whatever its path. Source: RFC 5280, 4.1 and 4.2.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use der::{
@@ -59,7 +59,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Certificate, Reason> {
     }
 }
 
-/// Exactly the payment purpose (RFC 5280, 4.2.1.12): a certificate that also logs in would let a log-in pay.
+/// Exactly the payment purpose (RFC 5280, 4.2.1.12). A certificate that was also for log-ins would let a log-in server have
+/// payments signed.
 fn check_purpose(certificate: &Certificate) -> Result<(), Reason> {
     match extension::<ExtendedKeyUsage>(certificate)? {
         Some(purposes) if purposes.0 == [PAYMENT_PURPOSE] => Ok(()),
@@ -88,7 +89,8 @@ fn check_key_usage(certificate: &Certificate) -> Result<(), Reason> {
     }
 }
 
-/// An extension of which there is at most one, in its one encoding: a bit that nobody has defined is no usage.
+/// Reads an extension of which there is at most one. Any but its one encoding is refused: a bit that nobody has defined is no
+/// usage.
 pub(crate) fn extension<T>(certificate: &Certificate) -> Result<Option<T>, Reason>
 where
     T: for<'a> Decode<'a> + Encode + AssociatedOid,
@@ -111,12 +113,12 @@ fn sole_extension(certificate: &Certificate, id: ObjectIdentifier) -> Result<Opt
     }
 }
 
-/// The first commonName, empty if there is none. For people to read.
+/// The first commonName, for people to read; empty if there is none.
 pub(crate) fn common_name(name: &Name) -> String {
     attributes(name, COMMON_NAME).into_iter().next().unwrap_or_default()
 }
 
-/// A subject's attributes of one type, as text; what is not text counts as empty.
+/// A subject's attributes of one type, as text. An attribute that is not text counts as empty.
 fn attributes(name: &Name, kind: ObjectIdentifier) -> Vec<String> {
     name.iter().filter(|attribute| attribute.oid == kind).map(|attribute| text(&attribute.value)).collect()
 }

@@ -1,4 +1,4 @@
-//! One CRL, read for what it says. Source: RFC 5280, 5.
+//! Reads one CRL. Source: RFC 5280, 5.
 
 use der::{Decode, Encode, asn1::ObjectIdentifier, oid::AssociatedOid};
 use std::{
@@ -34,7 +34,7 @@ const INVALIDITY_DATE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.2
 /// Longest cRLNumber that issuers may use, in octets (5.2.3).
 const MAX_NUMBER: usize = 20;
 
-/// A CRL. Its signature is not checked here: nobody knows yet whose it is.
+/// A CRL whose signature is not checked yet: only its issuer's key can tell.
 #[derive(Debug)]
 pub(crate) struct Crl {
     /// DER.
@@ -42,7 +42,7 @@ pub(crate) struct Crl {
     pub(crate) number: Option<Number>,
     /// Seconds since 1970.
     pub(crate) this_update: u64,
-    /// Seconds since 1970; at this second it is no longer current.
+    /// Seconds since 1970. At this second the CRL is no longer current.
     pub(crate) next_update: u64,
     pub(crate) scope: Scope,
     pub(crate) signed: Signed,
@@ -74,7 +74,7 @@ pub(crate) enum Entry {
     Held,
 }
 
-/// Which certificates of its issuer a CRL is for (5.2.5); by default all.
+/// The certificates of its issuer that a CRL is for (5.2.5). By default a CRL is for all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Scope {
     names: Option<GeneralNames>,
@@ -83,8 +83,8 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    /// Whether a CRL of this scope answers for the certificate. A CRL of a distribution point answers for those that
-    /// name the point, as openssl has it (docs/decisions/0018-revocation.md).
+    /// Whether a CRL of this scope answers for the certificate. A CRL of a distribution point answers for the
+    /// certificates that name the point, by the rule of openssl (docs/decisions/0018-revocation.md).
     pub(crate) fn covers(&self, certificate: &Link) -> bool {
         let named = |names: &GeneralNames| names.iter().any(|name| certificate.points.contains(name));
         let left_out = if certificate.is_ca { self.users_only } else { self.authorities_only };
@@ -102,7 +102,7 @@ impl Crl {
         }
         let extensions = tbs.crl_extensions.as_ref();
         check_extensions(extensions)?;
-        // It only has to be readable: whose key signed is told by the signature.
+        // The identifier only has to be readable: the signature tells whose key signed.
         value::<AuthorityKeyIdentifier>(extensions, AuthorityKeyIdentifier::OID)?;
         let next = tbs.next_update.ok_or("it does not say when the next one comes")?;
         let (this_update, next_update) =
@@ -122,7 +122,7 @@ impl Crl {
         })
     }
 
-    /// What it says of a serial number.
+    /// What the CRL says of a serial number.
     pub(crate) fn entry(&self, serial: &[u8]) -> Option<Entry> {
         self.revoked.get(serial).copied()
     }
@@ -131,7 +131,7 @@ impl Crl {
         key.signed(&self.signed)
     }
 
-    /// For people; what the CRL says is escaped.
+    /// The CRL in words, for people. Texts from the CRL are escaped.
     pub(crate) fn describe(&self) -> String {
         let number = self.number.as_ref().map_or("without a number".into(), |Number(number)| {
             format!("number {} (hexadecimal)", order::hex(number))
@@ -141,7 +141,7 @@ impl Crl {
     }
 }
 
-/// Each at most once, and none that is critical and not understood (5.2).
+/// Checks that no extension stands twice, and that none is critical and not understood (5.2).
 fn check_extensions(extensions: Option<&Extensions>) -> Result<(), String> {
     let heeded = [CrlNumber::OID, AuthorityKeyIdentifier::OID, ISSUING_DISTRIBUTION_POINT];
     let all = extensions.map(Vec::as_slice).unwrap_or_default();
@@ -198,7 +198,7 @@ fn scope(extensions: Option<&Extensions>) -> Result<Scope, String> {
     };
     let (users_only, authorities_only) = (point.only_contains_user_certs, point.only_contains_ca_certs);
     if users_only && authorities_only {
-        return Err("it is for users only and for CAs only, which is nobody".into());
+        return Err("it is for users only and for CAs only, so it is for nobody".into());
     }
     Ok(Scope { names, users_only, authorities_only })
 }
@@ -208,7 +208,7 @@ fn revoked(entries: &[RevokedCert<Rfc5280>]) -> Result<HashMap<Vec<u8>, Entry>, 
     for entry in entries {
         let found = read_entry(entry.crl_entry_extensions.as_ref())?;
         let before = revoked.entry(entry.serial_number.as_bytes().to_vec()).or_insert(found);
-        // Listed twice: the graver counts.
+        // When a serial number is listed twice, the graver entry counts.
         if found == Entry::Revoked {
             *before = Entry::Revoked;
         }
@@ -216,7 +216,7 @@ fn revoked(entries: &[RevokedCert<Rfc5280>]) -> Result<HashMap<Vec<u8>, Entry>, 
     Ok(revoked)
 }
 
-/// 5.3: reason, and nothing critical that is not understood.
+/// Reads the reason of an entry, and refuses a critical extension that is not understood (5.3).
 fn read_entry(extensions: Option<&Extensions>) -> Result<Entry, String> {
     for extension in extensions.into_iter().flatten() {
         let id = extension.extn_id;
@@ -233,7 +233,7 @@ fn read_entry(extensions: Option<&Extensions>) -> Result<Entry, String> {
         Some(Ok(CrlReason::RemoveFromCRL)) => {
             Err("an entry says removeFromCRL, which only a delta CRL may: give the complete one".into())
         }
-        // A reason that nobody knows is one all the same.
+        // A certificate whose reason is unknown is revoked all the same.
         _ => Ok(Entry::Revoked),
     }
 }

@@ -1,7 +1,7 @@
 //! The one form of CMS SignedData that carries a payment order. Source: RFC 5652, 5; RFC 5754, 2.2 and 3.3.
 //!
-//! Reading keeps nothing but slices, and ends by writing the document again and comparing: whatever is not the one
-//! encoding is refused, without a list of what could be different.
+//! Reading keeps slices only. At the end the document is written again and compared with the bytes that came: any other encoding
+//! is refused, and no list of possible differences is needed.
 
 use der::{
     AnyRef, Decode, DecodeValue, Encode, EncodeValue, FixedTag, Header, Length, Reader, Sequence,
@@ -19,7 +19,7 @@ pub const MAX_CERTIFICATES: usize = 8;
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
 const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
 
-/// What a document holds; its certificates are in the order of DER's SET OF.
+/// What a document holds. The certificates are in the order of DER's SET OF.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Document<'a> {
     pub(crate) order: &'a [u8],
@@ -70,8 +70,8 @@ struct SignerInfo<'a> {
     unsigned_attributes: Option<Elements<'a>>,
 }
 
-/// The contents of a SET OF, not looked into: `der`'s own sets sort what they read, which costs a square of what a
-/// peer sends.
+/// The contents of a SET OF, not looked into. The sets of the crate `der` sort what they read, in a time that grows with the
+/// square of what a peer sends.
 #[derive(Clone, Copy)]
 struct Elements<'a>(&'a [u8]);
 
@@ -126,7 +126,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Document<'_>, Reason> {
     let signers = data.signers.sequences(2).map_err(|_| Reason::SignerCount)?;
     let &[signer] = signers.as_slice() else { return Err(Reason::SignerCount) };
     let signer = SignerInfo::from_der(signer).map_err(|_| Reason::Malformed)?;
-    // A signature over attributes is one over a SET OF, which can be passed off as content: there are none.
+    // A signature over attributes is a signature over a SET OF, and the SET OF can be passed off as content.
     if signer.signed_attributes.is_some() || signer.unsigned_attributes.is_some() {
         return Err(Reason::AttributesPresent);
     }
@@ -140,7 +140,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Document<'_>, Reason> {
         None => return Err(Reason::CertificateMissing),
     };
     let (order, signature) = (order.as_bytes(), signer.signature.as_bytes());
-    // Versions, types, CRLs, the digest algorithms, every length and tag.
+    // This comparison checks versions, types, CRLs, the digest algorithms, and every length and tag.
     if write_with(order, &certificates, signer.signer, scheme, signature).ok().as_deref() != Some(bytes) {
         return Err(Reason::Malformed);
     }
@@ -152,7 +152,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Document<'_>, Reason> {
     }
 }
 
-/// Writes a document; `signer` is one of `certificates`, which are sorted here.
+/// Writes a document. `signer` is one of `certificates`. The certificates are sorted here.
 pub(crate) fn write(
     order: &[u8],
     certificates: &[&[u8]],
@@ -214,7 +214,7 @@ fn signer_identifier(certificate: &[u8]) -> Option<Identifier> {
     let certificate = AnyRef::from_der(certificate).ok()?;
     let mut certificate = SliceReader::new(certificate.value()).ok()?;
     let mut tbs = SliceReader::new(AnyRef::decode(&mut certificate).ok()?.value()).ok()?;
-    // [0] EXPLICIT Version: there in every certificate of version 3.
+    // Every certificate of version 3 has [0] EXPLICIT Version.
     if tbs.tlv_bytes().ok()?.first() != Some(&0xA0) {
         return None;
     }

@@ -40,7 +40,7 @@ pub(crate) struct Link {
     pub(crate) serial: Vec<u8>,
     pub(crate) key: PublicKey,
     pub(crate) window: Window,
-    /// Where its CRLs are: the names of the distribution points that are for all reasons and of its own issuer.
+    /// Where the certificate's CRLs are: the names of the distribution points that are for all reasons and of its own issuer.
     pub(crate) points: Vec<GeneralName>,
     pub(crate) is_ca: bool,
     pub(crate) path_length: Option<u8>,
@@ -100,12 +100,12 @@ impl Link {
         self.key_usage.is_none_or(|usage| usage.crl_sign())
     }
 
-    /// A CA that names purposes has to name this one.
+    /// Whether the CA may issue for payments: a CA that names purposes has to name this one.
     pub(crate) fn may_issue_for_payments(&self) -> bool {
         self.purposes.as_ref().is_none_or(|purposes| purposes.0.contains(&PAYMENT_PURPOSE))
     }
 
-    /// Why it cannot stand in the CA file, where everything is trusted to issue.
+    /// Why the certificate cannot stand in the CA file. Every certificate there is trusted to issue.
     pub(crate) fn anchor_fault(&self) -> Option<&'static str> {
         let faults = [
             (self.version != Version::V3, "is not of X.509 version 3"),
@@ -120,13 +120,13 @@ impl Link {
         faults.into_iter().find_map(|(there, fault)| there.then_some(fault))
     }
 
-    /// Its name and fingerprint, for people; what a certificate says is escaped.
+    /// The certificate's name and fingerprint, for people. Texts from the certificate are escaped.
     pub(crate) fn describe(&self) -> String {
         format!("{:?}, SHA-256 {}", self.name, crate::order::hex(&fingerprint(&self.der)))
     }
 }
 
-/// RFC 5280, 4.2.1.13. A point that cannot be read names no CRL.
+/// The distribution points (RFC 5280, 4.2.1.13). A point that cannot be read names no CRL.
 fn points(certificate: &Certificate) -> Vec<GeneralName> {
     let Ok(Some(points)) = extension::<CrlDistributionPoints>(certificate) else { return Vec::new() };
     let whole = points.0.into_iter().filter(|point| point.reasons.is_none() && point.crl_issuer.is_none());

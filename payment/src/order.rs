@@ -45,7 +45,7 @@ pub struct OrderJson {
 #[derive(Debug, thiserror::Error)]
 pub enum OrderError {
     /// Not JSON of this form.
-    #[error("the order is not the JSON of a payment order: {0}; correct it there")]
+    #[error("the order is not the JSON of a payment order: {0}; correct the JSON at that place")]
     Json(#[from] serde_json::Error),
     /// A field breaks a rule.
     #[error("{0}; correct the order")]
@@ -78,10 +78,11 @@ pub fn to_json(order: &PaymentOrder) -> Result<String, OrderError> {
     Ok(serde_json::to_string_pretty(&OrderJson::from(order))? + "\n")
 }
 
-/// Whether an order may still be signed at this time: ask before anybody is asked for a PIN. The token has no clock.
+/// Whether an order may still be signed at this time. The token has no clock, so a program asks this before anybody is asked for a
+/// PIN.
 ///
 /// # Errors
-/// [`OrderError::Expired`], by the same comparison as the verifier's.
+/// [`OrderError::Expired`], by the verifier's own comparison.
 pub fn check_open(order: &PaymentOrder, at: SystemTime) -> Result<(), OrderError> {
     let at = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     if order.expires.to_unix_duration().as_secs() < at {
@@ -167,7 +168,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Lower case only: one nonce, one spelling.
+/// Reads hexadecimal in lower case only, so that one nonce has one spelling.
 fn unhex(text: &str) -> Result<Vec<u8>, Malformed> {
     let digit = |c: u8| match c {
         b'0'..=b'9' => Ok(c - b'0'),

@@ -1,4 +1,4 @@
-//! Certification paths: all that there are, each judged, so that no order of certificates matters. Source: RFC 5280, 6.1.
+//! Certification paths. All paths are found and each is judged, so that the order of certificates means nothing. Source: RFC 5280, 6.1.
 
 use rustls_pki_types::{CertificateDer, UnixTime};
 use std::{cell::RefCell, collections::HashMap, time::Duration};
@@ -10,19 +10,19 @@ use crate::{
     signature::ALGORITHMS,
 };
 
-/// Most paths that are looked at. An honest certificate has one, or a few while a CA changes its key.
+/// Most paths that are looked at. An honest certificate has one path, or a few while a CA changes its key.
 const MAX_PATHS: usize = 64;
 const PAYMENT_PURPOSE_BYTES: &[u8] = PAYMENT_PURPOSE.as_bytes();
 
 /// A signer's certificate, the CAs above it, and the anchor.
 pub(crate) struct Path<'a> {
     pub(crate) leaf: &'a Link,
-    /// From the one that issued the leaf on upwards.
+    /// From the issuer of the leaf upwards.
     pub(crate) authorities: Vec<&'a Link>,
     pub(crate) anchor: &'a Anchor,
 }
 
-/// All paths from the leaf to an anchor along names and signatures. No name and key comes twice in one path.
+/// All paths from the leaf to an anchor along names and signatures. No pair of name and key comes twice in one path.
 pub(crate) fn all<'a>(leaf: &'a Link, others: &'a [Link], anchors: &'a [Anchor]) -> Vec<Path<'a>> {
     let search = Search { leaf, others, anchors, issued: RefCell::default() };
     let mut found = Vec::new();
@@ -34,7 +34,7 @@ struct Search<'a> {
     leaf: &'a Link,
     others: &'a [Link],
     anchors: &'a [Anchor],
-    /// Each signature is checked once; by the places of the two certificates in memory.
+    /// Whether the second certificate issued the first, by the places of the two in memory. Each signature is checked once.
     issued: RefCell<HashMap<(*const Link, *const Link), bool>>,
 }
 
@@ -70,7 +70,7 @@ impl Path<'_> {
         std::iter::once(self.leaf).chain(self.authorities.iter().copied()).zip(issuers)
     }
 
-    /// Everything but revocation and the anchor's own rights, which were looked at when the CA file was read.
+    /// Checks everything but revocation and the anchor's own rights. Those rights were checked when the CA file was read.
     pub(crate) fn check(&self, at: u64) -> Result<(), Reason> {
         self.check_rights()?;
         self.check_by_webpki(at)?;
@@ -97,7 +97,7 @@ impl Path<'_> {
         rights.into_iter().flatten().next().map_or(Ok(()), Err)
     }
 
-    /// The first CA that allows fewer CAs below it than there are. Those that a CA issued to itself do not count.
+    /// The first CA that allows fewer CAs below it than there are. Certificates that a CA issued to itself do not count.
     fn too_long(&self) -> Option<(usize, &Link)> {
         let mut below = 0;
         for (index, link) in self.authorities.iter().copied().chain([&self.anchor.link]).enumerate() {
@@ -111,7 +111,7 @@ impl Path<'_> {
         None
     }
 
-    /// The crate that the web trusts judges this one path: dates, names, critical extensions, signatures once more.
+    /// Has webpki judge this one path: dates, names, critical extensions, and the signatures once more.
     fn check_by_webpki(&self, at: u64) -> Result<(), Reason> {
         let leaf = CertificateDer::from(&*self.leaf.der);
         let end_entity = EndEntityCert::try_from(&leaf).map_err(|_| Reason::CertificateMalformed)?;
@@ -119,7 +119,7 @@ impl Path<'_> {
             self.authorities.iter().map(|link| CertificateDer::from(&*link.der)).collect();
         let anchors = [self.anchor.trusted.clone()];
         let time = UnixTime::since_unix_epoch(Duration::from_secs(at));
-        // The leaf's purposes were checked more strictly; an issuer that has any must have this one.
+        // The purposes of the leaf were checked more strictly before. An issuer that names purposes must name this one.
         let purpose = KeyUsage::required_if_present(PAYMENT_PURPOSE_BYTES);
         end_entity
             .verify_for_usage(ALGORITHMS, &anchors, &authorities, time, purpose, None, None)

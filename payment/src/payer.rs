@@ -9,7 +9,7 @@ use crate::replay::Unavailable;
 pub struct Holder {
     /// The user's ID at the bank: the subject's one serialNumber attribute (2.5.4.5), where enrolment puts it.
     pub user_id: String,
-    /// The subject's commonName, empty if it has none. For people to read; not for decisions.
+    /// The subject's commonName, or empty without one. People read the name; nothing is decided by it.
     pub name: String,
     /// SHA-256 of the certificate's DER.
     pub fingerprint: [u8; 32],
@@ -33,7 +33,7 @@ impl<F: Fn(&Holder, &str) -> bool + Send + Sync> PayerBook for F {
     }
 }
 
-/// The user's ID is the account: for banks that enrol by account, and for tests.
+/// A book in which the user's ID is the account, for banks that enrol by account, and for tests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SameId;
 

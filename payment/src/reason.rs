@@ -41,108 +41,112 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
-    /// Over the limits.
+    /// The document is longer than 16 KiB, or has more than eight certificates.
     #[error("the document is larger than any payment; take it from the customer's program again")]
     TooLarge,
-    /// Not the one form.
+    /// The document is not in the one form that [`crate::seal`] writes.
     #[error(
         "the document is not CMS SignedData in DER as U-shield seals it; ask for the file that was sealed"
     )]
     Malformed,
-    /// Detached or of another type.
+    /// The content is detached, or of another type than id-data.
     #[error("the document does not contain the order as id-data; seal it again, attached")]
     ContentRefused,
-    /// Not one signer.
+    /// The document has no SignerInfo, or several.
     #[error("the document has not exactly one signer; seal the order again with the payment key alone")]
     SignerCount,
-    /// Attributes.
+    /// The SignerInfo has attributes.
     #[error("the document has CMS attributes, under which other content could hide; seal it without them")]
     AttributesPresent,
-    /// Other algorithms.
+    /// The document or the key in the certificate names another algorithm than payment keys have.
     #[error("the document or key is not of ECDSA P-256 with SHA-256; seal the order with a payment key")]
     AlgorithmRefused,
-    /// No order.
+    /// The content is not a payment order.
     #[error("what was signed is not a payment order; issue an order and have that signed")]
     OrderMalformed,
     /// A text of the order breaks the rule of `wire::display`.
     #[error("the order has a text that no honest token shows; do not pay, and issue the order in plain text")]
     OrderUnshowable,
-    /// The signer's certificate is not there.
+    /// The signer's certificate is not in the document.
     #[error("the signer's certificate is not in the document; seal the order again with the certificate")]
     CertificateMissing,
-    /// A certificate cannot be read.
+    /// A certificate in the document cannot be read.
     #[error(
-        "a certificate in the document cannot be read or begins before 1970, or the signer's names no single user ID; \
+        "a certificate in the document cannot be read or begins before 1970, or the signer's certificate names no single user ID; \
          seal again with the payment certificate and its CAs alone, or enrol again"
     )]
     CertificateMalformed,
-    /// No path.
+    /// No path leads from the certificate to a CA of the bank.
     #[error("the certificate does not lead to the bank's CA; check the CA file, or enrol with this bank")]
     CertificateUntrusted,
-    /// Issued by something that is no CA.
-    #[error("{0} is no CA's (no basicConstraints with cA), so what it issued counts for nothing; do not pay")]
+    /// A certificate on the path was issued by the holder of a certificate that is not a CA's.
+    #[error(
+        "{0} is not a CA's (it has no basicConstraints with cA), so a certificate that it issued counts for nothing; do not pay"
+    )]
     IssuerNotCa(PathCertificate),
-    /// Issued by a CA that may not issue.
+    /// A CA on the path may not sign certificates.
     #[error("{0} may not sign certificates (its key usage lacks keyCertSign); do not pay, and ask the CA")]
     IssuerKeyUsage(PathCertificate),
-    /// Too many CAs below one.
+    /// More CAs stand below a CA on the path than the CA allows.
     #[error("{0} does not allow so many CAs below it (pathLenConstraint); do not pay, and ask the CA")]
     IssuerPathLength(PathCertificate),
-    /// Issued by a CA for something else.
+    /// A CA on the path is for other purposes.
     #[error(
         "{0} is not for payments (its extended key usage names other purposes); do not pay, and ask the CA"
     )]
     IssuerPurpose(PathCertificate),
-    /// Expired.
-    #[error("the certificate or its CA's has expired; renew it")]
+    /// A certificate on the path has expired.
+    #[error("the certificate, or one of its CAs', has expired; renew the expired one")]
     CertificateExpired,
-    /// Not valid yet.
-    #[error("the certificate or its CA's is not valid yet; check the clocks of the bank and the CA")]
+    /// A certificate on the path is not valid yet.
+    #[error("the certificate, or one of its CAs', is not valid yet; check the clocks of the bank and the CA")]
     CertificateNotYetValid,
-    /// On a CRL.
+    /// A CRL lists a certificate on the path.
     #[error("the certificate was revoked; the holder needs a new personal ID")]
     CertificateRevoked,
-    /// Another purpose.
+    /// The certificate is for another purpose, or for several.
     #[error("the certificate is not for payments alone; sign with the payment certificate")]
     CertificatePurpose,
-    /// Another key usage.
+    /// The certificate has another key usage.
     #[error("the certificate's key usage is not that of payments; enrol again")]
     CertificateKeyUsage,
-    /// The signature does not fit.
+    /// The signature is not the key's over the order.
     #[error("the signature does not fit the order and the certificate: one of them was changed; do not pay")]
     SignatureInvalid,
-    /// Somebody else's account.
+    /// The account is somebody else's.
     #[error("the holder may not pay from this account; do not pay, and ask the account's owner")]
     PayerMismatch,
-    /// Another order.
+    /// The order is not the one that the bank issued.
     #[error("this is not the order that the bank issued; do not pay, and issue the order again")]
     OrderMismatch,
-    /// Too long a life.
+    /// The order lives too long.
     #[error("the order lives longer than this bank allows; issue one that expires sooner")]
     OrderLifetime,
-    /// From the future.
+    /// The order was issued in the future.
     #[error("the order was issued in the future; check the bank's clocks")]
     OrderNotYetValid,
-    /// Over.
+    /// The order has expired.
     #[error("the order has expired; issue a new one")]
     OrderExpired,
-    /// Again.
+    /// The order was accepted before.
     #[error("the order was accepted before; do not pay twice, and issue a new order for another payment")]
     OrderReplayed,
-    /// No CRL.
+    /// No CRL covers a certificate on the path.
     #[error("whether the certificate was revoked is unknown; fetch the CRL of each CA in the path")]
     RevocationUnknown,
-    /// An old CRL.
+    /// The CRL is too old.
     #[error("the CRL is past its next update; fetch a new one")]
     CrlExpired,
-    /// A CRL from the future.
+    /// The CRL was issued in the future.
     #[error("the CRL was issued in the future; check the clocks of the bank and the CA")]
     CrlNotYetValid,
     /// The payer book did not answer.
-    #[error("the payer book did not answer; try again when it does")]
+    #[error("the payer book did not answer; try again when the book answers")]
     PayerUnavailable,
     /// The replay store did not answer.
-    #[error("the replay store did not answer, is full, or its clock went back; try again when it is well")]
+    #[error(
+        "the replay store did not answer, is full, or its clock went back; try again when the store works"
+    )]
     ReplayUnavailable,
 }
 
@@ -255,8 +259,8 @@ impl Reason {
         }
     }
 
-    /// True when the document was not found bad, but could not be found good either. Nothing is paid in both
-    /// cases; here the same document may be accepted later.
+    /// True when the document was found neither bad nor good. Nothing is paid then, but the same document may be accepted
+    /// later.
     pub const fn could_not_tell(self) -> bool {
         matches!(
             self,

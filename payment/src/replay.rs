@@ -11,14 +11,15 @@ use wire::payment::PaymentOrder;
 
 /// Names an order: SHA-256 over [`OrderKey::VERSION`] and the length and bytes of payer's account, number and nonce.
 ///
-/// The account is in it so that nobody blocks another customer's order by an order of their own with the same number
-/// and nonce. The signature never is: ECDSA has two for each that is known (r, s and r, n-s), and a signer can make more.
+/// The account is in the key so that nobody blocks another customer's order by an order of their own with the same number
+/// and nonce. The signature is not in the key: whoever knows one signature of ECDSA (r, s) knows another one (r, n-s), and the signer
+/// can make more.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OrderKey([u8; 32]);
 
 impl OrderKey {
-    /// How keys are made. A store that outlives this program keeps it beside each key: when it changes, the same order
-    /// has another key, and what was recorded under the old version has to be kept out until it has expired.
+    /// How keys are made. A store that outlives this program keeps the version beside each key. When the version changes, the same
+    /// order has another key: orders that were recorded under the old version have to be kept out until they have expired.
     pub const VERSION: u8 = 2;
 
     /// The key of an order.
@@ -55,31 +56,31 @@ impl fmt::Debug for OrderKey {
 
 /// A store or a book did not answer, so nothing is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it did not answer")]
+#[error("the store or the book did not answer")]
 pub struct Unavailable;
 
 /// Whether an order was recorded before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recorded {
-    /// It is recorded now.
+    /// The order was not known, and is recorded now.
     First,
-    /// It was already.
+    /// The order was recorded before.
     Again,
 }
 
-/// Remembers the orders that were accepted. One store serves all who accept payments: a database with a unique
-/// index does, its insert being the answer.
+/// Remembers the orders that were accepted. One store serves all who accept payments. A database with a unique index is
+/// such a store: whether its insert succeeds is the answer.
 pub trait ReplayStore: Send + Sync {
-    /// Looks an order up and records it, in one atomic step. It may be forgotten after `expires`; `at` is the time
-    /// of the verification and never later than `expires`.
+    /// Looks an order up and records the order, in one atomic step. The store may forget the order after `expires`. `at` is
+    /// the time of the verification, and never later than `expires`.
     ///
     /// # Errors
     /// The store cannot tell, or cannot promise to remember.
     fn record(&self, order: OrderKey, expires: SystemTime, at: SystemTime) -> Result<Recorded, Unavailable>;
 }
 
-/// A store in memory, for one process: it forgets at exit, and what has expired, and never holds more than its
-/// capacity.
+/// A store in memory, for one process. The store forgets an order that has expired, and every order when the process ends. It
+/// never holds more orders than its capacity.
 pub struct MemoryReplay {
     capacity: usize,
     held: Mutex<Held>,
@@ -89,13 +90,13 @@ pub struct MemoryReplay {
 struct Held {
     orders: HashSet<OrderKey>,
     by_expiry: BTreeSet<(u64, OrderKey)>,
-    /// What expired before this second is forgotten.
+    /// Orders that expired before this second are forgotten.
     horizon: u64,
 }
 
 impl MemoryReplay {
-    /// A store for `capacity` orders that have not expired, about 150 bytes each. When it is full it refuses, since
-    /// to forget one would be to allow it again.
+    /// A store for `capacity` orders that have not expired, about 150 bytes each. A full store refuses, because
+    /// an order that was forgotten could be paid again.
     pub fn new(capacity: usize) -> Self {
         Self { capacity, held: Mutex::default() }
     }
@@ -121,7 +122,7 @@ impl ReplayStore for MemoryReplay {
         if held.orders.contains(&order) {
             return Ok(Recorded::Again);
         }
-        // The clock went back, to where this order may have been and gone; or there is no room.
+        // Either the clock went back to a time whose orders are forgotten, this one perhaps among them, or there is no room.
         if seconds(expires) < held.horizon || held.orders.len() >= self.capacity {
             return Err(Unavailable);
         }

@@ -1,8 +1,9 @@
-//! What the CRLs say of a certificate, whatever their order. Source: RFC 5280, 5 and 6.3; why so:
-//! docs/decisions/0018-revocation.md.
+//! What the CRLs say of a certificate. The order in which CRLs are given means nothing. Source: RFC 5280, 5 and 6.3; the reasons
+//! are in docs/decisions/0018-revocation.md.
 //!
-//! CRLs belong together when they have one issuer name and one key signed them. Of those whose time has come the newest
-//! tells whether the CA is still heard from; each of them can revoke, because a serial number that was revoked stays so.
+//! CRLs belong together when they have one issuer name and one key signed them. The newest of
+//! those whose time has come tells whether the CA still publishes. Every one of them can revoke, because a serial number that was
+//! revoked once stays revoked.
 
 use rustls_pki_types::CertificateRevocationListDer;
 use std::{
@@ -31,9 +32,9 @@ pub(crate) struct Revocation {
     /// Oldest first.
     crls: Vec<Arc<Crl>>,
     anchors: HashMap<Issuer, Group>,
-    /// By an anchor's DER, the CRLs of the anchor that issued it, where one lists it.
+    /// The anchors that their issuers' CRLs list, by DER, each with those CRLs.
     above: HashMap<Vec<u8>, Group>,
-    /// Issuers below the anchors, whose certificates came in documents.
+    /// Issuers below the anchors. Their certificates came in documents.
     remembered: RwLock<HashMap<Issuer, Group>>,
     skew: u64,
 }
@@ -44,7 +45,7 @@ struct Group {
     crls: Arc<Vec<Arc<Crl>>>,
     /// Whether a certificate of the CA file lets the key sign CRLs.
     permitted: bool,
-    /// Two contradict each other: what they say is unknown.
+    /// Two CRLs of the group contradict each other, so that nothing is known by the group.
     doubtful: bool,
 }
 
@@ -94,8 +95,8 @@ impl Revocation {
         Ok(())
     }
 
-    /// An anchor that the file's own CAs revoked may not stand in the file. The time is not known yet: whether a hold is lifted in
-    /// time, [`Self::check_anchor_at`] tells.
+    /// Refuses an anchor that another CA of the file revoked. An anchor on hold is noted: the time of the verification is not known
+    /// yet, and [`Self::check_anchor_at`] tells whether the hold was lifted by then.
     fn check_anchor(&mut self, anchor: &Link, by: &Link) -> Result<(), TrustError> {
         let Some(group) = self.anchors.get(&issuer(by)).filter(|group| group.permitted) else {
             return Ok(());
@@ -110,23 +111,23 @@ impl Revocation {
         Ok(())
     }
 
-    /// Whether the anchor, which another may hold, is free at this time, and for how long that is so.
+    /// Whether the anchor is on no hold at this time, and for how long that answer is right.
     pub(crate) fn check_anchor_at(&self, anchor: &Link, at: u64) -> Result<Window, Reason> {
         let Some(group) = self.above.get(&anchor.der) else { return Ok(0..=u64::MAX) };
         if group.revokes(&anchor.serial, |crl| self.moment(crl) <= at).is_some() {
             return Err(Reason::CertificateRevoked);
         }
-        // What lifted the hold had come.
+        // The answer is right from the newest CRL on whose time has come: one of them lifted the hold.
         let come = group.crls.iter().map(|crl| self.moment(crl)).filter(|moment| *moment <= at);
         Ok(come.max().unwrap_or(0)..=u64::MAX)
     }
 
-    /// When the CRL's time comes.
+    /// When the CRL begins to count, in seconds since 1970. The CA's clock may be ahead by the skew.
     fn moment(&self, crl: &Crl) -> u64 {
         crl.this_update.saturating_sub(self.skew)
     }
 
-    /// The CRLs that no anchor signed. They may be those of a CA below, whose certificate comes in a document.
+    /// The CRLs that no anchor signed. A CA below may have signed them, whose certificate comes in a document.
     pub(crate) fn foreign(&self) -> impl Iterator<Item = &Arc<Crl>> {
         let ours = |crl: &Crl| {
             self.anchors
@@ -140,7 +141,7 @@ impl Revocation {
     fn group(&self, by: &Link) -> Group {
         let signed = |crl: &&Arc<Crl>| crl.issuer == by.subject && crl.is_signed_by(&by.key);
         let mut crls: Vec<_> = self.crls.iter().filter(signed).cloned().collect();
-        // Two signatures over the same list say it once; the equal stand side by side.
+        // Two signatures over one list make one CRL. The sorted list has equal ones side by side.
         crls.dedup_by(|one, other| one.signed.bytes == other.signed.bytes);
         let doubtful = contradiction(&crls).is_some();
         Group { crls: Arc::new(crls), permitted: false, doubtful }
@@ -163,7 +164,7 @@ impl Revocation {
         })
     }
 
-    /// Whether the certificate, which `by` issued, stands unrevoked at this time, and for how long that holds.
+    /// Whether the certificate, which `by` issued, is not revoked at this time, and for how long that answer is right.
     pub(crate) fn check(&self, certificate: &Link, by: &Link, at: u64) -> Result<Window, Reason> {
         let group = self.group_of(by);
         if !(group.permitted || by.may_sign_crls()) || group.doubtful {
@@ -175,7 +176,7 @@ impl Revocation {
         self.freshness(&group.crls, certificate, at)
     }
 
-    /// That a CRL answers for the certificate, and is current.
+    /// Whether a current CRL covers the certificate, and for how long that answer is right.
     fn freshness(&self, crls: &[Arc<Crl>], certificate: &Link, at: u64) -> Result<Window, Reason> {
         let moment = |crl: &Arc<Crl>| self.moment(crl);
         let covering = || crls.iter().filter(|crl| crl.scope.covers(certificate));
@@ -188,7 +189,7 @@ impl Revocation {
             None if covering().next().is_some() => Err(Reason::CrlNotYetValid),
             None => Err(Reason::RevocationUnknown),
             Some(until) if until <= at => Err(Reason::CrlExpired),
-            // While no other CRL's time comes, the answer is the same.
+            // The answer stays the same until another CRL begins to count.
             Some(until) => {
                 let from = crls.iter().map(moment).filter(|moment| *moment <= at).max().unwrap_or(0);
                 let next = crls.iter().map(moment).filter(|moment| *moment > at).min().unwrap_or(u64::MAX);
@@ -216,7 +217,7 @@ fn issuer(link: &Link) -> Issuer {
     (link.subject.clone(), link.key.clone())
 }
 
-/// Oldest first; of one second, the lower number.
+/// Oldest first. Of two CRLs of one second the lower number comes first.
 fn age(one: &Crl, other: &Crl) -> Ordering {
     (one.this_update, &one.number).cmp(&(other.this_update, &other.number))
 }

@@ -18,8 +18,8 @@ pub enum SealError<E> {
     NotShown(#[from] NotShown),
     /// The first certificate is not for payments, or another one cannot be read, or there is none, or there are too many.
     #[error(
-        "the certificate is not a payment certificate, or one beside it cannot be read; enrol, and give the payment \
-         certificate first, and then its CAs'"
+        "the first certificate is not a payment certificate, or another one cannot be read; enrol, and give the payment \
+         certificate first and the certificates of its CAs after it"
     )]
     Certificate,
     /// The signer did not sign.
@@ -37,7 +37,7 @@ pub enum SealError<E> {
 /// `order` is the order as the bank issued it. `certificates` (DER) begins with the signer's; intermediate CAs may
 /// follow, up to eight in all. `sign` gets the order's DER, and returns the signature of the certificate's key over it:
 /// ECDSA P-256 with SHA-256, DER encoded.
-/// The signature is checked before anything is returned. No clock is read: ask [`crate::order::check_open`] first.
+/// The signature is checked before anything is returned. No clock is read here: a program asks [`crate::order::check_open`] first.
 ///
 /// # Errors
 /// See [`SealError`].

@@ -44,7 +44,7 @@ impl PublicKey {
 /// What a CA signed: SEQUENCE { what, AlgorithmIdentifier, BIT STRING }, a certificate or a CRL.
 #[derive(Debug)]
 pub(crate) struct Signed {
-    /// What, whole.
+    /// The bytes that were signed, with tag and length.
     pub(crate) bytes: Vec<u8>,
     /// The contents of the AlgorithmIdentifier.
     algorithm: Vec<u8>,
@@ -52,7 +52,7 @@ pub(crate) struct Signed {
 }
 
 impl Signed {
-    /// Takes it apart; what was signed stays as it is.
+    /// Takes a certificate or a CRL apart. The bytes that were signed stay as they are.
     pub(crate) fn read(whole: &[u8]) -> Option<Self> {
         let mut parts = SliceReader::new(contents(whole)?).ok()?;
         let bytes = parts.tlv_bytes().ok()?.to_vec();

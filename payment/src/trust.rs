@@ -22,8 +22,7 @@ const MAX_REMEMBERED: usize = 65_536;
 pub(crate) struct Trust {
     anchors: Vec<Anchor>,
     revocation: Revocation,
-    /// By SHA-256 of a document's certificates. What a path depends on besides the time (anchors, CRLs) never changes
-    /// here.
+    /// By SHA-256 of a document's certificates. Besides the time, a path depends on anchors and CRLs, which never change here.
     remembered: RwLock<HashMap<[u8; 32], Arc<Trusted>>>,
 }
 
@@ -43,7 +42,7 @@ impl Trust {
         Ok(Self { anchors, revocation, remembered: RwLock::default() })
     }
 
-    /// Whether revocation is checked.
+    /// Whether revocation is checked: without any CRL it is not.
     pub(crate) const fn has_crls(&self) -> bool {
         !self.revocation.is_empty()
     }
@@ -72,7 +71,8 @@ impl Trust {
         Ok(trusted)
     }
 
-    /// Finds a path, and how long it holds. Of several bad ones the reason is that of the one that came furthest.
+    /// Finds a good path, and for how long it stays good. When every path is bad, the reason is that of the path that passed
+    /// most checks.
     fn path(&self, leaf: &[u8], all: &[&[u8]], at: u64) -> Result<Window, Reason> {
         let others = all.iter().filter(|other| **other != leaf);
         let others = others.map(|other| Link::read(other)).collect::<Result<Vec<_>, _>>()?;
@@ -96,7 +96,7 @@ impl Trust {
             let mut answers: Vec<_> =
                 path.steps().map(|(link, by)| self.revocation.check(link, by, at)).collect();
             answers.push(self.revocation.check_anchor_at(&path.anchor.link, at));
-            // What is known to be revoked is not unknown because another CA's CRL is old.
+            // A certificate that is known to be revoked does not become unknown because another CA's CRL is old.
             if answers.contains(&Err(Reason::CertificateRevoked)) {
                 return Err(Reason::CertificateRevoked);
             }
@@ -108,7 +108,7 @@ impl Trust {
     }
 }
 
-/// How far a path came before it was refused, so that one reason is given whatever the order of the paths.
+/// How many checks a path passed before it was refused. By that measure one reason is given, whatever the order of the paths.
 const fn how_far(reason: Reason) -> u8 {
     match reason {
         Reason::CertificateUntrusted => 0,

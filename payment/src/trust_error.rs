@@ -32,7 +32,7 @@ pub enum TrustError {
     /// A CRL that cannot be read, or not be used.
     #[error("the CRL cannot be read ({0}); give the CA's crl.pem, or its DER")]
     Crl(String),
-    /// Two CRLs of one issuer and key, of which one must be wrong.
+    /// Two CRLs of one issuer and key cannot both be right.
     #[error("{0}; ask the CA which one is right, and give that one alone")]
     CrlContradiction(String),
 }

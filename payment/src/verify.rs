@@ -22,8 +22,8 @@ pub const ORDER_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// The longest life that an order can be allowed. A replay store remembers an order as long as it lives.
 pub const MAX_ORDER_LIFETIME: Duration = Duration::from_secs(31 * 24 * 3600);
 
-/// Verifies documents against one CA. Made once, used by any number of threads; it remembers certificates whose
-/// path it has found. When a new CRL comes, make a new one.
+/// Verifies documents against one CA. One verifier serves any number of threads, and remembers certificates whose path it has
+/// found. When a new CRL comes, make a new verifier.
 pub struct Verifier {
     trust: Trust,
     order_lifetime: Duration,
@@ -31,7 +31,9 @@ pub struct Verifier {
 
 /// The lifetime is zero or over [`MAX_ORDER_LIFETIME`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an order cannot be allowed to live for no time, or for over 31 days; set a time between them")]
+#[error(
+    "an order cannot be allowed to live for no time, or for over 31 days; set a time above zero and up to 31 days"
+)]
 pub struct LifetimeError;
 
 /// Whether revocation was checked.
@@ -39,7 +41,7 @@ pub struct LifetimeError;
 pub enum Revocation {
     /// A current CRL answers for every certificate on the path, and no CRL lists one.
     Checked,
-    /// The verifier has no CRL: a revoked certificate would look as good.
+    /// The verifier has no CRL, so that a revoked certificate looks as good as another.
     NotChecked,
 }
 
@@ -52,8 +54,8 @@ pub struct Check<'a> {
     pub payers: &'a dyn PayerBook,
     /// The orders accepted before.
     pub replay: &'a dyn ReplayStore,
-    /// The order as the bank issued it (DER), where the bank has kept it. Without it, a customer's own program makes
-    /// the order up: number, nonce and all.
+    /// The order as the bank issued it (DER), where the bank has kept the order. Without it the bank cannot tell an order of its own
+    /// from one that the customer's program made up, number, nonce and all.
     pub issued: Option<&'a [u8]>,
 }
 
@@ -96,8 +98,8 @@ impl Verifier {
         Ok(self)
     }
 
-    /// The CRLs that no certificate of the CA file signed, in words: they say nothing, unless a CA whose certificate is
-    /// in a document signed them. One that should be the bank's CA's is damaged, or the CA has a new key.
+    /// The CRLs that no certificate of the CA file signed, in words. Such a CRL says nothing, unless a CA whose certificate is in a
+    /// document signed it. When the CRL should be that of the bank's own CA, then the CRL is damaged or the CA has a new key.
     pub fn foreign_crls(&self) -> Vec<String> {
         self.trust.foreign_crls()
     }

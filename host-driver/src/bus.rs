@@ -1,7 +1,8 @@
 //! The bus: the devices that are plugged, and who holds each.
 //!
-//! Two locks a device. The *slot* guards the device itself, for the time of one batch of transfers; the *status* says
-//! who holds it and is never kept while the device works, so that a busy device delays neither a list nor another.
+//! Each device has two locks. The *slot* guards the device itself, for the time of one batch of transfers. The *status* says
+//! who holds the device; it is never locked while the device works, so that a busy device delays neither a list of devices
+//! nor another device.
 
 use std::{
     collections::BTreeMap,
@@ -32,7 +33,7 @@ const BUS: u32 = 1;
 /// The moment that [`Millis`] count from.
 static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// Now, as devices know it.
+/// The present time, as devices count it.
 pub fn now() -> Millis {
     Millis(u64::try_from(EPOCH.elapsed().as_millis()).unwrap_or(u64::MAX))
 }
@@ -46,7 +47,7 @@ impl BusId {
     pub fn parse(text: &str) -> Option<Self> {
         let number = text.strip_prefix("1-")?;
         let id = Self(number.parse().ok()?);
-        // One spelling only: not `1-+1`, not `1-01`.
+        // A name has one spelling: `1-+1` and `1-01` are no names.
         (id.to_string() == text && id.0 != 0).then_some(id)
     }
 
@@ -99,11 +100,11 @@ pub enum Unavailable {
 #[derive(Debug, Default)]
 pub struct Bus {
     ports: Mutex<Ports>,
-    /// Rung when a device comes, goes, is taken or is given back.
+    /// Notified when a device comes, goes, is taken or is given back.
     changed: Notify,
-    /// Looks on while hosts have devices.
+    /// The capture that sees the transfers of devices which are taken from now on.
     capture: Mutex<Option<Capture>>,
-    /// What the devices compute for long.
+    /// The long computations of the devices.
     lanes: Lanes,
 }
 
@@ -118,12 +119,12 @@ pub struct Port {
     id: BusId,
     descriptors: Descriptors,
     bell: Arc<Notify>,
-    /// Rung when somebody wants the device that another holds.
+    /// Notified when a host asks for the device while another host holds it.
     sought: Notify,
     panel: Option<Handle>,
     status: Mutex<Status>,
     slot: Mutex<Slot>,
-    /// Leases that are not dropped yet, be they over or not.
+    /// How many leases are not dropped yet. Some of them may be over.
     leases: AtomicUsize,
     turns: Turns,
 }
@@ -133,7 +134,7 @@ struct Status {
     state: State,
     /// The lease that [`State::Held`] speaks of.
     lease: u64,
-    /// Somebody else asked for the device during this lease.
+    /// Another host asked for the device during this lease.
     wanted: bool,
 }
 
@@ -248,7 +249,7 @@ impl Bus {
         let [_, number] = port.id.number();
         let tap = lock(&self.capture).as_ref().map(|capture| capture.tap(number));
         port.leases.fetch_add(1, Ordering::SeqCst);
-        // From here on the lease's drop gives the device back.
+        // From here on the device is given back when the lease is dropped.
         let lease = Lease { bus: Arc::clone(self), port, number: lease, tap };
         lease.port.power_on(lease.number)?;
         self.changed.notify_waiters();
@@ -288,7 +289,7 @@ impl Bus {
 }
 
 impl Ports {
-    /// Numbers are not used again until all have been, so that nobody gets another device than the one he meant.
+    /// The next free number. A number is used again only after all others, so that no host attaches another device than it means.
     fn next_id(&mut self) -> Option<BusId> {
         let after = (self.last..u16::MAX).map(|last| last + 1);
         let number = after.chain(1..=self.last).find(|number| !self.by_id.contains_key(&BusId(*number)))?;
@@ -334,7 +335,7 @@ impl Port {
 
     fn power_on(&self, lease: u64) -> Result<(), Unavailable> {
         let mut slot = lock(&self.slot);
-        // It may have been pulled out in between.
+        // The device may have been pulled out since it was taken.
         if lock(&self.status).lease != lease {
             return Err(Unavailable::Missing);
         }
@@ -343,7 +344,8 @@ impl Port {
         Ok(())
     }
 
-    /// Switches the device off, if `only` this lease, or anybody, drives it. A device that panics at that is broken.
+    /// Switches the device off. With `only`, nothing happens unless that lease drives the device. Returns whether the device is
+    /// sound: a device that panics is not.
     fn power_off(&self, only: Option<u64>) -> bool {
         let mut slot = lock(&self.slot);
         if slot.lease == 0 || only.is_some_and(|lease| lease != slot.lease) {
@@ -364,7 +366,7 @@ pub struct Lease {
     bus: Arc<Bus>,
     port: Arc<Port>,
     number: u64,
-    /// Who looks on, as it was when the device was taken.
+    /// What reports this host's transfers to the capture that ran when the device was taken.
     tap: Option<Box<dyn Tap>>,
 }
 
@@ -383,7 +385,7 @@ impl Lease {
         &self.port
     }
 
-    /// Somebody who looks on while this host has the device, where there is a capture.
+    /// Takes what reports this host's transfers to a capture; `None` where there is no capture.
     pub(crate) fn tap(&mut self) -> Option<Box<dyn Tap>> {
         self.tap.take()
     }
@@ -400,7 +402,7 @@ impl Lease {
         }
     }
 
-    /// Drives the device: `turn` has it alone while it runs. A job that it then gives out waits for its turn.
+    /// Drives the device. While `turn` runs, nobody else reaches the device. A job that the device gives out afterwards is queued.
     ///
     /// # Errors
     /// The device was pulled out.
@@ -409,7 +411,7 @@ impl Lease {
         let slot = &mut *guard;
         let device = slot.device.as_mut().filter(|_| slot.lease == self.number).ok_or(Gone)?;
         let outcome = turn(device.as_mut());
-        // One at a time: a host that comes and goes cannot heap them up.
+        // A device has one job at a time, so that a host which comes and goes cannot pile jobs up.
         let work = if slot.working { None } else { device.job() };
         slot.working |= work.is_some();
         drop(guard);
@@ -446,7 +448,7 @@ struct Running {
 }
 
 impl Running {
-    /// Whether it computed: nobody does for a host that went while its job waited.
+    /// Does the work, unless its host went while it waited. Returns whether the work was done.
     fn run(mut self, work: Work, memory: &mut Memory) -> bool {
         let wanted = lock(&self.port.slot).lease == self.lease;
         if wanted {

@@ -1,4 +1,4 @@
-//! Sockets that listen: who comes in, and how many at a time before they have a device.
+//! A socket that listens: it decides which peers are served, and how many connections without a device there may be.
 
 use std::{collections::VecDeque, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -20,22 +20,23 @@ use crate::{
 /// Connections at a time that have not taken a device; they last [`Timing::greeting`] at most, and the oldest goes when there
 /// are more.
 const GREETINGS: usize = 1024;
-/// Connections that were ended and hold their memory for a moment.
+/// So many connections that were ended may still hold memory, until their tasks are gone.
 const LEAVING: usize = 16;
 /// Connections at a time whose owner is looked for in the kernel's table.
 const QUESTIONS: usize = 1024;
 /// Connections that the kernel keeps for us meanwhile (listen(2); net.core.somaxconn may allow fewer).
 const BACKLOG: u32 = 4096;
-/// How long to wait where the system has no more descriptors or memory.
+/// How long to wait when the system has no more descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(20);
-/// A peer that acknowledges nothing for so long has vanished.
+/// A peer that has acknowledged nothing for so long has vanished.
 const VANISHED: Duration = Duration::from_secs(45);
 
 /// What is spoken on a socket that listens.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Protocol {
+    /// USB/IP.
     UsbIp,
-    /// With the device that a guest gets: this one, or the first that is free.
+    /// usbredir. A guest gets this device, or else the first that is free.
     UsbRedir(Option<BusId>),
 }
 
@@ -68,9 +69,9 @@ pub(crate) struct Entrance {
 }
 
 impl Entrance {
-    /// Serves until it is dropped, and all that have not taken a device with it.
+    /// Serves until the future is dropped; connections that have not taken a device end with it.
     ///
-    /// Who comes in is decided here and now: a crowd that is turned away costs neither a task nor a place.
+    /// A peer is admitted or refused in this task, so that a crowd which is refused costs neither tasks nor places.
     pub(crate) async fn open(self, listener: TcpListener) {
         let mut questions = JoinSet::new();
         let mut greetings = Greetings::default();
@@ -153,7 +154,7 @@ fn report(peer: SocketAddr, refused: &Refused) {
 }
 
 fn failed(error: &JoinError) {
-    // One that had to go for a newer one was told of then.
+    // A connection that was closed for a newer one is in the log already.
     if !error.is_cancelled() {
         tracing::error!(%error, "a session failed");
     }
@@ -168,8 +169,8 @@ struct Greetings {
 }
 
 impl Greetings {
-    /// Begins one. When there are too many, the oldest ends: whoever opens connections and says nothing has the older ones,
-    /// and does not keep others out.
+    /// Begins a greeting. When there are too many, the oldest ends: a peer that opens connections and says nothing has the oldest
+    /// ones, and does not keep others out.
     fn begin(&mut self, greeting: impl Future<Output = ()> + Send + 'static, peer: SocketAddr) {
         if self.order.len() >= GREETINGS {
             self.order.retain(|greeting| !greeting.is_finished());
@@ -199,7 +200,8 @@ impl Greetings {
     }
 }
 
-/// Replies leave at once; and a machine that has vanished is noticed within a minute, so that its token is free again.
+/// Sets the socket up so that replies leave at once, and that a peer which has vanished is noticed within a minute: then its
+/// token is free again.
 fn prepare(stream: &TcpStream) -> io::Result<()> {
     use rustix::net::sockopt;
     stream.set_nodelay(true)?;

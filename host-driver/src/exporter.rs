@@ -24,7 +24,7 @@ use crate::{
 
 /// How long a session may take to end when the exporter stops.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-/// Between two looks whether they have ended.
+/// How long to wait between two looks whether the sessions have ended.
 const GLANCE: Duration = Duration::from_millis(1);
 
 /// Where and whom to serve.
@@ -211,13 +211,13 @@ impl Exporter {
     /// Pulls all devices out, hangs up, and waits until all sessions are over.
     pub async fn shutdown(self) {
         for port in self.bus.ports() {
-            // One that is out already is what we want.
+            // An error says that the device is out already.
             let _ = self.bus.unplug(port.id());
         }
         let accepting = std::mem::take(&mut *lock(&self.accepting));
         for task in accepting {
             task.abort();
-            // An error says that it was aborted.
+            // The error says that the task was aborted.
             let _ = task.await;
         }
         let threads = self.threads.stop();
@@ -236,8 +236,8 @@ impl Drop for Exporter {
     }
 }
 
-/// Whether there is a way to an address of this machine. A socket can be bound on an interface that is down, as the loopback
-/// interface of a fresh network namespace is. Nothing is sent: a datagram socket only looks for the way.
+/// Checks that this machine has a route to an address of its own. A socket can be bound on an interface that is down, such as
+/// the loopback interface of a new network namespace. Nothing is sent: to connect a datagram socket only looks for the route.
 fn way(ip: IpAddr) -> io::Result<()> {
     std::net::UdpSocket::bind((ip, 0))?.connect((ip, 9))
 }

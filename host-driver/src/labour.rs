@@ -1,9 +1,9 @@
 //! Long computations of devices, taken in turn: one PIN is stretched at a time in the whole process, and one key made.
 //!
-//! Each takes a core, and a stretched PIN 19 MiB: many at once would leave neither to those who only want a signature. A
-//! device has one computation at a time (`bus`), and the next is that of the device which had none for the longest time:
-//! whoever changes a PIN over and over waits behind a holder who enters one. The threads are of low priority, and end
-//! when nobody waits; the memory goes with them.
+//! Each computation takes a core, and to stretch a PIN takes 19 MiB. Many at once would leave no core and no memory for a host
+//! that only wants a signature. A device has one computation at a time (`bus`), and the next one is that of the device which
+//! had none for the longest time: a host that changes a PIN over and over waits behind a holder who enters one. The threads
+//! have low priority. They end when no computation waits, and their memory is given back.
 
 mod lane;
 
@@ -29,7 +29,7 @@ mod lock {
 /// A lane whose threads have memory for stretching.
 type Lane = lane::Lane<Memory>;
 
-/// Room that is set aside, in KiB; only what is used of it becomes memory. It is more than 32 MiB because the C library maps
+/// Room for stretching, in KiB. Only pages that are used become memory. It is more than 32 MiB because the C library maps
 /// what is larger for itself, and gives it back to the system at once (mallopt(3), DEFAULT_MMAP_THRESHOLD_MAX): what is
 /// smaller it keeps, in an arena for each thread.
 const ROOM: usize = 33 << 10;
@@ -43,7 +43,8 @@ pub fn memory() -> Memory {
     Memory::with_room(ROOM)
 }
 
-/// When a device had its last turn of each kind: keys that it made do not put its PIN behind others, nor the reverse.
+/// When a device had its last turn, for each kind of computation: keys that a device has made do not delay its PINs, and PINs
+/// do not delay its keys.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
     stretching: Turn,
@@ -65,9 +66,9 @@ impl Default for Lanes {
 }
 
 impl Lanes {
-    /// Has this done on another thread, once its turn comes; here and now where the system gives none: slow is better than
-    /// never. The task says whether it computed: one that had nothing to do any more took no turn. The caller holds no lock
-    /// that the task wants.
+    /// Queues a task for another thread. Where the system gives no thread, the task is done in this one: slow is better than
+    /// never. The task returns whether it computed; a task that had nothing to do takes no turn. The caller must hold no lock
+    /// that the task takes.
     pub(crate) fn queue(
         &self,
         kind: Labour,
@@ -82,11 +83,11 @@ impl Lanes {
     }
 }
 
-/// A thread for those who wait here.
+/// Starts a thread for the tasks that wait in this lane.
 fn spawn(lane: Arc<Lane>) -> io::Result<()> {
     let thread = thread::Builder::new().name("ushield-labour".into()).stack_size(STACK);
     let started = thread.spawn(move || {
-        // Of this thread alone, on Linux. Without it all goes on as well, but for those who wait beside it.
+        // On Linux this sets the priority of this thread alone. If it fails, other threads only have to wait longer.
         let _ = rustix::process::setpriority_process(None, NICENESS);
         lane.work();
     });

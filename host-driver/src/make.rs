@@ -235,9 +235,12 @@ fn puk(envelope: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let line = if is_file { file::read_secret(path)? } else { Zeroizing::default() };
     let puk = line.strip_suffix(b"\n").unwrap_or(&line);
     if puk.len() != 8 || !puk.iter().all(u8::is_ascii_digit) {
-        return Err(Failure::new(format!("no token is made beside {}", path.display()))
-            .because("it is no PUK of eight digits, and a new token's would be written over it")
-            .next("move it away, or say --state DIR"));
+        return Err(Failure::new("no token was made")
+            .because(format!(
+                "the PUK of a new token belongs into {}, and what stands there is no PUK of eight digits",
+                path.display()
+            ))
+            .next("move that file away, or name another folder with --state DIR"));
     }
     Ok(Zeroizing::new(puk.to_vec()))
 }
@@ -247,8 +250,8 @@ fn not_made(refusal: Refusal) -> Failure {
     let failure = Failure::new("no token could be made").because(refusal);
     match refusal {
         Refusal::Exists | Refusal::Fault => failure.next(
-            "its folder holds what no unfinished token of this secret left: say --secret FILE if the secret is another \
-             one, or name another folder with --state DIR; nothing was changed",
+            "nothing was changed. The token's folder holds records that were not made with this device secret: name the \
+             right secret with --secret FILE, or another folder with --state DIR",
         ),
         _ => failure,
     }

@@ -17,12 +17,12 @@ pub use script::{Failed, Malformed, Script};
 /// What presses the buttons.
 #[derive(Clone, Debug, Default)]
 pub enum Habit {
-    /// Only handles do.
+    /// Nothing but handles.
     #[default]
     Wait,
-    /// OK on each page.
+    /// The panel presses OK on each page.
     Accept,
-    /// Cancel on each page.
+    /// The panel presses Cancel on each page.
     Reject,
 }
 
@@ -31,7 +31,7 @@ pub enum Habit {
 pub struct Face {
     /// The page, or `None` when the screen is dark.
     pub screen: Option<Screen>,
-    /// How many pages have been shown so far: two pages with the same text differ in it.
+    /// How many pages have been shown so far. Two pages with the same text differ in this number.
     pub shown: u64,
     pressed: Option<Button>,
 }
@@ -43,7 +43,7 @@ impl Face {
     }
 }
 
-/// A press that nobody asked for: the screen is dark, or shows something else.
+/// A press that was refused: the screen is dark, or shows another page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the screen does not wait for this button")]
 pub struct NotShown;
@@ -81,7 +81,7 @@ impl seams::Panel for Panel {
     }
 
     fn pressed(&mut self) -> Option<Button> {
-        // A look first: most polls find nothing, and taking would wake every watcher.
+        // It looks before it takes: most polls find nothing, and every change wakes all watchers.
         self.handle.face.borrow().pressed?;
         let mut button = None;
         self.handle.face.send_if_modified(|face| {
@@ -105,7 +105,7 @@ impl Handle {
         self.face.borrow().clone()
     }
 
-    /// Watches the screen; the current state counts as seen.
+    /// Watches the screen. The page of this moment counts as seen.
     pub fn watch(&self) -> watch::Receiver<Face> {
         self.face.subscribe()
     }
@@ -118,11 +118,11 @@ impl Handle {
         self.press_if(button, |_| true).map(drop)
     }
 
-    /// Presses a button if the page is the wanted one: what is judged is what is confirmed.
+    /// Presses a button if the page is the wanted one. The page that `wanted` has judged is the page that is confirmed.
     ///
     /// Returns the page's number among all that were shown ([`Face::shown`]).
     ///
-    /// A page is judged beside the panel, which goes on meanwhile; one that has changed since is judged anew.
+    /// The panel is not locked while `wanted` judges. If the page has changed meanwhile, the new page is judged.
     ///
     /// # Errors
     /// The screen is dark, or shows another page.
@@ -147,21 +147,21 @@ impl Handle {
         }
     }
 
-    /// Waits until the face is the wanted one, and returns it. Never returns if that does not happen. Faces that come and go
-    /// while one is judged are not seen.
+    /// Waits until `wanted` takes a face, and returns that face. It waits for ever if none is taken. A face that comes and goes
+    /// while another is judged is not seen.
     pub async fn wait(&self, mut wanted: impl FnMut(&Face) -> bool) -> Face {
         let mut watch = self.watch();
         loop {
-            // A copy: whoever judges does not hold up the token that shows its next page.
+            // A copy is judged, so that the token can show its next page meanwhile.
             let face = watch.borrow_and_update().clone();
-            // The sender lives in `self`: the channel cannot close.
+            // An error would say that the sender is gone, and `self` owns the sender.
             if wanted(&face) || watch.changed().await.is_err() {
                 return face;
             }
         }
     }
 
-    /// What wakes the session that drives the token.
+    /// The bell that wakes the session which drives the token.
     pub(crate) fn bell(&self) -> Arc<Notify> {
         Arc::clone(&self.bell)
     }

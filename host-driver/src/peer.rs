@@ -1,4 +1,4 @@
-//! Who may connect: on the loopback interface root and the server's own user, elsewhere whom `--allow` names.
+//! Who may connect: on the loopback interface root and the server's own user, and from elsewhere the addresses of `--allow`.
 
 mod owner;
 mod diag;
@@ -76,12 +76,12 @@ pub enum Refused {
     /// Its address is not allowed.
     #[error("its address is not allowed: start with --allow {0} to let it in")]
     Address(IpAddr),
-    /// It is another user's.
+    /// The peer's socket belongs to another user.
     #[error(
         "it belongs to user {0}, and only root and the server's own user are served: --allow {1} lets all in"
     )]
     OtherUser(u32, IpAddr),
-    /// The system does not say whose it is.
+    /// The system does not say whose the peer's socket is.
     #[error("the system does not say whose it is ({0}): --allow {1} lets all in")]
     Unknown(io::Error, IpAddr),
 }
@@ -89,9 +89,9 @@ pub enum Refused {
 /// What is known of a connection at once.
 #[derive(Debug)]
 pub(crate) enum Admission {
-    /// It is served or not.
+    /// It is known whether the peer is served.
     Decided(Result<(), Refused>),
-    /// It has to be looked for in the kernel's table.
+    /// The connection has to be looked for in the kernel's table.
     Open(Question),
 }
 

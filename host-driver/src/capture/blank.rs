@@ -1,9 +1,9 @@
-//! Blanks what nobody may read in a capture: PINs, keys, shared secrets, what was decrypted, and whatever else is not known to
-//! be open ([`wire::disclosure`], [`header`]).
+//! Blanks what nobody may read in a capture: PINs, keys, shared secrets, decrypted data, and everything else that
+//! [`wire::disclosure`] and [`header`] do not know to be public.
 //!
-//! A message is judged when one transfer brings all of it. One that comes in pieces shows its header, and nothing else until
-//! it is over: what is secret in it cannot be told from outside, nor in what answers it. What an answer may show is
-//! decided by the command that it answers; where a host sends more before it is answered, nothing of the answers is shown.
+//! A message is judged when one transfer brings all of it. Of a message that comes in several transfers only the header is
+//! shown, and nothing of its answer, because nobody can tell which of its bytes are secret. What an answer may show depends
+//! on the command that it answers. Where a host sends a second command before the first is answered, no answer is shown.
 
 use wire::{
     apdu::{CLASS_CHAIN, Command},
@@ -24,24 +24,24 @@ const PACKET: usize = 64;
 /// Where bStatus is in the header of a message to the host.
 const STATUS: usize = 7;
 
-/// What is known of one host's talk with one device.
+/// What is known of the exchange between one host and one device.
 #[derive(Debug)]
 pub(super) struct Blank {
     out: Pieces,
     back: Pieces,
-    /// What `out` and `owed` were before the last transfer, which the device may refuse.
+    /// `out` and `owed` before the last transfer: the device may refuse that transfer.
     before: (Pieces, usize),
-    /// The instruction that was to be continued: the next such command brings the rest of its data.
+    /// The instruction of a command chain that is open: the next command with it brings more of the chain's data.
     chained: Option<u8>,
     /// It is not known whether the last command was to be continued.
     unjudged: bool,
-    /// Whether the answer to the last command may be shown: GET RESPONSE brings the rest of it.
+    /// Whether the answer to the last command may be shown. GET RESPONSE brings the rest of that answer.
     answer: bool,
-    /// The same, by bSeq, for data blocks.
+    /// Whether the data block with this bSeq may be shown.
     answers: [bool; 256],
-    /// Messages that were not answered yet.
+    /// How many messages are not answered yet.
     owed: usize,
-    /// The last control transfer, and whether what it brings may be shown.
+    /// The last control transfer, and whether the data that it brings may be shown.
     control: Option<(u64, Setup, bool)>,
 }
 

@@ -1,5 +1,5 @@
-//! What of a header anybody may read: of a setup packet, of a CCID message. A host may put anything into the fields that
-//! nobody reads; what is not a value that the standard knows is blanked there too.
+//! The headers of setup packets and of CCID messages, as anybody may read them. A host may put anything into a field that the
+//! token does not read, so a value that the standard does not know is blanked.
 
 use wire::{
     ccid::{HEADER, class_request, level, to_host, to_reader},
@@ -15,7 +15,7 @@ const MAX_MESSAGE: usize = HEADER + 4 + 3 + 65_535 + 2;
 const SLOT: usize = 5;
 const SPECIFIC: usize = 7;
 
-/// The setup packet with wValue and wIndex blanked unless the request is one that a token knows. Whether it is.
+/// The setup packet, with wValue and wIndex blanked unless a token knows the request; and whether a token knows it.
 pub(super) fn setup(setup: Setup) -> (Setup, bool) {
     let known = match setup.kind() {
         RequestKind::Standard => is_standard(setup),

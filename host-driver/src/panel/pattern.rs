@@ -1,26 +1,26 @@
-//! What a screen's text is compared with: a regular expression with a limit. Whoever may ask for one may not make the server
-//! work for ever on it.
+//! A regular expression that a screen's text is compared with. It has limits, so that a client cannot make the server work
+//! for ever.
 
 use std::{fmt, str::FromStr};
 
 use regex_lite::{Regex, RegexBuilder};
 
-/// Bytes of an expression: a screen's whole text fits.
+/// The most bytes of an expression. The whole text of a screen fits.
 const LONGEST: usize = 1024;
-/// Bytes of what an expression becomes. The time of a comparison grows with this and the text, never faster.
+/// The most bytes of a compiled expression. The time of a comparison is at most proportional to this, times the text.
 const LARGEST: usize = 64 << 10;
 
 /// A regular expression that costs little, in memory and in time.
 #[derive(Clone, Debug)]
 pub struct Pattern(Regex);
 
-/// A text that is no such expression.
+/// Why a text is not taken as an expression.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotPattern {
     /// Not a regular expression.
     #[error("it is not a regular expression: {0}")]
     Malformed(String),
-    /// One that costs too much.
+    /// A regular expression that costs too much.
     #[error(
         "it is too large: a regular expression has 1,024 bytes at most, and repetitions such as {{1000}} count as often as \
          they repeat"
@@ -39,7 +39,7 @@ impl FromStr for Pattern {
             Ok(regex) => return Ok(Self(regex)),
             Err(error) => error,
         };
-        // The crate does not say which of both it is, but in words: without the limit it would not be an error.
+        // The crate tells the two errors apart in words only. An expression that is no error without the limit is too large.
         Err(if error.to_string().contains("size limit") {
             NotPattern::Large
         } else {
@@ -55,7 +55,7 @@ impl fmt::Display for Pattern {
 }
 
 impl Pattern {
-    /// Whether the text has a part that it describes.
+    /// Whether a part of the text matches.
     pub fn matches(&self, text: &str) -> bool {
         self.0.is_match(text)
     }

@@ -8,8 +8,8 @@
 //! again                from the top
 //! ```
 //!
-//! A page that nobody expects is cancelled: one that does not match, with which the script has failed, and each page after
-//! the script's end, unless `again` stands there.
+//! A page that does not match is cancelled, and the script has failed. After the script's end each page is cancelled, unless
+//! the last line is `again`.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ impl Script {
                 lines.push(line(text).map_err(|why| Malformed { line: number + 1, why })?);
             }
         }
-        // Otherwise it would run in a circle for ever.
+        // A script of `again` alone would never wait.
         match lines.iter().position(|line| matches!(line, Line::Again)) {
             Some(at) if !lines.iter().take(at).any(|line| matches!(line, Line::Expect(_))) => {
                 Err(Malformed { line: 1, why: "`again` needs an `expect` before it".into() })
@@ -72,8 +72,8 @@ impl Script {
         }
     }
 
-    /// Plays the script on a panel, until its end; which page was the last that it saw. Pages shown before the first poll
-    /// count as the first page.
+    /// Plays the script on a panel, until the script's end. Returns the number of the last page that it saw. A page that the
+    /// panel shows already is the first page.
     ///
     /// # Errors
     /// A page was not the expected one.
@@ -85,7 +85,7 @@ impl Script {
             match line {
                 Line::Again => at = 0,
                 Line::Wait(time) => tokio::time::sleep(*time).await,
-                // Where the page is gone, the next `expect` will tell.
+                // If the page is gone, the next `expect` will say so.
                 Line::Press(button) => drop(handle.press(*button)),
                 Line::Expect(expected) => {
                     let face = handle.wait(|face: &Face| face.shown > seen && face.screen.is_some()).await;
@@ -100,10 +100,10 @@ impl Script {
         Ok(seen)
     }
 
-    /// Plays the script, then presses Cancel on whatever comes: nobody expects it. Ends only by being dropped.
+    /// Plays the script, and then presses Cancel on every page. It ends only when it is dropped.
     pub async fn run(self, handle: Handle) {
         let mut seen = match self.play(&handle).await {
-            // The page that it expected last may wait for another's thumb.
+            // The last page that the script expected may wait for somebody else to press.
             Ok(seen) => seen,
             Err(failed) => {
                 tracing::error!("the panel's script failed: {failed}");

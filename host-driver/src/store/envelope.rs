@@ -1,4 +1,4 @@
-//! What stands around each record in its file:
+//! The envelope: what stands around each record in its file.
 //!
 //! | bytes | what |
 //! |---|---|
@@ -23,7 +23,7 @@ pub(super) const MAX_RECORD: usize = 64 << 10;
 /// Why a file is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
-    /// It is not damaged, but of another kind or version.
+    /// The file is not damaged: it is of another kind or version.
     pub(super) unknown: bool,
     pub(super) why: &'static str,
 }
@@ -63,7 +63,8 @@ pub(super) fn open<'a>(name: &str, file: &'a [u8]) -> Result<(u64, &'a [u8], &'a
     Ok((turn, record, behind))
 }
 
-/// Whether this begins as an envelope of another version does. Version 0 is none: half of a first write looks so.
+/// Whether these bytes begin as an envelope of another version does. Version 0 does not count: half of a first write looks
+/// like it.
 pub(super) fn is_other_version(file: &[u8]) -> bool {
     let version =
         file.strip_prefix(MAGIC).and_then(|rest| rest.first_chunk().copied()).map(u16::from_be_bytes);

@@ -2,16 +2,16 @@
 
 use std::{io, path::PathBuf};
 
-/// Nothing was changed; the text says what to do.
+/// Why a store cannot be opened. Nothing was changed then; the text says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The folder, or a file in it, could not be used.
     #[error("{0} cannot be used: {1}. Name another folder, or make this one yours to read and write")]
     Folder(PathBuf, #[source] io::Error),
-    /// It belongs to somebody else.
+    /// The folder, or a file in it, belongs to another user.
     #[error("{0} belongs to user {1}: run as that user, or name another")]
     Owner(PathBuf, u32),
-    /// Others can read it.
+    /// Other users can read the folder, or a file in it.
     #[error(
         "{path} can be read by others than you, and so may have been: close it with `chmod {mode} {path}`, and think \
          about new keys and PINs"
@@ -22,7 +22,7 @@ pub enum OpenError {
         /// The mode that closes it.
         mode: &'static str,
     },
-    /// What is no file stands where one should.
+    /// Something else stands where a file should be.
     #[error(
         "{path} is {what}, and only a file of its own belongs there: move it away, and put the file back from a copy if \
          there was one. Nothing was changed"
@@ -72,7 +72,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Puts the file's name to what its envelope says.
+    /// The error for a file of this name whose envelope has this fault.
     pub(super) fn of(name: impl Into<String>, fault: super::envelope::Fault) -> Self {
         let name = name.into();
         if fault.unknown {

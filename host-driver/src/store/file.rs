@@ -1,5 +1,5 @@
-//! What a store does to the file system, one call an operation: on the real one, and in tests on one that loses its
-//! power.
+//! What a store does to the file system. Each operation is one call, so that a test can put a file system in its place that
+//! loses its power after any of them.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -84,7 +84,7 @@ pub trait Open {
 #[derive(Debug)]
 pub struct Disk {
     path: PathBuf,
-    /// The lock goes when this is closed, even by a crash.
+    /// The lock ends when this file is closed, even by a crash.
     _lock: File,
 }
 
@@ -117,7 +117,7 @@ impl Disk {
     }
 }
 
-/// Refuses what is not the owner's alone. `mode` is what it should have, for the text.
+/// Refuses a file that others can read, or that another user owns. `mode` is the mode that the file should have, for the text.
 pub(super) fn private(found: &fs::Metadata, path: &Path, mode: &'static str) -> Result<(), OpenError> {
     if found.uid() != rustix::process::geteuid().as_raw() {
         return Err(OpenError::Owner(path.into(), found.uid()));
@@ -146,8 +146,8 @@ fn kind(found: &fs::Metadata) -> &'static str {
     }
 }
 
-/// Opens a file for reading. What is no file is refused before it is opened: to open a pipe may wait for ever, and to open
-/// a device may do something. `follow` a link, as one to a secret that lives elsewhere.
+/// Opens a file for reading. A pipe or a device is refused before it is opened, because to open a pipe may wait for ever, and
+/// to open a device may change its state. `follow` says whether a link may lead to the file, as to a secret elsewhere.
 pub(super) fn open_file(path: &Path, follow: bool) -> io::Result<File> {
     let look = if follow { fs::metadata } else { fs::symlink_metadata };
     let refuse = |found: &fs::Metadata| {
@@ -157,7 +157,7 @@ pub(super) fn open_file(path: &Path, follow: bool) -> io::Result<File> {
     if !found.is_file() {
         return refuse(&found);
     }
-    // It may be another one by now.
+    // Between the look and the opening, another file may have taken the name.
     let link = if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
     let file = OpenOptions::new().read(true).custom_flags(flags(OFlags::NONBLOCK | link)).open(path)?;
     let found = file.metadata()?;
@@ -168,7 +168,7 @@ const fn flags(flags: OFlags) -> i32 {
     flags.bits().cast_signed()
 }
 
-/// Whether a token was ever begun in this folder. It is not opened.
+/// Whether this folder has a record of a token. No record is read.
 pub fn has_records(folder: &Path) -> bool {
     fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| entry.file_name() != LOCK)
 }
@@ -248,7 +248,7 @@ impl Folder for Disk {
     fn create(&mut self, name: &str, content: &[u8]) -> io::Result<()> {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
-        // A pipe or a link that was put there meanwhile is not written through.
+        // A pipe or a link that was put there meanwhile is not opened.
         options.custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK));
         let mut file = options.open(self.path.join(name))?;
         file.write_all(content)?;

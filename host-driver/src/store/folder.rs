@@ -11,7 +11,7 @@ use super::{
     tries::{self, Tries},
 };
 
-/// What is being written; swept when the store is opened.
+/// The ending of a file that is being written. Such files are swept when the store is opened.
 const TEMPORARY: &str = ".tmp";
 const TRIES: &str = "tries";
 
@@ -40,7 +40,7 @@ impl<F: Folder> FileStore<F> {
     pub fn over(mut folder: F) -> Result<Self, OpenError> {
         let failed = |name: &str| {
             let name = name.to_owned();
-            // What the folder says more exactly is not wrapped.
+            // The folder has said more exactly what is wrong.
             move |error: io::Error| {
                 error.downcast().unwrap_or_else(|error| OpenError::Folder(name.into(), error))
             }
@@ -59,7 +59,7 @@ impl<F: Folder> FileStore<F> {
             let content = folder.read(name).map_err(failed(name))?.unwrap_or_default();
             if name == TRIES {
                 let mut file = folder.open(name).map_err(failed(name))?;
-                // A process that was killed may have left what it meant to make durable later.
+                // A process that was killed may have left content that it had not yet made durable.
                 file.sync().map_err(failed(name))?;
                 tries = Some(Tries::open(TRIES, &content, file).map_err(|fault| OpenError::of(name, fault))?);
             } else {
@@ -67,8 +67,8 @@ impl<F: Folder> FileStore<F> {
             }
         }
         for name in left {
-            // A record that was being written when the power went: its write was never promised. What is no file is not
-            // ours to sweep.
+            // The power went while this record was written, and the write was never promised. Only files are swept: something
+            // else of this name is not ours.
             match folder.read(name).map_err(failed(name)) {
                 Ok(_) | Err(OpenError::Public { .. }) => {}
                 Err(error) => return Err(error),
@@ -88,7 +88,7 @@ impl<F: Folder> FileStore<F> {
             .and_then(|()| self.folder.rename(&temporary, name))
             .and_then(|()| self.folder.sync());
         if written.is_err() {
-            // It may be gone, or have its new name; otherwise the next start sweeps it.
+            // The file may be gone, or may have its new name already. If it is still there, the next start sweeps it.
             let _ = self.folder.remove(&temporary);
         }
         written
@@ -110,12 +110,12 @@ impl<F: Folder> FileStore<F> {
     }
 }
 
-/// What the token is told, and what the log is.
+/// The fault that the token is told of; the log gets the reason.
 fn fault(name: RecordName) -> impl Fn(io::Error) -> StorageFault + Copy {
     move |error| {
         tracing::error!(record = %name, %error, "a record could not be read or written");
         match error.kind() {
-            // The last is the limit of `ulimit -f`.
+            // FBIG comes of the limit that `ulimit -f` sets.
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
                 StorageFault::Full
             }

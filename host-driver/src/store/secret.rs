@@ -19,10 +19,10 @@ use super::{
 /// The name under which the checksum is made.
 const NAME: &str = "secret";
 
-/// The device secret. It stays where it was read: a value that is moved leaves a copy on the stack.
+/// The device secret. It is on the heap, because a value that is moved leaves a copy on the stack.
 pub type DeviceSecret = Box<Zeroizing<[u8; 32]>>;
 
-/// Reads the secret, which is made, for its owner only, if there is none.
+/// Reads the secret. If there is none, a new one is made for its owner only.
 ///
 /// # Errors
 /// The file cannot be read or made, others can read it, or it is not a secret of this version.
@@ -33,7 +33,7 @@ pub fn secret(path: &Path) -> Result<DeviceSecret, OpenError> {
     }
     let failed = |error| OpenError::Folder(path.into(), error);
     let made = create(path);
-    // Another process may have been first: its secret is the one, and it may have swept ours away.
+    // Another process may have made a secret first. Then that secret counts, and ours may have been swept away.
     let Some(secret) = read(path)? else {
         return Err(made.err().unwrap_or_else(|| failed(io::ErrorKind::NotFound.into())));
     };
@@ -67,7 +67,8 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Makes the file whole under another name, and gives it its own only if that is still free; not yet durable.
+/// Writes the whole file under another name, and then gives it the secret's name if that name is still free. The name is not
+/// yet durable then.
 fn create(path: &Path) -> Result<(), OpenError> {
     let failed = |error| OpenError::Folder(path.into(), error);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder(path)).map_err(failed)?;
@@ -84,13 +85,13 @@ fn create(path: &Path) -> Result<(), OpenError> {
     made.and(swept).map_err(failed)
 }
 
-/// Gives a file a name that is still free; where it is not, whoever was first stays. A link does that in one step. FAT and
-/// exFAT have none: there a lock on the folder keeps those who race apart.
+/// Gives a file a name, unless another file has it. A hard link does that in one step. FAT and exFAT have no links: there a
+/// lock on the folder lets one process at a time look and rename.
 fn name(temporary: &Path, path: &Path, link: impl Fn(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
     use io::ErrorKind::{AlreadyExists, InvalidInput, PermissionDenied, Unsupported};
     match link(temporary, path) {
         Err(error) if error.kind() == AlreadyExists => Ok(()),
-        // EPERM is what link(2) says of a file system without links; others say EOPNOTSUPP, ENOSYS or EINVAL.
+        // link(2) fails with EPERM on a file system without links; some file systems say EOPNOTSUPP, ENOSYS or EINVAL.
         Err(error) if [PermissionDenied, Unsupported, InvalidInput].contains(&error.kind()) => {
             let folder = File::open(folder(path))?;
             folder.lock()?;
@@ -100,7 +101,8 @@ fn name(temporary: &Path, path: &Path, link: impl Fn(&Path, &Path) -> io::Result
     }
 }
 
-/// Removes what a process that was killed in [`create`] left. Who is still at it finds the secret that is there.
+/// Removes the files that killed processes have left in [`create`]. A process that is still in `create` will find the secret
+/// that is there.
 fn sweep(path: &Path) {
     let Some(own) = path.file_name() else { return };
     for entry in fs::read_dir(folder(path)).into_iter().flatten().flatten() {

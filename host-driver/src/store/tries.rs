@@ -1,8 +1,8 @@
-//! A record that is written often and must be durable each time: two slots of one preallocated file, written in turn, so
-//! that a write costs one fdatasync, and a torn one leaves the other slot.
+//! A record that is written often, and that must be durable after each write. It has two slots in one preallocated file, and
+//! they are written in turn: a write costs one fdatasync, and a write that the power cuts short leaves the other slot whole.
 //!
-//! A slot that is not whole held something: the record of the other one is then an older one, or may
-//! be, and is said to be doubtful. A slot of another version is not judged at all: the file is refused.
+//! A damaged slot may have held the newest record. Then the record in the other slot may be an older one, and it is called
+//! doubtful. A file with a slot of another version is refused, because nobody knows what that slot means.
 
 use std::io;
 
@@ -11,30 +11,30 @@ use super::{
     file::Open,
 };
 
-/// Bytes of a slot: a page, so that no device tears one slot while it writes the other.
+/// Bytes of a slot. A slot is a page, so that no device damages one slot while it writes the other.
 const SLOT: usize = 4096;
 /// The turn of the first record.
 const FIRST: u64 = 1;
 /// The longest record.
 pub(super) const MAX: usize = SLOT - OVERHEAD;
 
-/// The record, with its open file.
+/// The record, and the open file that holds it.
 #[derive(Debug)]
 pub(super) struct Tries<O> {
     name: &'static str,
     file: O,
     record: Vec<u8>,
     turn: u64,
-    /// The slot with the last durable record: never the one to be written.
+    /// The slot with the last durable record. The next write goes to the other slot.
     durable: usize,
-    /// The other slot is damaged, and may have held a newer record.
+    /// The other slot is damaged, and may have held a newer record than this one.
     doubtful: bool,
-    /// A write failed: what is on the medium is not known, so that nothing is promised any more.
+    /// A write failed. What the medium holds is not known, so every further write is refused.
     broken: bool,
 }
 
-/// The first content of the file: both slots, so that an empty one is damage. Written, not only reserved: later writes change
-/// no metadata.
+/// The first content of the file. Both slots hold the record, so that an empty slot is known to be damage. All bytes are
+/// written and not only reserved, so that later writes change no metadata.
 pub(super) fn first(name: &str, record: &[u8]) -> Vec<u8> {
     let mut file = Vec::with_capacity(2 * SLOT);
     for (slot, turn) in [FIRST, FIRST + 1].into_iter().enumerate() {
@@ -52,7 +52,7 @@ enum Slot<'a> {
 }
 
 impl<'a> Slot<'a> {
-    /// A slot of another version is an error: what it means is not known.
+    /// Reads a slot. A slot of another version is an error, because nobody knows what it means.
     fn read(name: &str, slot: &'a [u8]) -> Result<Self, Fault> {
         match envelope::open(name, slot) {
             Ok((turn, record, _)) => Ok(Self::Whole(turn, record)),

@@ -20,7 +20,7 @@ const OP_HEADER: usize = 8;
 const IMPORT: usize = 40;
 const URB_HEADER: usize = 48;
 
-/// How far a connection has come: it decides which messages are in place.
+/// How far a connection has come. The stage decides which messages are allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     /// OP messages.
@@ -34,7 +34,7 @@ pub(super) enum Stage {
 pub(super) enum Frame {
     /// The message, and how many bytes it took.
     Whole(UsbIpCommand, usize),
-    /// The message will be this long, in bytes, as far as one can tell.
+    /// The message is not whole: as far as its header tells, it will have so many bytes.
     Partial(usize),
 }
 
@@ -79,7 +79,7 @@ pub(super) fn next(buffer: &[u8], stage: Stage) -> Result<Frame, Violation> {
 /// The length of an OP message, in bytes.
 fn greeting(buffer: &[u8]) -> Result<usize, Violation> {
     let Some(&[v0, v1, c0, c1, s0, s1, s2, s3]) = buffer.first_chunk::<OP_HEADER>() else {
-        // Whoever opens with something else need not be waited for.
+        // A peer that begins with something else is refused at once.
         let opens = buffer.iter().zip(USBIP_VERSION.to_be_bytes()).all(|(&byte, wanted)| byte == wanted);
         return if opens { Ok(OP_HEADER) } else { Err(Violation::Code) };
     };
@@ -122,7 +122,7 @@ fn attached(buffer: &[u8]) -> Result<usize, Violation> {
     Ok(if direction == 0 { URB_HEADER + length } else { URB_HEADER })
 }
 
-/// The crate reads from sockets only; a slice is one that never waits.
+/// The crate reads from sockets only. This is a slice in the place of a socket; it never waits.
 fn read(mut message: &[u8]) -> Result<UsbIpCommand, Violation> {
     let reading = pin!(UsbIpCommand::read_from_socket(&mut message));
     match reading.poll(&mut Context::from_waker(Waker::noop())) {

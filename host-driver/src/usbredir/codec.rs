@@ -1,4 +1,4 @@
-//! Packets of the guest: a header is judged before anything that it promises is waited for.
+//! Packets of the guest. A header is checked before the bytes that it announces are waited for.
 
 use wire::{
     Malformed,
@@ -7,8 +7,8 @@ use wire::{
 
 use crate::urb::Overrun;
 
-/// What we can do. Not bulk streams (USB 3), and not buffered bulk input, which is for devices that pour out data
-/// unasked: a CCID reader answers.
+/// The capabilities of this server. Bulk streams are of USB 3, and buffered bulk input is for devices that send data without
+/// being asked; a CCID reader does neither.
 pub(super) const OURS: Capabilities = Capabilities::CONNECT_DEVICE_VERSION
     .with(Capabilities::FILTER)
     .with(Capabilities::DEVICE_DISCONNECT_ACK)
@@ -21,7 +21,7 @@ pub(super) const OURS: Capabilities = Capabilities::CONNECT_DEVICE_VERSION
 pub(super) enum Frame<'a> {
     /// The packet with its id, and how many bytes it took.
     Whole(u64, ToHost<'a>, usize),
-    /// The packet will be this long, in bytes, as far as one can tell.
+    /// The packet is not whole: as far as its header tells, it will have so many bytes.
     Partial(usize),
 }
 

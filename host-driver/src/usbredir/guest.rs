@@ -1,4 +1,4 @@
-//! A guest that has a device: its packets become transfers, and their ends become packets.
+//! A guest that has a device: the guest's packets become transfers, and ends of transfers become packets.
 
 mod interrupt;
 
@@ -80,7 +80,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// A request of which the end is wanted at once, and the ends of others that come with it.
+    /// Carries a request out. Returns its end, unless it has to wait, and the ends of other transfers that it brought about.
     fn run(
         &mut self,
         sequence: u64,
@@ -133,8 +133,8 @@ impl Guest {
         match message {
             ToHost::Hello(_) => return Err(Violation::Hello),
             ToHost::FilterReject => return Err(Violation::Rejected),
-            // Whether a device suits is the guest's to say, with filter_reject. An acknowledgement is of a device that
-            // is gone.
+            // A filter is for the guest, which says filter_reject when a device does not suit. An acknowledgement is of a device
+            // that is gone.
             ToHost::FilterFilter { .. } | ToHost::DeviceDisconnectAck => {}
             ToHost::Reset => {
                 self.cancel_all(bench);
@@ -313,7 +313,7 @@ impl Guest {
         }
     }
 
-    /// Whether an address is of a bulk or an interrupt endpoint. Bits that an address has not are of none.
+    /// The kind of the endpoint with this address. An address with reserved bits is of no kind.
     fn kind(&self, address: u8) -> u8 {
         if address & 0x70 == 0 { self.endpoints.endpoint(address).kind } else { u8::MAX }
     }

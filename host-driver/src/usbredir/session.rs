@@ -1,5 +1,5 @@
-//! One connection: hellos, and then a device for as long as there is one. A device that is pulled out is told to the
-//! guest, and shown again on the same connection when it is put back.
+//! One connection of a guest: both sides say hello, and then the guest has a device. When the device is pulled out, the guest
+//! is told; when it is plugged in again, the guest sees it again on the same connection.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -72,7 +72,7 @@ struct Redirection {
 }
 
 impl Redirection {
-    /// When a guest must have done what it must not delay.
+    /// The time until which a guest must have finished a step that it must not delay.
     fn soon(&self) -> Instant {
         Instant::now() + self.place.timing.greeting
     }
@@ -100,7 +100,7 @@ impl Redirection {
         }
     }
 
-    /// Waits for a device. One that was taken off the bus for good is not waited for.
+    /// Waits for a device, unless the device was taken off the bus for good.
     async fn claim(&mut self, wanted: Option<BusId>) -> Result<Lease, End> {
         let bus = Arc::clone(&self.place.bus);
         if let Some(lease) = free(&bus, wanted, self.peer) {
@@ -125,8 +125,8 @@ impl Redirection {
         }
     }
 
-    /// Reads packets while the guest has no device: they are for one that is gone, and nobody answers them. Returns at
-    /// least once a packet; says whether the guest acknowledged that its device is gone.
+    /// Reads packets while the guest has no device. They are for a device that is gone, and nobody answers them. Returns at
+    /// least once for each packet; the result says whether the guest has acknowledged that its device is gone.
     async fn listen(&mut self) -> Result<bool, End> {
         loop {
             match codec::next(self.connection.unread(), self.agreed).map_err(End::Violation)? {
@@ -162,7 +162,7 @@ impl Redirection {
                 End::Gone => {}
                 end => return end,
             }
-            // Who used the device keeps it when it is back, too.
+            // A guest that has used the device keeps it when it is plugged in again, however long the guest is silent.
             has_spoken = session.has_spoken();
             drop(session);
             tracing::info!(peer = %self.peer, %bus_id, "the device was pulled out");
@@ -192,7 +192,7 @@ impl Redirection {
         if self.agreed.has(Capabilities::DEVICE_DISCONNECT_ACK) { self.acknowledged().await } else { Ok(()) }
     }
 
-    /// Waits until the guest says that it knows: until then, what comes is meant for the device that is gone.
+    /// Waits until the guest acknowledges that the device is gone. Packets that come before that are for that device.
     async fn acknowledged(&mut self) -> Result<(), End> {
         while !self.listen().await? {}
         Ok(())

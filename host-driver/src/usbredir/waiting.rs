@@ -1,5 +1,5 @@
-//! The guests that wait for a device. Waiting is what a guest may do without limit: QEMU connects when the machine starts,
-//! and its token may be plugged in tomorrow. So their number has a limit.
+//! The guests that wait for a device. A guest may wait as long as it likes: QEMU connects when the machine starts, and the token
+//! may be plugged in tomorrow. Therefore the number of guests that wait has a limit.
 
 use std::{
     collections::VecDeque,
@@ -9,7 +9,7 @@ use std::{
 use card::lock::lock;
 use tokio::sync::Notify;
 
-/// Guests that wait at one socket.
+/// So many guests may wait at one socket.
 const MOST: usize = 64;
 
 /// The guests that wait at one socket, oldest first.
@@ -24,8 +24,8 @@ pub(super) struct Waiting<'a> {
 }
 
 impl Guests {
-    /// One more waits. When there are too many, the one that waited longest has to leave: a new guest is never kept out by
-    /// those that do nothing.
+    /// Lets one more guest wait. When there are too many, the guest that waited longest has to leave, so that guests which do
+    /// nothing never keep a new one out.
     pub(super) fn enter(&self) -> Waiting<'_> {
         let leave = Arc::new(Notify::new());
         let mut all = lock(&self.0);

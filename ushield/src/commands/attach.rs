@@ -48,11 +48,11 @@ impl Attach {
         let bus_id = self.bus_id.clone().map_or_else(|| self.only(), Ok)?;
         let handed = usbip::hand_over(&self.address, &bus_id)
             .map_err(|error| explain("the token was not attached", &error))?;
-        // A peer that has silently gone would leave a dead device on the bus for ever.
+        // Without keepalive, a peer that vanishes would leave a dead device on the bus for ever.
         rustix::net::sockopt::set_socket_keepalive(&handed.stream, true)
             .what("the connection could not be prepared")?;
         let port = vhci.attach(&handed.stream, handed.device.id(), handed.device.speed)?;
-        // The kernel has its own hold on it now.
+        // The kernel has a descriptor of its own for the stream now.
         drop(handed.stream);
         let origin = Origin::new(&self.address, &bus_id);
         if let Err(error) = origin.keep(&system, port) {
@@ -122,20 +122,20 @@ impl Attach {
     }
 }
 
-/// Whether a name that a server chose may be printed in a command line, and kept in a file of words.
+/// Whether a bus id may be printed as part of a command line, and written to a file of words. The server chose the bus id.
 fn is_plain(bus_id: &str) -> bool {
     !bus_id.is_empty()
         && bus_id.chars().all(|c| c.is_ascii_alphanumeric() || "-._:".contains(c))
         && !bus_id.starts_with('-')
 }
 
-/// How pcscd takes a device.
+/// Which driver of pcscd drives a device.
 enum Driven {
-    /// Under this name, but for its numbers at the end.
+    /// A driver that calls the reader by this name, to which pcscd appends numbers.
     As(String),
-    /// By no driver, and which built-in brand's it would need.
+    /// No driver. The device needs that of this built-in brand, if it is of one.
     ByNone(Option<&'static str>),
-    /// There is no pcscd with a CCID driver here.
+    /// It is not known: this machine has no pcscd with a CCID driver.
     Unknown,
 }
 

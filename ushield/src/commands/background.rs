@@ -1,5 +1,5 @@
-//! `-d`: the same program again, in a session of its own. The one that was typed waits until it is ready, or says
-//! why not.
+//! `-d`: the program starts itself again in a session of its own. The first process waits until the second is ready, or says
+//! why it is not.
 
 use std::{
     fs,
@@ -12,20 +12,20 @@ use std::{
 
 use terminal::{Context, Exit, Failure, Outcome, say_bytes, warn_lines};
 
-/// Tells the second program that it is the one in the background.
+/// The variable that tells the second process that it runs in the background.
 const MARK: &str = "USHIELD_IN_BACKGROUND";
-/// Ends what the background program says when it is ready.
+/// The byte after the last word of the background process, when it is ready.
 const READY: u8 = 0;
-/// Secrets that commands take from the environment. The background needs none, and whoever may read its /proc entry
-/// would find them there as long as it runs.
+/// Variables with secrets. The background process needs none of them, and other processes could read them in /proc as long
+/// as it runs.
 const SECRETS: [&str; 3] = ["USHIELD_PIN", "USHIELD_PUK", "USHIELD_NEW_PIN"];
 
-/// Whether this is the program in the background.
+/// Whether this is the background process.
 pub(super) fn in_background() -> bool {
     std::env::var_os(MARK).is_some()
 }
 
-/// Starts the program in the background and waits until it is ready.
+/// Starts the background process, and waits until it is ready.
 pub(super) fn start() -> Outcome {
     let this = std::env::current_exe().what("the program could not be started in the background")?;
     let mut command = Command::new(this);
@@ -42,7 +42,7 @@ pub(super) fn start() -> Outcome {
         .what("the program could not be started in the background")?;
     let mut said = Vec::new();
     let mut complained = Vec::new();
-    // Both end when it is ready or has failed; it says too little before that to fill a pipe.
+    // Both pipes end when the background process is ready or has failed. What it writes until then fits into a pipe.
     child
         .stdout
         .take()
@@ -59,27 +59,27 @@ pub(super) fn start() -> Outcome {
         warn_lines(String::from_utf8_lossy(&complained).trim_end());
     }
     if said.pop_if(|last| *last == READY).is_some() {
-        // As it is: a path in it need not be UTF-8.
+        // The bytes are passed on as they are: a path among them need not be UTF-8.
         say_bytes(said.trim_ascii_end());
         return Ok(Exit::Done);
     }
     let ended = child.wait().what("the background is lost")?;
     match ended.code() {
-        // It has said why.
+        // The background process has said why.
         Some(_) if !complained.is_empty() => Ok(Exit::Refused),
         _ => Err(Failure::new("the program in the background ended early").because(ended)),
     }
 }
 
-/// In the background: a session of its own, so that closing the terminal does not end it.
+/// Makes the background process the leader of a session of its own, so that it does not end when the terminal is closed.
 pub(super) fn begin() {
-    // Fails only for the leader of a group, which a fresh child is not.
+    // setsid(2) fails only for the leader of a process group, and a new child is none.
     let _ = rustix::process::setsid();
     let _ = INHERITED.set(open_files());
 }
 
-/// What the program was started with besides its three standard files. It stays open until the program is ready, because an
-/// option may name it (`--pin-file <(…)`, `--ready-file /dev/fd/3`).
+/// The files that were open when the program started, besides the three standard ones. They stay open until the program is
+/// ready, because an option may name one (`--pin-file <(…)`, `--ready-file /dev/fd/3`).
 static INHERITED: OnceLock<Vec<RawFd>> = OnceLock::new();
 
 /// The numbers of all open files above standard error.
@@ -88,10 +88,10 @@ fn open_files() -> Vec<RawFd> {
         Ok(entries) => {
             entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
         }
-        // Without /proc nobody knows which there are: all that there may be.
+        // Without /proc it is not known which files are open: every number is tried.
         Err(_) => (0..FEW).collect(),
     };
-    // The listing had itself among them.
+    // The folder that was listed was open, too.
     numbers.into_iter().filter(|number| *number > 2 && is_open(*number)).collect()
 }
 
@@ -104,26 +104,27 @@ fn is_open(number: RawFd) -> bool {
     unsafe { libc::fcntl(number, libc::F_GETFD) >= 0 }
 }
 
-/// Lets go of what the starter had open and of where it was: its locks, the pipes that others wait on, its disk.
+/// Closes the files that the starter had open, and leaves its working folder: others may wait for a lock, a pipe or a disk of
+/// the starter.
 #[allow(unsafe_code)]
 fn let_go() {
     for number in INHERITED.get().into_iter().flatten() {
-        // SAFETY: nobody here owns it: it was open before this program opened anything, and was never closed since, so that
-        // its number means nothing else.
+        // SAFETY: no value of this program owns this descriptor. It was open before the program opened anything, and has not
+        // been closed since, so that its number means no other file.
         unsafe { libc::close(*number) };
     }
-    // The root is always there. Every path that is used from here on is absolute.
+    // The root folder is always there, and every path that is used from here on is absolute.
     let _ = std::env::set_current_dir("/");
 }
 
-/// In the background: says the last words to the terminal, lets go of all that was the starter's, and from here on writes to
-/// the log.
+/// Ends the start of the background process: it says its last words to the terminal, closes what was the starter's, and
+/// writes to the log from here on.
 pub(super) fn release(words: &[u8], log: &Path) -> Result<(), Failure> {
     let name = log.display();
     let file = card::file::append(log).what(format!("the log {name} could not be opened"))?;
     let_go();
     let mut out = std::io::stdout();
-    // The terminal may have been closed meanwhile: that is no reason to stop.
+    // An error says that the terminal was closed meanwhile, which is no reason to stop.
     let _ = out.write_all(words).and_then(|()| out.write_all(&[b'\n', READY])).and_then(|()| out.flush());
     rustix::stdio::dup2_stdout(&file).what(format!("the log {name} could not be used"))?;
     rustix::stdio::dup2_stderr(&file).what(format!("the log {name} could not be used"))

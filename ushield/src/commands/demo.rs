@@ -85,7 +85,7 @@ impl Demo {
         Ok(Exit::Done)
     }
 
-    /// The folder, made and found free of such files before anything happens.
+    /// Makes the folder, and looks that it has none of the files, before anything else happens.
     fn folder(&self) -> Result<PathBuf, Failure> {
         let Some(folder) = &self.out else { return paths::demo() };
         let name = folder.display();
@@ -123,7 +123,7 @@ fn tell(folder: &Path) {
     }
 }
 
-/// The token on its bus, the host's road to it, and the thumb on its buttons.
+/// A token on a bus, a host's connection to it, and the holder's thumb on the token's buttons.
 struct Story {
     steps: Steps,
     card: Card,
@@ -132,7 +132,7 @@ struct Story {
     _exporter: Exporter,
 }
 
-/// How long a page waits for whoever reads the story step by step, in milliseconds.
+/// How long a page waits for a person who reads the story step by step, in milliseconds.
 const PATIENCE: u64 = 15 * 60 * 1000;
 
 impl Story {

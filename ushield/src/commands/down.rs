@@ -28,7 +28,7 @@ impl Down {
         let _: Health = client.post("/shutdown", &())?;
         let end = Instant::now() + PATIENCE;
         let late = || Failure::new(format!("process {pid} does not stop")).next(format!("kill {pid}"));
-        // The socket is the last thing that a clean end removes.
+        // A server removes its socket last.
         while client.socket().exists() && alive(pid) {
             if Instant::now() >= end {
                 return Err(late());

@@ -80,7 +80,7 @@ struct Machine {
 }
 
 impl Machine {
-    /// A command on the same machine, as people type it.
+    /// The command that does `deed` on the same machine, as people type it.
     fn command(&self, deed: &str) -> String {
         match &self.root {
             None => format!("sudo ushield driver {deed}"),
@@ -154,7 +154,7 @@ fn removed(system: &System, path: &Path) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// pcscd reads its drivers once; `pcscd --hotplug` looks for readers, not for drivers.
+/// Says that pcscd has to be started again. pcscd reads its drivers when it starts; `pcscd --hotplug` looks for readers only.
 fn hint(system: &System) {
     if system.is_here() && Pcscd::find(system).is_some() {
         say(&format!("pcscd reads its drivers when it starts: {}", pcscd::restart_command(system)));

@@ -89,7 +89,7 @@ fn digits(time: &str) -> String {
     time.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// What a trial's bank and its customer agreed on.
+/// The terms of a payment, as a bank and its customer have agreed on them for a trial.
 pub(super) struct Terms<'a> {
     pub(super) number: &'a str,
     pub(super) payer_account: &'a str,
@@ -102,7 +102,7 @@ pub(super) struct Terms<'a> {
 }
 
 impl Terms<'_> {
-    /// The order, issued now with a fresh nonce.
+    /// Issues the order, with a new nonce.
     pub(super) fn issue(&self, now: SystemTime) -> Result<EncodedOrder, Failure> {
         let what = "the order was not issued";
         let json = OrderJson {

@@ -76,7 +76,7 @@ impl Pay {
     fn sign(&self, order: &EncodedOrder) -> Result<Vec<u8>, Failure> {
         let refused = |error: card::Error| explain("the payment was not signed", &error);
         let mut card = self.token.open()?;
-        // The token may be shared: each of the two is a transaction, and nobody waits for a PIN that is being typed.
+        // Others may share the token. To read it and to sign are two transactions, so that nobody waits while a PIN is typed.
         let (information, certificate) = card
             .transaction(|card| {
                 let mut shield = Shield::select(card)?;
@@ -110,7 +110,7 @@ pub(super) fn order(path: &Path) -> Result<EncodedOrder, Failure> {
     json::from_json(&text).what(format!("the order {} was not understood", path.display()))
 }
 
-/// Refuses before the PIN is asked for what would be refused after it.
+/// Refuses, before the PIN is asked for, what the token would refuse afterwards.
 fn ready(information: &Information) -> Result<(), Failure> {
     if !information.has(Information::HEALTHY) {
         return Err(Failure::new("the token failed its self-test")
@@ -135,7 +135,8 @@ fn not_enrolled() -> Failure {
         .next("get one: cert-tool enrol")
 }
 
-/// Refuses what no bank takes. What some banks do not take is said: which one this is for, only the bank knows.
+/// Refuses an order that no bank takes. An order that only some banks refuse gets a warning, because only the bank knows its
+/// own rule.
 fn check_lifetime(order: &PaymentOrder) -> Result<(), Failure> {
     let (issued, expires) = (order.issued.to_unix_duration(), order.expires.to_unix_duration());
     let life = expires.saturating_sub(issued);
@@ -154,14 +155,14 @@ fn check_lifetime(order: &PaymentOrder) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Made before anybody is asked. It allows the longest life that a bank can allow.
+/// The verifier of the result. It is made before the PIN is asked for, and it allows the longest life that a bank can allow.
 fn verifier(ca: &Path) -> Result<Verifier, Failure> {
     let what = "the payment was not signed";
     let verifier = Verifier::new(&file::read(ca)?, &[]).what(what)?;
     verifier.with_order_lifetime(MAX_ORDER_LIFETIME).what(what)
 }
 
-/// As the bank will, but for what only the bank can tell.
+/// Checks the result as the bank will, but for what only the bank can tell.
 fn check(document: &[u8], verifier: &Verifier, order: &[u8]) -> Result<(), Failure> {
     let what = "the payment was signed, but it was not written";
     let check = payment::Check {

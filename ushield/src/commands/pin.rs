@@ -104,7 +104,8 @@ impl Pin {
 }
 
 impl New {
-    /// Asks for both secrets and gives them to the token. `counter` is whose tries are told: 0 the PIN's, 1 the PUK's.
+    /// Asks for both secrets, and gives them to the token. The prompt tells the tries that are left: `counter` is 0 for those of
+    /// the PIN, and 1 for those of the PUK.
     fn set(
         &self,
         what: &str,
@@ -144,7 +145,7 @@ impl New {
         if (usize::from(least)..=usize::from(most)).contains(&new.bytes().len()) {
             return Ok(new);
         }
-        // Told here, so that no try is spent on it.
+        // It is refused here, so that no try is spent on it.
         Err(Failure::new(format!("the {name} was not changed"))
             .because(format!("the new one is not of {least} to {most} characters"))
             .next("choose another one"))

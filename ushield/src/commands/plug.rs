@@ -27,7 +27,7 @@ impl Chosen {
         self.which.again() + &token.unwrap_or_default()
     }
 
-    /// The `up` and the token.
+    /// Finds the `up` that is meant, and the token.
     pub(crate) fn find(&self) -> Result<(Client, Token), Failure> {
         let client = self.which.running()?;
         let Tokens { tokens } = client.get("/tokens", std::time::Duration::ZERO)?;

@@ -63,7 +63,7 @@ fn mode(text: &str) -> Result<u32, String> {
         .ok_or_else(|| "an octal mode such as 660".into())
 }
 
-/// A group's number, from /etc/group where it is a name.
+/// The number of a group. A name is looked up in /etc/group.
 fn group(text: &str) -> Result<u32, String> {
     if let Ok(number) = text.parse() {
         return Ok(number);
@@ -99,7 +99,7 @@ impl Reader {
         log::begin();
         let runtime = runtime::here()?;
         let mut ends = runtime.block_on(async { Ends::new() })?;
-        // One that a killed run left would make a waiting script go on too early.
+        // A ready file that a killed reader has left would make a waiting script go on too early.
         if let Some(file) = &self.ready_file {
             let _ = fs::remove_file(file);
         }
@@ -132,7 +132,7 @@ impl Reader {
         Config { socket, access, usbip: usbip.into(), bus_ids, ..Config::default() }
     }
 
-    /// The line for a shell on standard output, the rest beside it.
+    /// Prints the line for a shell on standard output, and everything else on standard error.
     fn announce(&self, service: &Service) -> Result<(), Failure> {
         let (socket, readers) = (service.socket(), service.readers());
         if let Some(file) = &self.ready_file {
@@ -155,7 +155,7 @@ impl Reader {
     }
 }
 
-/// As a shell reads it back; a path need not be UTF-8.
+/// The bytes of a path, quoted where a shell would not read them as one word. A path need not be UTF-8.
 fn quoted(text: &[u8]) -> Vec<u8> {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+:@%".contains(byte);
     if text.iter().all(plain) {
@@ -175,7 +175,7 @@ fn stop(socket: &Path) -> Outcome {
     let end = Instant::now() + LAST_WORDS;
     let late =
         || Failure::new(format!("the reader (process {pid}) does not end")).next(format!("kill -9 {pid}"));
-    // Its socket goes last of all files.
+    // The service removes its socket last of all files.
     while fs::symlink_metadata(socket).is_ok() {
         if Instant::now() >= end {
             return Err(late());

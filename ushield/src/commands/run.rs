@@ -46,9 +46,9 @@ use keeper::Keeper;
 use service::Service;
 use thumb::Thumb;
 
-/// Our own failures, as `timeout` of the GNU coreutils has them: the command never ran.
+/// The exit code of a failure of `ushield` itself, as `timeout` of the GNU coreutils has it: the command did not run.
 pub(crate) const OURS: u8 = 125;
-/// The tokens that one PC/SC service can show: libpcsclite holds no more readers.
+/// The most tokens: libpcsclite can hold no more readers of one PC/SC service.
 const MOST: i64 = 16;
 /// How long the certificates are good for unless told otherwise.
 const DAYS: u32 = 30;
@@ -134,12 +134,12 @@ impl Run {
         let outcome = self.command(&runtime, &folder, &stage, limits);
         if let (Some(artifacts), false) = (artifacts, matches!(outcome, Ok(Exit::As(0)))) {
             if let Err(failure) = stage.rack.stop_capture() {
-                // What is there of it is kept, too.
+                // The part of the capture that was written is kept.
                 warn_lines(&format!("ushield: {failure}"));
             }
             artifacts.keep(&folder, &self.command, &outcome, &stage.thumb.seen())?;
         }
-        // The reader lets go of the tokens before their bus goes.
+        // The PC/SC service frees the tokens before their bus ends.
         drop(stage.service);
         stage.rack.unplug_all();
         stage.rack.stop();
@@ -148,7 +148,7 @@ impl Run {
         outcome
     }
 
-    /// Tokens, enrolled, behind the reader, under the control socket.
+    /// Sets everything up: tokens are made and enrolled, and the PC/SC service and the control socket serve them.
     fn set(&self, runtime: &Waiter, folder: &Folder) -> Result<Stage, Failure> {
         let listen = Listen { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..Listen::default() };
         let exporter = runtime.block_on(Exporter::start(listen)).what("USB/IP is not served")?;
@@ -173,7 +173,7 @@ impl Run {
             let (place, reader) = service.reader(served)?;
             holdings.push((place, Holding { token: served.token.clone(), reader, certificates }));
         }
-        // In the order of the readers, which is that of the PKCS#11 module's slots.
+        // The order is that of the readers, which is also the order of the PKCS#11 module's slots.
         holdings.sort_by_key(|(place, _)| *place);
         let holdings = holdings.into_iter().map(|(_, holding)| holding).collect();
         let control = folder.path("control.sock");
@@ -191,7 +191,7 @@ impl Run {
         Ok(Stage { rack, service, thumb, pin, bank, holdings })
     }
 
-    /// The bank, and each token's certificates.
+    /// Founds the bank, and enrols each token. Returns the certificates of each token.
     fn enrol(
         &self,
         folder: &Folder,
@@ -212,7 +212,7 @@ impl Run {
         Ok((Some(bank), certificates))
     }
 
-    /// From here on the buttons are pressed as the option says.
+    /// Presses the buttons as the option says, from here on.
     fn play(&self, thumb: &Thumb, served: &[Served]) {
         thumb.be(&self.panel.habit());
         if let Panel::Script(script) = &self.panel {
@@ -241,7 +241,7 @@ impl Run {
         let Some((program, arguments)) = self.command.split_first() else {
             return Err(Failure::new("there is no command to run"));
         };
-        // On this thread, which lives until the command has ended.
+        // This thread starts the command, because it lives until the command has ended.
         runtime.block_on(async {
             let mut signals = child::Signals::catch()?;
             let mut keeper = Keeper::start(program, arguments, variables, limits)?;
@@ -251,7 +251,7 @@ impl Run {
     }
 }
 
-/// What stands while the command runs.
+/// Everything that is there while the command runs.
 struct Stage {
     rack: Arc<Rack>,
     service: Service,

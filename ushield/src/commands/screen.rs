@@ -55,7 +55,7 @@ impl Screen {
     }
 }
 
-/// A refusal that says what the screen shows, where that is the reason.
+/// The failure of a refusal, with what the screen shows where that is the reason.
 pub(crate) fn with_screen(refusal: Refusal) -> Failure {
     let shows = refusal.shown.as_ref().map(|shown| match &shown.screen {
         Some(screen) => format!("the screen shows\n{}", screen.draw("").trim_end()),

@@ -103,7 +103,7 @@ impl Up {
         if self.detach && !background::in_background() {
             return background::start();
         }
-        // They outlive our working folder, and others are told of them.
+        // Other processes are told of these paths, and the background process leaves the working folder.
         for path in [&mut self.control, &mut self.ready_file].into_iter().flatten() {
             *path = paths::absolute(path)?;
         }
@@ -126,11 +126,11 @@ impl Up {
         vacate(&control)?;
         let runtime = runtime::here()?;
         let outcome = runtime.block_on(self.serve(batch, &control));
-        // With the runtime goes the last hold on the tokens' folders.
+        // When the runtime ends, nothing holds the tokens' folders any more.
         runtime.shutdown_timeout(Duration::from_secs(5));
-        // The socket goes last: `ushield down` waits for it.
+        // The socket is removed last: `ushield down` waits until it is gone.
         let _ = fs::remove_file(&control);
-        // A log without a word is of no use to anybody.
+        // An empty log is of no use.
         let log = log_file(&control);
         if self.detach && fs::metadata(&log).is_ok_and(|found| found.len() == 0) {
             let _ = fs::remove_file(&log);
@@ -150,7 +150,7 @@ impl Up {
         if let Some(file) = &self.pcap {
             exporter.start_capture(file).what(format!("nothing can be captured in {}", file.display()))?;
         }
-        // One that a killed run left would send a waiting script to an address where nobody listens.
+        // A ready file that a killed server has left would send a waiting script to an address where nobody listens.
         if let Some(file) = &self.ready_file {
             let _ = fs::remove_file(file);
         }
@@ -177,7 +177,7 @@ impl Up {
         if let Some(file) = &self.ready_file {
             let _ = fs::remove_file(file);
         }
-        // A client that holds its connection open does not hold us up.
+        // A client that keeps its connection open delays the end only so long.
         let _ = tokio::time::timeout(Duration::from_secs(1), serving).await;
         logging.abort();
         log::tell_now();
@@ -201,7 +201,7 @@ impl Up {
         Batch::open(home, profile, pin, self.tokens)
     }
 
-    /// Sets the panel going.
+    /// Starts what presses the buttons.
     fn play(&self, rack: &Rack) -> Result<(), Failure> {
         match &self.panel {
             Panel::Script(script) => {
@@ -245,7 +245,7 @@ fn captured(summary: &Summary) {
     }
 }
 
-/// Where the program in the background writes what it has to say.
+/// The log of the background process.
 fn log_file(control: &Path) -> PathBuf {
     control.with_extension("log")
 }

@@ -75,7 +75,7 @@ impl Verify {
             }
             Err(failure) => return Err(failure.exits(Exit::Unknown)),
         };
-        // What nobody looked at would look as good.
+        // A payment that nobody has looked at would look good, too.
         for Held { name, checked, open } in self.held(exit == Exit::Done) {
             report[name] = json!(if checked { "checked" } else { "not_checked" });
             if exit == Exit::Done && !checked {
@@ -94,7 +94,7 @@ impl Verify {
         Ok(exit)
     }
 
-    /// What was asked for was checked in a `good` payment only: of any other nobody knows how far it came.
+    /// Whether a check was made. Of a payment that is not `good` it is not known which checks were made before one failed.
     fn held(&self, good: bool) -> [Held; 5] {
         let bound = self.order.is_some() || self.account.is_some();
         [
@@ -149,7 +149,7 @@ impl Verify {
     }
 }
 
-/// The one user who may pay, and from which account; anybody and any, where none is named.
+/// The rule of who may pay: the user who is named, from the account that is named. What is not named may be any.
 struct Payer<'a> {
     user_id: Option<&'a str>,
     account: Option<&'a str>,
@@ -196,11 +196,11 @@ fn refusal(reason: Reason) -> Value {
     report
 }
 
-/// The order's DER, from JSON or DER.
+/// Reads an order in JSON or DER; returns its DER.
 fn order_bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     let bytes = read(path)?;
     let name = path.display();
-    // DER begins with a SEQUENCE (30), and no JSON does but one that begins with the digit 0, which is no object.
+    // DER begins with the byte 30 (SEQUENCE), which is the digit 0. JSON that begins with a digit is no object.
     if bytes.first() == Some(&0x30) {
         order::PaymentOrder::parse(&bytes).what(format!("the order {name} was not understood"))?;
         return Ok(bytes);

@@ -75,7 +75,8 @@ impl Wait {
         }
     }
 
-    /// Looks once: met, or how it stands. A choice that is not clear does not become clear by waiting.
+    /// Looks once. Returns `Ok` when the goal is met, and otherwise the state of things. A choice that is not clear is a failure,
+    /// because waiting does not make it clear.
     fn look(&self) -> Result<Result<(), String>, Failure> {
         let Some(client) = self.chosen.which.find()? else {
             let met = self.goal == Goal::Down;

@@ -24,7 +24,7 @@ pub(super) struct Bank {
     pub(super) crl: Vec<u8>,
     verifier: Verifier,
     replay: MemoryReplay,
-    /// The CA's folder; its key ends with the demo.
+    /// The CA's folder: it is removed at the end of the demo, with the CA's key.
     _folder: Scratch,
 }
 
@@ -50,18 +50,18 @@ impl Bank {
         issue("20260001", "100.00", "上海水务", "1001244300000000123", "11月水费")
     }
 
-    /// What malware puts in its place: the bank would take it, if the token signed it.
+    /// The order that malware puts in the place of the customer's. The bank would take it if the token signed it.
     pub(super) fn order_of_a_thief() -> Result<EncodedOrder, Failure> {
         issue("20260002", "5000.00", "顺达电子商行", "6217000099998888777", "货款")
     }
 
-    /// As a backend verifies; what is good is remembered.
+    /// Verifies a payment as a bank's backend does. A good payment is remembered.
     pub(super) fn verify(&self, document: &[u8], issued: Option<&[u8]>) -> Result<Payment, Reason> {
         let check = Check { at: SystemTime::now(), payers: &SameId, replay: &self.replay, issued };
         self.verifier.verify(document, &check)
     }
 
-    /// Why the bank refuses this.
+    /// Has the bank refuse a payment; returns the reason.
     pub(super) fn refuses(&self, document: &[u8]) -> Result<String, Failure> {
         match self.verify(document, None) {
             Err(reason) => Ok(format!("{}: {reason}", reason.code())),
@@ -90,7 +90,7 @@ fn issue(
     terms.issue(SystemTime::now())
 }
 
-/// Trebles the amount inside a signed document, as a thief on the line would: everything else stays as it was.
+/// Multiplies the amount inside a signed document by three, as a thief on the network would. Everything else stays as it was.
 pub(super) fn raise_amount(order: &EncodedOrder, document: &[u8]) -> Result<Vec<u8>, Failure> {
     let what = "the amount could not be changed";
     let raised = PaymentOrder { amount: order.order().amount * 3, ..order.order().clone() };

@@ -14,7 +14,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// By hand where a person reads and types, unless told otherwise.
+    /// Step by step where a person reads and types, unless an option says otherwise.
     pub(super) fn choose(yes: bool) -> Self {
         let terminals = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
         let by_hand = is_by_hand(yes, terminals, std::env::var_os("CI").is_some());
@@ -25,7 +25,7 @@ impl Pace {
         self.by_hand.load(Relaxed)
     }
 
-    /// Waits for Enter, which does what the words say. Once the keyboard has ended (Ctrl-D), nothing waits any more.
+    /// Waits for Enter; `does` says what Enter does. When the keyboard ends (Ctrl-D), nothing waits from then on.
     pub(super) fn wait(&self, does: &str) {
         if !self.is_by_hand() {
             return;

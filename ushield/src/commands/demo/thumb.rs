@@ -28,7 +28,7 @@ impl Thumb {
         Self { button }
     }
 
-    /// What is pressed from now on.
+    /// Presses this button from now on.
     pub(super) fn will_press(&self, button: Button) {
         *self.button.lock().unwrap_or_else(PoisonError::into_inner) = button;
     }
@@ -50,21 +50,21 @@ async fn hold(panel: Handle, button: Arc<Mutex<Button>>, pace: Arc<Pace>) {
         let drawn = screen.draw("    ");
         if pace.is_by_hand() {
             say_lines(drawn.trim_end());
-            // The keyboard is waited for on a thread of its own: the token's host goes on meanwhile.
+            // A thread waits for the keyboard, so that the token's host can go on meanwhile.
             let (pace, (pressed, waits)) = (pace.clone(), oneshot::channel());
             let keyboard = thread::Builder::new().name("ushield-keyboard".into());
             let waiting = keyboard.spawn(move || {
                 pace.wait(does);
                 let _ = pressed.send(());
             });
-            // Where the system gives no thread the story goes on by itself.
+            // Where the system gives no thread, the story does not wait.
             if waiting.is_ok() {
                 let _ = waits.await;
             }
         } else {
             say_lines(&format!("{drawn}{}", Paint::stdout().bold(&format!("    {name}"))));
         }
-        // What was read is what is pressed for; a page that has gone needs no button.
+        // The button is pressed only for the page that was read. An error says that the page is gone.
         let _ = panel.press_if(button.into(), |now| now == page);
     }
 }

@@ -1,4 +1,5 @@
-//! What a failed run leaves for whoever looks for the fault: the APDUs, the screens, the USB traffic. Without secrets.
+//! What a failed run leaves behind for a person who looks for the fault: the APDUs, the screens and the USB traffic, without
+//! secrets.
 
 use std::{
     ffi::OsString,
@@ -20,13 +21,13 @@ pub(super) const CAPTURE: &str = "usb.pcapng";
 const SCREENS: &str = "screens.txt";
 const SUMMARY: &str = "run.json";
 
-/// Where they go.
+/// Where the artifacts are kept.
 pub(super) struct Artifacts {
     into: PathBuf,
 }
 
 impl Artifacts {
-    /// From here on everything is written down, in the run's folder.
+    /// Begins to write everything down, in the run's folder.
     pub(super) fn begin(folder: &Folder, into: PathBuf) -> Result<Self, Failure> {
         DirBuilder::new()
             .recursive(true)
@@ -40,7 +41,7 @@ impl Artifacts {
         Ok(Self { into })
     }
 
-    /// Keeps what was written down: the run has failed.
+    /// Copies what was written down, because the run has failed.
     pub(super) fn keep(
         self,
         folder: &Folder,
@@ -69,7 +70,7 @@ impl Artifacts {
     }
 }
 
-/// For the owner only: an order's payee and amount are nobody else's, and the folder may be open to others.
+/// Writes a file for the owner only. The folder may be open to others, and the payee and the amount of an order are not for them.
 fn keep(path: &Path, content: &mut dyn io::Read) -> io::Result<()> {
     let mut file = card::file::begin(path)?;
     io::copy(content, &mut file)?;

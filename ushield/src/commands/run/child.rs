@@ -1,4 +1,4 @@
-//! The command of a run: its signals are ours, its exit code is ours, and it does not outlive us.
+//! The command of a run. It gets the signals that we get, we end with its exit code, and it does not outlive us.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -22,7 +22,7 @@ use super::OURS;
 /// As `timeout` of the GNU coreutils has them: the command was found and cannot be run; it was not found.
 const CANNOT_RUN: u8 = 126;
 const NOT_FOUND: u8 = 127;
-/// A command that a signal ended: this and the signal's number.
+/// The exit code for a command that a signal has ended is this number and the number of the signal.
 const SIGNALLED: u8 = 128;
 
 /// The signals that are passed on.
@@ -35,12 +35,12 @@ const PASSED: [(SignalKind, Signal); 6] = [
     (SignalKind::user_defined2(), Signal::USR2),
 ];
 
-/// Signals that were caught, until there is a command to pass them to. One that was ignored from the start is left alone, so
-/// that the command inherits it so, as without us.
+/// Signals that are caught, and passed on when there is a command. A signal that was ignored from the start stays ignored, so
+/// that the command inherits that, as it would without us.
 pub(super) struct Signals(Vec<(unix::Signal, Signal)>);
 
 impl Signals {
-    /// Catches them from now on. Needs the runtime.
+    /// Begins to catch the signals. Must be called inside the runtime.
     pub(super) fn catch() -> Result<Self, Failure> {
         let wanted = PASSED.into_iter().filter(|(_, passed)| !is_ignored(*passed));
         let caught = wanted.map(|(kind, passed)| Ok((signal(kind)?, passed))).collect::<io::Result<_>>();
@@ -65,11 +65,11 @@ pub(super) fn command(program: &OsStr, arguments: &[OsString]) -> Command {
     command
 }
 
-/// Starts the command. This thread must live until it ends: the kernel kills the command when the thread is gone.
+/// Starts the command. This thread must live until the command has ended: the kernel kills the command when the thread ends.
 pub(super) fn start(command: &mut Command) -> Result<Pid, Failure> {
     die_with_us(command);
     let child = command.spawn().map_err(|error| not_started(command.get_program(), &error))?;
-    // Whoever waits for it waits for others, too, and so by number.
+    // The caller waits for several processes, and so needs the number.
     Ok(Pid::from_child(&child))
 }
 
@@ -89,38 +89,38 @@ pub(super) fn die_with_us(command: &mut Command) {
     let us = getpid();
     let in_child = move || {
         set_parent_process_death_signal(Some(Signal::KILL))?;
-        // We may have died before that line.
+        // We may have ended before the line above.
         if getppid() == Some(us) { Ok(()) } else { Err(io::ErrorKind::NotConnected.into()) }
     };
     // SAFETY: between fork and exec only two system calls are made, and nothing is allocated.
     unsafe { command.pre_exec(in_child) };
 }
 
-/// Passes a signal on; false where the terminal has done so already.
+/// Passes a signal on. Returns false where the terminal has sent it to the command already.
 pub(super) fn pass(to: Option<Pid>, signal: Signal) -> bool {
     if typed(signal) {
         return false;
     }
     if let Some(pid) = to {
-        // It may have ended just now.
+        // An error says that the command has just ended.
         let _ = kill_process(pid, signal);
     }
     true
 }
 
-/// Whether whoever sends it wants an end.
+/// Whether the signal asks for an end.
 pub(super) fn ends(signal: Signal) -> bool {
     [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM].contains(&signal)
 }
 
-/// Whether the terminal has sent the command this signal already: Ctrl-C and Ctrl-\ go to all of the foreground group, and
-/// twice is another thing than once.
+/// Whether the terminal has sent this signal to the command already. Ctrl-C and Ctrl-\ go to every process of the foreground
+/// group, and a program may take two signals for something else than one.
 fn typed(signal: Signal) -> bool {
     let foreground = || tcgetpgrp(stdin()).is_ok_and(|group| group == getpgrp());
     (signal == Signal::INT || signal == Signal::QUIT) && foreground()
 }
 
-/// The exit code of a command that ended so.
+/// The exit code that tells how the command has ended.
 pub(super) fn code(status: ExitStatus) -> u8 {
     let narrow = |code: i32| u8::try_from(code & 0xFF).unwrap_or(OURS);
     match (status.code(), status.signal()) {

@@ -1,5 +1,5 @@
-//! A run's tokens get their personal IDs: a bank's CA is founded in the run's folder, and each token is enrolled over USB/IP,
-//! as any token is.
+//! The enrolment of a run's tokens: a bank's CA is founded in the run's folder, and each token gets its personal ID over
+//! USB/IP, as any token does.
 
 use std::path::PathBuf;
 
@@ -17,9 +17,9 @@ use wire::shield::Container;
 
 use super::folder::Folder;
 
-/// CN of the holders, unless told otherwise.
+/// The holders' name (CN), unless an option says otherwise.
 pub(super) const NAME: &str = "Test Holder";
-/// serialNumber of the first token's holder, unless told otherwise.
+/// The user ID (serialNumber) of the first token's holder, unless an option says otherwise.
 pub(super) const FIRST_USER: &str = "6222020200110001";
 
 /// Whom a token's certificates name.

@@ -21,7 +21,7 @@ const MODULE: &str = "libushield_pkcs11.so";
 /// A token of a run.
 pub(super) struct Holding {
     pub(super) token: Token,
-    /// Its PC/SC reader.
+    /// The name of the token's PC/SC reader.
     pub(super) reader: String,
     pub(super) certificates: Vec<Issued>,
 }
@@ -39,7 +39,7 @@ impl Holding {
     }
 }
 
-/// All that the variables tell of.
+/// Everything that the variables tell of.
 pub(super) struct Environment<'a> {
     pub(super) folder: &'a Folder,
     pub(super) socket: &'a Path,
@@ -52,7 +52,8 @@ pub(super) struct Environment<'a> {
 }
 
 impl Environment<'_> {
-    /// The variables; one without a value is taken away. Writes the files that they name.
+    /// Writes the files that the variables name, and returns the variables. A variable without a value is removed from the
+    /// environment.
     pub(super) fn variables(&self) -> Result<Vec<(&'static str, Option<OsString>)>, Failure> {
         let pin_file = self.folder.write("pin", &[self.pin, b"\n"].concat())?;
         let tokens: Vec<Value> =
@@ -74,7 +75,7 @@ impl Environment<'_> {
             ("USHIELD_CERT", first.and_then(|issued| path(&issued.file))),
             ("USHIELD_CONTROL", path(self.control)),
             ("USHIELD_TOKENS", Some(tokens.into())),
-            // The reader holds the tokens: another road to them, or to others, leads nowhere.
+            // The PC/SC service holds the tokens, so that no program can reach them over USB/IP.
             ("USHIELD_USBIP", None),
         ])
     }
@@ -92,7 +93,7 @@ pub(super) fn module() -> Option<PathBuf> {
     shared_object::find(MODULE)
 }
 
-/// What to do where there is no module.
+/// The warning where there is no module.
 pub(super) fn how_to_build() -> Failure {
     Failure::new(format!("{MODULE} is not there: USHIELD_PKCS11_MODULE is not set"))
         .because("it lies neither beside this program nor in a library folder")

@@ -1,5 +1,5 @@
-//! The folder of one run: its sockets, its PIN, its certificates. It goes when the run ends; what a killed run left goes
-//! when the next one starts.
+//! The folder of one run, with its sockets, its PIN and its certificates. It is removed when the run ends; the folder of a
+//! killed run is removed when the next run starts.
 
 use std::{
     fs,
@@ -12,9 +12,9 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use terminal::{Context, Failure};
 
 const PREFIX: &str = "run-";
-/// Held for as long as the run lives: the kernel lets go of it, however the run ends.
+/// The file that the run holds locked. The kernel ends the lock, however the run ends.
 const LOCK: &str = "lock";
-/// Its name before it is locked: nobody sweeps a folder that has only this.
+/// The lock file's name before it is locked: a folder that has only this file is never swept.
 const NEW_LOCK: &str = "lock.new";
 
 /// The folder, for its owner only.
@@ -24,7 +24,7 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// A new one, after those of killed runs are gone.
+    /// Removes the folders of killed runs, and makes a new one.
     pub(super) fn make() -> Result<Self, Failure> {
         let runtime = paths::runtime()?;
         sweep(&runtime);
@@ -43,12 +43,12 @@ impl Folder {
         Ok(Self { path, _lock: lock })
     }
 
-    /// A file or socket in it.
+    /// The path of a file or a socket in the folder.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Writes a file for the owner only; its path.
+    /// Writes a file for the owner only. Returns its path.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, Failure> {
         let path = self.path(name);
         file::write(&path, bytes, file::Access::Owner, true)?;
@@ -58,7 +58,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What stays behind is for its owner only, and the next run sweeps it.
+        // A file that cannot be removed is closed to others, and the next run sweeps it.
         let _ = fs::remove_dir_all(&self.path);
     }
 }
@@ -70,12 +70,12 @@ fn lock(file: &Path) -> rustix::io::Result<OwnedFd> {
     Ok(file)
 }
 
-/// Removes the folders whose run was killed: nobody holds their lock.
+/// Removes the folders of killed runs: those whose lock nobody holds.
 fn sweep(runtime: &Path) {
     for entry in fs::read_dir(runtime).into_iter().flatten().flatten() {
         let path = entry.path();
         let is_run = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        // One without a lock file is being made just now, or was killed before it had one: it holds nothing.
+        // A folder without a lock file is being made at this moment, or its run was killed before it made one: it is empty.
         let file = path.join(LOCK);
         if is_run
             && file.exists()

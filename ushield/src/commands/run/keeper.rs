@@ -32,28 +32,29 @@ use tokio::{
 
 use super::child::{self, Signals};
 
-/// Tells the second program that it is the keeper: the number of the descriptor at whose other end the run is.
+/// The variable that tells the second process that it is the keeper: the number of its end of the lifeline, whose other end
+/// the run holds.
 const MARK: &str = "USHIELD_RUN_KEEPER";
-/// How long what the command has started may take to end when it is asked to.
+/// How long the processes that the command has started may take to end when they are asked to.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-/// How long it may take to be killed.
+/// How long they may take to be gone when they are killed.
 const END: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// A keeper, from the run's side. The kernel closes the lifeline when the run is gone, however that came.
+/// The run's side of a keeper. The kernel closes the lifeline when the run ends, however it ends.
 pub(super) struct Keeper {
     child: tokio::process::Child,
     _lifeline: OwnedFd,
 }
 
 impl Keeper {
-    /// Starts it with the command's environment; it starts the command.
+    /// Starts the keeper with the command's environment. The keeper starts the command.
     ///
-    /// Where /proc is not mounted there is no keeper: nobody could tell who descends from the command. The command alone dies
-    /// with us then. This thread must live until it has ended.
+    /// Where /proc is not mounted there is no keeper, because it could not tell which processes the command has started. Then
+    /// only the command itself ends with us. This thread must live until the process that it starts has ended.
     ///
-    /// It has the limits that we were started with, and may dump core and be traced again: execve(2) ends what we asked of the
-    /// kernel for ourselves.
+    /// The keeper has the limits that we were started with, and it may dump core and be traced: execve(2) ends what this process
+    /// has asked of the kernel for itself.
     pub(super) fn start(
         program: &OsStr,
         arguments: &[OsString],
@@ -61,7 +62,7 @@ impl Keeper {
         limits: Limits,
     ) -> Result<Self, Failure> {
         let what = "the command could not be started";
-        // What a keeper that was killed left comes to us.
+        // The processes that a killed keeper leaves become our children.
         set_child_subreaper(Some(getpid())).what(what)?;
         let (theirs, lifeline) = pipe_with(PipeFlags::CLOEXEC).what(what)?;
         let mut command = match std::env::current_exe() {
@@ -88,7 +89,7 @@ impl Keeper {
         Ok(Self { child: child.map_err(|error| child::not_started(program, &error))?, _lifeline: lifeline })
     }
 
-    /// Waits for the command, passing on what signals come.
+    /// Waits until the command has ended. Signals that come meanwhile are passed on.
     pub(super) async fn wait(&mut self, signals: &mut Signals) -> Result<ExitStatus, Failure> {
         loop {
             let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
@@ -107,19 +108,19 @@ impl Keeper {
     }
 }
 
-/// Does this in the new process, before it becomes the program: one or two system calls, and no more.
+/// Has the new process call `first` before it becomes the program. `first` may make one or two system calls, and no more.
 #[allow(unsafe_code)]
 fn before_exec(command: &mut Command, calls: impl FnMut() -> io::Result<()> + Send + Sync + 'static) {
     // SAFETY: after fork(2) nothing is allocated and no lock is taken, as both callers in this file show.
     unsafe { command.pre_exec(calls) };
 }
 
-/// Whether this is the keeper; its end of the lifeline.
+/// The keeper's end of the lifeline, if this process is the keeper.
 pub(super) fn mark() -> Option<RawFd> {
     std::env::var(MARK).ok()?.parse().ok()
 }
 
-/// In the keeper: runs the command, and ends as it ends.
+/// What the keeper does: it runs the command, and ends as the command ends.
 pub(super) fn keep(lifeline: RawFd, program: &OsStr, arguments: &[OsString]) -> Outcome {
     set_child_subreaper(Some(getpid())).what("the command could not be started")?;
     let runtime =
@@ -130,7 +131,7 @@ pub(super) fn keep(lifeline: RawFd, program: &OsStr, arguments: &[OsString]) -> 
         let mut children = signal(SignalKind::child()).what("signals cannot be watched")?;
         let mut command = child::command(program, arguments);
         command.env_remove(MARK);
-        // On this thread, which lives until the command has ended.
+        // This thread starts the command, because it lives until the command has ended.
         let pid = child::start(&mut command)?;
         let mut ending = false;
         loop {
@@ -153,21 +154,21 @@ pub(super) fn keep(lifeline: RawFd, program: &OsStr, arguments: &[OsString]) -> 
     })
 }
 
-/// The lifeline, from here on ours alone.
+/// Takes the keeper's end of the lifeline, and closes it to processes that are started from here on.
 #[allow(unsafe_code)]
 fn take(number: RawFd) -> io::Result<Receiver> {
-    // SAFETY: the run left it open for us, and says its number to nobody else.
+    // SAFETY: the run has left this descriptor open for the keeper, and no value of this process owns it.
     let lifeline = unsafe { OwnedFd::from_raw_fd(number) };
     fcntl_setfd(&lifeline, FdFlags::CLOEXEC)?;
     Receiver::from_owned_fd(lifeline)
 }
 
-/// Returns when the run is gone: it writes nothing.
+/// Returns when the run has ended. The run never writes to the lifeline, so that a read returns only then.
 async fn gone(lifeline: &mut Receiver) {
     let _ = lifeline.readable().await;
 }
 
-/// Collects the dead; the status of the one that is asked for.
+/// Collects children that have ended. Returns the status of the one that is asked for.
 fn reap(wanted: Option<Pid>) -> Option<ExitStatus> {
     let mut found = None;
     while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
@@ -178,7 +179,7 @@ fn reap(wanted: Option<Pid>) -> Option<ExitStatus> {
     found
 }
 
-/// Ends all that the command has started: first asks, then kills.
+/// Ends all processes that the command has started: they are asked first, and killed later.
 fn end_all() {
     signal_until(Signal::TERM, LAST_WORDS, true);
     kill_all();
@@ -190,7 +191,8 @@ fn kill_all() {
     }
 }
 
-/// Sends a signal to all descendants, `once` or again and again, until none is left; false when some are after `patience`.
+/// Sends a signal to all descendants, `once` or again and again, until none is left. Returns false when some are left after
+/// `patience`.
 fn signal_until(signal: Signal, patience: Duration, once: bool) -> bool {
     let end = Instant::now() + patience;
     let mut told = Vec::new();
@@ -201,7 +203,7 @@ fn signal_until(signal: Signal, patience: Duration, once: bool) -> bool {
         }
         for pid in all.into_iter().filter_map(Pid::from_raw) {
             if !(once && told.contains(&pid)) {
-                // It may have ended just now.
+                // An error says that the process has just ended.
                 let _ = kill_process(pid, signal);
                 told.push(pid);
             }
@@ -214,10 +216,10 @@ fn signal_until(signal: Signal, patience: Duration, once: bool) -> bool {
     }
 }
 
-/// Each process's parent (proc_pid_stat(5)); those that have ended and wait to be collected are left out.
+/// The parent of each process (proc_pid_stat(5)). Processes that have ended and wait to be collected are left out.
 fn parents() -> BTreeMap<i32, i32> {
     let parent = |stat: String| -> Option<i32> {
-        // The name stands in brackets, and may hold any character.
+        // The parent stands behind the name. The name is in brackets, and may hold any character, brackets too.
         let (_, rest) = stat.rsplit_once(") ")?;
         let mut fields = rest.split_ascii_whitespace();
         (fields.next()? != "Z").then(|| fields.next()?.parse().ok()).flatten()
@@ -231,7 +233,7 @@ fn parents() -> BTreeMap<i32, i32> {
         .collect()
 }
 
-/// All below a process.
+/// All descendants of a process.
 fn descendants(parents: &BTreeMap<i32, i32>, of: i32) -> Vec<i32> {
     let mut found = vec![of];
     let mut at = 0;

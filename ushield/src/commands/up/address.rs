@@ -20,7 +20,7 @@ pub(super) fn parse(text: &str) -> Result<SocketAddr, String> {
     }
 }
 
-/// `[ADDRESS%INTERFACE]:PORT`. The system knows the interfaces; no name server is asked, because only an address has a zone.
+/// Reads `[ADDRESS%INTERFACE]:PORT`. The system knows the interfaces. No name server is asked, because a name has no zone.
 fn zoned(text: &str) -> Option<SocketAddr> {
     let (host, port) = text.strip_prefix('[')?.split_once("]:")?;
     let (ip, _zone) = host.split_once('%')?;
@@ -44,7 +44,7 @@ pub(super) fn full(address: SocketAddr) -> String {
     }
 }
 
-/// The name of an interface, or its number where it has gone.
+/// The name of an interface, or its number if the interface has gone.
 fn interface(index: u32) -> String {
     let name = socket(AddressFamily::INET, SocketType::DGRAM, None).and_then(|any| index_to_name(any, index));
     name.unwrap_or_else(|_| index.to_string())

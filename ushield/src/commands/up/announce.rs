@@ -8,12 +8,11 @@ use wire::display::escaped;
 
 use super::address::{full, host};
 
-/// USB/IP's own port: nobody has to name it.
+/// The port that IANA assigned to USB/IP: commands need not name it.
 const USUAL: u16 = wire::usbip::PORT;
 
-/// All of it. `notes` are what the holder of a new token must know.
-///
-/// `control` is what a command needs to find this `up` and no other.
+/// The whole text. `notes` say what the holder of a new token must know, and `control` is the option by which a command finds
+/// this `up` and no other.
 pub(super) fn text(
     ready: &Ready,
     listen: SocketAddr,
@@ -77,14 +76,14 @@ pub(super) fn text(
     )
 }
 
-/// The exact commands, by where they are typed.
+/// The commands that attach a token, by the system on which they are typed.
 fn attach(listen: SocketAddr, bus_id: &str) -> [(&'static str, String); 3] {
-    // A QEMU guest with user networking reaches the host's loopback as 10.0.2.2, and arrives as QEMU's own user.
+    // A QEMU guest with user networking reaches the host's loopback interface as 10.0.2.2. The server sees QEMU's user.
     let here = local(listen);
     let guest = match listen.ip() {
         ip if ip.is_loopback() => "10.0.2.2".to_owned(),
         ip if ip.is_unspecified() => "HOST".to_owned(),
-        // The interface is the guest's own.
+        // The zone of a link-local address is an interface of the guest.
         IpAddr::V6(ip) if ip.is_unicast_link_local() => format!("{ip}%INTERFACE"),
         ip => ip.to_string(),
     };
@@ -106,7 +105,7 @@ fn attach(listen: SocketAddr, bus_id: &str) -> [(&'static str, String); 3] {
     ]
 }
 
-/// What gives a QEMU guest its token, with no driver in it.
+/// The options by which QEMU gives its guest a token. The guest needs no driver.
 fn qemu(redirection: &Redirection) -> (String, String) {
     let address = redirection.address.parse();
     let address = address.map_or_else(|_| redirection.address.clone(), |address| local(address).to_string());

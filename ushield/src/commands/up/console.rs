@@ -18,13 +18,13 @@ use host_driver::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use terminal::{Failure, Paint, say, say_lines, signal::is_in_background};
 
-/// Between two looks whether the terminal is ours again.
+/// How long to wait between two looks whether this process is in the foreground again.
 const GLANCE: Duration = Duration::from_millis(250);
 
-/// What was drawn last.
+/// The page that was drawn last.
 type Asked = Arc<Mutex<Option<Question>>>;
 
-/// A page and where it is shown: what a line of input is about.
+/// A page that was drawn, and the panel that shows it: a line of input is about this page.
 #[derive(Clone)]
 struct Question {
     token: BusId,
@@ -42,7 +42,7 @@ pub(super) fn start(rack: &Rack) -> Result<(), Failure> {
     for served in rack.served() {
         tokio::spawn(show(served.bus_id, served.panel.clone(), title(served, several), asked.clone()));
     }
-    // Not one of the runtime's threads: a read from the keyboard would keep the runtime from ending.
+    // The thread is none of the runtime's, because the runtime would not end while it reads from the keyboard.
     let keyboard = std::thread::Builder::new().name("ushield-keyboard".into()).spawn(move || listen(&asked));
     keyboard.map(drop).map_err(no_thread)
 }
@@ -55,7 +55,7 @@ fn listen(asked: &Asked) {
                 "This runs in the background of the terminal. Its panel: `ushield screen` and `ushield press ok`; \
                  or `fg` brings it here.",
             );
-            // The system tells nobody who comes to the foreground.
+            // The system does not tell a process that it comes to the foreground.
             while is_in_background() {
                 std::thread::sleep(GLANCE);
             }
@@ -84,11 +84,11 @@ fn listen(asked: &Asked) {
 /// What came from the keyboard.
 enum Typed {
     Line(String),
-    /// Ctrl-D. More may come.
+    /// Ctrl-D. More lines may come.
     End,
-    /// Nothing: the terminal is another's now.
+    /// Nothing, because another process is in the foreground of the terminal now.
     Background,
-    /// Nothing ever again.
+    /// Nothing, and nothing will come any more.
     Gone,
 }
 
@@ -97,14 +97,14 @@ fn line() -> Typed {
     match std::io::stdin().lock().read_until(b'\n', &mut line) {
         Ok(0) if has_hung_up() => Typed::Gone,
         Ok(0) => Typed::End,
-        // Whatever was typed: what is no text is no button, and is told so.
+        // A line that is not UTF-8 is taken, too: it names no button, and the answer says so.
         Ok(_) => Typed::Line(String::from_utf8_lossy(&line).into_owned()),
         Err(_) if is_in_background() => Typed::Background,
         Err(_) => Typed::Gone,
     }
 }
 
-/// Whether the terminal itself has gone: from then on it reads as ended, again and again.
+/// Whether the terminal itself has gone. From then on every read says that the input has ended.
 fn has_hung_up() -> bool {
     let stdin = std::io::stdin();
     let mut keyboard = [PollFd::new(&stdin, PollFlags::IN)];
@@ -145,13 +145,13 @@ async fn show(token: BusId, panel: Handle, title: String, asked: Asked) {
     }
 }
 
-/// Presses what a line says; what there is to say of it.
+/// Presses the button that a line names. Returns what there is to say about the line.
 fn take(line: &str, asked: &Asked) -> Option<&'static str> {
     let Some(button) = button(line) else {
         return Some("Enter is OK; c and Enter is Cancel. Ctrl-C ends everything.");
     };
     let asked = lock(asked).clone();
-    // Only for the page that was drawn: what the person has read.
+    // The button is pressed only for the page that was drawn, because that is the page which the person has read.
     let pressed = asked.is_some_and(|Question { panel, page, .. }| {
         panel.press_if(button.into(), |now| Screen::from(now) == page).is_ok()
     });

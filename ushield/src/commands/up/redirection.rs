@@ -5,7 +5,7 @@ use std::{net::SocketAddr, str::FromStr};
 use host_driver::{BusId, Exporter, Listen, control::view, peer::Cidr};
 use terminal::Failure;
 
-/// `ADDRESS:PORT`, and `=ID` for a certain token.
+/// A value of the option: `ADDRESS:PORT`, or `ADDRESS:PORT=ID` for the token of that bus id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Redirection {
     address: SocketAddr,
@@ -24,7 +24,7 @@ impl FromStr for Redirection {
     }
 }
 
-/// Listens for all of them. The tokens are plugged in already.
+/// Listens at all addresses. The tokens must be plugged in.
 pub(super) async fn open(
     exporter: &Exporter,
     wanted: &[Redirection],

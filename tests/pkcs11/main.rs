@@ -18,6 +18,7 @@ mod misuse;
 mod pins;
 mod proxy;
 mod scenario;
+mod sessions;
 mod story;
 mod symbols;
 mod world;
@@ -32,6 +33,7 @@ fn the_library() {
     symbols::no_other_library_gets_in_between();
     story::all(&flash);
     basics::all(&flash);
+    sessions::all(&flash);
     payment::all();
     import::all(&flash);
     keeping::all(&flash);

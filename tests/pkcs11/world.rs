@@ -151,6 +151,44 @@ impl World {
         found
     }
 
+    /// C_GetSessionInfo, or why there is none.
+    pub fn session_info(&self, call: &Call) -> Result<ck::CK_SESSION_INFO, ck::CK_RV> {
+        let mut found = ck::CK_SESSION_INFO::default();
+        // SAFETY: the structure is there.
+        let rv =
+            unsafe { ((*self.functions).C_GetSessionInfo.expect("there"))(call.session, &raw mut found) };
+        if rv == ck::CKR_OK { Ok(found) } else { Err(rv) }
+    }
+
+    /// The objects that fit a template, asked for so many at a time, in their order.
+    pub fn objects(&self, call: &Call, template: Template, stride: usize) -> Vec<ck::CK_OBJECT_HANDLE> {
+        let search = Call { template, ..call.clone() };
+        search.must("C_FindObjectsInit");
+        let mut all = vec![];
+        loop {
+            let mut some = vec![0; stride];
+            let mut count = 0;
+            let room = ck::CK_ULONG::try_from(stride).expect("few");
+            // SAFETY: there is room for as many handles as are asked for.
+            let rv = unsafe {
+                ((*self.functions).C_FindObjects.expect("there"))(
+                    call.session,
+                    some.as_mut_ptr(),
+                    room,
+                    &raw mut count,
+                )
+            };
+            assert_eq!(rv, ck::CKR_OK);
+            some.truncate(usize::try_from(count).expect("few"));
+            if some.is_empty() {
+                break;
+            }
+            all.extend(some);
+        }
+        search.must("C_FindObjectsFinal");
+        all
+    }
+
     /// An attribute, of whatever length.
     pub fn bytes(&self, call: &Call, object: ck::CK_OBJECT_HANDLE, kind: ck::CK_ATTRIBUTE_TYPE) -> Vec<u8> {
         self.ask(call, object, kind).unwrap_or_else(|rv| panic!("attribute {kind:#x}: {rv:#x}"))

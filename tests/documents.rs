@@ -39,6 +39,7 @@ fn as_path(text: &str) -> Option<(&str, Option<&str>)> {
     let below = [
         "wire/",
         "file/",
+        "authority/",
         "card/",
         "terminal/",
         "firmware/",

@@ -26,8 +26,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("card", &["wire"]),
     ("payment", &["wire"]),
     ("authority", &["wire", "file"]),
-    // On card only where it tells what a token refused: a bank's program goes without.
-    ("terminal", &["wire", "file", "card"]),
+    // On card and authority only where it tells what they refuse, by a feature each: a bank's program goes without card.
+    ("terminal", &["wire", "file", "card", "authority"]),
     ("reader", &["wire", "card"]),
     ("pkcs11", &["wire", "card"]),
     ("ifd", &["wire", "card"]),

@@ -5,7 +5,6 @@ mod issue;
 mod revoke;
 mod crl;
 mod factory_ca;
-mod renew;
 mod enrol;
 mod request;
 mod install;
@@ -16,16 +15,11 @@ mod completions;
 mod man;
 mod options;
 
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use serde_json::{Value, json};
-use wire::display;
-
-use crate::Error;
+use serde_json::Value;
+use terminal::{Exit, Failure, program, say_json, say_lines};
 
 /// The personal ID on a U-shield: a bank's CA, requests signed on the token, certificates installed on it
 ///
@@ -54,7 +48,7 @@ enum Command {
     Ca(Authority),
     #[command(alias = "enroll")]
     Enrol(enrol::Enrol),
-    Renew(renew::Renew),
+    Renew(enrol::Renew),
     Show(show::Show),
     Export(export::Export),
     Request(request::Request),
@@ -82,28 +76,30 @@ struct Report {
     json: Value,
 }
 
+/// How this program tells of its failures.
+const SPEAKER: program::Program = program::Program { label: "error:", indented: false };
+
 /// The program's main function: runs what `argv` says. A wrong usage ends the process with 2.
 pub fn main() -> ExitCode {
-    let program = match Program::try_parse() {
-        Ok(program) => program,
-        Err(error) => return refuse(&error),
-    };
-    match program.command.run() {
-        Ok(report) => {
-            print(&if program.json { display::json(report.json).to_string() } else { lines(&report.text) })
+    match Program::try_parse() {
+        Ok(Program { command, json }) => SPEAKER.end(command.run().map(|report| report.print(json)), json),
+        Err(error) => SPEAKER.refuse(&error, Exit::Unknown),
+    }
+}
+
+impl Report {
+    fn print(&self, json: bool) -> Exit {
+        if json {
+            say_json(&self.json.to_string());
+        } else if !self.text.is_empty() {
+            say_lines(self.text.strip_suffix('\n').unwrap_or(&self.text));
         }
-        Err(error) => {
-            tell(&format!("error: {error}"));
-            if program.json {
-                print(&display::json(failure(&error)).to_string());
-            }
-            ExitCode::FAILURE
-        }
+        Exit::Done
     }
 }
 
 impl Command {
-    fn run(self) -> Result<Report, Error> {
+    fn run(self) -> Result<Report, Failure> {
         match self {
             Self::Ca(Authority::Init(command)) => command.run(),
             Self::Ca(Authority::Issue(command)) | Self::Issue(command) => command.run(),
@@ -121,58 +117,6 @@ impl Command {
             Self::Man(command) => command.run(),
         }
     }
-}
-
-/// Lines as a terminal may have them: nothing in them that it obeys, whoever wrote it.
-fn lines(text: &str) -> String {
-    let lines: Vec<_> = text.split('\n').map(|line| display::printed(line).to_string()).collect();
-    lines.join("\n")
-}
-
-/// Tells people, on standard error, how it goes.
-fn tell(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", lines(text));
-}
-
-/// A command line that cannot be understood, or that asks for help.
-fn refuse(error: &clap::Error) -> ExitCode {
-    let printed = error.print().and_then(|()| io::stdout().flush());
-    if error.exit_code() == 0 {
-        return written(printed);
-    }
-    if std::env::args_os().any(|word| word == "--json") {
-        let what = error.to_string().lines().next().unwrap_or_default().to_owned();
-        let usage = json!({ "error": { "reason": "usage", "what": what, "next": "see --help" } });
-        print(&display::json(usage).to_string());
-    }
-    ExitCode::from(2)
-}
-
-/// Prints the result; a reader that has gone away is no failure of ours, a full disk is.
-fn print(text: &str) -> ExitCode {
-    let mut out = io::stdout().lock();
-    let line_end = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
-    written(write!(out, "{text}{line_end}").and_then(|()| out.flush()))
-}
-
-fn written(printed: io::Result<()>) -> ExitCode {
-    match printed {
-        Err(fault) if fault.kind() != io::ErrorKind::BrokenPipe => {
-            tell(&format!("error: the result was not written ({fault})"));
-            ExitCode::FAILURE
-        }
-        _ => ExitCode::SUCCESS,
-    }
-}
-
-fn failure(error: &Error) -> Value {
-    json!({ "error": {
-        "reason": error.reason().code(),
-        "what": error.what(),
-        "why": error.why(),
-        "state": error.state(),
-        "next": error.next(),
-    }})
 }
 
 #[cfg(test)]

@@ -9,24 +9,25 @@
 
 mod check;
 
+use authority::{
+    attestation::{self, Attestation, Expected, Factory},
+    certificate::Certificate,
+    csr,
+    issuer::{Issuer, Order},
+    kind::Kind,
+    moment::Validity,
+    subject::Subject,
+};
+use terminal::{Failure, secret::Secret};
 use wire::shield::Information;
 
 pub use crate::progress::{Progress, Silent, Step};
 
 use crate::{
-    Error,
-    attestation::{self, Attestation, Expected, Factory},
-    certificate::Certificate,
-    csr,
     install::{self, Known},
-    issuer::{Issuer, Order},
-    kind::Kind,
-    moment::Validity,
     readiness, request,
-    subject::Subject,
     token::Token,
 };
-use terminal::secret::Secret;
 
 /// What is wanted.
 #[derive(Clone, Copy, Debug)]
@@ -84,10 +85,10 @@ pub fn enrol(
     token: &mut dyn Token,
     issuer: &mut dyn Issuer,
     enrolment: &Enrolment<'_>,
-    pin: &mut dyn FnMut(&Information) -> Result<Secret, Error>,
+    pin: &mut dyn FnMut(&Information) -> Result<Secret, Failure>,
     progress: &mut dyn Progress,
-) -> Result<Enrolled, Error> {
-    let information = token.information().map_err(Error::from)?;
+) -> Result<Enrolled, Failure> {
+    let information = token.information()?;
     progress.step(&Step::Found(&information));
     readiness::check(&information, enrolment.brand)?;
     let former = check::held(token)?;
@@ -99,9 +100,9 @@ pub fn enrol(
             return Ok(keep(issuer, *enrolled));
         }
     };
-    issuer.ready(&subject, enrolment.validity).map_err(|error| error.with_state(untouched))?;
+    issuer.ready(&subject, enrolment.validity).map_err(|error| Failure::from(error).with_state(untouched))?;
     let pin = pin(&information).map_err(|error| error.with_state(untouched))?;
-    readiness::check_pin(&pin, &information).map_err(|error| error.with_state(untouched))?;
+    pin.check_length(information.pin_length).map_err(|error| error.with_state(untouched))?;
 
     let factory = enrolment.factory;
     let mut attempt =
@@ -113,7 +114,7 @@ pub fn enrol(
     attempt.deliver(subject, certificates, untouched, former[0].is_some())
 }
 
-/// The ID is there: if the answer to its installation was lost, the CA learns now that it arrived.
+/// Keeps the ID that is on the token. If the answer to its installation was lost, the CA learns now that the ID arrived.
 fn keep(issuer: &mut dyn Issuer, mut enrolled: Enrolled) -> Enrolled {
     let serials = [&enrolled.payment, &enrolled.authentication].map(|certificate| certificate.serial.clone());
     enrolled.warnings.extend(record(issuer, &enrolled.information, &serials));
@@ -147,12 +148,12 @@ impl Attempt<'_> {
         subject: &Subject,
         validity: Validity,
         pin: &Secret,
-    ) -> Result<[Certificate; 2], Error> {
-        self.token.verify(pin.bytes()).map_err(Error::from)?;
+    ) -> Result<[Certificate; 2], Failure> {
+        self.token.verify(pin.bytes())?;
         self.progress.step(&Step::PinVerified);
         let mut keys = Vec::new();
         for kind in Kind::ALL {
-            keys.push(self.token.generate(kind.container()).map_err(Error::from)?);
+            keys.push(self.token.generate(kind.container())?);
             self.progress.step(&Step::Generated(kind));
         }
         // Before anybody is asked to press OK.
@@ -171,19 +172,20 @@ impl Attempt<'_> {
             self.issue(Kind::Payment, payment, subject, validity)?,
             self.issue(Kind::Authentication, authentication, subject, validity)?,
         ];
-        // Installing wants the PIN verified since the last reset, and somebody may have waited long.
-        self.token.verify(pin.bytes()).map_err(Error::from)?;
+        // The token wants the PIN verified before it installs, and it may have been reset while a person read its screen.
+        self.token.verify(pin.bytes())?;
         Ok(certificates)
     }
 
-    /// The token's statement on its pending key, when one is asked for.
-    fn attest(&mut self, kind: Kind) -> Result<Option<Attestation>, Error> {
+    /// The token's statement on its pending key, where attestation is asked for.
+    fn attest(&mut self, kind: Kind) -> Result<Option<Attestation>, Failure> {
         let Some(factory) = self.factory else { return Ok(None) };
-        let attestation = self.token.attest_pending(kind.container()).map_err(Error::from)?;
+        let attestation = self.token.attest_pending(kind.container())?;
         let Some(found) = &attestation else {
-            return attestation::check(factory, None, &self.expected(kind, &[])).map(|()| None);
+            attestation::check(factory, None, &self.expected(kind, &[]))?;
+            return Ok(None);
         };
-        // Of what the statement itself is about; the request, which names the key, does not exist yet.
+        // The request, which names the key, does not exist yet. So the statement is checked for the key that it names itself.
         let public_key = Certificate::parse(&found.statement).map_or(Vec::new(), |found| found.public_key);
         attestation::check(factory, Some(found), &self.expected(kind, &public_key))?;
         self.progress.step(&Step::Attested(kind));
@@ -196,10 +198,10 @@ impl Attempt<'_> {
         kind: Kind,
         request: &[u8],
         attestation: Option<&Attestation>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         let Some(factory) = self.factory else { return Ok(()) };
         let key = csr::check(request)?.public_key;
-        attestation::check(factory, attestation, &self.expected(kind, &key))
+        Ok(attestation::check(factory, attestation, &self.expected(kind, &key))?)
     }
 
     fn expected<'k>(&'k self, kind: Kind, public_key: &'k [u8]) -> Expected<'k> {
@@ -212,7 +214,7 @@ impl Attempt<'_> {
         request: &[u8],
         subject: &Subject,
         validity: Validity,
-    ) -> Result<Certificate, Error> {
+    ) -> Result<Certificate, Failure> {
         let token = Some(self.information.serial.as_str());
         let der = self.issuer.issue(&Order { request, kind, subject, validity, token })?;
         let certificate = Certificate::parse(&der)?;
@@ -229,15 +231,15 @@ impl Attempt<'_> {
         certificates: [Certificate; 2],
         untouched: &str,
         replaces: bool,
-    ) -> Result<Enrolled, Error> {
+    ) -> Result<Enrolled, Failure> {
         let [payment, authentication] = certificates;
         let shown = replaces && self.information.generation > 1;
         self.progress.step(&Step::Installing { payment: &payment, shown });
         let items = [(Kind::Payment, &payment), (Kind::Authentication, &authentication)];
-        if let Err(failure) = install::install(self.token, &items) {
-            return Err(match failure.known {
-                Known::Former => self.withdraw(failure.error.with_state(untouched)),
-                Known::Nothing => self.leave(failure.error),
+        if let Err(undone) = install::install(self.token, &items) {
+            return Err(match undone.known {
+                Known::Former => self.withdraw(undone.failure.with_state(untouched)),
+                Known::Nothing => self.leave(undone.failure),
             });
         }
         self.progress.step(&Step::Compared);
@@ -247,14 +249,14 @@ impl Attempt<'_> {
     }
 
     /// The certificates did not arrive, and that is known.
-    fn withdraw(&mut self, error: Error) -> Error {
+    fn withdraw(&mut self, failure: Failure) -> Failure {
         if self.issued.is_empty() {
-            return error;
+            return failure;
         }
         let serials = self.issued.join(", ");
         match self.issuer.withdraw(&self.issued) {
-            Ok(()) => error.with_state(format!("what was issued for this attempt is revoked again ({serials})")),
-            Err(fault) => error.with_state(format!(
+            Ok(()) => failure.with_state(format!("what was issued for this attempt is revoked again ({serials})")),
+            Err(fault) => failure.with_state(format!(
                 "what was issued for this attempt ({serials}) is not revoked yet: {} ({}); cert-tool ca revoke does it",
                 fault.what(),
                 fault.why()
@@ -263,8 +265,8 @@ impl Attempt<'_> {
     }
 
     /// Whether the certificates arrived is not known.
-    fn leave(&mut self, error: Error) -> Error {
-        error.with_state(format!(
+    fn leave(&mut self, failure: Failure) -> Failure {
+        failure.with_state(format!(
             "the certificates issued ({}) stay good; the next enrolment of this token that succeeds revokes them \
              if they did not arrive. See what is there with cert-tool show",
             self.issued.join(", ")

@@ -1,17 +1,15 @@
-//! Installing certificates and making sure: what the token holds afterwards is read back, and that alone counts,
-//! whatever the answer to the command was or whether it arrived.
+//! Installing certificates, and making sure that they are there. What the token holds afterwards is read back. Only what was
+//! read back counts: the answer to the command may be lost.
 
+use authority::{certificate::Certificate, kind::Kind, signature::PublicKey};
+use terminal::{Failure, Reason, secret::Secret};
 use wire::{apdu::StatusWord, shield::Information};
 
 use crate::{
-    Error, Reason,
-    certificate::Certificate,
-    kind::Kind,
     progress::{Progress, Step},
     readiness,
     token::{self, Fault, Token},
 };
-use terminal::secret::Secret;
 
 /// What is known about the token after an installation that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +23,9 @@ pub enum Known {
 
 /// An installation that failed.
 #[derive(Debug)]
-pub struct Failure {
+pub struct NotInstalled {
     /// What to tell people.
-    pub error: Error,
+    pub failure: Failure,
     /// What the token holds now.
     pub known: Known,
 }
@@ -36,28 +34,27 @@ pub struct Failure {
 ///
 /// # Errors
 /// The token does not hold them now, or it is not known what it holds.
-pub fn install(token: &mut dyn Token, certificates: &[(Kind, &Certificate)]) -> Result<(), Failure> {
+pub fn install(token: &mut dyn Token, certificates: &[(Kind, &Certificate)]) -> Result<(), NotInstalled> {
     let items: Vec<_> = certificates.iter().map(|(kind, c)| (kind.container(), c.der.as_slice())).collect();
     let answer = token.install(&items);
     if let Err(fault) = &answer
         && is_final(fault)
     {
-        return Err(Failure { error: fault.clone().into(), known: Known::Former });
+        return Err(NotInstalled { failure: fault.clone().into(), known: Known::Former });
     }
     let held = read_back(token, certificates);
-    let error = match (answer, held) {
+    let failure = match (answer, held) {
         // An answer that was lost on the way matters no more once the certificates are there.
         (_, Ok(true)) => return Ok(()),
         (Err(fault), _) => in_doubt(fault),
         (Ok(()), Err(fault)) => not_read_back(fault),
-        (Ok(()), Ok(false)) => Error::new(
-            Reason::NotTheSame,
+        (Ok(()), Ok(false)) => Reason::NotTheSame.failure(
             "the token holds other certificates than the ones sent to it",
             "what was read back differs from what was installed",
             "do not use this token; run cert-tool show and take it to the bank",
         ),
     };
-    Err(Failure { error, known: Known::Nothing })
+    Err(NotInstalled { failure, known: Known::Nothing })
 }
 
 /// Whether the token holds exactly these certificates.
@@ -83,68 +80,66 @@ fn is_final(fault: &Fault) -> bool {
 /// The token is not fit, a certificate is not for its pending key, the PIN is wrong, or as [`install`].
 pub fn install_checked(
     token: &mut dyn Token,
-    pin: &mut dyn FnMut(&Information) -> Result<Secret, Error>,
+    pin: &mut dyn FnMut(&Information) -> Result<Secret, Failure>,
     certificates: &[(Kind, &Certificate)],
     progress: &mut dyn Progress,
-) -> Result<(), Error> {
+) -> Result<(), Failure> {
     let information = token.information()?;
     readiness::check(&information, None)?;
     for (kind, certificate) in certificates {
         check_pending(token, *kind, certificate)?;
     }
     let pin = pin(&information)?;
-    readiness::check_pin(&pin, &information)?;
+    pin.check_length(information.pin_length)?;
     if let Some((kind, payment)) = certificates.iter().find(|(kind, _)| *kind == Kind::Payment) {
         let replaces = token.certificate(kind.container())?.is_some();
         progress.step(&Step::Installing { payment, shown: replaces && information.generation > 1 });
     }
     token.verify(pin.bytes())?;
-    install(token, certificates).map_err(|failure| match failure.known {
+    install(token, certificates).map_err(|undone| match undone.known {
         Known::Former => {
-            failure.error.with_state("the certificates and keys in use on the token are untouched")
+            undone.failure.with_state("the certificates and keys in use on the token are untouched")
         }
-        Known::Nothing => failure.error,
+        Known::Nothing => undone.failure,
     })
 }
 
 /// Refuses a certificate that is not for the token's pending key, before anything is sent.
 ///
 /// # Errors
-/// [`Reason::WrongKey`], or the token is gone.
-fn check_pending(token: &mut dyn Token, kind: Kind, certificate: &Certificate) -> Result<(), Error> {
+/// `wrong-key`, or the token is gone.
+fn check_pending(token: &mut dyn Token, kind: Kind, certificate: &Certificate) -> Result<(), Failure> {
     let pending = token.pending_public_key(kind.container())?;
     let point = pending.as_deref().map(token::point).transpose()?;
-    let certified = crate::certificate::p256_key(&certificate.public_key)
-        .map(|key| key.to_sec1_point(false).as_bytes().to_vec());
+    let certified = PublicKey::parse(&certificate.public_key)
+        .filter(|key| key.algorithm == token::ALGORITHM)
+        .map(|key| key.point);
     let why = match point {
         Some(point) if Some(&point) == certified.as_ref() => return Ok(()),
         Some(_) => "it is for another key than the one that waits on this token",
         None => "no key waits on this token for a certificate",
     };
-    Err(Error::new(
-        Reason::WrongKey,
-        format!("the {kind} certificate was not installed"),
+    Err(Reason::WrongKey.failure(format!("the {kind} certificate was not installed"),
         why,
         "take the certificate of the last request made on this token, or run cert-tool enrol for all steps",
     )
     .with_state("nothing was changed on the token"))
 }
 
-fn in_doubt(fault: Fault) -> Error {
-    let error = Error::from(fault);
-    Error::new(
-        error.reason(),
-        "it is not known whether the new personal ID was installed",
-        format!("{} ({})", error.what(), error.why()),
-        "unplug the token, plug it in and run the same command again: it looks at what is there first",
-    )
-    .with_state(
-        "once it is plugged in again the token holds the former personal ID or the new one, whole, never a mixture",
-    )
+fn in_doubt(fault: Fault) -> Failure {
+    let failure = Failure::from(fault);
+    let why = format!("{} ({})", failure.what(), failure.why().unwrap_or_default());
+    failure
+        .renamed("it is not known whether the new personal ID was installed")
+        .because(why)
+        .next("unplug the token, plug it in and run the same command again: it looks at what is there first")
+        .with_state(
+            "once it is plugged in again the token holds the former personal ID or the new one, whole, never a mixture",
+        )
 }
 
-fn not_read_back(fault: Fault) -> Error {
-    Error::from(fault)
+fn not_read_back(fault: Fault) -> Failure {
+    Failure::from(fault)
         .with_state("the token said that the new personal ID is installed, but it could not be read back")
 }
 
@@ -152,14 +147,37 @@ fn not_read_back(fault: Fault) -> Error {
 mod tests {
     use super::*;
     use crate::{
-        ca::{Authority, found, tests::founding},
-        issuer::{Issuer, Order},
-        moment::Validity,
         progress::Silent,
         request,
-        subject::{Subject, tests::zhang},
         token::soft::{PIN, Soft},
     };
+    use authority::{
+        ca::{Authority, Founding, found},
+        issuer::{Issuer, Order},
+        moment::Validity,
+        subject::{DEFAULT_ORGANISATION, Subject, TEST_UNIT},
+    };
+
+    fn zhang() -> Subject {
+        Subject {
+            organisation: DEFAULT_ORGANISATION.into(),
+            unit: Some(TEST_UNIT.into()),
+            name: "张三".into(),
+            user_id: "6222020200112233".into(),
+        }
+    }
+
+    /// A CA without a passphrase.
+    fn authority(folder: &std::path::Path) -> Authority {
+        let founding = Founding {
+            name: "U-shield Test CA",
+            organisation: DEFAULT_ORGANISATION,
+            crl_url: "http://crl.bank.example/ca.crl",
+            validity: Validity::Days(3650),
+        };
+        found(folder, &founding, None).unwrap();
+        Authority::open(folder, None).unwrap()
+    }
 
     /// The steps one by one: request, issue.
     fn certificate(token: &mut Soft, ca: &mut Authority, kind: Kind) -> Certificate {
@@ -173,9 +191,7 @@ mod tests {
     #[test]
     fn step_by_step() {
         let parent = tempfile::tempdir().unwrap();
-        let folder = parent.path().join("ca");
-        found(&folder, &founding(), None).unwrap();
-        let mut ca = Authority::open(&folder, &mut || panic!("no passphrase")).unwrap();
+        let mut ca = authority(&parent.path().join("ca"));
         let mut token = Soft::new();
         let mut asked = 0;
         let mut pin = |_: &Information| {
@@ -189,8 +205,8 @@ mod tests {
         for wrong in [(Kind::Payment, &stale), (Kind::Authentication, &payment)] {
             let error = install_checked(&mut token, &mut pin, &[wrong], &mut Silent).unwrap_err();
             assert_eq!(
-                (error.reason(), error.state()),
-                (Reason::WrongKey, Some("nothing was changed on the token"))
+                (error.code(), error.state()),
+                (Some("wrong-key"), Some("nothing was changed on the token"))
             );
         }
         let both = [(Kind::Payment, &payment), (Kind::Authentication, &authentication)];
@@ -198,20 +214,18 @@ mod tests {
         assert_eq!(token.held(), both.map(|(_, certificate)| Some(certificate.der.clone())));
         token.check_whole();
         let error = install_checked(&mut token, &mut pin, &both, &mut Silent).unwrap_err();
-        assert!(error.why().contains("no key waits"), "{error}");
+        assert!(error.why().unwrap().contains("no key waits"), "{error}");
         assert_eq!(asked, 1, "the PIN is asked for after the checks");
     }
 
     #[test]
     fn a_token_that_holds_something_else_is_told() {
         let parent = tempfile::tempdir().unwrap();
-        let folder = parent.path().join("ca");
-        found(&folder, &founding(), None).unwrap();
-        let mut ca = Authority::open(&folder, &mut || panic!("no passphrase")).unwrap();
+        let mut ca = authority(&parent.path().join("ca"));
         let mut token = Soft::new();
         let payment = certificate(&mut token, &mut ca, Kind::Payment);
         token.forgetful = true;
-        let failure = install(&mut token, &[(Kind::Payment, &payment)]).unwrap_err();
-        assert_eq!((failure.error.reason(), failure.known), (Reason::NotTheSame, Known::Nothing));
+        let undone = install(&mut token, &[(Kind::Payment, &payment)]).unwrap_err();
+        assert_eq!((undone.failure.code(), undone.known), (Some("not-the-same"), Known::Nothing));
     }
 }

@@ -1,10 +1,9 @@
-//! Telling how far enrolment is: a line per step in a terminal, whatever a caller likes elsewhere.
+//! How far enrolment is. A program prints each step as a line; another caller does with the steps what it likes.
 
 use std::fmt;
 
+use authority::{certificate::Certificate, kind::Kind, moment, subject::Subject};
 use wire::shield::Information;
-
-use crate::{certificate::Certificate, kind::Kind, moment, subject::Subject};
 
 /// A step of enrolment; its `Display` is the line that people read.
 #[derive(Clone, Copy, Debug)]

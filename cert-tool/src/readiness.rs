@@ -1,19 +1,17 @@
 //! What is checked of a token before anything on it changes.
 
+use authority::subject::TEST_UNIT;
+use terminal::{Failure, Reason, refusal};
 use wire::shield::Information;
-
-use crate::{Error, Reason, subject::TEST_UNIT, token};
-use terminal::secret::Secret;
 
 /// The token must be healthy, of the brand asked for, and have a PIN that is not blocked and not the factory's.
 ///
 /// # Errors
 /// The first of these that it is not.
-pub fn check(information: &Information, brand: Option<&str>) -> Result<(), Error> {
+pub fn check(information: &Information, brand: Option<&str>) -> Result<(), Failure> {
     let serial = &information.serial;
-    let refuse = |reason, what: String, why: &str, next: &str| {
-        Err(Error::new(reason, what, why.to_string(), next.to_string())
-            .with_state("nothing was changed on the token"))
+    let refuse = |reason: Reason, what: String, why: &str, next: &str| {
+        Err(reason.failure(what, why, next).with_state("nothing was changed on the token"))
     };
     if let Some(brand) = brand.filter(|brand| *brand != information.brand) {
         return refuse(
@@ -40,10 +38,10 @@ pub fn check(information: &Information, brand: Option<&str>) -> Result<(), Error
         );
     }
     if information.has(Information::FACTORY_PIN) {
-        return Err(token::factory_pin().with_state("nothing was changed on the token"));
+        return Err(refusal::factory_pin().with_state("nothing was changed on the token"));
     }
     if information.has(Information::KNOWN_PUK) {
-        return Err(token::known_puk().with_state("nothing was changed on the token"));
+        return Err(refusal::known_puk().with_state("nothing was changed on the token"));
     }
     Ok(())
 }
@@ -51,21 +49,4 @@ pub fn check(information: &Information, brand: Option<&str>) -> Result<(), Error
 /// The organizationalUnit of whatever is certified for this token: an emulated one says that it is a test token.
 pub fn unit(information: &Information) -> Option<String> {
     information.has(Information::TEST_TOKEN).then(|| TEST_UNIT.to_string())
-}
-
-/// A PIN that the token cannot have costs no try.
-///
-/// # Errors
-/// [`Reason::Invalid`].
-pub fn check_pin(pin: &Secret, information: &Information) -> Result<(), Error> {
-    let [shortest, longest] = information.pin_length.map(usize::from);
-    if (shortest..=longest).contains(&pin.bytes().len()) {
-        return Ok(());
-    }
-    Err(Error::new(
-        Reason::Invalid,
-        "the PIN was not sent to the token",
-        format!("this token's PINs have {shortest} to {longest} characters"),
-        "run the same command with the right PIN; no try was spent",
-    ))
 }

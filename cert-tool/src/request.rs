@@ -1,22 +1,20 @@
 //! A certification request signed on the token: the private key never leaves it.
 //!
-//! `rcgen` writes the CertificationRequestInfo and hands it, whole, to a remote key; the remote key hands it on to
-//! the token, which shows the subject, hashes and signs. No digest crosses the line: the token would not take one.
+//! `rcgen` writes the CertificationRequestInfo and hands the whole of it to a remote key. The remote key hands it on to the
+//! token, which shows the subject, hashes and signs. No digest crosses the line: the token would not take a digest.
 
 use std::cell::RefCell;
 
-use rcgen::{CertificateParams, PKCS_ECDSA_P256_SHA256, PublicKeyData, SignatureAlgorithm};
+use authority::{csr, kind::Kind, signature, subject::Subject};
+use rcgen::{CertificateParams, PublicKeyData, SignatureAlgorithm};
+use terminal::{Failure, secret::Secret};
 use wire::shield::{Container, Information};
 
 use crate::{
-    Error, csr,
-    kind::Kind,
     progress::{Progress, Step},
     readiness,
-    subject::Subject,
     token::{self, Fault, Token},
 };
-use terminal::secret::Secret;
 
 /// Has the token sign a request for its pending key, whose public key (tag 7F49) GENERATE gave. The PIN is
 /// verified right before, because the payment key wants that each time. Gives the request, DER; its proof of
@@ -30,11 +28,14 @@ pub fn make(
     kind: Kind,
     public_key: &[u8],
     subject: &Subject,
-) -> Result<Vec<u8>, Error> {
+) -> Result<Vec<u8>, Failure> {
     let mut params = CertificateParams::default();
     params.distinguished_name = subject.distinguished_name()?;
     let key = RemoteKey {
         point: token::point(public_key)?,
+        written: signature::written(token::ALGORITHM).ok_or_else(|| {
+            Fault::Nonsense("the token's public key is of an algorithm that is not certified".into())
+        })?,
         container: kind.container(),
         pin,
         line: RefCell::new(Line { token, fault: None }),
@@ -57,18 +58,18 @@ pub fn make(
 /// As [`make`], and what [`readiness::check`] refuses.
 pub fn prepare(
     token: &mut dyn Token,
-    pin: &mut dyn FnMut(&Information) -> Result<Secret, Error>,
+    pin: &mut dyn FnMut(&Information) -> Result<Secret, Failure>,
     kind: Kind,
     subject: &Subject,
     progress: &mut dyn Progress,
-) -> Result<Vec<u8>, Error> {
+) -> Result<Vec<u8>, Failure> {
     let information = token.information()?;
     progress.step(&Step::Found(&information));
     readiness::check(&information, None)?;
     let subject = Subject { unit: readiness::unit(&information), ..subject.clone() };
     subject.check()?;
     let pin = pin(&information)?;
-    readiness::check_pin(&pin, &information)?;
+    pin.check_length(information.pin_length)?;
     token.verify(pin.bytes())?;
     progress.step(&Step::PinVerified);
     let key = token.generate(kind.container())?;
@@ -81,12 +82,13 @@ pub fn prepare(
 /// The key on the token, as `rcgen` wants one.
 struct RemoteKey<'a> {
     point: Vec<u8>,
+    written: &'static SignatureAlgorithm,
     container: Container,
     pin: &'a Secret,
     line: RefCell<Line<'a>>,
 }
 
-/// `rcgen` knows one error for all remote keys, so the real one waits here.
+/// The token, and why it refused: `rcgen` has one error for all remote keys, so the token's own fault is kept here.
 struct Line<'a> {
     token: &'a mut dyn Token,
     fault: Option<Fault>,
@@ -98,7 +100,7 @@ impl PublicKeyData for RemoteKey<'_> {
     }
 
     fn algorithm(&self) -> &'static SignatureAlgorithm {
-        &PKCS_ECDSA_P256_SHA256
+        self.written
     }
 }
 

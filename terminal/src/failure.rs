@@ -35,7 +35,11 @@ impl Exit {
 
 /// A failure, for people and for programs. Each text is a sentence without its full stop.
 #[derive(Debug)]
-pub struct Failure {
+pub struct Failure(Box<Account>);
+
+/// All of a failure, on the heap: failures are rare, and each [`Outcome`] would be as large as this.
+#[derive(Debug)]
+struct Account {
     code: Option<&'static str>,
     what: String,
     why: Option<String>,
@@ -47,25 +51,32 @@ pub struct Failure {
 impl Failure {
     /// A failure that needs no reason.
     pub fn new(what: impl Into<String>) -> Self {
-        Self { code: None, what: what.into(), why: None, state: None, next: None, exit: Exit::Refused }
+        Self(Box::new(Account {
+            code: None,
+            what: what.into(),
+            why: None,
+            state: None,
+            next: None,
+            exit: Exit::Refused,
+        }))
     }
 
     /// The stable name of the reason, for programs.
-    pub const fn coded(mut self, code: &'static str) -> Self {
-        self.code = Some(code);
+    pub fn coded(mut self, code: &'static str) -> Self {
+        self.0.code = Some(code);
         self
     }
 
     /// Why it happened.
     pub fn because(mut self, why: impl fmt::Display) -> Self {
-        self.why = Some(why.to_string());
+        self.0.why = Some(why.to_string());
         self
     }
 
     /// How things stand now, behind what was said of that before.
     pub fn with_state(mut self, state: impl Into<String>) -> Self {
         let state = state.into();
-        self.state = Some(match self.state.take() {
+        self.0.state = Some(match self.0.state.take() {
             Some(before) => format!("{before}; {state}"),
             None => state,
         });
@@ -74,53 +85,59 @@ impl Failure {
 
     /// What to do next.
     pub fn next(mut self, next: impl Into<String>) -> Self {
-        self.next = Some(next.into());
+        self.0.next = Some(next.into());
+        self
+    }
+
+    /// The same failure, as what happened to a larger undertaking.
+    pub fn renamed(mut self, what: impl Into<String>) -> Self {
+        self.0.what = what.into();
         self
     }
 
     /// Another exit code than 1.
-    pub const fn exits(mut self, exit: Exit) -> Self {
-        self.exit = exit;
+    pub fn exits(mut self, exit: Exit) -> Self {
+        self.0.exit = exit;
         self
     }
 
     /// The stable name of the reason, where the reason has one.
-    pub const fn code(&self) -> Option<&'static str> {
-        self.code
+    pub fn code(&self) -> Option<&'static str> {
+        self.0.code
     }
 
     /// What happened.
     pub fn what(&self) -> &str {
-        &self.what
+        &self.0.what
     }
 
     /// Why.
     pub fn why(&self) -> Option<&str> {
-        self.why.as_deref()
+        self.0.why.as_deref()
     }
 
     /// How things stand now, where that is in question.
     pub fn state(&self) -> Option<&str> {
-        self.state.as_deref()
+        self.0.state.as_deref()
     }
 
     /// What to do next, where that is known.
     pub fn hint(&self) -> Option<&str> {
-        self.next.as_deref()
+        self.0.next.as_deref()
     }
 
     /// The exit code.
-    pub const fn exit(&self) -> Exit {
-        self.exit
+    pub fn exit(&self) -> Exit {
+        self.0.exit
     }
 
     /// As programs read it: what a command prints that was asked for JSON. A failure whose reason has a stable name says
     /// it, and says how things stand.
     pub fn json(&self) -> serde_json::Value {
-        let mut error = json!({ "what": self.what, "why": self.why, "next": self.next });
-        if let Some(code) = self.code {
+        let mut error = json!({ "what": self.0.what, "why": self.0.why, "next": self.0.next });
+        if let Some(code) = self.0.code {
             error["reason"] = code.into();
-            error["state"] = self.state.clone().into();
+            error["state"] = self.0.state.clone().into();
         }
         json!({ "error": error })
     }
@@ -128,8 +145,8 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", printed(&self.what))?;
-        for (label, text) in [("why: ", &self.why), ("now: ", &self.state), ("next:", &self.next)] {
+        write!(f, "{}", printed(&self.0.what))?;
+        for (label, text) in [("why: ", &self.0.why), ("now: ", &self.0.state), ("next:", &self.0.next)] {
             // The later lines of a text are indented: none of them passes for another label.
             for (at, line) in text.iter().flat_map(|text| text.split('\n')).enumerate() {
                 let label = if at == 0 { label } else { "     " };
@@ -143,6 +160,18 @@ impl fmt::Display for Failure {
 impl From<file::Error> for Failure {
     fn from(error: file::Error) -> Self {
         Self::new(error.what()).coded(error.code()).because(error.why()).next(error.next())
+    }
+}
+
+#[cfg(feature = "authority")]
+impl From<authority::Error> for Failure {
+    fn from(error: authority::Error) -> Self {
+        let failure =
+            Self::new(error.what()).coded(error.reason().code()).because(error.why()).next(error.next());
+        match error.state() {
+            Some(state) => failure.with_state(state),
+            None => failure,
+        }
     }
 }
 

@@ -11,7 +11,10 @@ pub mod program;
 pub mod pin;
 #[cfg(feature = "card")]
 pub mod token;
+#[cfg(feature = "card")]
+pub mod refusal;
 pub mod secret;
+mod reason;
 mod steps;
 mod screen;
 mod output;
@@ -23,5 +26,6 @@ pub mod signal;
 pub use failure::{Context, Exit, Failure, Outcome};
 pub use output::{Log, say, say_bytes, say_json, say_lines, unwritten, warn, warn_lines};
 pub use paint::Paint;
+pub use reason::Reason;
 pub use screen::draw;
 pub use steps::{Steps, progress};

@@ -7,6 +7,7 @@ use wire::shield::Information;
 
 use crate::{
     failure::Failure,
+    reason::Reason,
     secret::{Secret, Source},
 };
 
@@ -28,7 +29,7 @@ impl PinOptions {
         let tries = match left {
             0 => {
                 return Err(Failure::new("the PIN is locked: no try is left")
-                    .coded("pin-blocked")
+                    .coded(Reason::PinBlocked.code())
                     .next("unblock it with the PUK: ushield pin unblock"));
             }
             1 => "the last try".into(),

@@ -6,6 +6,7 @@ use crate::{
     failure::{Exit, Failure, Outcome},
     output::{help, say_json, unwritten, warn_lines},
     paint::Paint,
+    reason::Reason,
 };
 
 /// One of our programs.
@@ -40,7 +41,7 @@ impl Program {
         // What follows `--` is another program's.
         if std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json") {
             let what = error.to_string().lines().next().unwrap_or_default().to_owned();
-            self.say_failure(&Failure::new(what).coded("usage").next("see --help"));
+            self.say_failure(&Failure::new(what).coded(Reason::Usage.code()).next("see --help"));
         }
         usage.code().into()
     }

@@ -4,7 +4,7 @@ use std::{fmt, path::Path};
 
 use zeroize::Zeroizing;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, reason::Reason};
 
 /// A PIN or a passphrase; wiped when dropped, and never shown.
 pub struct Secret(Zeroizing<Vec<u8>>);
@@ -128,7 +128,7 @@ impl Source<'_> {
 }
 
 fn invalid(what: impl Into<String>) -> Failure {
-    Failure::new(what).coded("invalid")
+    Failure::new(what).coded(Reason::Invalid.code())
 }
 
 #[cfg(test)]

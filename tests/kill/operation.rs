@@ -10,16 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use authority::moment::Validity;
 use card::{
     Card, Error,
     piv::Piv,
     road::{self, Selection},
     shield::Shield,
 };
-use cert_tool::{
-    enrol::{self, Enrolment, Silent, Wish},
-    moment::Validity,
-};
+use cert_tool::enrol::{self, Enrolment, Silent, Wish};
 use chacha20::{ChaCha20Rng, rand_core::Rng};
 use terminal::secret::Secret;
 use ushield_tests::bank::{Bank, NAME, USER_ID};

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use cert_tool::{
+use authority::{
     ca::{self, Authority, Founding},
     moment::Validity,
 };
@@ -50,7 +50,7 @@ impl Bank {
         };
         let place = folder.path().join("ca");
         ca::found(&place, &founding, None).expect("a new CA");
-        let authority = Authority::open(&place, &mut || unreachable!("no passphrase")).expect("the new CA");
+        let authority = Authority::open(&place, None).expect("the new CA");
         Self { folder, authority, replay: MemoryReplay::new(1_000), orders: AtomicU64::new(1) }
     }
 

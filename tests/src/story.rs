@@ -1,11 +1,11 @@
 //! The language of the stories: what a holder, a host and a bank do, and what they see.
 
-use card::{Card, Error, Transmit, shield::Shield};
-use cert_tool::{
+use authority::{
     attestation::{self, Factory},
-    enrol::{self, Enrolled, Enrolment, Silent, Wish},
     moment::Validity,
 };
+use card::{Card, Error, Transmit, shield::Shield};
+use cert_tool::enrol::{self, Enrolled, Enrolment, Silent, Wish};
 use firmware::{profile::Profile, seams::Button};
 use payment::{EncodedOrder, Reason};
 use terminal::secret::Secret;

@@ -2,8 +2,8 @@
 
 use std::{fs, path::Path, process::Command as Process};
 
+use authority::attestation::{Factory, TEST_BRAND};
 use card::{Error, piv::Piv};
-use cert_tool::attestation::{Factory, TEST_BRAND};
 use ushield_tests::{
     road::Road,
     story::{No, Story},

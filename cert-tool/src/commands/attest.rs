@@ -1,19 +1,19 @@
 //! `cert-tool attest`.
 
+use authority::{
+    attestation::{self, Attestation, Expected},
+    certificate::Certificate,
+};
 use clap::Args;
 use serde_json::json;
+use terminal::{Failure, Reason, token::TokenOptions};
 use wire::shield::Container;
 
 use super::{
     Report,
-    options::{ContainerName, FactoryOptions, OutOptions, TokenOptions},
+    options::{ContainerName, FactoryOptions, OutOptions, with_token},
 };
-use crate::{
-    Error, Reason,
-    attestation::{self, Attestation, Expected},
-    certificate::Certificate,
-    token::{Fault, Token},
-};
+use crate::token::Token;
 
 /// Have the token state that a key was made on it, and check that up to its factory's CA
 #[derive(Args)]
@@ -34,17 +34,17 @@ pub(super) struct Attest {
 }
 
 impl Attest {
-    pub(super) fn run(self) -> Result<Report, Error> {
+    pub(super) fn run(self) -> Result<Report, Failure> {
         self.out.check()?;
         let factory = self.factory.factory()?;
         let container = Container::from(self.container);
-        let (serial, attestation) = self.token.with(|shield| {
+        let (serial, attestation) = with_token(&self.token, |shield| {
             let serial = Token::information(shield)?.serial;
-            let own = shield.attestation_certificate().map_err(Fault::from)?;
+            let own = shield.attestation_certificate()?;
             let statement = shield.attest(container).map_err(|error| refusal(error, container))?;
             Ok((serial, own.zip(statement).map(|(token, statement)| Attestation { statement, token })))
         })?;
-        // What the statement is about is asked of the statement: the key is the token's to name.
+        // The token alone knows which key it attests, so the key is read from the statement itself.
         let about = attestation.as_ref().and_then(|found| Certificate::parse(&found.statement).ok());
         let public_key = about.map_or(Vec::new(), |found| found.public_key);
         let expected = Expected { container, public_key: &public_key, serial: Some(&serial) };
@@ -59,15 +59,14 @@ impl Attest {
 }
 
 /// Why a token does not attest a key.
-fn refusal(error: card::Error, container: Container) -> Error {
+fn refusal(error: card::Error, container: Container) -> Failure {
     use wire::apdu::StatusWord;
     let why = match error {
         card::Error::Refused(StatusWord::CONDITIONS_NOT_SATISFIED) => "it came from outside (an import)",
         card::Error::Refused(StatusWord::NO_SUCH_KEY) => "there is no such key on the token",
-        other => return Fault::from(other).into(),
+        other => return other.into(),
     };
-    Error::new(
-        Reason::NotAttested,
+    Reason::NotAttested.failure(
         format!("the {} key was not attested", container.name()),
         why,
         "cert-tool show tells what is there; cert-tool enrol makes keys on the token",

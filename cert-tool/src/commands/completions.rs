@@ -4,7 +4,7 @@ use clap::{Args, CommandFactory};
 use serde_json::json;
 
 use super::Report;
-use crate::Error;
+use terminal::Failure;
 
 /// Print a shell's completions
 #[derive(Args)]
@@ -16,7 +16,7 @@ pub(super) struct Completions {
 }
 
 impl Completions {
-    pub(super) fn run(self) -> Result<Report, Error> {
+    pub(super) fn run(self) -> Result<Report, Failure> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut super::Program::command(), "cert-tool", &mut script);
         let text = String::from_utf8_lossy(&script).into_owned();

@@ -1,5 +1,6 @@
 //! `cert-tool ca crl`.
 
+use authority::ca::CRL_DAYS;
 use clap::Args;
 use serde_json::json;
 
@@ -7,7 +8,7 @@ use super::{
     Report,
     options::{CaOptions, OutOptions},
 };
-use crate::{Error, ca::CRL_DAYS};
+use terminal::Failure;
 
 /// Issue the CRL anew, before the last one runs out
 #[derive(Args)]
@@ -27,7 +28,7 @@ pub(super) struct Crl {
 }
 
 impl Crl {
-    pub(super) fn run(self) -> Result<Report, Error> {
+    pub(super) fn run(self) -> Result<Report, Failure> {
         self.out.check()?;
         let mut ca = self.ca.open()?;
         let number = ca.issue_crl(self.days)?;

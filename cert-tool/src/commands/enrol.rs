@@ -1,4 +1,4 @@
-//! `cert-tool enrol`.
+//! `cert-tool enrol` and `cert-tool renew`.
 
 use clap::Args;
 use serde_json::json;
@@ -6,14 +6,12 @@ use serde_json::json;
 use super::{
     Report,
     options::{
-        AttestationOptions, CaOptions, HolderOptions, PinOptions, TokenOptions, ValidityOptions,
-        certificate_json, describe, token_json,
+        AttestationOptions, CaOptions, HolderOptions, ValidityOptions, certificate_json, describe,
+        token_json, with_token,
     },
 };
-use crate::{
-    Error,
-    enrol::{Enrolled, Enrolment, Step, Wish, enrol},
-};
+use crate::enrol::{Enrolled, Enrolment, Step, Wish, enrol};
+use terminal::{Failure, pin::PinOptions, progress, token::TokenOptions, warn};
 
 /// The self-download: make a personal ID on the plugged token and install it, in one step
 #[derive(Args)]
@@ -32,9 +30,9 @@ pub(super) struct Enrol {
     road: RoadToId,
 }
 
-/// What enrolment and renewal share.
+/// The options that enrolment and renewal share.
 #[derive(Args)]
-pub(super) struct RoadToId {
+struct RoadToId {
     /// Refuse a token of another brand
     #[arg(long, value_name = "BRAND")]
     brand: Option<String>,
@@ -51,7 +49,7 @@ pub(super) struct RoadToId {
 }
 
 impl Enrol {
-    pub(super) fn run(self) -> Result<Report, Error> {
+    pub(super) fn run(self) -> Result<Report, Failure> {
         let wish =
             Wish::Enrol { name: &self.holder.name, user_id: &self.holder.user_id, replace: self.replace };
         self.road.go(wish)
@@ -60,7 +58,7 @@ impl Enrol {
 
 impl RoadToId {
     /// The CA is opened first: a wrong passphrase must not cost a PIN try.
-    pub(super) fn go(&self, wish: Wish<'_>) -> Result<Report, Error> {
+    fn go(&self, wish: Wish<'_>) -> Result<Report, Failure> {
         let factory = self.attestation.factory()?;
         let mut ca = self.ca.open()?;
         let enrolment = Enrolment {
@@ -69,14 +67,29 @@ impl RoadToId {
             validity: self.validity.validity(),
             factory: factory.as_ref(),
         };
-        let mut tell = |step: &Step<'_>| super::tell(&format!("· {step}"));
-        let enrolled = self
-            .token
-            .with(|token| enrol(token, &mut ca, &enrolment, &mut |token| self.pin.ask(token), &mut tell))?;
+        let mut tell = |step: &Step<'_>| progress(step);
+        let enrolled = with_token(&self.token, |token| {
+            enrol(token, &mut ca, &enrolment, &mut |token| self.pin.ask(token), &mut tell)
+        })?;
         for warning in &enrolled.warnings {
-            super::tell(&format!("warning: {warning}"));
+            warn(&format!("warning: {warning}"));
         }
         Ok(report(&enrolled))
+    }
+}
+
+/// Renew the personal ID on the token: the same holder, new keys; the former ID works until then
+#[derive(Args)]
+#[command(after_help = "Example:
+  cert-tool renew --ca CA --days 730")]
+pub(super) struct Renew {
+    #[command(flatten)]
+    road: RoadToId,
+}
+
+impl Renew {
+    pub(super) fn run(self) -> Result<Report, Failure> {
+        self.road.go(Wish::Renew)
     }
 }
 

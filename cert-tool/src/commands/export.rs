@@ -1,18 +1,16 @@
 //! `cert-tool export`.
 
+use authority::certificate::{Certificate, pem};
 use clap::Args;
 use serde_json::json;
+use terminal::{Failure, Reason, token::TokenOptions};
 use wire::shield::Container;
 
 use super::{
     Report,
-    options::{ContainerName, OutOptions, TokenOptions},
+    options::{ContainerName, OutOptions, with_token},
 };
-use crate::{
-    Error, Reason,
-    certificate::{Certificate, pem},
-    token::Token,
-};
+use crate::token::Token;
 
 /// Write a certificate that is on the token to a file
 #[derive(Args)]
@@ -32,13 +30,12 @@ pub(super) struct Export {
 }
 
 impl Export {
-    pub(super) fn run(self) -> Result<Report, Error> {
+    pub(super) fn run(self) -> Result<Report, Failure> {
         self.out.check()?;
         let container = Container::from(self.container);
-        let held = self.token.with(|token| Ok(Token::certificate(token, container)?))?;
+        let held = with_token(&self.token, |token| Ok(Token::certificate(token, container)?))?;
         let der = held.ok_or_else(|| {
-            Error::new(
-                Reason::NotEnrolled,
+            Reason::NotEnrolled.failure(
                 "nothing was exported",
                 format!("the token has no {} certificate", container.name()),
                 "cert-tool show tells what is there; cert-tool enrol makes a personal ID",

@@ -1,5 +1,6 @@
 //! `cert-tool factory-ca`.
 
+use authority::attestation::{Factory, TEST_BRAND};
 use clap::Args;
 use serde_json::json;
 
@@ -7,10 +8,7 @@ use super::{
     Report,
     options::{OutOptions, certificate_json},
 };
-use crate::{
-    Error,
-    attestation::{Factory, TEST_BRAND},
-};
+use terminal::Failure;
 
 /// Write the certificate of a brand's TEST factory CA, which certifies the tokens that ushield makes
 #[derive(Args)]
@@ -28,7 +26,7 @@ pub(super) struct FactoryCa {
 }
 
 impl FactoryCa {
-    pub(super) fn run(self) -> Result<Report, Error> {
+    pub(super) fn run(self) -> Result<Report, Failure> {
         self.out.check()?;
         let factory = Factory::test(&self.brand)?;
         let certificate = factory.certificate();

@@ -2,6 +2,11 @@
 
 use std::path::PathBuf;
 
+use authority::{
+    ca::{Founding, found},
+    moment::Validity,
+    subject::DEFAULT_ORGANISATION,
+};
 use clap::Args;
 use serde_json::json;
 
@@ -9,12 +14,7 @@ use super::{
     Report,
     options::{PassphraseOptions, folder},
 };
-use crate::{
-    Error,
-    ca::{Founding, found},
-    moment::Validity,
-    subject::DEFAULT_ORGANISATION,
-};
+use terminal::{Failure, secret::Secret};
 
 /// Make a bank CA: P-256, with its key, certificate, CRL and index in one folder
 #[derive(Args)]
@@ -46,7 +46,7 @@ pub(super) struct Init {
 }
 
 impl Init {
-    pub(super) fn run(self) -> Result<Report, Error> {
+    pub(super) fn run(self) -> Result<Report, Failure> {
         let folder = folder(self.dir.as_deref())?;
         let founding = Founding {
             name: &self.name,
@@ -61,7 +61,7 @@ impl Init {
                 self.passphrase.source().ask_new("passphrase for the CA's key (8 characters or more): ")?,
             ),
         };
-        found(&folder, &founding, passphrase.as_ref())?;
+        found(&folder, &founding, passphrase.as_ref().map(Secret::bytes))?;
         let path = folder.display();
         let text = format!(
             "The CA “{}” is in {path}: ca.pem (give it to verifiers), crl.pem, crl.der (serve it at {}), ca-key.pem \

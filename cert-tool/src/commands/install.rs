@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
+use authority::{certificate::Certificate, kind::Kind};
 use clap::Args;
 use serde_json::{Map, Value};
 
 use super::{
     Report,
-    options::{PinOptions, TokenOptions, certificate_json},
+    options::{certificate_json, with_token},
 };
-use crate::{Error, certificate::Certificate, install::install_checked, kind::Kind, progress::Step};
+use crate::{install::install_checked, progress::Step};
+use terminal::{Failure, pin::PinOptions, progress, token::TokenOptions};
 
 /// Install certificates for the keys that wait on the token, all in one command, and read them back
 #[derive(Args)]
@@ -29,7 +31,7 @@ pub(super) struct Install {
 }
 
 impl Install {
-    pub(super) fn run(self) -> Result<Report, Error> {
+    pub(super) fn run(self) -> Result<Report, Failure> {
         let mut certificates = Vec::new();
         for (kind, path) in [(Kind::Payment, &self.payment), (Kind::Authentication, &self.authentication)] {
             if let Some(path) = path {
@@ -37,9 +39,10 @@ impl Install {
             }
         }
         let items: Vec<_> = certificates.iter().map(|(kind, certificate)| (*kind, certificate)).collect();
-        let mut tell = |step: &Step<'_>| super::tell(&format!("· {step}"));
-        self.token
-            .with(|token| install_checked(token, &mut |token| self.pin.ask(token), &items, &mut tell))?;
+        let mut tell = |step: &Step<'_>| progress(step);
+        with_token(&self.token, |token| {
+            install_checked(token, &mut |token| self.pin.ask(token), &items, &mut tell)
+        })?;
         let names: Vec<_> = items.iter().map(|(kind, c)| format!("{kind} ({})", c.serial)).collect();
         let json: Map<String, Value> =
             items.iter().map(|(kind, c)| (kind.name().to_string(), certificate_json(c))).collect();

@@ -2,6 +2,13 @@
 
 use std::path::PathBuf;
 
+use authority::{
+    attestation::{self, Attestation, Expected},
+    certificate::{Certificate, pem_or_der},
+    csr,
+    issuer::{Issuer, Order},
+    subject::{Subject, TEST_UNIT},
+};
 use clap::Args;
 use serde_json::json;
 
@@ -12,14 +19,7 @@ use super::{
         certificate_json,
     },
 };
-use crate::{
-    Error,
-    attestation::{self, Attestation, Expected},
-    certificate::{Certificate, pem_or_der},
-    csr,
-    issuer::{Issuer, Order},
-    subject::{Subject, TEST_UNIT},
-};
+use terminal::Failure;
 
 /// Issue one certificate for a request, after checking the request and whom it names
 #[derive(Args)]
@@ -50,16 +50,17 @@ pub(super) struct Issue {
 }
 
 impl Issue {
-    pub(super) fn run(self) -> Result<Report, Error> {
+    pub(super) fn run(self) -> Result<Report, Failure> {
         self.out.check()?;
         let request = pem_or_der("CERTIFICATE REQUEST", &file::read(&self.request)?)?;
-        // The unit says that the key is in a test token: it is taken from the request, and nothing else is.
+        // The request may say that its key is in a test token (OU). The CA takes this one statement from the request, and
+        // nothing else: it only ever makes a certificate worth less.
         let unit =
             csr::check(&request)?.subject.into_iter().map(|(_, text)| text).find(|text| text == TEST_UNIT);
         if let Some(factory) = self.attested.factory()? {
             let attestation = self.attestation.as_deref().map(Attestation::read).transpose()?;
             let public_key = &csr::check(&request)?.public_key;
-            let expected = Expected { container: self.kind.kind.container(), public_key, serial: None };
+            let expected = Expected { container: self.kind.kind().container(), public_key, serial: None };
             attestation::check(&factory, attestation.as_ref(), &expected)?;
         }
         let mut ca = self.ca.open()?;
@@ -71,7 +72,7 @@ impl Issue {
         };
         let order = Order {
             request: &request,
-            kind: self.kind.kind,
+            kind: self.kind.kind(),
             subject: &subject,
             validity: self.validity.validity(),
             token: None,
@@ -83,10 +84,11 @@ impl Issue {
         });
         match said {
             Ok(text) => Ok(Report { text, json: json!({ "certificate": certificate_json(&certificate) }) }),
-            // Nobody has it: it is revoked, so that none is about that nobody knows where.
-            Err(error) => Err(match ca.withdraw(std::slice::from_ref(serial)) {
-                Ok(()) => error.with_state(format!("certificate {serial} was issued and is revoked again")),
-                Err(_) => error
+            // The certificate was issued, and could not be handed to anybody. It is revoked, because a certificate that nobody
+            // keeps is one whose misuse nobody would notice.
+            Err(failure) => Err(match ca.withdraw(std::slice::from_ref(serial)) {
+                Ok(()) => failure.with_state(format!("certificate {serial} was issued and is revoked again")),
+                Err(_) => failure
                     .with_state(format!("certificate {serial} was issued: revoke it (cert-tool ca revoke)")),
             }),
         }

@@ -6,7 +6,7 @@ use clap::{Args, CommandFactory};
 use serde_json::json;
 
 use super::Report;
-use crate::{Error, Reason};
+use terminal::{Failure, Reason};
 
 /// Write the manual pages into a folder
 #[derive(Args)]
@@ -17,13 +17,12 @@ pub(super) struct Man {
 }
 
 impl Man {
-    pub(super) fn run(self) -> Result<Report, Error> {
+    pub(super) fn run(self) -> Result<Report, Failure> {
         let name = self.folder.display().to_string();
         std::fs::create_dir_all(&self.folder)
             .and_then(|()| clap_mangen::generate_to(super::Program::command(), &self.folder))
             .map_err(|fault| {
-                Error::new(
-                    Reason::Disk,
+                Reason::Disk.failure(
                     format!("the manual pages could not be written to {name}"),
                     fault,
                     "name a folder that you may write to",

@@ -5,26 +5,25 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use card::{Card, road, shield::Shield};
+use authority::{
+    attestation::{Factory, TEST_BRAND},
+    ca::Authority,
+    certificate::{Certificate, display_name, display_purpose},
+    index::Revocation,
+    kind::Kind,
+    moment::{self, Validity},
+};
+use card::{Card, shield::Shield};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
+use terminal::{Failure, Reason, refusal::explain, secret::Source, token::TokenOptions};
 use time::OffsetDateTime;
 use wire::{
     display::escaped,
     shield::{Container, Information},
 };
 
-use crate::{
-    Error, Reason,
-    attestation::{Factory, TEST_BRAND},
-    ca::Authority,
-    certificate::{Certificate, display_name, display_purpose},
-    kind::Kind,
-    moment::{self, Validity},
-    token::Fault,
-};
 use file::Access;
-use terminal::secret::{Secret, Source};
 
 /// Which CA.
 #[derive(Args)]
@@ -57,15 +56,20 @@ impl PassphraseOptions {
 
 impl CaOptions {
     /// Opens the CA.
-    pub(super) fn open(&self) -> Result<Authority, Error> {
+    pub(super) fn open(&self) -> Result<Authority, Failure> {
         let folder = folder(self.ca.as_deref())?;
+        let closed = Authority::find(&folder)?;
+        if !closed.wants_passphrase() {
+            return Ok(closed.open(None)?);
+        }
         let question = format!("passphrase of the CA in {}: ", folder.display());
-        Authority::open(&folder, &mut || Ok(self.passphrase.source().ask(&question)?))
+        let passphrase = self.passphrase.source().ask(&question)?;
+        Ok(closed.open(Some(passphrase.bytes()))?)
     }
 }
 
 /// The CA's folder: the one named, or the one in the user's state folder (XDG base directory specification).
-pub(super) fn folder(named: Option<&Path>) -> Result<PathBuf, Error> {
+pub(super) fn folder(named: Option<&Path>) -> Result<PathBuf, Failure> {
     if let Some(named) = named {
         return Ok(named.to_path_buf());
     }
@@ -74,8 +78,7 @@ pub(super) fn folder(named: Option<&Path>) -> Result<PathBuf, Error> {
         .or_else(|| set("HOME").map(|home| home.join(".local/state")))
         .or_else(|| set("LOCALAPPDATA"));
     state.map(|state| state.join("ushield/ca")).ok_or_else(|| {
-        Error::new(
-            Reason::Missing,
+        Reason::Missing.failure(
             "there is no folder for a CA",
             "neither XDG_STATE_HOME nor HOME is set",
             "name one with --ca DIR",
@@ -83,83 +86,29 @@ pub(super) fn folder(named: Option<&Path>) -> Result<PathBuf, Error> {
     })
 }
 
-/// Which token.
-#[derive(Args)]
-pub(super) struct TokenOptions {
-    /// The USB/IP server of the token, HOST:PORT or HOST:PORT/BUSID [default: the PC/SC service at
-    /// PCSCLITE_CSOCK_NAME, else the server at USHIELD_USBIP, else a reader of the system's pcscd, 127.0.0.1:3240,
-    /// or USB]
-    #[arg(long, value_name = "HOST:PORT")]
-    usbip: Option<String>,
-    /// The token's serial number; may be left out where there is one token
-    #[arg(long, value_name = "SERIAL")]
-    token: Option<String>,
+/// Opens the token and hands its shield applet to `work`, in one transaction: where other programs share the token, none of
+/// them may select an applet or use the PIN in between.
+pub(super) fn with_token<T>(
+    token: &TokenOptions,
+    work: impl FnOnce(&mut Shield<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let mut card = token.open()?;
+    card.begin().map_err(|error| explain("the token was not reached", &error))?;
+    let done = select(&mut card).and_then(|mut shield| work(&mut shield));
+    // What was done stays done. A service that fails now gives the token back by itself once this program hangs up.
+    let _ = card.end();
+    done
 }
 
-impl TokenOptions {
-    /// Opens the token and hands its shield applet to `work`.
-    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Shield<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        let selection = match self.usbip.clone().filter(|place| !place.is_empty()) {
-            Some(usbip) => road::Selection::usbip(usbip),
-            None => road::Selection::environment(),
-        };
-        let selection = road::Selection { serial: self.token.clone(), ..selection };
-        let mut card =
-            selection.or_configured().and_then(|selection| road::open(&selection)).map_err(not_reached)?;
-        // One transaction, where other programs share the token: none of them may SELECT or use the PIN in between.
-        card.begin().map_err(not_reached)?;
-        let done = select(&mut card).and_then(|mut shield| work(&mut shield));
-        // What was done is done: a service that fails now gives the token back by itself when we hang up.
-        let _ = card.end();
-        done
-    }
-}
-
-fn select(card: &mut Card) -> Result<Shield<'_>, Error> {
+fn select(card: &mut Card) -> Result<Shield<'_>, Failure> {
     Shield::select(card).map_err(|error| match error {
-        card::Error::Refused(word) => Error::new(
-            Reason::TokenRefused,
+        card::Error::Refused(word) => Reason::TokenRefused.failure(
             "the card that was found is no U-shield",
             format!("it has no shield applet (status {word})"),
             "name the right one with --usbip HOST:PORT/BUSID or --token SERIAL",
         ),
-        other => Fault::from(other).into(),
+        other => other.into(),
     })
-}
-
-/// The card's own text says what to do.
-fn not_reached(error: card::Error) -> Error {
-    let reason = if matches!(error, card::Error::Busy) { Reason::TokenBusy } else { Reason::TokenGone };
-    Error::new(
-        reason,
-        "the token was not reached",
-        error,
-        "check with ushield ls that it is plugged in, then run the same command again",
-    )
-}
-
-/// Where the PIN is.
-#[derive(Args)]
-pub(super) struct PinOptions {
-    /// The file with the PIN; else USHIELD_PIN, else you are asked
-    #[arg(long, value_name = "FILE")]
-    pin_file: Option<PathBuf>,
-}
-
-impl PinOptions {
-    pub(super) fn ask(&self, token: &Information) -> Result<Secret, Error> {
-        let source = Source {
-            name: "PIN",
-            file: self.pin_file.as_deref(),
-            variable: "USHIELD_PIN",
-            option: "--pin-file",
-        };
-        let tries =
-            if token.tries[0] == 1 { "the last try" } else { &format!("{} tries left", token.tries[0]) };
-        let pin = source.ask(&format!("PIN of {} {} ({tries}): ", token.brand, token.serial))?;
-        pin.check_length(token.pin_length)?;
-        Ok(pin)
-    }
 }
 
 /// How long a certificate is valid.
@@ -193,7 +142,7 @@ pub(super) struct OutOptions {
 
 impl OutOptions {
     /// Refuses now what [`Self::write`] would refuse later.
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self) -> Result<(), Failure> {
         match &self.out {
             Some(path) => Ok(file::check_place(path, self.force)?),
             None => Ok(()),
@@ -201,7 +150,7 @@ impl OutOptions {
     }
 
     /// Writes the bytes if a file is named; gives what then is to be said on standard output.
-    pub(super) fn write(&self, bytes: &[u8], said: impl FnOnce(&Path) -> String) -> Result<String, Error> {
+    pub(super) fn write(&self, bytes: &[u8], said: impl FnOnce(&Path) -> String) -> Result<String, Failure> {
         match &self.out {
             None => Ok(String::from_utf8_lossy(bytes).into_owned()),
             Some(path) => {
@@ -322,10 +271,10 @@ pub(super) struct FactoryOptions {
 
 impl FactoryOptions {
     /// The factory.
-    pub(super) fn factory(&self) -> Result<Factory, Error> {
+    pub(super) fn factory(&self) -> Result<Factory, Failure> {
         match &self.factory_ca {
-            None => Factory::test(TEST_BRAND),
-            Some(path) => Factory::parse(&file::read(path)?),
+            None => Ok(Factory::test(TEST_BRAND)?),
+            Some(path) => Ok(Factory::parse(&file::read(path)?)?),
         }
     }
 }
@@ -342,7 +291,7 @@ pub(super) struct AttestationOptions {
 
 impl AttestationOptions {
     /// The factory whose tokens are trusted; `None` where no attestation is asked for.
-    pub(super) fn factory(&self) -> Result<Option<Factory>, Error> {
+    pub(super) fn factory(&self) -> Result<Option<Factory>, Failure> {
         self.require_attestation.then(|| self.factory.factory()).transpose()
     }
 }
@@ -352,5 +301,53 @@ impl AttestationOptions {
 pub(super) struct KindOptions {
     /// Which of the two certificates of a personal ID
     #[arg(long, value_enum)]
-    pub(super) kind: Kind,
+    kind: KindName,
+}
+
+impl KindOptions {
+    pub(super) fn kind(&self) -> Kind {
+        match self.kind {
+            KindName::Payment => Kind::Payment,
+            KindName::Authentication => Kind::Authentication,
+        }
+    }
+}
+
+/// A kind of certificate by the name that people see.
+#[derive(Clone, Copy, ValueEnum)]
+enum KindName {
+    /// For the payment key: signs payment orders and nothing else.
+    Payment,
+    /// For PIV's 9A: client authentication, for TLS and ssh.
+    Authentication,
+}
+
+/// A reason for a revocation by the name that people see.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum RevocationName {
+    /// No reason given.
+    Unspecified,
+    /// The token is lost, or its PIN is known to others.
+    KeyCompromise,
+    /// The holder's name or ID has changed.
+    AffiliationChanged,
+    /// Another certificate takes its place.
+    Superseded,
+    /// It is no longer needed, or never reached its token.
+    CessationOfOperation,
+    /// The holder may no longer use it.
+    PrivilegeWithdrawn,
+}
+
+impl From<RevocationName> for Revocation {
+    fn from(name: RevocationName) -> Self {
+        match name {
+            RevocationName::Unspecified => Self::Unspecified,
+            RevocationName::KeyCompromise => Self::KeyCompromise,
+            RevocationName::AffiliationChanged => Self::AffiliationChanged,
+            RevocationName::Superseded => Self::Superseded,
+            RevocationName::CessationOfOperation => Self::CessationOfOperation,
+            RevocationName::PrivilegeWithdrawn => Self::PrivilegeWithdrawn,
+        }
+    }
 }

@@ -2,24 +2,22 @@
 
 use std::path::PathBuf;
 
+use authority::{
+    attestation::Attestation,
+    certificate::pem,
+    kind::Kind,
+    subject::{DEFAULT_ORGANISATION, Subject},
+};
 use clap::Args;
 use serde_json::json;
 
 use super::{
     Report,
-    options::{HolderOptions, KindOptions, OutOptions, PinOptions, TokenOptions},
+    options::{HolderOptions, KindOptions, OutOptions, with_token},
 };
-use crate::{
-    Error, Reason,
-    attestation::Attestation,
-    certificate::pem,
-    kind::Kind,
-    progress::Step,
-    request::prepare,
-    subject::{DEFAULT_ORGANISATION, Subject},
-    token::Token,
-};
+use crate::{progress::Step, request::prepare, token::Token};
 use file::Access;
+use terminal::{Failure, Reason, pin::PinOptions, progress, token::TokenOptions};
 
 /// Make a pending key on the token and a request signed by it; the key in use stays as it is
 #[derive(Args)]
@@ -47,20 +45,20 @@ pub(super) struct Request {
 }
 
 impl Request {
-    pub(super) fn run(self) -> Result<Report, Error> {
+    pub(super) fn run(self) -> Result<Report, Failure> {
         self.out.check()?;
         if let Some(path) = &self.attestation {
             file::check_place(path, false)?;
         }
-        let kind = self.kind.kind;
+        let kind = self.kind.kind();
         let subject = Subject {
             organisation: self.organisation,
             unit: None,
             name: self.holder.name,
             user_id: self.holder.user_id,
         };
-        let (request, attestation) = self.token.with(|token| {
-            let mut tell = |step: &Step<'_>| super::tell(&format!("· {step}"));
+        let (request, attestation) = with_token(&self.token, |token| {
+            let mut tell = |step: &Step<'_>| progress(step);
             let request = prepare(token, &mut |token| self.pin.ask(token), kind, &subject, &mut tell)?;
             let attestation = match &self.attestation {
                 Some(_) => Some(attest(token, kind)?),
@@ -85,10 +83,9 @@ impl Request {
 }
 
 /// What the token says of its pending key.
-fn attest(token: &mut dyn Token, kind: Kind) -> Result<Attestation, Error> {
+fn attest(token: &mut dyn Token, kind: Kind) -> Result<Attestation, Failure> {
     token.attest_pending(kind.container())?.ok_or_else(|| {
-        Error::new(
-            Reason::NotAttested,
+        Reason::NotAttested.failure(
             format!("the {kind} key has no attestation"),
             "this token cannot attest its keys: it was made before there was attestation",
             "run the same command without --attestation, or use a token that was made since",

@@ -2,11 +2,15 @@
 
 use std::path::Path;
 
+use authority::{certificate::Certificate, issuer::Issuer as _, moment};
 use clap::Args;
 use serde_json::json;
 
-use super::{Report, options::CaOptions};
-use crate::{Error, Reason, certificate::Certificate, index::Revocation, issuer::Issuer as _, moment};
+use super::{
+    Report,
+    options::{CaOptions, RevocationName},
+};
+use terminal::{Failure, Reason};
 
 /// Revoke a certificate and issue the CRL anew
 #[derive(Args)]
@@ -19,20 +23,19 @@ pub(super) struct Revoke {
     certificate: String,
     /// Why
     #[arg(long, value_enum, default_value = "unspecified")]
-    reason: Revocation,
+    reason: RevocationName,
     #[command(flatten)]
     ca: CaOptions,
 }
 
 impl Revoke {
-    pub(super) fn run(self) -> Result<Report, Error> {
+    pub(super) fn run(self) -> Result<Report, Failure> {
         let mut ca = self.ca.open()?;
         let path = Path::new(&self.certificate);
         let serial = if path.is_file() {
             let certificate = Certificate::parse(&file::read(path)?)?;
             if !certificate.issued_by(ca.certificate()) {
-                return Err(Error::new(
-                    Reason::Invalid,
+                return Err(Reason::Invalid.failure(
                     "nothing was revoked",
                     format!("{} was not issued by this CA", path.display()),
                     "name the folder of the CA that issued it",
@@ -42,7 +45,7 @@ impl Revoke {
         } else {
             serial(&self.certificate)?
         };
-        let entry = ca.revoke(&serial, self.reason)?;
+        let entry = ca.revoke(&serial, self.reason.into())?;
         let crl = ca.crl_path();
         let text = format!(
             "{} certificate {serial} ({}) is revoked; new CRL: {}",
@@ -59,14 +62,13 @@ impl Revoke {
 }
 
 /// A serial number as openssl prints it, with or without colons, in either case.
-fn serial(text: &str) -> Result<String, Error> {
+fn serial(text: &str) -> Result<String, Failure> {
     let digits = text.replace(':', "").to_ascii_uppercase();
     let good = !digits.is_empty() && digits.len() <= 40 && digits.chars().all(|c| c.is_ascii_hexdigit());
     if good {
         return Ok(if digits.len().is_multiple_of(2) { digits } else { format!("0{digits}") });
     }
-    Err(Error::new(
-        Reason::Invalid,
+    Err(Reason::Invalid.failure(
         "nothing was revoked",
         format!("“{text}” is neither a file nor a serial number in hexadecimal"),
         "name the certificate's file, or its number (cert-tool show --file CERT)",

@@ -2,15 +2,17 @@
 
 use std::{fmt::Write, path::PathBuf};
 
+use authority::certificate::Certificate;
 use clap::Args;
 use serde_json::{Map, Value, json};
+use terminal::{Failure, token::TokenOptions};
 use wire::{display::escaped, piv::Slot, shield::Container};
 
 use super::{
     Report,
-    options::{TokenOptions, certificate_json, describe, token_json},
+    options::{certificate_json, describe, token_json, with_token},
 };
-use crate::{Error, certificate::Certificate, token::Token};
+use crate::token::Token;
 
 /// Show the personal ID on the token, or a certificate in a file
 #[derive(Args)]
@@ -26,9 +28,9 @@ pub(super) struct Show {
 }
 
 impl Show {
-    pub(super) fn run(self) -> Result<Report, Error> {
+    pub(super) fn run(self) -> Result<Report, Failure> {
         match &self.file {
-            None => self.token.with(|token| show(token)),
+            None => with_token(&self.token, |token| show(token)),
             Some(path) => {
                 let certificate = Certificate::parse(&file::read(path)?)?;
                 Ok(Report {
@@ -40,7 +42,7 @@ impl Show {
     }
 }
 
-fn show(token: &mut dyn Token) -> Result<Report, Error> {
+fn show(token: &mut dyn Token) -> Result<Report, Failure> {
     let information = token.information()?;
     let mut text = format!(
         "Token {} {}, generation {}, {} of {} PIN tries left\n",

@@ -1,18 +1,18 @@
 //! What is checked before anything changes, and what came from the CA before it is installed.
 
-use wire::shield::Information;
-
-use super::{Enrolled, Enrolment, Wish};
-use crate::{
-    Error, Reason,
+use authority::{
     certificate::{Certificate, display_name},
     csr,
     issuer::Issuer,
     kind::Kind,
-    moment, readiness,
+    moment,
     subject::Subject,
-    token::Token,
 };
+use terminal::{Failure, Reason};
+use wire::shield::Information;
+
+use super::{Enrolled, Enrolment, Wish};
+use crate::{readiness, token::Token};
 
 /// The certificates on the token before: payment, then authentication.
 pub(super) type Former = [Option<Certificate>; 2];
@@ -26,8 +26,8 @@ pub(super) enum Decision {
 }
 
 /// What the token holds.
-pub(super) fn held(token: &mut dyn Token) -> Result<Former, Error> {
-    let mut held = |kind: Kind| -> Result<Option<Certificate>, Error> {
+pub(super) fn held(token: &mut dyn Token) -> Result<Former, Failure> {
+    let mut held = |kind: Kind| -> Result<Option<Certificate>, Failure> {
         let der = token.certificate(kind.container())?;
         // What cannot be read is no ID; enrolling over it is the way out.
         Ok(der.and_then(|der| Certificate::parse(&der).ok()))
@@ -49,7 +49,7 @@ pub(super) fn decide(
     enrolment: &Enrolment<'_>,
     information: &Information,
     former: &Former,
-) -> Result<Decision, Error> {
+) -> Result<Decision, Failure> {
     let unit = readiness::unit(information);
     let holder = former[0].as_ref().and_then(Certificate::holder);
     let (name, user_id, replace) = match enrolment.wish {
@@ -63,13 +63,16 @@ pub(super) fn decide(
         return Ok(Decision::Make(subject));
     }
     if let Some(other) = holder.filter(|holder| *holder != subject) {
-        return Err(Error::new(
-            Reason::OtherHolder,
-            format!("token {} was not enrolled: it carries the personal ID of {other}", information.serial),
-            format!("the ID asked for is that of {subject}"),
-            "plug in the right token, or say --replace to replace that ID for good",
-        )
-        .with_state("nothing was changed on the token"));
+        return Err(Reason::OtherHolder
+            .failure(
+                format!(
+                    "token {} was not enrolled: it carries the personal ID of {other}",
+                    information.serial
+                ),
+                format!("the ID asked for is that of {subject}"),
+                "plug in the right token, or say --replace to replace that ID for good",
+            )
+            .with_state("nothing was changed on the token"));
     }
     match kept(issuer, information, former, &subject)? {
         Some(enrolled) => Ok(Decision::Keep(Box::new(enrolled))),
@@ -84,15 +87,15 @@ fn renewed(
     former: &Former,
     holder: Option<Subject>,
     unit: Option<String>,
-) -> Result<Decision, Error> {
-    let refuse = |reason, why: String| {
-        Err(Error::new(
-            reason,
-            format!("the personal ID on token {} was not renewed", information.serial),
-            why,
-            "cert-tool enrol makes a new ID (with --replace over an ID that is there)",
-        )
-        .with_state("nothing was changed on the token"))
+) -> Result<Decision, Failure> {
+    let refuse = |reason: Reason, why: String| {
+        Err(reason
+            .failure(
+                format!("the personal ID on token {} was not renewed", information.serial),
+                why,
+                "cert-tool enrol makes a new ID (with --replace over an ID that is there)",
+            )
+            .with_state("nothing was changed on the token"))
     };
     let (Some(subject), Some(payment)) = (holder, &former[0]) else {
         return refuse(Reason::NotEnrolled, "the token carries no personal ID".into());
@@ -112,7 +115,7 @@ fn kept(
     information: &Information,
     former: &Former,
     subject: &Subject,
-) -> Result<Option<Enrolled>, Error> {
+) -> Result<Option<Enrolled>, Failure> {
     let [Some(payment), Some(authentication)] = former else { return Ok(None) };
     let now = moment::now();
     for (kind, certificate) in [(Kind::Payment, payment), (Kind::Authentication, authentication)] {
@@ -141,7 +144,7 @@ pub(super) fn issued(
     request: &[u8],
     subject: &Subject,
     root: &Certificate,
-) -> Result<(), Error> {
+) -> Result<(), Failure> {
     let key = csr::check(request)?.public_key;
     let rules = [
         (certificate.issued_by(root), "it is not signed by the CA"),
@@ -152,8 +155,7 @@ pub(super) fn issued(
     ];
     match rules.into_iter().find(|(kept, _)| !kept) {
         None => Ok(()),
-        Some((_, why)) => Err(Error::new(
-            Reason::IssuerRefused,
+        Some((_, why)) => Err(Reason::IssuerRefused.failure(
             format!("the {kind} certificate that the CA issued was refused"),
             format!("{why}: “{}”", display_name(&certificate.subject)),
             "check the clock of this computer, and tell the bank",

@@ -7,7 +7,7 @@ use wire::{
 };
 
 use super::{Fault, Token};
-use crate::attestation::Attestation;
+use authority::attestation::Attestation;
 
 impl Token for Shield<'_> {
     fn information(&mut self) -> Result<Information, Fault> {
@@ -19,7 +19,7 @@ impl Token for Shield<'_> {
     }
 
     fn generate(&mut self, container: Container) -> Result<Vec<u8>, Fault> {
-        Ok(Shield::generate(self, container, Algorithm::P256)?)
+        Ok(Shield::generate(self, container, Algorithm::from(super::ALGORITHM))?)
     }
 
     fn sign_request(&mut self, container: Container, info: &[u8]) -> Result<Vec<u8>, Fault> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use authority::{attestation::Attestation, kind::Kind};
 use p256::{
     SecretKey,
     ecdsa::{Signature, SigningKey, signature::Signer},
@@ -16,7 +17,6 @@ use wire::{
 };
 
 use super::{Fault, Token};
-use crate::{attestation::Attestation, kind::Kind};
 
 pub(crate) const PIN: &str = "135246";
 

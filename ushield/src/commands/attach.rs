@@ -11,7 +11,7 @@ use machine::{
     vhci::{self, Origin, UsbDevice, Vhci},
 };
 use serde_json::json;
-use terminal::{Context, Exit, Failure, Outcome, Paint, say, say_json, token::explain, warn};
+use terminal::{Context, Exit, Failure, Outcome, Paint, refusal::explain, say, say_json, warn};
 
 /// How long the kernel may take to enumerate: a machine that is emulated in software needs seconds.
 const PATIENCE: Duration = Duration::from_secs(20);

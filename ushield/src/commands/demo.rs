@@ -11,13 +11,13 @@ use std::{
     time::SystemTime,
 };
 
-use card::{Card, road, shield::Shield};
-use cert_tool::{
+use authority::{
     attestation::{Factory, TEST_BRAND},
     certificate::pem,
-    enrol::{Enrolled, Enrolment, Step, Wish, enrol},
     moment::Validity,
 };
+use card::{Card, road, shield::Shield};
+use cert_tool::enrol::{Enrolled, Enrolment, Step, Wish, enrol};
 use clap::Args;
 use file::Access;
 use firmware::profile::Profile;
@@ -30,7 +30,7 @@ use host_driver::{
     runtime::Waiter,
 };
 use payment::{EncodedOrder, order, seal};
-use terminal::{Context, Exit, Failure, Outcome, Paint, Steps, say, secret::Secret, token::explain};
+use terminal::{Context, Exit, Failure, Outcome, Paint, Steps, refusal::explain, say, secret::Secret};
 use wire::{pin::FACTORY_PIN, shield::Information};
 
 use bank::Bank;

@@ -12,11 +12,7 @@ use payment::{
     EncodedOrder, MAX_ORDER_LIFETIME, ORDER_LIFETIME, PaymentOrder, SealError, Verifier, order as json, seal,
 };
 use terminal::{
-    Context, Exit, Failure, Outcome,
-    pin::PinOptions,
-    say,
-    token::{TokenOptions, explain},
-    warn,
+    Context, Exit, Failure, Outcome, pin::PinOptions, refusal::explain, say, token::TokenOptions, warn,
 };
 use wire::{
     pin::FACTORY_PUK,

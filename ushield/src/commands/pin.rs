@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use card::shield::Shield;
 use clap::{Args, Subcommand};
 use terminal::{
-    Exit, Failure, Outcome, say,
+    Exit, Failure, Outcome,
+    refusal::explain,
+    say,
     secret::{Secret, Source},
-    token::{TokenOptions, explain},
+    token::TokenOptions,
 };
 use wire::{pin::PUK_LENGTH, shield::Information};
 

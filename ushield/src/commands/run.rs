@@ -16,7 +16,7 @@ use std::{
     sync::Arc,
 };
 
-use cert_tool::moment::{self, Validity};
+use authority::moment::{self, Validity};
 use clap::Args;
 use firmware::profile::Profile;
 use host_driver::{

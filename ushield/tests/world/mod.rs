@@ -10,12 +10,12 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use cert_tool::{
+use authority::{
     ca::{Authority, Founding, found},
-    enrol::{Enrolment, Silent, Wish, enrol},
     moment::Validity,
     subject::DEFAULT_ORGANISATION,
 };
+use cert_tool::enrol::{Enrolment, Silent, Wish, enrol};
 
 /// What a program said and how it ended.
 pub struct Ended {
@@ -141,7 +141,7 @@ impl World {
             validity: Validity::Days(3650),
         };
         found(&ca, &founding, None).unwrap();
-        let mut authority = Authority::open(&ca, &mut || panic!("no passphrase")).unwrap();
+        let mut authority = Authority::open(&ca, None).unwrap();
         let mut card = card::road::open(&card::road::Selection::usbip(up.road())).unwrap();
         let mut shield = card::shield::Shield::select(&mut card).unwrap();
         let wish = Wish::Enrol { name: "张三", user_id: "6222020200112233", replace: false };
@@ -150,8 +150,8 @@ impl World {
     }
 
     /// Renews the ID with the CA that [`Self::enrol_quietly`] made.
-    pub fn renew_quietly(&self, up: &Up, pin: &str) -> Result<(), cert_tool::Error> {
-        let mut authority = Authority::open(&self.path("ca"), &mut || panic!("no passphrase"))?;
+    pub fn renew_quietly(&self, up: &Up, pin: &str) -> Result<(), terminal::Failure> {
+        let mut authority = Authority::open(&self.path("ca"), None)?;
         let mut card = card::road::open(&card::road::Selection::usbip(up.road())).unwrap();
         let mut shield = card::shield::Shield::select(&mut card).unwrap();
         let validity = Validity::Days(365);
@@ -172,7 +172,7 @@ impl World {
 
     /// A payment order of ¥100.00, good for an hour.
     pub fn order(&self, number: &str) -> String {
-        let now = cert_tool::moment::now();
+        let now = authority::moment::now();
         let order = serde_json::json!({
             "number": number,
             "nonce": "000102030405060708090a0b0c0d0e0f",
@@ -181,8 +181,8 @@ impl World {
             "payee_account": "1001244300000000123",
             "amount": "100.00",
             "currency": "CNY",
-            "issued": cert_tool::moment::display(now),
-            "expires": cert_tool::moment::display(now + std::time::Duration::from_secs(3600)),
+            "issued": authority::moment::display(now),
+            "expires": authority::moment::display(now + std::time::Duration::from_secs(3600)),
             "memo": "11月水费",
         });
         self.file(&format!("{number}.json"), &order.to_string())

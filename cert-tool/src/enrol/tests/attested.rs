@@ -1,17 +1,81 @@
 //! Enrolment that asks for attestation.
 
-use super::*;
-use crate::{
-    attestation::{
-        Attestation,
-        tests::{Maker, key, spki},
-    },
-    kind::Kind,
+use authority::{attestation::TEST_BRAND, kind::Kind};
+use p256::{
+    SecretKey,
+    ecdsa::{Signature, SigningKey, signature::Signer},
+    pkcs8::EncodePublicKey as _,
 };
+use wire::{
+    attest::{self, Confirmation, KeyDescription, Origin, Pin, Standing, Statement},
+    pkix,
+};
+
+use super::*;
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from(SecretKey::from_slice(&[seed; 32]).unwrap())
+}
+
+fn spki(key: &SigningKey) -> Vec<u8> {
+    key.verifying_key().to_public_key_der().unwrap().as_bytes().to_vec()
+}
+
+fn certificate(tbs: &[u8], by: &SigningKey) -> Vec<u8> {
+    let signature: Signature = by.sign(tbs);
+    attest::certificate(tbs, signature.to_der().as_bytes())
+}
+
+/// A token of a factory, which attests keys as keys of this kind.
+struct Maker {
+    brand: &'static str,
+    kind: Kind,
+}
+
+impl Maker {
+    fn new(kind: Kind) -> Self {
+        Self { brand: TEST_BRAND, kind }
+    }
+
+    /// A token of another brand.
+    fn of(self, brand: &'static str) -> Self {
+        Self { brand, ..self }
+    }
+
+    fn factory(&self) -> Factory {
+        let tbs = attest::factory(self.brand, &spki(&key(1)), &[1; 20]);
+        Factory::parse(&certificate(&tbs, &key(1))).unwrap()
+    }
+
+    fn attest(&self, public_key: &[u8]) -> Attestation {
+        let tbs = attest::token([7; 16], self.brand, "00C0FFEE", &spki(&key(2)), &[2; 20], &[1; 20]);
+        let token = certificate(&tbs, &key(1));
+        let own = pkix::Certificate::parse(&token).unwrap();
+        let statement = Statement {
+            number: [9; 16],
+            issuer: own.subject,
+            validity: own.validity,
+            issuer_key: [2; 20],
+            name: "payment",
+            public_key,
+            version: [5, 4, 3],
+            serial: 0x00C0_FFEE,
+            description: KeyDescription {
+                container: self.kind.container().reference(),
+                standing: Standing::Pending,
+                origin: Origin::Generated,
+                pin: if self.kind == Kind::Payment { Pin::Always } else { Pin::Once },
+                confirmation: Confirmation::Nothing,
+            },
+        };
+        let statement = certificate(&statement.tbs(), &key(2));
+        Attestation { statement, token: token.clone() }
+    }
+}
 
 impl Scene {
     /// Enrols with a token of the makers' factory only.
-    fn enrol_attested(&mut self) -> (Result<Enrolled, Error>, Vec<String>) {
+    fn enrol_attested(&mut self) -> (Result<Enrolled, Failure>, Vec<String>) {
         let factory = Maker::new(Kind::Payment).factory();
         let enrolment = Enrolment {
             wish: zhang(true),
@@ -57,8 +121,8 @@ fn what_is_not_attested_is_not_certified() {
         let (former, issued, asked) = (scene.token.held(), scene.ca.issued, scene.token.seen.len());
         scene.token.attests = attests;
         let error = scene.enrol_attested().0.unwrap_err();
-        assert_eq!(error.reason(), Reason::NotAttested, "{error}");
-        assert!(error.why().contains(expected), "{error}");
+        assert_eq!(error.code(), Some("not-attested"), "{error}");
+        assert!(error.why().unwrap().contains(expected), "{error}");
         assert!(error.state().unwrap().contains("former personal ID"), "{error}");
         assert_eq!((scene.token.held(), scene.ca.issued), (former, issued), "{expected}");
         // Only a statement about a key that the token does not have is found out by the request itself.

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use cert_tool::{
+use authority::{
     ca::{Authority, Founding, found},
     moment::Validity,
     subject::DEFAULT_ORGANISATION,
@@ -38,7 +38,7 @@ impl Bank {
             validity: Validity::Days(3650),
         };
         found(&folder.0, &founding, None)?;
-        let authority = Authority::open(&folder.0, &mut || Ok("".into()))?;
+        let authority = Authority::open(&folder.0, None)?;
         let ca = file::read(&folder.0.join("ca.pem"))?;
         let crl = file::read(&authority.crl_path())?;
         let verifier = Verifier::new(&ca, &[&crl]).what("the bank cannot verify")?;

@@ -3,16 +3,16 @@
 
 use std::path::PathBuf;
 
-use card::{road, shield::Shield};
-use cert_tool::{
+use authority::{
     ca::{Authority, Founding, found},
     certificate::Certificate,
-    enrol::{Enrolled, Enrolment, Silent, Wish, enrol},
     moment::Validity,
     subject::DEFAULT_ORGANISATION,
 };
+use card::{road, shield::Shield};
+use cert_tool::enrol::{Enrolled, Enrolment, Silent, Wish, enrol};
 use host_driver::control::rack::Served;
-use terminal::{Failure, secret::Secret, token::explain};
+use terminal::{Failure, refusal::explain, secret::Secret};
 use wire::shield::Container;
 
 use super::folder::Folder;
@@ -84,7 +84,7 @@ impl Bank {
             validity: Validity::Days(3650),
         };
         found(&place, &founding, None)?;
-        let authority = Authority::open(&place, &mut || Ok("".into()))?;
+        let authority = Authority::open(&place, None)?;
         Ok(Self { authority, validity, certificate: place.join("ca.pem"), crl: place.join("crl.pem") })
     }
 

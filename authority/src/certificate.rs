@@ -5,20 +5,18 @@ use const_oid::{
     db::{
         rfc4519::{CN, O, ORGANIZATIONAL_UNIT_NAME as OU, SERIAL_NUMBER},
         rfc5280::ID_KP_CLIENT_AUTH,
-        rfc5912::{ECDSA_WITH_SHA_256, ID_EC_PUBLIC_KEY, SECP_256_R_1},
     },
 };
 use der::{Decode, Encode};
-use p256::ecdsa::{Signature, VerifyingKey, signature::Verifier};
 use time::OffsetDateTime;
 use wire::{payment::PAYMENT_PURPOSE, pkix::begins_before_1970};
 use x509_cert::{
     ext::pkix::{BasicConstraints, CrlDistributionPoints, ExtendedKeyUsage, KeyUsage},
     name::Name,
-    spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned},
+    spki::AlgorithmIdentifierOwned,
 };
 
-use crate::{Error, Reason, kind::Kind, subject::Subject};
+use crate::{Error, Reason, kind::Kind, signature::PublicKey, subject::Subject};
 
 /// The extensions that are looked at.
 const UNDERSTOOD: [ObjectIdentifier; 4] =
@@ -105,11 +103,11 @@ impl Certificate {
         })
     }
 
-    /// Whether `issuer` named it and signed it (ECDSA, P-256, SHA-256).
+    /// Whether `issuer` is named in this certificate and signed it, with a key of an algorithm that is certified here.
     pub fn issued_by(&self, issuer: &Self) -> bool {
         self.issuer == issuer.subject
-            && is_ecdsa_sha256(&self.algorithm)
-            && verify(&issuer.public_key, &self.signed, &self.signature)
+            && PublicKey::parse(&issuer.public_key)
+                .is_some_and(|key| key.verify(&self.algorithm, &self.signed, &self.signature))
     }
 
     /// Whether it is a CA's: basic constraints and key usage say that it signs certificates (RFC 5280, 4.2.1.9).
@@ -197,30 +195,6 @@ pub fn pem(label: &'static str, der: &[u8]) -> String {
 /// Upper-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02X}")).collect()
-}
-
-/// Whether a SubjectPublicKeyInfo holds a point of P-256, uncompressed (RFC 5480, 2.1.1 and 2.2).
-pub fn p256_key(public_key: &[u8]) -> Option<VerifyingKey> {
-    let info = SubjectPublicKeyInfoOwned::from_der(public_key).ok()?;
-    let curve = info.algorithm.parameters.as_ref()?.decode_as::<ObjectIdentifier>().ok()?;
-    let point = info.subject_public_key.as_bytes()?;
-    if info.algorithm.oid != ID_EC_PUBLIC_KEY || curve != SECP_256_R_1 || point.len() != 65 {
-        return None;
-    }
-    VerifyingKey::from_sec1_bytes(point).ok()
-}
-
-/// Whether `signature` (DER) over `message` is by this key: ECDSA, P-256, SHA-256.
-pub fn verify(public_key: &[u8], message: &[u8], signature: &[u8]) -> bool {
-    match (p256_key(public_key), Signature::from_der(signature)) {
-        (Some(key), Ok(signature)) => key.verify(message, &signature).is_ok(),
-        _ => false,
-    }
-}
-
-/// ecdsa-with-SHA256, without parameters (RFC 5758, 3.2).
-pub fn is_ecdsa_sha256(algorithm: &AlgorithmIdentifierOwned) -> bool {
-    algorithm.oid == ECDSA_WITH_SHA_256 && algorithm.parameters.is_none()
 }
 
 fn attributes(name: &Name) -> Vec<(ObjectIdentifier, String)> {

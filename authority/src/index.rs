@@ -1,8 +1,8 @@
-//! What a CA has issued and revoked: a versioned file with a checksum. One that is damaged or of an unknown version is refused,
-//! never overwritten.
+//! The index of a CA: what it has issued and revoked, in a versioned file with a checksum. An index that is damaged or of an
+//! unknown version is refused, and never overwritten.
 //!
-//! The checksum is SHA-256 of the file as it is with 64 zeros in the checksum's place. It tells damage, not malice: who may
-//! write the file can make a new one.
+//! The checksum is SHA-256 of the file with 64 zeros in the checksum's place. The checksum tells damage, not malice: whoever
+//! may write the file can compute a new checksum.
 
 use std::{collections::HashSet, path::Path};
 
@@ -81,7 +81,7 @@ pub struct Holder {
 }
 
 /// Why a certificate is revoked (RFC 5280, 5.3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Revocation {
     /// No reason given.

@@ -11,8 +11,6 @@ use rcgen::{PKCS_ECDSA_P256_SHA256, PublicKeyData, SignatureAlgorithm};
 use zeroize::Zeroizing;
 
 use crate::{Error, Reason};
-use terminal::secret::Secret;
-
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 const PLAIN: &str = "PRIVATE KEY";
 
@@ -37,32 +35,29 @@ impl Key {
     }
 
     /// The key in PEM, encrypted when there is a passphrase.
-    pub(crate) fn pem(&self, passphrase: Option<&Secret>) -> Result<Zeroizing<String>, Error> {
+    pub(crate) fn pem(&self, passphrase: Option<&[u8]>) -> Result<Zeroizing<String>, Error> {
         let key = SecretKey::from(&self.private);
         let document = key.to_pkcs8_der().map_err(|fault| broken(&fault.to_string()))?;
         let pem = match passphrase {
             None => document.to_pem(PLAIN, LineEnding::LF),
             Some(passphrase) => PrivateKeyInfoRef::try_from(document.as_bytes())
-                .and_then(|info| info.encrypt(passphrase.bytes()))
+                .and_then(|info| info.encrypt(passphrase))
                 .map_err(|fault| broken(&fault.to_string()))?
                 .to_pem(ENCRYPTED, LineEnding::LF),
         };
         pem.map_err(|fault| broken(&fault.to_string()))
     }
 
-    /// Reads PEM; the passphrase is asked for only when the key is encrypted.
-    pub(crate) fn parse(
-        pem: &[u8],
-        passphrase: &mut dyn FnMut() -> Result<Secret, Error>,
-    ) -> Result<Self, Error> {
-        let text = std::str::from_utf8(pem).map_err(|_| damaged("it is not PEM"))?;
-        let (label, document) = SecretDocument::from_pem(text).map_err(|_| damaged("it is not PEM"))?;
+    /// Reads PEM. A key that is not encrypted needs no passphrase.
+    pub(crate) fn parse(pem: &[u8], passphrase: Option<&[u8]>) -> Result<Self, Error> {
+        let (label, document) = read(pem)?;
         let document = match label {
             PLAIN => document,
             ENCRYPTED => {
                 let info = EncryptedPrivateKeyInfoRef::try_from(document.as_bytes())
                     .map_err(|_| damaged("it is not an encrypted PKCS #8 key"))?;
-                info.decrypt(passphrase()?.bytes()).map_err(|_| wrong_passphrase())?
+                let passphrase = passphrase.ok_or_else(no_passphrase)?;
+                info.decrypt(passphrase).map_err(|_| wrong_passphrase())?
             }
             other => return Err(damaged(&format!("it is a {other}"))),
         };
@@ -70,6 +65,16 @@ impl Key {
             .map_err(|_| damaged("it is not a P-256 key in PKCS #8"))?;
         Ok(key.into())
     }
+}
+
+/// Whether the key in this PEM is encrypted.
+pub(crate) fn is_encrypted(pem: &[u8]) -> Result<bool, Error> {
+    read(pem).map(|(label, _)| label == ENCRYPTED)
+}
+
+fn read(pem: &[u8]) -> Result<(&str, SecretDocument), Error> {
+    let text = std::str::from_utf8(pem).map_err(|_| damaged("it is not PEM"))?;
+    SecretDocument::from_pem(text).map_err(|_| damaged("it is not PEM"))
 }
 
 impl From<SecretKey> for Key {
@@ -120,9 +125,18 @@ fn damaged(why: &str) -> Error {
     )
 }
 
+fn no_passphrase() -> Error {
+    Error::new(
+        Reason::PassphraseWrong,
+        "the CA's key was not opened",
+        "the key is encrypted, and no passphrase was given",
+        "give the passphrase of this CA; nothing was changed",
+    )
+}
+
 fn wrong_passphrase() -> Error {
     Error::new(
-        Reason::PinWrong(None),
+        Reason::PassphraseWrong,
         "the CA's key was not opened",
         "the passphrase is wrong, or the file is damaged",
         "run the command again with the right passphrase; nothing was changed",

@@ -5,7 +5,7 @@ use der::{Decode, Encode};
 use wire::pkix::CertificationRequestInfo;
 use x509_cert::request::CertReq;
 
-use crate::{Error, Reason, certificate, subject::Subject};
+use crate::{Error, Reason, certificate, signature::PublicKey, subject::Subject};
 
 /// The longest request that is looked at, in bytes of DER: an honest one has some 300.
 pub const MAX_REQUEST: usize = 16 * 1024;
@@ -15,7 +15,7 @@ pub const MAX_REQUEST: usize = 16 * 1024;
 pub struct Request {
     /// The subject's attributes in order.
     pub subject: Vec<(ObjectIdentifier, String)>,
-    /// SubjectPublicKeyInfo, DER: P-256.
+    /// SubjectPublicKeyInfo, DER, of an algorithm that is certified here.
     pub public_key: Vec<u8>,
 }
 
@@ -36,13 +36,10 @@ pub fn check(der: &[u8]) -> Result<Request, Error> {
     if !request.info.attributes.is_empty() {
         return Err(refused("it asks for attributes or extensions, and this CA alone decides on them"));
     }
-    if certificate::p256_key(glance.public_key).is_none() {
-        return Err(refused("its public key is not a point of P-256, uncompressed"));
-    }
+    let key = PublicKey::parse(glance.public_key)
+        .ok_or_else(|| refused("its public key is not a point of P-256, uncompressed"))?;
     let signature = request.signature.as_bytes().unwrap_or_default();
-    let signed = certificate::is_ecdsa_sha256(&request.algorithm)
-        && certificate::verify(glance.public_key, &info, signature);
-    if !signed {
+    if !key.verify(&request.algorithm, &info, signature) {
         return Err(refused("its proof of possession is wrong: it is not signed by the key that it is for"));
     }
     Ok(Request { subject: glance.subject, public_key: glance.public_key.to_vec() })

@@ -17,14 +17,14 @@ pub(crate) fn founding() -> Founding<'static> {
 }
 
 fn open(folder: &Path) -> Authority {
-    Authority::open(folder, &mut || Ok(PASSPHRASE.into())).unwrap()
+    Authority::open(folder, Some(PASSPHRASE.as_bytes())).unwrap()
 }
 
 /// A CA in a fresh folder.
 fn fresh() -> (tempfile::TempDir, PathBuf) {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("ca");
-    found(&folder, &founding(), Some(&PASSPHRASE.into())).unwrap();
+    found(&folder, &founding(), Some(PASSPHRASE.as_bytes())).unwrap();
     (parent, folder)
 }
 
@@ -181,7 +181,7 @@ fn the_folder_and_the_key_are_for_their_owner() {
     assert_eq!(mode(&folder), 0o700);
     assert_eq!((mode(&folder.join(KEY)), mode(&folder.join(INDEX))), (0o600, 0o600));
     fs::set_permissions(folder.join(KEY), fs::Permissions::from_mode(0o644)).unwrap();
-    let fault = Authority::open(&folder, &mut || Ok(PASSPHRASE.into())).err().unwrap();
+    let fault = Authority::open(&folder, Some(PASSPHRASE.as_bytes())).err().unwrap();
     assert_eq!(fault.reason(), Reason::TooOpen);
     let open_folder = parent.path().join("open");
     fs::create_dir(&open_folder).unwrap();
@@ -193,12 +193,12 @@ fn the_folder_and_the_key_are_for_their_owner() {
 fn opening_refuses_what_is_wrong() {
     let (parent, folder) = fresh();
     let reason = |folder: &Path, passphrase: &str| {
-        Authority::open(folder, &mut || Ok(passphrase.into())).err().unwrap().reason()
+        Authority::open(folder, Some(passphrase.as_bytes())).err().unwrap().reason()
     };
-    assert_eq!(reason(&folder, "wrong"), Reason::PinWrong(None));
+    assert_eq!(reason(&folder, "wrong"), Reason::PassphraseWrong);
     assert_eq!(reason(&parent.path().join("none"), PASSPHRASE), Reason::Missing);
     let other = parent.path().join("other");
-    found(&other, &founding(), Some(&PASSPHRASE.into())).unwrap();
+    found(&other, &founding(), Some(PASSPHRASE.as_bytes())).unwrap();
     fs::copy(other.join(CERTIFICATE), folder.join(CERTIFICATE)).unwrap();
     assert_eq!(reason(&folder, PASSPHRASE), Reason::WrongKey);
     fs::write(other.join(KEY), "-----BEGIN PRIVATE KEY-----\n").unwrap();
@@ -210,7 +210,7 @@ fn a_key_in_clear_asks_for_nothing() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("ca");
     found(&folder, &founding(), None).unwrap();
-    Authority::open(&folder, &mut || panic!("asked for a passphrase")).unwrap();
+    Authority::open(&folder, None).unwrap();
     openssl::run(&["pkey", "-in", &at(&folder, KEY), "-noout"]);
 }
 

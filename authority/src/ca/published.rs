@@ -1,5 +1,5 @@
-//! The CRL that lies in the CA's folder, as a witness: what it says was so. An index that knows less than that was damaged, or
-//! is an old copy that was put back, and a new CRL made of it would let a revoked certificate pay again.
+//! The CRL that lies in the CA's folder, as a witness of what was revoked. An index that knows less than the CRL was damaged,
+//! or is an old copy that was put back. A new CRL made of such an index would let a revoked certificate pay again.
 
 use std::path::Path;
 
@@ -14,9 +14,10 @@ use super::{
 };
 use crate::{
     Error, Reason,
-    certificate::{self, Certificate, hex, pem_or_der},
+    certificate::{Certificate, hex, pem_or_der},
     index::Index,
     moment,
+    signature::PublicKey,
 };
 
 /// What the CRL says.
@@ -28,8 +29,8 @@ pub(super) struct Published {
 }
 
 impl Published {
-    /// Reads the CRL; `None` where there is none that this CA has signed. It is the index that is the truth, and the next CRL is
-    /// made of that.
+    /// Reads the CRL; `None` where there is no CRL that this CA has signed. The index is the truth, and the next CRL is made of
+    /// the index.
     pub(super) fn read(folder: &Path, ca: &Certificate) -> Option<Self> {
         [CRL, CRL_DER].into_iter().find_map(|name| {
             let der = pem_or_der("X509 CRL", &file::read(&folder.join(name)).ok()?).ok()?;
@@ -89,9 +90,8 @@ impl Published {
 fn parse(der: &[u8], ca: &Certificate) -> Option<Published> {
     let list: CertificateList = CertificateList::from_der(der).ok()?;
     let tbs: &TbsCertList = &list.tbs_cert_list;
-    let signed = certificate::is_ecdsa_sha256(&list.signature_algorithm)
-        && certificate::verify(&ca.public_key, &tbs.to_der().ok()?, list.signature.as_bytes()?);
-    if !signed {
+    let key = PublicKey::parse(&ca.public_key)?;
+    if !key.verify(&list.signature_algorithm, &tbs.to_der().ok()?, list.signature.as_bytes()?) {
         return None;
     }
     let number = tbs.crl_extensions.iter().flatten().find(|found| found.extn_id == ID_CE_CRL_NUMBER)?;

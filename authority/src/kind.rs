@@ -5,9 +5,7 @@ use rcgen::KeyUsagePurpose;
 use wire::{payment::PAYMENT_PURPOSE, piv::Slot, shield::Container};
 
 /// One of the two certificates of a personal ID.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// For the payment key: signs payment orders and nothing else.

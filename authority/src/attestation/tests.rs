@@ -61,11 +61,6 @@ impl Maker {
         }
     }
 
-    /// A token of another brand.
-    pub(crate) fn of(self, brand: &'static str) -> Self {
-        Self { brand, ..self }
-    }
-
     /// The certificate of its factory.
     pub(crate) fn factory(&self) -> Factory {
         let tbs = attest::factory(self.brand, &spki(&self.factory), &[1; 20]);

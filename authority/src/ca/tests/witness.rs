@@ -16,7 +16,7 @@ fn with_one_revoked() -> (tempfile::TempDir, PathBuf, Authority, String) {
 }
 
 fn reopened(folder: &Path) -> Result<Authority, Error> {
-    Authority::open(folder, &mut || unreachable!("no passphrase"))
+    Authority::open(folder, None)
 }
 
 /// The index as the former version wrote it.
@@ -192,7 +192,7 @@ fn a_folder_that_others_may_write_is_refused() {
 fn the_cas_own_key_is_not_certified() {
     let (_parent, folder, mut ca, _) = with_one_revoked();
     let pem = fs::read(folder.join(KEY)).unwrap();
-    let own = Key::parse(&pem, &mut || unreachable!("no passphrase")).unwrap();
+    let own = Key::parse(&pem, None).unwrap();
     let subject = zhang();
     let mut params = CertificateParams::default();
     params.distinguished_name = subject.distinguished_name().unwrap();
@@ -239,9 +239,9 @@ fn a_short_passphrase_is_refused() {
     let parent = tempfile::tempdir().unwrap();
     for (number, passphrase) in ["", "1", "1234567", "电池电池电池电"].into_iter().enumerate() {
         let folder = parent.path().join(number.to_string());
-        let fault = found(&folder, &founding(), Some(&passphrase.into())).unwrap_err();
+        let fault = found(&folder, &founding(), Some(passphrase.as_bytes())).unwrap_err();
         assert!(fault.reason() == Reason::Invalid && fault.why().contains("8"), "{fault}");
         assert!(!folder.exists());
     }
-    found(&parent.path().join("good"), &founding(), Some(&"电池电池电池电池".into())).unwrap();
+    found(&parent.path().join("good"), &founding(), Some("电池电池电池电池".as_bytes())).unwrap();
 }

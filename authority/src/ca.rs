@@ -8,7 +8,7 @@
 //! lock         held while the index changes, so that two processes never lose each other's entries
 //! ```
 //!
-//! The index is written before a certificate leaves the CA: there is none that it does not know. A revocation is
+//! The index is written before a certificate leaves the CA, so that the index knows every certificate. A revocation is
 //! in the index before it is in the CRL.
 
 mod rule;
@@ -22,6 +22,7 @@ use der::{Decode, Tag, Tagged};
 use rcgen::Issuer as Signer;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
+use zeroize::Zeroizing;
 
 pub use folder::found;
 pub use sign::Founding;
@@ -32,13 +33,12 @@ use crate::{
     csr,
     index::{Entry, Index, Revocation},
     issuer::{Issuer, Order},
-    key::Key,
+    key::{self, Key},
     moment::{self, Validity},
     subject::{DEFAULT_ORGANISATION, Subject, TEST_UNIT, writable},
 };
 use folder::{CERTIFICATE, CRL, INDEX, KEY, Lock};
 use published::Published;
-use terminal::secret::Secret;
 
 /// How long a CRL is good for, in days, unless told otherwise.
 pub const CRL_DAYS: u32 = 30;
@@ -52,12 +52,19 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Opens the CA in `folder`; the passphrase is asked for only when the key is encrypted.
+    /// Finds the CA in `folder`, and opens its key: [`Self::find`], then [`Closed::open`].
     ///
     /// # Errors
-    /// There is no CA, others may read its key or write its folder, the passphrase is wrong, a file is damaged, or key
-    /// and certificate do not belong together.
-    pub fn open(folder: &Path, passphrase: &mut dyn FnMut() -> Result<Secret, Error>) -> Result<Self, Error> {
+    /// As both.
+    pub fn open(folder: &Path, passphrase: Option<&[u8]>) -> Result<Self, Error> {
+        Self::find(folder)?.open(passphrase)
+    }
+
+    /// Finds the CA in `folder`. Its key stays closed, so that nobody is asked for a passphrase for nothing.
+    ///
+    /// # Errors
+    /// There is no CA, others may read its key or write its folder, or a file is damaged.
+    pub fn find(folder: &Path) -> Result<Closed, Error> {
         if !folder.join(CERTIFICATE).exists() {
             return Err(Error::new(
                 Reason::Missing,
@@ -72,25 +79,10 @@ impl Authority {
         let certificate = Certificate::parse(&file::read(&folder.join(CERTIFICATE))?)?;
         index(folder, &certificate)?;
         let path = folder.join(KEY);
-        let pem = zeroize::Zeroizing::new(file::read(&path)?);
+        let pem = Zeroizing::new(file::read(&path)?);
         file::check_private(&path, "600")?;
-        let key = Key::parse(&pem, passphrase)?;
-        if rcgen::PublicKeyData::subject_public_key_info(&key) != certificate.public_key {
-            return Err(Error::new(
-                Reason::WrongKey,
-                format!("the CA in {} was not opened", folder.display()),
-                format!("{KEY} is not the key of {CERTIFICATE}"),
-                "put the two files of one CA there; nothing was changed",
-            ));
-        }
-        check_writable(&certificate)?;
-        let signer = Signer::from_ca_cert_der(&certificate.der.clone().into(), key).map_err(sign::broken)?;
-        let organisation = certificate
-            .subject
-            .iter()
-            .find(|(oid, _)| *oid == const_oid::db::rfc4519::O)
-            .map_or_else(|| DEFAULT_ORGANISATION.to_string(), |(_, text)| text.clone());
-        Ok(Self { folder: folder.to_path_buf(), certificate, organisation, signer })
+        let encrypted = key::is_encrypted(&pem)?;
+        Ok(Closed { folder: folder.to_path_buf(), certificate, pem, encrypted })
     }
 
     /// The index as it is on the disk now.
@@ -157,9 +149,9 @@ impl Authority {
         Ok(changed)
     }
 
-    /// The number is spent in the index before the CRL that bears it is written: no two CRLs share one. A clock that was set
-    /// back a little does not make the newer CRL the older one; after a CRL from the future none is issued, because every later
-    /// one would be from the future, too, and no verifier would take it.
+    /// The CRL's number is spent in the index before the CRL is written, so that no two CRLs share a number. A clock that was
+    /// set back a little does not make the newer CRL look older than the former one. After a CRL from the future no CRL is
+    /// issued: every later CRL would be from the future too, and no verifier would take it.
     fn write_crl(&self, index: &mut Index, now: OffsetDateTime, days: u32) -> Result<u64, Error> {
         let former = Published::read(&self.folder, &self.certificate);
         former.as_ref().map_or(Ok(()), |former| former.check_clock(now))?;
@@ -172,7 +164,7 @@ impl Authority {
         Ok(index.crl_number)
     }
 
-    /// The rules that do not depend on the request.
+    /// Checks the rules that do not depend on the request, and gives the last moment of the certificate's validity.
     fn not_after(
         &self,
         subject: &Subject,
@@ -198,6 +190,46 @@ impl Authority {
             )));
         }
         Ok(not_after)
+    }
+}
+
+/// A CA that was found, and whose key is not opened yet.
+pub struct Closed {
+    folder: PathBuf,
+    certificate: Certificate,
+    pem: Zeroizing<Vec<u8>>,
+    encrypted: bool,
+}
+
+impl Closed {
+    /// Whether the key is encrypted, so that [`Self::open`] wants a passphrase.
+    pub const fn wants_passphrase(&self) -> bool {
+        self.encrypted
+    }
+
+    /// Opens the key. A key that is not encrypted needs no passphrase.
+    ///
+    /// # Errors
+    /// The passphrase is wrong or missing, the key is damaged, or key and certificate do not belong together.
+    pub fn open(self, passphrase: Option<&[u8]>) -> Result<Authority, Error> {
+        let Self { folder, certificate, pem, .. } = self;
+        let key = Key::parse(&pem, passphrase)?;
+        if rcgen::PublicKeyData::subject_public_key_info(&key) != certificate.public_key {
+            return Err(Error::new(
+                Reason::WrongKey,
+                format!("the CA in {} was not opened", folder.display()),
+                format!("{KEY} is not the key of {CERTIFICATE}"),
+                "put the two files of one CA there; nothing was changed",
+            ));
+        }
+        check_writable(&certificate)?;
+        let signer = Signer::from_ca_cert_der(&certificate.der.clone().into(), key).map_err(sign::broken)?;
+        let organisation = certificate
+            .subject
+            .iter()
+            .find(|(oid, _)| *oid == const_oid::db::rfc4519::O)
+            .map_or_else(|| DEFAULT_ORGANISATION.to_string(), |(_, text)| text.clone());
+        Ok(Authority { folder, certificate, organisation, signer })
     }
 }
 
@@ -282,8 +314,8 @@ impl Issuer for Authority {
     }
 }
 
-/// The index, which must know all that the CRL in the folder says. The CRL is read first: who changes both writes the
-/// index first.
+/// The index, which must know all that the CRL in the folder says. The CRL is read first, because a process that changes
+/// both writes the index first.
 fn index(folder: &Path, ca: &Certificate) -> Result<Index, Error> {
     let published = Published::read(folder, ca);
     let index = Index::load(&folder.join(INDEX))?;
@@ -295,8 +327,8 @@ fn refused(why: String) -> Error {
     Error::new(Reason::IssuerRefused, "the CA refused to issue", why, "correct it and run the command again")
 }
 
-/// Refuses a CA's name that stands in what it signs and cannot be written there: a PrintableString with a question mark,
-/// at which the crate that writes certificates panics.
+/// Refuses a CA whose name cannot be written into what the CA signs: the crate that writes certificates panics at a
+/// PrintableString with a question mark.
 fn check_writable(certificate: &Certificate) -> Result<(), Error> {
     let read = x509_cert::Certificate::from_der(&certificate.der).ok();
     let names = read.iter().flat_map(|read| read.tbs_certificate().subject().iter());

@@ -18,7 +18,6 @@ use crate::{
     subject::check_text,
 };
 use file::Access;
-use terminal::secret::Secret;
 
 pub(super) const CERTIFICATE: &str = "ca.pem";
 pub(super) const KEY: &str = "ca-key.pem";
@@ -50,7 +49,7 @@ impl Founding<'_> {
 /// # Errors
 /// There is a CA already (it is never overwritten), the folder is open to others, a text breaks a rule, the passphrase is
 /// short, or the disk's fault; then no CA is there.
-pub fn found(folder: &Path, founding: &Founding<'_>, passphrase: Option<&Secret>) -> Result<(), Error> {
+pub fn found(folder: &Path, founding: &Founding<'_>, passphrase: Option<&[u8]>) -> Result<(), Error> {
     founding.check(folder)?;
     if let Some(passphrase) = passphrase {
         check_passphrase(passphrase)?;
@@ -67,7 +66,7 @@ pub fn found(folder: &Path, founding: &Founding<'_>, passphrase: Option<&Secret>
 }
 
 /// The certificate comes last: a folder has a CA once it has that.
-fn write(folder: &Path, founding: &Founding<'_>, passphrase: Option<&Secret>) -> Result<(), Error> {
+fn write(folder: &Path, founding: &Founding<'_>, passphrase: Option<&[u8]>) -> Result<(), Error> {
     let now = moment::now();
     let key = Key::generate()?;
     let pem_key = key.pem(passphrase)?;
@@ -120,8 +119,8 @@ pub const LEAST_PASSPHRASE: usize = 8;
 ///
 /// # Errors
 /// [`Reason::Invalid`].
-fn check_passphrase(passphrase: &Secret) -> Result<(), Error> {
-    let characters = String::from_utf8_lossy(passphrase.bytes()).chars().count();
+fn check_passphrase(passphrase: &[u8]) -> Result<(), Error> {
+    let characters = String::from_utf8_lossy(passphrase).chars().count();
     if characters >= LEAST_PASSPHRASE {
         return Ok(());
     }

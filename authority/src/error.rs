@@ -2,53 +2,26 @@
 
 use std::fmt;
 
-use terminal::Failure;
 use wire::display::printed;
 
-/// Why something was refused or failed, for programs; people read the [`Error`]'s text.
+/// Why something was refused or failed, for programs. People read the [`Error`]'s text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// A PIN, PUK or passphrase was wrong; tries left where the token counts them.
-    PinWrong(Option<u8>),
-    /// No tries are left: the bank's counter has to unblock the token.
-    PinBlocked,
-    /// The PIN is still the one from the factory.
-    FactoryPin,
-    /// Cancel was pressed on the token.
-    Cancelled,
-    /// Nobody pressed a button in time.
-    TimedOut,
-    /// The token cannot show the subject honestly, so it does not sign.
-    CannotShow,
-    /// No token was found, it was unplugged, or the line broke.
-    TokenGone,
-    /// Somebody else holds the token.
-    TokenBusy,
-    /// The token failed its self-test or reported a fault of its own.
-    TokenFault,
-    /// The token refused with a status word that has no name here.
-    TokenRefused,
-    /// The token is of another brand than the one asked for.
-    OtherBrand,
-    /// The token carries the ID of somebody else.
-    OtherHolder,
-    /// The token carries no ID, and one is needed.
-    NotEnrolled,
+    /// The passphrase was wrong, or none was given for a key that has one.
+    PassphraseWrong,
     /// A certificate and the key that it should be for do not belong together.
     WrongKey,
     /// Nothing shows that a key was made on a token of a trusted factory.
     NotAttested,
     /// The authority refuses to issue.
     IssuerRefused,
-    /// What was read back differs from what was installed.
-    NotTheSame,
     /// A file is there already.
     Exists,
     /// A file or folder is missing.
     Missing,
     /// A file is damaged, of an unknown version, or not what its name says.
     Damaged,
-    /// A file could be read by others than its owner.
+    /// A file or folder is open to others than its owner.
     TooOpen,
     /// The disk is full, or reading or writing failed.
     Disk,
@@ -59,26 +32,13 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The stable name, for `--json`.
+    /// The stable name of the reason, for `--json` and for logs.
     pub const fn code(self) -> &'static str {
         match self {
-            Self::PinWrong(_) => "pin-wrong",
-            Self::PinBlocked => "pin-blocked",
-            Self::FactoryPin => "factory-pin",
-            Self::Cancelled => "cancelled",
-            Self::TimedOut => "timed-out",
-            Self::CannotShow => "cannot-show",
-            Self::TokenGone => "token-gone",
-            Self::TokenBusy => "token-busy",
-            Self::TokenFault => "token-fault",
-            Self::TokenRefused => "token-refused",
-            Self::OtherBrand => "other-brand",
-            Self::OtherHolder => "other-holder",
-            Self::NotEnrolled => "not-enrolled",
+            Self::PassphraseWrong => "pin-wrong",
             Self::WrongKey => "wrong-key",
             Self::NotAttested => "not-attested",
             Self::IssuerRefused => "issuer-refused",
-            Self::NotTheSame => "not-the-same",
             Self::Exists => "exists",
             Self::Missing => "missing",
             Self::Damaged => "damaged",
@@ -158,41 +118,20 @@ impl Error {
 
 impl From<file::Error> for Error {
     fn from(error: file::Error) -> Self {
-        let reason = match error.code() {
-            "exists" => Reason::Exists,
-            "damaged" => Reason::Damaged,
-            "too-open" => Reason::TooOpen,
-            "missing" => Reason::Missing,
-            _ => Reason::Disk,
+        let reason = match &error {
+            file::Error::Exists(_) => Reason::Exists,
+            file::Error::TooLong { .. } => Reason::Damaged,
+            file::Error::Stranger { .. } | file::Error::Open { .. } => Reason::TooOpen,
+            file::Error::System { fault, .. } if fault.kind() == std::io::ErrorKind::NotFound => {
+                Reason::Missing
+            }
+            file::Error::System { .. } => Reason::Disk,
         };
         Self::new(reason, error.what(), error.why(), error.next())
     }
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        let reason = if failure.code() == Some("pin-blocked") { Reason::PinBlocked } else { Reason::Invalid };
-        Self::new(
-            reason,
-            failure.what(),
-            failure.why().unwrap_or_default(),
-            failure.hint().unwrap_or_default(),
-        )
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        let Account { reason, what, why, state, next } = *error.0;
-        let failure = Self::new(what).coded(reason.code()).because(why).next(next);
-        match state {
-            Some(state) => failure.with_state(state),
-            None => failure,
-        }
-    }
-}
-
-/// Four lines at most: a line end in one of the texts is a stranger's, and is escaped.
+/// At most four lines. A line end inside a text comes from a stranger, and is escaped.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}\n  why:  {}", printed(self.what()), printed(self.why()))?;
@@ -217,5 +156,20 @@ mod tests {
             "not written\n  why:  no room\n  now:  the former is there; nothing was sent\n  next: make room"
         );
         assert_eq!(error.reason().code(), "disk");
+    }
+
+    #[test]
+    fn a_fault_of_a_file_keeps_its_name() {
+        use std::{io::ErrorKind, path::Path};
+        for fault in [
+            file::Error::Exists("a".into()),
+            file::Error::TooLong { path: "a".into(), than: "64 MiB" },
+            file::Error::Stranger { path: "a".into(), owner: 1, own: 2 },
+            file::Error::system("read", Path::new("a"), ErrorKind::NotFound.into()),
+            file::Error::system("read", Path::new("a"), ErrorKind::StorageFull.into()),
+        ] {
+            let code = fault.code();
+            assert_eq!(Error::from(fault).reason().code(), code);
+        }
     }
 }

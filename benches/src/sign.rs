@@ -53,7 +53,7 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
     let taken = in_turn(scale.rounds, scale.count(2000), &mut arms)?;
     let mut rows: Vec<Row> =
         FLOORS.iter().zip(&taken).map(|(name, rounds)| Row::timed(*name, Figures::of(rounds))).collect();
-    // The goals are perf.md's, so far as a floor without our parser, PIN and storage can tell.
+    // A goal is what a path may cost, as a multiple of its floor. The floor has neither our parser nor a PIN nor storage.
     let ours = [
         ("token: one URB (GET_DESCRIPTOR)", 0, None),
         ("token: SELECT, serial", 1, Some(1.2)),

@@ -142,7 +142,7 @@ fn cut_at_every_byte() {
     });
 }
 
-/// The goal of perf.md §5: command and answer cost one write of the host.
+/// A command and its answer cost the host one write: a second one would be a second packet on the line.
 #[test]
 fn out_and_in_travel_in_one_write() {
     let (seen, sees) = witness();

@@ -18,7 +18,7 @@ pub struct House {
 /// An import that goes up.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Climber {
-    /// The file, and the module that it imports. It stays the same when a line moves or a name changes.
+    /// The file, and the module that it imports.
     pub head: String,
     /// What it imports of the module, and why that is up.
     pub why: String,

@@ -1,6 +1,6 @@
 //! The law against small houses that exist in memory only.
 
-use super::{Crate, crate_climbers, module::House, news};
+use super::{Crate, crate_climbers, module::House};
 
 fn krate(name: &str, dependencies: &[&str]) -> Crate {
     let dependencies = dependencies.iter().map(|name| (*name).into()).collect();
@@ -244,17 +244,4 @@ fn a_module_that_names_its_file_is_read_there() {
         ]
     );
     assert_eq!(house.imported(&["pin"]).into_iter().collect::<Vec<_>>(), ["usb"]);
-}
-
-#[test]
-fn known_climbers_are_let_pass_until_they_are_mended() {
-    let climbers = firmware("use crate::vault::Vault;").climbers();
-    assert_eq!(news(&climbers, "# pin\nfirmware/src/pin.rs imports vault\n"), Vec::<String>::new());
-    assert_eq!(news(&climbers, "firmware/src/*"), Vec::<String>::new());
-    assert_eq!(news(&climbers, "").len(), 1);
-    assert_eq!(news(&climbers, "card/src/*").len(), 2, "one climber is new, and one line is for nobody");
-    assert_eq!(
-        news(&[], "firmware/src/pin.rs imports vault"),
-        ["mended, so take its line out of tests/floors/known.txt: firmware/src/pin.rs imports vault"]
-    );
 }

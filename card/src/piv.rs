@@ -201,20 +201,6 @@ impl<'a> Piv<'a> {
         self.operate(slot, algorithm, tag::EXPONENTIATION, point)
     }
 
-    /// GENERAL AUTHENTICATE, RSA decryption without removing the padding: as long as the modulus (3.2.4 and
-    /// appendix A.4).
-    ///
-    /// # Errors
-    /// As [`Self::sign`].
-    pub fn decrypt_raw(
-        &mut self,
-        slot: Slot,
-        algorithm: Algorithm,
-        block: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, Error> {
-        self.operate(slot, algorithm, tag::CHALLENGE, block)
-    }
-
     /// `7C { 82 00, input }` out, `7C { 82 output }` back.
     fn operate(
         &mut self,

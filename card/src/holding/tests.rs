@@ -173,3 +173,26 @@ fn a_card_without_the_applet_is_no_token() {
     let mut other = scripted(false, &[(SELECT.0, &hex!("6A82"))]);
     assert!(other.is_present());
 }
+
+#[test]
+fn a_certificate_that_nobody_can_unpack_hides_nothing_else() {
+    let mut own = scripted(
+        false,
+        &[
+            SELECT,
+            // LIST: the payment container has a certificate of three bytes, which say gzip and are none.
+            (&hex!("80F40000 000000"), &hex!("A00B 800150 A206 8804 00000003 9000")),
+            (&hex!("80CA0050 000000"), &hex!("1F8B08 9000")),
+            // LIST of data objects, and READ DATA of the only one.
+            (&hex!("80F40400 000000"), &hex!("A30C 800103 860100 8804 00000001 9000")),
+            (&hex!("80B00003 000000"), &hex!("83016C 860101 870107 9000")),
+        ],
+    );
+    let contents = own.contents().unwrap();
+    let [held] = contents.containers.as_slice() else { panic!("one container") };
+    assert_eq!(held.head.container, Container::Payment);
+    assert!(held.head.certificate.is_some() && held.certificate.is_none() && held.public_key.is_none());
+    assert!(held.key_notes.is_empty() && held.certificate_notes.is_empty());
+    let [(number, data)] = contents.data.as_slice() else { panic!("one data object") };
+    assert_eq!((*number, data.label.as_str(), data.value.as_slice()), (3, "l", &[7][..]));
+}

@@ -54,7 +54,7 @@ pub(super) fn open(selection: &Selection) -> Result<Option<Card>, Error> {
         Err(error) if alone => return Err(error),
         Err(_) => return Ok(None),
     };
-    let fits = |token: &Token| selection.serial.as_ref().is_none_or(|serial| *serial == token.serial);
+    let fits = |token: &Candidate| selection.serial.as_ref().is_none_or(|serial| *serial == token.serial);
     tokens.retain(fits);
     match tokens.as_slice() {
         [] if alone => Err(none(socket, selection)),
@@ -71,14 +71,14 @@ pub(super) fn open_reader(socket: &Path, reader: &str, patience: Duration) -> Re
     Ok(Card::by(Box::new(connection), atr))
 }
 
-struct Token {
+struct Candidate {
     found: Found,
     serial: String,
 }
 
 /// The readers whose card has the shield applet. A reader that is busy or silent is passed over, unless no token is
 /// found without it.
-fn search(socket: &Path, patience: Duration) -> Result<Vec<Token>, Error> {
+fn search(socket: &Path, patience: Duration) -> Result<Vec<Candidate>, Error> {
     let readers = Session::open(socket)?.readers()?;
     let (mut tokens, mut busy) = (Vec::new(), false);
     for reader in readers.iter().filter(|reader| reader.state & state::PRESENT != 0) {
@@ -88,7 +88,7 @@ fn search(socket: &Path, patience: Duration) -> Result<Vec<Token>, Error> {
             continue;
         }
         match ask(socket, &name, patience) {
-            Ok(information) => tokens.push(Token {
+            Ok(information) => tokens.push(Candidate {
                 found: Found { road: Road::Pcsc { socket: PathBuf::from(socket), reader: name }, id: (0, 0) },
                 serial: information.serial,
             }),

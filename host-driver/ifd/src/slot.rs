@@ -25,16 +25,16 @@ pub(crate) enum Power {
 /// A reader.
 pub(crate) struct Slot {
     device: Device,
-    line: Line,
-    /// What was last logged of the line, so that each thing is logged once.
+    connection: Connection,
+    /// What was last logged of the connection, so that each thing is logged once.
     said: Option<String>,
 }
 
-/// The line to the token.
-enum Line {
-    /// There is no line. The next try is not before this moment.
+/// The connection to the token.
+enum Connection {
+    /// There is no connection. The next try is not before this moment.
     Away(Instant),
-    /// The line broke, and pcscd does not know yet. The next answer to pcscd is that the card is gone, even if the
+    /// The connection broke, and pcscd does not know yet. The next answer to pcscd is that the card is gone, even if the
     /// token is back by then: the token has lost its power, and the PIN that was verified.
     Lost,
     /// The token is there. There is an ATR while its card has power.
@@ -44,36 +44,36 @@ enum Line {
 impl Slot {
     /// A reader whose token is looked for at once.
     pub(crate) fn new(device: Device) -> Self {
-        let mut slot = Self { device, line: Line::Away(Instant::now()), said: None };
+        let mut slot = Self { device, connection: Connection::Away(Instant::now()), said: None };
         slot.look();
         slot
     }
 
     /// Whether a card is there.
     pub(crate) fn presence(&mut self) -> Code {
-        match &mut self.line {
-            Line::Lost => {
-                self.line = Line::Away(Instant::now());
+        match &mut self.connection {
+            Connection::Lost => {
+                self.connection = Connection::Away(Instant::now());
                 return code::NOT_PRESENT;
             }
-            Line::Away(next) if *next > Instant::now() => return code::NOT_PRESENT,
-            Line::Away(_) => self.look(),
-            Line::Here { reader, .. } => match reader.slot_status() {
+            Connection::Away(next) if *next > Instant::now() => return code::NOT_PRESENT,
+            Connection::Away(_) => self.look(),
+            Connection::Here { reader, .. } => match reader.slot_status() {
                 Ok(IccStatus::Absent) => return code::NOT_PRESENT,
                 Ok(_) => {}
                 Err(error) => {
                     self.lose(&error);
                     // This answer tells pcscd.
-                    self.line = Line::Away(Instant::now());
+                    self.connection = Connection::Away(Instant::now());
                 }
             },
         }
-        if matches!(self.line, Line::Here { .. }) { code::PRESENT } else { code::NOT_PRESENT }
+        if matches!(self.connection, Connection::Here { .. }) { code::PRESENT } else { code::NOT_PRESENT }
     }
 
     /// Powers the card up or down, or resets the card. Returns the ATR of a powered card.
     pub(crate) fn power(&mut self, action: Power) -> Result<Vec<u8>, Code> {
-        let Line::Here { reader, atr } = &mut self.line else { return Err(code::NOT_PRESENT) };
+        let Connection::Here { reader, atr } = &mut self.connection else { return Err(code::NOT_PRESENT) };
         *atr = None;
         let done = match action {
             Power::Up => reader.power_on().map(Some),
@@ -94,7 +94,9 @@ impl Slot {
 
     /// One command APDU, one response APDU.
     pub(crate) fn transmit(&mut self, command: &[u8]) -> Result<Zeroizing<Vec<u8>>, Code> {
-        let Line::Here { reader, atr: Some(_) } = &mut self.line else { return Err(code::NOT_PRESENT) };
+        let Connection::Here { reader, atr: Some(_) } = &mut self.connection else {
+            return Err(code::NOT_PRESENT);
+        };
         let mut response = Zeroizing::new(Vec::new());
         match reader.transmit(command, &mut response) {
             Ok(()) => Ok(response),
@@ -107,30 +109,30 @@ impl Slot {
 
     /// SCardControl.
     pub(crate) fn control(&mut self, control_code: u32) -> Result<Vec<u8>, Code> {
-        let Line::Here { reader, .. } = &mut self.line else { return Err(code::NOT_PRESENT) };
+        let Connection::Here { reader, .. } = &mut self.connection else { return Err(code::NOT_PRESENT) };
         feature::control(control_code, reader.pipe().interface()).ok_or(code::NOT_SUPPORTED)
     }
 
     /// The ATR of the powered card.
     pub(crate) fn atr(&self) -> Option<&[u8]> {
-        match &self.line {
-            Line::Here { atr, .. } => atr.as_deref(),
+        match &self.connection {
+            Connection::Here { atr, .. } => atr.as_deref(),
             _ => None,
         }
     }
 
     /// iSerialNumber.
     pub(crate) fn serial(&mut self) -> Option<String> {
-        match &mut self.line {
-            Line::Here { reader, .. } => reader.pipe().serial().ok().flatten(),
+        match &mut self.connection {
+            Connection::Here { reader, .. } => reader.pipe().serial().ok().flatten(),
             _ => None,
         }
     }
 
     /// Most data bytes of one command APDU.
     pub(crate) fn max_input(&mut self) -> Option<u32> {
-        match &mut self.line {
-            Line::Here { reader, .. } => {
+        match &mut self.connection {
+            Connection::Here { reader, .. } => {
                 u32::try_from(feature::max_apdu_data(reader.pipe().interface())).ok()
             }
             _ => None,
@@ -142,28 +144,29 @@ impl Slot {
         let begin = Instant::now();
         match self.device.reach().and_then(Reader::new) {
             Ok(reader) => {
-                self.line = Line::Here { reader, atr: None };
+                self.connection = Connection::Here { reader, atr: None };
                 self.say(format!("the token at {} is there", self.device));
             }
             Err(error) => {
                 // pcscd waits during a try. The pause is as long as the try was, so that pcscd spends at most half of
                 // its time waiting.
                 let now = Instant::now();
-                self.line = Line::Away(now + now.duration_since(begin).min(Duration::from_secs(30)));
+                self.connection =
+                    Connection::Away(now + now.duration_since(begin).min(Duration::from_secs(30)));
                 self.say(format!("the token at {} is not there: {error}", self.device));
             }
         }
     }
 
-    /// Judges the line after an error. An error that the reader itself reported leaves the line whole, and every
-    /// other error ends the line.
+    /// Judges the connection after an error. An error that the reader itself reported leaves the connection whole, and every
+    /// other error ends the connection.
     fn lose(&mut self, error: &Error) {
         match error {
             Error::Slot(_) | Error::Stalled | Error::Invalid(_) => {}
             // The command was aborted; the line is whole.
             Error::TimedOut(_) => self.say(format!("the token at {}: {error}", self.device)),
             _ => {
-                self.line = Line::Lost;
+                self.connection = Connection::Lost;
                 self.say(format!("the token at {} is lost: {error}", self.device));
             }
         }

@@ -17,20 +17,20 @@ use crate::{
     sample::Samples,
 };
 
-/// What it does.
+/// What the client does.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(crate) enum Task {
     /// Makes a key on each of so many tokens.
     Keys,
-    /// From loading the module to so many signatures of the first token.
+    /// Measures from loading the module to so many signatures of the first token.
     Signatures,
-    /// So many signatures a thread, of one thread and of two.
+    /// Makes so many signatures a thread, with one thread and with two.
     Threads,
 }
 
 const DIGEST: [u8; 32] = [0x5A; 32];
 
-/// Does it, and prints figures as one line of JSON.
+/// Does the work, and prints the figures as one line of JSON.
 pub(crate) fn run(task: Task, path: &Path, count: usize) -> anyhow::Result<()> {
     let figures = match task {
         Task::Keys => keys(path, count)?,
@@ -83,7 +83,7 @@ fn threads(path: &Path, count: usize) -> anyhow::Result<serde_json::Value> {
     let slots = module.slots()?;
     let [one, two, ..] = slots[..] else { return Err(anyhow!("two tokens are wanted")) };
     for slot in [one, two] {
-        // Of all sessions with the token.
+        // A login counts for all sessions with the token.
         module.session(slot)?.log_in(PIN)?;
     }
     let key = |slot| module.session(slot)?.find();

@@ -27,7 +27,7 @@ macro_rules! call {
 }
 
 impl Module {
-    /// Loads it.
+    /// Loads the module.
     pub(crate) fn load(path: &Path) -> anyhow::Result<Self> {
         // SAFETY: a module is made to be loaded.
         let library = unsafe { Library::new(path) }.with_context(|| path.display().to_string())?;
@@ -51,7 +51,7 @@ impl Module {
         Ok(())
     }
 
-    /// The slots with a token. SoftHSM2's last is one that is not initialized.
+    /// The slots with a token. The last slot of SoftHSM2 holds a token that is not initialized.
     pub(crate) fn slots(self) -> anyhow::Result<Vec<ck::CK_SLOT_ID>> {
         let mut slots = [0; 16];
         let mut count = slots.len() as ck::CK_ULONG;

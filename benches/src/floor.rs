@@ -1,5 +1,5 @@
-//! The floor: the least that a USB/IP server which signs can do. No APDU parser, no PIN, no storage, one device,
-//! one client: what is written to bulk OUT is signed (its last 32 bytes are the digest), bulk IN answers.
+//! The floor: the least that a USB/IP server can do which signs. The server has no APDU parser, no PIN and no storage, and serves one
+//! device to one client. The last 32 bytes of what is written to bulk OUT are the digest to sign, and bulk IN brings the signature.
 
 use std::{
     io::{ErrorKind, Read, Write},

@@ -1,4 +1,4 @@
-//! `ushield` with a home of its own: no file of the user's changes a figure, and nothing stays.
+//! `ushield` with a home folder of its own, so that no file of the user changes a figure and no file stays behind.
 
 use std::{
     fs,

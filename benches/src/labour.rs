@@ -1,5 +1,5 @@
-//! What a holder who only wants signatures keeps of his rate while PINs are changed without end on eight other tokens of the
-//! same server, beside the same changes at another server: the machine is as busy then, and this server is not.
+//! How many signatures an honest holder gets while PINs are changed without end on eight other tokens of the same server. The
+//! floor is the same holder while the same changes run at another server: the machine is as busy, and this server is idle.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -20,9 +20,9 @@ use crate::{
     token,
 };
 
-/// Tokens whose PINs are changed; the honest one is behind them.
+/// Tokens whose PINs are changed. The honest holder's token comes after them.
 const CROWD: u16 = 8;
-/// How long is signed in a round.
+/// How long a round of signatures takes.
 const ROUND: Duration = Duration::from_secs(2);
 
 pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
@@ -75,7 +75,7 @@ fn beside_changes<T>(server: &Server, work: impl FnOnce() -> anyhow::Result<T>) 
                 scope.spawn(move || -> anyhow::Result<()> {
                     let mut card = token::card(server.address, &format!("1-{number}"), Order::OneWrite)?;
                     let mut shield = Shield::select(&mut card)?;
-                    // As it was at the end, for the next round.
+                    // The PINs are what they were before, for the next round.
                     while !over.load(Ordering::Relaxed) {
                         shield.change_pin(PIN, OTHER)?;
                         shield.change_pin(OTHER, PIN)?;

@@ -1,4 +1,4 @@
-//! The bare client: it writes and reads URBs, and knows nothing of what is in them.
+//! The bare client. The client writes and reads URBs, and knows nothing of their content.
 
 use std::{
     io::{Read, Write},

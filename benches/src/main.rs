@@ -44,14 +44,14 @@ struct Arguments {
 enum Part {
     /// The floor: a bare USB/IP server.
     Floor {
-        /// What it does with a message.
+        /// What the server does with a message.
         work: floor::Work,
     },
     /// Tokens, in memory or one in a folder.
     Tokens {
         /// How many.
         count: u16,
-        /// Their PINs are stretched, as those of tokens that live on.
+        /// Stretch the PINs, as a token does whose state is kept.
         #[arg(long)]
         stretching: bool,
         /// The folder.
@@ -60,7 +60,7 @@ enum Part {
     },
     /// A program that uses a PKCS#11 module.
     Client {
-        /// What it does.
+        /// What the program does.
         task: client::Task,
         /// How often.
         count: usize,

@@ -34,7 +34,7 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
         attach(&entered, number)?;
     }
     let kept = entered.memory()? as f64;
-    // Each time another token: the one before is being let go while the next is taken.
+    // Another token each time: the server lets the former one go while the next one is taken.
     let mut turn = (1..=CROWD).cycle();
     let mut arms: [Arm<'_>; 1] = [Box::new(|| attach(&crowd, turn.next().unwrap_or(1)))];
     let taken = in_turn(scale.rounds, scale.count(200), &mut arms)?;

@@ -1,4 +1,4 @@
-//! VERIFY: a try is paid durably before the compare, so on disk it costs a flush at least.
+//! VERIFY. A try is paid durably before the compare, so a VERIFY on disk costs at least one flush.
 
 use std::{
     fs::File,
@@ -35,7 +35,7 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
     let mut arms = [flush, verify(&mut here)?, verify(&mut there)?];
     let taken = in_turn(scale.rounds, scale.count(500), &mut arms)?;
     let [flush, memory, disk] = &taken[..] else { anyhow::bail!("three arms") };
-    // The goal is a flush times 1.3 and the transport, which VERIFY in memory shows.
+    // The goal is 1.3 flushes and the transport. VERIFY in memory shows what the transport costs.
     let (flush_p50, memory_p50) = (Figures::of(flush).p50, Figures::of(memory).p50);
     let floor = "fdatasync of 64 bytes in place";
     Ok(vec![

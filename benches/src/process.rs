@@ -23,7 +23,7 @@ pub(crate) struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may be gone already, which is what is wanted.
+        // The process may have ended already, which is as good.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -32,7 +32,7 @@ impl Drop for Running {
 /// A server that runs until this is dropped.
 pub(crate) struct Server {
     running: Running,
-    /// Where it listens.
+    /// The address at which the server listens.
     pub(crate) address: SocketAddr,
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn start_ready(mut command: Command, ready: &Path) -> anyhow::Result<
     Ok((running, serde_json::from_slice(&std::fs::read(ready)?)?))
 }
 
-/// Runs this program with these arguments and settings; the JSON that it prints.
+/// Runs this program with these arguments and settings, and reads the JSON that the program prints.
 pub(crate) fn ask(arguments: &[&OsStr], settings: &[(&str, String)]) -> anyhow::Result<Value> {
     let settings = settings.iter().map(|(name, value)| (name, value));
     let output = Command::new(std::env::current_exe()?)
@@ -112,7 +112,7 @@ pub(crate) fn listen() -> anyhow::Result<TcpListener> {
     Ok(listener)
 }
 
-/// In the server: tells the parent where it listens, and ends when the parent does.
+/// In the server: tells the parent where the server listens, and ends when the parent ends.
 pub(crate) fn announce(address: SocketAddr) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "{address}")?;
@@ -124,10 +124,11 @@ pub(crate) fn announce(address: SocketAddr) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The cores that there may be: the kernel leaves out those that there are not.
+/// The cores that a machine may have. The kernel ignores those that this machine lacks.
 const CORES: usize = 1024;
 
-/// Binds this process, and those it will start, to one core: a ping-pong over two flips between two modes.
+/// Binds this process, and those that it will start, to one core. On two cores, two processes that wait for each other are now fast
+/// and now slow.
 pub(crate) fn pin() -> anyhow::Result<()> {
     let allowed = rustix::thread::sched_getaffinity(None)?;
     let last = (0..CORES).rev().find(|cpu| allowed.is_set(*cpu)).context("no core to run on")?;
@@ -136,7 +137,7 @@ pub(crate) fn pin() -> anyhow::Result<()> {
     rustix::thread::sched_setaffinity(None, &one).context("binding to one core")
 }
 
-/// While this lives, the process and those that it starts may run on every core; then on the ones from before.
+/// While this value lives, the process and those that it starts may run on every core. Afterwards the former cores count again.
 pub(crate) struct Free(CpuSet);
 
 impl Free {
@@ -151,7 +152,7 @@ impl Free {
 
 impl Drop for Free {
     fn drop(&mut self) {
-        // The next measurement is on one core again, or says how it is not.
+        // The next measurement runs on one core again. If the kernel refuses that, the reason is printed.
         if let Err(error) = rustix::thread::sched_setaffinity(None, &self.0) {
             eprintln!("the rest is not bound to one core: {error}");
         }

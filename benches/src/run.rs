@@ -10,7 +10,7 @@ use crate::{
     table::{Goal, Row},
 };
 
-/// Starts that the median is of.
+/// How many starts there are, of which the median is taken.
 const STARTS: usize = 20;
 /// Microseconds.
 const GOAL: f64 = 500_000.0;

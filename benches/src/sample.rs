@@ -1,5 +1,5 @@
-//! Samples and what is said of them. Rates fall by half on a busy machine while medians of pinned runs hold, so
-//! ratios are of medians, of arms that were measured in turn.
+//! Samples, and the figures made of them. On a busy machine rates fall by half, while medians of runs on one core stay. That is
+//! why a ratio is one of medians, of arms that were measured in turn.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct Samples(Vec<Duration>);
 
 impl Samples {
-    /// Times `count` operations one by one, after a tenth as many that do not count.
+    /// Times `count` operations one by one. A tenth as many before them are not counted.
     pub(crate) fn take(
         count: usize,
         mut operation: impl FnMut() -> anyhow::Result<()>,
@@ -36,7 +36,7 @@ impl Samples {
 /// Something that is measured: one operation a call.
 pub(crate) type Arm<'a> = Box<dyn FnMut() -> anyhow::Result<()> + 'a>;
 
-/// Measures all arms in each round, one after the other; for each arm, its rounds.
+/// Measures all arms in each round, one after the other, and returns the rounds of each arm.
 pub(crate) fn in_turn(
     rounds: usize,
     count: usize,
@@ -51,7 +51,7 @@ pub(crate) fn in_turn(
     Ok(taken)
 }
 
-/// What is said of an arm over all rounds.
+/// The figures of an arm over all rounds.
 #[derive(Clone, Copy)]
 pub(crate) struct Figures {
     /// Median of the rounds' medians, in microseconds.
@@ -72,7 +72,7 @@ impl Figures {
     }
 }
 
-/// The median over rounds of the ratio of medians: both arms of a round saw the same machine.
+/// The median over rounds of the ratio of medians. Both arms of a round ran on the same machine in the same state.
 pub(crate) fn ratio(arm: &[Samples], floor: &[Samples]) -> f64 {
     median(arm.iter().zip(floor).map(|(arm, floor)| arm.percentile(0.5) / floor.percentile(0.5)).collect())
 }

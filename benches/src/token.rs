@@ -31,8 +31,8 @@ use crate::{line::Order, process::announce};
 /// The length of an ordinary certificate, in bytes.
 const CERTIFICATE: usize = 700;
 
-/// Serves `tokens` tokens until the process ends: in memory, or one in a folder. Each has a key and a certificate. Their PINs
-/// cost nothing, or, `stretching`, what they cost a token that lives on.
+/// Serves `tokens` tokens until the process ends: in memory, or one in a folder. Each has a key and a certificate. When
+/// `stretching`, a PIN costs what a token whose state is kept pays for the PIN; otherwise a PIN costs nothing.
 pub(crate) fn serve(tokens: u16, stretching: bool, folder: Option<&Path>) -> anyhow::Result<()> {
     raise_descriptor_limit();
     let profile = if stretching { Profile::standard() } else { bench::profile() };

@@ -45,7 +45,7 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
 
     let verifier = Verifier::new(ca.as_bytes(), &[])?;
     let accounts = |_: &payment::Holder, account: &str| account == PAYER;
-    // Each order once a round: a new memory of the orders seen, when they are through.
+    // A replay store takes each order once, so each round begins with a new store.
     let replay = RefCell::new(MemoryReplay::new(1 << 20));
     let mut next = signed.iter().enumerate().cycle();
     let whole: Arm<'_> = Box::new(|| {

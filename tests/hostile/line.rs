@@ -20,7 +20,7 @@ use wire::{
     shield::Container,
 };
 
-/// For what must come, on a machine that is busy with other things.
+/// How long an answer that must come may take on a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn exported() -> Exported {
@@ -34,7 +34,7 @@ fn exported() -> Exported {
 }
 
 fn import(address: &str) -> Result<Card, Error> {
-    // What is held is not on the list, as with any other USB/IP server.
+    // A device that is held is not on the list, as with any other USB/IP server.
     let listed = usbip::list(address)?.into_iter().next().ok_or(Error::Busy)?;
     Card::open(usbip::Link::import(address, &listed.bus_id)?)
 }

@@ -39,7 +39,7 @@ const ID: [Container; 2] = [Container::Payment, NINE_A];
 /// One of the applet's getters.
 type Get = fn(&mut Shield<'_>, Container) -> Result<Option<Vec<u8>>, Error>;
 
-/// What a token is, but for its tries.
+/// Everything that a host can see of a token, without the tries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Contents {
     pub(crate) pins: Vec<&'static [u8]>,
@@ -65,7 +65,7 @@ pub(crate) fn tries(flash: &Flash) -> [u8; 2] {
     [information.tries[0], information.tries[1]]
 }
 
-/// Tries each thing on a copy of its own, so that looking changes nothing.
+/// Tries each command on a copy of its own, so that looking changes nothing.
 pub(crate) fn contents(flash: &Flash) -> Contents {
     let works = |attempt: &dyn Fn(&mut Shield<'_>) -> Result<(), Error>| {
         attempt(&mut shield(&mut card(&flash.copy())).unwrap()).is_ok()
@@ -261,7 +261,7 @@ fn a_flash_that_recovers_while_installing() {
     assert!(cuts > 6);
 }
 
-/// Afterwards there is no token, and one can be made; or a whole one.
+/// Afterwards there is either a whole token, or none and a new one can be made.
 #[test]
 fn every_write_of_manufacture() {
     let make = |flash: &Flash| {

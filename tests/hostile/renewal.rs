@@ -1,5 +1,5 @@
-//! The power is cut at every write of SET PIN RETRIES and RESET, which replace many records: the former token, whole, or
-//! the new one, whole.
+//! The power is cut at every write of SET PIN RETRIES and RESET, which replace many records. Afterwards the token is wholly the
+//! former one or wholly the new one.
 
 use card::{Card, Error, piv::Piv};
 use ushield_tests::{
@@ -37,19 +37,19 @@ fn block(flash: &Flash) {
     }
 }
 
-/// FA with three and four tries.
+/// SET PIN RETRIES (FA) with three and four tries.
 fn set_retries(card: &mut Card) -> Result<(), Error> {
     managed(card)?.verify(PIN)?;
     card.data(&Command::new(0, 0xFA, 3, 4, &[])).map(drop)
 }
 
-/// FB.
+/// RESET (FB).
 fn reset(card: &mut Card) -> Result<(), Error> {
     Piv::select(card)?;
     card.data(&Command::new(0, 0xFB, 0, 0, &[])).map(drop)
 }
 
-/// Cuts at each write, and at each write that lands unheard; how many there were.
+/// Cuts the power before each write, and after each write before its success is told. Returns how many cuts there were.
 fn cut_everywhere(
     used: &Flash,
     run: fn(&mut Card) -> Result<(), Error>,

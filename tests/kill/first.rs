@@ -1,4 +1,4 @@
-//! The very first start, which makes the token, is killed: the next one makes it, and it works.
+//! The very first start, which makes the token, is killed. The next start makes the token, and the token works.
 
 use std::{fs, path::Path, thread, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
     server::{self, FIRST_PIN, Server},
 };
 
-/// Kills a first start after `wait` and looks at the second. Whether it hit it.
+/// Kills a first start after `wait`, and looks at the second. Returns whether the kill hit the first start.
 pub fn kill(ushield: &Path, place: &Path, chosen_pin: bool, wait: Duration) -> Result<bool, Fault> {
     let first = Server::start(ushield, place, chosen_pin)?;
     thread::sleep(wait);

@@ -1,4 +1,4 @@
-//! What is there after a kill, compared with the model; afterwards the model knows it exactly.
+//! Compares the token after a kill with the model. Afterwards the model knows exactly what the token holds.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ const NINE_A: Container = Container::Piv(Slot::Authentication);
 const NINE_C: Container = Container::Piv(Slot::Signature);
 const DIGEST: [u8; 32] = [0xA5; 32];
 
-/// What is there must be possible; it is all that is possible from now on.
+/// Checks that a value is possible by the model. From now on that value alone is possible.
 fn settle<T: Clone + PartialEq>(what: &str, may: &mut May<T>, found: T) -> Result<(), Fault> {
     if !may.admits(&found) {
         return Err(format!("{what} is neither the former nor the new one"));

@@ -29,7 +29,7 @@ use operation::{End, Hand};
 use server::Server;
 use ushield_tests::bank::Bank;
 
-/// What was seen that must not be.
+/// A fault: something was seen that must not be.
 type Fault = String;
 
 /// Every so many kills, one hits the very first start of a new token, and another one that opens an old one.

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 /// Tries of a full counter.
 pub const FULL: u8 = 6;
-/// The two PINs that it changes between, none trivial.
+/// The two PINs that the client changes between. Neither is trivial.
 pub const PINS: [&[u8]; 2] = [crate::server::FIRST_PIN, b"246813"];
 
-/// What something may be.
+/// The values that something may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum May<T> {
-    /// One of these; the first is what it was before.
+    /// One of these. The first is the value from before.
     Be(Vec<T>),
-    /// This, or something new that was on its way.
+    /// This value, or a new one that was on its way.
     New(T),
 }
 
@@ -29,7 +29,7 @@ impl<T: Clone + PartialEq> May<T> {
         }
     }
 
-    /// What it is, or was before.
+    /// The value, or the one from before.
     pub fn former(&self) -> &T {
         match self {
             Self::Be(all) => &all[0],
@@ -68,7 +68,7 @@ pub struct Model {
     pub pending: May<Option<Vec<u8>>>,
     /// What is installed.
     pub personal_id: May<PersonalId>,
-    /// Kills inside each operation; and how often it was answered.
+    /// For each operation, the kills inside it and the answers to it.
     counts: BTreeMap<&'static str, [u32; 2]>,
 }
 
@@ -86,7 +86,7 @@ impl Model {
         }
     }
 
-    /// A PIN operation was under way: its try may be paid, and where the PIN was right, all may be back.
+    /// A PIN operation was under way. Its try may be paid, and where the PIN was right, all tries may be back.
     pub fn paying(&mut self, which: usize, right: bool) {
         let left = *self.tries[which].former();
         self.tries[which].or(left - 1);

@@ -34,7 +34,7 @@ use crate::{
 
 const WRONG_PIN: &[u8] = b"000001";
 const WRONG_PUK: &[u8] = b"00000001";
-/// Of tokens that begin with a chosen PIN.
+/// The PUK of tokens that begin with a chosen PIN.
 const PUK: &[u8] = b"12345678";
 /// 0102…08 three times, as from the factory.
 const MANAGEMENT: [u8; 24] = [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8];
@@ -86,11 +86,11 @@ macro_rules! answered {
     };
 }
 
-/// The kill, if it came; or that all went on as it must.
+/// The kill, if there was one; otherwise everything went on as it must.
 type Course = Result<Option<End>, Fault>;
 
 impl Hand<'_> {
-    /// Looks at the token, then changes it until the server is killed; `tell`s when `before` operations are done.
+    /// Looks at the token, then changes the token until the server is killed. Calls `tell` when `before` operations are done.
     pub fn work(&mut self, place: &Path, before: u32, tell: &Sender<()>) -> Result<End, Fault> {
         let mut card = plug(&self.address)?;
         self.look(&mut card, place)?;

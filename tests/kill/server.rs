@@ -17,12 +17,12 @@ pub const FIRST_PIN: &[u8] = b"135790";
 pub struct Server {
     child: Child,
     place: PathBuf,
-    /// Where USB/IP is served, once it is ready.
+    /// The address of the USB/IP server, once the server is ready.
     pub address: String,
 }
 
 impl Server {
-    /// Starts it. Below `place`: `state`, `config/secret`, and what concerns only the run.
+    /// Starts the program. Below `place` are: `state`, `config/secret`, and what concerns only the run.
     pub fn start(ushield: &Path, place: &Path, chosen_pin: bool) -> Result<Self, Fault> {
         let run = place.join("run");
         fs::create_dir_all(&run).map_err(|error| error.to_string())?;
@@ -43,7 +43,7 @@ impl Server {
         self.place.join("run/ready").exists()
     }
 
-    /// Waits until tokens can be attached. It must have nothing to complain about.
+    /// Waits until tokens can be attached. The program must have nothing to complain about.
     pub fn ready(&mut self) -> Result<(), Fault> {
         let begin = Instant::now();
         while !self.is_ready() {
@@ -68,7 +68,7 @@ impl Server {
         fs::read_to_string(self.place.join("run/complained")).unwrap_or_default()
     }
 
-    /// SIGKILL. It must have lived until now, and have had nothing to complain about.
+    /// Kills the program by SIGKILL. The program must have lived until now, and have had nothing to complain about.
     pub fn kill(mut self) -> Result<(), Fault> {
         let ended = self.child.try_wait().map_err(|error| error.to_string())?;
         self.child.kill().and_then(|()| self.child.wait()).map_err(|error| error.to_string())?;
@@ -80,7 +80,7 @@ impl Server {
         }
     }
 
-    /// While it lives, nobody else opens its state, and they are told who holds it.
+    /// While the program lives, nobody else opens its state. Whoever tries is told who holds the state.
     pub fn refuses_a_second(&self, ushield: &Path) -> Result<(), Fault> {
         let second = up(ushield, &self.place, "second").output().map_err(|error| error.to_string())?;
         let said = String::from_utf8_lossy(&second.stderr).into_owned();

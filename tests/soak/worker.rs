@@ -22,7 +22,8 @@ use crate::{
     tokens::LABEL,
 };
 
-/// Longer than any call takes, however busy the machine is: only what hangs does. How long the slowest took is in the report.
+/// Longer than any call takes, however busy the machine is: only a call that hangs takes longer. The report says how long the slowest
+/// call took.
 const LIMIT: Duration = Duration::from_secs(60);
 /// How much the resident memory may grow, in KiB.
 const GROWTH: u64 = 2048;
@@ -37,14 +38,14 @@ pub struct Order {
 }
 
 impl Order {
-    /// As the words of a command line.
+    /// The order as the words of a command line.
     pub fn arguments(&self) -> Vec<String> {
         let point = self.point.iter().map(|byte| format!("{byte:02x}")).collect();
         let numbers = [self.operations, self.threads as u64, self.tokens as u64, self.seed];
         numbers.iter().map(u64::to_string).chain([point]).collect()
     }
 
-    /// Out of those words.
+    /// Reads the order from those words.
     pub fn parse(words: &[String]) -> Self {
         let [operations, threads, tokens, seed, point] = words else { panic!("five words: {words:?}") };
         let byte = |at: usize| u8::from_str_radix(&point[at..at + 2], 16).expect("hexadecimal");
@@ -69,7 +70,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Both together.
+    /// The sum of two reports.
     pub fn plus(self, other: Self) -> Self {
         Self {
             operations: self.operations + other.operations,
@@ -80,7 +81,7 @@ impl Report {
         }
     }
 
-    /// Out of a worker's last line.
+    /// Reads the report from a worker's last line.
     pub fn parse(line: &str) -> Option<Self> {
         let numbers: Vec<u64> = line.split(' ').map_while(|word| word.parse().ok()).collect();
         let &[operations, signatures, gone, slowest, growth] = numbers.as_slice() else { return None };
@@ -113,7 +114,7 @@ pub fn work(order: &Order) -> ExitCode {
         assert_eq!(get(&raw mut list), ck::CKR_OK);
     }
     let call = Call::new(list);
-    // What threads and their heaps take once is not a leak.
+    // Memory that threads and their heaps take once is not a leak.
     let warm = Order { operations: order.operations / 10, point: order.point.clone(), ..*order };
     let outcome = round(&call, &warm).and_then(|_| {
         let before = (descriptors(), resident());

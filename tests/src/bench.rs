@@ -1,4 +1,4 @@
-//! A token on the bench: its endpoints are driven directly, and time is what the test says.
+//! A token on the bench. The test drives the endpoints directly, and says what time it is.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard},
@@ -22,12 +22,12 @@ pub const PUK: &[u8] = b"87654312";
 /// The token that tests make.
 pub type Shield = Token<Flash, Holder, ChaCha20Rng>;
 
-/// The default brand without the cost of stretching, which has tests of its own.
+/// The default brand, without the cost of stretching PINs. Stretching has tests of its own.
 pub fn profile() -> Profile {
     Profile { stretch: None, ..Profile::standard() }
 }
 
-/// Makes a token in the flash; `pin` of `None` leaves the factory's.
+/// Makes a token in the flash. When `pin` is `None`, the token keeps the factory PIN.
 pub fn manufacture(profile: Profile, pin: Option<&[u8]>, flash: &Flash, holder: &Holder) -> Shield {
     manufacture_called("", profile, pin, flash, holder)
 }

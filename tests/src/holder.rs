@@ -1,4 +1,4 @@
-//! The person in front of the token: reads the screen, and presses what the test told them to.
+//! The person in front of the token. The person reads the screen, and presses what the test said.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -22,7 +22,7 @@ pub struct Holder(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     mood: Mood,
-    /// A page is shown that nothing was pressed on yet.
+    /// A page is shown on which no button was pressed yet.
     fresh: bool,
     /// Something is on the screen.
     showing: bool,
@@ -37,7 +37,7 @@ impl Default for Holder {
 }
 
 impl Holder {
-    /// From now on.
+    /// Says what the person does from now on.
     pub fn be(&self, mood: Mood) {
         self.state().mood = mood;
     }

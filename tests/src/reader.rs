@@ -14,7 +14,7 @@ use wire::{
 
 use crate::holder::Holder;
 
-/// How long what must come may take.
+/// How long an answer that must come may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A host at the end of some road.
@@ -26,7 +26,7 @@ pub struct Reader {
 /// What the token answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answered {
-    /// bSeq: which message it answers.
+    /// bSeq of the message that this answers.
     pub sequence: u8,
     /// bmCommandStatus. Requests for more time are passed over.
     pub status: CommandStatus,
@@ -46,19 +46,19 @@ impl Reader {
         reader
     }
 
-    /// IccPowerOn; its bSeq.
+    /// Sends IccPowerOn, and returns its bSeq.
     pub fn power_on(&mut self) -> u8 {
         self.send(to_reader::ICC_POWER_ON, &[])
     }
 
-    /// Sends a command; its bSeq.
+    /// Sends a command, and returns its bSeq.
     pub fn begin(&mut self, command: &Command<'_>) -> u8 {
         let mut apdu = Vec::new();
         command.encode(&mut apdu).expect("a command that can be sent");
         self.send(to_reader::XFR_BLOCK, &apdu)
     }
 
-    /// Sends a command, and waits until the screen asks; its bSeq.
+    /// Sends a command, waits until the screen asks, and returns the bSeq of the command.
     pub fn begin_asking(&mut self, command: &Command<'_>, holder: &Holder) -> u8 {
         let sequence = self.begin(command);
         let begin = Instant::now();

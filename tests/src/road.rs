@@ -17,14 +17,14 @@ use crate::{
 
 pub use shared::Shared;
 
-/// By which road.
+/// The road that a story takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Road {
     /// The token's endpoints are called directly; time is simulated.
     InProcess,
     /// The exporter, TCP on the loopback, and the userspace client.
     UsbIp,
-    /// The same behind the rootless reader: its socket, and a card that others share.
+    /// The same token behind the rootless reader: a socket, and a card that others share.
     Pcsc,
 }
 
@@ -69,7 +69,7 @@ impl Plugged {
         }
     }
 
-    /// Opens the card; a token whose former holder was just cut off may need a moment.
+    /// Opens the card. A token whose former holder was just cut off may need a moment.
     ///
     /// # Errors
     /// The road's own.
@@ -93,7 +93,7 @@ impl Plugged {
         })
     }
 
-    /// Pulls the token out, whatever it does.
+    /// Pulls the token out, whatever the token is doing.
     pub fn unplug(&self) {
         match self {
             Self::Bench(bench) => bench.unplug(),

@@ -26,7 +26,7 @@ use crate::{
     road::{Plugged, Road},
 };
 
-/// Where a personal ID is.
+/// The containers of a personal ID.
 const ID: [Container; 2] = [Container::Payment, Container::Piv(Slot::Authentication)];
 
 /// Why a token said no, in words.
@@ -77,19 +77,19 @@ impl From<Error> for No {
     }
 }
 
-/// What came of a command, waiting to be looked at.
+/// The result of a command, for the test to look at.
 #[must_use]
 #[derive(Debug)]
 pub struct Outcome<T>(Result<T, No>);
 
 impl<T: std::fmt::Debug> Outcome<T> {
-    /// It was done.
+    /// The command was done.
     #[track_caller]
     pub fn succeeds(self) -> T {
         self.0.unwrap_or_else(|no| panic!("the token refused: {no:?}"))
     }
 
-    /// It was refused, for this reason.
+    /// The command was refused, for this reason.
     #[track_caller]
     pub fn refuses(self, expected: No) {
         assert_eq!(self.0.err(), Some(expected));
@@ -116,7 +116,7 @@ impl Story {
         Self::with(road, bench::profile(), Some(PIN))
     }
 
-    /// A token of another profile; a `pin` of `None` leaves the factory's.
+    /// A token of another profile. When `pin` is `None`, the token keeps the factory PIN.
     pub fn with(road: Road, profile: Profile, pin: Option<&[u8]>) -> Self {
         let (flash, holder) = (Flash::default(), Holder::default());
         drop(bench::manufacture(profile.clone(), pin, &flash, &holder));
@@ -142,7 +142,7 @@ impl Story {
         self.plugged = Some(plugged);
     }
 
-    /// Pulls the token out: its power is gone, whatever it did.
+    /// Pulls the token out. The token loses its power, whatever it was doing.
     pub fn unplug(&mut self) {
         if let Some(plugged) = self.plugged.take() {
             plugged.unplug();
@@ -156,7 +156,7 @@ impl Story {
         self.plug();
     }
 
-    /// Pulls the token out and plugs in the very same: its code runs on, its power was gone.
+    /// Pulls the token out and plugs the very same one in: the program goes on, and the power was gone in between.
     pub fn replug_the_same(&mut self) {
         self.card = None;
         let plugged = self.plugged.as_ref().expect("plugged in");
@@ -165,7 +165,7 @@ impl Story {
         self.card = Some(plugged.card().expect("a token that powers on"));
     }
 
-    /// A host that does not wait takes the place of the one that does.
+    /// Puts a host that does not wait for answers in the place of the one that waits.
     pub fn reader(&mut self) -> Reader {
         self.card = None;
         let plugged = self.plugged.as_ref().expect("plugged in");
@@ -225,14 +225,14 @@ impl Story {
         })
     }
 
-    /// After an enrolment that may have been interrupted: the ID is the former or the new one, whole, its keys fit,
-    /// and it pays. Whether it is the new one.
+    /// Checks the personal ID after an enrolment that may have been interrupted. The ID is wholly the former one or wholly the new
+    /// one, its keys fit, and the ID pays. Returns whether the ID is the new one.
     #[track_caller]
     pub fn is_new_id(&mut self, former: &[Vec<u8>; 2], enrolled: &Result<Enrolled, String>) -> bool {
         let now = self.id();
         match enrolled {
             Ok(new) => assert!(now == [new.payment.der.clone(), new.authentication.der.clone()]),
-            // There are two IDs: what differs from the former in both is the new one in both.
+            // The two certificates change together: both differ from the former ones, or neither does.
             Err(_) => assert_eq!(now[0] == former[0], now[1] == former[1], "half of each: {enrolled:?}"),
         }
         assert!(self.can_pay(), "{enrolled:?}");
@@ -256,7 +256,7 @@ impl Story {
         self.shield(|shield| shield.verify(pin.as_bytes()))
     }
 
-    /// The holder changes the PIN; a change that succeeds is remembered.
+    /// The holder changes the PIN, and remembers the new one when the change succeeds.
     pub fn change_pin(&mut self, old: &str, new: &str) -> Outcome<()> {
         let outcome = self.shield(|shield| shield.change_pin(old.as_bytes(), new.as_bytes()));
         if outcome.0.is_ok() {
@@ -288,7 +288,7 @@ impl Story {
             .map_err(|error| error.to_string())
     }
 
-    /// As [`Self::try_enrol`], for stories in which it must succeed.
+    /// As [`Self::try_enrol`], for stories in which enrolment must succeed.
     pub fn enrol(&mut self) -> Outcome<Enrolled> {
         let enrolled = self.try_enrol().unwrap_or_else(|text| panic!("{text}"));
         self.holder.seen();
@@ -301,12 +301,12 @@ impl Story {
         self.pay_order(order)
     }
 
-    /// A payment by order, or by what pretends to be one.
+    /// A payment by an order, or by bytes that pretend to be an order.
     pub fn pay_order(&mut self, order: Vec<u8>) -> Pay<'_> {
         Pay { story: self, order, shown: Vec::new() }
     }
 
-    /// Whether a payment works now, from PIN to bank.
+    /// Whether a whole payment works now, from the PIN to the bank's verdict.
     pub fn can_pay(&mut self) -> bool {
         let order = self.bank.order("上海水务", "1.00", "CNY", "").bytes().expect("a valid order");
         let Ok(signature) = self.sign(&order) else { return false };
@@ -417,7 +417,7 @@ pub struct Pressed<P> {
 }
 
 impl Pressed<Pay<'_>> {
-    /// The bank accepts it; the sealed document and the order.
+    /// The bank accepts the payment. Returns the sealed document and the order.
     #[track_caller]
     pub fn verifies(self) -> (Vec<u8>, Vec<u8>) {
         let signature = self.signature.unwrap_or_else(|no| panic!("the token refused: {no:?}"));
@@ -429,7 +429,7 @@ impl Pressed<Pay<'_>> {
         (sealed, order)
     }
 
-    /// The token refused it.
+    /// The token refused the payment.
     #[track_caller]
     pub fn refuses(self, expected: No) {
         assert_eq!(self.signature.err(), Some(expected));

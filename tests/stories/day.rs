@@ -30,7 +30,7 @@ fn happy_day(road: Road) {
     assert_eq!(token.information().tries, [6, 6, 6, 6], "a right PIN gives the tries back");
 }
 
-/// No screen: the PIN is the consent, each time anew.
+/// Without a screen the PIN is the consent, each time anew.
 fn first_generation(road: Road) {
     let profile = Profile { generation: firmware::profile::Generation::One, ..bench::profile() };
     let mut token = Story::with(road, profile, Some(bench::PIN));
@@ -78,7 +78,7 @@ fn renewal(road: Road) {
     let former = token.shield(|shield| shield.certificate(Container::Payment)).succeeds();
     let _enrolment = token.holder.seen();
     let renewed = token.try_enrol().unwrap();
-    // Both requests, and then the certificate that takes the former's place: whose it is, and its number.
+    // The screen shows both requests. Then it shows the holder and the number of the certificate that takes the former's place.
     let seen = token.holder.seen();
     let (_, asked) = seen.split_once("更换付款证书(测试)\n").expect("the holder is asked");
     let flowing: String = asked.split('\n').map(|line| line.trim_start_matches('▸')).collect();

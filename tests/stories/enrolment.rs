@@ -1,4 +1,4 @@
-//! The self-download, interrupted: the former ID works, and the message says what to do.
+//! The self-download is interrupted. The former ID still works, and the message says what to do.
 
 use firmware::seams::Button;
 use ushield_tests::{flash::Cut, holder::Mood, road::Road, story::Story};
@@ -49,7 +49,7 @@ fn power_cut_at_each_write(road: Road) {
             token.flash().cut_at(cut, how);
             let enrolled = token.try_enrol();
             token.flash().mend();
-            // A token in the hand is the same before and after; one in a program may be another.
+            // In every second case the very same token goes on. In the others a new token is made from the flash.
             if cut % 2 == 0 {
                 token.replug()
             } else {

@@ -29,7 +29,7 @@ super::over_each_road!(
     random
 );
 
-/// Made under the PIN alone, named, found again, used through PIV as its policy says, and removed.
+/// A key is made under the PIN alone, named, found again, used through PIV as the key's policy says, and removed.
 fn a_key_of_its_own(road: Road) {
     let mut token = Story::enrolled(road);
     let name = Name { label: "ssh 键".into(), id: vec![0x11; 20], notes: vec![] };
@@ -48,7 +48,7 @@ fn a_key_of_its_own(road: Road) {
         token.shield(|shield| shield.create_key(Place::Any, &wish(Uses::AGREE))).succeeds();
     assert_eq!([signing.name(), agreeing.name()], ["82", "83"]);
 
-    // Another day: the program finds them by what it called them.
+    // On another day the program finds its objects by the names that it gave them.
     token.replug();
     let contents = token.shield(|shield| shield.contents()).succeeds();
     let held: Vec<Container> = contents
@@ -90,7 +90,7 @@ fn a_key_of_its_own(road: Road) {
     token.pay("上海水务", "100.00").press(Button::Ok).verifies();
 }
 
-/// Brought in under the PIN, used by the shield applet, and for ever known to have been elsewhere.
+/// A key is brought in under the PIN and used by the shield applet. The token says for ever that the key came from outside.
 fn a_key_from_outside(road: Road) {
     let mut token = Story::new(road);
     let secret = SecretKey::from_slice(&[0x31; 32]).unwrap();
@@ -112,7 +112,7 @@ fn a_key_from_outside(road: Road) {
     token.shield(|shield| shield.use_key(container, Uses::SIGN, &digest)).refuses(No::NotVerified);
 }
 
-/// A brand may allow it; PIV's field has eight bytes, the shield applet's VERIFY has none.
+/// A brand may allow long PINs. PIV's field has eight bytes, so only the shield applet's VERIFY takes a longer PIN.
 fn a_long_pin(road: Road) {
     let (flash, holder) = (Flash::default(), Holder::default());
     let profile = || Profile { pin_length: (6, 30), ..bench::profile() };
@@ -140,7 +140,7 @@ fn point(public: &[u8]) -> &[u8] {
     point
 }
 
-/// Large ones travel whole; private ones are there for the holder only.
+/// Large objects travel whole, and private objects are shown to the holder only.
 fn data_of_its_own(road: Road) {
     let mut token = Story::new(road);
     let value: Vec<u8> = (0..MAX_VALUE).map(|at| (at % 251) as u8).collect();
@@ -179,7 +179,7 @@ fn the_officer(road: Road) {
     assert!(token.shield(|shield| shield.contents()).succeeds().len() > 1, "9A is back");
 }
 
-/// As much as a host wants, no two alike.
+/// A host gets as many random bytes as it wants, and no two answers are alike.
 fn random(road: Road) {
     let mut token = Story::new(road);
     let mut draw = |length| {

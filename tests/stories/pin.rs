@@ -41,7 +41,7 @@ fn puk_runs_out(road: Road) {
     token.verify("135790").succeeds();
 }
 
-/// The try is paid before the compare: who cuts the power then has bought nothing with it.
+/// The try is paid before the compare, so that cutting the power then buys a thief nothing.
 fn power_cut_costs_the_try(road: Road) {
     let mut token = Story::new(road);
     token.flash().cut_at(0, Cut::After);
@@ -53,7 +53,7 @@ fn power_cut_costs_the_try(road: Road) {
     assert_eq!(token.information().tries[0], 6);
 }
 
-/// The power goes between the paid try and the compare: while the PIN is stretched. Right or wrong, the try is gone.
+/// The power goes between the paid try and the compare: while the PIN is stretched. Whether the PIN was right or wrong, the try is gone.
 #[test]
 fn power_cut_while_the_pin_is_stretched() {
     let profile = Profile { stretch: Some((64, 1)), ..bench::profile() };

@@ -26,8 +26,8 @@ fn reset(token: &mut Story) -> Result<(), Error> {
     piv.card().data(&Command::new(0, 0xFB, 0, 0, &[])).map(drop)
 }
 
-/// Without a payment key nothing is lost that was not lost before. Its codes are known to everybody until both were
-/// changed, and until then the bank certifies nothing for it.
+/// A token without a payment key loses nothing that was not lost before. After RESET everybody knows the token's codes. Until both
+/// are changed, the bank certifies nothing for the token.
 fn a_locked_token_starts_afresh(road: Road) {
     let mut token = Story::new(road);
     lock(&mut token);

@@ -23,7 +23,7 @@ super::over_each_pipe!(
     pulled_out_while_the_screen_waits,
 );
 
-/// A host whose payment waits for the holder, who looks and presses nothing; bSeq of the payment.
+/// A host whose payment waits for the holder, with the bSeq of the payment. The holder looks and presses nothing.
 fn asking(token: &mut Story) -> (Reader, u8) {
     let order = token.bank.order("上海水务", "1.00", "CNY", "").bytes().unwrap();
     token.holder.be(Mood::Look);
@@ -38,7 +38,7 @@ fn sign_payment(order: &[u8]) -> Command<'_> {
     Command::new(CLASS, instruction::SIGN_PAYMENT, 0, 0, order).expecting(256)
 }
 
-/// It is told that the slot is busy; the payment goes on, and is signed when the holder says so.
+/// The second command is told that the slot is busy. The payment goes on, and is signed when the holder says so.
 fn second_command_while_the_screen_waits(road: Road) {
     let mut token = Story::enrolled(road);
     let (mut reader, payment) = asking(&mut token);
@@ -91,7 +91,7 @@ fn pulled_out_while_the_screen_waits(road: Road) {
     token.pay("上海水务", "100.00").press(Button::Ok).verifies();
 }
 
-/// The same, with a host that sits in a call.
+/// The same story, with a host whose call is under way.
 #[test]
 fn unplug_while_the_host_waits() {
     let mut token = Story::enrolled(Road::UsbIp);

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A token that a reader service holds.
 pub struct Shared {
-    // In this order: the service lets the token go before the server ends.
+    // The order of the fields counts: the service lets the token go before the server ends.
     service: Option<Service>,
     pub(super) exported: Exported,
     _folder: tempfile::TempDir,
@@ -30,7 +30,7 @@ impl Shared {
         Self { service: Some(service), exported, _folder: folder }
     }
 
-    /// Connects to the card; a token that was just plugged in may need a moment to be shown.
+    /// Connects to the card. A token that was just plugged in may need a moment to be shown.
     pub(super) fn card(&self) -> Result<Card, Error> {
         let socket = self.service.as_ref().map(|service| service.socket().to_owned());
         let selection = road::Selection { pcsc: socket, ..road::Selection::default() };

@@ -10,7 +10,7 @@ use wire::{
     ccid::{ClassDescriptor, CommandStatus, IccStatus, ToHost, ToReader, to_host, to_reader},
     payment::{PAYMENT_ORDER, PaymentOrder},
     piv::{self, PublicKey, Slot},
-    shield::{Container, Information, install},
+    shield::{Container, Information, install, instruction},
     tlv,
     usb::{DeviceDescriptor, EndpointDescriptor, InterfaceDescriptor, Setup},
     usbip,
@@ -53,6 +53,22 @@ fn apdu() {
     seed("apdu", "get-response", &encoded(&Command::new(0, 0xC0, 0, 0, &[]).expecting(256)));
     seed("apdu", "extended", &encoded(&Command::new(0x80, 0x2A, 0, 0, &[0x30; 300]).expecting(65_536)));
     seed("apdu", "extended-answer", &encoded(&Command::new(0, 0xCB, 0x3F, 0xFF, &[]).expecting(65_536)));
+    // Typed commands of both applets.
+    let two = b"123456\xFF\xFF654321\xFF\xFF";
+    for (name, [class, instruction, p1, p2], data) in [
+        ("piv-change", [0, piv::instruction::CHANGE_REFERENCE_DATA, 0, 0x81], &two[..]),
+        ("piv-older-name", [0, piv::instruction::GENERAL_AUTHENTICATE, 0, 0x9B], &[0x7C, 2, 0x81, 0]),
+        ("piv-object", [0, piv::instruction::GET_DATA, 0x3F, 0xFF], &[0x5C, 3, 0x5F, 0xC1, 5]),
+        ("piv-metadata", [0, piv::instruction::GET_METADATA, 0, 0xF9], &[]),
+        ("piv-import", [0, piv::instruction::IMPORT_ASYMMETRIC_KEY, 0x11, 0x9A], &[6, 1, 7]),
+        ("shield-generate", [0x80, instruction::GENERATE, 0, 0x9A], &[0x80, 1, 0x11]),
+        ("shield-use", [0x80, instruction::USE_KEY, 1, 0x9E], &[7; 32]),
+        ("shield-delete", [0x80, instruction::DELETE, 3, 0x82], &[]),
+        ("shield-initialise", [0x80, instruction::INITIALISE, 0, 0], b"\x80\x06654321\x81\x01x"),
+    ] {
+        seed("apdu", name, &encoded(&Command::new(class, instruction, p1, p2, data)));
+    }
+    seed("apdu", "shield-challenge", &encoded(&Command::new(0, 0x84, 0, 0, &[]).expecting(8)));
 }
 
 fn ccid() {

@@ -165,7 +165,7 @@ impl Pins {
         self.known & known::PUK != 0
     }
 
-    /// Whether the PUK was set to that one and must be changed before the payment key works.
+    /// Whether a reset set the PUK that everybody knows, so that it must be changed before the payment key works.
     pub(crate) const fn must_change_puk(&self) -> bool {
         self.known & known::PUK_SET != 0
     }

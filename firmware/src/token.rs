@@ -156,7 +156,7 @@ impl<S: Storage, P: Panel, R: CryptoRng> Token<S, P, R> {
     /// last are whole packets of 64 bytes.
     ///
     /// # Errors
-    /// [`Stall`]: no such endpoint, not configured, or halted; also from now on, until the host clears it, when
+    /// [`Stall`]: no such endpoint, not configured, or halted. The endpoint halts from now on, until the host clears it, when
     /// the transfer has no CCID header or eight answers wait unread.
     pub fn bulk_out(&mut self, endpoint: u8, data: &[u8]) -> Result<(), Stall> {
         self.check(endpoint, BULK_OUT)?;

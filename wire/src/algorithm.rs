@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(Curve::by_parameters(b"\x06\x05\x2B\x81\x04\x00\x23"), None); // P-521
     }
 
-    /// A key of RSA has a modulus and signs no documents; one of a curve has neither the one nor lacks the other.
+    /// A key of RSA has a modulus and no curve, and signs no documents. An elliptic key has a curve and no modulus.
     #[test]
     fn each_algorithm_is_of_one_kind() {
         for algorithm in KeyAlgorithm::ALL {

@@ -151,7 +151,7 @@ pub mod object {
     pub const SIGNATURE_CERTIFICATE: u32 = 0x5F_C10A;
     pub const KEY_MANAGEMENT_CERTIFICATE: u32 = 0x5F_C10B;
     pub const KEY_HISTORY: u32 = 0x5F_C10C;
-    /// Of retired key 1; the other nineteen follow.
+    /// The certificate of retired key 1. Those of the other nineteen keys have the tags behind it.
     pub const FIRST_RETIRED_CERTIFICATE: u32 = 0x5F_C10D;
     pub const IRIS_IMAGES: u32 = 0x5F_C121;
 }

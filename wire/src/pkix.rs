@@ -411,7 +411,7 @@ mod tests {
         }
         assert!(CertificationRequestInfo::parse(&[REQUEST, &[0]].concat()).is_err());
         assert!(certificate_public_key(&[CERTIFICATE, &[0]].concat()).is_err());
-        // One is not the other, and an order is neither.
+        // A certificate is no request, and a request is no certificate.
         assert!(CertificationRequestInfo::parse(CERTIFICATE).is_err());
         assert!(certificate_public_key(REQUEST).is_err());
     }

@@ -48,7 +48,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         done
     }
 
-    /// The token's label: its factory's, or the one that it was initialised with. Empty where neither gave it one.
+    /// The token's label: the one that the factory gave it, or the one that an initialisation gave it. Empty without either.
     ///
     /// # Errors
     /// Its record is damaged.

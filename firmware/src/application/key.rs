@@ -28,7 +28,7 @@ pub struct Making {
     pub policy: KeyPolicy,
     /// What hosts call it.
     pub name: Name,
-    /// Whether the certificate that stands in its place stays there: it is for another key.
+    /// Whether the certificate that stands beside the former key stays, although it is not for the new key.
     pub keeps_certificate: bool,
 }
 

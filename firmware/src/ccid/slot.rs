@@ -35,7 +35,7 @@ pub(super) enum Slot {
     Working { sequence: u8, number: u32, job: Option<Job>, clock: Clock },
     /// A response APDU goes in parts; `rest` is what the host has not seen.
     Sending { rest: Vec<u8> },
-    /// One half of an abort has come: all fails until the other does (CCID 1.1, 5.3.1 and 6.1.13).
+    /// One half of an abort has come. Every message fails until the other half comes (CCID 1.1, 5.3.1 and 6.1.13).
     Aborting { active: bool, sequence: u8, awaited: Awaited },
 }
 

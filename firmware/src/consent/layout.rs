@@ -1,5 +1,5 @@
-//! Lines and pages. A label's line opens with [`LABEL`], a continued line with [`CONTINUED`], and a text's first
-//! line with neither; no text may contain these marks, so no field can imitate another, wherever its lines break.
+//! Lines and pages. A label's line opens with the mark [`LABEL`], a continued line with the mark [`CONTINUED`], and a text's
+//! first line with no mark. No text may contain these marks, so no field can imitate another one, wherever its lines break.
 
 use alloc::{format, string::String, vec, vec::Vec};
 use core::mem;
@@ -61,7 +61,7 @@ fn pieces(field: &Field<'_>, columns: usize) -> Option<Vec<Vec<String>>> {
             return Some(vec![vec![line]]);
         }
     }
-    // A label's later lines carry its mark, too: a long object identifier stays a label.
+    // Each line of a label carries the label's mark: a long object identifier takes several.
     let mut piece = wrap(&field.label, Some(LABEL), Some(LABEL), columns)?;
     let mut pieces = Vec::new();
     for (i, line) in wrap(field.text, None, Some(CONTINUED), columns)?.into_iter().enumerate() {

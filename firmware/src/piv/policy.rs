@@ -28,7 +28,7 @@ pub(super) fn read(policy: &mut KeyPolicy, tag: u32, value: &[u8]) -> Result<(),
     Ok(())
 }
 
-/// The slot's key. A key of PIV's is in use at once: it has no certificate to wait for.
+/// The slot's key. A key that the PIV applet makes is in use at once: it waits for no certificate.
 pub(super) const fn key(slot: Slot) -> KeyId {
     KeyId::Current(Container::Piv(slot))
 }

@@ -1,4 +1,5 @@
-//! The inventory: which records a token has, so that one that is lost is damage and never a beginning.
+//! The inventory: which records a token has. A record that is lost is damage because of it, and never passes for a record that
+//! was not written yet.
 //!
 //! The inventory is the first record of a new token. It says then that the token is not finished, and the records beside it
 //! may be written again. Later a new record is entered in the inventory after the record itself was written, and a record
@@ -63,7 +64,8 @@ pub(crate) struct Stock {
     known: bool,
 }
 
-/// Whether the storage holds a token whose making was cut off. This is a glance without keys; [`Store::begin`] judges.
+/// Whether the storage holds a token whose making was cut off. This function has no keys and trusts what it reads;
+/// [`Store::begin`] checks the record's seal.
 pub(crate) fn is_unfinished(storage: &impl Storage) -> Result<bool, Refusal> {
     let Some(bytes) = storage.load(RecordName::Inventory)? else { return Ok(false) };
     let fields = bytes.get(1..bytes.len().saturating_sub(TAG)).ok_or(Refusal::Fault)?;
@@ -237,7 +239,8 @@ mod tests {
         }
     }
 
-    /// A token of version 2 has no inventory: it gets one, whatever happens in between, and from then on it counts.
+    /// A token of version 2 has no inventory. It gets one, also when the power is cut in between, and from then on a missing
+    /// record is damage.
     #[test]
     fn a_former_token_gets_an_inventory() {
         let mut former = used();

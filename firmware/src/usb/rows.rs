@@ -24,7 +24,7 @@ enum Answer {
     Data(&'static [u8]),
     /// The descriptor of this name, whole or cut to so many bytes; the state stays.
     Named(&'static str, usize),
-    /// Nothing to send; the state is this one then.
+    /// The request is done and sends nothing; the device is in this state then.
     Done(Where),
     /// The class decides.
     Class,

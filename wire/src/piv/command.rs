@@ -137,7 +137,7 @@ impl<'a> Padded<'a> {
     }
 }
 
-/// Two fields, one behind the other.
+/// Two PINs or PUKs in their fields, one field behind the other.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TwoPadded<'a> {
     data: &'a [u8],

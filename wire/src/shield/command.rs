@@ -196,7 +196,7 @@ impl<'a> Command<'a> {
     ///
     /// # Errors
     /// The status word that the applet answers: '6E00' and '6D00' for a class and an instruction that it does not have,
-    /// '6A86' or '6A88' for P1 and P2, '6A80' or '6700' for data that is no such command's.
+    /// '6A86' or '6A88' for P1 and P2, '6A80' or '6700' for data that the command does not take.
     pub fn parse(apdu: &apdu::Command<'a>) -> Result<Self, StatusWord> {
         let (p1, p2, data) = (apdu.p1, apdu.p2, apdu.data);
         match (apdu.class, apdu.instruction) {

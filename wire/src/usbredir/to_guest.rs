@@ -121,7 +121,7 @@ impl<'a> ToGuest<'a> {
     /// Reads what follows a header.
     ///
     /// # Errors
-    /// No such packet goes to a guest, or it is not what its header says.
+    /// No packet of this type goes to a guest, or the packet is not what its header says.
     pub fn parse(kind: u32, body: &'a [u8], agreed: Capabilities) -> Result<Self, Malformed> {
         Ok(match (kind, body) {
             (packet::HELLO, _) => Self::Hello(Hello::parse(body)?),

@@ -39,7 +39,7 @@ impl<'a> ToHost<'a> {
     /// How many bytes follow this header: asked before any of them is waited for.
     ///
     /// # Errors
-    /// No such packet may come, or not this long.
+    /// A packet of this type may not come, or not one of this length.
     pub fn body(header: Header, agreed: Capabilities) -> Result<usize, Malformed> {
         let with_data = |size: usize, most: usize| size..=size.saturating_add(most);
         // Lengths of 16 bits.

@@ -22,7 +22,7 @@ impl<S: Storage, R: CryptoRng> Turn<'_, Piv, S, R> {
         self.renew(Renewing::Codes { pin, puk })
     }
 
-    /// Begins a renewal. RESET is one, too: it works once neither PIN nor PUK has a try left.
+    /// Begins a renewal. RESET renews everything, and works once neither PIN nor PUK has a try left.
     pub(in crate::piv) fn renew(&mut self, renewing: Renewing) -> Result<Step, Refused> {
         let job = self.application.renew(renewing)?;
         // The host proved the management key to the token as it was before the renewal. That proof ends here: the renewed

@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-pub use folder::found;
+pub use folder::{DEFAULT_CRL_URL, found, found_for_trial};
 pub use sign::Founding;
 
 use crate::{

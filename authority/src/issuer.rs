@@ -26,7 +26,7 @@ pub trait Issuer {
     /// The organisation that its certificates name.
     fn organisation(&self) -> &str;
 
-    /// Refuses now what would be refused later, so that nothing is changed on the token for nothing.
+    /// Refuses now what [`Self::issue`] would refuse later, before anything is changed on the token.
     ///
     /// # Errors
     /// The subject or the validity is not one that this issuer certifies, or it cannot issue now.
@@ -44,14 +44,14 @@ pub trait Issuer {
     /// It could not tell.
     fn stands(&mut self, certificate: &Certificate) -> Result<bool, Error>;
 
-    /// These are on the token and were read back. What else was on its way to that token never arrived: its keys
-    /// are gone, so it is revoked.
+    /// Records that these certificates are on the token: they were read back. Other certificates that were on their way to
+    /// that token never arrived. Their keys are gone, so they are revoked.
     ///
     /// # Errors
     /// It could not be recorded; the certificates are good all the same.
     fn delivered(&mut self, token: &str, serials: &[String]) -> Result<(), Error>;
 
-    /// These never reached the token: they are revoked, and the CRL says so.
+    /// Revokes certificates that never reached the token, and issues a CRL that says so.
     ///
     /// # Errors
     /// It could not be recorded.

@@ -58,7 +58,7 @@ pub fn parse(text: &str) -> Result<OffsetDateTime, String> {
         let end = Time::from_hms(23, 59, 59).map_err(|fault| fault.to_string())?;
         return Ok(date.with_time(end).assume_utc());
     }
-    // Where it is the year 10000 in London already, there is no such moment here.
+    // An offset may lead into the year 10000 in UTC, which X.509 cannot write.
     OffsetDateTime::parse(text, &Rfc3339)
         .ok()
         .and_then(|moment| moment.checked_to_offset(time::UtcOffset::UTC))

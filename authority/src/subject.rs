@@ -106,8 +106,8 @@ pub fn arcs(oid: ObjectIdentifier) -> Vec<u64> {
     oid.arcs().map(u64::from).collect()
 }
 
-/// 1 to 64 characters (RFC 5280, A.1: ub-common-name) that a token shows to its holder ([`wire::display`]): a certificate
-/// under a name that no screen shows could not have been asked for on one.
+/// Checks that a text has 1 to 64 characters (RFC 5280, A.1: ub-common-name), and that a token's screen shows it
+/// ([`wire::display`]). Nobody could have asked on a token for a certificate under a name that no screen shows.
 ///
 /// # Errors
 /// Another text.

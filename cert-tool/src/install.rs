@@ -152,7 +152,7 @@ mod tests {
         token::soft::{PIN, Soft},
     };
     use authority::{
-        ca::{Authority, Founding, found},
+        ca::{Authority, found_for_trial},
         issuer::{Issuer, Order},
         moment::Validity,
         subject::{DEFAULT_ORGANISATION, Subject, TEST_UNIT},
@@ -169,14 +169,7 @@ mod tests {
 
     /// A CA without a passphrase.
     fn authority(folder: &std::path::Path) -> Authority {
-        let founding = Founding {
-            name: "U-shield Test CA",
-            organisation: DEFAULT_ORGANISATION,
-            crl_url: "http://crl.bank.example/ca.crl",
-            validity: Validity::Days(3650),
-        };
-        found(folder, &founding, None).unwrap();
-        Authority::open(folder, None).unwrap()
+        found_for_trial(folder, "U-shield Test CA").unwrap()
     }
 
     /// The steps one by one: request, issue.

@@ -46,7 +46,7 @@ pub fn check(information: &Information, brand: Option<&str>) -> Result<(), Failu
     Ok(())
 }
 
-/// The organizationalUnit of whatever is certified for this token: an emulated one says that it is a test token.
+/// The organizationalUnit of certificates for this token: a certificate for an emulated token says that the token is a test token.
 pub fn unit(information: &Information) -> Option<String> {
     information.has(Information::TEST_TOKEN).then(|| TEST_UNIT.to_string())
 }

@@ -4,7 +4,7 @@ use std::{fs, io, path::Path};
 
 use crate::Error;
 
-/// Makes a folder that only its owner enters; one that is there already must be so.
+/// Makes a folder that only its owner may enter. A folder that is there already must be closed to others.
 ///
 /// # Errors
 /// [`Error::Stranger`], [`Error::Open`], or the system's fault.

@@ -16,12 +16,12 @@ use crate::Error;
 pub const MAX_FILE: u64 = 64 << 20;
 /// The most of a file with a secret, in bytes; its first line is the secret.
 const MAX_SECRET: usize = 4096;
-/// How long somebody may take to open the other end of a pipe, and to say all.
+/// How long the writer of a pipe may take to open it, and to write everything.
 const OPENED: Duration = Duration::from_secs(5);
 const SAID: Duration = Duration::from_secs(60);
 
-/// Reads a file of at most [`MAX_FILE`] bytes. A pipe, as a shell's `<(command)` is, is read too, but not waited for without
-/// end: who opens it must be there at once, and must have said all within a minute.
+/// Reads a file of at most [`MAX_FILE`] bytes. A pipe is read too, such as a shell's `<(command)`, but not for ever: the writer
+/// must open the pipe within five seconds, and must have written everything within a minute.
 ///
 /// # Errors
 /// [`Error::TooLong`], or the system's fault.
@@ -37,7 +37,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// Reads a file with a secret into one buffer that never grows: what a vector leaves behind when it grows is not wiped.
+/// Reads a file with a secret into one buffer that never grows: a vector that grows leaves a copy behind that nobody wipes.
 ///
 /// # Errors
 /// As [`read`].
@@ -75,7 +75,7 @@ fn take<T: Send + 'static>(
     listen(path, read).map_err(failed)
 }
 
-/// Reads what is no file, on a thread that is left behind if nobody ever speaks.
+/// Reads a pipe or a device on a thread of its own, which is left behind if nothing ever comes.
 fn listen<T: Send + 'static>(
     path: &Path,
     read: impl FnOnce(File) -> io::Result<T> + Send + 'static,
@@ -85,7 +85,7 @@ fn listen<T: Send + 'static>(
     let own = path.to_owned();
     std::thread::Builder::new().name("listen".into()).spawn(move || {
         let file = File::open(own);
-        // Nobody waits any more, if these cannot be sent.
+        // Where nothing can be sent, the reader has given up: there is nobody to tell.
         let _ = opened.send(());
         let _ = said.send(file.and_then(read));
     })?;

@@ -28,7 +28,7 @@ pub enum Access {
 /// [`Error::Exists`], or the system's fault; what was there before is untouched then.
 pub fn write(path: &Path, bytes: &[u8], access: Access, force: bool) -> Result<(), Error> {
     if force && owner::is_no_strangers_link(path) && is_no_file(path) {
-        // Replacing it would take /dev/null away from the whole machine.
+        // Replacing a device would take /dev/null away from the whole machine.
         return pour(path, bytes).map_err(|fault| Error::system("write", path, fault));
     }
     if force {
@@ -51,7 +51,7 @@ pub fn check_place(path: &Path, force: bool) -> Result<(), Error> {
         Ok(there) if there.is_dir() => {
             return Err(Error::system("write", path, io::ErrorKind::IsADirectory.into()));
         }
-        // Whoever opens a pipe and closes it again ends what its reader waits for.
+        // A pipe is not tried: the reader of a pipe would see its end as soon as it was closed again.
         Ok(there) if !there.is_file() => return Ok(()),
         _ => {}
     }
@@ -104,13 +104,13 @@ fn atomic(_access: Access) -> atomic_write_file::OpenOptions {
     AtomicWriteFile::options()
 }
 
-/// Gives the file its name, which must be free: there is never one by that name that is empty or half there, and of two
-/// processes one wins.
+/// Writes a file beside its place and then gives it its name, which must be free. So nobody ever sees an empty or a half file
+/// under that name, and of two processes that create the same file one wins.
 fn create(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
     let beside = beside(path)?;
     let made = write_new(&beside, bytes, access).and_then(|()| name(&beside, path));
     if made.is_err() {
-        // It is ours, and nobody knows its name.
+        // This process made the file beside, under a name that nobody else knows.
         let _ = fs::remove_file(&beside);
     }
     made?;
@@ -142,8 +142,8 @@ fn write_new(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Moves a file to a name that must be free. A file system that cannot do that in one step takes a second name, and
-/// one that has neither is asked first.
+/// Moves a file to a name that must be free. Where the file system cannot do that in one step, the file gets a second name by a
+/// hard link and loses the first. Where there are no hard links either, the name is looked at before the file is renamed.
 fn name(from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
@@ -162,7 +162,7 @@ fn name(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// A rename is durable once its folder is.
+/// Makes a rename durable: the name is durable once its folder is.
 #[cfg(unix)]
 fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = match path.parent() {

@@ -9,20 +9,20 @@ use crate::{
     sudo::{as_sudo_finds_us, own_path},
 };
 
-/// Writes one line to standard output: a line end in it is somebody else's, and is escaped like all that a terminal
-/// obeys. A reader who has gone (`| head`) is no failure of ours.
+/// Writes one line to standard output. Everything in the line that a terminal obeys is escaped; so is a line end, which can only
+/// come from a stranger's text. That the reader has gone (`| head`) is no failure of the program.
 pub fn say(line: &str) {
     put(&printable(line));
 }
 
-/// Writes several lines. Whoever makes them escapes what is not ours (`wire::display::escaped`), so that no line but
-/// ours begins.
+/// Writes several lines. The caller escapes every text that is not the program's own (`wire::display::escaped`), so that no
+/// stranger's text begins a line.
 pub fn say_lines(text: &str) {
     let lines: Vec<_> = text.split('\n').map(printable).collect();
     put(&lines.join("\n"));
 }
 
-/// As [`say_lines`], of bytes that need not be UTF-8, as paths: what is not, stays as it is.
+/// As [`say_lines`], for bytes that need not be UTF-8, such as paths: bytes that are no UTF-8 are written as they are.
 pub fn say_bytes(text: &[u8]) {
     let mut whole = Vec::new();
     for line in text.split_inclusive(|byte| *byte == b'\n') {
@@ -60,8 +60,8 @@ fn put(text: &str) {
 /// The first line that standard output did not take, and why.
 static UNWRITTEN: OnceLock<String> = OnceLock::new();
 
-/// A line that could not be written is no reason to stop, but the program says so at its end ([`unwritten`]). A reader who
-/// has gone (`| head`) is no failure of ours.
+/// Remembers that standard output did not take a line. The program goes on, and says so at its end ([`unwritten`]). That the
+/// reader has gone (`| head`) is no failure of the program.
 fn note(written: std::io::Result<()>) {
     if let Err(fault) = written
         && fault.kind() != std::io::ErrorKind::BrokenPipe
@@ -75,7 +75,7 @@ pub fn unwritten() -> Option<&'static str> {
     UNWRITTEN.get().map(String::as_str)
 }
 
-/// Everything escaped that a terminal obeys, but for the colours that [`Paint`] writes.
+/// Escapes everything that a terminal obeys, except the colours that [`Paint`] writes.
 fn printable(line: &str) -> String {
     let line = as_sudo_finds_us(line, own_path());
     let mut out = String::new();
@@ -98,7 +98,7 @@ pub(crate) fn help(error: &clap::Error) {
     let text = if colour { text.ansi().to_string() } else { text.to_string() };
     let text = as_sudo_finds_us(&text, own_path());
     if error.use_stderr() {
-        // Where nobody listens there is nobody to tell.
+        // Where standard error takes nothing, there is no other place to say so.
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     } else {
         let mut out = std::io::stdout().lock();

@@ -20,7 +20,7 @@ impl Secret {
         self.0
     }
 
-    /// Refuses a PIN that no token of these shortest and longest lengths has, before anybody is asked for anything.
+    /// Refuses a PIN that no token with these shortest and longest lengths can have, so that it costs no try.
     ///
     /// # Errors
     /// It is shorter or longer.
@@ -100,7 +100,7 @@ impl Source<'_> {
     fn stored(&self) -> Result<Option<Secret>, Failure> {
         if let Some(path) = self.file {
             let mut bytes = file::read_secret(path)?;
-            // In place: a copy would be one more to wipe.
+            // The buffer is cut in place: a copy would be one more buffer to wipe.
             let end = bytes.iter().position(|&byte| byte == b'\n' || byte == b'\r').unwrap_or(bytes.len());
             bytes.truncate(end);
             return Ok(Some(Secret(bytes)));

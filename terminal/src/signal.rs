@@ -21,7 +21,7 @@ pub fn outlive_file_limit() {
     // SAFETY: the handler does nothing, which is safe at any moment (signal-safety(7)).
     let former = unsafe { libc::signal(libc::SIGXFSZ, handler as libc::sighandler_t) };
     if former == libc::SIG_IGN {
-        // SAFETY: as it was.
+        // SAFETY: this puts back the action that there was before.
         unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     }
 }
@@ -30,8 +30,8 @@ pub fn outlive_file_limit() {
 #[cfg(not(unix))]
 pub fn outlive_file_limit() {}
 
-/// Whether our starter had the signal ignored, as nohup(1) does with SIGHUP. Then it stays ignored: to catch it would be to
-/// end with the terminal all the same.
+/// Whether the process that started this program had it ignore the signal, as nohup(1) does with SIGHUP. Such a signal stays
+/// ignored: a program that caught SIGHUP would end with its terminal, which nohup was to prevent.
 #[cfg(unix)]
 #[allow(unsafe_code)]
 pub fn is_ignored(signal: Signal) -> bool {
@@ -59,6 +59,6 @@ pub fn go_on_in_background() {
 /// Whether this program is in the background of the terminal at standard input: what is typed there is for another program.
 #[cfg(unix)]
 pub fn is_in_background() -> bool {
-    // Where it is not our controlling terminal there is no background.
+    // A terminal that does not control this program has no background.
     tcgetpgrp(stdin()).is_ok_and(|foreground| foreground != getpgrp())
 }

@@ -6,10 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use authority::{
-    ca::{self, Authority, Founding},
-    moment::Validity,
-};
+use authority::ca::{Authority, found_for_trial};
 use der::asn1::{GeneralizedTime, OctetString, PrintableString};
 use payment::{Check, MemoryReplay, Payment, Reason, SameId, Verifier};
 use tempfile::TempDir;
@@ -42,15 +39,7 @@ impl Bank {
     /// Founds a bank with a CA of its own.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let founding = Founding {
-            name: "Test CA",
-            organisation: "Test Bank",
-            crl_url: "http://ca.example/crl.der",
-            validity: Validity::Days(365),
-        };
-        let place = folder.path().join("ca");
-        ca::found(&place, &founding, None).expect("a new CA");
-        let authority = Authority::open(&place, None).expect("the new CA");
+        let authority = found_for_trial(&folder.path().join("ca"), "Test CA").expect("a new CA");
         Self { folder, authority, replay: MemoryReplay::new(1_000), orders: AtomicU64::new(1) }
     }
 

@@ -8,14 +8,14 @@ use std::{
 
 use rcgen::Issuer as Signer;
 
-use super::{CRL_DAYS, sign, sign::Founding};
+use super::{Authority, CRL_DAYS, sign, sign::Founding};
 use crate::{
     Error, Reason,
     certificate::pem,
     index::Index,
     key::Key,
     moment::{self, Validity},
-    subject::check_text,
+    subject::{DEFAULT_ORGANISATION, check_text},
 };
 use file::Access;
 
@@ -25,6 +25,9 @@ pub(super) const CRL: &str = "crl.pem";
 pub(super) const CRL_DER: &str = "crl.der";
 pub(super) const INDEX: &str = "index.json";
 const LOCK: &str = "lock";
+
+/// Where verifiers fetch the CRL of a CA that was not told another place.
+pub const DEFAULT_CRL_URL: &str = "http://crl.bank.example/ca.crl";
 
 /// How long to wait for another process.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -39,7 +42,7 @@ impl Founding<'_> {
         check_text("organisation", self.organisation)?;
         check_url(self.crl_url)?;
         self.validity.not_after(moment::now())?;
-        // A CA that is only half there may be one that another process is founding: that is for the lock to tell.
+        // A folder that has only some of the files may be a CA that another process is founding. Whoever takes the lock learns that.
         if folder.join(CERTIFICATE).exists() { Err(occupied(folder)) } else { Ok(()) }
     }
 }
@@ -58,14 +61,30 @@ pub fn found(folder: &Path, founding: &Founding<'_>, passphrase: Option<&[u8]>) 
     let _lock = Lock::take(folder)?;
     check_vacant(folder)?;
     write(folder, founding, passphrase).inspect_err(|_| {
-        // All of these are ours: none was there before, and the lock is held.
+        // None of these files was there before, and the lock is held: this process made them, and may remove them.
         for name in [KEY, INDEX, CRL, CRL_DER, CERTIFICATE] {
             let _ = fs::remove_file(folder.join(name));
         }
     })
 }
 
-/// The certificate comes last: a folder has a CA once it has that.
+/// Founds a CA for a trial, and opens it: its key lies in clear, and it is valid for ten years. The demo, `ushield run` and tests
+/// have such a CA, and nobody else should.
+///
+/// # Errors
+/// As [`found`].
+pub fn found_for_trial(folder: &Path, name: &str) -> Result<Authority, Error> {
+    let founding = Founding {
+        name,
+        organisation: DEFAULT_ORGANISATION,
+        crl_url: DEFAULT_CRL_URL,
+        validity: Validity::Days(3650),
+    };
+    found(folder, &founding, None)?;
+    Authority::open(folder, None)
+}
+
+/// Writes the files of a new CA. The certificate comes last: a folder has a CA once it has the certificate.
 fn write(folder: &Path, founding: &Founding<'_>, passphrase: Option<&[u8]>) -> Result<(), Error> {
     let now = moment::now();
     let key = Key::generate()?;
@@ -112,7 +131,7 @@ fn occupied(folder: &Path) -> Error {
     )
 }
 
-/// The fewest characters of a passphrase. scrypt makes each guess slow, and no more than that.
+/// The fewest characters of a passphrase. scrypt makes each guess slow, but a short passphrase is found after few guesses.
 pub const LEAST_PASSPHRASE: usize = 8;
 
 /// Refuses a passphrase that is soon guessed.
@@ -146,7 +165,7 @@ fn check_url(url: &str) -> Result<(), Error> {
     ))
 }
 
-/// The folder's lock; it is let go when dropped, also by the system when a process dies.
+/// The folder's lock. It is released when this value is dropped, and by the system when the process dies.
 pub(super) struct Lock(#[expect(dead_code, reason = "holding the file is holding the lock")] fs::File);
 
 impl Lock {

@@ -11,7 +11,7 @@ use crate::{
     subject::Subject,
 };
 
-/// One key, one use, one holder: a key that may authenticate to anybody must never be one that pays.
+/// A key has one use and one holder. With a key that both pays and authenticates, a login could be turned into a payment.
 pub(super) fn one_holder_a_key(index: &Index, key: &str, kind: Kind, subject: &str) -> Result<(), Error> {
     let same = index.certificates.iter().filter(|entry| entry.key == key);
     for entry in same {
@@ -37,7 +37,7 @@ pub(super) fn not_our_own(public_key: &[u8], ca: &Certificate) -> Result<(), Err
     Ok(())
 }
 
-/// One ID, one name, as long as a certificate stands: a bank's backend knows the payer by the ID alone.
+/// An ID has one name as long as a certificate for it stands: a bank's backend knows the payer by the ID alone.
 pub(super) fn one_name_an_id(index: &Index, subject: &Subject, now: OffsetDateTime) -> Result<(), Error> {
     let stands = |entry: &&Entry| entry.revoked_at.is_none() && entry.not_after >= now;
     let other = index.certificates.iter().filter(stands).find(|entry| match &entry.holder {

@@ -74,8 +74,9 @@ pub(super) fn certificate(
     Ok(params.signed_by(&key, signer).map_err(broken)?.der().to_vec())
 }
 
-/// The date of what happens now, in a CRL: as a certificate's beginning, so that a verifier whose clock is behind does not take it
-/// for a future one. A revocation bears it too: it is not younger than the CRL that lists it.
+/// The date that a CRL gives to what happens now. It lies a little back, as the beginning of a certificate does: a verifier whose
+/// clock is behind would take a CRL of this moment for one from the future. A revocation has the same date, so that no revocation
+/// is younger than the CRL that lists it.
 pub(super) fn dated(now: OffsetDateTime) -> OffsetDateTime {
     now - SKEW
 }
@@ -90,7 +91,7 @@ pub(super) fn crl(
     let revoked = index.certificates.iter().filter_map(|entry| {
         Some(RevokedCertParams {
             serial_number: SerialNumber::from(bytes(&entry.serial)),
-            // One that a former version dated, or a clock that was ahead, may be later.
+            // A former version of this program, or a clock that was ahead, may have given the revocation a later date.
             revocation_time: entry.revoked_at?.min(this_update),
             reason_code: entry.reason.map(code),
             invalidity_date: None,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use authority::{
-    ca::{Founding, found},
+    ca::{DEFAULT_CRL_URL, Founding, found},
     moment::Validity,
     subject::DEFAULT_ORGANISATION,
 };
@@ -33,7 +33,7 @@ pub(super) struct Init {
     #[arg(long, value_name = "O", default_value = DEFAULT_ORGANISATION)]
     organisation: String,
     /// Where verifiers will fetch the CRL
-    #[arg(long, value_name = "URL", default_value = "http://crl.bank.example/ca.crl")]
+    #[arg(long, value_name = "URL", default_value = DEFAULT_CRL_URL)]
     crl_url: String,
     /// Valid for so many days
     #[arg(long, value_name = "N", default_value_t = 3650)]

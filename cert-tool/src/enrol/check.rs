@@ -29,7 +29,7 @@ pub(super) enum Decision {
 pub(super) fn held(token: &mut dyn Token) -> Result<Former, Failure> {
     let mut held = |kind: Kind| -> Result<Option<Certificate>, Failure> {
         let der = token.certificate(kind.container())?;
-        // What cannot be read is no ID; enrolling over it is the way out.
+        // A certificate that cannot be read counts as no ID, so that its holder can enrol again over it.
         Ok(der.and_then(|der| Certificate::parse(&der).ok()))
     };
     Ok([held(Kind::Payment)?, held(Kind::Authentication)?])
@@ -80,7 +80,7 @@ pub(super) fn decide(
     }
 }
 
-/// A renewal is for the one whose good ID the token has.
+/// Decides on a renewal: it is for the person whose good ID the token has.
 fn renewed(
     issuer: &mut dyn Issuer,
     information: &Information,
@@ -137,7 +137,7 @@ fn kept(
     }))
 }
 
-/// What the CA issued must be what was asked for: a remote CA is trusted no further than that.
+/// Checks that the CA issued what was asked for. A CA may be far away, and is trusted no further than this check goes.
 pub(super) fn issued(
     certificate: &Certificate,
     kind: Kind,

@@ -4,10 +4,7 @@ mod attested;
 
 use std::{cell::RefCell, rc::Rc};
 
-use authority::{
-    ca::{Authority, Founding, found},
-    subject::DEFAULT_ORGANISATION,
-};
+use authority::ca::{Authority, found_for_trial};
 use terminal::Reason;
 use wire::{
     apdu::StatusWord,
@@ -83,14 +80,7 @@ impl Scene {
         let parent =
             if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let folder = parent.path().join("ca");
-        let founding = Founding {
-            name: "Test CA",
-            organisation: DEFAULT_ORGANISATION,
-            crl_url: "http://crl.bank.example/ca.crl",
-            validity: Validity::Days(3650),
-        };
-        found(&folder, &founding, None).unwrap();
-        let ca = Authority::open(&folder, None).unwrap();
+        let ca = found_for_trial(&folder, "Test CA").unwrap();
         let ca = Frail { ca, instead: None, refuse: None, cannot_record: false, issued: 0 };
         Self { _folder: parent, ca, token: Soft::new() }
     }

@@ -11,9 +11,8 @@ use std::{
 };
 
 use authority::{
-    ca::{Authority, Founding, found},
+    ca::{Authority, found_for_trial},
     moment::Validity,
-    subject::DEFAULT_ORGANISATION,
 };
 use cert_tool::enrol::{Enrolment, Silent, Wish, enrol};
 
@@ -134,14 +133,7 @@ impl World {
     /// Makes a CA in `ca` and enrols the token, whose panel presses OK by itself.
     pub fn enrol_quietly(&self, up: &Up, pin: &str) {
         let ca = self.path("ca");
-        let founding = Founding {
-            name: "Test Bank CA",
-            organisation: DEFAULT_ORGANISATION,
-            crl_url: "http://crl.example/crl.der",
-            validity: Validity::Days(3650),
-        };
-        found(&ca, &founding, None).unwrap();
-        let mut authority = Authority::open(&ca, None).unwrap();
+        let mut authority = found_for_trial(&ca, "Test Bank CA").unwrap();
         let mut card = card::road::open(&card::road::Selection::usbip(up.road())).unwrap();
         let mut shield = card::shield::Shield::select(&mut card).unwrap();
         let wish = Wish::Enrol { name: "张三", user_id: "6222020200112233", replace: false };

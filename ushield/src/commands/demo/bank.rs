@@ -5,11 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use authority::{
-    ca::{Authority, Founding, found},
-    moment::Validity,
-    subject::DEFAULT_ORGANISATION,
-};
+use authority::ca::{Authority, found_for_trial};
 use host_driver::paths::{self, Scratch};
 use payment::{Check, EncodedOrder, MemoryReplay, Payment, PaymentOrder, Reason, SameId, Verifier};
 use terminal::{Context, Failure};
@@ -31,14 +27,7 @@ pub(super) struct Bank {
 impl Bank {
     pub(super) fn open(folder: &Path) -> Result<Self, Failure> {
         let folder = Scratch(paths::fresh_folder_in(folder, "bank")?);
-        let founding = Founding {
-            name: "U-shield Demo CA",
-            organisation: DEFAULT_ORGANISATION,
-            crl_url: "http://bank.example/crl.der",
-            validity: Validity::Days(3650),
-        };
-        found(&folder.0, &founding, None)?;
-        let authority = Authority::open(&folder.0, None)?;
+        let authority = found_for_trial(&folder.0, "U-shield Demo CA")?;
         let ca = file::read(&folder.0.join("ca.pem"))?;
         let crl = file::read(&authority.crl_path())?;
         let verifier = Verifier::new(&ca, &[&crl]).what("the bank cannot verify")?;

@@ -4,10 +4,9 @@
 use std::path::PathBuf;
 
 use authority::{
-    ca::{Authority, Founding, found},
+    ca::{Authority, found_for_trial},
     certificate::Certificate,
     moment::Validity,
-    subject::DEFAULT_ORGANISATION,
 };
 use card::{road, shield::Shield};
 use cert_tool::enrol::{Enrolled, Enrolment, Silent, Wish, enrol};
@@ -77,14 +76,7 @@ pub(super) struct Issued {
 impl Bank {
     pub(super) fn open(folder: &Folder, validity: Validity) -> Result<Self, Failure> {
         let place = folder.path("ca");
-        let founding = Founding {
-            name: "U-shield Run CA",
-            organisation: DEFAULT_ORGANISATION,
-            crl_url: "http://bank.example/crl.der",
-            validity: Validity::Days(3650),
-        };
-        found(&place, &founding, None)?;
-        let authority = Authority::open(&place, None)?;
+        let authority = found_for_trial(&place, "U-shield Run CA")?;
         Ok(Self { authority, validity, certificate: place.join("ca.pem"), crl: place.join("crl.pem") })
     }
 

@@ -32,7 +32,8 @@ pub fn every_attribute_is_kept_or_refused(flash: &Flash) {
             for value in values {
                 // An empty name is none: keys and certificates go by their place's then, so that each is found again.
                 let named = matches!(attribute, ck::CKA_LABEL | ck::CKA_ID) && kind.class != ck::CKO_DATA;
-                if named && kind.token && value.is_empty() {
+                // An empty CKA_PUBLIC_KEY_INFO is the default, and says nothing: the key's own is shown.
+                if value.is_empty() && (named && kind.token || attribute == ck::CKA_PUBLIC_KEY_INFO) {
                     continue;
                 }
                 match ask(flash, &kind, attribute, &value) {

@@ -16,6 +16,7 @@ pub fn all(flash: &Flash) {
     an_rsa_key_by_all_or_by_few_of_its_parts(flash);
     the_public_half_that_comes_after_it(flash);
     what_is_refused(flash);
+    an_empty_public_key_info_says_nothing(flash);
     by_its_id_it_finds_its_place(flash);
     the_payment_key_stays();
 }
@@ -230,6 +231,17 @@ fn what_is_refused(flash: &Flash) {
         create(&again, vec![(ck::CKA_LOCAL, flag(false)), (ck::CKA_CLASS, number(ck::CKO_PRIVATE_KEY))]);
     search.must("C_FindObjectsInit").must("C_FindObjects");
     assert_eq!(search.handle.get(), 0);
+}
+
+/// It is the attribute's default (v2.40, 4.9): programs that fill in whole templates write it.
+fn an_empty_public_key_info_says_nothing(flash: &Flash) {
+    let world = World::initialized(flash);
+    let user = world.user();
+    let key = create(&user, with(given::private_ec(), ck::CKA_PUBLIC_KEY_INFO, vec![]));
+    let key = key.must("C_CreateObject").handle.get();
+    assert!(!world.bytes(&user, key, ck::CKA_PUBLIC_KEY_INFO).is_empty(), "the key's own is shown");
+    let public = with(given::public_key(P256, &given::point()), ck::CKA_PUBLIC_KEY_INFO, vec![]);
+    create(&user, public).must("C_CreateObject");
 }
 
 /// 01 is 9A's, where PIV's programs look.

@@ -20,6 +20,7 @@ use crate::{
 pub fn all(flash: &Flash) {
     the_label_is_the_tokens(flash);
     long_names_and_no_longer_ones(flash);
+    a_copy_is_guarded_as_its_original(flash);
     a_certificate_of_version_1(flash);
     a_compressed_certificate(flash);
     a_pin_of_more_than_eight_bytes();
@@ -99,6 +100,23 @@ fn long_names_and_no_longer_ones(flash: &Flash) {
         let object =
             world.find(&user, ck::CKO_CERTIFICATE, &String::from_utf8(vec![b'a' + at; 512]).expect("text"));
         assert_eq!(world.bytes(&user, object, ck::CKA_ID), vec![at; 255]);
+    }
+}
+
+/// What a program said of an object holds for a copy that says nothing else (v2.40, 5.7: C_CopyObject).
+fn a_copy_is_guarded_as_its_original(flash: &Flash) {
+    let world = World::initialized(flash);
+    let user = world.user();
+    for guarded in [ck::CKA_DESTROYABLE, ck::CKA_MODIFIABLE] {
+        for said in [Some(false), None] {
+            let more = said.map(|said| (guarded, flag(said))).into_iter().collect();
+            let made = Call { template: certificate(false, more), null: false, ..user.clone() };
+            let object = made.must("C_CreateObject").handle.get();
+            let session = vec![(ck::CKA_TOKEN, flag(false))];
+            let copy = Call { object, template: session, null: false, ..user.clone() };
+            let copy = copy.must("C_CopyObject").handle.get();
+            assert_eq!(world.bytes(&user, copy, guarded), flag(said.is_none()), "{guarded:#x} {said:?}");
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod world;
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
+    os::unix::fs::DirBuilderExt,
     path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc::{self, Receiver},
@@ -185,11 +186,14 @@ impl Drop for Terminal {
 #[test]
 fn a_job_in_the_background_of_a_terminal_is_not_stopped() {
     let world = World::new();
+    fs::DirBuilder::new().mode(0o700).create(world.path("run/ushield")).unwrap();
     // `tostop` has the kernel stop those that write from the background, too.
     let mut terminal = Terminal::open(&world, "stty tostop; exec bash --norc -i");
-    let up = "up --memory --panel terminal --listen 127.0.0.1:0 --ready-file r.json";
+    let up =
+        "up --memory --panel terminal --listen 127.0.0.1:0 --ready-file r.json --control run/ushield/x.sock";
     terminal.types(&format!("{USHIELD} {up} &\n"));
-    terminal.shows("runs in the background of the terminal");
+    // The commands that it names reach this token and no other.
+    terminal.shows("runs in the background of the terminal. Its panel: `ushield screen --control ");
     eventually("ready", || world.path("r.json").exists());
     world.done(&["ls"]);
     let process = pid(&json(&world.path("r.json")));

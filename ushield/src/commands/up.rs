@@ -209,10 +209,18 @@ impl Up {
                     tokio::spawn(script.clone().run(served.panel.clone()));
                 }
             }
-            Panel::Terminal if !self.detach && std::io::stdin().is_terminal() => console::start(rack)?,
+            Panel::Terminal if !self.detach && std::io::stdin().is_terminal() => {
+                console::start(rack, &self.again())?
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// What a command needs to find this `up` and no other.
+    fn again(&self) -> String {
+        let named = |path: &PathBuf| format!(" --control {}", paths::quoted(&path.to_string_lossy()));
+        self.control.as_ref().map(named).unwrap_or_default()
     }
 
     fn announce(&self, rack: &Rack, control: &Path, notes: &[String]) -> Result<(), Failure> {
@@ -222,12 +230,7 @@ impl Up {
             let json = serde_json::to_vec_pretty(&ready).what("the ready file could not be written")?;
             file::write(file, &json, file::Access::Owner, true)?;
         }
-        let again = self
-            .control
-            .as_ref()
-            .map(|path| format!(" --control {}", paths::quoted(&path.to_string_lossy())));
-        let again = again.unwrap_or_default();
-        let text = announce::text(&ready, listen, &again, notes, Paint::stdout());
+        let text = announce::text(&ready, listen, &self.again(), notes, Paint::stdout());
         if self.detach {
             let log = log_file(control);
             return background::release(format!("{text}, log {}", log.display()).as_bytes(), &log);

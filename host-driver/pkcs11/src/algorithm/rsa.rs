@@ -59,7 +59,11 @@ pub(super) fn new_pair(public: &Attributes) -> Result<KeyAlgorithm> {
 
 /// A private key that a template brings. Modulus and private exponent are enough; whatever else is said must follow from them.
 pub(super) fn private_key(template: &Attributes) -> Result<PrivateKey> {
-    let number = |kind| template.get(kind).map(uint).transpose();
+    // Every number of one kind has one width, whatever zeros it was written with: the arithmetic panics where widths differ.
+    let number = |kind| {
+        let of_key = [ck::CKA_MODULUS, ck::CKA_PRIVATE_EXPONENT, ck::CKA_PUBLIC_EXPONENT].contains(&kind);
+        template.get(kind).map(|bytes| uint(bytes, if of_key { MODULUS } else { PRIME })).transpose()
+    };
     let need = |kind| number(kind)?.ok_or(Ckr::TEMPLATE_INCOMPLETE);
     let (modulus, exponent) = (need(ck::CKA_MODULUS)?, need(ck::CKA_PRIVATE_EXPONENT)?);
     if modulus.bit_width() != 2048 {
@@ -92,14 +96,15 @@ pub(super) fn private_key(template: &Attributes) -> Result<PrivateKey> {
     Ok(PrivateKey { algorithm: KeyAlgorithm::Rsa2048, parts: Parts::Crt(parts) })
 }
 
-fn uint(bytes: &[u8]) -> Result<Zeroizing<BoxedUint>> {
+/// A number of at most so many bytes, in so many; 0 is no part of a key.
+fn uint(bytes: &[u8], width: usize) -> Result<Zeroizing<BoxedUint>> {
     let digits = without_zeros(bytes);
-    // No part of a key that the token takes is longer than its modulus.
-    if digits.len() > MODULUS || digits.is_empty() {
+    if digits.is_empty() {
         return Err(Ckr::ATTRIBUTE_VALUE_INVALID);
     }
-    let bits = u32::try_from(8 * digits.len()).unwrap_or(u32::MAX);
-    BoxedUint::from_be_slice(digits, bits).map(Zeroizing::new).map_err(|_| Ckr::ATTRIBUTE_VALUE_INVALID)
+    let padded = as_long(digits, width)?;
+    let bits = u32::try_from(8 * width).unwrap_or(u32::MAX);
+    BoxedUint::from_be_slice(&padded, bits).map(Zeroizing::new).map_err(|_| Ckr::ATTRIBUTE_VALUE_INVALID)
 }
 
 fn without_zeros(bytes: &[u8]) -> &[u8] {
@@ -255,5 +260,70 @@ mod tests {
         assert_eq!(new_pair(&public), Ok(KeyAlgorithm::Rsa2048));
         public.set(ck::CKA_PUBLIC_EXPONENT, [3]);
         assert_eq!(new_pair(&public), Err(Ckr::ATTRIBUTE_VALUE_INVALID));
+    }
+
+    /// A 2048-bit key by openssl.
+    fn whole() -> Attributes {
+        let mut template = Attributes::default();
+        for line in include_str!("../../../../tests/pkcs11/rsa2048.txt").lines() {
+            let (name, hex) = line.split_once(' ').unwrap();
+            let kind = match name {
+                "n" => ck::CKA_MODULUS,
+                "d" => ck::CKA_PRIVATE_EXPONENT,
+                "p" => ck::CKA_PRIME_1,
+                "q" => ck::CKA_PRIME_2,
+                "dp" => ck::CKA_EXPONENT_1,
+                "dq" => ck::CKA_EXPONENT_2,
+                "qinv" => ck::CKA_COEFFICIENT,
+                other => panic!("{other}"),
+            };
+            let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+            template.set(kind, (0..hex.len()).step_by(2).map(byte).collect::<Vec<_>>());
+        }
+        template
+    }
+
+    /// A panic would leave the slot's lock poisoned, and its token out of reach until C_Finalize.
+    #[test]
+    fn malformed_numbers_are_refused_and_nothing_panics() {
+        assert!(private_key(&whole()).is_ok());
+        let mut few = Attributes::default();
+        for kind in [ck::CKA_MODULUS, ck::CKA_PRIVATE_EXPONENT] {
+            few.set(kind, whole().bytes(kind));
+        }
+        assert!(private_key(&few).is_ok(), "the rest follows");
+        for (kind, _) in whole().iter() {
+            let right = whole().bytes(kind).to_vec();
+            let mut last_but_one = right.clone();
+            last_but_one[right.len() - 2] ^= 1;
+            for wrong in [
+                &[][..],
+                &[0],
+                &[1],
+                &[2],
+                &[3],
+                &[1, 0, 1],
+                &[0x80; 17],
+                &[0xFF; 127],
+                &[0xFF; 128],
+                &[0xFE; 129],
+                &[0xFF; 255],
+                &[0xFF; 256],
+                &[0xFF; 257],
+                &right[1..],
+                &right[..right.len() - 1],
+                &last_but_one,
+            ] {
+                for base in [&whole(), &few] {
+                    let mut template = base.clone();
+                    template.set(kind, wrong);
+                    assert!(private_key(&template).is_err(), "{kind:#x}: {wrong:02x?}");
+                }
+            }
+            // Zeros before it change nothing.
+            let mut template = whole();
+            template.set(kind, [&[0; 5][..], &right].concat());
+            assert!(private_key(&template).is_ok(), "{kind:#x}");
+        }
     }
 }

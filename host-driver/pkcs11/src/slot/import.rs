@@ -66,7 +66,8 @@ impl Slot {
         let found = self.object(private)?;
         let home = found.home;
         match template.get(ck::CKA_PUBLIC_KEY_INFO) {
-            Some(info) if found.attributes.bytes(ck::CKA_PUBLIC_KEY_INFO) != info => {
+            // Empty is the attribute's default, and says nothing (v2.40, 4.9).
+            Some(info) if !info.is_empty() && found.attributes.bytes(ck::CKA_PUBLIC_KEY_INFO) != info => {
                 self.remove_from_token(home)?;
                 self.read = false;
                 Err(Ckr::TEMPLATE_INCONSISTENT)

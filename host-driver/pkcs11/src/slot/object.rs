@@ -185,9 +185,13 @@ impl Slot {
         schema::check_copy(&found.attributes, &template)?;
         let mut attributes = found.attributes.clone();
         if matches!(found.home, Home::Container(..)) {
-            // What the token guards for its own objects does not bind a copy.
-            attributes.set_flag(ck::CKA_MODIFIABLE, true);
-            attributes.set_flag(ck::CKA_DESTROYABLE, true);
+            // What the token guards for its own objects does not bind a copy; what its host asked for does.
+            let asked = found.notes.of(found.attributes.number(ck::CKA_CLASS).unwrap_or_default());
+            for kind in [ck::CKA_MODIFIABLE, ck::CKA_DESTROYABLE] {
+                if asked.flag(kind) != Some(false) {
+                    attributes.set_flag(kind, true);
+                }
+            }
         }
         attributes.overlay(&template);
         let asked = attributes.clone();
@@ -239,7 +243,9 @@ fn complete_certificate(attributes: &mut Attributes) -> Result<()> {
     let der = attributes.bytes(ck::CKA_VALUE).to_vec();
     let fields = certificate::fields(&der).ok_or(Ckr::ATTRIBUTE_VALUE_INVALID)?;
     let is = |kind, value: &[u8]| attributes.get(kind).is_none_or(|said| said == value);
-    if !is(ck::CKA_SUBJECT, &fields.subject) || !is(ck::CKA_PUBLIC_KEY_INFO, &fields.public_key_info) {
+    // An empty one is the default, and says nothing (4.6.3).
+    let info_is = is(ck::CKA_PUBLIC_KEY_INFO, &[]) || is(ck::CKA_PUBLIC_KEY_INFO, &fields.public_key_info);
+    if !is(ck::CKA_SUBJECT, &fields.subject) || !info_is {
         return Err(Ckr::TEMPLATE_INCONSISTENT);
     }
     // The template has no CKA_CHECK_VALUE, an empty one, or the right one (4.6.3).
@@ -267,7 +273,7 @@ fn complete_public_key(attributes: &mut Attributes) -> Result<()> {
     key.show(&mut shown);
     if attributes
         .get(ck::CKA_PUBLIC_KEY_INFO)
-        .is_some_and(|said| said != shown.bytes(ck::CKA_PUBLIC_KEY_INFO))
+        .is_some_and(|said| !said.is_empty() && said != shown.bytes(ck::CKA_PUBLIC_KEY_INFO))
     {
         return Err(Ckr::TEMPLATE_INCONSISTENT);
     }

@@ -32,29 +32,38 @@ struct Question {
     page: Screen,
 }
 
-/// Draws the screens of all tokens and takes lines from the keyboard, until the program ends.
+/// Draws the screens of all tokens and takes lines from the keyboard, until the program ends. `control` is what a command needs
+/// to find this `up` and no other.
 ///
 /// # Errors
 /// The system gives no thread.
-pub(super) fn start(rack: &Rack) -> Result<(), Failure> {
+pub(super) fn start(rack: &Rack, control: &str) -> Result<(), Failure> {
     let asked = Asked::default();
+    let control: Arc<str> = control.into();
     let several = rack.served().len() > 1;
     for served in rack.served() {
-        tokio::spawn(show(served.bus_id, served.panel.clone(), title(served, several), asked.clone()));
+        tokio::spawn(show(
+            served.bus_id,
+            served.panel.clone(),
+            title(served, several),
+            asked.clone(),
+            control.clone(),
+        ));
     }
     // The thread is none of the runtime's, because the runtime would not end while it reads from the keyboard.
-    let keyboard = std::thread::Builder::new().name("ushield-keyboard".into()).spawn(move || listen(&asked));
+    let keyboard =
+        std::thread::Builder::new().name("ushield-keyboard".into()).spawn(move || listen(&asked, &control));
     keyboard.map(drop).map_err(no_thread)
 }
 
 /// Takes lines for as long as there is a keyboard.
-fn listen(asked: &Asked) {
+fn listen(asked: &Asked, control: &str) {
     loop {
         if is_in_background() {
-            say(
-                "This runs in the background of the terminal. Its panel: `ushield screen` and `ushield press ok`; \
-                 or `fg` brings it here.",
-            );
+            say(&format!(
+                "This runs in the background of the terminal. Its panel: `ushield screen{control}` and \
+                 `ushield press ok{control}`; or `fg` brings it here."
+            ));
             // The system does not tell a process that it comes to the foreground.
             while is_in_background() {
                 std::thread::sleep(GLANCE);
@@ -72,10 +81,10 @@ fn listen(asked: &Asked) {
             }
             Typed::Background => {}
             Typed::Gone => {
-                return say(
-                    "The keyboard is gone. The panel is there still: `ushield screen`, `ushield press ok`; \
-                            `ushield down` ends everything.",
-                );
+                return say(&format!(
+                    "The keyboard is gone. The panel is there still: `ushield screen{control}`, \
+                     `ushield press ok{control}`; `ushield down{control}` ends everything."
+                ));
             }
         }
     }
@@ -117,7 +126,7 @@ fn title(served: &Served, several: bool) -> String {
     if several { format!("The screen of {}", served.bus_id) } else { "The token's screen".to_owned() }
 }
 
-async fn show(token: BusId, panel: Handle, title: String, asked: Asked) {
+async fn show(token: BusId, panel: Handle, title: String, asked: Asked, control: Arc<str>) {
     let mut shown = 0;
     loop {
         let face = panel.wait(|face| face.screen.is_some() && face.shown != shown).await;
@@ -127,7 +136,9 @@ async fn show(token: BusId, panel: Handle, title: String, asked: Asked) {
         let keys = match is_in_background() {
             false => format!("[Enter] {ok}   [c, Enter] Cancel"),
             true => {
-                format!("ushield press ok: {ok}   ushield press cancel: Cancel   (or `fg`, and then Enter)")
+                format!(
+                    "ushield press ok{control}: {ok}   ushield press cancel{control}: Cancel   (or `fg`, and then Enter)"
+                )
             }
         };
         let keys = Paint::stdout().bold(&keys);

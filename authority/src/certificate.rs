@@ -16,7 +16,7 @@ use x509_cert::{
     spki::AlgorithmIdentifierOwned,
 };
 
-use crate::{Error, Reason, kind::Kind, signature::PublicKey, subject::Subject};
+use crate::{Error, Reason, certificate_kind::Kind, signature::PublicKey, subject::Subject};
 
 /// The extensions that are looked at.
 const UNDERSTOOD: [ObjectIdentifier; 4] =

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use crate::{Error, Reason, certificate::hex, kind::Kind};
+use crate::{Error, Reason, certificate::hex, certificate_kind::Kind};
 use file::Access;
 
 /// The version of the file that this program writes.

@@ -1,6 +1,6 @@
 //! Who issues certificates, as enrolment sees it: a folder today, a bank's server behind the same trait tomorrow.
 
-use crate::{Error, certificate::Certificate, kind::Kind, moment::Validity, subject::Subject};
+use crate::{Error, certificate::Certificate, certificate_kind::Kind, moment::Validity, subject::Subject};
 
 /// What an issuer is asked for.
 #[derive(Clone, Copy, Debug)]

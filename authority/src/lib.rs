@@ -17,7 +17,7 @@ pub mod csr;
 pub mod certificate;
 pub mod signature;
 pub mod subject;
-pub mod kind;
+pub mod certificate_kind;
 pub mod moment;
 mod error;
 #[cfg(test)]

@@ -12,9 +12,9 @@ mod check;
 use authority::{
     attestation::{self, Attestation, Expected, Factory},
     certificate::Certificate,
+    certificate_kind::Kind,
     csr,
     issuer::{Issuer, Order},
-    kind::Kind,
     moment::Validity,
     subject::Subject,
 };

@@ -1,7 +1,7 @@
 //! Installing certificates, and making sure that they are there. What the token holds afterwards is read back. Only what was
 //! read back counts: the answer to the command may be lost.
 
-use authority::{certificate::Certificate, kind::Kind, signature::PublicKey};
+use authority::{certificate::Certificate, certificate_kind::Kind, signature::PublicKey};
 use terminal::{Failure, Reason, secret::Secret};
 use wire::{apdu::StatusWord, shield::Information};
 

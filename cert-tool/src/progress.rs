@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use authority::{certificate::Certificate, kind::Kind, moment, subject::Subject};
+use authority::{certificate::Certificate, certificate_kind::Kind, moment, subject::Subject};
 use wire::shield::Information;
 
 /// A step of enrolment; its `Display` is the line that people read.

@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 
-use authority::{csr, kind::Kind, signature, subject::Subject};
+use authority::{certificate_kind::Kind, csr, signature, subject::Subject};
 use rcgen::{CertificateParams, PublicKeyData, SignatureAlgorithm};
 use terminal::{Failure, secret::Secret};
 use wire::shield::{Container, Information};

@@ -10,7 +10,7 @@ mod answer;
 mod slot;
 mod intake;
 mod outbox;
-mod class;
+mod class_descriptor;
 mod parameter;
 #[cfg(test)]
 mod tests;
@@ -31,8 +31,8 @@ use crate::{
     refusal::Declined,
     seams::Panel,
 };
-use class::{CLOCK, DATA_RATE, MAX_DATA};
-pub(crate) use class::{PACKET, class_descriptor};
+use class_descriptor::{CLOCK, DATA_RATE, MAX_DATA};
+pub(crate) use class_descriptor::{PACKET, class_descriptor};
 use intake::{Intake, Piece};
 use outbox::Outbox;
 use parameter::Parameters;

@@ -2,6 +2,7 @@
 //!
 //! A [`Consent`] owns the bytes that will be signed, and those made by a [`Prompt`] have no other maker: nobody can
 //! show one text and sign another. What is shown is derived from the signed bytes only.
+//! How long a person has to answer is a value of the brand (`wire::brand::Brand::prompt_timeout`).
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod layout;

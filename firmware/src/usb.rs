@@ -6,7 +6,7 @@
 
 mod descriptor;
 #[cfg(test)]
-mod rows;
+mod chapter9;
 
 use alloc::vec::Vec;
 

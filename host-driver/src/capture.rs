@@ -7,7 +7,7 @@
 mod blank;
 mod header;
 mod usbmon;
-mod block;
+mod pcapng;
 
 use std::{
     fs::File,
@@ -29,7 +29,7 @@ use crate::urb::{Tap, Transfer};
 
 /// What stands for a byte that was blanked.
 const BLANK: u8 = b'*';
-/// Packets that may wait for the writer; each is at most [`block::SNAP_LENGTH`] bytes.
+/// Packets that may wait for the writer; each is at most [`pcapng::SNAP_LENGTH`] bytes.
 const WAITING: usize = 256;
 /// How long the end of a capture may take: whoever reads a pipe may stand still for ever.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -122,7 +122,7 @@ impl Capture {
         // The writer may wait for whoever reads a pipe; the devices never wait for the writer.
         fcntl_setfl(&file, OFlags::empty())?;
         // At once, so that a full disk is told to whoever asked for the capture.
-        file.write_all(&block::head())?;
+        file.write_all(&pcapng::head())?;
         let (packets, wanted) = sync_channel(WAITING);
         let shared = Arc::new(Shared { packets, tally: Mutex::default() });
         let theirs = Arc::clone(&shared);
@@ -203,7 +203,7 @@ fn write(file: File, wanted: &Receiver<Message>, shared: &Shared) -> io::Result<
         let tally = lock(&shared.tally);
         (tally.taken, tally.dropped)
     };
-    file.write_all(&block::tail(now(), taken + dropped, dropped))?;
+    file.write_all(&pcapng::tail(now(), taken + dropped, dropped))?;
     file.flush()
 }
 
@@ -227,12 +227,12 @@ impl Tap for Onlooker {
         }
         let Shown { setup, mut data, blanked } = self.blank.shown(transfer);
         let length = 64 + data.len();
-        data.truncate(block::SNAP_LENGTH - 64);
+        data.truncate(pcapng::SNAP_LENGTH - 64);
         let time = now();
         let mut packet = usbmon::header(self.place, transfer, setup, time, data.len()).to_vec();
         packet.append(&mut data);
         let comment = blanked.then_some("secret bytes are blanked with *");
-        self.shared.put(block::packet(time, &packet, length, comment));
+        self.shared.put(pcapng::packet(time, &packet, length, comment));
     }
 }
 

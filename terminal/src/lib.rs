@@ -8,9 +8,9 @@
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 pub mod program;
 #[cfg(feature = "card")]
-pub mod pin;
+mod pin_options;
 #[cfg(feature = "card")]
-pub mod token;
+mod token_options;
 #[cfg(feature = "card")]
 pub mod refusal;
 pub mod secret;
@@ -26,6 +26,10 @@ pub mod signal;
 pub use failure::{Context, Exit, Failure, Outcome};
 pub use output::{Log, say, say_bytes, say_json, say_lines, unwritten, warn, warn_lines};
 pub use paint::Paint;
+#[cfg(feature = "card")]
+pub use pin_options::PinOptions;
 pub use reason::Reason;
 pub use screen::draw;
 pub use steps::{Steps, progress};
+#[cfg(feature = "card")]
+pub use token_options::TokenOptions;

@@ -7,17 +7,17 @@
 
 // The order is the law: a module uses only modules listed below it.
 mod request;
-mod message;
+mod structure;
 mod constants;
 mod limit;
 
 pub use constants::{attribute, disposition, protocol, rv, scope, share, sharing, state};
 pub use limit::{MAX_ATR, MAX_ATTRIBUTE, MAX_BUFFER, MAX_READERS, NAME};
-pub use message::{
+pub use request::{Header, Request};
+pub use structure::{
     Attribute, Begin, Cancel, Connect, Control, Disconnect, End, Establish, ReaderEvents, ReaderState,
     Reconnect, Release, Status, Transmit, Version, Wait, reader_name, reader_states,
 };
-pub use request::{Header, Request};
 
 /// The major version of the protocol.
 pub const MAJOR: i32 = 4;

@@ -13,7 +13,7 @@ use wire::{
 use x509_cert::der::asn1::ObjectIdentifier;
 
 use super::*;
-use crate::{kind::Kind, openssl};
+use crate::{certificate_kind::Kind, openssl};
 
 const SERIAL: &str = "00C0FFEE";
 

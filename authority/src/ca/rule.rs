@@ -6,8 +6,8 @@ use super::refused;
 use crate::{
     Error,
     certificate::Certificate,
+    certificate_kind::Kind,
     index::{Entry, Holder, Index, Revocation},
-    kind::Kind,
     subject::Subject,
 };
 

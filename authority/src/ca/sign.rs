@@ -9,11 +9,11 @@ use time::{Duration, OffsetDateTime};
 
 use crate::{
     Error, Reason,
+    certificate_kind::Kind,
     csr::Request,
     index::{Index, Revocation},
     issuer::Order,
     key::{Key, random},
-    kind::Kind,
     moment::Validity,
     subject::arcs,
 };

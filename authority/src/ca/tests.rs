@@ -1,7 +1,7 @@
 mod witness;
 
 use super::*;
-use crate::{kind::Kind, openssl, subject::tests::zhang};
+use crate::{certificate_kind::Kind, openssl, subject::tests::zhang};
 use rcgen::{CertificateParams, KeyPair};
 use std::fs;
 

@@ -6,7 +6,7 @@ use authority::{
 };
 use clap::Args;
 use serde_json::json;
-use terminal::{Failure, Reason, token::TokenOptions};
+use terminal::{Failure, Reason, TokenOptions};
 use wire::shield::Container;
 
 use super::{

@@ -11,7 +11,7 @@ use super::{
     },
 };
 use crate::enrol::{Enrolled, Enrolment, Step, Wish, enrol};
-use terminal::{Failure, pin::PinOptions, progress, token::TokenOptions, warn};
+use terminal::{Failure, PinOptions, TokenOptions, progress, warn};
 
 /// The self-download: make a personal ID on the plugged token and install it, in one step
 #[derive(Args)]

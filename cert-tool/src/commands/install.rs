@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use authority::{certificate::Certificate, kind::Kind};
+use authority::{certificate::Certificate, certificate_kind::Kind};
 use clap::Args;
 use serde_json::{Map, Value};
 
@@ -11,7 +11,7 @@ use super::{
     options::{certificate_json, with_token},
 };
 use crate::{install::install_checked, progress::Step};
-use terminal::{Failure, pin::PinOptions, progress, token::TokenOptions};
+use terminal::{Failure, PinOptions, TokenOptions, progress};
 
 /// Install certificates for the keys that wait on the token, all in one command, and read them back
 #[derive(Args)]

@@ -9,14 +9,14 @@ use authority::{
     attestation::{Factory, TEST_BRAND},
     ca::Authority,
     certificate::{Certificate, display_name, display_purpose},
+    certificate_kind::{self, Kind},
     index::Revocation,
-    kind::Kind,
     moment::{self, Validity},
 };
 use card::{Card, shield::Shield};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use terminal::{Failure, Reason, refusal::explain, secret::Source, token::TokenOptions};
+use terminal::{Failure, Reason, TokenOptions, refusal::explain, secret::Source};
 use time::OffsetDateTime;
 use wire::{
     display::escaped,
@@ -116,7 +116,7 @@ fn select(card: &mut Card) -> Result<Shield<'_>, Failure> {
 #[group(multiple = false)]
 pub(super) struct ValidityOptions {
     /// Valid for so many days
-    #[arg(long, value_name = "N", default_value_t = 365)]
+    #[arg(long, value_name = "N", default_value_t = certificate_kind::DAYS)]
     days: u32,
     /// Valid until the end of this day (2027-12-31) or this moment (2027-12-31T12:00:00Z)
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]

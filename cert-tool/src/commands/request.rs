@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use authority::{
     attestation::Attestation,
     certificate::pem,
-    kind::Kind,
+    certificate_kind::Kind,
     subject::{DEFAULT_ORGANISATION, Subject},
 };
 use clap::Args;
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{progress::Step, request::prepare, token::Token};
 use file::Access;
-use terminal::{Failure, Reason, pin::PinOptions, progress, token::TokenOptions};
+use terminal::{Failure, PinOptions, Reason, TokenOptions, progress};
 
 /// Make a pending key on the token and a request signed by it; the key in use stays as it is
 #[derive(Args)]

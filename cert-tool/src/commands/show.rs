@@ -5,7 +5,7 @@ use std::{fmt::Write, path::PathBuf};
 use authority::certificate::Certificate;
 use clap::Args;
 use serde_json::{Map, Value, json};
-use terminal::{Failure, token::TokenOptions};
+use terminal::{Failure, TokenOptions};
 use wire::{display::escaped, piv::Slot, shield::Container};
 
 use super::{

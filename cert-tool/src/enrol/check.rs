@@ -2,9 +2,9 @@
 
 use authority::{
     certificate::{Certificate, display_name},
+    certificate_kind::Kind,
     csr,
     issuer::Issuer,
-    kind::Kind,
     moment,
     subject::Subject,
 };

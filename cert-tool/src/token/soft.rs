@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use authority::{attestation::Attestation, kind::Kind};
+use authority::{attestation::Attestation, certificate_kind::Kind};
 use p256::{
     SecretKey,
     ecdsa::{Signature, SigningKey, signature::Signer},

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use wire::ccid::{HEADER, ToReader, length};
 use zeroize::Zeroizing;
 
-use super::class::{MAX_MESSAGE, PACKET};
+use super::class_descriptor::{MAX_MESSAGE, PACKET};
 
 /// What has come so far.
 #[derive(Default)]

@@ -1,5 +1,6 @@
 //! From a PIN to a key: Argon2id (RFC 9106) with the device secret as its secret value K, so that a stolen state
-//! without the device secret gives nothing to guess against.
+//! without the device secret gives nothing to guess against. How much memory and how many passes a new token takes is said in
+//! `profile.rs`.
 
 use alloc::vec::Vec;
 use core::fmt;

@@ -18,7 +18,7 @@ mod operation;
 mod object;
 mod notes;
 mod algorithm;
-mod schema;
+mod attribute_table;
 mod attribute;
 mod mechanism;
 mod padding;

@@ -6,8 +6,8 @@ use wire::shield::MAX_NOTES;
 
 use crate::{
     attribute::{AttributeType, Attributes},
+    attribute_table,
     ckr::{Ckr, Result},
-    schema,
 };
 
 /// Notes on the objects of one container. To the token a private key and its public key are one key, with one set of
@@ -84,14 +84,14 @@ fn entry(bytes: &[u8]) -> Option<(u8, AttributeType, &[u8], &[u8])> {
 
 fn portable(kind: AttributeType, value: &[u8]) -> Vec<u8> {
     let number = value.try_into().map(ck::CK_ULONG::from_ne_bytes).ok();
-    match number.filter(|_| schema::is_noted_number(kind)).map(u64::try_from) {
+    match number.filter(|_| attribute_table::is_noted_number(kind)).map(u64::try_from) {
         Some(Ok(number)) => number.to_be_bytes().to_vec(),
         _ => value.to_vec(),
     }
 }
 
 fn native(kind: AttributeType, value: &[u8]) -> Option<Vec<u8>> {
-    if !schema::is_noted_number(kind) {
+    if !attribute_table::is_noted_number(kind) {
         return Some(value.to_vec());
     }
     let number = u64::from_be_bytes(value.try_into().ok()?);

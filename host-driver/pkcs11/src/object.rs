@@ -15,10 +15,9 @@ use zeroize::Zeroizing;
 use crate::{
     algorithm::PublicKey,
     attribute::{AttributeType, Attributes},
-    certificate,
+    attribute_table, certificate,
     ckr::{Ckr, Result},
     notes::Notes,
-    schema,
 };
 
 /// A private key of the token's.
@@ -80,7 +79,7 @@ impl Object {
     fn noted(mut self, notes: &Notes) -> Self {
         let class = self.class();
         for (kind, value) in
-            notes.of(class).iter().filter(|(kind, value)| schema::is_noted(class, *kind, value))
+            notes.of(class).iter().filter(|(kind, value)| attribute_table::is_noted(class, *kind, value))
         {
             self.attributes.set(kind, value);
         }
@@ -220,7 +219,7 @@ pub fn data_of(attributes: &Attributes) -> Result<DataObject> {
         application: text(attributes, ck::CKA_APPLICATION)?,
         object_id: object_id.to_vec(),
         value: value.to_vec(),
-        notes: Notes::on(schema::noted(ck::CKO_DATA, attributes)).bytes()?,
+        notes: Notes::on(attribute_table::noted(ck::CKO_DATA, attributes)).bytes()?,
     })
 }
 

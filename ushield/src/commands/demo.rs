@@ -14,6 +14,7 @@ use std::{
 use authority::{
     attestation::{Factory, TEST_BRAND},
     certificate::pem,
+    certificate_kind,
     moment::Validity,
 };
 use card::{Card, road, shield::Shield};
@@ -194,8 +195,12 @@ impl Story {
         };
         let wish = Wish::Enrol { name: NAME, user_id: USER_ID, replace: false };
         let factory = Factory::test(TEST_BRAND)?;
-        let enrolment =
-            Enrolment { wish, brand: None, validity: Validity::Days(365), factory: Some(&factory) };
+        let enrolment = Enrolment {
+            wish,
+            brand: None,
+            validity: Validity::Days(certificate_kind::DAYS),
+            factory: Some(&factory),
+        };
         let mut shield =
             Shield::select(&mut self.card).map_err(|error| explain("the token was not reached", &error))?;
         let mut pin = |_: &Information| Ok(Secret::from(PIN));

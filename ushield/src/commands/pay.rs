@@ -11,9 +11,7 @@ use file::Access;
 use payment::{
     EncodedOrder, MAX_ORDER_LIFETIME, ORDER_LIFETIME, PaymentOrder, SealError, Verifier, order as json, seal,
 };
-use terminal::{
-    Context, Exit, Failure, Outcome, pin::PinOptions, refusal::explain, say, token::TokenOptions, warn,
-};
+use terminal::{Context, Exit, Failure, Outcome, PinOptions, TokenOptions, refusal::explain, say, warn};
 use wire::{
     pin::FACTORY_PUK,
     shield::{Container, Information},

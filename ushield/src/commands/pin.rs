@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use card::shield::Shield;
 use clap::{Args, Subcommand};
 use terminal::{
-    Exit, Failure, Outcome,
+    Exit, Failure, Outcome, TokenOptions,
     refusal::explain,
     say,
     secret::{Secret, Source},
-    token::TokenOptions,
 };
 use wire::{pin::PUK_LENGTH, shield::Information};
 

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::message::{
+use super::structure::{
     Attribute, Begin, Cancel, Connect, Control, Disconnect, End, Establish, Reconnect, Release, Status,
     Transmit, Version,
 };

@@ -1,6 +1,6 @@
 //! Enrolment that asks for attestation.
 
-use authority::{attestation::TEST_BRAND, kind::Kind};
+use authority::{attestation::TEST_BRAND, certificate_kind::Kind};
 use p256::{
     SecretKey,
     ecdsa::{Signature, SigningKey, signature::Signer},

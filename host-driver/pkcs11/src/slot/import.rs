@@ -11,10 +11,10 @@ use super::{
 use crate::{
     algorithm::{KeyType, PrivateKey},
     attribute::Attributes,
+    attribute_table,
     ckr::{Ckr, Result},
     notes::Notes,
     object::{self, Home},
-    schema,
 };
 
 impl Slot {
@@ -31,7 +31,7 @@ impl Slot {
         if !template.is(ck::CKA_TOKEN) {
             return Err(Ckr::TEMPLATE_INCONSISTENT);
         }
-        let mut notes = Notes::on(schema::noted(ck::CKO_PRIVATE_KEY, template));
+        let mut notes = Notes::on(attribute_table::noted(ck::CKO_PRIVATE_KEY, template));
         object::note_history(&mut notes.own);
         let mut name = object::name_of(template)?;
         name.notes = notes.bytes()?;

@@ -10,10 +10,10 @@ use super::{
 };
 use crate::{
     attribute::{AttributeType, Attributes, Value},
+    attribute_table::{self, Origin},
     ckr::{Ckr, Result},
     mechanism::{Mechanism, Parameter},
     operation::{Output, Room},
-    schema::{self, Origin},
 };
 
 /// A template as C brought it.
@@ -183,7 +183,7 @@ fn secret_template(template: Template, kind: Option<ck::CK_KEY_TYPE>, origin: Or
     if let Some(kind) = kind {
         attributes.set_default(ck::CKA_KEY_TYPE, kind.to_ne_bytes());
     }
-    schema::check_new(ck::CKO_SECRET_KEY, &attributes, origin)?;
+    attribute_table::check_new(ck::CKO_SECRET_KEY, &attributes, origin)?;
     if attributes.number(ck::CKA_CLASS) != Some(ck::CKO_SECRET_KEY) {
         return Err(Ckr::TEMPLATE_INCONSISTENT);
     }

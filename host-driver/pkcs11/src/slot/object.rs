@@ -7,11 +7,11 @@ use super::Slot;
 use crate::{
     algorithm::PublicKey,
     attribute::{AttributeType, Attributes, Value},
+    attribute_table::{self, Origin},
     certificate,
     ckr::{Ckr, Result},
     notes::Notes,
     object::{self, Home, Object},
-    schema::{self, Origin},
 };
 
 /// Most bytes of a secret key of a session.
@@ -86,7 +86,7 @@ impl Slot {
         if found.is_on_token() && !writes {
             return Err(Ckr::SESSION_READ_ONLY);
         }
-        schema::check_change(&found.attributes, &template)?;
+        attribute_table::check_change(&found.attributes, &template)?;
         let mut attributes = found.attributes.clone();
         attributes.overlay(&template);
         let (home, notes) = (found.home, found.notes.clone());
@@ -121,7 +121,7 @@ impl Slot {
             (None, Some(_)) => return Err(Ckr::ATTRIBUTE_VALUE_INVALID),
             (None, None) => return Err(Ckr::TEMPLATE_INCOMPLETE),
         };
-        schema::check_new(class, &attributes, Origin::Created)?;
+        attribute_table::check_new(class, &attributes, Origin::Created)?;
         let asked = attributes.clone();
         match class {
             ck::CKO_DATA => complete_data(&mut attributes),
@@ -182,7 +182,7 @@ impl Slot {
         if !found.attributes.is(ck::CKA_COPYABLE) || found.key.is_some() {
             return Err(Ckr::ACTION_PROHIBITED);
         }
-        schema::check_copy(&found.attributes, &template)?;
+        attribute_table::check_copy(&found.attributes, &template)?;
         let mut attributes = found.attributes.clone();
         if matches!(found.home, Home::Container(..)) {
             // What the token guards for its own objects does not bind a copy; what its host asked for does.

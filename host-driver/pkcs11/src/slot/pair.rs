@@ -11,11 +11,11 @@ use super::{
 use crate::{
     algorithm::KeyType,
     attribute::{AttributeType, Attributes, Value},
+    attribute_table::{self, Origin},
     ckr::{Ckr, Result},
     mechanism::Mechanism,
     notes::Notes,
     object::{self, Home},
-    schema::{self, Origin},
 };
 
 impl Slot {
@@ -70,7 +70,7 @@ fn half(
     let mut attributes = Attributes::of_template(template)?;
     attributes.set_default(ck::CKA_CLASS, class.to_ne_bytes());
     attributes.set_default(ck::CKA_KEY_TYPE, key_type.number().to_ne_bytes());
-    schema::check_new(class, &attributes, Origin::Generated)?;
+    attribute_table::check_new(class, &attributes, Origin::Generated)?;
     let said = (attributes.number(ck::CKA_CLASS), attributes.number(ck::CKA_KEY_TYPE));
     key_type.check_wanted(&attributes)?;
     // A public key on the token is destroyed with its private key, never alone. Only an officer may set CKA_TRUSTED.
@@ -85,7 +85,7 @@ fn half(
 
 /// The attributes of both halves that were asked for and that nothing else on the token tells.
 fn notes(public: &Attributes, private: &Attributes, name: &Name) -> Notes {
-    let mut own = schema::noted(ck::CKO_PRIVATE_KEY, private);
+    let mut own = attribute_table::noted(ck::CKO_PRIVATE_KEY, private);
     object::note_history(&mut own);
     Notes { own, public: noted_of_public(public, name) }
 }

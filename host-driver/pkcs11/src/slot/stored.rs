@@ -10,11 +10,10 @@ use super::Slot;
 use crate::{
     algorithm::PublicKey,
     attribute::{AttributeType, Attributes},
-    certificate,
+    attribute_table, certificate,
     ckr::{Ckr, Result},
     notes::Notes,
     object::{self, Home, Object},
-    schema,
 };
 
 /// What is to be noted of a certificate: the attributes that the certificate does not say itself.
@@ -22,14 +21,14 @@ fn noted_of_certificate(der: &[u8], asked: &Attributes) -> Attributes {
     let mut own = Attributes::default();
     object::complete_certificate(&mut own, der, certificate::fields(der).as_ref());
     own.remove(ck::CKA_CERTIFICATE_CATEGORY);
-    let mut noted = schema::noted(ck::CKO_CERTIFICATE, asked);
+    let mut noted = attribute_table::noted(ck::CKO_CERTIFICATE, asked);
     noted.retain(|kind, value| own.get(kind) != Some(value));
     noted
 }
 
 /// What is to be noted of a public key: a label or an id only where its private key has another.
 pub(super) fn noted_of_public(asked: &Attributes, name: &Name) -> Attributes {
-    let mut noted = schema::noted(ck::CKO_PUBLIC_KEY, asked);
+    let mut noted = attribute_table::noted(ck::CKO_PUBLIC_KEY, asked);
     noted.retain(|kind, value| match kind {
         ck::CKA_LABEL => !value.is_empty() && value != name.label.as_bytes(),
         ck::CKA_ID => !value.is_empty() && value != name.id,
@@ -151,7 +150,7 @@ impl Slot {
                 self.token()?.change(|shield| shield.update_data(number, &data))?;
             }
             Home::Container(container, class) => {
-                let mut noted = schema::noted(class, template);
+                let mut noted = attribute_table::noted(class, template);
                 for (kind, value) in template.iter() {
                     let named = matches!(kind, ck::CKA_LABEL | ck::CKA_ID);
                     let widens = class == ck::CKO_PRIVATE_KEY

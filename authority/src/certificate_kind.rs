@@ -4,6 +4,9 @@ use const_oid::{ObjectIdentifier, db::rfc5280::ID_KP_CLIENT_AUTH};
 use rcgen::KeyUsagePurpose;
 use wire::{payment::PAYMENT_PURPOSE, piv::Slot, shield::Container};
 
+/// Days that a customer's certificate is valid where nobody says otherwise.
+pub const DAYS: u32 = 365;
+
 /// One of the two certificates of a personal ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]

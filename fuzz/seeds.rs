@@ -1,5 +1,5 @@
 //! Writes the corpus of the codec targets: one honest example of each structure, made by the real encoders.
-//! (corpus/payment/certificate and request were made by openssl; corpus/token is written by hand, operation by operation.)
+//! (corpus/payment/certificate and request were made by openssl; corpus/token and corpus/identity are written by hand.)
 
 use std::{fs, path::Path, time::Duration};
 

@@ -190,7 +190,13 @@ impl Client {
     /// Nothing comes for this long.
     pub fn silent(&mut self, time: Duration) {
         self.stream.set_read_timeout(Some(time)).unwrap();
-        let error = self.stream.read(&mut [0]).map(|_| ()).unwrap_err();
+        // A read with a time limit ends early where its thread is stopped and goes on (signal(7), SIGCONT).
+        let error = loop {
+            match self.stream.read(&mut [0]).map(|_| ()).unwrap_err() {
+                error if error.kind() == io::ErrorKind::Interrupted => {}
+                error => break error,
+            }
+        };
         assert!(matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{error}");
         self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
     }

@@ -1,17 +1,20 @@
 //! The floors hold: crates import downwards only, and so do the modules of each library and program, in the root and in
 //! every folder (docs/decisions/0001-floors.md). A failure names the climber, what it imports, and why that is up.
 
+#[path = "floors/story.rs"]
+mod story;
 #[path = "floors/module.rs"]
 mod module;
 #[path = "floors/source.rs"]
 mod source;
-#[path = "floors/story.rs"]
-mod story;
+#[path = "floors/item.rs"]
+mod item;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use module::{Climber, House};
@@ -58,6 +61,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("ushield-fuzz", EVERYTHING),
     // Proves that the firmware needs no std, so nothing else may come with it.
     ("firmware-probe", &["firmware"]),
+    // A model checker's test of one file of host-driver: it says `#![cfg(test)]`, and takes that file by `#[path]`.
+    ("ushield-model", &[]),
 ];
 const EVERYTHING: &[&str] = &[
     "wire",
@@ -80,6 +85,8 @@ const EVERYTHING: &[&str] = &[
 /// One crate: which crates of this repository it depends on, and its libraries and programs.
 struct Crate {
     name: String,
+    /// The folder of its Cargo.toml, from the root of the repository.
+    folder: String,
     dependencies: BTreeSet<String>,
     houses: Vec<House>,
 }
@@ -87,7 +94,13 @@ struct Crate {
 /// Dependencies (of any kind: normal, build, dev) that go up or sideways.
 fn crate_climbers(crates: &[Crate]) -> Vec<String> {
     let mut climbers = Vec::new();
-    for Crate { name, dependencies, .. } in crates {
+    for Crate { name, folder, dependencies, houses } in crates {
+        for house in houses.iter().filter(|house| !Path::new(&house.folder).starts_with(folder)) {
+            climbers.push(format!(
+                "{name} takes {}/{}, which is not in its folder {folder}",
+                house.folder, house.root
+            ));
+        }
         let Some((_, below)) = FLOORS.iter().find(|(floor, _)| floor == name) else {
             climbers.push(format!("{name} has no floor yet: give it one in tests/floors.rs"));
             continue;
@@ -104,17 +117,41 @@ fn root() -> PathBuf {
     fs::canonicalize(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).expect("the root")
 }
 
-/// The workspace, and the crates that are built by their own commands, as Cargo sees them.
+/// Every Cargo.toml that git knows, and those that it would add.
+fn manifests() -> Vec<PathBuf> {
+    let arguments =
+        ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ":(glob)**/Cargo.toml"];
+    let listed = Command::new("git").arg("-C").arg(root()).args(arguments).output();
+    let listed = listed.unwrap_or_else(|error| {
+        panic!("git tells which Cargo.toml there are, but git did not start: {error}")
+    });
+    assert!(listed.status.success(), "git ls-files: {}", String::from_utf8_lossy(&listed.stderr));
+    let listed = String::from_utf8(listed.stdout).expect("paths in UTF-8");
+    let listed = listed.split_terminator('\0').map(|manifest| root().join(manifest));
+    // A file that is deleted and not yet committed is still listed.
+    listed.filter(|manifest| manifest.exists()).collect()
+}
+
+/// The crates of the workspace, and those that are built by their own commands, as Cargo sees them.
 fn workspace() -> Vec<Crate> {
-    let metadata = |manifest: &str| {
-        cargo_metadata::MetadataCommand::new()
-            .manifest_path(root().join(manifest))
-            .no_deps()
-            .exec()
-            .unwrap_or_else(|error| panic!("cargo metadata of {manifest}: {error}"))
-    };
-    let crates = ["Cargo.toml", "fuzz/Cargo.toml", "firmware/probe/Cargo.toml"].map(metadata);
-    crates.iter().flat_map(|metadata| metadata.workspace_packages()).map(read).collect()
+    let (mut seen, mut crates) = (BTreeSet::new(), Vec::new());
+    let mut manifests = manifests();
+    // The workspace first: it has most of the others.
+    manifests.sort_by_key(|manifest| manifest.components().count());
+    for manifest in manifests {
+        if seen.contains(&manifest) {
+            continue;
+        }
+        let metadata = cargo_metadata::MetadataCommand::new().manifest_path(&manifest).no_deps().exec();
+        let metadata =
+            metadata.unwrap_or_else(|error| panic!("cargo metadata of {}: {error}", manifest.display()));
+        for package in metadata.workspace_packages() {
+            if seen.insert(package.manifest_path.clone().into_std_path_buf()) {
+                crates.push(read(package));
+            }
+        }
+    }
+    crates
 }
 
 fn read(package: &cargo_metadata::Package) -> Crate {
@@ -123,10 +160,11 @@ fn read(package: &cargo_metadata::Package) -> Crate {
     let targets = targets.filter(|target| {
         !(target.is_test() || target.is_bench() || target.is_example() || target.is_custom_build())
     });
+    let inside = |folder: &Path| folder.strip_prefix(root()).unwrap_or(folder).display().to_string();
     let house = |target: &cargo_metadata::Target| {
         let folder = target.src_path.parent().expect("a source has a folder").as_std_path();
         House {
-            folder: folder.strip_prefix(root()).unwrap_or(folder).display().to_string(),
+            folder: inside(folder),
             root: target.src_path.file_name().expect("a source has a name").to_owned(),
             files: sources(folder),
         }
@@ -134,6 +172,7 @@ fn read(package: &cargo_metadata::Package) -> Crate {
     let dependencies = package.dependencies.iter().filter(|dependency| dependency.path.is_some());
     Crate {
         name: package.name.to_string(),
+        folder: inside(package.manifest_path.parent().expect("a manifest has a folder").as_std_path()),
         dependencies: dependencies.map(|dependency| dependency.name.clone()).collect(),
         houses: targets.map(house).collect(),
     }
@@ -169,6 +208,8 @@ fn the_crates_of_this_workspace_do_not_climb() {
         "host-driver",
         "ushield",
         "ushield-fuzz",
+        "firmware-probe",
+        "ushield-model",
     ] {
         assert!(crates.iter().any(|krate| krate.name == floor), "{floor} is not in the workspace");
     }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::source::{Path, Source, parse, read};
+use super::source::{NAMED_FILE, Path, Source, parse, read};
 
 /// A library or a program: its root, and the files of the root's folder.
 pub struct House {
@@ -16,7 +16,7 @@ pub struct House {
 }
 
 /// An import that goes up.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Climber {
     /// The file, and the module that it imports.
     pub head: String,
@@ -51,7 +51,7 @@ impl House {
     /// The imports that climb. Siblings of a folder use only those that stand below them in their parent's order. A child
     /// may use what its parent defines, and what its parent may use.
     pub fn climbers(&self) -> Vec<Climber> {
-        let (tree, borrowed) = self.tree();
+        let (tree, refused) = self.tree();
         let imports = imports(&tree);
         let mut up: BTreeMap<String, (BTreeSet<String>, String)> = BTreeMap::new();
         for import in &imports {
@@ -78,7 +78,7 @@ impl House {
             let names = if names.is_empty() { String::new() } else { format!(" {}", names.join(", ")) };
             Climber { head, why: format!("({})", [names.trim(), &why].join(": ").trim_start_matches(": ")) }
         };
-        up.into_iter().map(told).chain(borrowed).collect()
+        up.into_iter().map(told).chain(refused).collect()
     }
 
     /// Every module that a module of this path imports, by its own text.
@@ -92,55 +92,51 @@ impl House {
             .collect()
     }
 
-    /// The modules, and those lines that take a file from outside the folder, where another order is the law.
-    fn tree(&self) -> (Tree, Vec<Climber>) {
-        let (mut tree, mut borrowed) = (Tree::new(), Vec::new());
+    /// The modules, and what their files do that the law cannot see through.
+    fn tree(&self) -> (Tree, BTreeSet<Climber>) {
+        let (mut tree, mut refused) = (Tree::new(), BTreeSet::new());
         let root = self.files.get(&self.root).unwrap_or_else(|| panic!("{}/{}", self.folder, self.root));
         let mut open = vec![(Path::new(), self.root.clone(), read(parse(root)))];
         while let Some((path, file, mut source)) = open.pop() {
+            let named = format!("{}/{file}", self.folder);
+            // A file that is somewhere else is not looked for.
+            let elsewhere = source.refused.iter().any(|(what, _)| *what == NAMED_FILE.0);
+            for (what, why) in std::mem::take(&mut source.refused) {
+                refused.insert(Climber { head: format!("{named} {what}"), why: why.into() });
+            }
             let mut children = Vec::new();
             for child in std::mem::take(&mut source.children) {
                 let inside = [&path[..], std::slice::from_ref(&child.name)].concat();
-                match (child.body, child.path) {
-                    (Some(body), _) => open.push((inside, file.clone(), read(body))),
-                    (None, None) => {
-                        let (file, text) = self.file_of(&inside);
-                        open.push((inside, file, read(parse(text))));
-                    }
-                    (None, Some(path)) => {
-                        let place =
-                            file.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
-                        let named = format!("{place}{path}");
-                        let text = self.files.get(&named).map_or("", |text| &**text);
-                        if text.is_empty() {
-                            let head = format!("{}/{file} takes mod {} from {path}", self.folder, child.name);
-                            borrowed.push(Climber { head, why: "(a file stands in one house)".into() });
-                        }
-                        open.push((inside, named, read(parse(text))));
-                    }
+                match child.body {
+                    Some(body) => open.push((inside, file.clone(), read(body))),
+                    None => match self.file_of(&inside) {
+                        Some((file, text)) => open.push((inside, file, read(parse(text)))),
+                        None if elsewhere => open.push((inside, file.clone(), Source::default())),
+                        None => panic!("{named}: no file for the module {}", inside.join("::")),
+                    },
                 }
                 if !children.contains(&child.name) {
                     children.push(child.name);
                 }
             }
-            let file = format!("{}/{file}", self.folder);
             match tree.get_mut(&path) {
                 // Two modules of one name under two conditions are one module here.
                 Some(Module { source: twin, .. }) => {
-                    twin.names.extend(source.names);
+                    for (name, paths) in source.names {
+                        twin.names.entry(name).or_default().extend(paths);
+                    }
                     twin.paths.extend(source.paths);
                 }
-                None => drop(tree.insert(path, Module { file, children, source })),
+                None => drop(tree.insert(path, Module { file: named, children, source })),
             }
         }
-        (tree, borrowed)
+        (tree, refused)
     }
 
-    fn file_of(&self, module: &[String]) -> (String, &str) {
+    fn file_of(&self, module: &[String]) -> Option<(String, &str)> {
         let place = module.join("/");
         let files = [format!("{place}.rs"), format!("{place}/mod.rs")];
-        let found = files.into_iter().find_map(|file| self.files.get(&file).map(|text| (file, &**text)));
-        found.unwrap_or_else(|| panic!("{}: no file for the module {}", self.folder, module.join("::")))
+        files.into_iter().find_map(|file| self.files.get(&file).map(|text| (file, &**text)))
     }
 }
 
@@ -219,8 +215,11 @@ fn resolve(tree: &Tree, from: &[String], path: &[String], depth: usize) -> Vec<(
         },
         _ if module.children.contains(first) => descend(tree, from.to_vec(), path, depth),
         _ => match module.source.names.get(first) {
-            Some(whole) if whole[0] != *first => resolve(tree, from, &[&whole[..], rest].concat(), depth + 1),
-            _ => Vec::new(),
+            Some(paths) => {
+                let paths = paths.iter().filter(|whole| whole[0] != *first);
+                paths.flat_map(|whole| resolve(tree, from, &[&whole[..], rest].concat(), depth + 1)).collect()
+            }
+            None => Vec::new(),
         },
     }
 }

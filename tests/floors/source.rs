@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 
+use super::item::pass_item;
+
 /// A path as a source writes it: `["crate", "pin", "Verified"]`. A glob ends with `*`.
 pub type Path = Vec<String>;
 
@@ -12,11 +14,25 @@ pub type Path = Vec<String>;
 pub struct Source {
     /// The modules that it opens, in the order of their `mod` lines.
     pub children: Vec<Child>,
-    /// What `use` brings in, by the name that it has here.
-    pub names: BTreeMap<String, Path>,
+    /// What `use` brings in, and what a `type` stands for, by the name that it has here. A name has several paths when it is
+    /// written twice under two conditions, or when its type is made of several.
+    pub names: BTreeMap<String, BTreeSet<Path>>,
     /// Every path of `use` lines, and every path of two names or more in code, macros and attributes.
     pub paths: BTreeSet<Path>,
+    /// What the law cannot see through: what the file does, and why that is refused.
+    pub refused: BTreeSet<(&'static str, &'static str)>,
 }
+
+const SECOND_NAME: (&str, &str) =
+    ("gives its crate a second name", "(`extern crate self` hides who is imported; write `crate::`)");
+const INCLUDED: (&str, &str) = (
+    "includes another file as code",
+    "(nobody reads the imports of what `include!` takes; make it a module)",
+);
+pub const NAMED_FILE: (&str, &str) = (
+    "names the file of a module",
+    "(with `#[path]` a file is read at another place; a module's file stands where its name says)",
+);
 
 /// A `mod` line.
 #[derive(Debug)]
@@ -24,14 +40,12 @@ pub struct Child {
     pub name: String,
     /// The body of `mod name { … }`; without one the module has a file of its own.
     pub body: Option<TokenStream>,
-    /// The module's file, from the folder of the file that the line stands in, if a `#[path]` names it.
-    pub path: Option<String>,
 }
 
 /// Reads a file, or the body of an inline module.
 pub fn read(tokens: TokenStream) -> Source {
     let mut source = Source::default();
-    source.tokens(tokens);
+    source.tokens(tokens, true);
     source
 }
 
@@ -40,41 +54,82 @@ pub fn parse(text: &str) -> TokenStream {
 }
 
 impl Source {
-    /// Walks tokens, not syntax, because imports hide in macros too.
-    fn tokens(&mut self, tokens: TokenStream) {
+    /// Walks tokens, not syntax, because imports hide in macros too. `open` tells the module's own level, and the level of
+    /// a macro's call there, from the inside of an item.
+    fn tokens(&mut self, tokens: TokenStream, open: bool) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let mut rest = &tokens[..];
-        let mut path = None;
         while let Some((first, after)) = rest.split_first() {
-            path = named_file(rest).or(path);
-            rest = match first {
-                TokenTree::Punct(hash) if hash.as_char() == '#' => self.attribute(after),
+            let before = rest;
+            rest = match (first, after) {
+                (TokenTree::Punct(hash), _) if hash.as_char() == '#' => self.attributes(rest),
+                (TokenTree::Punct(mark), [TokenTree::Group(call), after @ ..]) if mark.as_char() == '!' => {
+                    self.tokens(call.stream(), open);
+                    after
+                }
                 // What follows a leading `::`, or the `::` after a type, names nothing of this crate.
-                TokenTree::Punct(_) => match colons(rest) {
+                (TokenTree::Punct(_), _) => match colons(rest) {
                     Some(after) => pass_path(after),
                     None => after,
                 },
-                TokenTree::Ident(word) if word == "mod" => self.module(after, path.take()),
-                TokenTree::Ident(word) if word == "use" => self.import(after),
-                TokenTree::Ident(_) => self.path(rest),
-                TokenTree::Group(group) => {
-                    self.tokens(group.stream());
+                (TokenTree::Ident(word), _) if word == "mod" => self.module(after),
+                (TokenTree::Ident(word), _) if word == "use" => self.import(after),
+                (TokenTree::Ident(word), [TokenTree::Ident(name), after @ ..]) if word == "type" => {
+                    if open {
+                        self.alias(plain(name), after);
+                    }
                     after
                 }
-                TokenTree::Literal(_) => after,
+                (TokenTree::Ident(_), _) => self.path(rest),
+                (TokenTree::Group(group), _) => {
+                    self.tokens(group.stream(), false);
+                    after
+                }
+                (TokenTree::Literal(_), _) => after,
             };
+            if !matches!(first, TokenTree::Punct(hash) if hash.as_char() == '#') {
+                (0..before.len() - rest.len()).for_each(|at| self.refuse(&before[at..]));
+            }
+        }
+    }
+
+    /// Refuses what gives a name or a file a second place.
+    fn refuse(&mut self, rest: &[TokenTree]) {
+        match rest {
+            [TokenTree::Ident(name), mark, TokenTree::Group(file), ..]
+                if name == "include" && is(mark, '!') && !is_built(file.stream()) =>
+            {
+                self.refused.insert(INCLUDED);
+            }
+            [TokenTree::Ident(word), TokenTree::Ident(krate), TokenTree::Ident(own), ..]
+                if word == "extern" && krate == "crate" && own == "self" =>
+            {
+                self.refused.insert(SECOND_NAME);
+            }
+            _ => {}
         }
     }
 
     /// After `mod`.
-    fn module<'a>(&mut self, rest: &'a [TokenTree], path: Option<String>) -> &'a [TokenTree] {
+    fn module<'a>(&mut self, rest: &'a [TokenTree]) -> &'a [TokenTree] {
         let [TokenTree::Ident(name), body, after @ ..] = rest else { return rest };
         let body = match body {
             TokenTree::Group(group) => Some(group.stream()),
             _ => None,
         };
-        self.children.push(Child { name: plain(name), body, path });
+        self.children.push(Child { name: plain(name), body });
         after
+    }
+
+    /// After `type name`: whoever takes the name takes all that it stands for.
+    fn alias(&mut self, name: String, rest: &[TokenTree]) {
+        let mut parts = rest.splitn(2, |token| is(token, '='));
+        let Some(whole) = parts.nth(1).and_then(|after| after.split(|token| is(token, ';')).next()) else {
+            return;
+        };
+        let mut paths = BTreeSet::new();
+        paths_of(whole, &mut paths);
+        self.names.entry(name).or_default().extend(paths);
     }
 
     /// After `use`.
@@ -84,8 +139,10 @@ impl Source {
             return rest;
         }
         let end = rest.iter().position(|token| is(token, ';')).unwrap_or(rest.len());
-        if colons(rest).is_none() {
-            self.tree(&rest[..end], &[]);
+        match colons(rest) {
+            // Another crate's, whatever it is called.
+            Some(_) => self.tree(&rest[2..end], &["::".to_owned()]),
+            None => self.tree(&rest[..end], &[]),
         }
         &rest[end..]
     }
@@ -119,44 +176,65 @@ impl Source {
 
     fn name(&mut self, path: &[String], alias: Option<String>) {
         let alias = alias.or_else(|| path.last().cloned()).unwrap_or_default();
-        self.names.insert(alias, path.to_vec());
+        if path.len() > 1 && path[path.len() - 1] == "include" {
+            self.refused.insert(INCLUDED);
+        }
+        self.names.entry(alias).or_default().insert(path.to_vec());
         self.paths.insert(path.to_vec());
     }
 
     /// A path in code, from its first name on.
     fn path<'a>(&mut self, rest: &'a [TokenTree]) -> &'a [TokenTree] {
-        let (mut names, mut rest) = (Path::new(), rest);
-        while let [TokenTree::Ident(name), after @ ..] = rest {
-            names.push(plain(name));
-            rest = after;
-            match colons(after) {
-                Some(on @ [TokenTree::Ident(_), ..]) => rest = on,
-                _ => break,
-            }
-        }
+        let (names, rest) = path_of(rest);
         if names.len() > 1 {
             self.paths.insert(names);
         }
         rest
     }
 
-    /// After `#`: reads the attribute (macros take paths there), and passes over the item it stands on when that is test
-    /// code.
-    fn attribute<'a>(&mut self, rest: &'a [TokenTree]) -> &'a [TokenTree] {
-        let rest = match rest {
-            [mark, inner @ ..] if is(mark, '!') => inner,
-            _ => rest,
-        };
-        let [TokenTree::Group(group), after @ ..] = rest else { return rest };
-        let inside: Vec<TokenTree> = group.stream().into_iter().collect();
-        match &inside[..] {
-            [TokenTree::Ident(cfg), TokenTree::Group(condition)] if cfg == "cfg" => {
-                if in_tests_only(condition.stream()) { pass_item(after) } else { after }
+    /// All attributes of one item, from the first `#` on. Passes over the item too when it is test code, and over the
+    /// rest of a file or a body that says so of itself.
+    fn attributes<'a>(&mut self, rest: &'a [TokenTree]) -> &'a [TokenTree] {
+        if let [_, mark, TokenTree::Group(group), after @ ..] = rest
+            && is(mark, '!')
+        {
+            let inside: Vec<TokenTree> = group.stream().into_iter().collect();
+            if is_test(&inside) {
+                return &[];
             }
-            _ => {
-                self.tokens(group.stream());
-                after
+            self.attribute(&inside);
+            return after;
+        }
+        let (mut after, mut found) = (rest, Vec::new());
+        while let [hash, TokenTree::Group(group), behind @ ..] = after
+            && is(hash, '#')
+        {
+            found.push(group.stream().into_iter().collect::<Vec<TokenTree>>());
+            after = behind;
+        }
+        if found.iter().any(|inside| is_test(inside)) {
+            return pass_item(rest);
+        }
+        found.iter().for_each(|inside| self.attribute(inside));
+        // A `#` in a macro may begin no attribute.
+        if found.is_empty() { &rest[1..] } else { after }
+    }
+
+    /// The inside of one attribute: macros take paths there, and `path` another file.
+    fn attribute(&mut self, inside: &[TokenTree]) {
+        match inside {
+            [TokenTree::Ident(word), equals, ..] if word == "path" && is(equals, '=') => {
+                self.refused.insert(NAMED_FILE);
             }
+            [TokenTree::Ident(word), TokenTree::Group(list)] if word == "cfg_attr" => {
+                let list: Vec<TokenTree> = list.stream().into_iter().collect();
+                let mut parts = list.split(|token| is(token, ','));
+                let condition = parts.next().unwrap_or_default();
+                if !in_tests_only(condition.iter().cloned().collect()) {
+                    parts.for_each(|attribute| self.attribute(attribute));
+                }
+            }
+            _ => self.tokens(inside.iter().cloned().collect(), false),
         }
     }
 }
@@ -182,18 +260,45 @@ fn colons(rest: &[TokenTree]) -> Option<&[TokenTree]> {
     }
 }
 
-/// The file of `#[path = "file"]`.
-fn named_file(rest: &[TokenTree]) -> Option<String> {
-    let [hash, TokenTree::Group(group), ..] = rest else { return None };
-    let inside: Vec<TokenTree> = group.stream().into_iter().collect();
-    match &inside[..] {
-        [TokenTree::Ident(word), equals, TokenTree::Literal(file)]
-            if is(hash, '#') && word == "path" && is(equals, '=') =>
-        {
-            Some(file.to_string().trim_matches('"').to_owned())
+/// The names of `a::b::c`, and what follows.
+fn path_of(mut rest: &[TokenTree]) -> (Path, &[TokenTree]) {
+    let mut names = Path::new();
+    while let [TokenTree::Ident(name), after @ ..] = rest {
+        names.push(plain(name));
+        rest = after;
+        match colons(after) {
+            Some(on @ [TokenTree::Ident(_), ..]) => rest = on,
+            _ => break,
         }
-        _ => None,
     }
+    (names, rest)
+}
+
+/// Every path of a type, of one name as well.
+fn paths_of(mut rest: &[TokenTree], found: &mut BTreeSet<Path>) {
+    while let Some((first, after)) = rest.split_first() {
+        rest = match first {
+            TokenTree::Ident(_) => {
+                let (path, after) = path_of(rest);
+                found.insert(path);
+                after
+            }
+            TokenTree::Group(group) => {
+                paths_of(&group.stream().into_iter().collect::<Vec<_>>(), found);
+                after
+            }
+            _ => colons(rest).map_or(after, pass_path),
+        };
+    }
+}
+
+/// Whether `include!` takes a file that the build script made: `concat!(env!("OUT_DIR"), "/name.rs")`.
+fn is_built(file: TokenStream) -> bool {
+    let file = file.to_string().replace(' ', "");
+    file.starts_with("concat!(env!(\"OUT_DIR\"),\"/")
+        && !file.contains(['\\'])
+        && !file.contains("..")
+        && file.matches("\"").count() == 4
 }
 
 /// Passes over `a::b::c`.
@@ -207,30 +312,14 @@ fn pass_path(mut rest: &[TokenTree]) -> &[TokenTree] {
     rest
 }
 
-/// Passes over one item, statement, field or variant.
-fn pass_item(rest: &[TokenTree]) -> &[TokenTree] {
-    let mut angles = 0;
-    let mut before = None;
-    for (at, token) in rest.iter().enumerate() {
-        match token {
-            TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => return &rest[at + 1..],
-            TokenTree::Punct(mark) => match (before, mark.as_char()) {
-                (_, ';') => return &rest[at + 1..],
-                (_, ',') if angles == 0 => return &rest[at + 1..],
-                (_, '<') => angles += 1,
-                // `->` and `=>` close nothing.
-                (Some('-' | '='), '>') => {}
-                (_, '>') => angles -= 1,
-                _ => {}
-            },
-            _ => {}
+/// Whether an attribute is a `cfg` that holds in tests only.
+fn is_test(attribute: &[TokenTree]) -> bool {
+    match attribute {
+        [TokenTree::Ident(cfg), TokenTree::Group(condition)] if cfg == "cfg" => {
+            in_tests_only(condition.stream())
         }
-        before = match token {
-            TokenTree::Punct(mark) => Some(mark.as_char()),
-            _ => None,
-        };
+        _ => false,
     }
-    &[]
 }
 
 /// Whether the condition of a `cfg` holds in tests only: `test`, `all(test, …)`, `any(test)`; not `any(test, unix)`.

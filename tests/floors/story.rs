@@ -1,10 +1,10 @@
 //! The law against small houses that exist in memory only.
 
-use super::{Crate, crate_climbers, module::House};
+use super::{Crate, crate_climbers, manifests, module::House, root, workspace};
 
 fn krate(name: &str, dependencies: &[&str]) -> Crate {
     let dependencies = dependencies.iter().map(|name| (*name).into()).collect();
-    Crate { name: name.into(), dependencies, houses: Vec::new() }
+    Crate { name: name.into(), folder: name.into(), dependencies, houses: Vec::new() }
 }
 
 fn house(files: &[(&str, &str)]) -> House {
@@ -231,17 +231,171 @@ fn inline_modules_stand_on_a_floor_too() {
 }
 
 #[test]
-fn a_module_that_names_its_file_is_read_there() {
-    let root = "#[path = \"other.rs\"] mod pin; #[path = \"../../card/src/usb.rs\"] mod usb; mod vault;";
-    let house =
-        house(&[("lib.rs", root), ("other.rs", "use crate::usb::Usb;"), ("vault.rs", "use crate::pin;")]);
-    assert_eq!(
-        climbers(&house),
-        [
-            "firmware/src/vault.rs imports pin (pin: firmware/src/lib.rs lists `mod pin` above `mod vault`; no circle: put \
-             `mod vault` above `mod pin`)",
-            "firmware/src/lib.rs takes mod usb from ../../card/src/usb.rs (a file stands in one house)",
-        ]
-    );
-    assert_eq!(house.imported(&["pin"]).into_iter().collect::<Vec<_>>(), ["usb"]);
+fn a_second_name_of_the_crate_is_refused() {
+    for pin in [
+        "extern crate self as me; fn f() { me::vault::open() }",
+        "fn f() { pub extern crate self as me; }",
+        "macro_rules! me { () => { extern crate self as me; } }",
+    ] {
+        assert_eq!(
+            climbers(&firmware(pin)),
+            [
+                "firmware/src/pin.rs gives its crate a second name (`extern crate self` hides who is imported; write \
+                 `crate::`)"
+            ],
+            "{pin}"
+        );
+    }
+    assert_eq!(climbers(&firmware("extern crate alloc; #[cfg(test)] extern crate self as me;")), [""; 0]);
+    // This second name leads to the module.
+    assert_eq!(climbers(&firmware("use crate as me; fn f() { me::vault::open() }")).len(), 1);
+}
+
+#[test]
+fn code_of_another_file_is_refused() {
+    for pin in [
+        "include!(\"x.rs\");",
+        "fn f() { ::std::include!(\"x.rs\") }",
+        "use ::core::include as paste; paste!(\"x.rs\");",
+        "use std::{fmt, include};",
+        "include!(concat!(env!(\"OUT_DIR\"), \"/../../vault.rs\"));",
+        "include!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/vault.rs\"));",
+    ] {
+        assert_eq!(
+            climbers(&firmware(pin)),
+            [
+                "firmware/src/pin.rs includes another file as code (nobody reads the imports of what `include!` takes; make \
+                 it a module)"
+            ],
+            "{pin}"
+        );
+    }
+    for pin in [
+        "include!(concat!(env!(\"OUT_DIR\"), \"/table.rs\"));",
+        "const PAGE: &[u8] = include_bytes!(\"page\");",
+        "#[cfg(test)] include!(\"x.rs\");",
+    ] {
+        assert_eq!(climbers(&firmware(pin)), [""; 0], "{pin}");
+    }
+}
+
+#[test]
+fn a_module_that_names_its_file_is_refused() {
+    let refusal = "firmware/src/lib.rs names the file of a module (with `#[path]` a file is read at another place; a module's \
+                   file stands where its name says)";
+    for root in [
+        "#[path = \"other.rs\"] mod pin;",
+        "#[path = \"../../card/src/usb.rs\"] mod usb;",
+        "#[cfg_attr(all(), path = \"other.rs\")] mod pin;",
+        "#[cfg_attr(unix, allow(unused), cfg_attr(all(), path = r\"other.rs\"))] mod pin;",
+        "#[path = \"elsewhere\"] mod pin { }",
+        "macro_rules! open { ($file:literal) => { #[path = $file] mod pin; } }",
+    ] {
+        assert_eq!(climbers(&house(&[("lib.rs", root)])), [refusal], "{root}");
+    }
+    for root in [
+        "#[cfg(test)] #[path = \"pin/tests.rs\"] mod tests;",
+        "#[path = \"pin/tests.rs\"] #[cfg(test)] mod tests;",
+        "#[cfg_attr(test, derive(Debug))] struct Pin;",
+    ] {
+        assert_eq!(climbers(&house(&[("lib.rs", root)])), [""; 0], "{root}");
+    }
+}
+
+#[test]
+fn a_type_of_the_parent_is_what_it_stands_for() {
+    let climb = |parent: &str, pin| {
+        let root = format!("mod vault; mod pin; mod seams; {parent}");
+        climbers(&house(&[("lib.rs", &*root), ("vault.rs", ""), ("pin.rs", pin), ("seams.rs", "")]))
+    };
+    let up = "firmware/src/pin.rs imports vault (Vault: firmware/src/lib.rs lists `mod vault` above `mod pin`; no circle: put \
+              `mod pin` above `mod vault`)";
+    for parent in [
+        "pub(crate) type Door = vault::Vault;",
+        "use vault::Vault; type Door<T> = Option<(T, Vault)>;",
+        "type Door = Inner; type Inner = self::vault::Vault;",
+        "extern_types! { type Door = [crate::vault::Vault; 2]; }",
+        // The one name under two conditions.
+        "#[cfg(unix)] use vault::Vault as Door; #[cfg(not(unix))] use seams::Vault as Door;",
+        "#[cfg(unix)] type Door = vault::Vault; #[cfg(not(unix))] type Door = seams::Vault;",
+    ] {
+        assert_eq!(climb(parent, "use crate::Door;"), [up], "{parent}");
+        assert_eq!(climb(parent, "fn f() { super::Door::open() }").len(), 1, "{parent}");
+    }
+    for parent in [
+        "type Door = seams::Seam;",
+        "type Door = Door;",
+        "struct Door; impl Iterator for Rooms { type Door = vault::Vault; }",
+        "#[cfg(test)] type Door = vault::Vault; struct Door;",
+    ] {
+        assert_eq!(climb(parent, "use crate::Door;"), [""; 0], "{parent}");
+    }
+}
+
+#[test]
+fn a_test_item_ends_where_its_syntax_ends() {
+    for pin in [
+        "#[cfg(test)] fn f<T>() where T: A, T: crate::vault::B {}",
+        "#[cfg(test)] fn f(limit: Limit<{ 2 }>) -> crate::vault::B {}",
+        "#[cfg(test)] const DOOR: Door = Door { a: 1 }.with(crate::vault::B);",
+        "#[cfg(test)] impl<T> Door for T where T: A, T: crate::vault::B {}",
+        "#[cfg(test)] struct Door<T>(T) where T: A, T: crate::vault::B;",
+        "#[allow(unused)] #[cfg(test)] use crate::{seams::{A}, vault::B};",
+        "fn f() { #[cfg(test)] let door = if a < b { 1 } else { crate::vault::B }; }",
+        "fn f() { match door { #[cfg(test)] Door { a, b } => crate::vault::open(a, b), _ => {} } }",
+        "struct Door { #[cfg(test)] a: Map<A, crate::vault::B>, b: u8 }",
+        "enum Door { #[cfg(test)] A { a: u8, b: crate::vault::B }, C }",
+        "struct Door(#[cfg(test)] Map<A, crate::vault::B>, u8);",
+        "fn f() -> Door { Door { #[cfg(test)] a: f(1, 2) + crate::vault::B, b: 1 } }",
+    ] {
+        assert_eq!(climbers(&firmware(pin)), [""; 0], "{pin}");
+    }
+    // What follows is no test code.
+    for pin in [
+        "#![no_std] #[cfg(test)] extern crate std; use crate::vault::B;",
+        "#[cfg(test)] const A: u8 = 1 < 2; use crate::vault::B;",
+        "fn f() { #[cfg(test)] if a < b { } crate::vault::B(); }",
+        "fn f() { match door { #[cfg(test)] A => {} _ => crate::vault::B } }",
+        "struct Door { #[cfg(test)] a: u8, b: crate::vault::B }",
+        "enum Door { #[cfg(test)] A, B(crate::vault::B) }",
+        "fn f(#[cfg(test)] a: u8, b: crate::vault::B) {}",
+    ] {
+        let told = climbers(&firmware(pin));
+        assert!(told.len() == 1 && told[0].contains("imports vault (B:"), "{pin}: {told:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_test_code_is_free() {
+    for pin in [
+        "#![cfg(test)] use crate::vault::Vault; extern crate self as me;",
+        "//! Tests.\n#![allow(unused)]\n#![cfg(all(test, unix))]\n#[path = \"x.rs\"] mod x; use super::*;",
+        "mod inside { #![cfg(test)] use crate::vault::Vault; }",
+    ] {
+        assert_eq!(climbers(&firmware(pin)), [""; 0], "{pin}");
+    }
+    for pin in [
+        "#![cfg(any(test, unix))] use crate::vault::Vault;",
+        "mod inside { #![cfg(test)] } use crate::vault::Vault;",
+    ] {
+        assert_eq!(climbers(&firmware(pin)).len(), 1, "{pin}");
+    }
+}
+
+#[test]
+fn every_manifest_is_read() {
+    let crates = workspace();
+    for manifest in manifests() {
+        let folder = manifest.parent().and_then(|folder| folder.strip_prefix(root()).ok()).expect("a folder");
+        // The root's own is the workspace, and no crate.
+        let read = crates.iter().any(|krate| folder == std::path::Path::new(&krate.folder));
+        assert!(read || folder.as_os_str().is_empty(), "{} is not read", manifest.display());
+    }
+}
+
+#[test]
+fn a_crate_that_takes_a_source_of_another_is_named() {
+    let mut card = krate("card", &["wire"]);
+    card.houses.push(firmware(""));
+    assert_eq!(crate_climbers(&[card]), ["card takes firmware/src/lib.rs, which is not in its folder card"]);
 }

@@ -210,7 +210,7 @@ impl<T: Tenant> Watch<T> {
         }
         let mut tenants = lock(&self.tenants)?;
         if tenants.is_empty() {
-            self.add(&mut tenants);
+            self.add(&mut tenants, None);
         }
         Ok(())
     }
@@ -232,21 +232,20 @@ impl<T: Tenant> Watch<T> {
                 return Ok(());
             }
         }
-        let added = self.add(&mut *lock(&self.tenants)?);
-        if let Some(tenant) = added {
-            lock(&tenant)?.place_mut().plug_in(road);
-        }
+        self.add(&mut *lock(&self.tenants)?, Some(road));
         Ok(())
     }
 
-    /// One place more, if there may be one.
-    fn add(&self, tenants: &mut Vec<Shared<T>>) -> Option<Shared<T>> {
+    /// One place more, if there may be one. Its token is in it before anybody sees the place.
+    fn add(&self, tenants: &mut Vec<Shared<T>>, road: Option<Road>) {
         if tenants.len() >= self.most {
-            return None;
+            return;
         }
-        let tenant = Arc::new(Mutex::new((self.make)(tenants.len())));
-        tenants.push(Arc::clone(&tenant));
-        Some(tenant)
+        let mut tenant = (self.make)(tenants.len());
+        if let Some(road) = road {
+            tenant.place_mut().plug_in(road);
+        }
+        tenants.push(Arc::new(Mutex::new(tenant)));
     }
 }
 

@@ -225,11 +225,19 @@ impl<S: Storage, R: CryptoRng> Store<S, R> {
         Zeroizing::new(self.keeper.stretching)
     }
 
-    /// Random bytes.
+    /// Random bytes that need not stay secret, such as salts and serial numbers. The buffer that they are made in is not wiped:
+    /// a secret is made by [`Self::random_secret`].
     pub(crate) fn random<const LENGTH: usize>(&mut self) -> [u8; LENGTH] {
         let mut bytes = [0; LENGTH];
         self.rng.fill_bytes(&mut bytes);
         bytes
+    }
+
+    /// A random secret, made in the buffer that is wiped.
+    pub(crate) fn random_secret<const LENGTH: usize>(&mut self) -> Zeroizing<[u8; LENGTH]> {
+        let mut secret = Zeroizing::new([0; LENGTH]);
+        self.rng.fill_bytes(secret.as_mut_slice());
+        secret
     }
 
     /// Wraps what the device secret alone protects.

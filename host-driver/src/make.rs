@@ -14,7 +14,11 @@ use std::{
 use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
 use file::Access;
 use firmware::{Factory, Token, profile::Profile, refusal::Refusal, seams::Storage};
-use terminal::{Context, Failure, secret::Source, warn_lines};
+use terminal::{
+    Context, Failure,
+    secret::{Source, Variable},
+    warn_lines,
+};
 use wire::pin::{FACTORY_PIN, FACTORY_PUK};
 use zeroize::Zeroizing;
 
@@ -295,7 +299,7 @@ fn fit(fault: Option<Refusal>, folder: Option<&Path>) -> Result<(), Failure> {
 /// # Errors
 /// The file cannot be read.
 pub fn chosen_pin(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let source = Source { name: "PIN", file: Some(path), variable: "", option: "--pin-file" };
+    let source = Source { name: "PIN", file: Some(path), variable: Variable::Pin, option: "--pin-file" };
     Ok(source.ask("")?.into_bytes())
 }
 

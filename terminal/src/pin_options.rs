@@ -8,7 +8,7 @@ use wire::shield::Information;
 use crate::{
     failure::Failure,
     reason::Reason,
-    secret::{Secret, Source},
+    secret::{Secret, Source, Variable},
 };
 
 /// The file with the PIN.
@@ -38,7 +38,7 @@ impl PinOptions {
         let source = Source {
             name: "PIN",
             file: self.pin_file.as_deref(),
-            variable: "USHIELD_PIN",
+            variable: Variable::Pin,
             option: "--pin-file",
         };
         let pin = source.ask(&format!("PIN of {} {} ({tries}): ", token.brand, token.serial))?;

@@ -26,6 +26,9 @@ fn reason(error: &card::Error) -> Reason {
         (Some(word), _) => account(word).0,
         (None, card::Error::Busy) => Reason::TokenBusy,
         (None, card::Error::Nonsense(_)) => Reason::TokenRefused,
+        (None, card::Error::Invalid(_) | card::Error::Settings(_) | card::Error::Ambiguous(_)) => {
+            Reason::Invalid
+        }
         (None, _) => Reason::TokenGone,
     }
 }

@@ -54,6 +54,37 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// The variables of the environment that hold secrets. A process that stays takes them out of what it starts, by this list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variable {
+    /// The user's PIN.
+    Pin,
+    /// The PUK.
+    Puk,
+    /// The PIN that is to be.
+    NewPin,
+    /// The PUK that is to be.
+    NewPuk,
+    /// The passphrase of the CA's key.
+    Passphrase,
+}
+
+impl Variable {
+    /// All.
+    pub const ALL: [Self; 5] = [Self::Pin, Self::Puk, Self::NewPin, Self::NewPuk, Self::Passphrase];
+
+    /// Its name in the environment.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pin => "USHIELD_PIN",
+            Self::Puk => "USHIELD_PUK",
+            Self::NewPin => "USHIELD_NEW_PIN",
+            Self::NewPuk => "USHIELD_NEW_PUK",
+            Self::Passphrase => "CERT_TOOL_PASSPHRASE",
+        }
+    }
+}
+
 /// Where a secret comes from: the file if one is named, else the environment, else a prompt.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
@@ -62,7 +93,7 @@ pub struct Source<'a> {
     /// The file that the user named; its first line is the secret.
     pub file: Option<&'a Path>,
     /// The variable of the environment.
-    pub variable: &'a str,
+    pub variable: Variable,
     /// The option that names the file, for messages.
     pub option: &'a str,
 }
@@ -105,14 +136,18 @@ impl Source<'_> {
             bytes.truncate(end);
             return Ok(Some(Secret(bytes)));
         }
-        Ok(std::env::var(self.variable).ok().map(|text| Secret(Zeroizing::new(text.into_bytes()))))
+        Ok(std::env::var(self.variable.name()).ok().map(|text| Secret(Zeroizing::new(text.into_bytes()))))
     }
 
     fn prompt(&self, question: &str) -> Result<Secret, Failure> {
         let answer = rpassword::prompt_password(question).map_err(|fault| {
             invalid(format!("the {} was not asked for", self.name))
                 .because(format!("there is no terminal to ask at ({fault})"))
-                .next(format!("put it in a file and say {} FILE, or set {}", self.option, self.variable))
+                .next(format!(
+                    "put it in a file and say {} FILE, or set {}",
+                    self.option,
+                    self.variable.name()
+                ))
         })?;
         Ok(Secret(Zeroizing::new(answer.into_bytes())))
     }
@@ -150,7 +185,7 @@ mod tests {
         let path = folder.path().join("pin");
         std::fs::write(&path, "135246\r\nnot this\n").unwrap();
         let source =
-            Source { name: "PIN", file: Some(&path), variable: "CERT_TOOL_NONE", option: "--pin-file" };
+            Source { name: "PIN", file: Some(&path), variable: Variable::Passphrase, option: "--pin-file" };
         let secret = source.ask("").unwrap();
         assert_eq!(secret.bytes(), b"135246");
         assert!(!format!("{secret:?}").contains("135"));

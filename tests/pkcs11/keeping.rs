@@ -13,7 +13,7 @@ use wire::piv::Algorithm;
 use crate::{
     call::{Call, Template, flag, number},
     given,
-    world::{World, pair},
+    world::{P256, World, pair},
 };
 
 /// All of them.
@@ -21,6 +21,8 @@ pub fn all(flash: &Flash) {
     the_label_is_the_tokens(flash);
     long_names_and_no_longer_ones(flash);
     a_copy_is_guarded_as_its_original(flash);
+    nothing_changes_a_key_that_is_fixed(flash);
+    an_empty_public_key_info_says_nothing(flash);
     a_certificate_of_version_1(flash);
     a_compressed_certificate(flash);
     a_pin_of_more_than_eight_bytes();
@@ -117,6 +119,47 @@ fn a_copy_is_guarded_as_its_original(flash: &Flash) {
             let copy = copy.must("C_CopyObject").handle.get();
             assert_eq!(world.bytes(&user, copy, guarded), flag(said.is_none()), "{guarded:#x} {said:?}");
         }
+    }
+}
+
+/// Neither a copy nor the same public key brought once more is a way round CKA_MODIFIABLE false (v2.40, 4.1.2).
+fn nothing_changes_a_key_that_is_fixed(flash: &Flash) {
+    let world = World::initialized(flash);
+    let user = world.user();
+    Call { template: given::private_ec(), null: false, ..user.clone() }.must("C_CreateObject");
+    let bring = |more: Template| {
+        let mut template = given::public_key(P256, &given::point());
+        template.extend([(ck::CKA_TOKEN, flag(true)), (ck::CKA_DESTROYABLE, flag(false))]);
+        template.extend(more);
+        Call { template, null: false, ..user.clone() }
+    };
+    let fixed = || vec![(ck::CKA_LABEL, b"fixed".to_vec()), (ck::CKA_MODIFIABLE, flag(false))];
+    let object = bring(fixed()).must("C_CreateObject").handle.get();
+    let other = || vec![(ck::CKA_LABEL, b"other".to_vec()), (ck::CKA_MODIFIABLE, flag(true))];
+    let copy = Call { object, template: other(), null: false, ..user.clone() };
+    assert_eq!(copy.call("C_CopyObject"), ck::CKR_TEMPLATE_INCONSISTENT);
+    assert_eq!(bring(other()).call("C_CreateObject"), ck::CKR_ACTION_PROHIBITED);
+    // What changes nothing is no change.
+    assert_eq!(bring(fixed()).must("C_CreateObject").handle.get(), object);
+    assert_eq!(world.bytes(&user, object, ck::CKA_LABEL), b"fixed");
+    assert_eq!(world.bytes(&user, object, ck::CKA_MODIFIABLE), flag(false));
+}
+
+/// It is the default, and the certificate's own is shown (v2.40, 4.6.3), on the token and in a session.
+fn an_empty_public_key_info_says_nothing(flash: &Flash) {
+    let world = World::initialized(flash);
+    let user = world.user();
+    for on_token in [true, false] {
+        let made = |more: Template| {
+            let mut template = certificate(false, more);
+            template.retain(|(kind, _)| *kind != ck::CKA_TOKEN);
+            template.push((ck::CKA_TOKEN, flag(on_token)));
+            let made = Call { template, null: false, ..user.clone() };
+            world.bytes(&user, made.must("C_CreateObject").handle.get(), ck::CKA_PUBLIC_KEY_INFO)
+        };
+        let own = made(vec![]);
+        assert!(!own.is_empty());
+        assert_eq!(made(vec![(ck::CKA_PUBLIC_KEY_INFO, vec![])]), own, "on the token: {on_token}");
     }
 }
 

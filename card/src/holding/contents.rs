@@ -1,6 +1,7 @@
 //! All that a token holds, read in one transaction.
 
 use wire::shield::{self, DataObject};
+use zeroize::Zeroize as _;
 
 use super::{Error, Holding};
 use crate::shield::Shield;
@@ -37,11 +38,22 @@ impl Holding {
             let heads = shield.contents()?;
             let containers =
                 heads.into_iter().map(|head| held(shield, head)).collect::<Result<_, crate::Error>>()?;
-            let heads = shield.data_objects()?;
-            let data = heads.into_iter().map(|head| Ok((head.number, shield.read_data(head.number)?)));
-            Ok(Contents { containers, data: data.collect::<Result<_, crate::Error>>()? })
+            let mut contents = Contents { containers, data: Vec::new() };
+            for head in shield.data_objects()? {
+                contents.data.push((head.number, shield.read_data(head.number)?));
+            }
+            Ok(contents)
         });
         Ok(read?)
+    }
+}
+
+/// The values of private data objects are wiped, also when a later object cannot be read.
+impl Drop for Contents {
+    fn drop(&mut self) {
+        for (_, object) in &mut self.data {
+            object.value.zeroize();
+        }
     }
 }
 

@@ -16,7 +16,11 @@ use authority::{
 use card::{Card, shield::Shield};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use terminal::{Failure, Reason, TokenOptions, refusal::explain, secret::Source};
+use terminal::{
+    Failure, Reason, TokenOptions,
+    refusal::explain,
+    secret::{Source, Variable},
+};
 use time::OffsetDateTime;
 use wire::{
     display::escaped,
@@ -48,7 +52,7 @@ impl PassphraseOptions {
         Source {
             name: "passphrase",
             file: self.passphrase_file.as_deref(),
-            variable: "CERT_TOOL_PASSPHRASE",
+            variable: Variable::Passphrase,
             option: "--passphrase-file",
         }
     }

@@ -6,7 +6,6 @@ use wire::{
     piv::PinPolicy,
     shield::{Container, KeyPolicy, PrivateParts},
 };
-use zeroize::Zeroizing;
 
 use super::{Application, MANAGEMENT};
 use crate::{
@@ -119,7 +118,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         match PrivateKey::generate_ec(algorithm, &mut self.store.rng) {
             Some(private) => self.store(making, &private, Origin::Generated).map(|()| None),
             None => {
-                let seed = Zeroizing::new(self.store.random());
+                let seed = self.store.random_secret();
                 self.making = Some(making);
                 Ok(Some(Job::GenerateRsa(GenerateRsa { seed })))
             }

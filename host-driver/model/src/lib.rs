@@ -54,9 +54,9 @@ fn refuse(_: Arc<Lane<Block>>) -> io::Result<()> {
     Err(io::ErrorKind::WouldBlock.into())
 }
 
-/// Two sessions, each with a task for the lane; `refused` is the one that gets no thread when it asks for one. Both tasks are
-/// done once, there is never a second block of memory, and none is left.
-fn two_sessions(refused: Option<usize>) {
+/// Two sessions, each with a task for the lane; `refused` is the one that gets no thread when it asks for one, and the task of
+/// `fails` panics. Both tasks are done once, there is never a second block of memory, and none is left.
+fn two_sessions(refused: Option<usize>, fails: Option<usize>) {
     BLOCKS.set(0);
     THREADS.take();
     let done = [(); 2].map(|()| Arc::new(AtomicU64::new(0)));
@@ -66,6 +66,7 @@ fn two_sessions(refused: Option<usize>) {
         let turn = Turn::new(AtomicU64::new(0));
         let task = Waiting::new(&turn, move |_| {
             done.fetch_add(1, Ordering::Relaxed);
+            assert!(fails != Some(number), "as asked");
             true
         });
         move || Lane::queue(&lane, task, if refused == Some(number) { refuse } else { spawn })
@@ -82,10 +83,15 @@ fn two_sessions(refused: Option<usize>) {
 
 #[test]
 fn nobody_is_lost_and_there_is_one_block() {
-    loom::model(|| two_sessions(None));
+    loom::model(|| two_sessions(None, None));
 }
 
 #[test]
 fn nobody_is_lost_where_the_system_gives_no_thread() {
-    loom::model(|| two_sessions(Some(0)));
+    loom::model(|| two_sessions(Some(0), None));
+}
+
+#[test]
+fn a_task_that_fails_leaves_no_block_behind() {
+    loom::model(|| two_sessions(None, Some(0)));
 }

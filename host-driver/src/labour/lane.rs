@@ -66,7 +66,7 @@ impl<M> Lane<M> {
         while let Err(error) = spawn(Arc::clone(lane)) {
             tracing::warn!(%error, "no thread for what a device computes: it delays its session");
             if let Some(next) = lane.next() {
-                lane.serve(next, &mut (lane.memory)());
+                lane.serve(next, &mut None);
             }
             if lane.is_over() {
                 return;
@@ -77,7 +77,7 @@ impl<M> Lane<M> {
     /// Until nobody waits. The memory is given back before anybody can ask for another thread: there is one block at a time.
     pub fn work(&self) {
         loop {
-            let mut memory = (self.memory)();
+            let mut memory = None;
             while let Some(next) = self.next() {
                 self.serve(next, &mut memory);
             }
@@ -88,10 +88,12 @@ impl<M> Lane<M> {
         }
     }
 
-    fn serve(&self, next: Waiting<M>, memory: &mut M) {
-        let computed = catch_unwind(AssertUnwindSafe(|| (next.task)(memory))).unwrap_or_else(|_| {
+    /// A block of memory that a failed task leaves is given back before there is another.
+    fn serve(&self, next: Waiting<M>, memory: &mut Option<M>) {
+        let block = memory.get_or_insert_with(self.memory);
+        let computed = catch_unwind(AssertUnwindSafe(|| (next.task)(block))).unwrap_or_else(|_| {
             tracing::error!("what a device computes failed");
-            *memory = (self.memory)();
+            *memory = None;
             true
         });
         if computed {

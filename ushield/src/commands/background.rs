@@ -10,16 +10,12 @@ use std::{
     sync::OnceLock,
 };
 
-use terminal::{Context, Exit, Failure, Outcome, say_bytes, warn_lines};
+use terminal::{Context, Exit, Failure, Outcome, say_bytes, secret::Variable, warn_lines};
 
 /// The variable that tells the second process that it runs in the background.
 const MARK: &str = "USHIELD_IN_BACKGROUND";
 /// The byte after the last word of the background process, when it is ready.
 const READY: u8 = 0;
-/// Variables with secrets. The background process needs none of them, and other processes could read them in /proc as long
-/// as it runs.
-const SECRETS: [&str; 3] = ["USHIELD_PIN", "USHIELD_PUK", "USHIELD_NEW_PIN"];
-
 /// Whether this is the background process.
 pub(super) fn in_background() -> bool {
     std::env::var_os(MARK).is_some()
@@ -29,8 +25,9 @@ pub(super) fn in_background() -> bool {
 pub(super) fn start() -> Outcome {
     let this = std::env::current_exe().what("the program could not be started in the background")?;
     let mut command = Command::new(this);
-    for secret in SECRETS {
-        command.env_remove(secret);
+    // The background process needs none of them, and others could read them in /proc as long as it runs.
+    for secret in Variable::ALL {
+        command.env_remove(secret.name());
     }
     let mut child = command
         .args(std::env::args_os().skip(1))

@@ -35,11 +35,7 @@ impl Doctor {
     pub(crate) fn run(self) -> Outcome {
         let system = System::here();
         let (findings, mended) = treat(&system, &Roads, self.fix, SETTLE);
-        let exit = match Verdict::on(&findings) {
-            Verdict::Good => Exit::Done,
-            Verdict::Faulty => Exit::Refused,
-            Verdict::Unknown => Exit::Unknown,
-        };
+        let exit = exit_of(Verdict::on(&findings));
         if self.json {
             let mended: Vec<Value> = mended.iter().map(json_of).collect();
             say_json(&format!(
@@ -64,6 +60,14 @@ impl Doctor {
             _ => {}
         }
         Ok(exit)
+    }
+}
+
+const fn exit_of(verdict: Verdict) -> Exit {
+    match verdict {
+        Verdict::Good => Exit::Done,
+        Verdict::Faulty => Exit::Refused,
+        Verdict::Unknown => Exit::Unknown,
     }
 }
 
@@ -98,4 +102,25 @@ fn line(finding: &Finding, paint: Paint) -> String {
         format!("\n         {} {}", paint.bold("mend:"), mend.replace('\n', "\n               "))
     });
     format!("{word} {check:<12} {code}{message}{mend}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes() {
+        let codes = [Verdict::Good, Verdict::Faulty, Verdict::Unknown].map(|verdict| exit_of(verdict).code());
+        assert_eq!(codes, [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_mending_and_its_failure_are_told() {
+        let done = Mended { code: "vhci_not_loaded", command: "modprobe vhci-hcd".into(), failure: None };
+        assert_eq!((&json_of(&done)["done"], &json_of(&done)["failure"]), (&json!(true), &Value::Null));
+        assert!(line_of(&done, Paint::stdout()).contains("vhci_not_loaded: modprobe vhci-hcd"));
+        let failed = Mended { failure: Some("FATAL: not permitted".into()), ..done };
+        assert_eq!(json_of(&failed)["done"], false);
+        assert!(line_of(&failed, Paint::stdout()).contains("vhci_not_loaded: FATAL: not permitted"));
+    }
 }

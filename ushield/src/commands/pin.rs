@@ -8,7 +8,7 @@ use terminal::{
     Exit, Failure, Outcome, TokenOptions,
     refusal::explain,
     say,
-    secret::{Secret, Source},
+    secret::{Secret, Source, Variable},
 };
 use wire::{pin::PUK_LENGTH, shield::Information};
 
@@ -64,10 +64,10 @@ impl Pin {
                 let source = Source {
                     name: "PUK",
                     file: old_file.as_deref(),
-                    variable: "USHIELD_PUK",
+                    variable: Variable::Puk,
                     option: "--old-file",
                 };
-                let ask = |_: &Information| new.ask("PUK", "USHIELD_NEW_PUK", PUK_LENGTH.into());
+                let ask = |_: &Information| new.ask("PUK", Variable::NewPuk, PUK_LENGTH.into());
                 new.set("the PUK was not changed", 1, "PUK now", &source, ask, |shield, old, new| {
                     shield.change_puk(old, new)
                 })?;
@@ -77,7 +77,7 @@ impl Pin {
                 let source = Source {
                     name: "PIN",
                     file: old_file.as_deref(),
-                    variable: "USHIELD_PIN",
+                    variable: Variable::Pin,
                     option: "--old-file",
                 };
                 let ask = |information: &Information| new.ask_pin(information);
@@ -90,7 +90,7 @@ impl Pin {
                 let source = Source {
                     name: "PUK",
                     file: puk_file.as_deref(),
-                    variable: "USHIELD_PUK",
+                    variable: Variable::Puk,
                     option: "--puk-file",
                 };
                 let ask = |information: &Information| new.ask_pin(information);
@@ -136,10 +136,10 @@ impl New {
     }
 
     fn ask_pin(&self, information: &Information) -> Result<Secret, Failure> {
-        self.ask("PIN", "USHIELD_NEW_PIN", information.pin_length)
+        self.ask("PIN", Variable::NewPin, information.pin_length)
     }
 
-    fn ask(&self, name: &str, variable: &str, [least, most]: [u8; 2]) -> Result<Secret, Failure> {
+    fn ask(&self, name: &str, variable: Variable, [least, most]: [u8; 2]) -> Result<Secret, Failure> {
         let named = format!("new {name}");
         let source = Source { name: &named, file: self.new_file.as_deref(), variable, option: "--new-file" };
         let new = source.ask_new(&format!("{named} ({least} to {most} characters): "))?;

@@ -32,7 +32,7 @@ use host_driver::{
     panel::Habit,
     runtime::Waiter,
 };
-use terminal::{Context, Exit, Failure, Outcome, warn, warn_lines};
+use terminal::{Context, Exit, Failure, Outcome, warn_lines};
 use time::OffsetDateTime;
 use wire::pin::FACTORY_PUK;
 use zeroize::Zeroizing;
@@ -225,7 +225,7 @@ impl Run {
     fn command(&self, runtime: &Waiter, folder: &Folder, stage: &Stage, limits: Limits) -> Outcome {
         let module = environment::module();
         if module.is_none() {
-            warn(&format!("ushield: {}", environment::how_to_build()));
+            warn_lines(&format!("ushield: {}", environment::how_to_build()));
         }
         let environment = Environment {
             folder,

@@ -1,6 +1,7 @@
 //! The personal ID: whether its certificates are valid, and for how long.
 
 use time::{Duration, OffsetDateTime};
+use wire::pkix::begins_before_1970;
 use x509_cert::{Certificate, der::Decode};
 
 use super::{Examined, Finding, Reached};
@@ -28,8 +29,13 @@ pub(super) fn check(examined: &Examined<'_>, reached: &Reached) -> Vec<Finding> 
 fn judge(name: &str, der: &[u8], now: OffsetDateTime) -> Finding {
     let certificate = match Certificate::from_der(der) {
         Ok(certificate) => certificate,
-        Err(error) => {
-            let message = format!("the certificate {name} cannot be read: {error}");
+        Err(_) => {
+            let why = if begins_before_1970(der) {
+                "it begins before 1970"
+            } else {
+                "it is not the DER of one X.509 certificate"
+            };
+            let message = format!("the certificate {name} cannot be read: {why}");
             return Finding::error(CERTIFICATE, "certificate_damaged", message).mended_by(RENEW);
         }
     };

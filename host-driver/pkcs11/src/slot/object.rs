@@ -194,6 +194,11 @@ impl Slot {
             }
         }
         attributes.overlay(&template);
+        // There is only one of each public key on the token: a second would be the first under another name.
+        let is_public = found.attributes.number(ck::CKA_CLASS) == Some(ck::CKO_PUBLIC_KEY);
+        if is_public && found.is_on_token() && attributes.is(ck::CKA_TOKEN) {
+            return Err(Ckr::TEMPLATE_INCONSISTENT);
+        }
         let asked = attributes.clone();
         self.keep(handle, attributes, &asked)
     }
@@ -253,6 +258,7 @@ fn complete_certificate(attributes: &mut Attributes) -> Result<()> {
         return Err(Ckr::ATTRIBUTE_VALUE_INVALID);
     }
     attributes.set_default(ck::CKA_ID, []);
+    attributes.set(ck::CKA_PUBLIC_KEY_INFO, fields.public_key_info.clone());
     object::complete_certificate(attributes, &der, Some(&fields));
     Ok(())
 }

@@ -116,8 +116,14 @@ impl Slot {
         }
         let (container, mut notes) = (*container, notes.clone());
         let mut name = object::name_of(own)?;
+        let is_fixed = notes.public.flag(ck::CKA_MODIFIABLE) == Some(false);
+        let before = notes.bytes()?;
         notes.public.overlay(&noted_of_public(asked, &name));
         name.notes = notes.bytes()?;
+        // The key that is there was made with CKA_MODIFIABLE false: bringing it once more does not change it.
+        if is_fixed && name.notes != before {
+            return Err(Ckr::ACTION_PROHIBITED);
+        }
         self.token()?.change(|shield| shield.name_key(container, &name))?;
         self.read_anew(Home::Container(container, ck::CKO_PUBLIC_KEY))
     }

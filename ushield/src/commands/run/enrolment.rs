@@ -80,7 +80,7 @@ impl Bank {
         Ok(Self { authority, validity, certificate: place.join("ca.pem"), crl: place.join("crl.pem") })
     }
 
-    /// Enrols the token at the served for this holder.
+    /// Enrols a served token for this holder.
     pub(super) fn enrol(
         &mut self,
         folder: &Folder,

@@ -1,4 +1,4 @@
-//! In a program that has more rights than whoever started it, the environment says nothing.
+//! A program that has more rights than the user who started it heeds nothing in the environment.
 #![cfg(target_os = "linux")]
 
 use std::{
@@ -12,7 +12,7 @@ use std::{
 
 use card::{config, road::Selection};
 
-/// Somebody who is not root.
+/// A user who is not root.
 const NOBODY: u32 = 65_534;
 
 #[test]
@@ -42,7 +42,7 @@ fn a_setuid_program_heeds_no_variable() {
     }
 }
 
-/// Runs in the program.
+/// Runs in the program that has more rights.
 #[test]
 #[ignore = "the other test runs it"]
 fn what_is_heeded() {

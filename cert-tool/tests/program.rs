@@ -1,5 +1,5 @@
-//! The program as people run it, without a token: the CA, requests that openssl makes, what openssl says of the
-//! results, two processes at once, a full disk.
+//! The program as people run it, without a token: the CA, requests that openssl makes, openssl's judgement of the results, two
+//! processes at once, a full disk.
 
 use std::{
     fs,
@@ -50,7 +50,7 @@ impl Scene {
         text(&output.stdout)
     }
 
-    /// Refused with exit code 1; gives what it said.
+    /// Runs what must end with exit code 1. Returns what the program said.
     fn refused(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", text(&output.stdout));
@@ -81,7 +81,7 @@ impl Scene {
     }
 }
 
-/// `ca issue` of `r.csr` for 张三, with more options.
+/// `ca issue` of `r.csr` for 张三, with these options more.
 fn issue<'a>(more: &[&'a str]) -> Vec<&'a str> {
     let all = ["ca", "issue", "--dir", "ca", "--request", "r.csr", "--name", "张三", "--user-id", "6222"];
     [&all, more].concat()
@@ -182,7 +182,7 @@ fn a_failure_is_json_too_and_usage_is_2() {
 #[test]
 fn no_token_says_what_to_do() {
     let scene = Scene::with_ca();
-    // A port that was free a moment ago, and nobody listens on.
+    // Nobody listens on this port, which was free a moment ago.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let server = format!("127.0.0.1:{port}");
     let enrol = ["enrol", "--ca", "ca", "--name", "张三", "--user-id", "1", "--usbip", &server];
@@ -232,7 +232,8 @@ fn processes_that_issue_at_once_lose_nothing() {
     assert_eq!(serials, known);
 }
 
-/// UTCTime's years 50 to 69 (RFC 5280, 4.1.2.5.1) are before anything that is counted here; whoever brings such a certificate is told.
+/// UTCTime's years 50 to 69 (RFC 5280, 4.1.2.5.1) lie before 1970, where the counting of seconds begins here. Whoever brings such
+/// a certificate is told so.
 #[test]
 fn a_certificate_that_begins_before_1970_is_named_so() {
     let scene = Scene::with_ca();
@@ -251,7 +252,7 @@ fn a_certificate_that_begins_before_1970_is_named_so() {
     says(&["ca", "crl", "--dir", "ca"]);
 }
 
-/// Whoever is killed leaves the file as a whole, or none.
+/// A program that is killed leaves the whole file, or no file.
 #[cfg(unix)]
 #[test]
 fn a_kill_leaves_no_empty_file() {
@@ -297,8 +298,8 @@ fn a_folder_whose_name_is_no_text_takes_the_manual() {
     assert!(scene.folder.path().join(folder).join("cert-tool.1").exists());
 }
 
-/// A disk that takes nothing more: a limit of zero bytes a file, which writes meet as they meet a full disk. The words are those
-/// of the limit, because no room on the disk would help.
+/// A disk that takes no more bytes. The test sets a limit of zero bytes for a file, because a write fails at that limit as it
+/// fails on a full disk. The error speaks of the limit, because more room on the disk would not help.
 #[cfg(unix)]
 #[test]
 fn a_full_disk_leaves_things_as_they_were() {
@@ -313,7 +314,7 @@ fn a_full_disk_leaves_things_as_they_were() {
             .env("CERT_TOOL_PASSPHRASE", PASSPHRASE)
             .output()
             .unwrap();
-        // Its words go to a pipe, which the limit does not touch.
+        // The program's words go to a pipe, which the limit does not touch.
         assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
         let said = text(&output.stderr);
         assert!(said.contains("raise the limit of file sizes"), "{said}");
@@ -341,7 +342,7 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     files
 }
 
-/// A program that runs while others do.
+/// A program that runs beside other programs.
 struct Running(std::process::Child);
 
 trait OutputLater {
@@ -361,7 +362,7 @@ impl Running {
     }
 }
 
-/// A key that openssl made has no token to speak for it.
+/// No token speaks for a key that openssl made.
 #[test]
 fn a_key_made_in_software_is_refused_where_attestation_is_asked_for() {
     let scene = Scene::with_ca();
@@ -375,7 +376,7 @@ fn a_key_made_in_software_is_refused_where_attestation_is_asked_for() {
     assert!(said.contains("made in software"), "{said}");
     let said = issue(&["--factory-ca", "factory.pem"]);
     assert!(said.contains("made in software"), "{said}");
-    // What is no factory, and what is no attestation.
+    // First the file is no certificate of a factory, and then it is no attestation.
     scene.good(&["factory-ca", "--brand", "another", "--out", "another.pem"]);
     assert_ne!(fs::read(scene.path("another.pem")).unwrap(), fs::read(scene.path("factory.pem")).unwrap());
     let said = issue(&["--factory-ca", "r.csr"]);

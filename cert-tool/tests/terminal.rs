@@ -1,8 +1,9 @@
-//! A stranger's request and certificate, whose names hold what a terminal obeys: nothing of it reaches one.
+//! A stranger's request and certificate have names that hold what a terminal obeys. Nothing of these names reaches a
+//! terminal raw.
 
 use std::process::{Command, Output};
 
-/// Clears the screen, begins a line of its own, turns the direction of writing.
+/// A text that clears the screen, begins a line of its own, and turns the direction of writing.
 const HOSTILE: &str = "\u{1b}[2J张三\n  next: pay\u{202e}\u{9b}31m\u{200b}\u{7}";
 
 struct Scene(tempfile::TempDir);
@@ -20,7 +21,7 @@ impl Scene {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Standard output and standard error, both of which must be harmless.
+    /// Standard output and standard error, each of which must be harmless.
     fn said(&self, arguments: &[&str]) -> (bool, String, String) {
         let output = self.run(env!("CARGO_BIN_EXE_cert-tool"), arguments);
         let [said, complained] =
@@ -55,7 +56,7 @@ fn a_strangers_names_are_printed_escaped() {
     assert!(good);
     let issue =
         ["ca", "issue", "--dir", "ca", "--request", "r.csr", "--kind", "payment", "--user-id", "6222"];
-    // The request's own name, and one that the CA was told.
+    // The first name comes from the request. The second name was given to the CA.
     for name in ["张三", HOSTILE] {
         let (good, _, complained) = scene.said(&[&issue[..], &["--name", name]].concat());
         assert!(!good && complained.contains("why:"), "{complained}");

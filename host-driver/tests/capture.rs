@@ -1,4 +1,4 @@
-//! A capture sees what the hosts of every plug do, from its start to its end.
+//! A capture has what the hosts of every plug do, from the start of the capture to its end.
 
 mod engine;
 
@@ -18,7 +18,8 @@ fn packets(file: &[u8]) -> Vec<(char, u8, u8, u8, i32)> {
     found
 }
 
-/// What a host sends and no token knows is in the capture of neither plug, whatever kind of transfer brings it.
+/// A host sends a secret in requests that no token knows. The capture has the secret from neither plug, whatever kind
+/// of transfer brings it.
 #[test]
 fn a_secret_is_seen_through_neither_plug() {
     const PIN: &[u8] = b"135246";
@@ -30,7 +31,7 @@ fn a_secret_is_seen_through_neither_plug() {
     server.exporter.start_capture(&path).unwrap();
     let set_parameters = [&b"\x61\x06\0\0\0\0\x01\x01\0\0"[..], PIN].concat();
     let setup = Setup { request_type: 0x21, request: 0x31, value: 0x3335, index: 0x3234, length: 6 };
-    // This device gives back what it was sent.
+    // This device gives back the bytes that it was sent.
     let mut host = server.take(a);
     for message in [PIN, &set_parameters, &[b"\x81\x06\0\0\0\0\x01\0\0\0", PIN].concat()] {
         assert_eq!(host.exchange(message), message);
@@ -62,7 +63,7 @@ fn both_plugs_are_seen_from_start_to_stop() {
     let server = Server::start();
     let ((a, _), (b, _)) = (server.plug(), server.plug());
     let address = server.usbredir(Some(b));
-    // Who had a device before is not seen.
+    // A host that had the device before the capture began is not in the capture.
     let mut early = server.take(a);
     server.exporter.start_capture(&path).unwrap();
     assert_eq!(early.exchange(b"unseen"), b"unseen");
@@ -103,7 +104,7 @@ fn both_plugs_are_seen_from_start_to_stop() {
             ('C', 3, 0x01, 2, 0),
             ('S', 3, 0x82, 2, BEGUN),
             ('C', 3, 0x82, 2, 0),
-            // The guest has gone, and the interrupt endpoint was never done.
+            // The guest has gone, and its transfer on the interrupt endpoint was never answered.
             ('C', 1, 0x83, 2, -108),
         ]
     );

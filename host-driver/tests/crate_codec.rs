@@ -1,6 +1,6 @@
-//! A second opinion on the protocol: a client whose every request is encoded by the usbip crate, and which reads
-//! replies by their offsets in Linux' Documentation/usb/usbip_protocol.rst. Nothing of our own codec is in it, so
-//! that a mistake made on both of our sides shows here.
+//! A second opinion on the protocol. The usbip crate encodes every request of this client, and the client reads replies
+//! by their offsets in Linux' Documentation/usb/usbip_protocol.rst. Nothing of our own codec is in the client, so that
+//! a mistake on both of our sides shows here.
 
 mod engine;
 
@@ -31,7 +31,7 @@ use wire::{
 use zeroize::Zeroizing;
 
 const PIN: &[u8] = b"246802";
-/// Bytes of a device in a reply; in a list its interfaces follow, four bytes each.
+/// Bytes of a device in a reply. In a list the device's interfaces follow, with four bytes each.
 const DEVICE: usize = 312;
 /// Bytes of every header after the import.
 const HEADER: usize = 48;
@@ -77,13 +77,13 @@ struct Urbs {
     last: u32,
 }
 
-/// The same, configured.
+/// A device that was imported and configured.
 struct Crate {
     urbs: Urbs,
     interface: Interface,
 }
 
-/// A transfer, but for its number.
+/// A transfer without its sequence number.
 struct Transfer<'a> {
     is_in: bool,
     endpoint: u8,
@@ -106,7 +106,7 @@ impl Crate {
         Self::enumerate(Urbs { stream, devid, last: 0 }, &device)
     }
 
-    /// The descriptors must say what the list said; then SET_CONFIGURATION.
+    /// Compares the descriptors with what the list said, and sends SET_CONFIGURATION.
     fn enumerate(mut urbs: Urbs, listed: &[u8]) -> Self {
         let get = |kind: u8, length| Setup {
             request_type: 0x80,
@@ -157,7 +157,7 @@ impl Urbs {
         self.last
     }
 
-    /// RET_SUBMIT: command, seqnum, then at 20 the status and at 24 the actual length.
+    /// Runs a transfer. RET_SUBMIT has the command at 0, seqnum at 4, the status at 20 and the actual length at 24.
     fn transfer(&mut self, transfer: &Transfer<'_>) -> Result<Vec<u8>, Error> {
         let sequence = self.submit(transfer);
         let head = read(&mut self.stream, HEADER);
@@ -238,7 +238,8 @@ fn the_crates_requests_make_a_key_and_sign_with_it() {
     key.verify_prehash(&digest, &DerSignature::from_bytes(&signature).unwrap()).unwrap();
 }
 
-/// An IN transfer that waits is unlinked with ECONNRESET and gets no RET_SUBMIT; one that is over gives 0.
+/// The unlink of an IN transfer that waits is answered by ECONNRESET, and the transfer gets no RET_SUBMIT. The unlink
+/// of a transfer that is over is answered by 0.
 #[test]
 fn the_crates_unlink() {
     let server = server();

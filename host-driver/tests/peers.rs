@@ -1,5 +1,5 @@
-//! What other USB/IP servers get wrong, measured: each row of a list that was made by probing them, as a test of ours.
-//! Rows 1 to 11 are the defects of the `usbip` crate's server, 0.9.0.
+//! Faults that other USB/IP servers were measured to have. Probing those servers gave a list of faults, and each row of the list
+//! is a test of our server. Rows 1 to 11 are faults of the `usbip` crate's server, 0.9.0.
 
 mod engine;
 
@@ -21,7 +21,7 @@ const EPIPE: i32 = -32;
 const EOVERFLOW: i32 = -75;
 const ECONNRESET: i32 = -104;
 
-/// An idle interrupt endpoint was answered with nothing, 39,900 times a second.
+/// That server answered an idle interrupt endpoint with nothing, 39,900 times a second.
 #[test]
 fn row_1_an_in_transfer_waits_until_there_is_data() {
     let server = Server::start();
@@ -40,7 +40,7 @@ fn row_1_an_in_transfer_waits_until_there_is_data() {
     assert_eq!(host.end_of(read), (0, b"later".to_vec()));
 }
 
-/// A signature that took 300 ms held up GET_DESCRIPTOR and UNLINK, and UNLINK cancelled nothing.
+/// In that server a signature of 300 ms held up GET_DESCRIPTOR and UNLINK. An UNLINK cancelled nothing.
 #[test]
 fn row_2_a_device_at_work_answers_other_transfers() {
     let server = Server::start();
@@ -49,27 +49,27 @@ fn row_2_a_device_at_work_answers_other_transfers() {
     let work = host.bulk_out(b"work");
     assert_eq!(host.end_of(work), (0, vec![]));
     let (first, second) = (host.bulk_in(64), host.bulk_in(64));
-    // The gate is closed: the work cannot be over before these are.
+    // The gate is closed, so that the work cannot end before these answers.
     let descriptor = host.control(GET_DEVICE);
     assert_eq!(host.end_of(descriptor).1.len(), 18);
     let unlink = host.unlink(first);
     assert_eq!(host.end_of_unlink(unlink), ECONNRESET);
     told.open_gate();
     assert_eq!(host.end_of(second), (0, b"worked".to_vec()));
-    // Now it is too late, and so it was for one that never was.
+    // An unlink that comes too late is answered by 0. So is the unlink of a transfer that never was.
     for victim in [second, first, 9999] {
         let unlink = host.unlink(victim);
         assert_eq!(host.end_of_unlink(unlink), 0);
     }
 }
 
-/// A busy token, with others who wanted it, froze an idle one.
+/// A busy token, for which other hosts waited, froze an idle token.
 #[test]
 fn row_3_a_busy_device_delays_no_other() {
     let server = Server::start();
     let ((a, told), (b, _)) = (server.plug(), server.plug());
     let mut busy = server.take(a);
-    // Not even when the device itself hangs, which no device should.
+    // An idle device is served even while another device hangs, which no device should do.
     busy.bulk_out(b"busy");
     let mut idle = server.take(b);
     for _ in 0..3 {
@@ -84,7 +84,7 @@ fn row_3_a_busy_device_delays_no_other() {
     assert_eq!(busy.end_of(read), (0, b"free".to_vec()));
 }
 
-/// The same with more hosts than any pool of threads by the number of cores would have.
+/// The same with more hosts than a pool of threads would have threads, if it had one for each core.
 #[test]
 fn row_3_a_busy_device_delays_no_other_however_many_there_are() {
     let server = Server::start();
@@ -104,7 +104,7 @@ fn row_3_a_busy_device_delays_no_other_however_many_there_are() {
     assert_eq!(busy.end_of(read), (0, b"free".to_vec()));
 }
 
-/// Removing devices while others attached ended in a deadlock within 1.5 s.
+/// Devices were removed while other hosts attached: within 1.5 s that server was in a deadlock.
 #[test]
 fn row_4_coming_and_going_never_deadlocks() {
     let server = Server::start();
@@ -151,7 +151,7 @@ fn row_4_coming_and_going_never_deadlocks() {
     assert_eq!(server.take(steady).exchange(b"alive"), b"alive");
 }
 
-/// Ordinary requests made it panic, and the device stayed "in use" until a restart.
+/// Ordinary requests made that server panic, and the device stayed "in use" until a restart.
 #[test]
 fn row_5_no_request_panics_and_a_device_is_never_lost() {
     let server = Server::start();
@@ -176,7 +176,7 @@ fn row_5_no_request_panics_and_a_device_is_never_lost() {
         let control = host.control(setup);
         assert_eq!(host.end_of(control), answer, "{setup:?}");
     }
-    // Even a device that does panic is free again.
+    // A device that panics is free again, too.
     host.bulk_out(b"panic");
     assert_eq!(host.hung_up(), [0_u8; 0]);
     server.wait_free(id);
@@ -186,7 +186,7 @@ fn row_5_no_request_panics_and_a_device_is_never_lost() {
     assert_eq!(host.end_of(out), (0, vec![]));
     assert_eq!(host.hung_up(), [0_u8; 0]);
     server.wait_free(id);
-    // Unless it cannot even be switched off.
+    // A device that cannot even be switched off is taken off the list.
     let mut host = server.take(id);
     let out = host.bulk_out(b"die");
     assert_eq!(host.end_of(out), (0, vec![]));
@@ -194,7 +194,7 @@ fn row_5_no_request_panics_and_a_device_is_never_lost() {
     eventually("it is off the list", || server.connect().import(id) == Err(4));
 }
 
-/// 48 bytes made it ask for 64 GiB, and the process was gone.
+/// A request of 48 bytes made that server ask for 64 GiB, which ended the process.
 #[test]
 fn row_6_a_length_is_not_believed() {
     let server = Server::start();
@@ -212,7 +212,7 @@ fn row_6_a_length_is_not_believed() {
             server.wait_free(id);
         }
     }
-    // The documentation's "not isochronous", which Linux does not send, is fine.
+    // The documentation's value for "not isochronous" is taken, though Linux does not send it.
     let mut host = server.take(id);
     let (sequence, mut bytes) = host.out_bytes(1, b"hello");
     bytes[32..36].copy_from_slice(&u32::MAX.to_be_bytes());
@@ -224,7 +224,7 @@ fn row_6_a_length_is_not_believed() {
     assert_eq!(host.end_of(sequence), (0, vec![]));
 }
 
-/// Asked for 16 bytes it sent 500: the kernel's BUG of Nitrokey/nitrokey-3-firmware#261.
+/// Asked for 16 bytes, that server sent 500. In a kernel this was the BUG of Nitrokey/nitrokey-3-firmware#261.
 #[test]
 fn row_7_a_reply_is_never_longer_than_what_was_asked_for() {
     let server = Server::start();
@@ -236,7 +236,7 @@ fn row_7_a_reply_is_never_longer_than_what_was_asked_for() {
     let configuration = Setup { request_type: 0x80, request: 6, value: 0x0200, index: 0, length: 9 };
     let control = host.control(configuration);
     assert_eq!(host.end_of(control).1.len(), 9);
-    // wLength may be more than the message has room for: what the device sends does not fit.
+    // wLength may be larger than the room of the message. Then the bytes that the device sends do not fit.
     let (control, mut bytes) = host.control_bytes(configuration, &[]);
     bytes[24..28].copy_from_slice(&4_u32.to_be_bytes());
     host.send(&bytes);
@@ -247,7 +247,7 @@ fn row_7_a_reply_is_never_longer_than_what_was_asked_for() {
     assert_eq!(host.end_of(control).1.len(), 4);
 }
 
-/// Errors were status 1, never a STALL.
+/// Errors of that server had status 1, and never told of a STALL.
 #[test]
 fn row_8_a_stall_is_epipe() {
     let server = Server::start();
@@ -267,7 +267,7 @@ fn row_8_a_stall_is_epipe() {
     }
 }
 
-/// Without TCP_NODELAY pipelined replies were 36 ms apart.
+/// That server had no TCP_NODELAY, so that pipelined replies were 36 ms apart.
 #[test]
 fn row_9_pipelined_replies_leave_at_once() {
     let server = Server::start();
@@ -283,11 +283,12 @@ fn row_9_pipelined_replies_leave_at_once() {
         }
         fastest = fastest.min(start.elapsed());
     }
-    // Each of them would wait for a delayed acknowledgement, 36 ms and more. A busy machine is slow now and then, not always.
+    // If the replies waited for delayed acknowledgements, each would take 36 ms or more. A busy machine is slow now and then, not
+    // always.
     assert!(fastest < Duration::from_millis(20), "{fastest:?}");
 }
 
-/// bcdUSB was 0000, bcdDevice wrong, and all devices had the same name.
+/// In that server bcdUSB was 0000, bcdDevice was wrong, and all devices had the same name.
 #[test]
 fn row_10_descriptors_and_names_are_the_devices_own() {
     let server = Server::start();
@@ -307,7 +308,7 @@ fn row_10_descriptors_and_names_are_the_devices_own() {
     assert_eq!((descriptor.usb, descriptor.release), (0x0200, 0x0123));
 }
 
-/// There was no way to pull a device out of a host's hands, and none to stop.
+/// That server had no way to pull a device out of a host's hands, and no way to stop.
 #[test]
 fn row_11_a_held_device_can_be_pulled_out_and_the_server_stopped() {
     let server = Server::start();

@@ -1,4 +1,4 @@
-//! Sessions that end badly, hosts that mean no good, and many at once.
+//! Sessions that end badly, hosts that mean harm, and many hosts at once.
 
 mod engine;
 
@@ -64,7 +64,7 @@ fn a_connection_may_end_at_any_byte() {
             eventually("the device was taken", || told.attached() == cut - 47);
         }
         if cut % 2 == 1 {
-            // As when the machine vanishes: a reset instead of an orderly end.
+            // A reset in place of an orderly end is what the server sees when the host's machine vanishes.
             rustix::net::sockopt::set_socket_linger(&host.stream, Some(Duration::ZERO)).unwrap();
         }
         let gone = Instant::now();
@@ -110,7 +110,7 @@ fn what_comes_in_one_write_is_answered_in_one() {
             std::io::Read::read_exact(&mut host.stream, &mut replies[first..101]).unwrap();
         }
     }
-    // A request may itself arrive in pieces; usually it does not.
+    // A request may itself arrive in pieces, but usually it arrives whole.
     assert!(whole > 80, "{whole} of 100");
 }
 
@@ -120,7 +120,7 @@ fn a_device_has_one_holder_and_a_name_must_be_known() {
     let (id, _) = server.plug();
     let (other, _) = server.plug();
     let mut host = server.take(id);
-    // Linux' usbip shows only what one may take.
+    // As with Linux' usbip, the list shows only devices that a host may take.
     assert_eq!(server.connect().list().len(), 1);
     assert_eq!(server.connect().import(id), Err(2));
     for name in ["1-3", "2-1", "1-01", "1-0", "1", "", "1-70000", "上海水务"] {
@@ -131,7 +131,7 @@ fn a_device_has_one_holder_and_a_name_must_be_known() {
     assert_eq!(held[1].state, State::Free);
     let mut connection = server.connect();
     assert_eq!(connection.list().len(), 1);
-    // A list first, and then an import on the same connection.
+    // The client asks for a list first, and imports on the same connection.
     assert_eq!(connection.import(other), Ok(()));
     assert_eq!(connection.exchange(b"b"), b"b");
     assert_eq!(host.exchange(b"a"), b"a");
@@ -176,7 +176,7 @@ fn who_breaks_the_protocol_is_hung_up_on_and_nobody_else_suffers() {
         word(16, 16),
         word(16, u32::MAX),
         elsewhere.bytes().to_vec(),
-        // The number of a pending transfer again; too many transfers; too many bytes.
+        // Two transfers with one number, then too many transfers, then too many bytes.
         [submit.bytes(), submit.bytes()].concat(),
         (1..=65).flat_map(|sequence| Submit { sequence, ..submit }.bytes()).collect(),
         (1..=5).flat_map(|sequence| Submit { sequence, length: 1 << 20, ..submit }.bytes()).collect(),
@@ -196,7 +196,7 @@ fn a_data_stage_goes_the_way_its_setup_packet_says() {
     let server = Server::start();
     let (id, _) = server.plug();
     let mut host = server.take(id);
-    // The message says OUT and the setup packet IN, and the other way round.
+    // The message says OUT where the setup packet says IN, and the other way round.
     for (setup, is_in) in [(GET_DEVICE, false), (Setup { request_type: 0x21, length: 4, ..GET_DEVICE }, true)]
     {
         let (sequence, bytes) = if is_in { host.in_bytes(0, 4) } else { host.out_bytes(0, b"data") };
@@ -213,7 +213,7 @@ fn whoever_says_nothing_is_not_waited_for() {
     let greeting = Duration::from_secs(2);
     let server = Server::with(Timing { greeting, ..Timing::STANDARD });
     let (id, _) = server.plug();
-    // On a busy machine even an honest host may be too slow, and tries again.
+    // On a busy machine even an honest host may be too slow. Then the host tries again.
     let mut attached = None;
     eventually("the device is taken", || {
         let mut host = server.connect();
@@ -221,7 +221,7 @@ fn whoever_says_nothing_is_not_waited_for() {
         attached.is_some()
     });
     let mut silent = server.connect();
-    // The whole request takes this one twice the time that there is.
+    // This client sends its request so slowly that it would need twice the time that there is.
     let mut slow = server.connect();
     let request = request_import("1-1").unwrap();
     for byte in &request {
@@ -232,13 +232,13 @@ fn whoever_says_nothing_is_not_waited_for() {
     }
     assert_eq!(slow.hung_up(), [0_u8; 0]);
     assert_eq!(silent.hung_up(), [0_u8; 0]);
-    // Who has taken a device may be silent for as long as it likes.
+    // A host that has taken a device may be silent for as long as it likes.
     assert_eq!(attached.unwrap().exchange(b"still here"), b"still here");
 }
 
 #[test]
 fn eleven_hundred_who_say_nothing_keep_nobody_out() {
-    // Nobody's time is over while this test runs.
+    // The time for a greeting is so long that it does not end while this test runs.
     let server = Server::with(Timing { greeting: Duration::from_secs(24 * 3600), ..Timing::STANDARD });
     let (id, _) = server.plug();
     host_driver::raise_descriptor_limit();
@@ -246,14 +246,14 @@ fn eleven_hundred_who_say_nothing_keep_nobody_out() {
     let mut silent: Vec<_> = (0..1100).map(|_| server.connect()).collect();
     assert_eq!(server.connect().list(), []);
     assert_eq!(honest.exchange(b"served"), b"served");
-    // Who came first went first, although its time was not over.
+    // The connection that came first had to go first, although its time was not over.
     assert_eq!(silent[0].hung_up(), [0_u8; 0]);
     drop(honest);
     server.wait_free(id);
     assert_eq!(server.take(id).exchange(b"served"), b"served");
 }
 
-/// Connections that are reset before they are looked at lead to nothing that takes long.
+/// Connections that are reset at once must start no work that takes long.
 #[test]
 fn resets_delay_nobody() {
     let server = Server::start();
@@ -286,7 +286,7 @@ fn a_host_that_does_not_read_holds_up_nobody() {
     let (id, told) = server.plug();
     let mut host = server.take(id);
     host.stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
-    // 256 bytes come back for each 48, until nothing fits any more.
+    // For each 48 bytes that the client sends 256 bytes come back, until the line is full.
     let data = [7; 200];
     let blocked = (0..1_000_000).any(|_| {
         let ((_, out), (_, read)) = (host.out_bytes(1, &data), host.in_bytes(2, 200));
@@ -299,10 +299,10 @@ fn a_host_that_does_not_read_holds_up_nobody() {
     assert_eq!(server.take(id).exchange(b"alive"), b"alive");
 }
 
-/// A kernel may be sending when it learns that the device is gone; a reset would be an error to it.
+/// A kernel may still be sending when it learns that the device is gone. A reset would be an error to that kernel.
 #[test]
 fn who_still_sends_to_a_device_that_was_pulled_out_gets_no_reset() {
-    /// The server waits this long for a host that does not go.
+    /// How long the server waits for a host that does not go.
     const FAREWELL: Duration = Duration::from_secs(1);
     let server = Server::start();
     let (id, _) = server.plug();
@@ -318,7 +318,7 @@ fn who_still_sends_to_a_device_that_was_pulled_out_gets_no_reset() {
             sent
         });
         assert!(sent || begin.elapsed() > FAREWELL, "a reset");
-        // But nobody waits for long for a host that does not go.
+        // The server does not wait long for a host that does not go.
         eventually("the end of the connection", || host.stream.write_all(&[0; 48]).is_err());
         server.exporter.plug_again(id).unwrap();
         sent
@@ -333,7 +333,7 @@ fn unlink_cancels_only_what_waits() {
     let (a, b, c) = (host.bulk_in(64), host.bulk_in(64), host.bulk_in(64));
     let unlink = host.unlink(b);
     assert_eq!(host.end_of_unlink(unlink), ECONNRESET);
-    // The cancelled transfer takes no data, and its number may be used again.
+    // The cancelled transfer takes no data, and the number of that transfer may be used again.
     for (read, text) in [(a, b"one"), (c, b"two")] {
         let out = host.bulk_out(text);
         assert_eq!(host.end_of(out), (0, vec![]));
@@ -356,7 +356,7 @@ fn two_hundred_devices_in_one_process() {
     let mut hosts: Vec<Client> = ids.iter().map(|id| server.take(*id)).collect();
     assert_eq!(server.connect().list(), []);
     for round in 0..3_u8 {
-        // All have something under way at once.
+        // Each host has a transfer under way at the same time.
         let reads: Vec<_> =
             hosts.iter_mut().map(|host| (host.bulk_in(64), host.bulk_out(&[round; 8]))).collect();
         for (host, (read, out)) in hosts.iter_mut().zip(reads) {
@@ -383,7 +383,7 @@ fn a_taken_port_and_an_open_one_say_what_to_type() {
     assert!(matches!(start(Listen { address, allow, ..Listen::default() }), StartError::Address(..)));
 }
 
-/// Needs root to become another user; whoever is not root can only be himself, and is served in all other tests.
+/// Root can become another user. Without root the test would have one user only, who is served in all other tests.
 #[test]
 fn another_user_of_this_machine_is_not_served() {
     if !rustix::process::geteuid().is_root() {

@@ -41,7 +41,7 @@ fn plug(server: &Server, folder: &Path) -> BusId {
     server.exporter.plug(token, Some(handle)).unwrap()
 }
 
-/// A CCID message, and the answer that is not a request for more time.
+/// Sends a CCID message. Returns its answer, and passes over the requests for more time.
 fn ccid(host: &mut Client, kind: u8, sequence: u8, data: &[u8]) -> Vec<u8> {
     let answer = host.exchange(&message(kind, sequence, data));
     patiently(host, answer, sequence)
@@ -86,7 +86,7 @@ fn a_token_works_over_the_bus_and_its_tries_outlive_everything() {
     for left in [5, 4] {
         assert_eq!(ccid(&mut host, 0x6F, 3, &verify(b"135790")), [0x63, 0xC0 | left]);
     }
-    // The host goes away in the middle of a try: it was paid.
+    // The host goes away in the middle of a try. The try was paid for.
     host.bulk_out(&message(0x6F, 4, &verify(b"135790")));
     let _ = host.reply().unwrap();
     drop(host);
@@ -94,14 +94,14 @@ fn a_token_works_over_the_bus_and_its_tries_outlive_everything() {
     let query = [0, 0x20, 0, 0x80];
     let mut host = power_on(&server, id);
     assert_eq!(ccid(&mut host, 0x6F, 5, &query), [0x63, 0xC3]);
-    // The process ends; the next one finds the same token.
+    // The process ends, and the next process finds the same token.
     drop(host);
     drop(server.exporter.bus().remove(id).unwrap());
     let id = plug(&server, folder.path());
     let mut host = power_on(&server, id);
     assert_eq!(ccid(&mut host, 0x6F, 6, &query), [0x63, 0xC3]);
-    // While Argon2 runs in a thread of its own, the token answers. All three arrive at once, so that the descriptor is asked for
-    // before the PIN can be judged.
+    // While Argon2 runs in a thread of its own, the token answers other requests. The three requests arrive together, so that the
+    // descriptor is asked for before the PIN can be judged.
     let right = message(0x6F, 7, &verify(b"246802"));
     let ((out, first), (read, second), (control, third)) =
         (host.out_bytes(1, &right), host.in_bytes(2, 64), host.control_bytes(GET_DEVICE, &[]));
@@ -112,7 +112,7 @@ fn a_token_works_over_the_bus_and_its_tries_outlive_everything() {
     assert_eq!(patiently(&mut host, answer, 7), [0x90, 0]);
 }
 
-/// As on a bus, a packet that is longer than the host's room is an overflow, and the token sends it again.
+/// A packet that is longer than the host's room is an overflow, as on a bus. The token sends that packet again.
 #[test]
 fn what_has_no_room_is_told_and_not_lost() {
     const EOVERFLOW: i32 = -75;
@@ -128,7 +128,7 @@ fn what_has_no_room_is_told_and_not_lost() {
     // RDR_to_PC_NotifySlotChange: two bytes.
     assert_eq!((read(3, 1), read(3, 0)), ((EOVERFLOW, vec![]), (EOVERFLOW, vec![])));
     assert_eq!(read(3, 2), (0, vec![0x50, 3]));
-    // GET DATA of the discovery object, 20 bytes and 9000: 32 with the header.
+    // GET DATA of the discovery object brings 20 bytes and 9000, which are 32 bytes with the header.
     let out = host.bulk_out(&message(0x6F, 2, &[0, 0xCB, 0x3F, 0xFF, 3, 0x5C, 1, 0x7E, 0]));
     assert_eq!(host.end_of(out).0, 0);
     let mut read = |endpoint, room| {
@@ -142,7 +142,7 @@ fn what_has_no_room_is_told_and_not_lost() {
     );
     let (status, answer) = read(2, 32);
     assert_eq!((status, answer.len(), &answer[..2]), (0, 32, &[0x80, 22][..]));
-    // Endpoint 0 is cut at wLength, and overflows where the host has less room than it asks for.
+    // An answer on endpoint 0 is cut at wLength. The answer overflows where the host has less room than wLength.
     let short = Setup { length: 8, ..GET_DEVICE };
     let control = host.control(short);
     assert_eq!(host.end_of(control).1.len(), 8);

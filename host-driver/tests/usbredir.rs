@@ -1,4 +1,4 @@
-//! The usbredir server, with guests that mean well.
+//! The usbredir server, with honest guests.
 
 mod engine;
 
@@ -57,7 +57,7 @@ fn a_token_has_one_holder_whatever_the_plug() {
     let (b, _) = server.plug();
     let (any, fixed) = (server.usbredir(None), server.usbredir(Some(b)));
     let mut first = Guest::take(any);
-    // USB/IP shows the other one only, until a guest has that too.
+    // USB/IP shows the other device only, until a guest has that device, too.
     assert_eq!(server.connect().list().len(), 1);
     assert_eq!(server.connect().import(a), Err(2));
     let mut second = Guest::take(fixed);
@@ -66,7 +66,8 @@ fn a_token_has_one_holder_whatever_the_plug() {
         matches!(server.exporter.list()[1].state, State::Held { peer } if peer == second.stream.local_addr().unwrap())
     );
     assert_eq!((first.exchange(b"a"), second.exchange(b"b")), (b"a".to_vec(), b"b".to_vec()));
-    // Guests for whom there is no token wait for one, and get it at once: one any, one his own.
+    // Two guests find no token, and wait: one for any token, the other for a certain token. Each gets the token as soon
+    // as it is free.
     let (mut third, mut fourth) = (Guest::greet(any, QEMU), Guest::greet(fixed, QEMU));
     third.silent(Duration::from_millis(100));
     fourth.silent(Duration::from_millis(10));
@@ -79,7 +80,7 @@ fn a_token_has_one_holder_whatever_the_plug() {
     drop((third, fourth));
     server.wait_free(a);
     server.wait_free(b);
-    // And USB/IP keeps guests waiting.
+    // A USB/IP host that holds the token keeps guests waiting as well.
     let host = server.take(a);
     let mut guest = Guest::greet(any, QEMU);
     guest.device();
@@ -88,7 +89,7 @@ fn a_token_has_one_holder_whatever_the_plug() {
     drop(host);
     waiting.device();
     assert_eq!(server.connect().list(), []);
-    // There is no token of this name, and there will be none.
+    // No token has this name, and no token can ever have it.
     let mut lost = Guest::greet(server.usbredir(BusId::parse("1-9")), QEMU);
     assert_eq!(lost.hung_up(), [0_u8; 0]);
 }
@@ -108,7 +109,8 @@ fn input_waits_until_there_is_data_and_can_be_cancelled() {
         assert_eq!(guest.end_of(out), (OK, 3, vec![]));
         assert_eq!(guest.end_of(read), (OK, 3, text.to_vec()));
     }
-    // It is too late, and never was: nothing comes back. The id may be used again.
+    // Two cancellations come too late, and one is of a packet that never was. Nothing comes back for them, and the ids
+    // may be used again.
     for id in [a, b, 77] {
         guest.send(id, &ToHost::CancelDataPacket);
     }
@@ -142,7 +144,7 @@ fn interrupts_come_by_themselves_once_they_are_asked_for() {
     let stop = ToHost::StopInterruptReceiving { endpoint: 0x83 };
     for _ in 0..2 {
         assert_eq!(status(&guest.ask(&start)), OK);
-        // A second start starts nothing more.
+        // A second start changes nothing.
         assert_eq!(status(&guest.ask(&start)), OK);
         for number in 0..3 {
             let out = guest.bulk_out(b"event");
@@ -157,7 +159,7 @@ fn interrupts_come_by_themselves_once_they_are_asked_for() {
         let out = guest.bulk_out(b"event");
         assert_eq!(guest.end_of(out).0, OK);
         guest.silent(Duration::from_millis(50));
-        // What came meanwhile waits for the next start.
+        // The event that came meanwhile waits for the next start.
         assert_eq!(status(&guest.ask(&start)), OK);
         assert_eq!(guest.packet().unwrap().kind, packet::INTERRUPT_PACKET);
         assert_eq!(status(&guest.ask(&stop)), OK);
@@ -193,7 +195,7 @@ fn configurations_and_settings_are_told_before_their_status() {
     for (value, interface_count, kind) in [(1, 1, 2), (0, 0, 255), (1, 1, 2)] {
         guest.send(5, &ToHost::SetConfiguration { value });
         let mut packet = guest.packet().unwrap();
-        // Before the first, what waited is dropped.
+        // The packet that waited is dropped before the first answer of the new configuration.
         if packet.id == waiting {
             assert!(
                 matches!(guest.message(&packet), ToGuest::Bulk { header, .. } if header.status == Status::Cancelled)
@@ -215,7 +217,7 @@ fn configurations_and_settings_are_told_before_their_status() {
     assert_eq!(guest.message(&packet), ToGuest::ConfigurationStatus { status: OK, value: 1 });
     let packet = guest.ask(&ToHost::GetAltSetting { interface: 0 });
     assert_eq!(guest.message(&packet), ToGuest::AltSettingStatus { status: OK, interface: 0, alternate: 0 });
-    // What the device refuses is a stall.
+    // The guest is told of a stall where the device refuses a request.
     assert_eq!(status(&guest.ask(&ToHost::GetAltSetting { interface: 7 })), Status::Stall);
     assert_eq!(status(&guest.ask(&ToHost::SetAltSetting { interface: 0, alternate: 9 })), Status::Stall);
 }
@@ -246,7 +248,7 @@ fn what_there_is_not_is_invalid_and_ends_nothing() {
     assert_eq!(status(&guest.ask(&stream)), Status::Invalid);
     assert_eq!(status(&guest.ask(&ToHost::StopIsoStream { endpoint: 0x82 })), Status::Invalid);
     guest.send(0, &ToHost::Iso { header, data: b"x" });
-    // A filter is the guest's own business.
+    // A filter concerns the guest only.
     guest.send(0, &ToHost::FilterFilter { rules: b"0x0b,-1,-1,-1,1" });
     assert_eq!(guest.exchange(b"alive"), b"alive");
 }
@@ -266,7 +268,7 @@ fn a_stall_is_a_stall_and_a_reply_is_never_longer_than_what_was_asked_for() {
     assert_eq!(guest.end_of(out).0, OK);
     assert_eq!(guest.end_of(read), (Status::Babble, 0, vec![]));
     guest.send(0, &ToHost::Reset);
-    // A packet that does not fit comes again; only the last one decides.
+    // A packet that does not fit is sent again. Only the last packet decides how the transfer ends.
     let out = guest.bulk_out(&[5; 100]);
     assert_eq!(guest.end_of(out).0, OK);
     for (room, end) in [
@@ -294,7 +296,7 @@ fn a_token_that_is_pulled_out_comes_back_to_the_same_guest() {
         guest.bulk_in(64);
         server.exporter.unplug(id).unwrap();
         assert_eq!(guest.packet().unwrap().kind, packet::DEVICE_DISCONNECT);
-        // What was meant for the device that is gone is nobody's, until the guest says that it knows.
+        // Packets for the device that is gone reach no device, until the guest says that it knows.
         guest.send(3, &ToHost::Reset);
         guest.bulk_out(b"lost");
         server.exporter.plug_again(id).unwrap();
@@ -304,12 +306,12 @@ fn a_token_that_is_pulled_out_comes_back_to_the_same_guest() {
         assert_eq!(guest.exchange(&[round]), [round]);
     }
     assert_eq!(server.exporter.bus().port(other).unwrap().state(), State::Free);
-    // One that is taken off for good is not waited for.
+    // The server does not wait for a device that was taken off for good.
     server.exporter.bus().remove(id).unwrap();
     assert_eq!(guest.packet().unwrap().kind, packet::DEVICE_DISCONNECT);
     guest.send(0, &ToHost::DeviceDisconnectAck);
     assert_eq!(guest.hung_up(), [0_u8; 0]);
-    // A guest that knows no acknowledgement needs none.
+    // The server expects no acknowledgement of a guest that has none.
     let mut guest = Guest::greet(address, Capabilities::NONE);
     guest.device();
     server.exporter.unplug(other).unwrap();

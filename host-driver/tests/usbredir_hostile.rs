@@ -1,4 +1,4 @@
-//! The usbredir server: guests whose line is cut, and guests that mean no good.
+//! The usbredir server, with guests whose line is cut, and with guests that mean harm.
 
 mod engine;
 
@@ -56,7 +56,7 @@ fn a_connection_may_end_at_any_byte() {
             eventually("the device was taken", || told.attached() == cut - 79);
         }
         if cut % 2 == 1 {
-            // As when the machine vanishes: a reset instead of an orderly end.
+            // A reset in place of an orderly end is what the server sees when the guest's machine vanishes.
             rustix::net::sockopt::set_socket_linger(&guest.stream, Some(Duration::ZERO)).unwrap();
         }
         let gone = Instant::now();
@@ -100,7 +100,7 @@ fn who_breaks_the_protocol_is_hung_up_on_and_nobody_else_suffers() {
         b"GET / HTTP/1.1\r\n\r\n",
         &[0; 64],
         &[0xFF; 64],
-        // A hello that is too long, one that is too short, and a device of its own.
+        // The first hello is too long, and the second is too short. The third packet shows a device, and is no hello.
         &[0, 0, 0, 0, 0xFF, 0xFF, 0, 0, 0, 0, 0, 0],
         &[0, 0, 0, 0, 63, 0, 0, 0, 0, 0, 0, 0],
         &[1, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0],
@@ -108,7 +108,7 @@ fn who_breaks_the_protocol_is_hung_up_on_and_nobody_else_suffers() {
     for greeting in greetings {
         let mut guest = Guest::connect(address);
         guest.stream.write_all(greeting).unwrap();
-        // Its hello goes out first.
+        // The server's hello goes out first.
         assert_eq!(guest.hung_up().len(), 80, "{greeting:x?}");
     }
     let probe = Guest::take(address);
@@ -126,12 +126,12 @@ fn who_breaks_the_protocol_is_hung_up_on_and_nobody_else_suffers() {
         bytes
     };
     let mut attacks = vec![
-        // A second hello, a refusal, and what only a host may send.
+        // A second hello, a refusal, and packets that only a host may send.
         raw(packet::HELLO, &[0; 64]),
         probe.bytes(0, &ToHost::FilterReject),
         raw(packet::DEVICE_CONNECT, &[0; 10]),
         raw(packet::INTERRUPT_PACKET, &[0x83, 0, 0, 0]),
-        // What was not agreed on: bulk streams and buffered bulk; and no packet at all.
+        // Bulk streams and buffered bulk, which were not agreed on. Then a type that no packet has.
         raw(18, &[0; 8]),
         raw(25, &[0; 10]),
         raw(77, &[]),
@@ -142,7 +142,7 @@ fn who_breaks_the_protocol_is_hung_up_on_and_nobody_else_suffers() {
         probe.bytes(1, &ToHost::Bulk { header: bulk(0x82, (1 << 20) + 1), data: &[] }),
         probe.bytes(1, &ToHost::Bulk { header: bulk(0x01, 3), data: b"ab" }),
         probe.bytes(1, &ToHost::Bulk { header: bulk(0x82, 3), data: b"abc" }),
-        // The id of a pending packet again; too many packets; too many bytes.
+        // Two packets with one id, then too many packets, then too many bytes.
         [probe.bytes(1, &input), probe.bytes(1, &input)].concat(),
         (1..=65).flat_map(|id| probe.bytes(id, &input)).collect(),
     ];
@@ -175,16 +175,17 @@ fn a_guest_that_does_not_read_holds_up_nobody() {
     server.exporter.unplug(id).unwrap();
     assert_eq!(told.unplugged(), 1);
     server.exporter.plug_again(id).unwrap();
-    // The one that does not read has not heard that it is back.
+    // The guest that does not read has not heard that the device is back.
     assert_eq!(server.take(id).exchange(b"alive"), b"alive");
 }
 
-/// The time for a greeting is long: nobody is too slow for it on a busy machine.
+/// The time for a greeting is so long that no honest guest is too slow, also on a busy machine.
 const IDLE: Timing = Timing { greeting: Duration::from_secs(24 * 3600), silence: Duration::from_millis(300) };
-/// What is short here is waited for by guests that say nothing.
+/// The short time ends in the tests whose guests say nothing.
 const SHORT: Timing = Timing { greeting: Duration::from_secs(1), silence: Duration::from_millis(300) };
 
-/// A guest that has greeted in time: on a busy machine even an honest one may be too slow, and tries again.
+/// A guest that has greeted in time. On a busy machine even an honest guest may be too slow. Then the guest tries
+/// again.
 fn take_in_time(address: std::net::SocketAddr) -> Guest {
     let mut guest = None;
     eventually("a guest with a device", || {
@@ -202,7 +203,7 @@ fn whoever_says_nothing_is_not_waited_for() {
     let mut waiting = take_in_time(address);
     let mut silent = Guest::connect(address);
     assert_eq!(silent.hung_up().len(), 80);
-    // Who has greeted may be silent for as long as it likes.
+    // A guest that has greeted may be silent for as long as it likes.
     assert_eq!(waiting.exchange(b"still here"), b"still here");
 }
 
@@ -217,12 +218,12 @@ fn a_device_that_its_guest_does_not_use_goes_to_one_that_waits() {
     let (id, _) = server.plug();
     let address = listen(&server, IDLE);
     let mut idle = Guest::take(address);
-    // Nobody else wants it: a machine that is paused may take an hour to boot.
+    // While nobody else wants the token the guest keeps it: a machine that is paused may take an hour to boot.
     idle.silent(IDLE.silence * 2);
     let mut waiting = Guest::take(address);
     assert_eq!(idle.hung_up(), [0_u8; 0]);
     assert_eq!(waiting.exchange(b"mine"), b"mine");
-    // Who has begun keeps it, however long it is silent then.
+    // A guest that has begun to use the token keeps it, however long the guest is silent afterwards.
     let mut last = Guest::greet(address, QEMU);
     last.silent(IDLE.silence * 2);
     assert_eq!(waiting.exchange(b"still mine"), b"still mine");
@@ -230,7 +231,7 @@ fn a_device_that_its_guest_does_not_use_goes_to_one_that_waits() {
     last.device();
     drop(last);
     server.wait_free(id);
-    // A USB/IP host that is told that it is held makes it wanted, too.
+    // A USB/IP host is told that the token is held. From then on the token is wanted, as if another guest waited.
     let mut idle = Guest::take(address);
     assert!(server.connect().import(id).is_err());
     assert_eq!(idle.hung_up(), [0_u8; 0]);
@@ -247,11 +248,11 @@ fn a_guest_that_is_paused_gets_its_token_back_and_keeps_it() {
     server.exporter.unplug(id).unwrap();
     assert_eq!(guest.packet().unwrap().kind, packet::DEVICE_DISCONNECT);
     server.exporter.plug_again(id).unwrap();
-    // Paused: it does not even acknowledge.
+    // The guest's machine is paused, and does not even acknowledge.
     guest.silent(SHORT.greeting * 2);
     guest.send(0, &ToHost::DeviceDisconnectAck);
     guest.device();
-    // It used the token before, and so keeps it from one that waits.
+    // The guest used the token before. So it keeps the token, although another guest waits.
     let mut waiting = Guest::greet(listen(&server, IDLE), QEMU);
     waiting.silent(IDLE.silence * 3);
     assert_eq!(guest.exchange(b"mine"), b"mine");
@@ -266,7 +267,7 @@ fn eleven_hundred_idle_guests_keep_nobody_out() {
     let mut honest = Guest::take(address);
     let mut idle: Vec<_> = (0..1100).map(|_| Guest::greet(address, QEMU)).collect();
     assert_eq!(honest.exchange(b"served"), b"served");
-    // The oldest of them had to go, and the newest waits.
+    // The oldest silent guest had to go, and the newest guest waits.
     assert_eq!(idle[0].hung_up(), [0_u8; 0]);
     let mut new = Guest::greet(address, QEMU);
     drop(idle);

@@ -1,4 +1,5 @@
-//! One rule of what a screen shows, for all three: what no token shows, nobody seals, and no bank takes.
+//! One rule says what a screen shows, and three obey it: a token shows nothing else, nobody seals anything else, and no
+//! bank takes anything else.
 
 mod bank;
 
@@ -50,7 +51,7 @@ fn what_no_token_shows_is_neither_sealed_nor_taken() {
     for (bend, text) in NOT_SHOWN {
         let mut bent = honest.clone();
         bend(&mut bent, text);
-        // The encoding is an order's; only its text is not for a screen.
+        // The bytes are a well-formed order. Only a text in the order is unfit for a screen.
         let encoded = EncodedOrder::new(bent.clone()).unwrap();
         let mut asked = false;
         let sealed = seal(&encoded, &[&customer.certificate], |bytes| {
@@ -65,7 +66,7 @@ fn what_no_token_shows_is_neither_sealed_nor_taken() {
     }
 }
 
-/// The rule is of the text: what a small screen has no room for, a larger one shows.
+/// The rule speaks of the text alone. A text that is too long for a small screen is shown on a larger screen.
 #[test]
 fn a_long_text_is_no_fault() {
     let ca = Ca::new();

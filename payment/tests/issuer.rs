@@ -22,7 +22,8 @@ fn refused(file: &str) -> (usize, String) {
     }
 }
 
-/// In one file with the CA a customer's certificate could issue. It is named, and what it says is escaped.
+/// A customer's certificate could issue certificates if it stood in the file of the CA. The error names that
+/// certificate, and escapes the names in it.
 #[test]
 fn a_customers_certificate_beside_the_ca_is_named() {
     let ca = Ca::new();
@@ -50,12 +51,12 @@ fn an_anchor_is_a_cas() {
         let customer = ca.customer();
         openssl(&[&ca.der], &[], &[], &customer.certificate).0
     };
-    // A root that says keyCertSign is a CA's to openssl, basicConstraints or not.
+    // openssl takes a root with keyCertSign for a CA, also where the root has no basicConstraints.
     assert!(with(&|params| params.is_ca = IsCa::NoCa, "basicConstraints"));
     assert!(!with(&|params| params.is_ca = IsCa::ExplicitNoCa, "basicConstraints"));
     assert!(!with(&|params| params.key_usages = vec![KeyUsagePurpose::DigitalSignature], "keyCertSign"));
     assert!(!with(&|params| params.key_usages = vec![KeyUsagePurpose::CrlSign], "keyCertSign"));
-    // It is told not to look at purposes.
+    // openssl is told not to look at purposes.
     let login = vec![ExtendedKeyUsagePurpose::ServerAuth];
     assert!(with(&|params| params.extended_key_usages = login.clone(), "purposes"));
     assert!(!with(
@@ -77,7 +78,7 @@ fn an_anchor_is_a_cas() {
     good(&|params| params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0)));
 }
 
-/// Version 1 has no extensions, so that nothing says that it is a CA's.
+/// A certificate of version 1 has no extensions, and so nothing in it says that its subject is a CA.
 #[test]
 fn an_anchor_is_of_version_3() {
     let folder = tempfile::tempdir().unwrap();
@@ -93,7 +94,7 @@ fn an_anchor_is_of_version_3() {
     assert!(sentence.contains("version 3"), "{sentence}");
 }
 
-/// What is wrong with a CA between the bank's and the customer, and which one: the reason says it.
+/// The reason says what is wrong with a CA between the bank's CA and the customer, and which CA is meant.
 #[test]
 fn an_intermediate_is_a_cas() {
     let root = Ca::new();
@@ -101,7 +102,7 @@ fn an_intermediate_is_a_cas() {
         let mut params = ca_params("Branch CA");
         bend(&mut params);
         let branch = above.intermediate(params.clone());
-        // rcgen's issuer refuses nothing, so that the customer's certificate is made whatever the branch may do.
+        // rcgen checks no issuer, so that the customer's certificate is made also where the branch may issue none.
         let customer = branch.customer();
         let mut chain = vec![&customer.certificate[..], &branch.der];
         if above.der != root.der {
@@ -152,7 +153,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// webpki does not look at an anchor's pathLenConstraint.
+/// webpki does not look at an anchor's pathLenConstraint: this crate does.
 #[test]
 fn an_anchors_path_length_counts() {
     let mut params = ca_params("Test Bank CA");
@@ -168,7 +169,7 @@ fn an_anchors_path_length_counts() {
     let reason = root.verify(&document).unwrap_err();
     assert!(matches!(reason, Reason::IssuerPathLength(which) if which.place == 2), "{reason}");
     assert!(!openssl(&[&root.der], &[&branch.der], &[], &customer.certificate).0);
-    // The CA's new key, certified by its old one under its own name: that is no CA below it (4.2.1.9).
+    // The old key of the CA certifies the new key under the same name. Such a certificate is no CA below (4.2.1.9).
     params.use_authority_key_identifier_extension = true;
     let renewed = root.intermediate(params);
     let (document, customer) = sealed(&renewed);
@@ -177,7 +178,7 @@ fn an_anchors_path_length_counts() {
     assert!(good, "{said}");
 }
 
-/// Mallory's payment certificate is no CA's, whatever she issues with it, also with the bank's CRL beside.
+/// Mallory's payment certificate is no CA's: what she issues is refused, also where the bank's CRL is beside it.
 #[test]
 fn a_customer_issues_nothing() {
     let ca = Ca::new();

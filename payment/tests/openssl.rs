@@ -75,7 +75,7 @@ fn openssl_follows_an_intermediate_in_the_document() {
     assert_eq!(root.verify(&sealed).unwrap().order_der, *order);
 }
 
-/// OpenSSL's own document, without attributes and in DER, is the same form as ours.
+/// The document that OpenSSL makes, without attributes and in DER, has the same form as ours.
 #[test]
 fn a_document_that_openssl_sealed_is_accepted() {
     let folder = tempfile::tempdir().unwrap();
@@ -112,7 +112,8 @@ fn a_document_that_openssl_sealed_is_accepted() {
         fs::read(folder.path().join("payment.cms")).unwrap()
     };
     assert_eq!(ca.verify(&sign(&["-noattr"])).unwrap().order_der, *order);
-    // What it writes by default is refused: attributes; lengths left open; another name for the signer.
+    // The documents that OpenSSL makes by default are refused: for their attributes, for a length that is left open,
+    // for another name of the signer.
     assert_eq!(ca.verify(&sign(&[])).unwrap_err().code(), "attributes_present");
     assert_eq!(ca.verify(&sign(&["-noattr", "-stream"])).unwrap_err().code(), "malformed");
     assert_eq!(ca.verify(&sign(&["-noattr", "-keyid"])).unwrap_err().code(), "malformed");

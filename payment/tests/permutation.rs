@@ -17,12 +17,12 @@ use std::{cell::RefCell, collections::BTreeMap};
 const HIS: u8 = 0x42;
 const BRANCH: u8 = 0x77;
 
-/// A bank with a history: a CA that changed its key and certified the new one with the old, a namesake, branches good
-/// and bad with one name, and every kind of CRL of each.
+/// A bank with a history. One CA changed its key, and certified the new key with the old one. Another CA has the same
+/// name. Good and bad branches share one name. Each CA has every kind of CRL.
 struct World {
     anchors: Vec<Vec<u8>>,
     lists: Vec<Vec<u8>>,
-    /// Certificates that may stand in a document, but for the signer's.
+    /// Certificates that may stand in a document, without the signer's.
     between: Vec<Vec<u8>>,
     customers: Vec<Customer>,
 }
@@ -64,7 +64,7 @@ fn world() -> World {
     World { anchors: vec![old.der, new.der, namesake.der], lists, between, customers }
 }
 
-/// Those of a mask, in an order.
+/// The items that the mask chooses, in this order.
 fn chosen<'a>(all: &'a [Vec<u8>], mask: u32, order: &[usize]) -> Vec<&'a [u8]> {
     order.iter().filter(|i| mask >> **i & 1 == 1).map(|i| &all[*i][..]).collect()
 }
@@ -109,7 +109,8 @@ impl std::fmt::Debug for Order {
     }
 }
 
-/// Each world has other keys, and so another order of its certificates by their bytes: the verdict is the same in both.
+/// Each world has other keys, and so another order of its certificates by their bytes. The verdict is the same in every
+/// world.
 #[test]
 fn no_order_changes_a_verdict() {
     let worlds = [world(), world(), world()];
@@ -120,7 +121,8 @@ fn no_order_changes_a_verdict() {
         failure_persistence: None,
         ..ProptestConfig::default()
     });
-    // Every fourth time no CRL at all; otherwise about a quarter of them, so that not all contradict one another.
+    // Every fourth time there is no CRL at all. Otherwise each CRL is there with a chance of a quarter, so that some
+    // sets of CRLs hold no contradiction.
     let lists = (0_u32..4, any::<u32>(), any::<u32>())
         .prop_map(|(none, one, other)| if none == 0 { 0 } else { one & other });
     let masks = (1_u32..8, lists, any::<u32>());

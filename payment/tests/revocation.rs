@@ -1,4 +1,4 @@
-//! What CRLs say, in any order, and what openssl says of the same.
+//! What CRLs say, in any order, and what openssl says of the same CRLs.
 
 mod bank;
 
@@ -19,10 +19,10 @@ use rcgen::{
 use time::Duration;
 use x509_cert::ext::Extension;
 
-/// The customer's serial number.
+/// The serial number of the customer's certificate.
 const HIS: u8 = 0x42;
 
-/// The verdict, which is one whatever the order of the CRLs, apart or in one file.
+/// The verdict. The order of the CRLs must not change it, nor whether the CRLs stand in one file or in several.
 fn verdict(ca: &Ca, document: &[u8], lists: &[&[u8]], time: &str) -> &'static str {
     let mut reversed = lists.to_vec();
     reversed.reverse();
@@ -37,7 +37,7 @@ fn verdict(ca: &Ca, document: &[u8], lists: &[&[u8]], time: &str) -> &'static st
     found[0]
 }
 
-/// openssl's verdict where it differs from ours, and why that is so.
+/// The last column of a row where openssl agrees with us. Elsewhere that column says why openssl differs.
 const AGREES: Option<&str> = None;
 
 #[test]
@@ -92,7 +92,7 @@ fn the_newest_tells_and_each_revokes() {
     }
 }
 
-/// Old or from the future: the same verifier says so at one time and not at another.
+/// A CRL can be too old or too new. The same verifier says so at one time, and not at another time.
 #[test]
 fn the_time_of_the_verification_counts() {
     let ca = Ca::new();
@@ -108,13 +108,14 @@ fn the_time_of_the_verification_counts() {
     ] {
         assert_eq!(code(verify_at(&verifier, &document, time)), expected, "{time}");
     }
-    // At its nextUpdate a CRL is over, as openssl has it.
+    // A CRL is over from its nextUpdate on, as openssl has it.
     let mut old = list(1, -7);
     old.from += Duration::minutes(8 * 60 + 6);
     let verifier = Verifier::new(ca.pem.as_bytes(), &[&old.of(&ca)]).unwrap();
     assert_eq!(code(verify_at(&verifier, &document, "2026-06-01T08:05:59Z")), "accepted");
     assert_eq!(code(verify_at(&verifier, &document, "2026-06-01T08:06:00Z")), "crl_expired");
-    // A hold that is let go at 08:06 (less the skew: at 08:01).
+    // The second list lifts the hold, and begins at 08:06. With the allowed skew of the clocks that list counts from
+    // 08:01 on.
     let held = list(1, -1).holding(HIS).of(&ca);
     let mut free = list(2, 0);
     free.from += Duration::minutes(8 * 60 + 6);
@@ -128,7 +129,8 @@ fn the_time_of_the_verification_counts() {
     }
 }
 
-/// A CA with a new key under its old name: each certificate is held against the CRL of the key that signed it.
+/// A CA has a new key under its old name. Each certificate is held against the CRL of the key that signed the
+/// certificate.
 #[test]
 fn a_new_key_under_an_old_name() {
     let (former, present) = (Ca::new(), Ca::new());
@@ -148,7 +150,7 @@ fn a_new_key_under_an_old_name() {
         let first = found.next().unwrap();
         assert!(found.all(|other| other == first));
         let (good, said) = openssl(&[&former.der, &present.der], &[], lists, &customer.certificate);
-        // openssl takes the first anchor of the name, by its key identifier where the certificate has one.
+        // openssl takes the first anchor of this name, or goes by the key identifier where the certificate has one.
         assert_eq!(good, first == "accepted", "{said}");
         first
     };
@@ -156,7 +158,7 @@ fn a_new_key_under_an_old_name() {
     assert_eq!(verify(&hers, &[&one, &other]), "accepted");
     assert_eq!(verify(&his, &[&other]), "revocation_unknown");
     assert_eq!(verify(&hers, &[&one]), "revocation_unknown");
-    // Serial numbers are per key here: the former key's CRL revokes nothing of the present one's.
+    // Serial numbers are counted per key here: the CRL of the former key revokes no certificate of the present key.
     assert_eq!(verify(&his, &[&revoking, &other]), "certificate_revoked");
     assert_eq!(verify(&hers, &[&revoking, &other]), "accepted");
 }
@@ -181,21 +183,22 @@ fn what_contradicts_itself_is_refused_at_once() {
     contradicts(&list(1, 1).of(&ca));
     contradicts(&list(2, -1).of(&ca));
     contradicts(&list(0, 0).bent(&ca, without_number));
-    // One list given twice, signed anew, or followed within the second: no contradiction.
+    // The same list twice, the same list signed anew, or a second list that begins at the same second: none of them is
+    // a contradiction.
     assert_eq!(build(&[&first, &first]), None);
     assert_eq!(build(&[&first, &list(1, 0).bent(&ca, |_| {})]), None);
     assert_eq!(build(&[&first, &list(2, 0).revoking(HIS).of(&ca)]), None);
     assert_eq!(build(&[&first, &list(0, 1).bent(&ca, without_number)]), None);
-    // One without a number between two that do not rise.
+    // The list between two lists has no number, and the numbers of the two fall.
     let middle = list(0, 1).bent(&ca, without_number);
     assert!(build(&[&list(5, 0).of(&ca), &middle, &list(3, 2).of(&ca)]).is_some());
-    // Other keys and other scopes count for themselves.
+    // Lists of another key do not contradict this list, nor do lists of another scope.
     assert_eq!(build(&[&first, &list(1, 0).revoking(HIS).of(&Ca::new())]), None);
     assert_eq!(build(&[&first, &pointed(1, "http://ca/1.crl").of(&ca)]), None);
 }
 
-/// Nobody knows who signed a CRL that no CA of the file did: a damaged copy stops nobody, and what contradicts itself is
-/// unknown for those whom it speaks of, and for no others.
+/// Nobody knows who signed a CRL that no CA of the file signed. A damaged copy of such a CRL stops no verifier. Where
+/// two such CRLs contradict each other, revocation is unknown for the certificates of that issuer, and for no others.
 #[test]
 fn what_no_known_key_signed_stops_no_verifier() {
     let ca = Ca::new();
@@ -217,7 +220,7 @@ fn what_no_known_key_signed_stops_no_verifier() {
     }
 }
 
-/// A CA that stands in the CA file, and is revoked by the one that issued it, which stands there, too.
+/// A CA stands in the CA file and is revoked. The CA that revoked it is its issuer, which stands in the same file.
 #[test]
 fn an_anchor_that_another_anchor_revoked_is_refused_by_name() {
     const SUB: u8 = 0x71;
@@ -252,19 +255,21 @@ fn an_anchor_that_another_anchor_revoked_is_refused_by_name() {
     assert_eq!(verify(&[], NOW), "accepted");
     assert_eq!(verify(&[new.of(&root)], NOW), "accepted");
     refused(&[new.clone().revoking(SUB).of(&root)]);
-    // Whatever its age, as with any other certificate; a hold only while nothing newer lifts it.
+    // A revocation counts whatever its age, as with any other certificate. A hold counts only until a newer list lifts
+    // the hold.
     refused(&[old.clone().revoking(SUB).of(&root), new.of(&root)]);
     refused(&[old.of(&root), new.clone().holding(SUB).of(&root)]);
     let held = old.holding(SUB).of(&root);
     refused(from_ref(&held));
     assert_eq!(verify(&[held.clone(), new.of(&root)], NOW), "accepted");
-    // What lifts the hold counts once its time has come.
+    // The list that lifts the hold counts only once its time has come.
     let tomorrow = [held, list(2, 1).of(&root)];
     assert_eq!(verify(&tomorrow, NOW), "certificate_revoked");
-    // Another's signature and another's serial number revoke nothing.
+    // A list that another CA signed does not revoke the CA, nor does a list with another serial number.
     assert_eq!(verify(&[new.clone().revoking(SUB).of(&Ca::new())], NOW), "accepted");
     assert_eq!(verify(&[new.revoking(SUB + 1).of(&root)], NOW), "accepted");
-    // The root alone has the certificate from the document, and says why.
+    // Here the CA file holds the root alone, and the document brings the certificate. The reason says that it is
+    // revoked.
     let lists = [list(2, 0).revoking(SUB).of(&root), fresh.clone()];
     let customer = sub.customer();
     let document =
@@ -283,7 +288,7 @@ fn pointed(number: u8, uri: &str) -> List {
     List { point: Some(CrlIssuingDistributionPoint { distribution_point, scope: None }), ..list(number, 0) }
 }
 
-/// docs/decisions/0018-revocation.md: as openssl, which says "Different CRL scope".
+/// docs/decisions/0018-revocation.md: our verdict is that of openssl, which says "Different CRL scope".
 #[test]
 fn a_crl_of_a_point_is_for_those_who_name_the_point() {
     let ca = Ca::new();
@@ -309,7 +314,8 @@ fn a_crl_of_a_point_is_for_those_who_name_the_point() {
     assert_eq!(verify(&here, &[&one, &three]), ("accepted", true));
     assert_eq!(verify(&here, &[&complete]), ("accepted", true));
     assert_eq!(verify(&nowhere, &[&one, &complete]), ("accepted", true));
-    // A serial number is one of its issuer's, whichever of its lists it stands on: openssl does not look there.
+    // A serial number belongs to its issuer, whichever of the issuer's lists has it. openssl does not look at the other
+    // list.
     assert_eq!(verify(&nowhere, &[&three_revoking, &complete]), ("certificate_revoked", true));
     let scoped = |scope: CrlScope| {
         let mut list = pointed(1, "http://ca/1.crl");
@@ -320,7 +326,7 @@ fn a_crl_of_a_point_is_for_those_who_name_the_point() {
     assert_eq!(verify(&here, &[&scoped(CrlScope::CaCertsOnly)]), ("revocation_unknown", false));
 }
 
-/// What is not a complete list of the CA's own is refused, and the sentence says what it is.
+/// A list that is not a complete list of the CA's own certificates is refused, and the error says what the list is.
 #[test]
 fn lists_of_other_kinds_are_refused_by_name() {
     let ca = Ca::new();
@@ -363,7 +369,7 @@ fn extension(id: &str, critical: bool, value: &[u8]) -> Extension {
     Extension { extn_id: ObjectIdentifier::new_unwrap(id), critical, extn_value }
 }
 
-/// A reason that no standard has is a revocation.
+/// An entry whose reason no standard knows is a revocation.
 #[test]
 fn an_unknown_reason_revokes() {
     let ca = Ca::new();
@@ -377,7 +383,7 @@ fn an_unknown_reason_revokes() {
     }
 }
 
-/// A forged or damaged CRL says nothing; it is named, so that nobody misses what it was to revoke.
+/// A forged or damaged CRL says nothing. A warning names that CRL, so that nobody misses what it was to revoke.
 #[test]
 fn a_crl_counts_by_its_signature() {
     let ca = Ca::new();
@@ -433,10 +439,10 @@ fn each_level_can_be_revoked() {
         (of([fresh().revoking(0x71), fresh(), fresh()]), "certificate_revoked"),
         (of([fresh(), fresh().revoking(0x72), fresh()]), "certificate_revoked"),
         (of([fresh(), fresh(), fresh().revoking(HIS)]), "certificate_revoked"),
-        // The root's list does not speak of what the branch issued.
+        // The root's list does not speak of certificates that the branch issued.
         (of([fresh().revoking(HIS), fresh().revoking(HIS), fresh()]), "accepted"),
         (of([list(1, -30), fresh(), fresh()]), "crl_expired"),
-        // What is known to be revoked is refused, though another list is old.
+        // A certificate that is known to be revoked is refused, also where another list is too old.
         (of([fresh().revoking(0x71), fresh(), list(1, -30)]), "certificate_revoked"),
         (of([fresh(), fresh(), fresh()])[..2].to_vec(), "revocation_unknown"),
         (of([fresh(), fresh(), fresh()])[1..].to_vec(), "revocation_unknown"),

@@ -1,4 +1,5 @@
-//! What used to pass: nonsense beside the certificate, a usage that nobody defined, orders that never end.
+//! Inputs that an earlier version took: nonsense beside the certificate, a usage that nobody defined, orders that never
+//! end.
 
 mod bank;
 
@@ -28,8 +29,8 @@ fn an_extra_certificate_is_a_certificate() {
         code(ca.verify(&document(&order, &both, &info)))
     };
     assert_eq!(verify(&ca.der), "accepted");
-    // An empty SEQUENCE, a text, a signature algorithm alone; a certificate with something behind it inside, and one
-    // whose BOOLEAN is written as BER lets it be.
+    // An empty SEQUENCE, a text, a signature algorithm alone. Then two certificates: one has something behind its last
+    // field, and one has a BOOLEAN as only BER allows it.
     let ber = {
         let at = ca.der.windows(3).position(|bytes| bytes == b"\x01\x01\xFF").expect("cA or critical");
         [&ca.der[..at + 2], &[1], &ca.der[at + 3..]].concat()
@@ -52,7 +53,7 @@ fn a_certificate_that_begins_before_1970_is_named_so() {
     let ca = Ca::with(old(ca_params("Old CA")));
     let error = Verifier::new(ca.pem.as_bytes(), &[]).err().unwrap();
     assert!(error.to_string().contains("begins before 1970"), "{error}");
-    // And beside the certificate of a payer.
+    // The same error comes where such a certificate stands beside the payer's.
     let (old, ca, order) = (ca, Ca::new(), an_order("1"));
     let customer = ca.customer();
     let mut both = [&customer.certificate[..], &old.der];
@@ -109,8 +110,8 @@ fn an_order_lives_a_day_unless_more_is_allowed() {
     }
 }
 
-/// Mallory signs an order of her own with the number and nonce of somebody else's, where the bank does not compare
-/// orders with those that it issued.
+/// The bank does not compare orders with those that it issued. Mallory signs an order of her own that has the number
+/// and the nonce of somebody else's order.
 #[test]
 fn nobody_blocks_another_customers_order() {
     let ca = Ca::new();
@@ -134,7 +135,7 @@ fn named(user: &str) -> CertificateParams {
     params
 }
 
-/// Account, number and nonce are told apart, and the version is in the key.
+/// The key keeps account, number and nonce apart, and begins with its version.
 #[test]
 fn an_order_key_is_made_as_documented() {
     use aws_lc_rs::digest::{SHA256, digest};
@@ -163,7 +164,8 @@ fn a_payment_says_whether_revocation_was_checked() {
     assert_eq!(verify_at(&verifier, &document, NOW).unwrap().revocation, Revocation::Checked);
 }
 
-/// A verdict is about a document: that its intermediate was seen in another one before does not help it.
+/// A verdict is about one document alone. An intermediate certificate that came with an earlier document does not help
+/// a later one.
 #[test]
 fn a_verdict_does_not_depend_on_what_came_before() {
     let root = Ca::new();

@@ -1,4 +1,4 @@
-//! Each reason for a refusal, provoked; and the attacks that they are for.
+//! Each reason for a refusal is provoked. Then come the attacks that the reasons are for.
 
 mod bank;
 
@@ -15,7 +15,7 @@ use rcgen::{DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 use std::{collections::HashMap, time::SystemTime};
 use time::macros::datetime;
 
-/// A document of a customer of this CA with other certificate parameters.
+/// A document of a customer whose certificate this CA issued with other parameters.
 fn sealed_with(ca: &Ca, bend: impl FnOnce(&mut rcgen::CertificateParams)) -> Vec<u8> {
     let mut params = customer_params();
     bend(&mut params);
@@ -61,9 +61,9 @@ fn the_form_is_one() {
     two.reverse();
     refused(&document(&order, &two, &info), "malformed");
     refused(&document(&order, &[two[0], two[0]], &info), "malformed");
-    // CRLs in the document, another version, an algorithm's NULL.
+    // Another version, another digest algorithm, another type of the document.
     let with = |from: &[u8], to: &[u8]| {
-        // Only swaps of one length keep the headers true.
+        // The headers' lengths stay true only where both texts have one length.
         assert_eq!(from.len(), to.len());
         let position = good.windows(from.len()).position(|window| window == from).unwrap();
         [&good[..position], to, &good[position + from.len()..]].concat()
@@ -71,11 +71,11 @@ fn the_form_is_one() {
     refused(&with(b"\x02\x01\x01\x31\x0D", b"\x02\x01\x03\x31\x0D"), "malformed");
     refused(&with(b"\x01\x65\x03\x04\x02\x01", b"\x01\x65\x03\x04\x02\x02"), "malformed");
     refused(&with(SIGNED_DATA, DATA), "malformed");
-    // The first DATA inside is the content's type.
+    // The first DATA inside of the document is the type of the content.
     refused(&with(DATA, b"\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x07\x05"), "content_refused");
     refused(&document(&order, &[], &info), "certificate_missing");
     refused(&document(&order, &certificates[..2], &info), "certificate_missing");
-    // Two certificates of one issuer and serial number: which one signed would be a guess.
+    // Two certificates have the same issuer and serial number. Which of the two signed would be a guess.
     let twin = ca.customer().certificate;
     let mut two = [&customer.certificate[..], &twin];
     two.sort();
@@ -108,7 +108,7 @@ fn one_signer_without_attributes_and_with_the_one_algorithm() {
     refused(&swapped(SHA256, b"\x30\x0B\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02"), "algorithm_refused");
 }
 
-/// Who gets a signature over attributes can say that the attributes, as a SET OF, were the content.
+/// A signer can be made to sign attributes. An attacker then says that the attributes, as a SET OF, were the content.
 #[test]
 fn signed_attributes_do_not_pass_for_content() {
     let ca = Ca::new();
@@ -116,7 +116,8 @@ fn signed_attributes_do_not_pass_for_content() {
     let attribute = tlv(0x30, &[DATA, &tlv(0x31, &[DATA])]);
     let attributes = tlv(0x31, &[&attribute]);
     assert_eq!(code(ca.verify(&forge(&customer, &attributes))), "order_malformed");
-    // The other way: a signature over the order, with attributes beside it that a lenient reader would not hash.
+    // The other direction: the signature is over the order, and attributes stand beside it. A lenient reader would not
+    // hash those attributes.
     let order = an_order("1");
     let info = signer_info(&customer, &order, &tlv(0xA0, &[&attribute]), &[]);
     assert_eq!(code(ca.verify(&document(&order, &[&customer.certificate], &info))), "attributes_present");
@@ -171,7 +172,7 @@ fn the_certificate_leads_to_the_banks_ca() {
     let document =
         seal(&order, &[&victim.certificate, &mallory.certificate], |bytes| victim.sign(bytes)).unwrap();
     assert_ne!(code(ca.verify(&document)), "accepted");
-    // The customer's own certificate as the anchor, self-signed with the CA's name.
+    // The customer signs a certificate for the customer's own key, with the name of the CA.
     let mut params = customer_params();
     params.distinguished_name = ca_params("Test Bank CA").distinguished_name;
     params.distinguished_name.push(DnType::CustomDnType(vec![2, 5, 4, 5]), PAYER);
@@ -186,7 +187,7 @@ fn validity_at_the_time_of_the_verification() {
     let ca = Ca::new();
     let document = ca.customer().seal(&an_order("1"));
     let verifier = ca.verifier();
-    // A certificate whose path was found before is held against its dates again.
+    // The verifier has found the path of this certificate before. The dates are checked again all the same.
     for (time, reason) in [
         (NOW, "accepted"),
         ("2026-05-30T23:59:59Z", "certificate_not_yet_valid"),
@@ -199,7 +200,7 @@ fn validity_at_the_time_of_the_verification() {
     ] {
         assert_eq!(code(verify_at(&verifier, &document, time)), reason, "{time}");
     }
-    // The CA's own dates count as well, though it is the anchor, and an intermediate's.
+    // The dates of the anchor count as well, and so do those of an intermediate certificate.
     let mut params = ca_params("Old CA");
     params.not_after = datetime!(2026-06-01 08:04 UTC);
     let old = Ca::with(params.clone());
@@ -230,10 +231,10 @@ fn revocation() {
     assert_eq!(verify(&[&ca.crl(&[])], NOW), "accepted");
     assert_eq!(verify(&[&ca.crl(&[&[0x41], &[0x43]])], NOW), "accepted");
     assert_eq!(verify(&[&ca.crl(&[&[0x41], &[0x42]])], NOW), "certificate_revoked");
-    // No CRL of this CA; one with its name and another key.
+    // The first CRL is of another CA. The second CRL has this CA's name and another key.
     assert_eq!(verify(&[&Ca::with(ca_params("Other")).crl(&[])], NOW), "revocation_unknown");
     assert_eq!(verify(&[&Ca::new().crl(&[])], NOW), "revocation_unknown");
-    // A CRL that has grown old, also where the path was found before.
+    // A CRL that has become too old is refused, also where the verifier has found the path before.
     let verifier = Verifier::new(ca.pem.as_bytes(), &[&ca.crl(&[])]).unwrap();
     assert_eq!(code(verify_at(&verifier, &document, NOW)), "accepted");
     assert_eq!(code(verify_at(&verifier, &document, "2026-06-08T00:00:01Z")), "crl_expired");
@@ -315,7 +316,7 @@ fn only_the_order_that_the_bank_issued() {
     assert_eq!(verify(&one), "accepted");
 }
 
-/// The other S that fits: n - s.
+/// The other value of s that fits the signature: n - s.
 fn other_s(signature: &[u8]) -> Vec<u8> {
     const N: [u8; 32] = [
         0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xBC,
@@ -355,7 +356,7 @@ fn an_order_is_paid_once_whatever_its_signature() {
                 .verify(document, &Check { at: at(time), payers: &SameId, replay: &replay, issued: None }),
         )
     };
-    // A refused document is not recorded.
+    // A document that was refused is not recorded as paid.
     assert_eq!(verify(&documents[0], "2026-06-01T08:10:01Z"), "order_expired");
     let fresh = MemoryReplay::default();
     let refuse = |_: &Holder, _: &str| false;
@@ -406,7 +407,8 @@ fn a_wrong_signature_is_neither_sealed_nor_accepted() {
     assert!(matches!(ca_first, Err(SealError::Certificate)));
 }
 
-/// Every byte of a document, every one of its eight bits: refused. Cut or grown anywhere: refused. Never a panic.
+/// Every bit of a document is turned, and the document is refused. The document is cut or lengthened anywhere, and is
+/// refused. Nothing panics.
 #[test]
 fn every_flipped_bit_is_refused() {
     let ca = Ca::new();
@@ -426,7 +428,7 @@ fn every_flipped_bit_is_refused() {
     assert_eq!(code(verify_at(&verifier, &document, NOW)), "accepted");
 }
 
-/// One verifier, many threads, one store: of the same order exactly one is a payment.
+/// Many threads share one verifier and one store. Of their verdicts on one order exactly one is a payment.
 #[test]
 fn threads_share_a_verifier() {
     let ca = Ca::new();

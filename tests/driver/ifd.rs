@@ -1,4 +1,4 @@
-//! The IFD handler, called as pcscd calls it: over real USB/IP, with the real firmware behind.
+//! The IFD handler, called as pcscd calls it, over real USB/IP, with the real firmware behind.
 
 use std::{
     ffi::CString,
@@ -27,13 +27,13 @@ const POWER_DOWN: Dword = 501;
 const SELECT_PIV: [u8; 14] = [0, 0xA4, 4, 0, 9, 0xA0, 0, 0, 3, 8, 0, 0, 0x10, 0];
 const OK: [u8; 2] = [0x90, 0];
 
-/// A reader of pcscd's.
+/// A reader, as pcscd has it.
 struct Reader(Dword);
 
 impl Reader {
     fn open(lun: Dword, name: &str) -> Result<Self, Code> {
         let name = CString::new(name).unwrap();
-        // SAFETY: a C string.
+        // SAFETY: the name is a C string.
         match unsafe { IFDHCreateChannelByName(lun, name.as_ptr()) } {
             code::SUCCESS => Ok(Self(lun)),
             other => Err(other),
@@ -44,7 +44,7 @@ impl Reader {
         IFDHICCPresence(self.0)
     }
 
-    /// Looks as often as pcscd does, until a card is there or not there.
+    /// Asks as often as pcscd does, until the handler reports the wanted state of the card.
     fn until(&self, wanted: Code) {
         let begin = Instant::now();
         while self.presence() != wanted {
@@ -55,7 +55,7 @@ impl Reader {
 
     fn power(&self, action: Dword) -> Result<Vec<u8>, Code> {
         let (mut atr, mut length) = ([0; 33], 0);
-        // SAFETY: room for 33 bytes, and a length that may be written.
+        // SAFETY: the buffer has room for 33 bytes, and the length may be written.
         match unsafe { IFDHPowerICC(self.0, action, atr.as_mut_ptr(), &mut length) } {
             code::SUCCESS => Ok(atr[..length as usize].to_vec()),
             other => Err(other),
@@ -65,7 +65,7 @@ impl Reader {
     fn transmit_into(&self, command: &[u8], room: usize) -> Result<Vec<u8>, Code> {
         let mut response = vec![0; room];
         let (mut length, mut receive) = (room as Dword, IoHeader::default());
-        // SAFETY: both buffers are as long as is said.
+        // SAFETY: both buffers are as long as their lengths say.
         let done = unsafe {
             IFDHTransmitToICC(
                 self.0,
@@ -96,7 +96,7 @@ impl Reader {
 
     fn capability(&self, tag: Dword, room: usize) -> Result<Vec<u8>, Code> {
         let (mut value, mut length) = (vec![0; room], room as Dword);
-        // SAFETY: as much room as is said.
+        // SAFETY: the buffer is as long as its length says.
         let done = unsafe { IFDHGetCapabilities(self.0, tag, &mut length, value.as_mut_ptr()) };
         value.truncate(length as usize);
         if done == code::SUCCESS { Ok(value) } else { Err(done) }
@@ -104,7 +104,7 @@ impl Reader {
 
     fn control(&self, control_code: u32, room: usize) -> Result<Vec<u8>, Code> {
         let (mut answer, mut returned) = (vec![0; room], 0);
-        // SAFETY: as much room as is said; no data goes in.
+        // SAFETY: the buffer is as long as its length says, and no data goes in.
         let done = unsafe {
             IFDHControl(
                 self.0,
@@ -127,7 +127,7 @@ impl Drop for Reader {
     }
 }
 
-/// A token with a PIN, and the DEVICENAME that names it.
+/// A token with a PIN, and the DEVICENAME of that token.
 fn token() -> (Plugged, String) {
     let (flash, holder) = (Flash::default(), Holder::default());
     drop(bench::manufacture(bench::profile(), Some(PIN), &flash, &holder));
@@ -168,7 +168,7 @@ fn a_token_that_comes_back_is_a_card_that_was_drawn() {
     let reader = Reader::open(0x0002_0000, &name).unwrap();
     reader.power(POWER_UP).unwrap();
     assert!(reader.transmit(&SELECT_PIV).unwrap().ends_with(&OK));
-    // Away and back between two looks of pcscd's: the next look must tell.
+    // The token goes and comes back between two looks of pcscd's. The next look must tell of it.
     token.unplug();
     token.plug_again();
     assert_eq!(reader.verify(), Err(code::NOT_PRESENT));
@@ -177,7 +177,7 @@ fn a_token_that_comes_back_is_a_card_that_was_drawn() {
     reader.power(POWER_UP).unwrap();
     assert!(reader.transmit(&SELECT_PIV).unwrap().ends_with(&OK));
     assert!(!reader.is_verified());
-    // Away while pcscd only looks.
+    // The token goes while pcscd does nothing but look.
     token.unplug();
     reader.until(code::NOT_PRESENT);
     assert_eq!(reader.power(POWER_UP), Err(code::NOT_PRESENT));
@@ -218,7 +218,7 @@ fn applications_learn_how_much_a_command_carries() {
 #[test]
 fn wrong_calls_are_refused_by_name() {
     assert_eq!(Reader::open(0x0006_0000, "/dev/ttyS0").err(), Some(code::NO_SUCH_DEVICE));
-    // SAFETY: null is looked for.
+    // SAFETY: the handler tests the name for null.
     assert_eq!(unsafe { IFDHCreateChannelByName(0x0006_0000, ptr::null()) }, code::NO_SUCH_DEVICE);
     assert_eq!(IFDHCreateChannel(0x0006_0000, 0x8C7B_0000), code::NO_SUCH_DEVICE);
     let (_token, name) = token();

@@ -1,4 +1,4 @@
-//! The floods. Each runs in a process of its own, some as another user, for a given time.
+//! The floods. Each flood runs for a given time in a process of its own, and some run as another user.
 
 use std::{
     io::{Read, Write},
@@ -17,15 +17,15 @@ use wire::{
 
 use crate::{Fault, server};
 
-/// How long a flood lasts at most, whoever forgot to end it.
+/// How long a flood lasts at most, also where nobody ends it.
 pub const LONGEST: Duration = Duration::from_secs(600);
 /// Connections that a flood holds at most.
 const HELD: usize = 1100;
-/// Requests that wait for a screen at most.
+/// Requests of a flood that wait for a screen at most.
 const WAITS: usize = 4000;
-/// Hands of a flood: as many threads.
+/// Threads of a flood.
 const HANDS: usize = 2;
-/// What a PIN is changed to, and back.
+/// The PIN that a flood changes the right PIN to, before it changes it back.
 const OTHER_PIN: &[u8] = b"246801";
 /// How long a connection may hang.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -59,7 +59,7 @@ impl Flood {
         Self::Pins,
     ];
 
-    /// What it does, in few words.
+    /// What the flood does, in few words.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Reset => "another user connects and resets",
@@ -75,18 +75,18 @@ impl Flood {
         }
     }
 
-    /// Whether another user of the machine does it.
+    /// Whether another user of the machine runs the flood.
     pub const fn is_a_strangers(self) -> bool {
         matches!(self, Self::Reset | Self::Unserved)
     }
 
-    /// Whether PINs are stretched meanwhile, which takes memory.
+    /// Whether the flood has PINs stretched, which takes memory.
     pub const fn stretches(self) -> bool {
         matches!(self, Self::Pins)
     }
 }
 
-/// In the process of a flood.
+/// Runs in the process of a flood.
 pub fn run(flood: &str, [usbip, usbredir, control]: [&str; 3]) -> Result<(), Fault> {
     let flood = Flood::ALL.into_iter().find(|known| format!("{known:?}") == flood).ok_or("no such flood")?;
     let (usbip, usbredir): (SocketAddr, SocketAddr) = (usbip.parse()?, usbredir.parse()?);
@@ -97,7 +97,7 @@ pub fn run(flood: &str, [usbip, usbredir, control]: [&str; 3]) -> Result<(), Fau
         for hand in 0..hands {
             scope.spawn(move || {
                 while Instant::now() < end {
-                    // What the server refuses or closes is tried again: that is the flood.
+                    // A flood tries again whatever the server refuses or closes.
                     let tried = match flood {
                         Flood::Reset => reset(usbip),
                         Flood::Unserved => unserved(usbip),
@@ -122,7 +122,7 @@ pub fn run(flood: &str, [usbip, usbredir, control]: [&str; 3]) -> Result<(), Fau
 
 fn reset(address: SocketAddr) -> Result<(), Fault> {
     let stream = TcpStream::connect(address)?;
-    // SO_LINGER of no time: the close is a reset.
+    // With a SO_LINGER of no time closing the connection is a reset.
     rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?;
     Ok(())
 }
@@ -134,7 +134,7 @@ fn unserved(address: SocketAddr) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Holds connections that have said this much, and opens new ones for those that the server closes.
+/// Holds connections on which this greeting was sent, and opens a new connection for each that the server closes.
 fn hold(address: SocketAddr, greeting: &[u8], end: Instant) -> Result<(), Fault> {
     let mut held = Vec::new();
     while Instant::now() < end {
@@ -188,7 +188,7 @@ fn waits(control: &str, end: Instant) -> Result<(), Fault> {
 }
 
 fn expression(control: &str) -> Result<(), Fault> {
-    // As large as it may be; one that is larger is refused sooner.
+    // These expressions are as large as they may be. A larger one is refused sooner.
     for expression in ["(\\w{20}|\\d{20}){9}", "(\\w{100}){100}", "((a{100}){100}){100}"] {
         let escaped: String = expression.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let mut stream = ask(control, &format!("/tokens/1-1/screen?timeout=0&wait={escaped}"))?;
@@ -204,7 +204,7 @@ fn ask(control: &str, question: &str) -> Result<UnixStream, Fault> {
     Ok(stream)
 }
 
-/// GET_DESCRIPTOR on a token of its own, 32 at a time.
+/// GET_DESCRIPTOR on a token that only this thread uses, 32 at a time.
 fn transfers(address: SocketAddr, hand: usize, end: Instant) -> Result<(), Fault> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;

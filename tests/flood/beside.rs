@@ -1,4 +1,5 @@
-//! A process that stands beside the honest host: it runs while that is measured, and is stopped in between.
+//! A process that stands beside the honest host. The process runs while the host is measured, and is stopped in
+//! between.
 
 use std::{
     fs,
@@ -13,21 +14,21 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{Fault, attack::Flood, server::Server};
 
-/// Whose number is nobody's.
+/// The number of a user who does not exist.
 const STRANGER: u32 = 64_124;
-/// How long a flood may take to rise.
+/// How long a flood may take to reach its full strength.
 const RISING: Duration = Duration::from_millis(1500);
 
 /// The process.
 pub struct Beside {
     child: Child,
-    /// How long it ran since it had risen, and computed.
+    /// How long the process ran since it reached its full strength, and how long it computed.
     ran: Duration,
     computed: Duration,
 }
 
 impl Beside {
-    /// A flood, which rises before it is stopped.
+    /// A flood, which reaches its full strength before it is stopped.
     pub fn flood(this: &Path, flood: Flood, server: &Server) -> Result<Self, Fault> {
         let mut command = Command::new(this);
         command.args(["attack", &format!("{flood:?}"), &server.usbip, &server.usbredir, &server.control]);
@@ -37,7 +38,7 @@ impl Beside {
         let mut beside = Self::start(command)?;
         thread::sleep(RISING);
         beside.signal(Signal::STOP)?;
-        // What it takes once it has risen: a little is enough to tell.
+        // A short run at full strength is enough to tell how many cores the flood takes.
         beside.during(|| {
             thread::sleep(RISING);
             Ok(())
@@ -45,7 +46,7 @@ impl Beside {
         Ok(beside)
     }
 
-    /// A process that takes so many cores and does not touch the server.
+    /// A process that takes this many cores and does not touch the server.
     pub fn busy(this: &Path, cores: f64) -> Result<Self, Fault> {
         let mut command = Command::new(this);
         command.args(["busy", &cores.to_string()]);
@@ -64,7 +65,7 @@ impl Beside {
         Ok(kill_process(pid, signal)?)
     }
 
-    /// Runs while this is done.
+    /// Lets the process run while `measure` does.
     pub fn during<T>(&mut self, measure: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
         let (begun, before) = (Instant::now(), cpu(self.child.id())?);
         self.signal(Signal::CONT)?;
@@ -75,12 +76,12 @@ impl Beside {
         measured
     }
 
-    /// The cores that it takes while it runs.
+    /// The cores that the process takes while it runs.
     pub fn cores(&self) -> Result<f64, Fault> {
         Ok(self.computed.as_secs_f64() / self.ran.as_secs_f64())
     }
 
-    /// Ends it. It must have lived until now.
+    /// Ends the process, which must have lived until now.
     pub fn end(mut self) -> Result<(), Fault> {
         match self.child.try_wait()? {
             Some(status) => {

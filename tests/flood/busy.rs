@@ -1,4 +1,5 @@
-//! A process that is as busy as a flood is, and does not touch the server: what a flood costs beyond the cores that it takes.
+//! A process that is as busy as a flood and does not touch the server. Beside it shows what a flood costs beyond the cores that
+//! the flood takes.
 
 use std::{
     thread,
@@ -7,10 +8,10 @@ use std::{
 
 use crate::{Fault, attack::LONGEST};
 
-/// A slice of time, a part of which is busy.
+/// A slice of time. The process is busy during a part of each slice.
 const SLICE: Duration = Duration::from_millis(2);
 
-/// In the busy process.
+/// Runs in the busy process.
 pub fn run(cores: &str) -> Result<(), Fault> {
     let cores: f64 = cores.parse()?;
     let end = Instant::now() + LONGEST;

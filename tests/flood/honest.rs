@@ -21,19 +21,19 @@ use crate::{Fault, server::PIN};
 
 /// The honest host's token.
 const TOKEN: &str = "1-1";
-/// Between two new hosts.
+/// The pause between two new hosts.
 const PAUSE: Duration = Duration::from_millis(20);
-/// After a change of what stands beside them.
+/// The pause after the process beside the hosts is changed.
 const SETTLING: Duration = Duration::from_millis(30);
-/// A host that is not served for so long is told as served then.
+/// The longest time that is waited for a host. A host that was not served by then counts as served after this time.
 const HOPELESS: Duration = Duration::from_secs(20);
 
 /// What was measured.
 #[derive(Default)]
 pub struct Measured {
-    /// Signatures.
+    /// How many signatures were made.
     pub signatures: u64,
-    /// In this time.
+    /// The time in which they were made.
     pub time: Duration,
     /// How long each new host took to have the list.
     pub served: Vec<Duration>,
@@ -84,7 +84,7 @@ impl Honest {
         Ok(Self { shared, threads })
     }
 
-    /// What they do in this time, from a moment on in which nothing changes any more.
+    /// What the hosts do in this time. The time begins only when nothing changes any more.
     pub fn measure(&self, time: Duration) -> Result<Measured, Fault> {
         thread::sleep(SETTLING);
         let served =

@@ -1,8 +1,8 @@
 //! Floods `ushield up` and measures who suffers; see `tests/flood/run`.
 //!
-//! `flood USHIELD FOLDER SECONDS`: the program, an empty folder, and how long each flood is measured.
-//! `flood attack …` and `flood busy …` are its own second processes. All traffic stays on 127.0.0.1 and on the Unix socket of
-//! the program that it started; every flood ends with its time and has a bound on its connections.
+//! `flood USHIELD FOLDER SECONDS` takes the program, an empty folder, and how long each flood is measured. The program starts
+//! itself again as `flood attack …` and as `flood busy …`. All traffic stays on 127.0.0.1 and on the Unix socket of the `ushield`
+//! that was started. Every flood ends after its time, and holds no more connections than its bound.
 
 mod attack;
 mod beside;
@@ -19,7 +19,7 @@ use honest::Honest;
 use report::Row;
 use server::Server;
 
-/// The honest host is measured beside the flood and beside the busy process for so long in turn.
+/// How long the honest host is measured beside the flood before it is measured beside the busy process, and the other way round.
 const SLICE: Duration = Duration::from_millis(250);
 
 /// What went wrong.
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
 
 fn measure(ushield: &Path, folder: &Path, seconds: &str) -> Result<(), Fault> {
     let seconds: u64 = seconds.parse()?;
-    // Another user's processes start this program, too.
+    // Processes of another user start this program, too.
     let this = env::current_exe()?;
     let mut rows = Vec::new();
     let server = Server::start(ushield, folder)?;
@@ -62,7 +62,7 @@ fn measure(ushield: &Path, folder: &Path, seconds: &str) -> Result<(), Fault> {
         server.forget_peak();
         let mut attack = Beside::flood(&this, flood, &server)?;
         let mut busy = Beside::busy(&this, attack.cores()?)?;
-        // In turn, so that other work of this machine troubles both alike.
+        // The two are measured in turn, so that other work of this machine troubles both alike.
         for _ in 0..slices {
             row.beside.add(attack.during(|| honest.measure(SLICE))?);
             row.floor.add(busy.during(|| honest.measure(SLICE))?);

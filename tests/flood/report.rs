@@ -4,26 +4,27 @@ use std::time::Duration;
 
 use crate::{Fault, attack::Flood, honest::Measured};
 
-/// The honest host keeps at least this part of the rate that it has beside an equally busy process.
+/// The honest host signs at least at this part of the rate that it has beside an equally busy process.
 const SHARE: f64 = 0.6;
 /// A new host has the list within this time.
 const SERVED: Duration = Duration::from_millis(100);
-/// The server's memory, in MiB; and what one PIN that is being stretched adds.
+/// The memory of the server, in MiB. Below is what one PIN adds while it is stretched.
 const MEMORY: f64 = 64.0;
 const STRETCHED: f64 = 20.0;
-/// Beyond these a short run fails: that is no noise of a machine with other work, which shows beside the busy process, too.
+/// A short run fails beyond these limits. Such a figure is not noise from other work of the machine, because noise shows beside
+/// the busy process, too.
 const BROKEN_SHARE: f64 = 0.2;
 const BROKEN_SERVED: Duration = Duration::from_secs(3);
 const BROKEN_TIMES: u32 = 5;
 
-/// What one flood did.
+/// The figures of one flood.
 pub struct Row {
     flood: Flood,
     pub beside: Measured,
     pub floor: Measured,
-    /// What the flood took, and what the busy process did.
+    /// The cores that the flood took, and those that the busy process took.
     pub cores: [f64; 2],
-    /// The server's most memory, in MiB.
+    /// The most memory that the server had, in MiB.
     pub peak: f64,
 }
 
@@ -100,7 +101,7 @@ impl Row {
     }
 }
 
-/// Says which goals were met; fails where noise cannot be the reason.
+/// Says which goals were met. Fails where noise cannot be the reason for a miss.
 pub fn judge(rows: &[Row]) -> Result<(), Fault> {
     println!();
     for row in rows {

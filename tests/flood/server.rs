@@ -1,4 +1,5 @@
-//! The running `ushield up` that is flooded: ten tokens that are kept, so that their PINs are stretched. The first is the honest host's, the last the guests'.
+//! The `ushield up` that is flooded. The server's ten tokens are kept on disk, so that their PINs are stretched. The first token
+//! is the honest host's, and the last is the guests'.
 
 use std::{
     fs::{self, File},
@@ -16,10 +17,10 @@ use crate::Fault;
 pub const PIN: &[u8] = b"135790";
 /// The number of the first token that floods use.
 pub const OTHERS: usize = 2;
-/// The tokens of the floods that take some.
+/// How many tokens the floods use.
 const TAKEN: usize = 8;
 
-/// The program; it is killed when this goes.
+/// The program, which is killed when this is dropped.
 pub struct Server {
     child: Child,
     pub usbip: String,
@@ -57,7 +58,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Uses the PIN of each token once, so that none begins with it in a flood.
+    /// Uses the PIN of each token once, so that no token stretches its PIN for the first time in a flood.
     pub fn prepare(&self) -> Result<(), Fault> {
         for number in OTHERS..OTHERS + TAKEN {
             let mut card = Card::open(Link::import(&self.usbip, &format!("1-{number}"))?)?;
@@ -66,13 +67,13 @@ impl Server {
         Ok(())
     }
 
-    /// From now on the peak is that of what follows (proc_pid_clear_refs(5)). Only root may say so to a server that nobody
-    /// may look into; without it the peak is that of all floods so far.
+    /// Counts the peak from now on (proc_pid_clear_refs(5)). The server hides its memory from other processes, so that only root
+    /// may do this. Without root the peak is that of all floods so far.
     pub fn forget_peak(&self) {
         let _ = fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5");
     }
 
-    /// The most memory that it had, in MiB (VmHWM).
+    /// The most memory that the server had, in MiB (VmHWM).
     pub fn peak(&self) -> Result<f64, Fault> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
@@ -80,7 +81,7 @@ impl Server {
         Ok(kib / 1024.0)
     }
 
-    /// It must have lived until now.
+    /// Ends the server, which must have lived until now.
     pub fn end(mut self) -> Result<(), Fault> {
         match self.child.try_wait()? {
             Some(status) => Err(format!("the server ended by itself: {status}").into()),

@@ -1,5 +1,6 @@
-//! Every attribute of v2.40's tables (4.4 to 4.10; Current Mechanisms, 2.1 and 2.3): what a template asks for reads back as asked,
-//! at once and after the token was pulled out, or the template is refused. Nothing is taken and forgotten.
+//! Every attribute of v2.40's tables (4.4 to 4.10; Current Mechanisms, 2.1 and 2.3). Either a template with the attribute is
+//! refused, or the attribute reads back as the template says, at once and after the token was pulled out. No attribute is taken
+//! and forgotten.
 
 use cryptoki_sys as ck;
 use ushield_tests::flash::Flash;
@@ -10,10 +11,10 @@ use crate::{
     world::{P256, World, data_object, secret_key},
 };
 
-/// One attribute and the values to ask for.
+/// An attribute, and the values that a template asks for.
 type Row = (ck::CK_ATTRIBUTE_TYPE, Vec<Vec<u8>>);
 
-/// How an object is made, of which class it is, and the template that does.
+/// A kind of object: the function that makes the object, the object's class, and the template.
 #[derive(Clone)]
 struct Kind {
     name: &'static str,
@@ -23,16 +24,17 @@ struct Kind {
     token: bool,
 }
 
-/// All kinds, all rows.
+/// Asks for every attribute on every kind of object.
 pub fn every_attribute_is_kept_or_refused(flash: &Flash) {
     let mut kept = Vec::new();
     let mut faults = Vec::new();
     for kind in kinds() {
         for (attribute, values) in rows(kind.class) {
             for value in values {
-                // An empty name is none: keys and certificates go by their place's then, so that each is found again.
+                // An empty name counts as no name. A key or certificate without a name goes by the name of its place, so that
+                // each object is found again.
                 let named = matches!(attribute, ck::CKA_LABEL | ck::CKA_ID) && kind.class != ck::CKO_DATA;
-                // An empty CKA_PUBLIC_KEY_INFO is the default, and says nothing: the key's own is shown.
+                // An empty CKA_PUBLIC_KEY_INFO is the default, and says nothing. The info of the key itself is shown.
                 if value.is_empty() && (named && kind.token || attribute == ck::CKA_PUBLIC_KEY_INFO) {
                     continue;
                 }
@@ -45,7 +47,7 @@ pub fn every_attribute_is_kept_or_refused(flash: &Flash) {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    // What other libraries take, programs rely on.
+    // Programs rely on the attributes that other libraries take.
     let no = || flag(false);
     for (name, attribute, value) in [
         ("data on the token", ck::CKA_DESTROYABLE, no()),
@@ -113,7 +115,7 @@ fn kinds() -> Vec<Kind> {
     ]
 }
 
-/// The tables' rows for a class.
+/// The rows of the tables for this class.
 fn rows(class: ck::CK_OBJECT_CLASS) -> Vec<Row> {
     let flags = || vec![flag(false), flag(true)];
     let text = || vec![vec![], b"text".to_vec()];
@@ -220,13 +222,13 @@ fn rows(class: ck::CK_OBJECT_CLASS) -> Vec<Row> {
     rows
 }
 
-/// Whether it was kept. A fault is what was taken and reads back otherwise.
+/// Whether the token kept the attribute. The fault is an attribute that was taken and reads back otherwise.
 fn ask(flash: &Flash, kind: &Kind, attribute: ck::CK_ATTRIBUTE_TYPE, value: &[u8]) -> Result<bool, String> {
     let world = World::initialized(flash);
     let user = world.user();
     let mut template = kind.base.clone();
     template.retain(|(other, _)| *other != attribute);
-    // Something to find it by, where that is not what is asked.
+    // The label is there to find the object by, unless the label is the attribute that is asked for.
     template.retain(|(other, _)| *other != ck::CKA_LABEL);
     if attribute != ck::CKA_LABEL {
         template.push((ck::CKA_LABEL, b"walk".to_vec()));
@@ -251,7 +253,7 @@ fn ask(flash: &Flash, kind: &Kind, attribute: ck::CK_ATTRIBUTE_TYPE, value: &[u8
     Ok(true)
 }
 
-/// The object's handle; `None` where the template is refused, by a value that says why.
+/// The object's handle; `None` where the library refuses the template with a return value that says why.
 fn make(world: &World, user: &Call, kind: &Kind, template: Template) -> Result<Option<u64>, String> {
     let mut call = Call { template, null: false, ..user.clone() };
     match kind.function {

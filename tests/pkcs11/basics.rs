@@ -1,5 +1,6 @@
-//! What suites of others ask of any library: small things that each program relies on. google's pkcs11test is in no package that a
-//! script could install; those of its tests that this library once failed have their equivalents here, under their names.
+//! Small things that every program relies on, and that other projects' suites ask of any library. google's pkcs11test is in no
+//! package that a script could install. The tests of pkcs11test that this library once failed have their equivalents here, under
+//! their names.
 
 use cryptoki_sys as ck;
 use ushield_tests::{
@@ -9,7 +10,7 @@ use ushield_tests::{
 
 use crate::{call::Call, world::World};
 
-/// All of them.
+/// Runs all of them.
 pub fn all(flash: &Flash) {
     a_wrong_pin_shows(flash);
     the_last_tries_show(flash);
@@ -29,7 +30,8 @@ fn shown(world: &World) -> ck::CK_FLAGS {
     world.token_info().flags & USER.iter().chain(&OFFICER).fold(0, |all, one| all | one)
 }
 
-/// v2.40, 3.2, table 6: a wrong PIN entered at least once since the last right one, be it one that no token would have.
+/// v2.40, 3.2, table 6: the flags show that a wrong PIN was entered at least once since the last right one. A PIN that no token
+/// would have counts, too.
 fn a_wrong_pin_shows(flash: &Flash) {
     let world = World::initialized(flash);
     let session = world.session(true);
@@ -44,7 +46,7 @@ fn a_wrong_pin_shows(flash: &Flash) {
         }
     }
     assert_eq!(shown(&world), 0);
-    // The same by C_SetPIN, and by C_InitToken, whose PIN is the officer's.
+    // The flags show the same after C_SetPIN, and after C_InitToken, whose PIN is the officer's.
     let new = |pin: &[u8]| Call { pin: Some(pin.to_vec()), new_pin: Some(PIN.to_vec()), ..session.clone() };
     assert_eq!(new(b"111222").call("C_SetPIN"), ck::CKR_PIN_INCORRECT);
     assert_eq!(shown(&world), USER[0]);
@@ -72,7 +74,7 @@ fn the_last_tries_show(flash: &Flash) {
     }
 }
 
-/// A null pointer is told before anything else that is wrong with the call.
+/// A function that is not offered reports a null pointer before anything else that is wrong with the call.
 fn what_is_not_offered_looks_at_its_arguments(flash: &Flash) {
     let world = World::initialized(flash);
     let user = world.user();

@@ -20,7 +20,7 @@ pub fn flag(value: bool) -> Vec<u8> {
     vec![u8::from(value)]
 }
 
-/// The arguments of any function: each takes those that it has.
+/// The arguments of all functions. Each function takes those that it has.
 #[derive(Clone)]
 pub struct Call {
     pub functions: *const ck::CK_FUNCTION_LIST,
@@ -33,20 +33,20 @@ pub struct Call {
     pub mechanism: ck::CK_MECHANISM_TYPE,
     pub parameter: Vec<u8>,
     pub key: ck::CK_OBJECT_HANDLE,
-    /// The key to wrap, and any object.
+    /// The object of the call; for C_WrapKey the key to wrap.
     pub object: ck::CK_OBJECT_HANDLE,
     pub template: Template,
-    /// Of the private key.
+    /// The template of the private key, where a call makes a pair.
     pub private: Template,
     pub data: Vec<u8>,
     pub signature: Vec<u8>,
-    /// Bytes at the output, and of the value of each attribute that is asked for.
+    /// The room of the output, in bytes, and the room for the value of each attribute that is asked for.
     pub room: usize,
-    /// A pointer that must not be null is.
+    /// Passes a null pointer where the pointer must not be null.
     pub null: bool,
     /// C_Initialize's arguments.
     pub arguments: Option<ck::CK_C_INITIALIZE_ARGS>,
-    /// What came out: bytes and a handle.
+    /// The bytes that came out. The field below has the handle.
     pub output: RefCell<Vec<u8>>,
     pub handle: Cell<ck::CK_OBJECT_HANDLE>,
 }
@@ -98,7 +98,7 @@ impl Call {
         let mechanism: *mut ck::CK_MECHANISM = if self.null { ptr::null_mut() } else { &raw mut mechanism };
         let (mut data, mut signature) = (self.data.clone(), self.signature.clone());
         let (data_length, signature_length) = (length(&data), length(&signature));
-        // Of inputs the pointer is null, of outputs the length's.
+        // For an input the null pointer is that of the bytes. For an output the null pointer is that of the length.
         let data: *mut u8 = if self.null { ptr::null_mut() } else { data.as_mut_ptr() };
         let signature: *mut u8 = if self.null { ptr::null_mut() } else { signature.as_mut_ptr() };
         let mut buffer = vec![0_u8; self.room];
@@ -238,7 +238,7 @@ impl Call {
         rv
     }
 
-    /// [`Self::call`], which must succeed.
+    /// Does [`Self::call`], which must succeed.
     pub fn must(&self, function: &str) -> &Self {
         let rv = self.call(function);
         assert_eq!(rv, ck::CKR_OK, "{function}: {rv:#x}");
@@ -250,7 +250,7 @@ fn length(bytes: &[u8]) -> ck::CK_ULONG {
     ck::CK_ULONG::try_from(bytes.len()).expect("a short buffer")
 }
 
-/// CK_ATTRIBUTEs over bytes that live as long.
+/// A list of CK_ATTRIBUTEs with the bytes that the list points at.
 struct Attributes {
     _values: Vec<Vec<u8>>,
     list: Vec<ck::CK_ATTRIBUTE>,

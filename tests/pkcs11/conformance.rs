@@ -7,12 +7,12 @@ use ushield_tests::flash::Flash;
 
 use crate::scenario;
 
-/// What v2.40 lists.
+/// The return values that v2.40 lists.
 const STANDARD: &str = include_str!("standard.tsv");
-/// What we say to each.
+/// Our verdict on each of these return values.
 const TABLE: &str = include_str!("conformance.tsv");
 
-/// How a pair comes about, or why it does not.
+/// How a function comes to return a value, or why the function never does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     By(&'static str),
@@ -23,7 +23,7 @@ fn lines(table: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
     table.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('\t').collect())
 }
 
-/// Each function of the standard's, with its return values.
+/// Each function of the standard, with its return values.
 fn standard() -> BTreeMap<&'static str, Vec<&'static str>> {
     lines(STANDARD)
         .map(|line| {
@@ -38,7 +38,7 @@ pub fn functions() -> Vec<&'static str> {
     standard().into_keys().collect()
 }
 
-/// The verdict on each pair of the standard's; a row that names the function goes before one of all functions.
+/// The verdict on each pair of function and value. A row that names the function goes before a row of all functions.
 fn verdicts() -> (BTreeMap<(&'static str, &'static str), Verdict>, Vec<String>) {
     let (mut named, mut general, mut faults) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     let standard = standard();
@@ -89,7 +89,7 @@ fn number(name: &str) -> ck::CK_RV {
     line.unwrap_or_else(|| panic!("no number for {name}")).1
 }
 
-/// Runs every row of the table, each on a token of its own.
+/// Runs every row of the table, each on a new token.
 pub fn every_row_says_what_it_says(flash: &Flash) {
     let only = std::env::var("CONFORMANCE").unwrap_or_default();
     let (found, _) = verdicts();

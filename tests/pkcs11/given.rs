@@ -1,4 +1,4 @@
-//! What must be so before a function succeeds, and the arguments with which it then does.
+//! What must be so before a function succeeds, and the arguments with which the function then succeeds.
 
 use cryptoki_sys as ck;
 use ushield_tests::bench::{PIN, PUK};
@@ -11,8 +11,8 @@ use crate::{
 /// The digest of nothing in particular.
 const DIGEST: [u8; 32] = [7; 32];
 
-/// Everything is prepared: the next call of `function` with these arguments succeeds (or says what its function always
-/// says).
+/// Prepares everything for `function`: the next call of it with these arguments succeeds, or says what that function
+/// always says.
 pub fn given(world: &World, function: &str) -> Call {
     match function {
         "C_Initialize" | "C_Finalize" | "C_GetInfo" | "C_GetFunctionList" | "C_GetSlotList"
@@ -66,7 +66,7 @@ fn in_session(world: &World, function: &str) -> Call {
     }
 }
 
-/// Cryptography: `init` is the function that begins the operation, and which key it wants.
+/// Begins a cryptographic operation where `function` needs one, and chooses the key that `function` wants.
 fn in_operation(world: &World, user: Call, function: &str) -> Call {
     let by = |mechanism, key, data: &[u8]| Call { mechanism, key, data: data.to_vec(), ..user.clone() };
     let rsa_public = || world.public(&user, "rsa");
@@ -168,14 +168,15 @@ pub fn given_key(world: &World, user: &Call) -> Call {
     with_keys(world, user.clone(), "C_DeriveKey")
 }
 
-/// The same where there is only this key.
+/// Right arguments for C_DeriveKey where only the key with this label is there.
 pub fn given_key_of(world: &World, user: &Call, label: &str) -> Call {
     let parameter = ecdh(&mut world.point(user, label));
     let key_type = (ck::CKA_KEY_TYPE, number(ck::CKK_GENERIC_SECRET));
     Call { mechanism: ck::CKM_ECDH1_DERIVE, parameter, template: vec![key_type], ..user.clone() }
 }
 
-/// CK_ECDH1_DERIVE_PARAMS without a derivation function. The point must live as long as it: it is leaked, as tests may.
+/// CK_ECDH1_DERIVE_PARAMS without a derivation function. The point must live as long as the parameters, and so the
+/// point is leaked.
 pub fn ecdh(point: &mut Vec<u8>) -> Vec<u8> {
     let point: &'static mut [u8] = Vec::leak(std::mem::take(point));
     let fields = [ck::CKD_NULL, 0, 0, ck::CK_ULONG::try_from(point.len()).expect("short")];
@@ -185,7 +186,7 @@ pub fn ecdh(point: &mut Vec<u8>) -> Vec<u8> {
     parameter
 }
 
-/// A public key of a session's with these attributes.
+/// The template of a public key in a session, with these attributes.
 pub fn public_key(parameters: &[u8], point: &[u8]) -> crate::call::Template {
     vec![
         (ck::CKA_CLASS, number(ck::CKO_PUBLIC_KEY)),
@@ -198,13 +199,13 @@ pub fn public_key(parameters: &[u8], point: &[u8]) -> crate::call::Template {
 /// A private key that comes from outside.
 const SCALAR: [u8; 32] = [0x31; 32];
 
-/// Its public half, in an OCTET STRING (CKA_EC_POINT).
+/// The public half of that private key, in an OCTET STRING (CKA_EC_POINT).
 pub fn point() -> Vec<u8> {
     let public = p256::SecretKey::from_slice(&SCALAR).expect("a scalar").public_key();
     object(0x04, &public.to_sec1_bytes())
 }
 
-/// It, for C_CreateObject.
+/// The template of that private key for C_CreateObject.
 pub fn private_ec() -> crate::call::Template {
     vec![
         (ck::CKA_CLASS, number(ck::CKO_PRIVATE_KEY)),
@@ -220,7 +221,7 @@ pub fn object(tag: u32, value: &[u8]) -> Vec<u8> {
     wire::tlv::object(tag, value)
 }
 
-/// A certificate for that key, of version 1 or 3, and its subject. Nobody looks at the signature.
+/// A certificate of version 1 or 3 for that private key, and the certificate's subject. Nobody looks at the signature.
 pub fn certificate(version_1: bool) -> (Vec<u8>, Vec<u8>) {
     let name = |text: &str| {
         let pair = [object(0x06, b"\x55\x04\x03"), object(0x0C, text.as_bytes())].concat();

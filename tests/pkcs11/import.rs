@@ -1,4 +1,4 @@
-//! Private keys that come from outside: C_CreateObject, which no CI can do without.
+//! Private keys that come from outside, by C_CreateObject. Continuous integration cannot do without them.
 
 use cryptoki_sys as ck;
 use p256::ecdsa::{Signature, VerifyingKey, signature::Verifier};
@@ -10,7 +10,7 @@ use crate::{
     world::{P256, World},
 };
 
-/// All of them.
+/// Runs all of them.
 pub fn all(flash: &Flash) {
     elliptic_keys_sign_and_tell_where_they_come_from(flash);
     an_rsa_key_by_all_or_by_few_of_its_parts(flash);
@@ -34,14 +34,14 @@ fn with(mut template: Template, kind: ck::CK_ATTRIBUTE_TYPE, value: Vec<u8>) -> 
     template
 }
 
-/// Each number of a 2048-bit key by openssl, by its name.
+/// A number of the 2048-bit key that openssl made, by the number's name.
 fn rsa(name: &str) -> Vec<u8> {
     let lines = include_str!("rsa2048.txt").lines().map(|line| line.split_once(' ').expect("two words"));
     let (_, hex) = lines.into_iter().find(|(found, _)| *found == name).expect("a number of the key");
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex")).collect()
 }
 
-/// The modulus and the private exponent: what must be there.
+/// The modulus and the private exponent: the template must have both.
 fn private_rsa() -> Template {
     vec![
         (ck::CKA_CLASS, number(ck::CKO_PRIVATE_KEY)),
@@ -72,7 +72,7 @@ fn signature(user: &Call, key: ck::CK_OBJECT_HANDLE, mechanism: ck::CK_MECHANISM
     sign.must("C_SignInit").must("C_Sign").output.take()
 }
 
-/// v2.40, 4.9: made elsewhere, it was somewhere else once, for ever.
+/// v2.40, 4.9: a key that was made elsewhere was outside of the token once. The key's attributes say so for ever.
 fn tells_the_truth(world: &World, user: &Call, key: ck::CK_OBJECT_HANDLE) {
     for (kind, value) in [
         (ck::CKA_LOCAL, false),
@@ -101,13 +101,13 @@ fn elliptic_keys_sign_and_tell_where_they_come_from(flash: &Flash) {
     tells_the_truth(&world, &user, key);
     assert_eq!(world.point(&user, "brought"), given::point()[2..]);
 
-    // P-384, its number with a zero before it and one that it begins with.
+    // A P-384 key whose number begins with a zero byte, and is written with one zero byte more.
     let scalar = [vec![0, 0, 7], vec![9; 46]].concat();
     let template = with(with(given::private_ec(), ck::CKA_EC_PARAMS, P384.to_vec()), ck::CKA_VALUE, scalar);
     let key = create(&user, template).must("C_CreateObject").handle.get();
     assert_eq!(signature(&user, key, ck::CKM_ECDSA_SHA384).len(), 96);
     tells_the_truth(&world, &user, key);
-    // What was not sensitive for a moment is not always sensitive, although it is from now on.
+    // A key that was not sensitive for a moment is not "always sensitive", although the key is sensitive from now on.
     let open = with(given::private_ec(), ck::CKA_SENSITIVE, flag(false));
     let key = create(&user, open).must("C_CreateObject").handle.get();
     Call { object: key, ..create(&user, vec![(ck::CKA_SENSITIVE, flag(true))]) }.must("C_SetAttributeValue");
@@ -140,7 +140,8 @@ fn an_rsa_key_by_all_or_by_few_of_its_parts(flash: &Flash) {
     }
 }
 
-/// Programs bring both halves. The public one is there already, by the private one's name or another.
+/// Programs bring both halves of a key. When the public half comes the token has it already, by the name of the private
+/// half or by another name.
 fn the_public_half_that_comes_after_it(flash: &Flash) {
     let world = World::initialized(flash);
     let user = world.user();
@@ -225,7 +226,7 @@ fn what_is_refused(flash: &Flash) {
     assert_eq!(reader.call("C_CreateObject"), ck::CKR_SESSION_READ_ONLY);
     user.must("C_Logout");
     assert_eq!(create(&user, ec()).call("C_CreateObject"), ck::CKR_USER_NOT_LOGGED_IN);
-    // Nothing of all that is left.
+    // No key of the refused calls is left.
     let again = world.user();
     let search =
         create(&again, vec![(ck::CKA_LOCAL, flag(false)), (ck::CKA_CLASS, number(ck::CKO_PRIVATE_KEY))]);
@@ -233,7 +234,8 @@ fn what_is_refused(flash: &Flash) {
     assert_eq!(search.handle.get(), 0);
 }
 
-/// It is the attribute's default (v2.40, 4.9): programs that fill in whole templates write it.
+/// An empty value is the default of the attribute (v2.40, 4.9). Programs that fill in whole templates write the empty
+/// value.
 fn an_empty_public_key_info_says_nothing(flash: &Flash) {
     let world = World::initialized(flash);
     let user = world.user();
@@ -244,19 +246,19 @@ fn an_empty_public_key_info_says_nothing(flash: &Flash) {
     create(&user, public).must("C_CreateObject");
 }
 
-/// 01 is 9A's, where PIV's programs look.
+/// The id 01 is that of slot 9A, where PIV's programs look.
 fn by_its_id_it_finds_its_place(flash: &Flash) {
     let world = World::initialized(flash);
     let user = world.user();
     create(&user, with(given::private_ec(), ck::CKA_ID, vec![1])).must("C_CreateObject");
     let key = world.private(&user, "authentication");
     assert_eq!(world.bytes(&user, key, ck::CKA_ID), [1]);
-    // Once it is taken the next goes elsewhere, by the same id.
+    // Once slot 9A is taken, the next key with the same id goes to another place.
     create(&user, with(given::private_ec(), ck::CKA_ID, vec![1])).must("C_CreateObject");
     assert_eq!(world.private(&user, "authentication"), key);
 }
 
-/// No id, and nothing else that a program says, reaches it.
+/// No id reaches the payment key, nor does anything else that a program says.
 fn the_payment_key_stays() {
     let flash = Story::enrolled(Road::InProcess).copy_of_flash();
     // SAFETY: as in `World::new`.

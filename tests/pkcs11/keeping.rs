@@ -16,7 +16,7 @@ use crate::{
     world::{P256, World, pair},
 };
 
-/// All of them.
+/// Runs all of them.
 pub fn all(flash: &Flash) {
     the_label_is_the_tokens(flash);
     long_names_and_no_longer_ones(flash);
@@ -32,7 +32,8 @@ fn label(world: &World) -> String {
     String::from_utf8(world.token_info().label.to_vec()).expect("UTF-8").trim_end().to_owned()
 }
 
-/// Its factory's, until C_InitToken gives it another; without one it goes by its serial number, whatever slot it is in.
+/// The label is the factory's until C_InitToken sets another one. A token without a label goes by its serial number,
+/// whatever its slot is.
 fn the_label_is_the_tokens(flash: &Flash) {
     let world = World::initialized(flash);
     let serial = String::from_utf8(world.token_info().serialNumber.to_vec()).expect("UTF-8");
@@ -67,7 +68,7 @@ fn certificate(version_1: bool, more: Template) -> Template {
     template
 }
 
-/// Java calls a chain's certificates by subject, issuer and serial number.
+/// Java names the certificates of a chain by subject, issuer and serial number: such names are long.
 fn long_names_and_no_longer_ones(flash: &Flash) {
     let world = World::initialized(flash);
     let user = world.user();
@@ -89,7 +90,7 @@ fn long_names_and_no_longer_ones(flash: &Flash) {
         let longer = create(certificate(false, vec![(kind, vec![b'L'; most + 1])]));
         assert_eq!(longer.call("C_CreateObject"), ck::CKR_ATTRIBUTE_VALUE_INVALID);
     }
-    // A token that is full of such names is listed whole.
+    // All certificates of a token that is full of such names are listed.
     let name = |at: u8| vec![(ck::CKA_LABEL, vec![b'a' + at; 512]), (ck::CKA_ID, vec![at; 255])];
     let mut made = 0;
     while create(certificate(false, name(made))).call("C_CreateObject") == ck::CKR_OK {
@@ -105,7 +106,8 @@ fn long_names_and_no_longer_ones(flash: &Flash) {
     }
 }
 
-/// What a program said of an object holds for a copy that says nothing else (v2.40, 5.7: C_CopyObject).
+/// What a program said of an object holds for a copy, too, where the copy's template does not say otherwise (v2.40,
+/// 5.7: C_CopyObject).
 fn a_copy_is_guarded_as_its_original(flash: &Flash) {
     let world = World::initialized(flash);
     let user = world.user();
@@ -122,7 +124,8 @@ fn a_copy_is_guarded_as_its_original(flash: &Flash) {
     }
 }
 
-/// Neither a copy nor the same public key brought once more is a way round CKA_MODIFIABLE false (v2.40, 4.1.2).
+/// A key with CKA_MODIFIABLE false stays as it is (v2.40, 4.1.2). Neither a copy nor the same public key brought once
+/// more is a way round that.
 fn nothing_changes_a_key_that_is_fixed(flash: &Flash) {
     let world = World::initialized(flash);
     let user = world.user();
@@ -139,13 +142,14 @@ fn nothing_changes_a_key_that_is_fixed(flash: &Flash) {
     let copy = Call { object, template: other(), null: false, ..user.clone() };
     assert_eq!(copy.call("C_CopyObject"), ck::CKR_TEMPLATE_INCONSISTENT);
     assert_eq!(bring(other()).call("C_CreateObject"), ck::CKR_ACTION_PROHIBITED);
-    // What changes nothing is no change.
+    // A template that changes nothing is taken.
     assert_eq!(bring(fixed()).must("C_CreateObject").handle.get(), object);
     assert_eq!(world.bytes(&user, object, ck::CKA_LABEL), b"fixed");
     assert_eq!(world.bytes(&user, object, ck::CKA_MODIFIABLE), flag(false));
 }
 
-/// It is the default, and the certificate's own is shown (v2.40, 4.6.3), on the token and in a session.
+/// An empty value is the default of the attribute. The certificate's own info is shown (v2.40, 4.6.3), on the token and
+/// in a session.
 fn an_empty_public_key_info_says_nothing(flash: &Flash) {
     let world = World::initialized(flash);
     let user = world.user();
@@ -171,11 +175,12 @@ fn a_certificate_of_version_1(flash: &Flash) {
     let made = Call { template: certificate(true, vec![]), null: false, ..user.clone() };
     let object = made.must("C_CreateObject").handle.get();
     assert_eq!(world.bytes(&user, object, ck::CKA_VALUE), given::certificate(true).0);
-    // Beside its key: by its key's name.
+    // The certificate lies beside its key, and goes by the name of its key.
     assert_eq!(world.bytes(&user, object, ck::CKA_ID), world.bytes(&user, key, ck::CKA_ID));
 }
 
-/// As `yubico-piv-tool --compress` and ykman store them (SP 800-73-4 part 1, table 10).
+/// Certificates that are compressed as `yubico-piv-tool --compress` and ykman store them (SP 800-73-4 part 1, table
+/// 10).
 fn a_compressed_certificate(flash: &Flash) {
     use std::io::Write as _;
     let (der, subject) = given::certificate(false);
@@ -201,7 +206,7 @@ fn a_compressed_certificate(flash: &Flash) {
     assert_eq!(world.bytes(&user, object, ck::CKA_VALUE), der);
     assert_eq!(world.bytes(&user, object, ck::CKA_SUBJECT), subject);
     drop(world);
-    // One that is cut short is no certificate, and hides nothing else.
+    // A compressed certificate that is cut short is shown as none, and hides no other object.
     let world = World::initialized(&store(&packed[..packed.len() - 9], 0x5F_C10B));
     let user = world.user();
     let search = Call { template: vec![(ck::CKA_CLASS, number(ck::CKO_CERTIFICATE))], ..user.clone() };
@@ -211,7 +216,7 @@ fn a_compressed_certificate(flash: &Flash) {
     world.private(&user, "ec");
 }
 
-/// A brand may allow it, and PIV's field has eight bytes.
+/// A brand may allow PINs of more than eight bytes, although PIV's field has eight bytes.
 fn a_pin_of_more_than_eight_bytes() {
     let profile = || Profile { pin_length: (6, 30), ..bench::profile() };
     let flash = Flash::default();

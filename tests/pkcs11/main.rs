@@ -1,7 +1,7 @@
-//! `libushield_pkcs11.so`, loaded as programs load it, with a token on a USB/IP server before it.
+//! `libushield_pkcs11.so`, loaded as programs load it. A USB/IP server serves the token.
 //!
-//! The library's state is the process's, and the environment says where the token is: so there is one test that
-//! runs all of it, one after another, and others that need neither.
+//! The library has one state for the whole process, and finds the token by the environment. So one test runs all parts
+//! that need these, one after another. The other tests need neither.
 
 #![allow(unsafe_code, reason = "the C interface is called as C calls it")]
 

@@ -1,4 +1,4 @@
-//! Keys and data that do not fit.
+//! Keys that do not fit the function, and data that do not fit the key.
 
 use cryptoki_sys as ck;
 
@@ -8,13 +8,13 @@ use crate::{
     world::World,
 };
 
-/// Runs a scenario against a function: what it returned.
+/// Runs a scenario against a function, and returns what the function returned.
 pub fn run(world: &World, scenario: &str, function: &str) -> ck::CK_RV {
     let call = given(world, function);
     match scenario {
         "other-key" => other_key(world, call, function),
         "forbidden-key" => {
-            // A key of the right kind that was made for something else.
+            // The key is of the right kind, and was made for another use.
             let label = if function == "C_SignInit" { "agreer" } else { "rsa signer" };
             let key = match function {
                 "C_SignInit" | "C_DecryptInit" => world.private(&call, label),
@@ -37,7 +37,7 @@ pub fn run(world: &World, scenario: &str, function: &str) -> ck::CK_RV {
             _ => by_rsa(world, "C_VerifyInit", ck::CKM_RSA_X_509, vec![0xFF; 256]).call(function),
         },
         "wrong-ciphertext" => {
-            // Below any modulus of 2048 bits, and no block that was ever padded.
+            // The number is below any modulus of 2048 bits, and is no block that was ever padded.
             let mut data = vec![0x55; 256];
             data[0] = 0;
             Call { data, ..call }.call(function)
@@ -74,7 +74,7 @@ pub fn run(world: &World, scenario: &str, function: &str) -> ck::CK_RV {
     }
 }
 
-/// A key of the kind that the mechanism is not for.
+/// Calls with a key of another kind than the mechanism is for.
 fn other_key(world: &World, call: Call, function: &str) -> ck::CK_RV {
     let key = match function {
         "C_DigestKey" => world.public(&call, "ec"),
@@ -86,10 +86,10 @@ fn other_key(world: &World, call: Call, function: &str) -> ck::CK_RV {
     Call { key, ..call }.call(function)
 }
 
-/// A public key of a session's that is a copy of `rsa`'s or `ec`'s, without any use.
+/// Calls with a public key in the session, which is a copy of that of `rsa` or `ec`, and which allows no use.
 fn forbidden(world: &World, call: Call, function: &str) -> ck::CK_RV {
     if function == "C_SignRecoverInit" {
-        // Every RSA key that signs may sign with recovery: one that may not only decrypts.
+        // Every RSA key that signs may sign with recovery. The RSA key that may not do so only decrypts.
         let key = decrypter(world, &call);
         return Call { key, ..call }.call(function);
     }
@@ -109,7 +109,7 @@ fn decrypter(world: &World, call: &Call) -> ck::CK_OBJECT_HANDLE {
     world.private(call, "decrypter")
 }
 
-/// An operation by `rsa`, begun.
+/// Begins an operation by the key `rsa`.
 fn by_rsa(world: &World, init: &str, mechanism: ck::CK_MECHANISM_TYPE, data: Vec<u8>) -> Call {
     let user = world.session(true);
     let key = if init == "C_SignInit" { world.private(&user, "rsa") } else { world.public(&user, "rsa") };

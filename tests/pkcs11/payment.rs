@@ -1,4 +1,4 @@
-//! The payment container: its certificate alone, unless the holder wants the key shown.
+//! The payment container: hosts see its certificate alone, unless the holder wants the key shown.
 
 use cryptoki_sys as ck;
 use ushield_tests::{flash::Flash, road::Road, story::Story};
@@ -9,7 +9,7 @@ use crate::{
     world::World,
 };
 
-/// All of them.
+/// Runs all of them.
 pub fn all() {
     let flash = Story::enrolled(Road::InProcess).copy_of_flash();
     the_first_key_is_one_that_signs(&flash);
@@ -17,7 +17,7 @@ pub fn all() {
     shown_it_signs_no_digest(&flash);
 }
 
-/// Every handle of a class, in C_FindObjects' order.
+/// Every handle of a class, in the order of C_FindObjects.
 fn every(call: &Call, class: Option<ck::CK_OBJECT_CLASS>) -> Vec<ck::CK_OBJECT_HANDLE> {
     let template = class.map(|class| (ck::CKA_CLASS, number(class))).into_iter().collect();
     let search = Call { template, null: false, ..call.clone() };
@@ -37,7 +37,7 @@ fn names(world: &World, call: &Call, handles: &[ck::CK_OBJECT_HANDLE]) -> Vec<Ve
     handles.iter().map(|handle| world.bytes(call, *handle, ck::CKA_LABEL)).collect()
 }
 
-/// What a key store takes that asks for nothing but a private key.
+/// A program that asks for nothing but a private key gets one that signs.
 fn the_first_key_is_one_that_signs(flash: &Flash) {
     let world = World::initialized(flash);
     let user = world.user();
@@ -51,11 +51,11 @@ fn the_first_key_is_one_that_signs(flash: &Flash) {
     sign.must("C_SignInit").must("C_Sign");
 }
 
-/// Whoever offers each certificate of the user's, or the first, does not offer the payment's.
+/// A program that offers the user's certificates, or the first certificate, does not offer the payment certificate.
 fn the_certificate_comes_last_and_is_nobodys(flash: &Flash) {
     let world = World::initialized(flash);
     let user = world.user();
-    // Objects that come later are before it all the same.
+    // The payment certificate comes last, also after objects that were made later.
     Call { template: crate::world::data_object("later", false, false), ..user.clone() }
         .must("C_CreateObject");
     let all = every(&user, None);
@@ -73,7 +73,7 @@ fn the_certificate_comes_last_and_is_nobodys(flash: &Flash) {
     assert_eq!(last.call("C_DestroyObject"), ck::CKR_ACTION_PROHIBITED);
 }
 
-/// It is there to be seen, and the bank's: no host signs, renames or removes.
+/// The payment key is shown, and belongs to the bank: no host signs with it, renames it or removes it.
 fn shown_it_signs_no_digest(flash: &Flash) {
     // SAFETY: as in `World::new`.
     unsafe { std::env::set_var("USHIELD_PAYMENT_KEY", "neither") };

@@ -1,4 +1,4 @@
-//! PINs that change while the library keeps the former one.
+//! PINs that change while the library keeps the former PIN.
 
 use cryptoki_sys as ck;
 use host_driver::{Exporter, Listen};
@@ -20,7 +20,7 @@ use crate::{
 const NEW_PIN: &[u8] = b"246802";
 const NEW_PUK: &[u8] = b"97531246";
 
-/// All of them.
+/// Runs all of them.
 pub fn all(flash: &Flash) {
     the_new_pin_is_verified_after_set_pin(flash);
     what_another_program_changed_costs_one_try(flash);
@@ -30,7 +30,7 @@ fn signing(user: &Call, key: ck::CK_OBJECT_HANDLE) -> Call {
     Call { key, mechanism: ck::CKM_ECDSA_SHA256, data: b"message".to_vec(), ..user.clone() }
 }
 
-/// C_SetPIN: the user stays logged in, with the new PIN, for keys of both kinds.
+/// After C_SetPIN the user stays logged in, with the new PIN, for keys of both kinds.
 fn the_new_pin_is_verified_after_set_pin(flash: &Flash) {
     let world = World::initialized(flash);
     let user = world.user();
@@ -47,7 +47,7 @@ fn the_new_pin_is_verified_after_set_pin(flash: &Flash) {
     signing(&user, once).must("C_SignInit").must("C_Sign");
 }
 
-/// The token behind a reader, which this program and another share.
+/// This program and another program share the token behind a reader.
 fn what_another_program_changed_costs_one_try(flash: &Flash) {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let _context = runtime.enter();
@@ -86,7 +86,8 @@ fn what_another_program_changed_costs_one_try(flash: &Flash) {
     };
     let writes = ck::CKF_SERIAL_SESSION | ck::CKF_RW_SESSION;
 
-    // Two sessions with a key that wants its PIN each time, and the PIN for each given; then it is changed elsewhere.
+    // Each of two sessions has a key that wants the PIN each time, and the PIN was given for each. Then the PIN is
+    // changed elsewhere.
     let [one, two] = [session(writes), session(writes)];
     Call { pin: Some(PIN.to_vec()), ..one.clone() }.must("C_Login");
     let find = |call: &Call, label: &str| {
@@ -116,10 +117,11 @@ fn what_another_program_changed_costs_one_try(flash: &Flash) {
         assert_ne!(signing(&one, key).call("C_Sign"), ck::CKR_OK);
     }
     assert_eq!(tries(), [5, 6], "what was kept was tried once");
-    // The holder types the new one.
+    // The holder types the new PIN.
     Call { pin: Some(NEW_PIN.to_vec()), ..one.clone() }.must("C_Login");
     assert_eq!(tries(), [6, 6]);
-    // The PIN is changed once more, and the holder changes what is the former one: again it costs one try in all.
+    // The PIN is changed elsewhere once more. The holder's C_SetPIN gives the former PIN: again this costs one try in
+    // all.
     Shield::select(&mut other()).and_then(|mut shield| shield.change_pin(NEW_PIN, PIN)).expect("changed");
     let change = Call { pin: Some(NEW_PIN.to_vec()), new_pin: Some(b"864213".to_vec()), ..one.clone() };
     assert_ne!(change.call("C_SetPIN"), ck::CKR_OK);

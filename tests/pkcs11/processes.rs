@@ -9,13 +9,14 @@ use crate::{
     world::World,
 };
 
-/// All of them.
+/// Runs all of them.
 pub fn all(flash: &Flash) {
     a_child_starts_afresh(flash);
     a_child_with_its_parents_number_is_a_child();
 }
 
-/// 5.4: a child of fork is an application of its own. The parent's connection is not the child's to close.
+/// 5.4: a child of fork is an application of its own. The connection belongs to the parent, and the child must not close that
+/// connection.
 fn a_child_starts_afresh(flash: &Flash) {
     let world = World::initialized(flash);
     let user = world.user();
@@ -38,8 +39,8 @@ fn a_child_starts_afresh(flash: &Flash) {
     verifies(&world, &user, "ec", &signature(&world, &user, "ec"));
 }
 
-/// In a new PID namespace a child may have its parent's number: here both are the first process of theirs. A raw clone runs no
-/// handler of pthread_atfork either.
+/// In a new PID namespace a child may have the same number as its parent: here each is the first process of its namespace. A raw
+/// clone runs no handler of pthread_atfork either.
 fn a_child_with_its_parents_number_is_a_child() {
     let call = Call::new(crate::world::functions());
     let namespace = libc::CLONE_NEWPID | libc::CLONE_NEWUSER;
@@ -58,7 +59,7 @@ fn a_child_with_its_parents_number_is_a_child() {
         Some(right) => assert!(right, "a child with its parent's number is taken for its parent"),
         None => println!("no namespaces here: {}", std::io::Error::last_os_error()),
     }
-    // The same without a namespace, which every machine allows: only the raw clone remains of it.
+    // The same without a namespace, which every machine allows. Only the raw clone of the above remains.
     let afresh =
         child(0, || call.call("C_Initialize") == ck::CKR_OK && call.call("C_Finalize") == ck::CKR_OK);
     assert_eq!(afresh, Some(true));

@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-/// The man; gone when dropped.
+/// The man in the middle, who ends when dropped.
 pub struct Proxy {
     address: SocketAddr,
     garble: Arc<AtomicBool>,
@@ -18,7 +18,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// In front of the server at `address`.
+    /// Puts the man in front of the server at `address`.
     pub fn to(address: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let own = listener.local_addr().expect("an address");
@@ -48,7 +48,7 @@ impl Proxy {
         self.address.to_string()
     }
 
-    /// From now on all that the server says is nonsense.
+    /// Turns all that the server says to nonsense from now on.
     pub fn garble(&self) {
         self.garble.store(true, Ordering::Release);
     }

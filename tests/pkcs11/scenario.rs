@@ -1,4 +1,4 @@
-//! The ways to provoke a return value, by the names that conformance.tsv gives them. Most take what `given` prepares and
+//! The ways to provoke a return value, by the names in conformance.tsv. Most of them take what `given` prepares, and
 //! change one thing.
 
 use std::{
@@ -19,7 +19,7 @@ use crate::{
     world::{World, data_object, secret_key},
 };
 
-/// Runs a scenario against a function: what it returned.
+/// Runs a scenario against a function, and returns what the function returned.
 pub fn run(scenario: &str, function: &str, flash: &Flash) -> ck::CK_RV {
     match scenario {
         "uninitialized" => return World::new(flash).call().call(function),
@@ -119,7 +119,8 @@ pub fn run(scenario: &str, function: &str, flash: &Flash) -> ck::CK_RV {
     }
 }
 
-/// Calls until the outcome is the expected one, or for long: what was pulled out is gone a moment later.
+/// Calls until the outcome is the expected one, or until much time has passed: the library finds out a moment later
+/// that a token was pulled out.
 pub fn wait(mut call: impl FnMut() -> ck::CK_RV, expected: ck::CK_RV) -> ck::CK_RV {
     let end = Instant::now() + Duration::from_secs(120);
     loop {
@@ -166,7 +167,7 @@ fn initialize(scenario: &str, flash: &Flash) -> ck::CK_RV {
     Call { arguments: Some(arguments), ..world.call() }.call("C_Initialize")
 }
 
-/// What touches the token, for functions that need not.
+/// Arguments with which a function uses the token, for functions that may do without the token.
 fn on_token(world: &World, function: &str) -> Call {
     let user = world.user();
     let object = world.find(&user, ck::CKO_DATA, "public data");

@@ -1,5 +1,5 @@
-//! Sessions and who is logged in to them (v2.40, 2.3.6 and 5.6), objects and their copies (5.7): what google's pkcs11test asks of
-//! any library in its files on sessions, login and objects, told by the standard's rules.
+//! Sessions and who is logged in to them (v2.40, 2.3.6 and 5.6), objects and their copies (5.7). google's pkcs11test asks for the
+//! same in its files on sessions, login and objects. Here the rules of the standard are told.
 
 use cryptoki_sys as ck;
 use ushield_tests::{
@@ -12,7 +12,7 @@ use crate::{
     world::World,
 };
 
-/// All of them.
+/// Runs all of them.
 pub fn all(flash: &Flash) {
     one_login_is_every_sessions(flash);
     the_officer_wants_no_reader_beside_him(flash);
@@ -44,7 +44,7 @@ fn one_login_is_every_sessions(flash: &Flash) {
     by(&first, ck::CKU_USER, PIN).must("C_Login");
     let user = [ck::CKS_RO_USER_FUNCTIONS, ck::CKS_RO_USER_FUNCTIONS, ck::CKS_RW_USER_FUNCTIONS];
     assert_eq!(states(&world, &all), user);
-    // A session that is opened afterwards has the login of the others.
+    // A session that is opened after the login is logged in like the others.
     let late = world.session(true);
     assert_eq!(states(&world, &[&late]), [ck::CKS_RW_USER_FUNCTIONS]);
     assert_eq!(by(&third, ck::CKU_USER, PIN).call("C_Login"), ck::CKR_USER_ALREADY_LOGGED_IN);
@@ -57,7 +57,7 @@ fn one_login_is_every_sessions(flash: &Flash) {
     assert_eq!(second.call("C_CloseSession"), ck::CKR_SESSION_HANDLE_INVALID);
     assert_eq!(Call { slot: 99, ..world.call() }.call("C_CloseAllSessions"), ck::CKR_SLOT_ID_INVALID);
     assert_eq!(states(&world, &[&first, &third]), [public[0], public[2]]);
-    // The last session takes the login with it.
+    // The login ends with the last session.
     by(&first, ck::CKU_USER, PIN).must("C_Login");
     world.call().must("C_CloseAllSessions");
     for session in [&first, &third, &late] {
@@ -117,7 +117,7 @@ fn an_object_and_its_copies(flash: &Flash) {
         world.ask(&session, second, ck::CKA_CERTIFICATE_TYPE).err(),
         Some(ck::CKR_ATTRIBUTE_TYPE_INVALID)
     );
-    // What is changed in one is not in the others; another class is no copy.
+    // A change of one object does not change its copies. A copy of another class is refused.
     let change = |template| Call { object: first, template, ..session.clone() };
     change(vec![label("new")]).must("C_SetAttributeValue");
     let labels = [first, second, third].map(|object| world.bytes(&session, object, ck::CKA_LABEL));

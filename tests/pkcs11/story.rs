@@ -10,7 +10,7 @@ use crate::{
     world::{World, functions, library},
 };
 
-/// All of them.
+/// Runs all of them.
 pub fn all(flash: &Flash) {
     what_is_signed_verifies(flash);
     a_key_that_wants_its_pin_each_time(flash);
@@ -33,7 +33,7 @@ pub fn verifies(world: &World, user: &Call, label: &str, signature: &[u8]) {
     key.verify(b"message", &Signature::from_slice(signature).expect("r and s")).expect("a right signature");
 }
 
-/// A verifier that is not the library's; parts give what the whole gives.
+/// A verifier that is not the library's judges the signatures. Signing in parts gives the same as signing the whole.
 fn what_is_signed_verifies(flash: &Flash) {
     let world = World::initialized(flash);
     let user = world.user();
@@ -44,12 +44,12 @@ fn what_is_signed_verifies(flash: &Flash) {
     parts(b"").must("C_SignInit");
     parts(b"mess").must("C_SignUpdate");
     parts(b"age").must("C_SignUpdate");
-    // A question for the length, and too little room, leave the operation as it is.
+    // The operation goes on after a question for the length, and after a call with too little room.
     assert_eq!(Call { room: 3, ..parts(b"") }.call("C_SignFinal"), ck::CKR_BUFFER_TOO_SMALL);
     let done = parts(b"");
     done.must("C_SignFinal");
     verifies(&world, &user, "ec", &done.output.take());
-    // v3.0: no mechanism ends the operation.
+    // v3.0: a call without a mechanism ends the operation.
     parts(b"").must("C_SignInit");
     Call { null: true, ..parts(b"") }.must("C_SignInit");
     assert_eq!(parts(b"x").call("C_Sign"), ck::CKR_OPERATION_NOT_INITIALIZED);
@@ -71,7 +71,7 @@ fn a_key_that_wants_its_pin_each_time(flash: &Flash) {
     }
     call.must("C_SignInit");
     assert_eq!(call.call("C_Sign"), ck::CKR_USER_NOT_LOGGED_IN);
-    // The user's own login is as it was.
+    // The login of the user is as it was before.
     verifies(&world, &user, "ec", &signature(&world, &user, "ec"));
 }
 
@@ -89,7 +89,7 @@ fn two_keys_agree(flash: &Flash) {
     assert_eq!(derive("ec", "agreer"), derive("agreer", "ec"));
 }
 
-/// More than is fetched at once; and a length that no memory holds costs nobody anything.
+/// More bytes are asked for than are fetched at once. A length that no memory holds costs nobody anything.
 fn random_numbers_of_any_length(flash: &Flash) {
     let world = World::initialized(flash);
     let user = world.user();
@@ -109,7 +109,7 @@ fn random_numbers_of_any_length(flash: &Flash) {
     }
 }
 
-/// v3.0, 5.4.5 and 5.4.6.
+/// Interfaces of v3.0, 5.4.5 and 5.4.6.
 fn both_interfaces_are_there() {
     // SAFETY: as in `world::functions`; the names and types are the standard's.
     unsafe {
@@ -177,8 +177,8 @@ fn nothing_is_left_behind(flash: &Flash) {
         verifies(&world, &user, "ec", &signature(&world, &user, "ec"));
         world.call().must("C_Finalize");
     };
-    // The server and the man in the middle are in this process, too, and close their ends in a moment: so the numbers are
-    // waited for. One left behind in each of the rounds would be more for ever.
+    // The server and the man in the middle are in this process, too, and close their ends a moment later. So the test
+    // waits for the numbers to settle. A thread or descriptor that each round left behind would be there for ever.
     round();
     let before = (count("task"), count("fd"));
     for _ in 0..20 {
@@ -199,7 +199,7 @@ fn nothing_is_left_behind(flash: &Flash) {
     unloads();
 }
 
-/// A copy of the library, so that it is loaded apart from the one above.
+/// Loads a copy of the library, so that the copy is apart from the library above, and unloads the copy.
 fn unloads() {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = folder.path().join("libcopy_of_ushield.so");

@@ -1,4 +1,5 @@
-//! The library as a file: what it exports, and that no other library's function of the same name gets in between.
+//! The library as a file: what it exports, and that a function of the same name in another library does not get in
+//! between.
 
 use std::{path::Path, process::Command};
 
@@ -7,10 +8,12 @@ use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LAZY};
 
 use crate::{conformance, world};
 
-/// What makes this test a process whose PKCS#11 functions are another library's.
+/// The environment variable that tells a process to be the child of this test. In the child the PKCS#11 functions are
+/// another library's.
 const CHILD: &str = "USHIELD_TEST_OF_SYMBOLS";
 
-/// Programs that bind functions by their names (JNA, ctypes) find each that v2.40 lists, and it is the one in the list.
+/// Programs that bind functions by their names (JNA, ctypes) find each function that v2.40 lists. The function found is
+/// the same as in the list.
 pub fn every_function_is_exported() {
     // SAFETY: our library runs nothing when it is loaded.
     let library = unsafe { libloading::Library::new(world::library()) }.expect("the library");
@@ -19,7 +22,7 @@ pub fn every_function_is_exported() {
     // v2.40 has 68 functions; the list holds a version and one pointer for each.
     assert_eq!(names.len(), 68);
     let words = size_of::<ck::CK_FUNCTION_LIST>() / size_of::<usize>();
-    // SAFETY: the list is that long, and made of pointers but for its first word.
+    // SAFETY: the list has this many words, and all of them but the first are pointers.
     let pointers = unsafe { std::slice::from_raw_parts(list.cast::<usize>(), words) };
     for name in names {
         // SAFETY: only the address is looked at.
@@ -29,7 +32,8 @@ pub fn every_function_is_exported() {
     }
 }
 
-/// A process in which somebody else's C_Initialize, C_GetInfo and C_Finalize come first: our list is ours all the same.
+/// In a process the C_Initialize, C_GetInfo and C_Finalize of somebody else's library come first. Our list has our
+/// functions all the same.
 pub fn no_other_library_gets_in_between() {
     let folder = tempfile::tempdir().expect("a folder");
     let other = folder.path().join("libother.so");
@@ -58,7 +62,7 @@ pub fn no_other_library_gets_in_between() {
     assert!(said.contains("ours came to its own"), "{said}");
 }
 
-/// The child's part; whether this is the child.
+/// Does the child's part, and returns whether this process is the child.
 pub fn is_child() -> bool {
     let Some(other) = std::env::var_os(CHILD) else { return false };
     in_a_crowd(Path::new(&other));
@@ -66,11 +70,11 @@ pub fn is_child() -> bool {
 }
 
 fn in_a_crowd(other: &Path) {
-    // SAFETY: a library of constant functions.
+    // SAFETY: the other library holds functions only, each of which returns a constant.
     let other = unsafe { Library::open(Some(other), RTLD_LAZY | RTLD_GLOBAL) }.expect("the other library");
-    // SAFETY: as it was written above.
+    // SAFETY: the type is the one in the source that this test wrote above.
     let theirs = unsafe { other.get::<unsafe extern "C" fn(*mut u8) -> ck::CK_RV>(b"C_GetInfo\0") };
-    // SAFETY: it looks at nothing.
+    // SAFETY: the function looks at no argument.
     assert_eq!(unsafe { theirs.expect("C_GetInfo")(std::ptr::null_mut()) }, 0x5EED);
     let call = crate::call::Call::new(world::functions());
     assert_eq!(call.call("C_GetInfo"), ck::CKR_CRYPTOKI_NOT_INITIALIZED);

@@ -27,7 +27,7 @@ pub fn library() -> PathBuf {
     folder.join("libushield_pkcs11.so")
 }
 
-/// Its function list. It is loaded once, and stays.
+/// The function list of the library, which is loaded once and stays loaded.
 pub fn functions() -> *const ck::CK_FUNCTION_LIST {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
     let library = LIBRARY.get_or_init(|| {
@@ -46,7 +46,7 @@ pub fn functions() -> *const ck::CK_FUNCTION_LIST {
     list
 }
 
-/// A token on a server, which the library finds; finalized when dropped.
+/// A token on a server that the library finds. The library is finalized when this is dropped.
 pub struct World {
     pub token: Plugged,
     pub proxy: Proxy,
@@ -54,12 +54,12 @@ pub struct World {
 }
 
 impl World {
-    /// The token that this flash holds; the library knows where it is and is not initialized.
+    /// The token with this flash. The library knows where the token is, and is not initialized.
     pub fn new(flash: &Flash) -> Self {
         Self::of(bench::profile(), flash)
     }
 
-    /// The same of another brand.
+    /// As [`Self::new`], with a token of another brand.
     pub fn of(profile: Profile, flash: &Flash) -> Self {
         let holder = Holder::default();
         let token = Plugged::new(Road::UsbIp, profile, &flash.copy(), &holder);
@@ -93,7 +93,7 @@ impl World {
         call
     }
 
-    /// In a new session, the user logged in.
+    /// Right arguments in a new session in which the user is logged in.
     pub fn user(&self) -> Call {
         let call = self.session(true);
         let login = Call { pin: Some(PIN.to_vec()), ..call.clone() };
@@ -101,7 +101,7 @@ impl World {
         call
     }
 
-    /// In a new session, the officer logged in.
+    /// Right arguments in a new session in which the officer is logged in.
     pub fn officer(&self) -> Call {
         let call = self.session(true);
         let login = Call { pin: Some(PUK.to_vec()), user: ck::CKU_SO, ..call.clone() };
@@ -128,7 +128,7 @@ impl World {
         self.find(call, ck::CKO_PUBLIC_KEY, label)
     }
 
-    /// A secret key of the session's, which may leave it.
+    /// A secret key in the session. The key's value may leave the library.
     pub fn secret(&self, call: &Call, more: Template) -> ck::CK_OBJECT_HANDLE {
         let mut template = secret_key();
         template.retain(|(kind, _)| more.iter().all(|(other, _)| other != kind));
@@ -160,7 +160,7 @@ impl World {
         if rv == ck::CKR_OK { Ok(found) } else { Err(rv) }
     }
 
-    /// The objects that fit a template, asked for so many at a time, in their order.
+    /// The objects that fit a template, in their order. Each C_FindObjects asks for `stride` of them.
     pub fn objects(&self, call: &Call, template: Template, stride: usize) -> Vec<ck::CK_OBJECT_HANDLE> {
         let search = Call { template, ..call.clone() };
         search.must("C_FindObjectsInit");
@@ -189,12 +189,12 @@ impl World {
         all
     }
 
-    /// An attribute, of whatever length.
+    /// The value of an attribute, of whatever length.
     pub fn bytes(&self, call: &Call, object: ck::CK_OBJECT_HANDLE, kind: ck::CK_ATTRIBUTE_TYPE) -> Vec<u8> {
         self.ask(call, object, kind).unwrap_or_else(|rv| panic!("attribute {kind:#x}: {rv:#x}"))
     }
 
-    /// The same, or why there is none.
+    /// As [`Self::bytes`], or the return value that says why there is none.
     pub fn ask(
         &self,
         call: &Call,
@@ -220,7 +220,7 @@ impl World {
         Ok(value)
     }
 
-    /// An attribute of this many bytes.
+    /// An attribute's value, which has this many bytes.
     pub fn value(
         &self,
         call: &Call,
@@ -284,8 +284,8 @@ pub fn pair(label: &str, rsa: bool, more: Template) -> (Template, Template) {
     (public, private)
 }
 
-/// A token with: `ec` and `rsa`, which do all that their kinds can; `signer` (P-256) and `rsa signer`, which only sign;
-/// `agreer`, which only agrees; `always` and `rsa always`, which want the PIN each time; `public data` and `private data`.
+/// A token with these keys: `ec` and `rsa` do all that their kinds can; `signer` (P-256) and `rsa signer` only sign; `agreer`
+/// only agrees; `always` and `rsa always` want the PIN each time. Beside them stand `public data` and `private data`.
 pub fn furnish() -> Flash {
     let flash = Flash::default();
     let holder = Holder::default();

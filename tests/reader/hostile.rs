@@ -1,4 +1,5 @@
-//! What no libpcsclite would send. Whoever does is hung up on, and the others notice nothing.
+//! Bytes that no libpcsclite would send. The service hangs up on the client that sends them, and the other clients
+//! notice nothing.
 
 use std::{
     io::{Read, Write},
@@ -18,7 +19,7 @@ use crate::{
     world::World,
 };
 
-/// A client that does what clients do.
+/// An honest client works.
 fn works(world: &World) {
     let mut raw = Raw::new(world.socket(), 6);
     let card = raw.shared(&world.reader());
@@ -32,7 +33,7 @@ fn is_hung_up_on(raw: &mut Raw, bytes: &[u8]) -> bool {
         match raw.stream.read(&mut [0; 4096]) {
             Ok(0) => return true,
             Ok(_) => {}
-            // Reset, because it had not read all.
+            // The connection is reset because the service had not read all of the bytes.
             Err(error) => return error.kind() == std::io::ErrorKind::ConnectionReset,
         }
     }
@@ -84,7 +85,7 @@ fn lengths_that_lie() {
     works(&world);
 }
 
-/// The longest buffer that is taken; the token refuses it, and the client lives.
+/// The longest buffer that the service takes. The token refuses the command, and the connection lives on.
 #[test]
 fn the_longest_command() {
     let world = World::new(1);
@@ -106,13 +107,13 @@ fn half_a_request() {
         raw.stream.shutdown(std::net::Shutdown::Write).unwrap();
         assert!(is_hung_up_on(&mut raw, &[]), "cut at {cut}");
     }
-    // One that stops in the middle and stays holds up nobody.
+    // A client that stops in the middle of a command and stays connected holds up nobody.
     let mut stays = Raw::new(world.socket(), 4);
     stays.stream.write_all(&whole[..20]).unwrap();
     works(&world);
 }
 
-/// Clients that read nothing: neither their answers nor the news hold up the others.
+/// Clients that read neither their answers nor the news do not hold up the others.
 #[test]
 fn who_does_not_read() {
     let world = World::new(1);
@@ -126,7 +127,7 @@ fn who_does_not_read() {
     assert_eq!(other.news(), 0);
 }
 
-/// Bytes at random, and requests with fields at random.
+/// Bytes at random, and then requests whose fields are random.
 #[test]
 fn anything() {
     let world = World::new(1);

@@ -1,4 +1,4 @@
-//! Many clients, many tokens, and one more than there may be.
+//! Many clients, many tokens, and one token more than there may be.
 
 use std::{
     sync::Barrier,
@@ -23,7 +23,7 @@ use crate::{
 
 const CLIENTS: usize = 16;
 const ROUNDS: usize = 20;
-/// As the service has it.
+/// The service has the same limit.
 const MOST: usize = 256;
 
 fn open(world: &World) -> Card {
@@ -33,7 +33,7 @@ fn open(world: &World) -> Card {
     Card::by(Box::new(connection), atr)
 }
 
-/// Each transaction selects its own application: whoever gets in between makes the next command fail.
+/// Each transaction selects its own application. A client that got in between would make the next command fail.
 #[test]
 fn sixteen_clients_in_turn() {
     let world = World::new(1);
@@ -59,7 +59,7 @@ fn sixteen_clients_in_turn() {
     });
 }
 
-/// The longest waits of sixteen clients that want the card all the time: none starves.
+/// Sixteen clients want the card all the time. The test looks at their longest waits: no client starves.
 #[test]
 fn first_come_first_served() {
     let world = World::new(1);
@@ -102,7 +102,7 @@ fn sixteen_readers_and_no_more() {
         let card = raw.shared(name);
         assert!(raw.transmit(card, SELECT_PIV).is_ok(), "{name}");
     }
-    // One more while it runs is left alone; those that are there work on.
+    // A token that is plugged in beyond the limit is left alone. The clients of the other tokens work on.
     let more = world.plug();
     let mut raw = Raw::new(world.socket(), 4);
     assert_eq!(raw.states().len(), MAX_READERS);
@@ -112,7 +112,7 @@ fn sixteen_readers_and_no_more() {
     let error = world.start().unwrap_err();
     assert!(matches!(error, StartError::TooMany(_)), "{error}");
     assert!(error.to_string().contains("16 readers"));
-    // The tokens that it had taken are free again.
+    // The tokens that the service had taken are free again.
     let mut config = world.config();
     config.bus_ids = vec!["1-2".into()];
     eventually("free", || reader::Service::start(config.clone()).is_ok_and(|one| one.readers().len() == 1));

@@ -1,4 +1,4 @@
-//! Readers that come and go, waiting for it in each version of the protocol, and cancelling.
+//! Readers that come and go. Clients wait for this news in each version of the protocol, and cancel the wait.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn each_version_is_spoken() {
         assert_eq!(state.state, state::PRESENT | state::POWERED | state::NEGOTIABLE);
         assert_eq!(state.atr()[0], 0x3B);
     }
-    // Others are told one that we speak, and may go on with it.
+    // A client of another version is told a version that we speak, and may go on with that version.
     for (major, minor) in [(4, 3), (4, 7), (3, 4), (5, 0), (-1, i32::MAX)] {
         let mut raw = Raw::silent(world.socket());
         let refused = Version { major: MAJOR, minor: 6, rv: rv::SERVICE_STOPPED };
@@ -43,7 +43,7 @@ fn unplugged_and_plugged_in_again() {
         world.unplug(ids[0]);
         assert_eq!(raw.news(), rv::SUCCESS, "4.{minor}");
         assert_eq!(raw.watch().len(), 0);
-        // Its handles lead nowhere, and closing them is no error.
+        // The handles of the client lead nowhere. Closing them is no error.
         assert_eq!(raw.transmit(card, SELECT_PIV), Err(rv::READER_UNAVAILABLE));
         assert_eq!(raw.begin(card), rv::READER_UNAVAILABLE);
         world.plug_again(ids[0]);
@@ -69,8 +69,8 @@ fn what_was_plugged_in_before_is_found_by_who_comes_after() {
     assert_eq!(Raw::new(world.socket(), 4).states().len(), 1);
 }
 
-/// Nothing is waited for: the answer is at least as new as the question. A client that has been there for long asks as one
-/// that just came does.
+/// The service waits for nothing here: its answer is at least as new as the question. A client that is connected for long asks in
+/// the same way as a client that just came.
 #[test]
 fn who_asks_is_told_how_it_is_now() {
     let (mut world, ids) = World::without_reader(1);
@@ -85,12 +85,12 @@ fn who_asks_is_told_how_it_is_now() {
         match round % 3 {
             0 => assert_eq!(Raw::new(world.socket(), 4).states().len(), 1, "round {round}: a new client"),
             1 => assert_eq!(old.states().len(), 1, "round {round}: an old client"),
-            // One that knows the name and does not ask for the list.
+            // This client knows the reader's name, and does not ask for the list.
             _ => {
                 assert!(Raw::new(world.socket(), 6).connect(&name, share::SHARED, 3).is_ok(), "round {round}")
             }
         }
-        // Out and in between two questions: the reader is the new one, and its card answers.
+        // The token goes and comes back between two questions. The reader is the new one, and its card answers.
         world.unplug(ids[0]);
         world.plug_again(ids[0]);
         let mut raw = Raw::new(world.socket(), 6);
@@ -109,7 +109,7 @@ fn waiting_ends_with_one_message() {
         assert!(raw.hears_nothing(QUIET), "nothing has happened");
         raw.send(&Request::StopWaiting, &[]);
         assert_eq!(raw.news(), rv::SUCCESS);
-        // It was told already: the answer is the news that is on its way, and no second one comes.
+        // The news was sent before the client stopped waiting. That news is the answer, and no second answer comes.
         raw.watch();
         let mut other = Raw::new(world.socket(), minor);
         let card = other.shared(&world.reader());
@@ -135,7 +135,7 @@ fn cancelled_from_another_connection() {
     }
 }
 
-/// A client of 4.6 asks for the states after it began to wait: news must not come in between.
+/// A client of 4.6 asks for the states after it began to wait. News must not come before the states.
 #[test]
 fn news_does_not_overtake_the_states() {
     let world = World::new(1);
@@ -147,7 +147,7 @@ fn news_does_not_overtake_the_states() {
     assert!(raw.hears_nothing(QUIET));
     assert_eq!(other.disconnect(card, disposition::LEAVE), rv::SUCCESS);
     assert_eq!(raw.news(), rv::SUCCESS);
-    // Cancelled in between: told once the states are there.
+    // The wait is cancelled between the two. The client is told so once it has the states.
     raw.send(&Request::Wait, &[]);
     assert_eq!(raw.states().len(), 1);
     assert_eq!(other.cancel(raw.context), rv::SUCCESS);
@@ -165,7 +165,7 @@ fn a_server_that_goes_takes_the_readers_along() {
     eventually("told", || Raw::new(world.socket(), 5).states().len() == 1);
 }
 
-/// A server of which one device is broken: who imports it is hung up on. All else goes through.
+/// A server with one broken device: it hangs up on whoever imports that device, and passes everything else on.
 fn with_a_broken_device(server: std::net::SocketAddr, broken: &str) -> String {
     use std::{
         io::{Read, Write, copy},
@@ -216,12 +216,12 @@ fn a_broken_device_does_not_hide_those_behind_it() {
     let usbip = with_a_broken_device(server, &ids[0].to_string());
     let service = reader::Service::start(reader::Config { usbip, ..config.clone() }).unwrap();
     assert_eq!(service.readers().len(), 2);
-    // Nor those that come later.
+    // The broken device does not keep out tokens that come later either.
     let mut raw = Raw::new(service.socket(), 6);
     world.plug();
     assert_eq!(raw.states().iter().filter(|state| !state.name.is_empty()).count(), 3);
     service.shutdown();
-    // Where it is the only one that is wanted, nothing is served.
+    // Where the broken device is the only one that is wanted, the service does not start.
     let usbip = with_a_broken_device(server, &ids[0].to_string());
     let bus_ids = vec![ids[0].to_string()];
     assert!(reader::Service::start(reader::Config { usbip, bus_ids, ..config }).is_err());

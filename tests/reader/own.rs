@@ -1,4 +1,4 @@
-//! Our own programs' road through the reader: no libpcsclite, and the token is shared.
+//! How our own programs reach the token through the reader: without libpcsclite, and sharing the token.
 
 use std::{thread, time::Duration};
 
@@ -20,7 +20,7 @@ fn selection(world: &World) -> Selection {
     Selection { pcsc: Some(world.socket().into()), ..Selection::default() }
 }
 
-/// A token of ours, and the proof that it is one.
+/// A token of ours, and what the token says of itself.
 fn open(selection: &Selection) -> Result<(Card, Information), Error> {
     let mut card = road::open(selection)?;
     let information = Shield::select(&mut card)?.information()?;
@@ -36,7 +36,7 @@ fn one_token_is_found_and_two_have_to_be_told_apart() {
     assert_eq!(found.iter().map(|found| &found.road).collect::<Vec<_>>(), [&road]);
     let (mut card, information) = open(&selection(&world)).unwrap();
     assert!(card.atr().starts_with(&[0x3B]));
-    // Others use it beside us; on a road with one holder that is refused.
+    // Other programs use the token beside us. A road with one holder would refuse them.
     let serial = Some(information.serial.clone());
     for same in [selection(&world), Selection { serial, ..selection(&world) }] {
         assert_eq!(open(&same).unwrap().1.serial, information.serial);
@@ -51,7 +51,7 @@ fn one_token_is_found_and_two_have_to_be_told_apart() {
     let error = road::open(&selection(&world)).err().unwrap();
     assert!(matches!(&error, Error::Ambiguous(text) if text.contains("serial number")), "{error}");
 
-    // Pulled out under us, and no reader left.
+    // The token is pulled out while we use it, and no reader is left.
     world.unplug(ids[0]);
     assert!(matches!(Shield::select(&mut card), Err(Error::Broken(_))));
 }
@@ -63,13 +63,13 @@ fn nobody_listens() {
     let nowhere = Selection { pcsc: Some(socket), ..Selection::default() };
     let error = road::open(&nowhere).err().unwrap();
     assert!(matches!(&error, Error::NotFound(text) if text.contains("ushield reader")), "{error}");
-    // A second road that was named is tried then.
+    // Then the second road that was named is tried.
     let (world, _) = World::without_reader(1);
     let second = Selection { usbip: Some(world.config().usbip), ..nowhere };
     assert!(open(&second).is_ok());
 }
 
-/// The command between two of another's resets fails with words, and the next one finds a card as new.
+/// A command after another program's reset fails with an error in words. The next command finds a card as new.
 #[test]
 fn reset_by_another_program() {
     let world = World::new(1);
@@ -82,10 +82,10 @@ fn reset_by_another_program() {
     let error = Shield::select(&mut card).err().unwrap();
     assert!(matches!(error, Error::WasReset) && error.to_string().contains("forgot the PIN"), "{error}");
     assert!(Shield::select(&mut card).is_ok());
-    // Work that begins with a SELECT does not care.
+    // Work that begins with a SELECT is not disturbed by a reset.
     reset();
     card.transaction(|card| Shield::select(card)?.information()).unwrap();
-    // Our own reset is no surprise to us.
+    // Our own reset makes no later command fail.
     card.reset().unwrap();
     assert!(Shield::select(&mut card).is_ok());
 }
@@ -93,7 +93,8 @@ fn reset_by_another_program() {
 #[test]
 fn waits_for_anothers_transaction_and_says_when_it_takes_too_long() {
     let world = World::new(1);
-    // Enough to connect on a busy machine; the other's transaction lasts longer than any patience.
+    // The patience is enough to connect on a busy machine. The other client's transaction lasts longer than this
+    // patience.
     let patience = Duration::from_secs(3);
     let connection =
         Connection::open(Session::open(world.socket()).unwrap(), &world.reader(), patience).unwrap();
@@ -109,7 +110,7 @@ fn waits_for_anothers_transaction_and_says_when_it_takes_too_long() {
     waiting.join().unwrap().unwrap();
 }
 
-/// Extended APDUs pass, because the properties say so.
+/// Extended APDUs pass, because the reader's properties say that they may.
 #[test]
 fn long_commands_go_in_one() {
     let world = World::new(1);

@@ -1,4 +1,4 @@
-//! A client by hand: one request, one answer, each outcome as it is.
+//! A client of raw requests: each request has one answer, and each outcome is shown as it is.
 
 use std::{
     io::{Read, Write},
@@ -19,7 +19,7 @@ use wire::{
 use crate::world::PATIENCE;
 
 pub const SELECT_PIV: &[u8] = &[0, 0xA4, 4, 0, 5, 0xA0, 0, 0, 3, 8];
-/// VERIFY without data: the tries left, or that the PIN is verified.
+/// VERIFY without data. The answer says how many tries are left, or that the PIN is verified.
 pub const PIN_STATE: &[u8] = &[0, 0x20, 0, 0x80];
 
 pub struct Raw {
@@ -28,11 +28,11 @@ pub struct Raw {
     minor: i32,
 }
 
-/// A SCARD_* number where it is no success.
+/// The error is a SCARD_* number other than success.
 pub type Outcome<T> = Result<T, u32>;
 
 impl Raw {
-    /// A connection without a word yet.
+    /// A connection on which nothing was said yet.
     pub fn silent(socket: &Path) -> Self {
         let stream = UnixStream::connect(socket).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -108,7 +108,7 @@ impl Raw {
         self.ask(Request::Begin(Begin { card, rv: 0 }), Begin::LEN, Begin::parse).rv
     }
 
-    /// As libpcsclite does: again until it is our turn.
+    /// Asks again until it is our turn, as libpcsclite does.
     pub fn begin_patiently(&mut self, card: i32) -> u32 {
         loop {
             match self.begin(card) {
@@ -179,18 +179,18 @@ impl Raw {
         states
     }
 
-    /// Begins to wait for news, as the client's version does; the states of the moment.
+    /// Begins to wait for news in the way of the client's version. Returns the states of this moment.
     pub fn watch(&mut self) -> Vec<ReaderState> {
         self.send(&Request::Wait, &[]);
         if self.minor < 6 { self.take_states() } else { self.states() }
     }
 
-    /// The news.
+    /// Waits for the news, and returns its outcome.
     pub fn news(&mut self) -> u32 {
         Wait::parse(&self.receive(Wait::LEN)).unwrap().rv
     }
 
-    /// Whether nothing comes in that time.
+    /// Whether nothing comes in this time.
     pub fn hears_nothing(&mut self, time: Duration) -> bool {
         self.stream.set_read_timeout(Some(time)).unwrap();
         let read = self.stream.read(&mut [0]);

@@ -1,4 +1,5 @@
-//! Shared, exclusive and direct connections; transactions and what they end with; resets that the others see.
+//! Shared, exclusive and direct connections; transactions and the dispositions that they end with; resets that other
+//! clients see.
 
 use std::{thread, time::Duration};
 
@@ -37,7 +38,7 @@ fn exclusive_shared_and_direct() {
     for mode in [share::SHARED, share::EXCLUSIVE, share::DIRECT] {
         assert_eq!(two.connect(&reader, mode, protocol::ANY), Err(rv::SHARING_VIOLATION));
     }
-    // Down to shared: now there is room for another, but not for an exclusive one.
+    // The connection becomes a shared one. Another shared connection is taken now, and an exclusive one is not.
     assert_eq!(one.reconnect(card, share::SHARED, disposition::LEAVE), Ok(protocol::T1));
     assert_eq!(two.connect(&reader, share::EXCLUSIVE, protocol::ANY), Err(rv::SHARING_VIOLATION));
     let other = two.shared(&reader);
@@ -45,12 +46,12 @@ fn exclusive_shared_and_direct() {
     assert_eq!(one.reconnect(card, share::EXCLUSIVE, disposition::LEAVE), Err(rv::SHARING_VIOLATION));
     assert_eq!(two.disconnect(other, disposition::LEAVE), rv::SUCCESS);
     assert_eq!(one.reconnect(card, share::EXCLUSIVE, disposition::LEAVE), Ok(protocol::T1));
-    // A handle that holds the reader for itself needs no transaction, and cannot end what it did not begin.
+    // The handle of an exclusive connection needs no transaction, and cannot end a transaction that it did not begin.
     assert_eq!(one.end(card, disposition::LEAVE), rv::NOT_TRANSACTED);
     assert_eq!(one.begin(card), rv::SUCCESS);
     assert_eq!(one.end(card, disposition::LEAVE), rv::SUCCESS);
     assert_eq!(one.disconnect(card, disposition::LEAVE), rv::SUCCESS);
-    // Direct: the reader without its card, so no protocol.
+    // A direct connection is to the reader without its card, so that it has no protocol.
     let direct = two.connect(&reader, share::DIRECT, 0).unwrap();
     assert!(two.control(direct, 0x4200_0D48, 100).unwrap().len() >= 6);
     assert_eq!(two.disconnect(direct, disposition::LEAVE), rv::SUCCESS);
@@ -84,7 +85,7 @@ fn what_cannot_be_asked_for() {
     }
     assert_eq!(raw.attribute(card, attribute::VENDOR_NAME, 5), Err(rv::INSUFFICIENT_BUFFER));
     assert_eq!(raw.attribute(card, attribute::ATR_STRING, 33).unwrap(), raw.states()[0].atr());
-    // Another client's handle, and one that is closed.
+    // Neither another client's handle nor a closed handle is taken.
     let mut other = Raw::new(world.socket(), 4);
     assert_eq!(other.transmit(card, SELECT_PIV), Err(rv::INVALID_HANDLE));
     assert_eq!(other.disconnect(card, disposition::RESET), rv::INVALID_HANDLE);
@@ -113,7 +114,7 @@ fn a_transaction_keeps_the_others_off() {
     let (began, mut two) = waiting.join().unwrap();
     assert_eq!(began, rv::SUCCESS);
     assert_eq!(one.transmit(first, SELECT_PIV), Err(rv::SHARING_VIOLATION));
-    // A client that only closes its handle ends its transaction with it.
+    // A client that closes its handle ends the handle's transaction, too.
     assert_eq!(two.disconnect(second, disposition::LEAVE), rv::SUCCESS);
     assert!(one.transmit(first, SELECT_PIV).is_ok());
 }
@@ -157,7 +158,7 @@ fn a_reset_is_seen_by_the_others() {
             assert_eq!(two.begin(second), rv::RESET_CARD, "{way}");
             assert_eq!(two.status(second), rv::RESET_CARD, "{way}");
         }
-        // Only who reset by reconnecting knows already, as with pcscd.
+        // Only the client that reset the card by reconnecting knows of the reset already. So it is with pcscd.
         let own = one.transmit(handle, SELECT_PIV);
         assert_eq!(own.is_ok(), way == "reconnect", "{way}");
         for (raw, card) in [(&mut one, first), (&mut two, second)] {
@@ -189,7 +190,7 @@ fn a_client_that_dies_inside_a_transaction() {
     assert!(one.transmit(first, SELECT_PIV).is_ok());
     assert_eq!(one.transmit(first, &verify()).unwrap(), [0x90, 0]);
     drop(one);
-    // The card is reset, so that nobody goes on from where the dead one stopped, with its PIN.
+    // The card is reset, so that nobody goes on with the dead client's PIN.
     eventually("the reset", || two_sees_reset(world.socket(), &world.reader()));
     let began = two.begin_patiently(second);
     assert_eq!(began, rv::RESET_CARD);
@@ -199,7 +200,7 @@ fn a_client_that_dies_inside_a_transaction() {
     assert_eq!(two.transmit(second, PIN_STATE).unwrap()[0], 0x63);
 }
 
-/// A newcomer gets in once the dead client's transaction is over.
+/// A new client gets in once the dead client's transaction is over.
 fn two_sees_reset(socket: &std::path::Path, reader: &str) -> bool {
     let mut raw = Raw::new(socket, 4);
     raw.connect(reader, share::SHARED, protocol::ANY).is_ok()
@@ -224,7 +225,7 @@ fn a_card_that_nobody_uses_forgets_the_pin() {
     assert!(raw.transmit(card, SELECT_PIV).is_ok());
     assert_eq!(raw.transmit(card, &verify()).unwrap(), [0x90, 0]);
     assert_eq!(raw.disconnect(card, disposition::LEAVE), rv::SUCCESS);
-    // The next one comes at once, and finds the card as it was left: so does PC/SC.
+    // The next client comes at once, and finds the card as it was left. PC/SC has it so.
     let card = raw.shared(&world.reader());
     assert_eq!(raw.transmit(card, PIN_STATE).unwrap(), [0x90, 0]);
     assert_eq!(raw.disconnect(card, disposition::LEAVE), rv::SUCCESS);

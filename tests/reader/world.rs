@@ -1,4 +1,4 @@
-//! Tokens on an exporter, and a reader that shows them.
+//! Tokens on an exporter, and a reader service that shows them.
 
 use std::{
     path::Path,
@@ -15,11 +15,11 @@ use ushield_tests::{
     holder::Holder,
 };
 
-/// How long what must come may take.
+/// How long a test waits for what must come.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 pub struct World {
-    // In this order: the reader lets its tokens go before the server ends.
+    // The order of the fields matters: the reader service lets its tokens go before the server ends.
     service: Option<Service>,
     exporter: Option<Exporter>,
     runtime: Runtime,
@@ -27,7 +27,7 @@ pub struct World {
 }
 
 impl World {
-    /// So many tokens, and no reader yet.
+    /// This many tokens, and no reader service yet.
     pub fn without_reader(tokens: usize) -> (Self, Vec<BusId>) {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let listen = Listen { address: ([127, 0, 0, 1], 0).into(), ..Listen::default() };
@@ -38,7 +38,7 @@ impl World {
         (world, ids)
     }
 
-    /// So many tokens behind a reader.
+    /// This many tokens behind a reader service.
     pub fn new(tokens: usize) -> Self {
         let (mut world, _) = Self::without_reader(tokens);
         world.start().unwrap();
@@ -58,7 +58,7 @@ impl World {
         }
     }
 
-    /// Another token with [`PIN`].
+    /// Plugs in another token with [`PIN`].
     pub fn plug(&self) -> BusId {
         let token = bench::manufacture(bench::profile(), Some(PIN), &Flash::default(), &Holder::default());
         let _context = self.runtime.enter();
@@ -70,7 +70,7 @@ impl World {
         self.exporter().unplug(bus_id).unwrap();
     }
 
-    /// Pulls a token out, and waits until its host knows: from here on whoever asks must find it gone.
+    /// Pulls a token out, and waits until its host knows. From here on every question finds the token gone.
     pub fn pull_out(&self, bus_id: BusId) {
         self.unplug(bus_id);
         self.runtime.block_on(self.exporter().bus().let_go(bus_id));
@@ -103,7 +103,7 @@ impl World {
         one
     }
 
-    /// Waits until there are so many readers.
+    /// Waits until there are this many readers.
     pub fn until(&self, readers: usize) {
         eventually("the readers", || self.service().readers().len() == readers);
     }
@@ -117,7 +117,7 @@ impl Drop for World {
     }
 }
 
-/// Looks until it is so.
+/// Looks again and again until the condition is so.
 pub fn eventually(what: &str, is_so: impl Fn() -> bool) {
     let begin = Instant::now();
     while !is_so() {

@@ -1,6 +1,6 @@
-//! Threads and processes at tokens that come and go; see `tests/soak/run`.
+//! Threads and processes use tokens that come and go; see `tests/soak/run`.
 //!
-//! `soak OPERATIONS`: four parts, each of so many operations. `soak worker …` is what it starts.
+//! `soak OPERATIONS` runs four parts with this many operations each. `soak worker …` is the process that a part starts.
 
 #![allow(unsafe_code, reason = "the C interface is called as C calls it")]
 
@@ -33,7 +33,8 @@ struct Part {
     threads: usize,
 }
 
-/// A USB/IP token has one holder: threads share it by themselves, processes through the reader service.
+/// A USB/IP token has one holder. Threads share the holder's connection, and processes share the token through the
+/// reader service.
 const PARTS: [Part; 4] = [
     Part { name: "8 threads, 1 token", tokens: 1, processes: 1, threads: 8 },
     Part { name: "8 threads, 8 tokens", tokens: 8, processes: 1, threads: 8 },
@@ -68,7 +69,7 @@ fn main() -> ExitCode {
     if faults == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs one part; whether all went well.
+/// Runs one part, and returns whether all went well.
 fn run(part: &Part, operations: u64, seed: u64) -> bool {
     let start = Instant::now();
     let tokens = Tokens::new(part.tokens, part.processes > 1);
@@ -103,7 +104,7 @@ fn run(part: &Part, operations: u64, seed: u64) -> bool {
     good
 }
 
-/// Pulls tokens out and puts them back, until the work is done. How often.
+/// Pulls tokens out and puts them back until the work is done. Returns how often.
 fn disturb(tokens: &Tokens, seed: u64, done: &AtomicBool) -> usize {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let mut pause = |least: u64, most: u64| {
@@ -133,7 +134,8 @@ fn spawn(order: &Order, tokens: &Tokens) -> Child {
     for (name, value) in tokens.environment() {
         command.env(name, value);
     }
-    // One heap for all threads: otherwise glibc makes another whenever two of them meet, which would look like a leak.
+    // All threads share one heap. Otherwise glibc makes another heap whenever two threads meet, which would look like a
+    // leak.
     command.env("MALLOC_ARENA_MAX", "1");
     command.spawn().expect("a worker")
 }

@@ -1,4 +1,5 @@
-//! The tokens of the soak: all with one key, on one server, and a reader service before it where processes share them.
+//! The tokens of the soak. All of them have the same key and are on one server. A reader service stands before the
+//! server where processes share the tokens.
 
 use card::shield::Shield;
 use firmware::seams::Storage as _;
@@ -30,7 +31,7 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// So many tokens; with a reader service if they are shared.
+    /// This many tokens, with a reader service if processes share them.
     pub fn new(count: usize, shared: bool) -> Self {
         let (flash, point) = furnish();
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
@@ -58,17 +59,17 @@ impl Tokens {
         tokens
     }
 
-    /// How many.
+    /// How many tokens there are.
     pub fn count(&self) -> usize {
         self.bus_ids.len()
     }
 
-    /// The point of their key.
+    /// The point of the key that the tokens share.
     pub fn point(&self) -> &[u8] {
         &self.point
     }
 
-    /// Where a worker finds them.
+    /// The environment by which a worker finds the tokens.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         match &self.reader {
             Some((reader, _)) => vec![("PCSCLITE_CSOCK_NAME", reader.socket().display().to_string())],
@@ -76,13 +77,13 @@ impl Tokens {
         }
     }
 
-    /// Pulls one out, whatever it does.
+    /// Pulls a token out, whatever it does at that moment.
     pub fn unplug(&self, which: usize) {
         let _context = self.runtime.enter();
         self.exporter().unplug(self.bus_ids[which]).expect("it was plugged in");
     }
 
-    /// Puts it back.
+    /// Puts a token back.
     pub fn plug(&self, which: usize) {
         let _context = self.runtime.enter();
         self.exporter().plug_again(self.bus_ids[which]).expect("it was pulled out");

@@ -38,14 +38,14 @@ pub struct Order {
 }
 
 impl Order {
-    /// The order as the words of a command line.
+    /// The order as words of a command line.
     pub fn arguments(&self) -> Vec<String> {
         let point = self.point.iter().map(|byte| format!("{byte:02x}")).collect();
         let numbers = [self.operations, self.threads as u64, self.tokens as u64, self.seed];
         numbers.iter().map(u64::to_string).chain([point]).collect()
     }
 
-    /// Reads the order from those words.
+    /// Reads an order from the words that [`Self::arguments`] gave.
     pub fn parse(words: &[String]) -> Self {
         let [operations, threads, tokens, seed, point] = words else { panic!("five words: {words:?}") };
         let byte = |at: usize| u8::from_str_radix(&point[at..at + 2], 16).expect("hexadecimal");
@@ -100,7 +100,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// Works an order off.
+/// Does what the order says.
 pub fn work(order: &Order) -> ExitCode {
     let path = env::var("SOAK_LIBRARY").expect("tests/soak/run sets SOAK_LIBRARY");
     // SAFETY: our library runs nothing when it is loaded.
@@ -114,7 +114,7 @@ pub fn work(order: &Order) -> ExitCode {
         assert_eq!(get(&raw mut list), ck::CKR_OK);
     }
     let call = Call::new(list);
-    // Memory that threads and their heaps take once is not a leak.
+    // The first round takes memory for threads and their heaps. That memory is taken once, and is no leak.
     let warm = Order { operations: order.operations / 10, point: order.point.clone(), ..*order };
     let outcome = round(&call, &warm).and_then(|_| {
         let before = (descriptors(), resident());
@@ -138,7 +138,7 @@ pub fn work(order: &Order) -> ExitCode {
     }
 }
 
-/// Whether the worker runs by itself: under valgrind neither its time nor its memory is its own.
+/// Whether the worker runs without another program around it. Under valgrind its time and its memory are valgrind's.
 fn is_bare() -> bool {
     env::var_os("SOAK_RUNNER").is_none()
 }
@@ -147,14 +147,14 @@ fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").expect("/proc").count()
 }
 
-/// VmRSS, in KiB.
+/// The resident memory (VmRSS), in KiB.
 fn resident() -> u64 {
     let status = fs::read_to_string("/proc/self/status").expect("/proc");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
     line.trim().trim_end_matches("kB").trim().parse().expect("a number")
 }
 
-/// From C_Initialize to C_Finalize.
+/// One round, from C_Initialize to C_Finalize.
 fn round(call: &Call, order: &Order) -> Result<Report, String> {
     let begun = call.call("C_Initialize");
     if begun != ck::CKR_OK {
@@ -190,9 +190,9 @@ struct Worker<'a> {
 
 /// Why a session ended.
 enum End {
-    /// Its token was pulled out, or is not back yet.
+    /// The session's token was pulled out, or is not back yet.
     Gone,
-    /// Something that must not be.
+    /// Something went wrong.
     Fault(String),
 }
 
@@ -221,7 +221,7 @@ impl<'a> Worker<'a> {
         Ok(self.report)
     }
 
-    /// One call, timed.
+    /// Makes a call and takes its time.
     fn timed(&mut self, call: &Call, function: &str) -> Result<(), End> {
         let start = Instant::now();
         let rv = call.call(function);
@@ -233,8 +233,8 @@ impl<'a> Worker<'a> {
         match rv {
             ck::CKR_OK => Ok(()),
             ck::CKR_USER_ALREADY_LOGGED_IN if function == "C_Login" => Ok(()),
-            // The token went: this session finds out, or another did and the session is closed, logged out, or without
-            // the handles it had.
+            // The token is gone. Either this session finds out first, or another session did. Then this session is closed, logged
+            // out, or without its handles.
             ck::CKR_DEVICE_REMOVED
             | ck::CKR_TOKEN_NOT_PRESENT
             | ck::CKR_SLOT_ID_INVALID
@@ -246,7 +246,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// A session, and what it is used for.
+    /// Opens a session and uses it.
     fn session(&mut self, left: &AtomicU64) -> Result<(), End> {
         let tokens = self.order.tokens as u64;
         let mut call = self.call.clone();
@@ -273,7 +273,7 @@ impl<'a> Worker<'a> {
         let key = search.handle.get();
         self.timed(&search, "C_FindObjectsFinal")?;
         if key == 0 {
-            // The login was another thread's, and went with its token.
+            // Another thread had logged in, and that login ended with the token.
             return Err(End::Gone);
         }
         for _ in 0..1 + self.choose(60) {

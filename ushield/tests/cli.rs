@@ -12,7 +12,7 @@ use std::{
 
 use world::World;
 
-/// Whether `openssl` accepts. A judge that is missing is a failure: without it the test would say too little.
+/// Whether `openssl` accepts. A missing openssl is a failure, because the test would say too little without its judge.
 fn openssl(arguments: &[&str]) -> bool {
     match Command::new("openssl").args(arguments).output() {
         Ok(output) => output.status.success(),
@@ -73,7 +73,7 @@ fn the_demo_leaves_what_openssl_accepts() {
     let arguments = ["verify", &file("payment.cms"), "--ca", &file("ca.pem"), "--crl", &file("crl.pem")];
     let said = world.done(&[&arguments[..], &["--order", &file("order.json")]].concat());
     assert!(!said.contains("revocation"), "{said}");
-    // Without a list it is good, and says what was not looked at.
+    // Without a list of revoked certificates the payment is good, and the answer says what was not checked.
     let said = world.done(&arguments[..4]);
     for name in ["revocation", "payer", "account", "issued order"] {
         assert!(said.contains(&format!("{name} was not checked: ")), "{name}: {said}");
@@ -99,7 +99,8 @@ fn the_demo_leaves_what_openssl_accepts() {
     assert!(again.complained.contains("--force"), "{}", again.complained);
     world.done(&["demo", "--out", out, "--force"]);
 
-    // Without a folder of one's own there is one for all runs, and what the bank had there is gone.
+    // The demo without `--out` has one folder for all its runs. At the next run the bank's files of the former run are
+    // gone.
     for _ in 0..2 {
         world.done(&["demo", "--yes"]);
     }
@@ -129,7 +130,7 @@ fn a_payment_from_up_to_down() {
     let order = world.order("no-1");
     let cms = world.path("f.cms");
     let pay = ["pay", &order, "--out", cms.to_str().unwrap(), "--usbip", &road, "--pin-file", &pin];
-    // Another text on the screen than the one expected: nothing is pressed.
+    // The screen shows another text than the one that was expected, and no button is pressed.
     let paying = world.start(&pay);
     world.done(&["screen", "--wait", "上海水务", "--timeout", "120"]);
     world.done(&["wait", "--for", "asked", "--timeout", "120"]);
@@ -154,11 +155,11 @@ fn a_payment_from_up_to_down() {
     let good = world.done(&["verify", cms, "--ca", ca, "--crl", crl, "--order", &order, "--json"]);
     let good: serde_json::Value = serde_json::from_str(&good).unwrap();
     assert_eq!(good["good"], true);
-    // Nobody was told who may pay from which account, and the answer says so; then somebody is.
+    // First nobody says who may pay from which account, and the answer tells so. Then `--payer` says it.
     assert_eq!(good["payer"], "not_checked");
     let bound = ["verify", cms, "--ca", ca, "--crl", crl, "--order", &order, "--payer", "6222020200112233"];
     let said = world.done(&bound);
-    // One line remains, of what no command can know; it does not look like a fault.
+    // One line remains, which names what no command can know, and does not look like a fault.
     assert!(
         !said.contains("was not checked") && said.contains("for the bank's backend to remember"),
         "{said}"
@@ -203,11 +204,11 @@ fn the_first_start_makes_a_token_and_the_second_says_who_holds_it() {
     assert_eq!(refused.code, 1);
     assert!(refused.complained.contains("tries left"), "{}", refused.complained);
     world.done(&["down", "--state", state]);
-    // A token stays what it was made as: with a screen.
+    // A token that was made with a screen keeps its screen.
     let refused = world.run(&["up", "-d", "--listen", "127.0.0.1:0", "--state", state, "--generation", "1"]);
     assert_eq!(refused.code, 1);
     assert!(refused.complained.contains("--generation"), "{}", refused.complained);
-    // Without the secret that opens them the tokens stay as they are; nothing is made anew in their place.
+    // The tokens need their secret. Without that secret they stay as they are, and no new token is made in their place.
     let (secret, elsewhere) = (world.path(".config/ushield/secret"), world.path("elsewhere"));
     fs::rename(&secret, &elsewhere).unwrap();
     let refused = world.run(&["up", "-d", "--listen", "127.0.0.1:0", "--state", state]);
@@ -231,7 +232,7 @@ fn the_first_start_makes_a_token_and_the_second_says_who_holds_it() {
         &road,
     ]);
     world.done(&["pin", "change", "--old-file", &newer, "--new-file", &new, "--usbip", &road]);
-    // The PUK, too.
+    // The PUK is changed, too.
     let (puk, next) = (puk.to_str().unwrap(), world.file("next", "31415926"));
     let change = ["pin", "change", "--puk", "--old-file", puk, "--new-file", &next, "--usbip", &road];
     world.done(&change);
@@ -324,7 +325,7 @@ fn a_trace_shows_commands_and_no_pin() {
     let world = World::new();
     let up = world.up(&["--memory", "--pin-file", &world.file("pin", "135246\n"), "--panel", "accept"]);
     fs::create_dir_all(world.path(".config/ushield")).unwrap();
-    // The config file says where the token is, and nothing else does.
+    // Only the config file says where the token is.
     world.file(".config/ushield/config.toml", &format!("usbip = \"{}\"\n", up.road()));
     let trace = world.path("trace");
     let (old, new) = (world.file("old", "135246\n"), world.file("new", "864209\n"));

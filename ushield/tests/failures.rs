@@ -1,4 +1,5 @@
-//! What fails says so: by the exit code, in JSON where JSON was asked for, and before anybody presses a button.
+//! A command that fails says so: by its exit code, in JSON where JSON was asked for, and before anybody presses a
+//! button.
 
 mod world;
 
@@ -9,7 +10,7 @@ use std::{
 
 use world::World;
 
-/// GNU's programs do the same: what did not fit on the disk was not done.
+/// The command fails where its output did not fit on the disk. GNU's programs do the same.
 #[test]
 fn exit_code_0_means_that_it_was_written() {
     let ushield: &[&[&str]] = &[
@@ -36,7 +37,7 @@ fn exit_code_0_means_that_it_was_written() {
         let complained = String::from_utf8_lossy(&ended.stderr);
         assert!(complained.contains("was not written") && !complained.contains("panicked"), "{complained}");
     }
-    // A reader who has gone is no failure.
+    // The command does not fail where the reader of its output has gone.
     let mut gone = Command::new(env!("CARGO_BIN_EXE_ushield"))
         .args(["completions", "bash"])
         .stdout(Stdio::piped())
@@ -46,7 +47,7 @@ fn exit_code_0_means_that_it_was_written() {
     assert!(gone.wait().unwrap().success());
 }
 
-/// Every command that has `--json`, provoked.
+/// Every command that has `--json` is made to fail.
 #[test]
 fn a_failure_is_json_where_json_was_asked_for() {
     let world = World::new();
@@ -66,11 +67,11 @@ fn a_failure_is_json_where_json_was_asked_for() {
         assert!(said["error"]["what"].as_str().is_some_and(|what| !what.is_empty()), "{said}");
         assert!(!ended.complained.is_empty(), "people are told, too");
     }
-    // What follows `--` is another program's.
+    // The words after `--` belong to another program.
     assert!(world.run(&["run", "--nonsense", "--", "true", "--json"]).said.is_empty());
 }
 
-/// No token is there: whatever is asked of one would be refused with other words.
+/// No token is there, and a command that asked for one would be refused with other words.
 #[test]
 fn what_is_wrong_from_the_start_is_refused_before_anybody_is_asked() {
     let world = World::new();
@@ -94,7 +95,7 @@ fn what_is_wrong_from_the_start_is_refused_before_anybody_is_asked() {
     let there = world.file("there.cms", "mine");
     assert!(pay(&good, &there).contains("there.cms"));
     assert_eq!(std::fs::read_to_string(&there).unwrap(), "mine");
-    // And what is right goes on to the token, which is not there.
+    // A good order is not refused, and the command goes on to the token. The token is not there.
     let said = pay(&good, out);
     assert!(!said.contains("expired") && !said.contains("out.cms"), "{said}");
 }

@@ -1,4 +1,5 @@
-//! What PINs cost a server: one block of memory at a time, given back, however many tokens are asked for theirs.
+//! The memory that PINs cost a server. However many tokens verify their PINs, the server takes one block at a time and gives it
+//! back.
 
 mod world;
 
@@ -13,18 +14,18 @@ use card::{Error, road, shield::Shield};
 use world::World;
 
 const TOKENS: usize = 6;
-/// KiB that a PIN is stretched in.
+/// The KiB that one stretched PIN takes.
 const STRETCHED: u64 = 19 << 10;
 
-/// KiB of the process's own memory, without what is mapped from its program's file.
+/// The KiB of the process's own memory, without memory that is mapped from the program's file.
 fn anonymous(process: u64) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// The thread that stretches answers first and gives its memory back then: on a busy machine the host looks earlier. Waits
-/// until the process has less than that, and returns what the process has in the end.
+/// Waits until the process has less memory than `below`, and returns how much the process has in the end. The thread that
+/// stretches answers first and gives its memory back then, so that on a busy machine a host may look too early.
 fn settled(process: u64, below: u64) -> u64 {
     let end = Instant::now() + Duration::from_secs(60);
     loop {
@@ -36,7 +37,7 @@ fn settled(process: u64, below: u64) -> u64 {
     }
 }
 
-/// Enters a PIN at one of the server's tokens after its power-up.
+/// Enters a PIN at one of the server's tokens after powering the token up.
 fn verify(server: &str, number: usize, pin: &[u8]) -> Result<(), Error> {
     let selection =
         road::Selection { bus_id: Some(format!("1-{number}")), ..road::Selection::usbip(server.to_owned()) };
@@ -44,8 +45,8 @@ fn verify(server: &str, number: usize, pin: &[u8]) -> Result<(), Error> {
     Shield::select(&mut card)?.verify(pin)
 }
 
-/// Each token is asked for its PIN, rightly and wrongly, all at once: never is there more than one block, and afterwards
-/// none.
+/// The PIN of each token is verified at the same time, some rightly and some wrongly. There is never more than one block of
+/// memory, and afterwards there is none.
 #[test]
 fn stretched_pins_leave_no_memory_behind() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! The programs where there is little: few threads, a crowd at the door, a crowd at the control socket.
+//! The programs under limits: few threads, a crowd of connections, a crowd at the control socket.
 
 mod world;
 
@@ -18,14 +18,15 @@ use std::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use world::World;
 
-/// Nobody's number. Its processes are this test's: the limit of threads counts all of a user.
+/// A user who does not exist. The limit of threads counts all processes of a user, and so all processes of this user are this
+/// test's.
 const STRANGER: u32 = 64_123;
 
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// A question to the control socket, and where its answer comes.
+/// Asks the control socket. The answer comes on the stream that is returned.
 fn ask(socket: &str, question: &str) -> UnixStream {
     let mut stream = UnixStream::connect(socket).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
@@ -33,7 +34,7 @@ fn ask(socket: &str, question: &str) -> UnixStream {
     stream
 }
 
-/// Whether something has come back.
+/// Whether a part of the answer has come.
 fn is_answered(stream: &UnixStream) -> bool {
     let mut at_once = [PollFd::new(stream, PollFlags::IN)];
     poll(&mut at_once, Some(&Timespec::default())).unwrap() > 0
@@ -50,7 +51,7 @@ fn status(stream: UnixStream) -> u16 {
     answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{answer:?}"))
 }
 
-/// Needs root, to be a user who has no other processes.
+/// Needs root, to become a user who has no other processes.
 #[test]
 fn too_few_threads_are_said_and_nothing_panics_or_hangs() {
     if !is_root() {
@@ -74,7 +75,7 @@ fn too_few_threads_are_said_and_nothing_panics_or_hangs() {
         let ended = command.stdin(Stdio::null()).output().unwrap();
         (ended.status.code().unwrap_or(-1), String::from_utf8_lossy(&ended.stderr).into_owned())
     };
-    // Sockets that killed ones left, which `ls` asks all at once.
+    // Sockets that killed servers left. `ls` asks all of them at once.
     fs::create_dir(own.join("ushield")).unwrap();
     fs::set_permissions(own.join("ushield"), fs::Permissions::from_mode(0o700)).unwrap();
     std::os::unix::fs::chown(own.join("ushield"), Some(STRANGER), Some(STRANGER)).unwrap();
@@ -92,7 +93,7 @@ fn too_few_threads_are_said_and_nothing_panics_or_hangs() {
             let (code, said) = run(threads, arguments);
             let place = format!("{arguments:?} with {threads} threads: {code}, {said}");
             assert!(!said.contains("panicked") && code != 101 && code != 124 && code != 137, "{place}");
-            // Who fails says so in our words.
+            // A program that fails says so in our words.
             assert!(code == 0 || said.contains("ushield: "), "{place}");
             worked += u32::from(code == 0);
         }
@@ -100,7 +101,7 @@ fn too_few_threads_are_said_and_nothing_panics_or_hangs() {
     assert!(worked > 0, "a few threads are enough");
 }
 
-/// Needs root, to be another user.
+/// Needs root, to become another user.
 #[test]
 fn who_is_refused_does_not_fill_the_disk() {
     if !is_root() {
@@ -117,8 +118,8 @@ fn who_is_refused_does_not_fill_the_disk() {
     let log = std::path::PathBuf::from(up.ready["control"].as_str().unwrap()).with_extension("log");
     world.done(&["down"]);
     let told = fs::read_to_string(log).unwrap();
-    // The first twenty of a minute are told, and then how many more there were, in the words of the first of them. A slow
-    // machine takes more than one minute.
+    // The first twenty refusals of a minute are logged. Then one line says how many more there were, in the words of the first of
+    // them. A slow machine takes more than one minute.
     let left_out = told.lines().filter_map(|line| line.split_once(" more lines like this one were left out"));
     let left_out: Vec<usize> =
         left_out.map(|(line, _)| line.rsplit(' ').next().unwrap().parse().unwrap()).collect();
@@ -134,7 +135,8 @@ fn a_crowd_that_waits_for_screens_is_bounded() {
     let socket = up.ready["control"].as_str().unwrap();
     let waits: Vec<_> = (0..100).map(|_| ask(socket, "/tokens/1-1/screen?wait=x&timeout=600")).collect();
     assert_eq!(status(ask(socket, "/tokens/1-1/screen")), 200);
-    // Those that are too many are told at once, and so all the others wait by then; they are told when the tokens stop.
+    // Requests beyond the limit are answered at once. When all of those are answered, all other requests wait until the tokens
+    // stop.
     let begin = Instant::now();
     while waits.iter().filter(|stream| is_answered(stream)).count() < 36 {
         assert!(begin.elapsed() < Duration::from_secs(120), "36 were too many, and were not told");
@@ -152,15 +154,15 @@ fn a_crowd_that_asks_nothing_locks_nobody_out() {
     let up = world.up(&["--memory", "--panel", "none"]);
     let socket = up.ready["control"].as_str().unwrap();
     let waiting = ask(socket, "/tokens/1-1/screen?wait=x&timeout=3600");
-    // What was asked later is answered: the server has seen the first question, too.
+    // A later question is answered. So the server has seen the first question, too.
     assert_eq!(status(ask(socket, "/tokens")), 200);
-    // Whoever says nothing is hung up on after ten seconds, crowd or not. A machine that is so busy that they pass here shows
-    // nothing, and is asked again.
+    // A connection that says nothing is closed after ten seconds, with a crowd or without. A machine may be so busy that the ten
+    // seconds pass in this step. Then the step shows nothing, and is repeated.
     let quick = (0..20).any(|_| {
         let begin = Instant::now();
         let mut silent: Vec<_> = (0..400).map(|_| UnixStream::connect(socket).unwrap()).collect();
         assert_eq!(status(ask(socket, "/tokens")), 200);
-        // The oldest that asked nothing had to go; who had asked did not.
+        // The oldest connection that had asked nothing had to go. The connection that had asked stayed.
         assert_eq!(silent[0].read(&mut [0]).unwrap_or(0), 0);
         begin.elapsed() < Duration::from_secs(10)
     });

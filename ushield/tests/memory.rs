@@ -1,4 +1,4 @@
-//! What of PIN and device secret stays in a server's memory, and who may look.
+//! Which traces of PINs and of the device secret stay in a server's memory, and who may look there.
 
 mod world;
 
@@ -12,11 +12,11 @@ use std::{
 
 use world::{Ended, World};
 
-/// Nothing else in the process looks like these.
+/// Digits that nothing else in the process looks like.
 const PIN: &str = "86419753";
 const NEXT: &str = "39571468";
 
-/// A server that is ended with the test.
+/// A server that ends with the test.
 struct Server(Child);
 
 impl Drop for Server {
@@ -42,7 +42,7 @@ impl Server {
         server
     }
 
-    /// How often this stands in what the process may write to.
+    /// How often these bytes stand in memory that the process may write to.
     fn copies(&self, what: &[u8]) -> usize {
         let process = self.0.id();
         let maps = fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
@@ -54,7 +54,7 @@ impl Server {
             let address = |text| u64::from_str_radix(text, 16).unwrap();
             let (start, end) = (address(start), address(end));
             let mut bytes = Vec::new();
-            // Some regions are the kernel's ([vvar]); the process may have given others back.
+            // Some regions are the kernel's ([vvar]). Other regions may be gone, because the process gave them back.
             if memory.seek(SeekFrom::Start(start)).is_ok() {
                 let _ = (&mut memory).take(end - start).read_to_end(&mut bytes);
             }
@@ -64,7 +64,7 @@ impl Server {
         found
     }
 
-    /// No copy is left, once what is under way has ended.
+    /// Waits until no copy is left: requests that are under way end first.
     fn forgets(&self, name: &str, what: &[u8]) {
         let end = Instant::now() + Duration::from_secs(120);
         loop {
@@ -99,7 +99,7 @@ fn neither_pin_nor_device_secret_stays() {
     for made_and_opened in ["made", "opened"] {
         let server = Server::start(&world, &arguments);
         let secret = fs::read(&secret).unwrap()[52..84].to_vec();
-        // The same way to look finds what is there: a path that the server keeps.
+        // A path that the server keeps is found. So this way of looking finds what is there.
         assert!(server.copies(state.to_str().unwrap().as_bytes()) > 0, "nothing is found");
         server.forgets(&format!("the device secret, {made_and_opened}"), &secret);
         server.forgets(&format!("the PIN, {made_and_opened}"), PIN.as_bytes());
@@ -115,7 +115,7 @@ fn neither_pin_nor_device_secret_stays() {
     }
 }
 
-/// The service that programs share a token through sees their PINs pass.
+/// Programs share a token through this service, which sees their PINs pass.
 #[test]
 fn no_pin_stays_in_the_reader() {
     let world = World::new();
@@ -134,7 +134,7 @@ fn no_pin_stays_in_the_reader() {
     world.done(&["down"]);
 }
 
-/// Who owns what of /proc/PID tells secrets: root, where no other process of the user's may look into this one (proc(5)).
+/// The owner of /proc/PID. The owner is root where no other process of the user may look into this process (proc(5)).
 fn owner(process: u32) -> u32 {
     fs::metadata(format!("/proc/{process}/environ")).unwrap().uid()
 }
@@ -145,7 +145,8 @@ fn limit(process: &str, what: &str) -> String {
     line.trim_start_matches(what).split_whitespace().next().unwrap().to_owned()
 }
 
-/// The switch tells the two apart. Root may look anyway, and can only become somebody else who may not.
+/// The switch decides whether another process of the user may look. Root may always look, so that under root the server
+/// runs as another user.
 #[test]
 fn nobody_looks_into_a_server_unless_told_so() {
     const NOBODY: u32 = 65_534;
@@ -188,7 +189,7 @@ fn nobody_looks_into_a_server_unless_told_so() {
     }
 }
 
-/// What a run asks of the kernel for itself is not its command's.
+/// A run asks the kernel for limits of its own. The run's command does not get them.
 #[test]
 fn the_command_of_a_run_has_the_limits_of_whoever_started_it() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! Places: folders that are another's, that cannot be written, whose names are no text; sockets that were left behind.
+//! Folders that belong to another user, that cannot be written, whose names are no text. Sockets that were left behind.
 
 mod world;
 
@@ -27,11 +27,11 @@ fn ended(command: &mut Command) -> (i32, String) {
     (ended.code, ended.said + &ended.complained)
 }
 
-/// `su` without a login keeps the variable of the former user; `sudo -E` lets root into a user's folder.
+/// `su` without a login keeps the former user's variable. `sudo -E` lets root into a user's folder.
 #[test]
 fn a_runtime_folder_of_another_user_is_not_used() {
     if !is_root() {
-        return; // Only root can become somebody else.
+        return; // Only root can become another user.
     }
     let world = World::new();
     fs::set_permissions(world.path(""), fs::Permissions::from_mode(0o755)).unwrap();
@@ -44,7 +44,7 @@ fn a_runtime_folder_of_another_user_is_not_used() {
     };
     let (roots, users) = (folder("r", 0), folder("u", NOBODY));
     let (temporary, home) = (folder("t", NOBODY), folder("h", NOBODY));
-    // Where others cannot look into the folder of the build, the program is put where they can.
+    // Other users may not be able to look into the folder of the build. So the program is copied to where they can.
     let program = world.path("ushield");
     fs::copy(env!("CARGO_BIN_EXE_ushield"), &program).unwrap();
     let run = |user: u32, runtime: &Path| {
@@ -65,7 +65,7 @@ fn a_runtime_folder_of_another_user_is_not_used() {
     assert!(run(0, &users).starts_with(temporary.join("ushield-0")));
     assert_eq!(fs::read_dir(&users).unwrap().count(), 0, "root leaves nothing in a user's folder");
     assert!(run(NOBODY, &users).starts_with(&users));
-    // Somebody made the folder in the common place first: nobody is kept from his run.
+    // Another user made the folder in the common place first. The run goes on in another folder all the same.
     fs::remove_dir_all(temporary.join(format!("ushield-{NOBODY}"))).unwrap();
     fs::create_dir(temporary.join(format!("ushield-{NOBODY}"))).unwrap();
     let elsewhere = run(NOBODY, &roots);
@@ -76,7 +76,7 @@ fn a_runtime_folder_of_another_user_is_not_used() {
     }
 }
 
-/// A folder whose name is no UTF-8, as archives of other systems make them.
+/// A folder whose name is no UTF-8. Archives of other systems make such folders.
 fn odd(world: &World, name: &[u8]) -> PathBuf {
     let path = world.path("").join(OsStr::from_bytes(name));
     fs::create_dir(&path).unwrap();
@@ -118,13 +118,13 @@ fn names_that_are_no_text() {
     let socket = at("pcscd.comm");
     let said =
         ushield(&[&"reader", &"-d", &"--usbip", &told["listen"].as_str().unwrap(), &"--socket", &socket]);
-    // A shell reads back what the file is called.
+    // A shell reads the printed line, and gets the socket's name back.
     let script = [said.as_bytes(), b"printf %s \"$PCSCLITE_CSOCK_NAME\""].concat();
     let read = Command::new("sh").arg("-c").arg(OsString::from_vec(script)).output().unwrap();
     assert_eq!(OsString::from_vec(read.stdout), socket);
     ushield(&[&"reader", &"--stop", &"--socket", &socket]);
     ushield(&[&"down", &"--state", &state]);
-    // The folder of a run is below such a name, too, and its tokens are described in JSON.
+    // The folder of a run lies below such a name, too. The tokens of the run are described in JSON all the same.
     let tokens = ushield(&[&"run", &"--", &"printenv", &"USHIELD_TOKENS"]);
     let tokens: serde_json::Value = serde_json::from_slice(tokens.as_bytes()).unwrap();
     assert!(tokens[0]["certificates"][0]["file"].is_string(), "{tokens}");
@@ -145,7 +145,7 @@ fn what_a_killed_one_left_is_swept() {
     let pid = i32::try_from(up.ready["pid"].as_i64().unwrap()).unwrap();
     let pid = rustix::process::Pid::from_raw(pid).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-    // It is in nobody's way: the one that lives is found.
+    // The socket that was left behind hinders nobody: `ls` finds the server that lives.
     let found = || world.run(&["ls"]).said.contains("beside.sock");
     let begin = std::time::Instant::now();
     while !found() {
@@ -155,7 +155,7 @@ fn what_a_killed_one_left_is_swept() {
     assert_eq!(sockets(), 2, "the dead one is gone, and the one that lives is not");
 }
 
-/// A fresh network namespace has a loopback interface that is down.
+/// In a new network namespace the loopback interface is down.
 #[test]
 fn a_loopback_interface_that_is_down_is_named() {
     let alone = |arguments: &[&str]| {
@@ -164,7 +164,7 @@ fn a_loopback_interface_that_is_down_is_named() {
         ended(&mut command)
     };
     if alone(&["true"]).0 != 0 {
-        return; // Here nobody may make a namespace.
+        return; // This system lets nobody make a namespace.
     }
     let world = World::new();
     let ushield = env!("CARGO_BIN_EXE_ushield");

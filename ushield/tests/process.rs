@@ -1,4 +1,4 @@
-//! The program among other processes: what it inherits, what it leaves, and what a terminal does to it.
+//! The program among other processes: what it inherits, what it leaves behind, and what a terminal does to it.
 
 mod world;
 
@@ -18,7 +18,7 @@ use world::World;
 
 const USHIELD: &str = env!("CARGO_BIN_EXE_ushield");
 
-/// Looks until it is so.
+/// Looks again and again until the condition is so.
 fn eventually(what: &str, is_so: impl Fn() -> bool) {
     let begin = Instant::now();
     while !is_so() {
@@ -33,7 +33,7 @@ fn shell(world: &World, script: &str) -> Command {
     let environment: Vec<_> =
         command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
     command = world::heeds_signals("sh");
-    // Otherwise what a server has open is root's to see, as its memory is.
+    // Without this variable only root sees what a server has open, and only root sees its memory.
     command
         .args(["-c", script, USHIELD])
         .env_clear()
@@ -62,7 +62,7 @@ fn number(path: &Path) -> Option<Pid> {
     Pid::from_raw(fs::read_to_string(path).ok()?.trim().parse().ok()?)
 }
 
-/// Whether a process runs: one that has ended and was not collected yet does not.
+/// Whether a process runs. A process that has ended, and whose parent has not collected it yet, does not run.
 fn lives(pid: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
     test_kill_process(pid).is_ok() && stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
@@ -78,7 +78,7 @@ fn signals(pid: Pid, name: &str) -> u64 {
 const SIGHUP: u64 = 1;
 const SIGINT: u64 = 1 << 1;
 
-/// Where the process is, and what it has open of the world's folder but its own log.
+/// The working folder of the process, and its open files in the world's folder, without its log.
 fn holds(world: &World, pid: Pid) -> (String, Vec<String>) {
     let place = format!("/proc/{}", pid.as_raw_nonzero());
     let link = |path: &Path| fs::read_link(path).map(|link| link.display().to_string()).unwrap_or_default();
@@ -93,7 +93,8 @@ fn in_the_background_nothing_of_the_starters_is_kept() {
     let world = World::new();
     world.file("pin", "135246");
     fs::create_dir(world.path("sub")).unwrap();
-    // Names that hold in the starter's folder only; a PIN from one of its descriptors; a lock in another.
+    // The names hold in the starter's folder only. The PIN comes from one descriptor of the starter, and another descriptor has a
+    // lock.
     let secrets =
         "export USHIELD_PIN=1 USHIELD_PUK=1 USHIELD_NEW_PIN=1 USHIELD_NEW_PUK=1 CERT_TOOL_PASSPHRASE=1; ";
     let up = "cd sub; exec 5>lock; \"$0\" up -d --memory --pin-file /dev/fd/4 --panel none --listen 127.0.0.1:0 \
@@ -116,7 +117,7 @@ fn in_the_background_nothing_of_the_starters_is_kept() {
     assert_eq!(holds(&world, pid(&json(&world.path("sub/p.json")))), ("/".into(), vec![]));
     world.done(&["reader", "--stop", "--socket", world.path("sub/s").to_str().unwrap()]);
     world.done(&["down", "--control", control]);
-    // What was made under a relative name is removed from wherever it is.
+    // Files that were made under relative names are removed, wherever the process that removes them stands.
     assert!(!world.path("sub/r.json").exists() && !world.path("sub/p.json").exists());
 }
 
@@ -147,7 +148,7 @@ fn a_hangup_and_an_interrupt_that_are_ignored_stay_so() {
     }
 }
 
-/// A terminal, by util-linux' script(1): what is written to it is typed, what it shows is read by line.
+/// A terminal, by util-linux' script(1). Bytes written to it are typed, and the text that it shows is read by line.
 struct Terminal {
     script: Child,
     shown: Receiver<String>,
@@ -193,19 +194,19 @@ impl Drop for Terminal {
 fn a_job_in_the_background_of_a_terminal_is_not_stopped() {
     let world = World::new();
     fs::DirBuilder::new().mode(0o700).create(world.path("run/ushield")).unwrap();
-    // `tostop` has the kernel stop those that write from the background, too.
+    // With `tostop` the kernel stops background processes that write, too.
     let mut terminal = Terminal::open(&world, "stty tostop; exec bash --norc -i");
     let up =
         "up --memory --panel terminal --listen 127.0.0.1:0 --ready-file r.json --control run/ushield/x.sock";
     terminal.types(&format!("{USHIELD} {up} &\n"));
-    // The commands that it names reach this token and no other.
+    // The commands in the message reach this token and no other.
     terminal.shows("runs in the background of the terminal. Its panel: `ushield screen --control ");
     eventually("ready", || world.path("r.json").exists());
     world.done(&["ls"]);
     let process = pid(&json(&world.path("r.json")));
     let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap();
     assert!(!stat.rsplit_once(") ").unwrap().1.starts_with('T'), "{stat}");
-    // It comes to the foreground, and takes lines.
+    // The program comes to the foreground, and reads lines.
     terminal.types("fg\n");
     terminal.shows("The panel is here");
     terminal.types("\n");
@@ -224,7 +225,7 @@ fn the_panel_is_deaf_to_nothing() {
         terminal.types("\x04");
         terminal.shows("Ctrl-D presses nothing");
     }
-    // No text at all.
+    // The line is no text at all.
     terminal.script.stdin.as_mut().unwrap().write_all(b"\xFF\xFE\n").unwrap();
     terminal.shows("Enter is OK; c and Enter is Cancel. Ctrl-C ends everything.");
     terminal.types("\n");
@@ -232,7 +233,7 @@ fn the_panel_is_deaf_to_nothing() {
     world.done(&["down"]);
 }
 
-/// A run whose command has started a process in a session of its own, and waits.
+/// A run that waits for its command. The command has started a process in a session of its own.
 fn with_grandchild(world: &World) -> (Child, Pid, Pid) {
     for name in ["grandchild", "keeper"] {
         let _ = fs::remove_file(world.path(name));
@@ -240,7 +241,7 @@ fn with_grandchild(world: &World) -> (Child, Pid, Pid) {
     let script =
         "setsid sh -c 'echo $$ > g; mv g grandchild; exec sleep 600' & echo $PPID > k; mv k keeper; wait";
     let mut command = world.command(&["run", "--no-enrol", "--", "sh", "-c", script]);
-    // Whoever survives must not keep the test from its end.
+    // A process that survives must not hold the pipes of the test open.
     command.stdout(Stdio::null()).stderr(Stdio::null()).current_dir(world.path(""));
     let run = command.spawn().unwrap();
     let known = || Some((number(&world.path("grandchild"))?, number(&world.path("keeper"))?));
@@ -258,14 +259,14 @@ fn a_run_that_is_killed_leaves_nobody() {
         run.wait().unwrap();
         eventually(&format!("all ended by {signal:?}"), || !lives(grandchild) && !lives(keeper));
     }
-    // And one whose keeper is killed: the run sees to the rest, and says how it ended.
+    // Now the keeper is killed. The run ends the command's processes, and says how the keeper ended.
     let (mut run, grandchild, keeper) = with_grandchild(&world);
     kill_process(keeper, Signal::KILL).unwrap();
     assert_eq!(run.wait().unwrap().code(), Some(128 + 9));
     assert!(!lives(grandchild));
 }
 
-/// What the command leaves behind on purpose is its own affair, as without us.
+/// A process that the command leaves behind on purpose lives on, as it would without us.
 #[test]
 fn what_a_command_leaves_at_its_own_end_lives_on() {
     let world = World::new();
@@ -291,10 +292,11 @@ fn one_that_was_stopped_is_in_nobodys_way() {
     };
     let ((a, stopped), (b, _)) = (start("a"), start("b"));
     kill_process(stopped, Signal::STOP).unwrap();
-    // The signal is on its way when kill returns.
+    // When kill returns the signal may still be on its way.
     let state = || fs::read_to_string(format!("/proc/{}/stat", stopped.as_raw_nonzero())).unwrap();
     eventually("it is stopped", || state().contains(") T "));
-    // Nobody waits for an answer that cannot come: that would take ten seconds. A busy machine is slow now and then, not always.
+    // The programs do not wait for the stopped server's answer, which would take ten seconds. A busy machine is slow now and
+    // then, not always.
     let promptly = |arguments: &[&str]| {
         for _ in 0..20 {
             let begin = Instant::now();
@@ -306,12 +308,12 @@ fn one_that_was_stopped_is_in_nobodys_way() {
         panic!("{arguments:?} waits for the one that was stopped");
     };
     assert!(promptly(&["ls", "--state", &b]).said.contains("1-1"));
-    // Without a name: the one that answers, and a word about the other.
+    // Without a name `ls` shows the server that answers, and says a word about the other.
     let ls = promptly(&["ls"]);
     assert!(ls.code == 0 && ls.said.contains(&b), "{}{}", ls.said, ls.complained);
     let wake = format!("kill -CONT {}", stopped.as_raw_nonzero());
     assert!(ls.complained.contains(&wake), "{}", ls.complained);
-    // Its own user is told at once what is the matter.
+    // A command for the stopped server is told at once what is the matter.
     let own = promptly(&["ls", "--state", &a]);
     assert!(own.code == 1 && own.complained.contains(&wake), "{}", own.complained);
     let again =
@@ -322,7 +324,7 @@ fn one_that_was_stopped_is_in_nobodys_way() {
     world.done(&["down", "--state", &a]);
 }
 
-/// Whoever is told that a program has stopped finds nothing of it: not the process, and not its hold on the tokens' folder.
+/// When a program is said to have stopped, nothing of it is left: neither its process nor its lock on the tokens' folder.
 #[test]
 fn who_stopped_it_may_start_it_again_at_once() {
     let world = World::new();
@@ -343,7 +345,7 @@ fn who_stopped_it_may_start_it_again_at_once() {
     }
 }
 
-/// The kernel kills whoever writes past the limit, unless the program wants to know.
+/// The kernel kills a program that writes past the limit, unless the program ignores the signal.
 #[test]
 fn a_limit_of_file_sizes_ends_the_capture_and_nothing_else() {
     let world = World::new();
@@ -363,7 +365,7 @@ fn a_limit_of_file_sizes_ends_the_capture_and_nothing_else() {
     let ended = World::end(child);
     assert_eq!(ended.code, 1, "the capture is not complete: {}", ended.complained);
     assert!(ended.complained.contains("capture"), "{}", ended.complained);
-    // The command of a run finds the signal as it was.
+    // In the command of a run the signal is as it was before.
     let said = world.done(&["run", "--no-enrol", "--", "cat", "/proc/self/status"]);
     let line = said.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
     assert_eq!(u64::from_str_radix(line.trim(), 16).unwrap() & 1 << 24, 0, "SIGXFSZ is not ignored");

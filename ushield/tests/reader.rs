@@ -29,7 +29,7 @@ fn a_payment_through_the_socket_that_a_shell_is_told_of() {
     let serial = up.ready["tokens"][0]["serial"].as_str().unwrap();
     assert!(told["readers"][0].as_str().unwrap().contains(serial), "{told}");
 
-    // By the environment, and beside another client that keeps its connection.
+    // The environment names the socket. Another client keeps its connection meanwhile.
     let beside = UnixStream::connect(&socket).unwrap();
     let (order, payment, second) = (world.order("1"), world.path("1.cms"), world.path("2.cms"));
     let pay = ["pay", &order, "--out", payment.to_str().unwrap(), "--pin-file", &pin];
@@ -42,7 +42,7 @@ fn a_payment_through_the_socket_that_a_shell_is_told_of() {
     let verify =
         ["verify", payment.to_str().unwrap(), "--ca", ca.to_str().unwrap(), "--crl", crl.to_str().unwrap()];
     assert!(world.done(&verify).contains("上海水务"));
-    // The reader holds the token, so by USB/IP there is none.
+    // The reader holds the token, so that no token is there by USB/IP.
     let held = world.run(&[
         "pay",
         &order,
@@ -65,7 +65,7 @@ fn a_payment_through_the_socket_that_a_shell_is_told_of() {
     assert!(matches!(beside.read(&mut [0]), Ok(0)), "hung up on");
     assert!(!socket.exists() && !ready.exists());
     assert_eq!(world.run(&["reader", "--stop"]).code, 1);
-    // And the token is free again, once its server has seen that the line is closed.
+    // The token is free again once its server has seen that the line is closed.
     world.done(&["wait", "--for", "free", "--timeout", "120"]);
     world.done(&[
         "pay",
@@ -97,19 +97,20 @@ fn a_sidecars_socket_and_what_is_missing() {
     assert!(group.complained.contains("no group"), "{}", group.complained);
 }
 
-/// What nobody but root may do shows that the socket is closed to other users.
+/// Root becomes another user here, and shows that the socket is closed to other users.
 #[test]
 fn another_user_is_not_let_in() {
     if !rustix::process::getuid().is_root() {
-        return; // Only root can become somebody else.
+        return; // Only root can become another user.
     }
     let world = World::new();
     let up = world.up(&["--memory", "--panel", "accept"]);
-    // In a folder that others may enter, so that the socket alone decides.
+    // Others may enter this folder, so that only the socket decides.
     let open = tempfile::tempdir().unwrap();
     fs::set_permissions(open.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let knock = |socket: &Path| {
-        // SCARD_CANCEL, whose answer has eight bytes. Perl, because the system always has it, for whoever asks.
+        // The bytes are SCARD_CANCEL, whose answer has eight bytes. Perl sends them, because every user of the system
+        // has it.
         let code = "socket(S, PF_UNIX, SOCK_STREAM, 0); connect(S, sockaddr_un($ARGV[0])) or exit; $| = 1; print 'in'; \
                     syswrite(S, pack('L2', 8, 0x0D) . \"\\0\" x 8); print ' ', sysread(S, $b, 8) // 0";
         let mut command = std::process::Command::new("setpriv");
@@ -126,7 +127,7 @@ fn another_user_is_not_let_in() {
         arguments.extend(mode.map(|mode| ["--socket-mode", mode]).into_iter().flatten());
         world.done(&arguments);
         assert_eq!(knock(&socket), answered, "{mode:?}");
-        // Root loosened the mode behind our back: the peer's user is still checked.
+        // Root opens the mode of the socket behind our back. The service still checks the peer's user.
         if mode.is_none() {
             fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
             let hung_up_on = knock(&socket);
@@ -136,7 +137,7 @@ fn another_user_is_not_let_in() {
     }
 }
 
-/// A killed reader leaves its socket, and the next one takes its place.
+/// A killed reader leaves its socket behind, and the next reader takes its place.
 #[test]
 fn after_a_kill() {
     let world = World::new();

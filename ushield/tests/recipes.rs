@@ -1,4 +1,4 @@
-//! The recipes of the README do what they say.
+//! What the README's recipes promise happens.
 
 #[path = "../../docs/recipes/backend.rs"]
 mod backend;
@@ -17,7 +17,7 @@ const PAGES: [&str; 5] = [
     include_str!("../../docs/settings.md"),
 ];
 
-/// The lines of the pages' fenced blocks in this language.
+/// The lines of the pages' fenced blocks in a language.
 fn blocks(language: &str) -> Vec<Vec<&'static str>> {
     let mut blocks = Vec::new();
     let mut lines = PAGES.iter().flat_map(|page| page.lines());
@@ -53,7 +53,7 @@ fn the_commands_of_the_readme_are_commands() {
     let text = blocks("sh").concat();
     let mut seen = 0;
     for line in text.iter().filter_map(|line| line.strip_prefix("ushield ")) {
-        // `--help` at the end: the command line is read up to there, and nothing is done.
+        // With `--help` at the end the command line is read up to that point, and nothing is done.
         let own = line.split('#').next().unwrap().split(" -- ").next().unwrap().split(" > ").next().unwrap();
         let words: Vec<&str> = own.split_whitespace().collect();
         let plain: Vec<&str> = words.iter().map(|word| word.trim_matches('\'')).collect();
@@ -80,7 +80,7 @@ fn the_scripts_of_the_recipes_fit_the_screens() {
     let cms = world.path("f.cms");
     let cms = cms.to_str().unwrap();
     world.done(&["pay", order, "--out", cms, "--usbip", &up.road(), "--pin-file", &pin]);
-    // The script is over: nobody expects another payment, and it is cancelled.
+    // The script has ended. Nobody expects this payment, and so it is cancelled.
     let again = world.path("g.cms");
     let ended = world.run(&[
         "pay",
@@ -97,7 +97,7 @@ fn the_scripts_of_the_recipes_fit_the_screens() {
     assert!(!again.exists());
 }
 
-/// An ID in place of another: the script of the renewal reads what the screen says of the new certificate.
+/// A new ID replaces the old one. The renewal's script reads what the screen says of the new certificate.
 #[test]
 fn the_script_of_the_renewal_fits_the_screens() {
     let world = World::new();
@@ -110,13 +110,13 @@ fn the_script_of_the_renewal_fits_the_screens() {
     let panel = concat!("script:", env!("CARGO_MANIFEST_DIR"), "/../docs/recipes/renewal.script");
     let up = world.up(&[&token[..], &["--panel", panel]].concat());
     world.renew_quietly(&up, "135246").unwrap();
-    // Nobody presses any more: nothing changes.
+    // Nobody presses a button any more, so that nothing changes.
     let mut card = card::road::open(&card::road::Selection::usbip(up.road())).unwrap();
     let mut shield = card::shield::Shield::select(&mut card).unwrap();
     assert!(shield.certificate(wire::shield::Container::Payment).unwrap().is_some());
 }
 
-/// Where `cargo test` has built `cert-tool`, too, the whole script runs.
+/// The whole script runs only where `cargo test` has built `cert-tool`, too.
 #[test]
 fn the_ci_job_pays_and_leaves_nothing_behind() {
     let folder = Path::new(env!("CARGO_BIN_EXE_ushield")).parent().unwrap();

@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 use world::{Ended, World};
 
-/// What the command found in its environment.
+/// The environment that the command printed, by its variables.
 fn variables(said: &str) -> impl Fn(&str) -> Option<String> {
     let lines: Vec<String> = said.lines().map(ToOwned::to_owned).collect();
     move |name| {
@@ -39,7 +39,7 @@ fn runs(world: &World) -> Vec<PathBuf> {
 #[test]
 fn the_command_finds_an_enrolled_token_and_nothing_stays() {
     let world = World::new();
-    // The command judges what it finds: files that are there, a certificate of that CA, a socket.
+    // The command judges what it finds: the files are there, the certificate is that CA's, the socket is there.
     let script = "env; openssl verify -CAfile $USHIELD_CA -CRLfile $USHIELD_CRL -crl_check $USHIELD_CERT >&2 && test -S $PCSCLITE_CSOCK_NAME \
                   && test -S $USHIELD_CONTROL && test \"$(cat $USHIELD_PIN_FILE)\" = $USHIELD_PIN";
     let Ended { code, said, complained } = world.run(&["run", "--tokens", "2", "--", "sh", "-c", script]);
@@ -93,7 +93,7 @@ fn a_payment_inside_a_run_is_seen_and_signed_or_refused() {
         world.path("f.cms").display(),
         world.path("f.cms").display()
     );
-    // The order's payer is the first token's holder.
+    // The payer in the order is the holder of the first token.
     let text = fs::read_to_string(&order).unwrap().replace("6222020200112233", "6222020200110001");
     world.file("no-1.json", &text);
     let artifacts = world.path("kept");
@@ -181,7 +181,7 @@ fn a_killed_run_takes_its_command_along_and_the_next_one_sweeps() {
     let script =
         format!("echo $$ > {}; mv {} {}; sleep 600", mark.display(), mark.display(), ready.display());
     let mut command = world.command(&["run", "--", "sh", "-c", &script]);
-    // Whoever survives would hold a pipe open.
+    // A process that survives would hold a pipe open.
     let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     until("the command runs", || ready.exists());
     let command: i32 = fs::read_to_string(&ready).unwrap().trim().parse().unwrap();
@@ -194,7 +194,7 @@ fn a_killed_run_takes_its_command_along_and_the_next_one_sweeps() {
     assert_eq!(runs(&world), Vec::<PathBuf>::new());
 }
 
-/// Dead, and not yet waited for by whoever adopted it.
+/// Whether the process is dead, and whoever adopted it has not waited for it yet.
 fn is_zombie(pid: i32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
 }
@@ -210,8 +210,8 @@ fn certificates_end_when_they_are_told_to() {
     assert!(past.complained.contains("ends before it begins"), "{}", past.complained);
 }
 
-/// A container without privileges: an unprivileged user, a root of nothing but the program, its own network, mounts and
-/// users. The system's `unshare` and `chroot` make it.
+/// A container without privileges, which the system's `unshare` and `chroot` make. The container's user is unprivileged, and its
+/// root holds only the program. The container has a network, mounts and users of its own.
 #[test]
 fn an_unprivileged_user_in_a_bare_root() {
     let world = World::new();
@@ -241,7 +241,7 @@ fn an_unprivileged_user_in_a_bare_root() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "fine\n", "{complained}");
 }
 
-/// A command as a user without privileges; root becomes one.
+/// A command that runs as a user without privileges. Root becomes such a user.
 fn unprivileged(world: &World, root: &Path) -> Command {
     const NOBODY: u32 = 65534;
     let mut command = if rustix::process::getuid().is_root() {

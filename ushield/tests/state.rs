@@ -1,5 +1,5 @@
-//! A token's state on disk, harmed: a lost or damaged file is said by name, nothing is made in its place, and what is no
-//! file is refused at once.
+//! A token's state on disk, damaged. `up` names each file that is lost or damaged, and makes nothing in its place.
+//! Anything that is no file is refused at once.
 
 mod world;
 
@@ -18,7 +18,7 @@ use std::{
 use card::{road, shield::Shield};
 use world::{Ended, World};
 
-/// A world with an enrolled token in `S`, whose secret is in `s`; nothing serves it.
+/// A world with an enrolled token in `S`, whose secret is in `s`. No server serves the token.
 fn enrolled() -> World {
     let world = World::new();
     let pin = world.file("pin", "135246\n");
@@ -44,7 +44,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// What is in a folder, but for who holds it.
+/// The records in a folder, without the lock.
 fn records(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut all = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -56,7 +56,7 @@ fn records(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     all
 }
 
-/// Starts `up` on the copy; it must end by itself.
+/// Starts `up` on the copy. `up` must end by itself.
 fn up(world: &World, options: &[&str]) -> Ended {
     let [state, secret] = ["S2", "s2"].map(|name| world.path(name).to_str().unwrap().to_owned());
     let ready = world.path("ready.json");
@@ -74,14 +74,14 @@ fn up(world: &World, options: &[&str]) -> Ended {
     World::end(child)
 }
 
-/// Where the last `up` serves.
+/// The address at which the last `up` serves.
 fn served(world: &World) -> String {
     let ready: serde_json::Value =
         serde_json::from_slice(&fs::read(world.path("ready.json")).unwrap()).unwrap();
     ready["listen"].as_str().unwrap().to_owned()
 }
 
-/// Each record of an enrolled token is lost, cut short or garbled: `up` says which, and every other byte stays.
+/// Each record of an enrolled token is lost, cut short or garbled. `up` names the record, and changes no other byte.
 #[test]
 fn a_harmed_record_is_named_and_nothing_else_changes() {
     let world = enrolled();
@@ -101,7 +101,7 @@ fn a_harmed_record_is_named_and_nothing_else_changes() {
                 "lost" => fs::remove_file(&path).unwrap(),
                 "empty" => fs::write(&path, "").unwrap(),
                 "half" => fs::write(&path, &bytes[..bytes.len() / 2]).unwrap(),
-                // One of two copies of the tries is enough, at the price of a try: a test of its own.
+                // One of the two copies of the tries is enough, and costs a try. Another test shows that.
                 _ if name == "tries" => continue,
                 _ => {
                     *bytes.last_mut().unwrap() ^= 1;
@@ -116,14 +116,14 @@ fn a_harmed_record_is_named_and_nothing_else_changes() {
             assert_eq!(records(&world.path("S2/1/flash")), harmed, "{name} {harm}");
         }
     }
-    // And whole it is served, with its keys.
+    // Without damage the token is served, with its keys.
     copy(&world.path("S"), &world.path("S2"));
     assert_eq!(up(&world, &[]).code, 0);
     world.done(&["down"]);
     assert_eq!(records(&world.path("S2/1/flash"))["container.50"], whole["container.50"]);
 }
 
-/// Damage to the tries left costs a try, or the token is not served; it never gives one back.
+/// Damage to the tries costs a try, or the token is not served. Damage never gives a try back.
 #[test]
 fn a_changed_byte_of_the_tries_gives_none_back() {
     let world = enrolled();
@@ -144,7 +144,7 @@ fn a_changed_byte_of_the_tries_gives_none_back() {
     world.done(&["down"]);
     copy(&world.path("S2"), &world.path("S3"));
     let whole = fs::read(world.path("S3/1/flash/tries")).unwrap();
-    // Of each slot: its mark, version, turn, length, checksum and record.
+    // Bytes of each slot: in its mark, version, turn, length, checksum and record.
     let (mut refused, mut paid) = (0, 0);
     for slot in [0, 4096] {
         for at in [0, 5, 7, 15, 19, 40, 53] {
@@ -165,7 +165,7 @@ fn a_changed_byte_of_the_tries_gives_none_back() {
     assert!(refused >= 2 && paid >= 4, "{refused} refused, {paid} with a try less");
 }
 
-/// Without its secret nothing is made, however little of the token is left.
+/// No secret is made for a token whose secret is missing, however little of the token is left.
 #[test]
 fn no_secret_is_made_where_there_are_records() {
     let world = enrolled();
@@ -177,7 +177,8 @@ fn no_secret_is_made_where_there_are_records() {
     assert!(!world.path("s2").exists());
 }
 
-/// The envelope of a PUK is never written over: who finds one beside an empty folder gives the new token that PUK.
+/// The envelope of a PUK is never overwritten. Where an envelope lies beside an empty folder, the new token gets the
+/// PUK in that envelope.
 #[test]
 fn an_envelope_is_never_written_over() {
     let world = World::new();
@@ -200,12 +201,12 @@ fn an_envelope_is_never_written_over() {
     assert_eq!(fs::read_to_string(world.path("S2/1/puk")).unwrap(), "something else");
 }
 
-/// Puts something that is no file in a file's place.
+/// Replaces a file by something that is no file.
 fn put(kind: &str, path: &Path, world: &World) {
     let _ = fs::remove_file(path);
     match kind {
         "pipe" => assert!(Command::new("mkfifo").arg(path).status().unwrap().success()),
-        // The path of a socket is short, so that it is moved here.
+        // The path of a socket must be short. So the socket is made elsewhere and moved here.
         "socket" => {
             let short = world.path("so");
             drop(UnixListener::bind(&short).unwrap());
@@ -222,8 +223,8 @@ fn put(kind: &str, path: &Path, world: &World) {
     }
 }
 
-/// Pipes, sockets, folders, devices, links and huge files in the state, as the secret and as the PIN file: `up` says so
-/// at once, and waits for nobody.
+/// Pipes, sockets, folders, devices, links and huge files stand where a file of the state, the secret or the PIN file
+/// should be. `up` names them at once, and waits for none of them.
 #[test]
 fn what_is_no_file_is_refused_at_once() {
     let world = enrolled();
@@ -248,7 +249,7 @@ fn what_is_no_file_is_refused_at_once() {
     }
 }
 
-/// A shell's `<(command)` is a pipe, and is waited for.
+/// A shell's `<(command)` is a pipe. The program waits for the PIN in it.
 #[test]
 fn a_pin_comes_through_a_pipe() {
     let world = World::new();

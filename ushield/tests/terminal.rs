@@ -1,4 +1,5 @@
-//! What strangers write reaches nobody's terminal as anything but text; and what cannot be signed asks nobody.
+//! Text that strangers write reaches a terminal as harmless text only. Nobody is asked about an order that cannot be
+//! signed.
 
 mod world;
 
@@ -10,10 +11,11 @@ use rcgen::{
 use std::{convert::Infallible, fs, time::SystemTime};
 use world::World;
 
-/// Clears the screen, begins a line of its own, turns the direction of writing.
+/// A text that clears the screen, begins a line of its own, and turns the direction of writing.
 const HOSTILE: &str = "\u{1b}[2J张三\nGOOD\r\u{202e}\u{9b}31m\u{200b}\u{7}";
 
-/// Nothing that a terminal obeys: no control but the line ends of our own lines, no mark that turns or hides.
+/// Requires that a text has nothing that a terminal obeys. Our own line ends are its only control characters, and no
+/// mark turns or hides its characters.
 fn harmless(text: &str) {
     for c in text.chars() {
         assert!(c == '\n' || !c.is_control(), "{c:?} in {text:?}");
@@ -25,7 +27,7 @@ fn harmless(text: &str) {
     assert!(!text.lines().any(|line| line.starts_with("GOOD\\r") || line.trim() == "GOOD"), "{text:?}");
 }
 
-/// An order of now, with this life in seconds from now.
+/// An order that is issued and expires at these times, in seconds from now.
 fn an_order(issued: i64, expires: i64) -> String {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() as i64;
     let time = |after: i64| {
@@ -40,7 +42,7 @@ fn an_order(issued: i64, expires: i64) -> String {
     )
 }
 
-/// A payment that is good, by a holder whom the CA certified under a name that no terminal should see raw.
+/// A good payment. The CA certified its holder under a name that no terminal should see raw.
 fn a_hostile_payment(world: &World) -> [String; 2] {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -88,7 +90,7 @@ fn reasons_that_quote_a_file_are_escaped() {
     assert_eq!(pay.code, 1);
     harmless(&pay.complained);
     assert!(pay.complained.contains("\\u{1b}[2J"), "{}", pay.complained);
-    // A file's name is a stranger's text, too.
+    // The name of a file is a stranger's text, too.
     let missing = world.path("\u{1b}[2J\u{202e}\nGOOD");
     let verify = world.run(&["verify", missing.to_str().unwrap(), "--ca", missing.to_str().unwrap()]);
     assert_eq!(verify.code, 2);
@@ -96,7 +98,7 @@ fn reasons_that_quote_a_file_are_escaped() {
     let json = world.run(&["verify", missing.to_str().unwrap(), "--ca", missing.to_str().unwrap(), "--json"]);
     harmless(&json.said);
     serde_json::from_str::<serde_json::Value>(&json.said).unwrap();
-    // A driver of another vendor, whose reader calls itself as it likes. XML has no ESC.
+    // A driver of another vendor, whose reader has whatever name the vendor likes. XML cannot hold ESC.
     let drivers = world.path("root/usr/lib/pcsc/drivers");
     let list = |product: &str, name: &str| {
         format!(
@@ -120,7 +122,7 @@ fn reasons_that_quote_a_file_are_escaped() {
     assert!(said.contains("\\u{202e}"), "{said}");
 }
 
-/// Neither a token nor the holder is asked, and the reason is the one that it is: the address leads nowhere.
+/// Neither a token nor the holder is asked. The reason speaks of the order, although no token answers at the address.
 #[test]
 fn an_expired_order_asks_nobody() {
     let world = World::new();
@@ -131,14 +133,14 @@ fn an_expired_order_asks_nobody() {
     assert_eq!(ended.code, 1);
     assert!(ended.complained.contains("the order expired at"), "{}", ended.complained);
     assert!(!ended.complained.contains("127.0.0.1"), "{}", ended.complained);
-    // One that no token shows, likewise.
+    // An order with an amount that no token shows is refused in the same way.
     let amount = an_order(-60, 600).replace("上海水务", "壹佰元整");
     let amount = world.file("amount.json", &amount);
     let ended = world.run(&["pay", &amount, "--out", out.to_str().unwrap(), "--usbip", "127.0.0.1:1"]);
     assert!(ended.complained.contains("reads like an amount of money"), "{}", ended.complained);
 }
 
-/// An order that no bank takes, and a CA file that is none, are refused before a token or the holder is asked.
+/// An order that no bank takes is refused before a token or the holder is asked. So is a CA file that holds no CA.
 #[test]
 fn what_no_bank_could_check_asks_nobody() {
     const DAY: i64 = 24 * 3600;
@@ -159,7 +161,7 @@ fn what_no_bank_could_check_asks_nobody() {
         assert!(!said.contains("127.0.0.1"), "{said}");
         assert!(said.contains("CA") || said.contains("missing.pem"), "{said}");
     }
-    // Some banks allow it: the holder is told, and the token is asked, which is not there.
+    // Some banks allow such an order. The holder is told that, and the token is asked, which is not there.
     let said = pay(&an_order(-60, 3 * DAY), &[]);
     assert!(said.contains("longer than 24 hours") && said.contains("127.0.0.1"), "{said}");
 }
@@ -180,7 +182,7 @@ fn an_order_of_three_days_is_signed_and_checked() {
     world.done(&[&verify[..], &["--order-hours", "96"]].concat());
 }
 
-/// A document that was missing or refused was held against nothing that anybody could rely on.
+/// The checks of a document that is missing or refused are worth nothing. The answer says that nothing was checked.
 #[test]
 fn only_what_is_good_was_checked() {
     let world = World::new();
@@ -200,7 +202,7 @@ fn only_what_is_good_was_checked() {
     }
 }
 
-/// What is too long for the screen is not blamed on its characters.
+/// The refusal of an amount that is too long for the screen does not blame its characters.
 #[test]
 fn an_amount_without_room_is_refused_for_that() {
     let world = World::new();

@@ -139,7 +139,7 @@ pub mod language {
 pub struct DeviceDescriptor {
     /// bcdUSB, 0x0200 for 2.0.
     pub usb: u16,
-    /// bDeviceClass, bDeviceSubClass, bDeviceProtocol; zeros when the interface says.
+    /// bDeviceClass, bDeviceSubClass, bDeviceProtocol: zeros where the interface names its class.
     pub class: [u8; 3],
     /// bMaxPacketSize0, in bytes.
     pub max_packet: u8,
@@ -272,11 +272,11 @@ impl EndpointDescriptor {
 pub struct Descriptor<'a> {
     /// bDescriptorType.
     pub kind: u8,
-    /// From bLength on.
+    /// All bytes, from bLength on.
     pub bytes: &'a [u8],
 }
 
-/// The descriptors of a configuration, in order (USB 2.0, 9.4.3). Stops at the first malformed one.
+/// The descriptors of a configuration, in order (USB 2.0, 9.4.3). The list ends at the first malformed one.
 pub fn descriptors(mut bytes: &[u8]) -> impl Iterator<Item = Descriptor<'_>> {
     core::iter::from_fn(move || {
         let length = usize::from(*bytes.first()?);

@@ -1,7 +1,7 @@
 //! USB/IP messages as the client writes and reads them.
 //! Source: Linux, Documentation/usb/usbip_protocol.rst. All numbers are big-endian.
 //!
-//! The server uses the codec of the `usbip` crate; the tests below hold the two against each other.
+//! The server uses the codec of the `usbip` crate. The tests below hold that codec against this one.
 
 use alloc::{string::String, vec::Vec};
 
@@ -72,7 +72,7 @@ pub fn request_import(bus_id: &str) -> Result<Vec<u8>, Malformed> {
     Ok(out)
 }
 
-/// The eight bytes that open a reply to a list request; the status.
+/// Reads the eight bytes that open a reply to a list request. Returns the status.
 ///
 /// # Errors
 /// Another version or code.
@@ -80,7 +80,7 @@ pub fn parse_list_header(bytes: [u8; OP_HEADER]) -> Result<u32, Malformed> {
     op_header(bytes, REP_DEVLIST)
 }
 
-/// The eight bytes that open a reply to an import request; the status, one of [`op_status`].
+/// Reads the eight bytes that open a reply to an import request. Returns the status, one of [`op_status`].
 ///
 /// # Errors
 /// Another version or code.
@@ -135,7 +135,7 @@ impl Device {
         interfaces
     }
 
-    /// Reads the 312 bytes.
+    /// Reads the 312 bytes of a device.
     ///
     /// # Errors
     /// A path or bus id that is not UTF-8.
@@ -162,7 +162,7 @@ impl Device {
     }
 }
 
-/// A field padded with zeros.
+/// The text in a field that is padded with zeros.
 fn text(field: &[u8]) -> Result<String, Malformed> {
     let end = field.iter().position(|byte| *byte == 0).unwrap_or(field.len());
     core::str::from_utf8(field.get(..end).unwrap_or_default())
@@ -183,7 +183,7 @@ pub struct Submit {
     pub endpoint: u8,
     /// Bytes to send, or the most to receive.
     pub length: u32,
-    /// The setup packet; zeros but for endpoint 0.
+    /// The setup packet, which is zeros unless the endpoint is 0.
     pub setup: [u8; 8],
 }
 
@@ -258,7 +258,7 @@ pub enum Return {
 }
 
 impl Return {
-    /// Reads the 48 bytes.
+    /// Reads the 48 bytes of a reply.
     ///
     /// # Errors
     /// Another command.

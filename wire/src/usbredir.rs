@@ -2,8 +2,8 @@
 //! Source: usbredir, docs/usb-redirection-protocol.md, version 0.7; the numbers are those of usbredirparser/usbredirproto.h,
 //! which the text gives by name only. All numbers are little-endian and all structures packed.
 //!
-//! The *usb-guest* is the virtual machine, the *usb-host* the one that has the device: [`ToHost`] and [`ToGuest`] are what
-//! each may receive.
+//! The *usb-guest* is the virtual machine, and the *usb-host* has the device. [`ToHost`] is what the usb-host may receive, and
+//! [`ToGuest`] is what the usb-guest may receive.
 
 mod to_host;
 mod to_guest;
@@ -59,7 +59,7 @@ pub mod packet {
 pub struct Capabilities(pub u32);
 
 impl Capabilities {
-    /// Nothing: also what holds until both hellos are there.
+    /// No capability, which is what holds until both hellos are there.
     pub const NONE: Self = Self(0);
     /// USB 3 bulk streams.
     pub const BULK_STREAMS: Self = Self(1 << 0);
@@ -78,38 +78,38 @@ impl Capabilities {
     /// Buffered bulk input.
     pub const BULK_RECEIVING: Self = Self(1 << 7);
 
-    /// Those of both.
+    /// The capabilities of either.
     #[must_use]
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Those that both have.
+    /// The capabilities that both have.
     #[must_use]
     pub const fn common(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// Whether all of `wanted` are there.
+    /// Whether all capabilities in `wanted` are there.
     pub const fn has(self, wanted: Self) -> bool {
         self.0 & wanted.0 == wanted.0
     }
 }
 
-/// How a transfer or a request ended ("Status code list"). What a peer sends beyond it is an error too.
+/// How a transfer or a request ended ("Status code list"). Any other number from a peer counts as an error, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// Well.
+    /// The transfer ended well.
     Success = 0,
-    /// It was cancelled.
+    /// The transfer was cancelled.
     Cancelled = 1,
-    /// The packet names what there is not: an endpoint, a type, a length.
+    /// The packet names something that does not exist: an endpoint, a type, a length.
     Invalid = 2,
     /// Any other error.
     IoError = 3,
     /// The endpoint answered STALL.
     Stall = 4,
-    /// It took too long.
+    /// The transfer took too long.
     Timeout = 5,
     /// The device sent more than was asked for.
     Babble = 6,
@@ -129,24 +129,24 @@ impl Status {
     }
 }
 
-/// What opens each packet ("Basic packet structure").
+/// The header of each packet ("Basic packet structure").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// One of [`packet`].
     pub kind: u32,
-    /// Bytes that follow.
+    /// Bytes that follow the header.
     pub length: u32,
-    /// Given out by the guest; its answer has the same.
+    /// The id that the guest gave to a request. The answer has the same id.
     pub id: u64,
 }
 
 impl Header {
-    /// Its length in bytes: 12, or 16 once both sides have said [`Capabilities::IDS_64_BITS`].
+    /// The header's length in bytes: 12, or 16 once both sides have said [`Capabilities::IDS_64_BITS`].
     pub const fn size(agreed: Capabilities) -> usize {
         if agreed.has(Capabilities::IDS_64_BITS) { 16 } else { 12 }
     }
 
-    /// Reads it; `None` while it is not whole.
+    /// Reads a header; `None` while the bytes are not a whole one.
     pub fn parse(bytes: &[u8], agreed: Capabilities) -> Option<Self> {
         let (&[k0, k1, k2, k3, l0, l1, l2, l3, i0, i1, i2, i3], rest) = bytes.split_first_chunk::<12>()?;
         let id = if agreed.has(Capabilities::IDS_64_BITS) {
@@ -168,7 +168,7 @@ impl Header {
     }
 }
 
-/// Writes a packet: `body` appends what follows its header.
+/// Writes a packet. `body` appends the bytes behind the header.
 fn write(out: &mut Vec<u8>, kind: u32, id: u64, agreed: Capabilities, body: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     Header { kind, length: 0, id }.encode(agreed, out);
@@ -184,9 +184,9 @@ fn write(out: &mut Vec<u8>, kind: u32, id: u64, agreed: Capabilities, body: impl
 /// usb_redir_hello: the first packet of each side, always with an id of 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hello<'a> {
-    /// Who speaks, for logs: at most 63 bytes are sent.
+    /// The name of the program that speaks, for logs. At most 63 bytes of it are sent.
     pub version: &'a [u8],
-    /// What it can do.
+    /// What the speaker can do.
     pub capabilities: Capabilities,
 }
 
@@ -218,11 +218,11 @@ impl<'a> Hello<'a> {
 /// usb_redir_control_packet, without its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Control {
-    /// 0 with data to the device, 0x80 with data from it.
+    /// The endpoint: 0 with data to the device, 0x80 with data from the device.
     pub endpoint: u8,
-    /// How it ended; says nothing on the way to the host.
+    /// How the transfer ended. On the way to the host this says nothing.
     pub status: Status,
-    /// bmRequestType, bRequest, wValue, wIndex, and as wLength the bytes to transfer or transferred.
+    /// bmRequestType, bRequest, wValue and wIndex. wLength holds the bytes to transfer, or the bytes transferred.
     pub setup: Setup,
 }
 
@@ -245,13 +245,13 @@ impl Control {
 /// usb_redir_bulk_packet, without its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bulk {
-    /// With 0x80 for IN.
+    /// The endpoint's address, with 0x80 for IN.
     pub endpoint: u8,
-    /// How it ended; says nothing on the way to the host.
+    /// How the transfer ended. On the way to the host this says nothing.
     pub status: Status,
     /// Bytes to transfer, or transferred. Over 65,535 only with [`Capabilities::BULK_LENGTH_32_BITS`].
     pub length: u32,
-    /// 0 without bulk streams.
+    /// The stream, which is 0 without bulk streams.
     pub stream: u32,
 }
 
@@ -284,9 +284,9 @@ impl Bulk {
 /// usb_redir_interrupt_packet and usb_redir_iso_packet, without their data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interrupt {
-    /// With 0x80 for IN.
+    /// The endpoint's address, with 0x80 for IN.
     pub endpoint: u8,
-    /// How it ended; says nothing on the way to the host.
+    /// How the transfer ended. On the way to the host this says nothing.
     pub status: Status,
     /// Bytes transferred.
     pub length: u16,
@@ -305,7 +305,7 @@ impl Interrupt {
     }
 }
 
-/// A packet has data in one direction only, as many bytes as its header says.
+/// Requires that data goes in the packet's one direction only, and has as many bytes as its header says.
 fn fits(data: &[u8], travels: bool, length: usize) -> Result<(), Malformed> {
     if data.len() == if travels { length } else { 0 } {
         Ok(())

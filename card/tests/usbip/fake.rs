@@ -68,7 +68,7 @@ pub(crate) fn listed(bus_ids: &[&str]) -> Vec<u8> {
     UsbIpResponse::op_rep_devlist(&devices).to_bytes()
 }
 
-/// The token behind the endpoints.
+/// The token behind the endpoints, with the answers that it still has to give.
 #[derive(Default)]
 pub(crate) struct Token {
     pub(crate) answers: VecDeque<Vec<u8>>,
@@ -115,7 +115,7 @@ impl Token {
         out
     }
 
-    /// A CCID message; its answer waits in `answers`.
+    /// Takes a CCID message. The answer then waits in `answers`.
     pub(crate) fn bulk_out(&mut self, data: &[u8]) {
         let message = ToReader::parse(data).expect("a whole CCID message in one transfer");
         let echo = [message.data, &[0x90, 0x00]].concat();

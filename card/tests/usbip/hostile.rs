@@ -1,4 +1,5 @@
-//! What no honest server sends. Each ends in an error, soon, and without memory on the peer's word.
+//! Bytes that no honest server sends. Each reply ends in an error, soon, and no memory is taken because the peer says
+//! so.
 
 use std::{
     io::{Read, Write},
@@ -15,10 +16,10 @@ use crate::{
     server::{Server, enumerated, once, returned, unlinked},
 };
 
-/// For what must come.
+/// How long the test waits for bytes that must come.
 const LONG: Duration = Duration::from_secs(60);
 
-/// Says `reply` to whatever comes, and hangs up.
+/// A server that answers everything with `reply`, and hangs up.
 fn says(reply: Vec<u8>) -> Server {
     once(move |mut stream| {
         let _ = stream.read(&mut [0; 64]);
@@ -47,7 +48,7 @@ fn lists_that_lie() {
         let error = usbip::list(&says(reply)).unwrap_err();
         assert!(matches!(error, Error::Nonsense(_)), "{what}: {error:?}");
     }
-    // More devices than come, and more interfaces than come.
+    // The reply promises more devices than it has, or more interfaces than it has.
     for reply in [with(good.clone(), 8, &[0, 0, 0, 9]), with(good, 12 + 311, &[255])] {
         assert!(matches!(usbip::list(&says(reply)), Err(Error::Forbidden(_) | Error::Broken(_))));
     }
@@ -139,7 +140,7 @@ fn replies_that_lie() {
         let mut data = Vec::new();
         let error = link.bulk_in(&mut data, 100, LONG).unwrap_err();
         assert!(matches!(error, Error::Nonsense(_)), "{what}: {error:?}");
-        // Out of step once, out of step for good.
+        // A stream that was out of step once stays out of step.
         let again = link.bulk_in(&mut data, 100, LONG).unwrap_err();
         assert!(matches!(again, Error::Broken(_)), "{what}: {again:?}");
         assert!(data.is_empty());
@@ -190,7 +191,7 @@ fn a_reader_with_nonsense_behind_good_usb() {
     assert!(matches!(error, Error::Nonsense(_)), "{error:?}");
 }
 
-/// Silence and a trickle end alike: the deadline is for the whole, not for each byte.
+/// The deadline is for the whole reply, not for each byte. So a silent server and a trickling server end alike.
 #[test]
 fn a_server_that_says_nothing_or_hardly_anything() {
     let silent = once(|mut stream| drop(stream.read_to_end(&mut Vec::new())));

@@ -21,7 +21,8 @@ use wire::usb::Setup;
 
 use crate::fake::{Token, imported, listed};
 
-/// A server in a thread. It is joined when dropped, so that what fails in it fails the test: drop the client first.
+/// A server in a thread. Dropping the server joins the thread, so that a failure in the thread fails the test. Drop the
+/// client first.
 pub(crate) struct Server {
     address: String,
     closing: Arc<AtomicBool>,
@@ -115,7 +116,7 @@ impl AsyncRead for Commands {
     }
 }
 
-/// RET_SUBMIT. `data` goes with IN, the length alone with OUT.
+/// A RET_SUBMIT. For an IN transfer it carries `data`, and for an OUT transfer only the length.
 pub(crate) fn returned(header: &UsbIpHeaderBasic, status: i32, length: u32, data: &[u8]) -> Vec<u8> {
     UsbIpResponse::UsbIpRetSubmit {
         header: UsbIpHeaderBasic { command: 3, ..header.clone() },
@@ -136,8 +137,8 @@ pub(crate) fn unlinked(header: &UsbIpHeaderBasic, status: i32) -> Vec<u8> {
     UsbIpResponse::UsbIpRetUnlink { header, status: status.cast_unsigned() }.to_bytes()
 }
 
-/// Serves one connection as it should be, through `write`; ends when that fails or the client goes. IN URBs wait until
-/// the token has data.
+/// Serves one connection as an honest server does, and answers through `write`. Ends when `write` fails or the client
+/// goes. IN URBs wait until the token has data.
 pub(crate) fn honest(
     stream: &TcpStream,
     token: &mut Token,
@@ -190,7 +191,7 @@ pub(crate) fn honest(
     }
 }
 
-/// Answers import and enumeration as it should be, then hands over.
+/// A server that answers import and enumeration as an honest server does. Then `serve` takes the connection over.
 pub(crate) fn enumerated(serve: impl FnOnce(TcpStream, Commands) + Send + 'static) -> Server {
     once(move |mut stream| {
         let mut commands = Commands::of(&stream);

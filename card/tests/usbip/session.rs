@@ -19,10 +19,10 @@ use crate::{
     server::{Commands, Server, always, enumerated, honest, once, returned, witness},
 };
 
-/// For what must come.
+/// How long the test waits for bytes that must come.
 const LONG: Duration = Duration::from_secs(60);
 
-/// A server with one token, for so many connections.
+/// A server with one token, which serves this many connections.
 fn serve(connections: usize, bus_ids: &'static [&'static str]) -> Server {
     always(connections, move |stream| {
         honest(&stream, &mut Token::default(), bus_ids, |reply| (&stream).write_all(reply));
@@ -50,7 +50,8 @@ fn lists_imports_and_transmits() {
 
 #[test]
 fn a_stream_handed_over_has_nothing_of_ours_left_on_it() {
-    // Import, then a submit of the new owner's, written by hand: the server must see it as the first.
+    // The import is ours. The first submit comes from the new owner and is written by hand: the server must see it as
+    // its first URB.
     let (told, seen) = witness();
     let address = enumerated_by_another(told);
     let mut handed = usbip::hand_over(&address, "1-1").unwrap();
@@ -70,7 +71,7 @@ fn a_stream_handed_over_has_nothing_of_ours_left_on_it() {
     drop(handed);
 }
 
-/// A server that tells the sequence number of the first URB after an import.
+/// A server that tells the test the sequence number of the first URB after an import.
 fn enumerated_by_another(told: std::sync::mpsc::Sender<u32>) -> Server {
     once(move |mut stream| {
         let mut commands = Commands::of(&stream);
@@ -142,7 +143,8 @@ fn cut_at_every_byte() {
     });
 }
 
-/// A command and its answer cost the host one write: a second one would be a second packet on the line.
+/// The host sends a command and the request for its answer in one write: a second write would be a second packet on the
+/// line.
 #[test]
 fn out_and_in_travel_in_one_write() {
     let (seen, sees) = witness();
@@ -150,7 +152,7 @@ fn out_and_in_travel_in_one_write() {
         let mut bytes = [0; 4096];
         let read = stream.read(&mut bytes).unwrap();
         seen.send(bytes[..read].to_vec()).unwrap();
-        // Here the server hangs up: nobody waits for an answer.
+        // The server hangs up here, since nobody waits for an answer.
     });
     let mut link = Link::import(&address, "1-1").unwrap();
     thread::spawn(move || link.exchange(&[0x65; 10], &mut Vec::new(), 100, LONG));
@@ -163,7 +165,7 @@ fn out_and_in_travel_in_one_write() {
 #[test]
 fn replies_in_any_order() {
     let address = enumerated(|mut stream, mut commands| {
-        // The interrupt URB of the test waits; then comes a command whose answer overtakes it.
+        // The interrupt URB waits. Then a command comes, and its answer overtakes that of the interrupt URB.
         let (watch, ..) = commands.submit();
         assert_eq!((watch.ep, watch.direction), (3, 1));
         let (out, length, ..) = commands.submit();
@@ -191,7 +193,7 @@ fn a_stall_is_no_broken_line() {
     assert_eq!(link.serial().unwrap().as_deref(), Some(SERIAL));
 }
 
-/// Linux sends what a failed transfer brought before it failed.
+/// Linux sends the bytes that a failed transfer brought before the failure.
 #[test]
 fn a_failed_transfer_may_bring_bytes() {
     let address = enumerated(|mut stream, mut commands| {
@@ -208,7 +210,7 @@ fn a_failed_transfer_may_bring_bytes() {
     assert_eq!(data, b"good");
 }
 
-/// A packet that does not fit is told, and is no broken line: the next transfer works.
+/// A packet that does not fit is reported, and the line is not broken: the next transfer works.
 #[test]
 fn an_overflow_is_nonsense_and_not_the_end_of_the_line() {
     let address = enumerated(|mut stream, mut commands| {
@@ -250,7 +252,7 @@ fn a_stalled_command_takes_its_answer_back() {
 #[test]
 fn busy_and_unknown_tokens() {
     let address = serve(1, &["1-1"]);
-    // The crate's one refusal is status 1, which a server of ours gives for a token that is held.
+    // The crate refuses with status 1 only. A server of ours gives this status for a token that is held.
     let error = Link::import(&address, "9-9").map(drop).unwrap_err();
     assert!(matches!(error, Error::Busy) && error.to_string().contains("busy"));
     for (status, expected) in [(2, "busy"), (4, "ushield ls"), (3, "nonsense")] {
@@ -278,7 +280,7 @@ fn one_two_and_no_tokens() {
     let found = road::discover(&Selection { bus_id: Some("1-2".into()), ..Selection::usbip(&*two) }).unwrap();
     let road = Road::UsbIp { address: two.to_string(), bus_id: "1-2".into() };
     assert_eq!((found.len(), &found[0].road, found[0].id), (1, &road, (0x163C, 0x0407)));
-    // A card that echoes is no token of ours.
+    // The card that echoes is not a token of ours.
     assert!(
         Shield::select(&mut open(&two, "/1-1").unwrap()).and_then(|mut shield| shield.information()).is_err()
     );
@@ -293,13 +295,14 @@ fn a_token_by_its_serial() {
     assert!(matches!(open("12345678"), Err(Error::NotFound(text)) if text.contains("12345678")));
 }
 
-/// A program that just ended may still be on its way out: that is no reason to say busy.
+/// A program that just ended may still hold the token for a moment: the client waits, and does not say busy at once.
 #[test]
 fn a_token_that_was_just_let_go_is_waited_for() {
     let mut turn = 0;
     let address = always(10, move |mut stream| {
         turn += 1;
-        // Once: it is waited for as long as a second, which may be one more try on a busy machine.
+        // The server refuses once. The client waits for up to a second, so that on a busy machine one try more may
+        // come.
         if turn == 1 {
             let _ = stream.read(&mut [0; 64]);
             let reply = ::usbip::usbip_protocol::UsbIpResponse::op_rep_import_fail();

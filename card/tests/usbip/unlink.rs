@@ -10,7 +10,7 @@ use crate::server::{Commands, enumerated, returned, unlinked};
 const SHORT: Duration = Duration::from_millis(30);
 const LONG: Duration = Duration::from_secs(60);
 
-/// The IN URB, and the UNLINK that follows it.
+/// Takes the IN URB, and the UNLINK that follows it.
 fn given_up(commands: &mut Commands) -> (UsbIpHeaderBasic, UsbIpHeaderBasic) {
     let (urb, ..) = commands.submit();
     let Some(UsbIpCommand::UsbIpCmdUnlink { header, unlink_seqnum }) = commands.next() else {
@@ -21,7 +21,7 @@ fn given_up(commands: &mut Commands) -> (UsbIpHeaderBasic, UsbIpHeaderBasic) {
     (urb, header)
 }
 
-/// The next transfer works.
+/// Answers the next transfer, which works.
 fn answer_next(stream: &mut TcpStream, commands: &mut Commands) {
     let (urb, ..) = commands.submit();
     stream.write_all(&returned(&urb, 0, 4, b"next")).unwrap();
@@ -46,7 +46,7 @@ fn cancelled_in_time() {
     assert_eq!(bulk_in(&mut link, LONG).unwrap(), b"next");
 }
 
-/// The reply was on its way when the UNLINK went out: its data counts.
+/// The reply was on its way when the UNLINK went out: the data of the reply counts.
 #[test]
 fn done_before_it_was_cancelled() {
     let address = enumerated(|mut stream, mut commands| {
@@ -59,7 +59,8 @@ fn done_before_it_was_cancelled() {
     assert_eq!(bulk_in(&mut link, LONG).unwrap(), b"next");
 }
 
-/// "Too late", says the server, and then takes its time: the reply is recognised and passed over.
+/// The server says "too late", and sends the reply only afterwards. The client recognises the late reply and passes it
+/// over.
 #[test]
 fn done_after_it_was_called_too_late() {
     let address = enumerated(|mut stream, mut commands| {
@@ -72,7 +73,7 @@ fn done_after_it_was_called_too_late() {
     assert_eq!(bulk_in(&mut link, LONG).unwrap(), b"next");
 }
 
-/// A reply of which half is here at the deadline is not lost, and the stream stays in step.
+/// At the deadline half of a reply is here. The half is not lost, and the stream stays in step.
 #[test]
 fn half_a_reply_at_the_deadline() {
     let address = enumerated(|mut stream, mut commands| {
@@ -99,7 +100,7 @@ fn a_server_that_never_unlinks_is_given_up() {
     assert!(matches!(bulk_in(&mut link, LONG), Err(Error::Broken(_))));
 }
 
-/// Both URBs of an exchange are taken back.
+/// The client takes back both URBs of an exchange.
 #[test]
 fn an_exchange_that_gets_no_reply_at_all() {
     let address = enumerated(|mut stream, mut commands| {

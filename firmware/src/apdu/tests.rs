@@ -1,4 +1,4 @@
-//! The interpreter over the real applets: whose turn it is, and which classes they speak.
+//! The interpreter over the real applets: which applet gets a command, and which classes the applets speak.
 
 use std::{vec, vec::Vec};
 
@@ -20,7 +20,7 @@ fn card() -> Tested {
     card
 }
 
-/// The whole answer: data and SW1-SW2. Jobs are run on the spot.
+/// The whole answer: data and SW1-SW2. Jobs run at once.
 fn transmit(card: &mut Tested, apdu: &[u8]) -> Vec<u8> {
     let mut step = card.transmit(apdu);
     loop {
@@ -127,7 +127,7 @@ fn reset_and_power_forget_the_selection_and_the_pin() {
     }
 }
 
-/// ISO 7816-4, 5.4.1: class by class, with nothing, PIV and the shield selected.
+/// ISO 7816-4, 5.4.1. Each class is tried with no applet selected, with PIV, and with the shield.
 #[test]
 fn classes() {
     let rows: [(u8, [u16; 3]); 16] = [
@@ -169,7 +169,8 @@ fn what_is_no_apdu_has_a_wrong_length() {
     }
 }
 
-/// The card capability container, once with an extended Le and once in pieces; then a template in a chain.
+/// The card capability container is read with an extended Le, and is read in pieces. Then a template is sent in a
+/// chain.
 #[test]
 fn long_and_short_ways_are_the_same() {
     let mut card = card();
@@ -178,7 +179,7 @@ fn long_and_short_ways_are_the_same() {
     assert!(whole.ends_with(&[0x90, 0x00]) && whole.len() > 10);
     assert_eq!(transmit(&mut card, &hex!("10CB3FFF 01 5C")), hex!("9000"));
     assert_eq!(transmit(&mut card, &hex!("00CB3FFF 02 017E 00")), whole);
-    // Stock tools leave Le out and want all the same; or take eight bytes, then the rest.
+    // Some stock tools leave Le out and want the whole answer. Others take eight bytes, and then the rest.
     assert_eq!(transmit(&mut card, &hex!("00CB3FFF 03 5C017E")), whole);
     let rest = whole.len() - 2;
     let first = transmit(&mut card, &hex!("00CB3FFF 03 5C017E 08"));

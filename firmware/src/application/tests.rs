@@ -1,4 +1,4 @@
-//! What the application keeps, and what it refuses.
+//! Which data the application keeps, and which requests it refuses.
 
 use alloc::vec::Vec;
 
@@ -37,7 +37,7 @@ fn spki(token: &Token, key: KeyId) -> Option<Vec<u8>> {
     vault::load(&token.store, key).unwrap().map(|key| key.spki)
 }
 
-/// The outline of a certificate for a key: all that a token looks at.
+/// The outline of a certificate for a key, with all that a token looks at.
 fn certificate(spki: &[u8]) -> Vec<u8> {
     let sequence = |body: &[u8]| tlv::object(0x30, body);
     let mut tbs = b"\xA0\x03\x02\x01\x02\x02\x01\x07".to_vec();
@@ -61,7 +61,7 @@ fn request_id(token: &mut Token) -> [Vec<u8>; 2] {
 }
 
 fn install(token: &mut Token, [payment, nine_a]: &[Vec<u8>; 2]) -> Result<(), Refusal> {
-    // What the holder says where there is no screen and the PIN is the consent.
+    // This token has no screen: verifying the PIN is the holder's consent.
     let prompt = Prompt::replacement(payment.clone(), &Profile::first_generation());
     let seen = prompt.ok().and_then(|prompt| prompt.by_pin().ok());
     token.install(&[(Container::Payment, payment), (NINE_A, nine_a)], seen.as_ref())
@@ -94,7 +94,8 @@ fn certificates_want_the_pin_and_their_pending_keys() {
     assert_eq!(install(&mut token, &certificates), Err(Refusal::NotPending), "nothing waits any more");
 }
 
-/// The former personal ID works until the new one is whole; then the new one does. Never neither, never half.
+/// The former personal ID works until the new one is whole, and from then on the new one works. One of the two always
+/// works, and the two never mix.
 #[test]
 fn power_cuts_while_installing() {
     let mut cuts = 0;
@@ -141,7 +142,7 @@ fn a_damaged_record_fails_the_self_test() {
     assert!(!token.healthy(), "the device secret of another token");
 }
 
-/// Policy: who may do what, with which proofs.
+/// Who may do what, and with which proofs.
 #[test]
 fn the_door() {
     let (mut token, _) = enrolled();
@@ -248,8 +249,8 @@ fn objects_and_certificates_are_one_store() {
     assert_eq!(token.put_object(piv::object::CHUID, &[0; MAX_OBJECT + 1]), Err(Refusal::Full));
 }
 
-/// A write that failed may have reached the medium all the same. Whatever the holder does before the next power-up,
-/// no key ever stands beside the certificate of another.
+/// A write that failed may have reached the medium all the same. Whatever the holder does before the next power-up, no
+/// key ever stands beside another key's certificate.
 #[test]
 fn an_installation_that_failed_is_settled_at_power_up() {
     for (n, after) in [(0, false), (0, true), (1, false), (1, true), (2, true)] {
@@ -273,7 +274,7 @@ fn an_installation_that_failed_is_settled_at_power_up() {
     }
 }
 
-/// A token made with a screen does not become one that signs without.
+/// A token that was made with a screen does not become a token that signs without one.
 #[test]
 fn a_token_keeps_its_make() {
     let (token, _) = enrolled();

@@ -23,7 +23,7 @@ use crate::{
 const NINE_A: Container = Container::Piv(Slot::Authentication);
 const CURRENT: KeyId = KeyId::Current(NINE_A);
 
-/// Runs openssl: whether it accepted, and what it said.
+/// Runs openssl. Returns whether openssl accepted, and what it said.
 fn openssl(arguments: &[&str]) -> (bool, String) {
     let output =
         Command::new("openssl").args(arguments).output().expect("openssl runs: the package `openssl`");
@@ -59,7 +59,7 @@ impl Chain {
         self.0.join(file).to_str().unwrap().into()
     }
 
-    /// `openssl verify` of the statement, with the checks that it leaves out unless it is asked.
+    /// `openssl verify` of the statement, with checks that openssl makes only where it is asked to.
     fn verify(&self) -> (bool, String) {
         let (factory, token, statement) = (self.path("factory"), self.path("token"), self.path("statement"));
         openssl(&[
@@ -109,7 +109,7 @@ fn openssl_accepts_the_chain() {
         let text = chain.text("statement");
         assert!(text.contains(&format!("CN = TEST token attestation {name}")), "{text}");
         assert!(text.contains("1.3.6.1.4.1.41482.3.3") && text.contains("1.3.6.1.4.1.32473.20.3"), "{text}");
-        // Not its issuer's: a statement signs no further certificate.
+        // A statement is no CA's certificate: its key signs no further certificate.
         assert!(!text.contains("CA:TRUE"), "{text}");
     }
 }
@@ -141,7 +141,7 @@ fn another_factory_or_another_byte_is_refused() {
     let factory = factory::certificate("U-shield");
     assert!(Chain::new("good", &factory, &own, &good).verify().0);
     assert!(!Chain::new("changed", &factory, &own, &changed).verify().0);
-    // The statement of one token does not hang on another's certificate.
+    // The statement of one token does not fit under another token's certificate.
     let mut flash = Flash::default();
     let manufacture = |flash: &mut Flash, seed| {
         let factory =
@@ -155,7 +155,7 @@ fn another_factory_or_another_byte_is_refused() {
     assert!(!Chain::new("stranger", &factory, &stranger, &good).verify().0);
 }
 
-/// The point of 9A's key.
+/// The point of the key in 9A.
 fn point(token: &Application<Flash, ChaCha20Rng>) -> Vec<u8> {
     let template = token.public_key(CURRENT).unwrap().unwrap();
     match piv::PublicKey::parse(KeyAlgorithm::P256, &template).unwrap() {
@@ -164,7 +164,7 @@ fn point(token: &Application<Flash, ChaCha20Rng>) -> Vec<u8> {
     }
 }
 
-/// What the statement says, field by field, by openssl's reading of the extensions.
+/// The statement field by field, as openssl reads its extensions.
 #[test]
 fn what_is_said() {
     let mut token = application(profile(), Some(PIN));
@@ -183,7 +183,7 @@ fn what_is_said() {
     let description = b"\x30\x10\x02\x02\x00\x9A\x0A\x01\x00\x0A\x01\x01\x0A\x01\x03\x0A\x01\x01";
     assert!(has(description), "9A, in use, made here, PIN always, nothing to confirm");
 
-    // The payment key is confirmed on the screen where there is one, and no record says otherwise.
+    // The payment key is confirmed on the screen where the token has a screen. No record can say otherwise.
     for (profile, confirmation) in
         [(profile(), 2), (Profile { stretch: None, ..Profile::first_generation() }, 1)]
     {
@@ -210,7 +210,7 @@ fn only_keys_made_here() {
     assert_ne!(token.attest(CURRENT).unwrap().unwrap(), first, "each has a number of its own");
 }
 
-/// A token without a screen says nothing of itself under the profile of one that has it.
+/// The token was made without a screen. Under the profile of a token with a screen it makes no statement.
 #[test]
 fn a_token_that_refuses_to_work_states_nothing() {
     let made = Profile { stretch: None, ..Profile::first_generation() };
@@ -225,7 +225,7 @@ fn a_token_that_refuses_to_work_states_nothing() {
     assert_eq!(token.attest(payment), Err(Refusal::OtherMake));
 }
 
-/// A token whose state was written before there was attestation works, and says that it cannot attest.
+/// The state of this token was written before there was attestation. The token works, and says that it cannot attest.
 #[test]
 fn a_token_from_before() {
     let mut token = application(profile(), Some(PIN));

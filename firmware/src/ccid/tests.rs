@@ -1,4 +1,4 @@
-//! The reader with a card that is made of answers, so that each CCID message is seen by itself.
+//! The reader with a card whose answers are fixed, so that each CCID message is seen by itself.
 
 mod waiting;
 
@@ -21,13 +21,13 @@ use crate::{
     seams::{Button, Millis, Screen},
 };
 
-/// INS of the card below.
+/// The instructions of the card below.
 const ECHO: u8 = 1;
 const LONG: u8 = 2;
 const ASK: u8 = 3;
 const WORK: u8 = 4;
 
-/// A card that answers, asks or works as INS says, and keeps what was done to it.
+/// A card whose INS says whether it answers, asks or works. The card records what was done to it.
 #[derive(Default)]
 struct Fake {
     on: bool,
@@ -125,7 +125,7 @@ fn reader() -> Tested {
     reader
 }
 
-/// With the card on; the next free sequence number is 1.
+/// A reader whose card has power. The next free sequence number is 1.
 fn powered() -> Tested {
     let mut reader = reader();
     reader.bulk_out(&hex!("62 00000000 00 00 010000")).unwrap();
@@ -133,7 +133,7 @@ fn powered() -> Tested {
     reader
 }
 
-/// The next message, whole.
+/// The next message, with all of its packets.
 fn next(reader: &mut Tested) -> Vec<u8> {
     reader.bulk_in(usize::MAX).expect("a message waits")
 }
@@ -240,7 +240,7 @@ fn power_reaches_the_card() {
     assert!(!reader.card.on);
 }
 
-/// CCID 1.1, 6.1.4: begins, continues, ends; an answer asks for the next part each time.
+/// CCID 1.1, 6.1.4: the command begins, continues and ends. An answer with no data asks for the next part each time.
 #[test]
 fn a_command_in_parts() {
     let mut reader = powered();
@@ -248,7 +248,7 @@ fn a_command_in_parts() {
     apdu.extend((0..7000).map(|at| at as u8));
     let parts: Vec<&[u8]> = apdu.chunks(3072).collect();
     assert_eq!(ask(&mut reader, &xfr(1, level::BEGINS, parts[0])), hex!("80 00000000 00 01 00 00 10"));
-    // Looking at the slot does not disturb.
+    // A question for the slot's status does not disturb the command.
     assert_eq!(ask(&mut reader, &hex!("65 00000000 00 02 000000")), hex!("81 00000000 00 02 00 00 00"));
     assert_eq!(ask(&mut reader, &xfr(3, level::CONTINUES, parts[1])), hex!("80 00000000 00 03 00 00 10"));
     let first = ask(&mut reader, &xfr(4, level::ENDS, parts[2]));
@@ -261,7 +261,7 @@ fn a_command_in_parts() {
     let mut response = apdu.clone();
     response.extend_from_slice(&[0x90, 0x00]);
     assert_eq!([&first[10..], &second[10..], &third[10..]].concat(), response);
-    // Nothing is left to ask for.
+    // No part of the answer is left to ask for.
     assert_eq!(ask(&mut reader, &xfr(7, level::GO_ON, &[]))[7..9], [0x40, 8]);
 }
 
@@ -320,7 +320,7 @@ fn class_requests() {
     assert_eq!(reader.class_request(Setup { length: 1, ..abort(1) }), None);
 }
 
-// ---- A host that does not play
+// ---- A host that breaks the protocol
 
 #[test]
 fn a_host_that_never_reads_is_stopped() {

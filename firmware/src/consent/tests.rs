@@ -1,4 +1,4 @@
-//! What is shown for orders, requests and certificates, and what a button does.
+//! The pages for orders, requests and certificates, and the effect of a button.
 
 use super::*;
 use alloc::vec;
@@ -118,7 +118,8 @@ fn dishonest_text_cannot_be_shown() {
     refused(&PaymentOrder { number: "1\n2".into(), ..order("上海水务", 1, "") });
 }
 
-/// An amount is never broken over two lines, and what is too long for the screen is not blamed on its characters.
+/// An amount is never broken over two lines. A refusal of an amount that is too long for the screen does not blame its
+/// characters.
 #[test]
 fn what_has_no_room_is_refused_for_that() {
     assert_eq!(ask(&order("上海水务", u64::MAX, "")).unwrap_err(), Refusal::NoRoom);
@@ -197,21 +198,21 @@ fn debug_output_hides_the_bytes() {
     assert_eq!(Consent::unseen(vec![1, 2]).bytes(), [1, 2]);
 }
 
-/// What the eye can tell apart of an order's pages: a space at a line's end is not there.
+/// An order's pages as the eye sees them, without the space at a line's end.
 fn seen(order: &PaymentOrder, columns: usize, rows: usize) -> Option<Vec<Vec<String>>> {
     let profile = Profile { generation: Generation::Two { columns, rows }, ..Profile::standard() };
     let pages = Prompt::payment(order.bytes().unwrap(), &profile).ok()?.pages;
     Some(pages.iter().map(|page| page.iter().map(|line| line.trim_end().into()).collect()).collect())
 }
 
-/// Every field that is shown.
+/// Every field of the order that is shown.
 fn shown(order: &PaymentOrder) -> [String; 7] {
     let amount = format!("{}{}", order.currency.as_str(), order.amount);
     let PaymentOrder { payee_name, payee_account, memo, number, payer_account, .. } = order.clone();
     [payee_name, amount, payee_account, memo, number, payer_account, expiry(order)]
 }
 
-/// All that one character of a text more, less or another makes of it.
+/// The texts that have one character more than this text, one less, or one other.
 fn neighbours(text: &str, c: char) -> impl Iterator<Item = String> {
     text.char_indices().flat_map(move |(at, old)| {
         let (before, after) = text.split_at(at);
@@ -222,8 +223,8 @@ fn neighbours(text: &str, c: char) -> impl Iterator<Item = String> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
-    /// Two orders that differ in anything shown differ on the screen, of whatever size. The second is the first with
-    /// one character changed, wherever a line could break.
+    /// Two orders that differ in a field that is shown also differ on the screen, whatever its size. The second order
+    /// is the first with one character changed, at each place where a line could break.
     #[test]
     fn two_orders_never_give_one_screen(
         texts in prop::array::uniform2("([a-c上水]{1,6}[ \u{3000}]){0,6}[a-c上水]{1,9}"),
@@ -259,7 +260,7 @@ proptest! {
 }
 
 proptest! {
-    /// OK as often as there are pages confirms; once less does not; and the pages hold every field.
+    /// The order is confirmed by OK on every page, and not by one OK less. The pages hold every field.
     #[test]
     fn the_consent_is_for_the_bytes_shown(
         payee in "[a-z上海水务]{1,128}",

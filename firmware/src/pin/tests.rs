@@ -1,4 +1,4 @@
-//! Who gets in, what it costs, and what a power cut changes of that.
+//! Which codes are accepted, what a wrong code costs, and what a power cut changes of that.
 
 use chacha20::ChaCha20Rng;
 use wire::pin::FACTORY_PIN;
@@ -21,7 +21,7 @@ impl Bench {
         Self { store, pins }
     }
 
-    /// Cuts the power and plugs the token in again.
+    /// Cuts the power, and plugs the token in again.
     fn replug(&mut self) {
         self.store.storage.writes_left = None;
         self.pins = Pins::open(&self.store, &profile()).unwrap();
@@ -87,7 +87,7 @@ fn the_try_is_paid_before_the_compare() {
     assert!(bench.pins.verified().is_none());
 }
 
-/// What was never compared told nobody anything.
+/// A candidate that was never compared costs no try, because nobody learnt anything from it.
 #[test]
 fn a_candidate_that_is_never_compared_costs_nothing() {
     let mut bench = Bench::new(Some(PIN));
@@ -104,7 +104,8 @@ fn a_candidate_that_is_never_compared_costs_nothing() {
     assert_eq!(bench.pins.left(Reference::Pin), 5);
 }
 
-/// No memory for stretching is no guess, however often a host asks again; a wrong PIN still costs one each.
+/// Where there is no memory for stretching, a candidate costs no try, however often a host asks again. A wrong PIN
+/// still costs one try each time.
 #[test]
 fn a_candidate_that_could_not_be_stretched_costs_nothing() {
     let mut bench = Bench::new(Some(PIN));
@@ -154,7 +155,7 @@ fn a_new_pin_must_not_be_trivial() {
     bench.verify(PIN).unwrap();
 }
 
-/// SP 800-73-4 part 2, 3.2.2: the PUK changes by itself too.
+/// SP 800-73-4 part 2, 3.2.2: the PUK, too, is changed by giving the former PUK.
 #[test]
 fn the_puk_changes() {
     let mut bench = Bench::new(Some(PIN));
@@ -167,8 +168,8 @@ fn the_puk_changes() {
     bench.verify(b"246810").unwrap();
 }
 
-/// Whatever write the power goes at, the tries never come back without a right PIN, and a change of PIN leaves
-/// the old one or the new one.
+/// The power is cut at every write. The tries never come back without a right PIN. A change of PIN leaves the old PIN
+/// or the new PIN.
 #[test]
 fn power_cuts() {
     let mut cuts = 0;
@@ -194,7 +195,7 @@ fn power_cuts() {
     std::println!("{cuts} cut points");
 }
 
-/// Whoever replaces a reference ends what was proved with the former one, also when the write fails.
+/// Replacing a reference ends every proof that was made with the former one, also when the write fails.
 #[test]
 fn a_replaced_pin_ends_every_proof_made_with_it() {
     let new = (Reference::Pin, &b"246810"[..]);
@@ -203,7 +204,8 @@ fn a_replaced_pin_ends_every_proof_made_with_it() {
         bench.verify(PIN).unwrap();
         assert!(bench.pins.verified().is_some() && bench.pins.fresh.is_some());
         bench.replace(proof, new).unwrap();
-        // SP 800-73-4 part 2, 3.2.2: CHANGE REFERENCE DATA is itself a proof of the new one; 3.2.3 is none.
+        // SP 800-73-4 part 2, 3.2.2: CHANGE REFERENCE DATA counts as a proof of the new PIN. RESET RETRY COUNTER
+        // (3.2.3) does not.
         assert_eq!(bench.pins.verified().is_some(), verified);
         assert!(bench.pins.take_fresh().is_none());
         assert!(bench.verify(PIN).is_err(), "nothing remembers the old one");
@@ -226,7 +228,7 @@ fn a_replaced_pin_ends_every_proof_made_with_it() {
     assert!(bench.pins.take_officer().is_none());
 }
 
-/// A newer state of the tries is damaged: it may have paid one.
+/// The newer state of the tries is damaged. That state may have paid for a try.
 #[test]
 fn damage_never_gives_a_try() {
     let mut bench = Bench::new(Some(PIN));
@@ -242,7 +244,7 @@ fn damage_never_gives_a_try() {
     assert_eq!(bench.pins.tries(), [3, 5, 6, 6], "written down with the try");
     assert_eq!(bench.verify(PIN), Ok(()));
     assert_eq!(bench.pins.tries(), [6, 5, 6, 6]);
-    // Never below none, never above the most.
+    // The tries never fall below none, and never rise above the most.
     for _wrong in 0..6 {
         bench.verify(b"000001").unwrap_err();
     }

@@ -40,7 +40,8 @@ impl Bench {
         Self { piv: Piv::default(), application: application(profile, Some(PIN)) }
     }
 
-    /// Sends a command and runs the long computations it asks for. The answer's data, then SW1-SW2.
+    /// Sends a command, and runs the long computations that the command asks for. Returns the answer's data, then
+    /// SW1-SW2.
     fn send(&mut self, apdu: &[u8]) -> Vec<u8> {
         let command = Command::parse(apdu).unwrap();
         let step = self.piv.command(&mut self.application, &command);

@@ -50,7 +50,7 @@ fn a_token_of_version_1_works_on() {
     assert!(token.certificate(NINE_A).unwrap().is_some());
     assert!(token.certificate(Container::Payment).unwrap().is_some());
     assert_eq!(token.object(object::KEY_HISTORY).unwrap().as_deref(), Some(&b"history"[..]));
-    // The policy of each is its container's.
+    // The policy of each key is that of its container.
     let pending = KeyId::Pending(Container::Piv(Slot::Signature));
     for (key, pin) in [
         (current(Slot::Authentication), PinPolicy::Once),
@@ -69,7 +69,8 @@ const SECRET_2: [u8; 32] = [
     0xDD, 0x8D, 0xD9, 0xDA, 0x96, 0xAE, 0xD9, 0x4F, 0x02, 0xC4, 0x65, 0xDD, 0xA4, 0x4E, 0x17,
 ];
 
-/// A key, a certificate and a data object that hosts named, as the firmware of version 2 left them. Nobody had notes.
+/// A key, a certificate and a data object that hosts named, as the firmware of version 2 left them. No object had notes
+/// then.
 #[test]
 fn a_token_of_version_2_works_on() {
     let flash = flash(include_str!("version2.txt"));
@@ -94,7 +95,7 @@ fn a_token_of_version_2_works_on() {
         token.operate(KeyId::Current(key.container), Op::Sign, None, Consent::unseen(alloc::vec![7; 32]))
     };
     assert!(sign(&mut token).is_ok());
-    // What changes is written anew, and keeps what it had.
+    // A record that changes is written in the new form, and keeps its other contents.
     let name = wire::shield::Name { label: "new".into(), id: [7].into(), notes: [8].into() };
     token.set_name(key.container, true, name).unwrap();
     token.power_off();
@@ -108,7 +109,8 @@ fn a_token_of_version_2_works_on() {
     assert_eq!(versions, [Some(STATE_VERSION), Some(2)]);
 }
 
-/// What changes is written in the version of today, the rest stays as it is; a later version is refused, whole.
+/// A record that changes is written in the version of today, and the other records stay as they are. A token with a
+/// record of a later version is refused as a whole.
 #[test]
 fn versions() {
     let mut token = Application::open(profile(), &SECRET, version_1(), rng(9));

@@ -1,4 +1,4 @@
-//! The applet at the level of commands and answers: what hosts make, name, keep and erase.
+//! The applet at the level of commands and answers: what hosts make, name, keep and erase with it.
 
 mod data;
 mod import;
@@ -52,13 +52,13 @@ impl Bench {
         assert_eq!(self.word([0, 0x20, 0, 0x80], PIN), "9000");
     }
 
-    /// The same records, plugged in anew.
+    /// Another token with the same records, plugged in anew.
     fn again(&mut self) -> Self {
         let flash = self.application.storage().clone();
         Self { shield: Shield::default(), application: Application::open(profile(), &SECRET, flash, rng(7)) }
     }
 
-    /// The answer's data and its status, as four digits.
+    /// The data of the answer, and its status as four digits.
     fn send(&mut self, [class, instruction, p1, p2]: [u8; 4], data: &[u8], ne: u32) -> (Vec<u8>, String) {
         let mut apdu = Vec::new();
         Command::new(class, instruction, p1, p2, data).expecting(ne).encode(&mut apdu).unwrap();
@@ -94,7 +94,7 @@ impl Bench {
         Contents::parse_list(&self.data([0x80, 0xF4, 0, 0], &[])).unwrap()
     }
 
-    /// Signs with a container's key, with the proof that there is.
+    /// Signs with a container's key, and spends the proof that there is.
     fn sign(&mut self, container: Container) -> Result<Vec<u8>, Refusal> {
         let proof = self.application.take_proof();
         let digest = Consent::unseen(alloc::vec![7; 32]);
@@ -117,7 +117,7 @@ fn name(label: &str, id: &[u8]) -> Name {
 /// CN=x.
 const HOLDER: &[u8] = b"\x30\x0C\x31\x0A\x30\x08\x06\x03\x55\x04\x03\x0C\x01x";
 
-/// The outline of a certificate for a P-256 key (7F49): all that a token looks at.
+/// The outline of a certificate for a P-256 key (7F49), with all that a token looks at.
 fn certificate(key: &[u8]) -> Vec<u8> {
     let Ok(PublicKey::Point { point, .. }) = PublicKey::parse(KeyAlgorithm::P256, key) else {
         panic!("no point")

@@ -25,7 +25,7 @@ use crate::{
     seams::{Button, Screen},
 };
 
-/// A panel whose buttons are pressed beforehand; it keeps every page that was shown.
+/// A panel whose buttons are pressed in advance. The panel keeps every page that was shown.
 #[derive(Default)]
 struct Buttons {
     pressed: VecDeque<Button>,
@@ -56,7 +56,7 @@ fn hexed(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
-/// A host that writes down every byte, and every page of the screen.
+/// A host that writes down every byte and every page of the screen.
 struct Host {
     token: Tested,
     lines: String,
@@ -91,7 +91,7 @@ impl Host {
         self.answer()
     }
 
-    /// Waits as a host does: jobs run, time goes by, and the screen is written down.
+    /// Waits for an answer as a host does. Meanwhile jobs run, time goes by, and the screen is written down.
     fn answer(&mut self) -> Vec<u8> {
         loop {
             while let Some(job) = self.token.job() {
@@ -160,7 +160,7 @@ fn request(point: &[u8]) -> Vec<u8> {
     sequence(&[&hex!("020100"), &name, &spki(point), &hex!("A000")])
 }
 
-/// The outline of a certificate: all that the token looks at.
+/// The outline of a certificate, with all that the token looks at.
 fn certificate(point: &[u8]) -> Vec<u8> {
     let tbs = sequence(&[&hex!("A003020102020107 3000 3000 3000 3000"), &spki(point)]);
     sequence(&[&tbs, &hex!("3000 03020001")])
@@ -188,7 +188,7 @@ const FACTORY_PIN: &[u8] = wire::pin::FACTORY_PIN.as_bytes();
 const OKS: [Button; 9] = [Button::Ok; 9];
 const PAYMENT: u8 = 0x50;
 
-/// From the socket to a signed payment, then one that is cancelled.
+/// The story: from plugging in to a signed payment, and then a payment that is cancelled.
 fn story(host: &mut Host) {
     for setup in [
         hex!("8006 0001 0000 1200"),
@@ -225,7 +225,7 @@ fn story(host: &mut Host) {
     host.token.unplug();
 }
 
-/// A payment key with its certificate; its point.
+/// Makes a payment key and installs its certificate. Returns the key's point.
 fn enrol(host: &mut Host) -> Vec<u8> {
     assert_eq!(host.verify(fixture::PIN), StatusWord::OK);
     let template = host.ok(shield_command(shield::instruction::GENERATE, PAYMENT, &hex!("80 01 11")));
@@ -261,7 +261,7 @@ fn the_transcript_is_the_same_every_time() {
     assert_eq!(kept.len(), host.lines.len());
 }
 
-/// A token that is ready to ask: configured, powered, enrolled, the PIN verified.
+/// A token that is ready to be asked: it is configured, powered and enrolled, and its PIN is verified.
 fn ready() -> Host {
     let mut host = Host::new();
     host.control(hex!("0009 0100 0000 0000"));
@@ -274,7 +274,7 @@ fn ready() -> Host {
     host
 }
 
-/// Sends SIGN PAYMENT and leaves the screen waiting; the message's bSeq.
+/// Sends SIGN PAYMENT, and leaves the pages on the screen. Returns the message's bSeq.
 fn show(host: &mut Host) -> u8 {
     let order = order();
     let mut bytes = Vec::new();
@@ -289,7 +289,7 @@ fn show(host: &mut Host) -> u8 {
     sequence
 }
 
-/// Whatever ends the prompt, a signature never comes of it, and the PIN's proof is spent.
+/// Whatever ends the prompt, there is no signature, and the proof of the PIN is spent.
 #[test]
 fn what_ends_a_prompt() {
     type End = (&'static str, fn(&mut Host));
@@ -318,8 +318,8 @@ fn what_ends_a_prompt() {
     }
 }
 
-/// The PIN is stretched at the first VERIFY after the token was plugged in, and compared with what RAM holds at
-/// the later ones, also after a reset of the card: what RAM holds goes with the power only.
+/// The first VERIFY after plugging in stretches the PIN. Later ones compare with what RAM holds, also after a reset of
+/// the card. Only cutting the power wipes that from RAM.
 #[test]
 fn unplugging_wipes_what_ram_knows_of_the_pin() {
     let stretches = |host: &mut Host| {
@@ -356,7 +356,8 @@ fn nobody_presses_in_time() {
     assert_eq!(extensions, 59);
 }
 
-/// A host that sends a second order while the first is shown: it is busy, and what was shown is what is signed.
+/// A host sends a second order while the first is shown. The second is told that the slot is busy, and the order that
+/// was shown is the one that is signed.
 #[test]
 fn two_orders_at_once() {
     let mut host = ready();
@@ -385,13 +386,13 @@ fn a_transfer_without_a_header_halts_the_endpoint_until_cleared() {
 fn clearing_a_halt_forgets_half_a_message() {
     let mut host = ready();
     let status = hex!("65 00000000 00 01 000000");
-    // Half a message out, then a halt: the next transfer begins a message.
+    // The host sends half a message, and then the endpoint is halted. The next transfer begins a message.
     let long = xfr(1, level::WHOLE, &[0; 100]);
     host.token.bulk_out(1, &long[..64]).unwrap();
     host.control(hex!("0203 0000 0100 0000"));
     host.control(hex!("0201 0000 0100 0000"));
     host.token.bulk_out(1, &status).unwrap();
-    // Half an answer in, then a halt: the next read begins an answer.
+    // The host reads half an answer, and then the endpoint is halted. The next read begins an answer.
     assert_eq!(host.token.bulk_in(2, 4).unwrap().unwrap().len(), 4);
     host.control(hex!("0203 0000 8200 0000"));
     assert_eq!(host.token.bulk_in(2, 99), Err(Stall));

@@ -21,25 +21,25 @@ const BULK_OUT: u8 = 0x01;
 const BULK_IN: u8 = 0x82;
 /// wMaxPacketSize, in bytes.
 const PACKET: usize = 64;
-/// Where bStatus is in the header of a message to the host.
+/// The place of bStatus in the header of a message to the host.
 const STATUS: usize = 7;
 
-/// What is known of the exchange between one host and one device.
+/// What a capture knows of the exchange between one host and one device.
 #[derive(Debug)]
 pub(super) struct Blank {
     out: Pieces,
     back: Pieces,
-    /// `out` and `owed` before the last transfer: the device may refuse that transfer.
+    /// `out` and `owed` as they were before the last transfer, because the device may refuse that transfer.
     before: (Pieces, usize),
     /// The instruction of a command chain that is open: the next command with it brings more of the chain's data.
     chained: Option<u8>,
-    /// It is not known whether the last command was to be continued.
+    /// Whether it is unknown if the last command's chain goes on.
     unjudged: bool,
     /// Whether the answer to the last command may be shown. GET RESPONSE brings the rest of that answer.
     answer: bool,
     /// Whether the data block with this bSeq may be shown.
     answers: [bool; 256],
-    /// How many messages are not answered yet.
+    /// How many messages wait for their answer.
     owed: usize,
     /// The last control transfer, and whether the data that it brings may be shown.
     control: Option<(u64, Setup, bool)>,
@@ -49,7 +49,7 @@ pub(super) struct Blank {
 pub(super) struct Shown {
     /// The setup packet of a control transfer.
     pub(super) setup: Option<Setup>,
-    /// All data, as long as it was.
+    /// All data, in its full length.
     pub(super) data: Vec<u8>,
     /// Whether anything was blanked.
     pub(super) blanked: bool,
@@ -58,20 +58,20 @@ pub(super) struct Shown {
 /// A message that comes in pieces.
 #[derive(Clone, Copy, Debug, Default)]
 struct Pieces {
-    /// The rest of it, in bytes.
+    /// How many bytes of the message are still to come.
     missing: usize,
     /// Whether the last transfer was of whole packets: a short one ends a message early (USB 2.0, 5.8.3).
     goes_on: bool,
 }
 
-/// What a transfer brought.
+/// What kind of data a transfer brought.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Brought {
     Nothing,
     Whole,
-    /// A message of another length than its header says, which is known.
+    /// A message whose header is known, and whose length is another than the header says.
     Beginning,
-    /// The rest of one, or what is no message.
+    /// The rest of a message, or bytes that are no message.
     Rest,
 }
 
@@ -92,7 +92,7 @@ impl Default for Blank {
 }
 
 impl Pieces {
-    /// Takes the next transfer, and blanks of it what may not be shown whatever the message says.
+    /// Takes the next transfer, and blanks all of it that must stay hidden whatever the message is.
     fn take(&mut self, data: &mut [u8], header: fn(&mut [u8; HEADER]) -> bool) -> Brought {
         if data.is_empty() {
             return Brought::Nothing;
@@ -105,7 +105,7 @@ impl Pieces {
             blank(data);
             return Brought::Rest;
         }
-        // What the device may wait for, whatever it is.
+        // The device may wait for so many bytes more, whether the header is known or not.
         self.missing = length.saturating_sub(size);
         if !data.first_chunk_mut().is_some_and(header) {
             blank(data);
@@ -120,7 +120,7 @@ impl Pieces {
 }
 
 impl Blank {
-    /// Blanks what may not be shown of a transfer; they come in their order.
+    /// Blanks the secret parts of a transfer. Transfers come in the order of the bus.
     pub(super) fn shown(&mut self, transfer: &Transfer<'_>) -> Shown {
         let (TransferEvent::Submitted { data: whole, .. } | TransferEvent::Ended { data: whole, .. }) =
             transfer.event;
@@ -141,15 +141,15 @@ impl Blank {
             (EndpointKind::Bulk, BULK_OUT, TransferEvent::Ended { .. }) if !well => self.refused(),
             (EndpointKind::Bulk, BULK_IN, TransferEvent::Ended { .. }) => self.answer(&mut data),
             (EndpointKind::Interrupt, _, TransferEvent::Ended { .. }) => Self::notice(&mut data),
-            // An endpoint that is not there, or data where none belongs.
+            // The endpoint does not exist, or the transfer brings data where none belongs.
             _ => blank(&mut data),
         }
         blanked |= *whole != *data;
         Shown { setup, data, blanked }
     }
 
-    /// A control transfer is submitted: what may be shown of its setup packet. Its data is blanked, all of it: no request
-    /// that a token knows brings any.
+    /// A control transfer is submitted. Returns the part of its setup packet that may be shown. All of its data is blanked,
+    /// because no request that a token knows brings data.
     pub(super) fn control(&mut self, sequence: u64, setup: Setup, data: &mut [u8]) -> Setup {
         let (shown, known) = header::setup(setup);
         self.control = Some((sequence, setup, known));
@@ -157,7 +157,8 @@ impl Blank {
         shown
     }
 
-    /// A control transfer has ended, well or not: what makes the device forget pieces makes us forget them.
+    /// A control transfer has ended, well or not. A request that makes the device forget pieces makes the capture forget them,
+    /// too.
     pub(super) fn controlled(&mut self, sequence: u64, well: bool, data: &mut [u8]) {
         let Some((_, setup, known)) = self.control.take_if(|(number, ..)| *number == sequence) else {
             return blank(data);
@@ -181,7 +182,7 @@ impl Blank {
     pub(super) fn command(&mut self, data: &mut [u8]) {
         let bytes = Zeroizing::new(data.to_vec());
         self.before = (self.out, self.owed);
-        // Anything but the rest of a message is a new one for the device, which it will answer.
+        // The device takes everything but the rest of a message for a new message, and will answer it.
         let is_rest = self.out.missing > 0 && self.out.goes_on;
         if !data.is_empty() && !is_rest {
             self.owed = self.owed.saturating_add(1);
@@ -209,7 +210,7 @@ impl Blank {
         }
     }
 
-    /// The device did not take the transfer, so that what was judged by it is not so.
+    /// The device did not take the transfer, so that the judgement on it no longer holds.
     fn refused(&mut self) {
         (self.out, self.owed) = self.before;
         (self.chained, self.unjudged) = (None, true);
@@ -220,13 +221,13 @@ impl Blank {
         (self.answer, self.answers) = (false, [false; 256]);
     }
 
-    /// A piece of a command. It is not judged, and so nothing that answers it is shown: neither what its bSeq nor what GET
-    /// RESPONSE may have brought before.
+    /// Takes a piece of a command. A piece is not judged, and so nothing that answers it is shown. What could be shown
+    /// before is hidden again, for each bSeq and for GET RESPONSE.
     fn piece(&mut self, data: &[u8]) {
         self.hide_answers();
         let missing = self.before.0.missing;
         match (data.first(), data.get(8..12)) {
-            // Within a message whose beginning was looked at.
+            // The piece is inside of a message whose beginning was looked at.
             _ if missing > 0 && data.len() <= missing => {}
             // The first piece shows how the APDU begins.
             (Some(&to_reader::XFR_BLOCK), Some(&[low, high, class, instruction])) if missing == 0 => {
@@ -234,15 +235,16 @@ impl Blank {
                     self.chained = (class & CLASS_CHAIN != 0).then_some(instruction);
                 }
             }
-            // Too little to tell, or more than was missing, which the device may take for another command.
+            // The piece is too short to tell. Or it has more bytes than were missing, so that the device may take the rest for
+            // another command.
             _ => (self.chained, self.unjudged) = (None, true),
         }
     }
 
-    /// What a PC_to_RDR_XfrBlock carries.
+    /// Blanks the secret parts of what a PC_to_RDR_XfrBlock carries.
     fn block(&mut self, part: u16, block: &mut [u8]) {
         if !matches!(part, level::WHOLE | level::BEGINS) {
-            // The rest of an APDU, or a request for the rest of an answer.
+            // The block is the rest of an APDU, or asks for the rest of an answer.
             return blank(block);
         }
         let &mut [class, instruction, ..] = block else {
@@ -255,12 +257,13 @@ impl Blank {
         self.unjudged &= goes_on.is_some();
         let command = Command::parse(block).ok().filter(|_| part == level::WHOLE);
         let found = command.map(|command| (Disclosure::of(&command), command));
-        // What goes on is the data of a command whose beginning has been judged; its answer too.
+        // A command that continues a chain brings more data of the command that began the chain. The data of the continuing
+        // command stays hidden, and so does the answer.
         self.answer =
             found.is_some_and(|(open, command)| !continued && open.shows_answer(&command, self.answer));
         let Some((open, command)) = found else { return blank(block) };
         let shown = if continued { 0 } else { open.data };
-        // Lc is open: one byte, or three that begin with zero (ISO 7816-4, 5.2); Le may follow the data.
+        // Lc is shown: one byte, or three that begin with zero (ISO 7816-4, 5.2). Le may follow the data.
         let lengths = if command.extended { 3 } else { 1 };
         let end = if shown == command.data.len() { block.len() } else { 4 + lengths + shown };
         blank(&mut block[open.header..4]);
@@ -285,12 +288,12 @@ impl Blank {
                 let data = block.len().saturating_sub(2);
                 blank(block.get_mut(..data).unwrap_or_default());
             }
-            // Parameters are what a host has set.
+            // Parameters repeat what a host has set, and stay hidden.
             _ => blank(block),
         }
     }
 
-    /// What the interrupt endpoint brings: the notice that the card is there, and nothing else is known.
+    /// Blanks what the interrupt endpoint brings, unless it is a notice of a slot change.
     fn notice(data: &mut [u8]) {
         let known = [true, false].map(|now| [true, false].map(|changed| notify_slot_change(now, changed)));
         if !known.as_flattened().iter().any(|notice| *notice == *data) {

@@ -1,7 +1,7 @@
-//! A lane: where devices wait for one kind of computation, and the one thread that serves them.
+//! A lane holds the devices that wait for one kind of computation, and has one thread that serves them.
 //!
-//! What threads can do to each other here is tried in every order by `host-driver/model`, which has this file with the locks of
-//! a model checker. So the locks come from the module above.
+//! `host-driver/model` tries every order in which the threads of this file can meet. The model includes this file with the locks
+//! of a model checker, and so the locks come from the module above.
 
 use std::{
     fmt, io,
@@ -13,17 +13,17 @@ use super::lock::{Arc, AtomicU64, Mutex, Ordering, lock};
 /// When a device had its last turn in a lane; 0 if it had none.
 pub type Turn = Arc<AtomicU64>;
 
-/// A lane whose thread has memory of the kind `M` while it works. There is never more than one block of it.
+/// A lane whose thread has memory of the kind `M` while it works. A lane never has more than one block of that memory.
 pub struct Lane<M> {
     queue: Mutex<Queue<M>>,
-    /// Counts turns.
+    /// The clock of the lane, which counts turns.
     clock: AtomicU64,
     memory: fn() -> M,
 }
 
 struct Queue<M> {
     waiting: Vec<Waiting<M>>,
-    /// A thread takes from here.
+    /// Whether a thread takes tasks from this queue.
     running: bool,
 }
 
@@ -34,7 +34,7 @@ pub struct Waiting<M> {
 }
 
 impl<M> Waiting<M> {
-    /// The task says whether it computed: one that had nothing to do any more took no turn.
+    /// Makes an entry. `task` returns whether it computed: a task that had nothing to do any more takes no turn.
     pub fn new(turn: &Turn, task: impl FnOnce(&mut M) -> bool + Send + 'static) -> Self {
         Self { turn: Arc::clone(turn), task: Box::new(task) }
     }
@@ -47,14 +47,14 @@ impl<M> fmt::Debug for Lane<M> {
 }
 
 impl<M> Lane<M> {
-    /// Nobody waits. `memory` makes the block that a thread works with.
+    /// A lane in which nobody waits. `memory` makes the block that a thread works with.
     pub fn new(memory: fn() -> M) -> Self {
         let queue = Mutex::new(Queue { waiting: Vec::new(), running: false });
         Self { queue, clock: AtomicU64::new(0), memory }
     }
 
-    /// Puts a task in the lane. `spawn` is asked for a thread that calls [`Self::work`], and again after each task that was done
-    /// here and now: the others' tasks are not for this session to do.
+    /// Puts a task in the lane. `spawn` is asked for a thread that calls [`Self::work`]. Where there is no thread, this session
+    /// does one task itself and asks again, because it is not there to do the tasks of others.
     pub fn queue(lane: &Arc<Self>, waiting: Waiting<M>, spawn: impl Fn(Arc<Self>) -> io::Result<()>) {
         let mut queue = lock(&lane.queue);
         queue.waiting.push(waiting);
@@ -74,7 +74,8 @@ impl<M> Lane<M> {
         }
     }
 
-    /// Until nobody waits. The memory is given back before anybody can ask for another thread: there is one block at a time.
+    /// Works until nobody waits. The memory is given back before anybody can ask for another thread, so that there is only one
+    /// block at a time.
     pub fn work(&self) {
         loop {
             let mut memory = None;
@@ -88,7 +89,7 @@ impl<M> Lane<M> {
         }
     }
 
-    /// A block of memory that a failed task leaves is given back before there is another.
+    /// Does one task. Where the task fails, its block of memory is given back before there is another block.
     fn serve(&self, next: Waiting<M>, memory: &mut Option<M>) {
         let block = memory.get_or_insert_with(self.memory);
         let computed = catch_unwind(AssertUnwindSafe(|| (next.task)(block))).unwrap_or_else(|_| {
@@ -97,12 +98,12 @@ impl<M> Lane<M> {
             true
         });
         if computed {
-            // Before anybody is next: the device comes behind those who waited meanwhile.
+            // The turn is counted before the next task is chosen. So the device comes behind those that waited meanwhile.
             next.turn.store(self.clock.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
         }
     }
 
-    /// Nobody waits, and whoever comes next asks for a thread.
+    /// Whether nobody waits. Then the next task asks for a thread.
     fn is_over(&self) -> bool {
         let mut queue = lock(&self.queue);
         if queue.waiting.is_empty() {
@@ -111,7 +112,7 @@ impl<M> Lane<M> {
         !queue.running
     }
 
-    /// Of the device that had no turn for the longest time; among equals, the first that came.
+    /// The task of the device that has had no turn for the longest time. Among equals the task that came first is next.
     fn next(&self) -> Option<Waiting<M>> {
         let mut queue = lock(&self.queue);
         let last = |waiting: &Waiting<M>| waiting.turn.load(Ordering::Relaxed);

@@ -13,7 +13,7 @@ use wire::{
     usbip::{self, Device, Return, Submit, Unlink},
 };
 
-/// For what must come, on a machine that is busy with other things.
+/// How long a test waits for what must come, on a machine that is busy with other things.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A connection.
@@ -58,12 +58,12 @@ impl Client {
         (0..count).map(|_| read()).collect()
     }
 
-    /// Takes a device; the status when it is refused.
+    /// Takes a device. The error is the status of a refusal.
     pub fn import(&mut self, id: BusId) -> Result<(), u32> {
         self.import_name(&id.to_string())
     }
 
-    /// The same where the server may have hung up: on a busy machine a greeting can be too late.
+    /// As [`Self::import`], where the server may have hung up: on a busy machine the greeting can be too late.
     pub fn try_import(&mut self, id: BusId) -> io::Result<()> {
         self.stream.write_all(&usbip::request_import(&id.to_string()).unwrap())?;
         assert_eq!(usbip::parse_import_header(self.read()?), Ok(0));
@@ -99,17 +99,17 @@ impl Client {
         (sequence, [&submit.bytes()[..], data].concat())
     }
 
-    /// The bytes of a bulk OUT transfer, with its number.
+    /// The bytes of a bulk OUT transfer, and the transfer's number.
     pub fn out_bytes(&mut self, endpoint: u8, data: &[u8]) -> (u32, Vec<u8>) {
         self.submit(false, endpoint, data.len(), [0; 8], data)
     }
 
-    /// The bytes of an IN transfer, with its number.
+    /// The bytes of an IN transfer, and the transfer's number.
     pub fn in_bytes(&mut self, endpoint: u8, length: usize) -> (u32, Vec<u8>) {
         self.submit(true, endpoint, length, [0; 8], &[])
     }
 
-    /// The bytes of a control transfer, with its number.
+    /// The bytes of a control transfer, and the transfer's number.
     pub fn control_bytes(&mut self, setup: Setup, data: &[u8]) -> (u32, Vec<u8>) {
         let length = if setup.is_in() { usize::from(setup.length) } else { data.len() };
         self.submit(setup.is_in(), 0, length, setup.bytes(), data)
@@ -146,7 +146,7 @@ impl Client {
         self.last
     }
 
-    /// The next reply, with its data.
+    /// The next reply, and its data.
     pub fn reply(&mut self) -> io::Result<(Return, Vec<u8>)> {
         let reply = Return::parse(&self.read()?).unwrap();
         let mut data = Vec::new();
@@ -159,7 +159,7 @@ impl Client {
         Ok((reply, data))
     }
 
-    /// The next reply must be the end of this transfer; its status and data.
+    /// The status and the data of this transfer, whose end must be the next reply.
     pub fn end_of(&mut self, sequence: u32) -> (i32, Vec<u8>) {
         match self.reply().unwrap() {
             (Return::Submit { sequence: found, status, .. }, data) if found == sequence => (status, data),
@@ -167,7 +167,7 @@ impl Client {
         }
     }
 
-    /// The next reply must be to this unlink; its status.
+    /// The status of this unlink, whose end must be the next reply.
     pub fn end_of_unlink(&mut self, sequence: u32) -> i32 {
         match self.reply().unwrap() {
             (Return::Unlink { sequence: found, status }, _) if found == sequence => status,
@@ -175,7 +175,7 @@ impl Client {
         }
     }
 
-    /// Sends data, and reads what the device makes of it.
+    /// Sends data, and reads what the device answers.
     pub fn exchange(&mut self, data: &[u8]) -> Vec<u8> {
         let (out, mut bytes) = self.out_bytes(1, data);
         let (read, more) = self.in_bytes(2, 65_536);
@@ -187,7 +187,7 @@ impl Client {
         data
     }
 
-    /// Nothing comes for this long.
+    /// Nothing may come for this long.
     pub fn silent(&mut self, time: Duration) {
         self.stream.set_read_timeout(Some(time)).unwrap();
         // A read with a time limit ends early where its thread is stopped and goes on (signal(7), SIGCONT).
@@ -201,7 +201,7 @@ impl Client {
         self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
     }
 
-    /// The server hangs up; what it sent before is returned.
+    /// Waits until the server hangs up, and returns what the server sent before.
     pub fn hung_up(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         match self.stream.read_to_end(&mut bytes) {

@@ -14,7 +14,7 @@ use wire::usb::{
     DeviceDescriptor, EndpointDescriptor, InterfaceDescriptor, Recipient, Setup, descriptor, request,
 };
 
-/// What happened to the device, and a gate that keeps it busy.
+/// What happened to the device, and a gate at which the device waits.
 #[derive(Debug, Default)]
 pub struct Told {
     pub attached: AtomicUsize,
@@ -33,7 +33,7 @@ impl Told {
         self.unplugged.load(Relaxed)
     }
 
-    /// Lets those go on who are held by `busy` and `work`.
+    /// Lets the callers go on whom `busy` and `work` hold.
     pub fn open_gate(&self) {
         *self.gate.lock().unwrap() = true;
         self.opened.notify_all();
@@ -45,7 +45,7 @@ impl Told {
     }
 }
 
-/// Bulk OUT 1 takes commands, bulk IN 2 and interrupt IN 3 give what they bring:
+/// Bulk OUT 1 takes a command. Bulk IN 2 or interrupt IN 3 gives what the command brings:
 ///
 /// | command | what it brings |
 /// |---|---|
@@ -89,7 +89,7 @@ impl Fake {
         match (setup.request, setup.recipient()) {
             (request::GET_DESCRIPTOR, _) => match setup.value.to_be_bytes() {
                 [descriptor::DEVICE, 0] => Ok(device.bytes().to_vec()),
-                // All of it, whatever wLength says: the engine cuts.
+                // The device gives the whole descriptor, whatever wLength says: the engine cuts it.
                 [descriptor::CONFIGURATION, 0] => Ok(configuration),
                 _ => Err(Stall),
             },

@@ -15,10 +15,10 @@ use wire::{
 
 use super::client::PATIENCE;
 
-/// What QEMU 7.2 says that it can do.
+/// The capabilities that QEMU 7.2 sends.
 pub const QEMU: Capabilities = Capabilities(0xFF);
 
-/// What came from the server: its id, its type and what follows the header.
+/// A packet from the server: its id, its type, and what follows the header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
     pub id: u64,
@@ -42,7 +42,7 @@ impl Guest {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        // Ids of 64 bits are used where they are agreed on.
+        // Ids have 64 bits only where both sides agreed on that.
         Self { stream, agreed: Capabilities::NONE, last: 0xFFFF_FFF0 }
     }
 
@@ -74,7 +74,7 @@ impl Guest {
         guest
     }
 
-    /// [`Self::take`] where the server may have hung up: on a busy machine a greeting can be too late.
+    /// As [`Self::take`], where the server may have hung up: on a busy machine the greeting can be too late.
     pub fn try_take(address: SocketAddr) -> io::Result<Self> {
         let mut guest = Self::connect(address);
         guest.try_hello(QEMU)?;
@@ -151,7 +151,7 @@ impl Guest {
         let packet = self.packet().unwrap();
         match self.message(&packet) {
             ToGuest::Control { header: end, data } if packet.id == id => {
-                // All fields but status and length are as they were.
+                // The reply repeats all fields but the status and the length.
                 let sent = Control {
                     status: end.status,
                     setup: Setup { length: end.setup.length, ..setup },
@@ -164,7 +164,7 @@ impl Guest {
         }
     }
 
-    /// A request whose answer has this id.
+    /// Sends a request, and returns the answer, which must have the request's id.
     pub fn ask(&mut self, message: &ToHost<'_>) -> Packet {
         let id = self.next();
         self.send(id, message);
@@ -173,7 +173,7 @@ impl Guest {
         packet
     }
 
-    /// The next packet must be the end of this bulk transfer; its status, length and data.
+    /// The status, length and data of this bulk transfer, whose end must be the next packet.
     pub fn end_of(&mut self, id: u64) -> (Status, u32, Vec<u8>) {
         let packet = self.packet().unwrap();
         match self.message(&packet) {
@@ -184,7 +184,7 @@ impl Guest {
         }
     }
 
-    /// Sends data, and reads what the device makes of it.
+    /// Sends data, and reads what the device answers.
     pub fn exchange(&mut self, data: &[u8]) -> Vec<u8> {
         let (out, read) = (self.bulk_out(data), self.bulk_in(4096));
         assert_eq!(self.end_of(out), (Status::Success, data.len() as u32, vec![]));
@@ -193,7 +193,7 @@ impl Guest {
         data
     }
 
-    /// Nothing comes for this long.
+    /// Nothing may come for this long.
     pub fn silent(&mut self, time: Duration) {
         self.stream.set_read_timeout(Some(time)).unwrap();
         // A read with a time limit ends early where its thread is stopped and goes on (signal(7), SIGCONT).
@@ -207,7 +207,7 @@ impl Guest {
         self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
     }
 
-    /// The server hangs up; what it sent before is returned.
+    /// Waits until the server hangs up, and returns what the server sent before.
     pub fn hung_up(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         match self.stream.read_to_end(&mut bytes) {

@@ -1,6 +1,6 @@
-//! What the tests of the exporter share: a server, a device that does what it is told, and a client of raw bytes.
+//! Parts that the tests of the exporter share: a server, a device that obeys commands, and a client of raw bytes.
 
-// Each test program uses its own part of this.
+// Each test program uses its own part of this module.
 #![allow(dead_code, unreachable_pub)]
 
 pub mod client;
@@ -39,7 +39,7 @@ impl Server {
         Self { exporter, runtime }
     }
 
-    /// Plugs in a device that does what it is told.
+    /// Plugs in a device that obeys commands.
     pub fn plug(&self) -> (BusId, Arc<Told>) {
         let (fake, told) = Fake::new();
         (self.exporter.plug(fake, None).unwrap(), told)
@@ -63,15 +63,16 @@ impl Server {
         client
     }
 
-    /// Waits, for seconds at most, until the device is free.
+    /// Waits until the device is free.
     pub fn wait_free(&self, id: BusId) {
         eventually("the device is free", || self.exporter.bus().port(id).unwrap().state() == State::Free);
     }
 }
 
-/// Waits for what must come.
+/// Waits for a state that must come.
 pub fn eventually(what: &str, mut come: impl FnMut() -> bool) {
-    // Long enough for a machine that is busy with other things: only what never comes takes it.
+    // The time is long enough for a machine that is busy with other things. Only a state that never comes takes it all.
+    // it.
     let end = Instant::now() + Duration::from_secs(60);
     while !come() {
         assert!(Instant::now() < end, "did not come: {what}");

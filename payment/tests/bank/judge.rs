@@ -33,8 +33,8 @@ pub(crate) fn crls(all: &[&[u8]]) -> String {
     pem("X509 CRL", all)
 }
 
-/// Whether `openssl verify` finds a path at 08:05, and every certificate on it unrevoked where there are CRLs; what it
-/// says.
+/// Runs `openssl verify` at 08:05. Returns whether openssl finds a path, and what openssl says. Where there are CRLs,
+/// openssl also asks that no certificate of the path is revoked.
 pub(crate) fn openssl(anchors: &[&[u8]], between: &[&[u8]], lists: &[&[u8]], leaf: &[u8]) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: String| {
@@ -53,7 +53,8 @@ pub(crate) fn openssl(anchors: &[&[u8]], between: &[&[u8]], lists: &[&[u8]], lea
     }
     if !lists.is_empty() {
         add("-CRLfile", &file("crl.pem", crls(lists)));
-        // With `_all` the anchor, too, is held against its own list.
+        // With `-crl_check_all` openssl looks for every certificate of the path on its issuer's list, for the anchor's,
+        // too.
         command.arg(if between.is_empty() { "-crl_check" } else { "-crl_check_all" });
     }
     let output = command.arg(file("leaf.pem", certificates(&[leaf]))).output().unwrap_or_else(|error| {

@@ -10,18 +10,18 @@ use x509_cert::crl::{CertificateList, TbsCertList};
 
 use super::{Ca, TODAY};
 
-/// What a CRL says: good for a week from the start of its day, unless it is bent.
+/// The content of a CRL. The CRL is valid for a week from the start of its day, unless a test changes that.
 #[derive(Clone)]
 pub(crate) struct List {
     pub(crate) number: u8,
     pub(crate) from: OffsetDateTime,
     pub(crate) days: i64,
-    /// Serial numbers, of one byte each, and why.
+    /// The revoked serial numbers, of one byte each, each with its reason.
     pub(crate) revoked: Vec<(u8, Option<RevocationReason>)>,
     pub(crate) point: Option<CrlIssuingDistributionPoint>,
 }
 
-/// The list of a number, from so many days after today.
+/// A CRL with this number, which begins so many days after today.
 pub(crate) fn list(number: u8, day: i64) -> List {
     List { number, from: TODAY + Duration::days(day), days: 7, revoked: Vec::new(), point: None }
 }
@@ -55,7 +55,7 @@ impl List {
         list.signed_by(&ca.issuer).unwrap().der().to_vec()
     }
 
-    /// Bent where rcgen lets nobody bend, and signed again.
+    /// The CRL with a change that rcgen does not allow, signed again by the CA.
     pub(crate) fn bent(&self, ca: &Ca, bend: impl FnOnce(&mut TbsCertList)) -> Vec<u8> {
         let mut list = CertificateList::from_der(&self.of(ca)).unwrap();
         bend(&mut list.tbs_cert_list);

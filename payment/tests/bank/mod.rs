@@ -56,7 +56,7 @@ pub(crate) fn ca_params(name: &str) -> CertificateParams {
     params
 }
 
-/// What the CA puts into a payment certificate; tests bend it.
+/// What the CA puts into a payment certificate. A test may change it.
 pub(crate) fn customer_params() -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "张三");
@@ -85,7 +85,7 @@ impl Ca {
         Self { der: certificate.der().to_vec(), pem: certificate.pem(), issuer: Issuer::new(params, key) }
     }
 
-    /// A CA below this one.
+    /// A CA whose certificate this CA issues.
     pub(crate) fn intermediate(&self, params: CertificateParams) -> Self {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();

@@ -1,4 +1,4 @@
-//! A case: a document, what it is held against, and what must come of it.
+//! A case: a document, what the document is held against, and the verdict that must come of it.
 
 use std::sync::LazyLock;
 
@@ -40,7 +40,7 @@ impl Bank {
         Document::signed(&self.order, &self.key, &[certificate]).der()
     }
 
-    /// The same with a certificate that the root signs.
+    /// The good order, sealed with a changed certificate that the root signs.
     pub(crate) fn certified(&self, bend: impl Fn(Certificate) -> Certificate) -> Vec<u8> {
         self.sealed_with(&bend(Certificate::payment(&self.key)).signed_by(&self.root))
     }
@@ -51,7 +51,7 @@ impl Bank {
     }
 }
 
-/// Who must find it out.
+/// Who must find the fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     /// Every program that verifies payments.
@@ -75,16 +75,18 @@ pub(crate) struct Case {
     pub(crate) crls: Vec<File>,
     pub(crate) issued: File,
     pub(crate) at: String,
-    /// USER=ACCOUNT: the one user who may pay, and from where; or `unavailable`.
+    /// USER=ACCOUNT: the one user who may pay, and the account that is paid from. `unavailable` is a book of payers
+    /// that does not answer.
     pub(crate) payer: String,
-    /// The replay store: `-` for an empty one, `unavailable`, or a name; rows of one name share it, in their order.
+    /// The replay store: `-` for an empty store, `unavailable`, or a name. Rows with the same name share one store, in
+    /// their order.
     pub(crate) store: String,
     pub(crate) level: Level,
-    /// `accepted`, a code of `payment::Reason`, or that the verifier is not built: `ca_refused`, `crl_refused`.
+    /// `accepted`, or a code of `payment::Reason`. `ca_refused` and `crl_refused` say that no verifier can be made.
     pub(crate) expected: &'static str,
-    /// Why openssl says otherwise: a word that `tests/vectors/README.md` explains; `-` where it agrees.
+    /// Why openssl differs: a word that `tests/vectors/README.md` explains, or `-` where openssl agrees.
     pub(crate) differs: &'static str,
-    /// For people: what is wrong.
+    /// What is wrong, in a sentence for people.
     pub(crate) wrong: String,
 }
 
@@ -108,13 +110,13 @@ pub(crate) fn case(name: &str, document: Vec<u8>, expected: &'static str, wrong:
 }
 
 impl Case {
-    /// Held against this CA file; the name is without folder and ending.
+    /// The case with this CA file. The name is without folder and ending.
     pub(crate) fn ca(mut self, name: &str, certificates: &[&[u8]]) -> Self {
         self.ca = File { path: format!("ca/{name}.pem"), bytes: pem("CERTIFICATE", certificates) };
         self
     }
 
-    /// Held against these CRL files, in this order.
+    /// The case with these CRL files, in this order.
     pub(crate) fn crls(mut self, crls: &[(&str, &[u8])]) -> Self {
         let file = |(name, crl): &(&str, &[u8])| File {
             path: format!("crl/{name}.pem"),
@@ -124,13 +126,13 @@ impl Case {
         self
     }
 
-    /// The bank issued these bytes.
+    /// The case in which the bank issued these bytes.
     pub(crate) fn issued(mut self, name: &str, order: &[u8]) -> Self {
         self.issued = File { path: format!("orders/{name}.der"), bytes: order.to_vec() };
         self
     }
 
-    /// The bank issued what the document contains, and has nothing to find by comparing.
+    /// The case in which the bank issued exactly the order of the document, so that comparing the two finds nothing.
     pub(crate) fn issued_itself(self, order: &[u8]) -> Self {
         let name = self.name.clone();
         self.issued(&name, order)
@@ -156,13 +158,13 @@ impl Case {
         self
     }
 
-    /// openssl says otherwise, for this reason.
+    /// The case in which openssl differs, for this reason.
     pub(crate) fn differs(mut self, why: &'static str) -> Self {
         self.differs = why;
         self
     }
 
-    /// What `openssl cms -verify` says; `varies` where that depends on its version.
+    /// The verdict of `openssl cms -verify`, or `varies` where that verdict depends on the version of openssl.
     pub(crate) fn openssl(&self) -> &'static str {
         if self.differs == "crl-delta" {
             return "varies";

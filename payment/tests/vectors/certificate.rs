@@ -18,13 +18,13 @@ pub(crate) const DISTRIBUTION_POINTS: &str = "2.5.29.31";
 pub(crate) const PAYMENT: &str = "1.3.6.1.4.1.32473.20.2";
 pub(crate) const CLIENT_AUTH: &str = "1.3.6.1.5.5.7.3.2";
 pub(crate) const ANY_PURPOSE: &str = "2.5.29.37.0";
-/// An extension that nobody knows, in the arc for documentation.
+/// The type of an extension that nobody knows, in the arc for documentation.
 pub(crate) const UNKNOWN: &str = "1.3.6.1.4.1.32473.99";
 
-/// The payer's ID at the bank, and account.
+/// The payer's ID at the bank, which is the payer's account, too.
 pub(crate) const PAYER: &str = "6222020000000001";
 
-/// Decades, so that the documents do not expire.
+/// The certificates are valid for decades, so that the documents do not expire.
 const FROM: &str = "20200101000000Z";
 const UNTIL: &str = "20991231235959Z";
 
@@ -78,18 +78,18 @@ pub(crate) fn extension(kind: &str, critical: bool, value: &[u8]) -> Vec<u8> {
 /// A certificate before it is signed.
 #[derive(Clone)]
 pub(crate) struct Certificate {
-    /// [0] and what stands in it, or nothing.
+    /// The version in its tag [0], whole; or nothing.
     pub(crate) version: Vec<u8>,
-    /// INTEGER.
+    /// The serial number, an INTEGER.
     pub(crate) serial: Vec<u8>,
-    /// In place of the signer's own, inside and outside.
+    /// The signature algorithms inside and outside of the signed part, where they differ from the signer's own.
     pub(crate) algorithms: Option<[Vec<u8>; 2]>,
     pub(crate) issuer: Vec<u8>,
     pub(crate) from: String,
     pub(crate) until: String,
     pub(crate) subject: Vec<u8>,
     pub(crate) key: Vec<u8>,
-    /// By type: critical, and the value.
+    /// The extensions, each with its type, whether it is critical, and its value.
     pub(crate) extensions: Vec<(String, bool, Vec<u8>)>,
 }
 
@@ -123,7 +123,7 @@ impl Certificate {
             .with(KEY_USAGE, true, &usage(KEY_CERT_SIGN | CRL_SIGN))
     }
 
-    /// With this extension, in the place of one of its type, or at the end.
+    /// The certificate with this extension, which replaces an extension of the same type or comes last.
     pub(crate) fn with(mut self, kind: &str, critical: bool, value: &[u8]) -> Self {
         let new = (kind.to_owned(), critical, value.to_vec());
         match self.extensions.iter_mut().find(|(found, ..)| found == kind) {
@@ -153,7 +153,7 @@ impl Certificate {
         self.signed(&issuer.key)
     }
 
-    /// Signed, with the issuer's name that is there.
+    /// The certificate, signed by this key. The issuer's name stays as it is.
     pub(crate) fn signed(&self, key: &Key) -> Vec<u8> {
         let [inside, outside] = self.algorithms.clone().unwrap_or_else(|| [key.algorithm(), key.algorithm()]);
         let validity = sequence(&[&time(&self.from), &time(&self.until)]);
@@ -177,7 +177,7 @@ impl Certificate {
     }
 }
 
-/// A CA: whoever holds the key, under the name, with the certificate.
+/// A CA: the holder of a key, with a name and a certificate.
 pub(crate) struct Authority {
     pub(crate) key: Key,
     pub(crate) name: Vec<u8>,
@@ -185,12 +185,12 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    /// A root, whose key has the root's name.
+    /// A root whose key is made from the root's name.
     pub(crate) fn root(common_name: &str) -> Self {
         Self::with(Key::p256(common_name), common_name, |certificate| certificate)
     }
 
-    /// A root with its certificate bent.
+    /// A root whose certificate is changed by `bend` before it is signed.
     pub(crate) fn with(key: Key, common_name: &str, bend: impl Fn(Certificate) -> Certificate) -> Self {
         let mut certificate = bend(Certificate::authority(1, common_name, &key));
         certificate.issuer.clone_from(&certificate.subject);
@@ -198,7 +198,7 @@ impl Authority {
         Self { certificate: certificate.signed(&key), name, key }
     }
 
-    /// A CA below this one.
+    /// A CA whose certificate this CA issues.
     pub(crate) fn branch(
         &self,
         serial: u8,
@@ -227,14 +227,14 @@ impl Authority {
 pub(crate) struct Crl {
     pub(crate) this_update: String,
     pub(crate) next_update: Option<String>,
-    /// Serial number, date, extensions (DER of each).
+    /// The revoked certificates: serial number, date, and the entry's extensions in DER.
     pub(crate) revoked: Vec<(u8, String, Vec<u8>)>,
-    /// DER of each.
+    /// The extensions of the list, each in DER.
     pub(crate) extensions: Vec<Vec<u8>>,
 }
 
 impl Crl {
-    /// The CRL of this number, of its day in May, that lists these serial numbers.
+    /// The CRL with this number, which lists these serial numbers. The day in May is the number.
     pub(crate) fn new(number: u8, revoked: &[u8]) -> Self {
         Self {
             this_update: format!("202605{number:02}000000Z"),
@@ -254,7 +254,7 @@ impl Crl {
         self
     }
 
-    /// With a reason for each that is listed (RFC 5280, 5.3.1).
+    /// The CRL with this reason for each listed certificate (RFC 5280, 5.3.1).
     pub(crate) fn because(mut self, reason: u8) -> Self {
         for (_, _, extensions) in &mut self.revoked {
             *extensions = extension("2.5.29.21", false, &tlv(0x0A, &[&[reason]]));

@@ -46,13 +46,13 @@ impl Order {
         ])
     }
 
-    /// With this field, DER.
+    /// The order with this field, which is given in DER.
     pub(crate) fn with(mut self, field: usize, value: Vec<u8>) -> Self {
         self.0[field] = value;
         self
     }
 
-    /// With this text in a field.
+    /// The order with this text in a field.
     pub(crate) fn text(self, field: usize, text: &str) -> Self {
         self.with(field, utf8(text))
     }
@@ -62,7 +62,7 @@ impl Order {
     }
 }
 
-/// Issuer and serial number of a certificate, which has a version.
+/// Issuer and serial number of a certificate. The certificate must have a version.
 pub(crate) fn identifier(certificate: &[u8]) -> Vec<u8> {
     let body = inside(inside(certificate));
     let (_version, rest) = split(body);
@@ -71,7 +71,7 @@ pub(crate) fn identifier(certificate: &[u8]) -> Vec<u8> {
     sequence(&[split(rest).0, serial])
 }
 
-/// What is inside the TLV at the front.
+/// The content of the TLV that comes first.
 pub(crate) fn inside(bytes: &[u8]) -> &[u8] {
     &split(bytes).0[header(bytes)..]
 }
@@ -80,7 +80,7 @@ fn header(bytes: &[u8]) -> usize {
     2 + if bytes[1] < 0x80 { 0 } else { usize::from(bytes[1] & 0x7F) }
 }
 
-/// The TLV at the front, and what follows.
+/// The TLV that comes first, and the bytes behind that TLV.
 pub(crate) fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
     let long = &bytes[2..header(bytes)];
     let length = match long {
@@ -94,14 +94,14 @@ pub(crate) fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
 #[derive(Clone)]
 pub(crate) struct Signer {
     pub(crate) version: u64,
-    /// SignerIdentifier.
+    /// The SignerIdentifier, whole.
     pub(crate) identifier: Vec<u8>,
     pub(crate) digest: Vec<u8>,
-    /// [0], whole.
+    /// The signed attributes in their tag [0], whole.
     pub(crate) signed: Vec<u8>,
     pub(crate) algorithm: Vec<u8>,
     pub(crate) signature: Vec<u8>,
-    /// [1], whole.
+    /// The unsigned attributes in their tag [1], whole.
     pub(crate) unsigned: Vec<u8>,
 }
 
@@ -138,18 +138,18 @@ pub(crate) struct Document {
     pub(crate) version: u64,
     pub(crate) digests: Vec<u8>,
     pub(crate) content_kind: String,
-    /// [0], whole.
+    /// The content in its tag [0], whole.
     pub(crate) content: Vec<u8>,
-    /// [0], whole.
+    /// The certificates in their tag [0], whole.
     pub(crate) certificates: Vec<u8>,
-    /// [1], whole.
+    /// The CRLs in their tag [1], whole.
     pub(crate) crls: Vec<u8>,
-    /// SET, whole.
+    /// The SET OF SignerInfo, whole.
     pub(crate) signers: Vec<u8>,
 }
 
 impl Document {
-    /// With these SignerInfos, as they are, and certificates, sorted.
+    /// The document with these SignerInfos in the order given, and with these certificates, sorted.
     pub(crate) fn of(order: &[u8], certificates: &[&[u8]], signers: &[&[u8]]) -> Self {
         Self {
             kind: SIGNED_DATA.into(),
@@ -163,7 +163,7 @@ impl Document {
         }
     }
 
-    /// Signed by the holder of the first of the certificates.
+    /// The document that the holder of the first certificate signed.
     pub(crate) fn signed(order: &[u8], key: &Key, certificates: &[&[u8]]) -> Self {
         Self::of(order, certificates, &[&Signer::new(key, certificates[0], order).der()])
     }

@@ -29,10 +29,10 @@ impl ReplayStore for Silent {
     }
 }
 
-/// The replay stores that rows share, by name.
+/// The replay stores that several rows share, by the store's name.
 pub(crate) type Stores = HashMap<String, MemoryReplay>;
 
-/// What the crate says of one row: `accepted`, the reason's code, or what it was not built for.
+/// The crate's verdict on one row: `accepted`, the reason's code, or why no verifier could be made.
 pub(crate) fn ours(folder: &Path, row: &Row, stores: &mut Stores) -> String {
     let read = |path: &str| fs::read(folder.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     let crls: Vec<Vec<u8>> = crls(row).map(read).collect();
@@ -67,8 +67,8 @@ fn crls(row: &Row) -> impl Iterator<Item = &str> {
     row["crls"].split(',').filter(|path| *path != "-")
 }
 
-/// What `openssl cms -verify` says of one row: signature, chain, and every certificate's CRL where there are CRLs.
-/// `trusted` is a file that may be written: openssl takes CRLs from the file of the CA.
+/// openssl's verdict on one row by `openssl cms -verify`: the signature, the chain, and the CRL of every certificate
+/// where there are CRLs. `trusted` is a file that may be written: openssl takes CRLs from the file of the CA.
 pub(crate) fn openssl(folder: &Path, row: &Row, trusted: &Path) -> &'static str {
     let files = std::iter::once(row["ca"].as_str()).chain(crls(row));
     let bytes: Vec<u8> = files.flat_map(|path| fs::read(folder.join(path)).unwrap()).collect();

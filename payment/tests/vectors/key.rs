@@ -1,5 +1,5 @@
-//! TEST keys. Each is made from its name, which is written down in `tests/vectors/README.md`: whoever wants to can sign
-//! with them, so that nothing that they certify may ever be believed.
+//! TEST keys. Each key is made from its name, and `tests/vectors/README.md` says how. Anybody can sign with these keys,
+//! so that nobody may ever believe what they certify.
 
 use aws_lc_rs::{
     digest::{SHA256, digest},
@@ -43,7 +43,7 @@ impl Key {
         Self::P256(Box::new(p256::ecdsa::SigningKey::from_slice(&seed(name)).unwrap()))
     }
 
-    /// The same, behind 16 zero bytes.
+    /// The private key is the same number as for P-256, behind 16 zero bytes.
     pub(crate) fn p384(name: &str) -> Self {
         let scalar = [vec![0; 16], seed(name)].concat();
         Self::P384(Box::new(p384::ecdsa::SigningKey::from_slice(&scalar).unwrap()))
@@ -53,12 +53,12 @@ impl Key {
         Self::Ed25519(Box::new(Ed25519KeyPair::from_seed_unchecked(&seed(name)).unwrap()))
     }
 
-    /// The one RSA key, 2048 bits: made once, since no standard makes one from a seed.
+    /// The one RSA key, of 2048 bits. The key stands in a file, since no standard makes an RSA key from a seed.
     pub(crate) fn rsa() -> Self {
         Self::Rsa(Box::new(RsaKeyPair::from_pkcs8(include_bytes!("TEST-rsa.pk8")).unwrap()))
     }
 
-    /// The public key: the point, uncompressed, or what the algorithm has for it.
+    /// The public key: a point without compression, or the form that the algorithm has for a public key.
     pub(crate) fn public(&self) -> Vec<u8> {
         match self {
             Self::P256(key) => key.verifying_key().to_sec1_point(false).as_bytes().to_vec(),
@@ -110,7 +110,7 @@ impl Key {
         }
     }
 
-    /// P-384 with SHA-256, which standards allow and no payment key does.
+    /// P-384 with SHA-256, which standards allow and no payment key uses.
     pub(crate) fn sign_with_sha256(&self, message: &[u8]) -> Vec<u8> {
         let Self::P384(key) = self else { panic!("P-256 has SHA-256 anyway") };
         let signature: p384::ecdsa::Signature =
@@ -119,7 +119,7 @@ impl Key {
         sequence(&[&unsigned(&r), &unsigned(&s)])
     }
 
-    /// r and s, of P-256 alone.
+    /// The halves r and s of a signature, for P-256 only.
     pub(crate) fn halves(&self, message: &[u8]) -> ([u8; 32], [u8; 32]) {
         let Self::P256(key) = self else { panic!("only P-256 has its halves shown") };
         let signature: p256::ecdsa::Signature = key.sign(message);
@@ -127,14 +127,14 @@ impl Key {
         (r.into(), s.into())
     }
 
-    /// ECDSA with SHA-256, the s of the two that is asked for.
+    /// ECDSA with SHA-256. Two values of s fit: `high` asks for the larger one.
     pub(crate) fn sign_with_s(&self, message: &[u8], high: bool) -> Vec<u8> {
         let (r, s) = self.halves(message);
         let other = minus(&ORDER, &s);
         sequence(&[&unsigned(&r), &unsigned(if (s > other) == high { &s } else { &other })])
     }
 
-    /// The same signature with r + n in the place of r: equal modulo n, and not below it.
+    /// The same signature with r + n in the place of r. The sum equals r modulo n, but is not below n.
     pub(crate) fn sign_with_large_r(&self, message: &[u8]) -> Vec<u8> {
         let (r, s) = self.halves(message);
         let (mut sum, mut carry) = (vec![0; 33], 0_u16);

@@ -27,7 +27,7 @@ fn place() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors")
 }
 
-/// Where the corpus is; where that is asked for, it is written before anybody looks.
+/// The folder of the corpus. With `VECTORS=write` the corpus is written before anybody reads the folder.
 fn folder() -> PathBuf {
     static WRITTEN: Once = Once::new();
     WRITTEN.call_once(|| {
@@ -42,7 +42,7 @@ fn folder() -> PathBuf {
     place()
 }
 
-/// Every file of the corpus by its path, as it is made; one path never names two contents.
+/// Every file that the cases make, by its path. One path never names two contents.
 fn made(cases: &[Case]) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::from([("index.tsv".to_owned(), index::write(cases).into_bytes())]);
     for file in cases.iter().flat_map(Case::files) {
@@ -52,7 +52,7 @@ fn made(cases: &[Case]) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// The files that are there, below the folders that hold nothing else.
+/// The files that are in the folder, below the subfolders that hold only files of the corpus.
 fn there() -> BTreeSet<String> {
     let mut found = BTreeSet::from(["index.tsv".to_owned()]);
     for part in ["ca", "crl", "documents", "orders"] {
@@ -118,7 +118,7 @@ fn openssl_judges_as_the_index_says() {
     assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// Names, reasons, sentences: nothing is missing, nothing is there twice.
+/// Names, reasons and sentences: each case has all of them, and no name stands there twice.
 #[test]
 fn the_index_is_whole() {
     let cases = cases::all();
@@ -134,11 +134,11 @@ fn the_index_is_whole() {
         .map(|reason| reason.code())
         .chain(["accepted", "ca_refused", "crl_refused"])
         .collect();
-    // Those that are not in the corpus wait for cases (`cases::WAITING`).
+    // Reasons that are not in the corpus wait for cases (`cases::WAITING`).
     assert!(expected.is_subset(&known), "{:?}", expected.difference(&known));
 }
 
-/// How often each outcome, and each difference, occurs: what the README's tables say.
+/// How often each outcome and each word for a difference occurs. The tables of the README show these figures.
 fn figures(cases: &[Case]) -> BTreeMap<String, usize> {
     let mut figures = BTreeMap::from([("documents".to_owned(), cases.len())]);
     let mut count = |label: &str| *figures.entry(label.to_owned()).or_default() += 1;
@@ -154,11 +154,12 @@ fn figures(cases: &[Case]) -> BTreeMap<String, usize> {
     figures
 }
 
-/// The README with the figures as they are, each in a row that begins with its name.
+/// The README with the figures of today. A figure's row begins with the figure's name.
 fn corrected(readme: &str, figures: &BTreeMap<String, usize>) -> String {
     let correct = |line: &str| {
         let label = line.strip_prefix("| `").and_then(|rest| rest.split_once("` | ")).map(|(label, _)| label);
-        // What is no figure, or one that is gone: a row whose third part is a number.
+        // A row whose third part is no number shows no figure, and stays as it is. A figure that occurs no more becomes
+        // 0.
         let Some(label) = label.filter(|_| is_number(line.split('|').nth(2))) else {
             return format!("{line}\n");
         };

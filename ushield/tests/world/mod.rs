@@ -1,6 +1,7 @@
-//! A user's world of its own: home, state, sockets and files in a temporary folder; what runs there ends with it.
+//! A user's world of its own: home, state, sockets and files in a temporary folder. Programs that run in it end with
+//! it.
 
-#![allow(dead_code)] // Each test program uses a part of it.
+#![allow(dead_code)] // Each test program uses a part of this module.
 
 use std::{
     fs,
@@ -30,7 +31,7 @@ pub struct Up {
 }
 
 impl Up {
-    /// Where USB/IP is served.
+    /// The address at which USB/IP is served.
     pub fn road(&self) -> String {
         self.ready["listen"].as_str().unwrap().to_owned()
     }
@@ -42,7 +43,7 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
-        // Short: a socket lives below it.
+        // The folder's name is short, because a socket lives below it.
         let folder = tempfile::Builder::new().prefix("us").tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
         fs::create_dir(folder.path().join("run")).unwrap();
@@ -53,7 +54,7 @@ impl World {
         self.folder.path().join(name)
     }
 
-    /// Writes a file for its owner only; its path.
+    /// Writes a file that only its owner may read. Returns the path.
     pub fn file(&self, name: &str, text: &str) -> String {
         let path = self.path(name);
         fs::write(&path, text).unwrap();
@@ -80,7 +81,7 @@ impl World {
         self.command(arguments).spawn().unwrap()
     }
 
-    /// What a program said, be it text or not.
+    /// The output of a program, whether it is text or not.
     pub fn end_raw(child: Child) -> Output {
         child.wait_with_output().unwrap()
     }
@@ -98,7 +99,7 @@ impl World {
         Self::end(self.start(arguments))
     }
 
-    /// Runs what must succeed; what it said.
+    /// Runs a command that must succeed. Returns what the command said.
     pub fn done(&self, arguments: &[&str]) -> String {
         let Ended { code, said, complained } = self.run(arguments);
         assert_eq!(code, 0, "{arguments:?}: {said}{complained}");
@@ -119,7 +120,7 @@ impl World {
     pub fn enrol(&self, up: &Up, pin: &str) {
         let enrolled = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            // Two requests, a page or more each: OK whenever somebody asks.
+            // Two requests are shown, each on a page or more. Every question is answered by OK.
             scope.spawn(|| {
                 while !enrolled.load(Ordering::Relaxed) {
                     self.run(&["press", "ok"]);
@@ -181,7 +182,8 @@ impl World {
     }
 }
 
-/// A program that starts with no signal ignored, whatever this test was started with (nohup, a job in the background).
+/// A program that starts with no signal ignored. The test itself may have been started with ignored signals (nohup, a
+/// job in the background).
 #[allow(dead_code)]
 pub fn heeds_signals(program: &str) -> Command {
     let mut command = Command::new("/usr/bin/env");
@@ -189,7 +191,7 @@ pub fn heeds_signals(program: &str) -> Command {
     command
 }
 
-/// Says that it is over, even when a test fails.
+/// Sets the flag at the end, also when the test fails.
 struct Flag<'a>(&'a AtomicBool);
 
 impl Drop for Flag<'_> {
@@ -200,7 +202,7 @@ impl Drop for Flag<'_> {
 
 impl Drop for World {
     fn drop(&mut self) {
-        // Whatever is still running here is stopped; several runs are told apart by their sockets.
+        // Stops every server that still runs in this world. Several runs have different sockets.
         let sockets = fs::read_dir(self.path("run/ushield")).into_iter().flatten().flatten();
         for socket in sockets.map(|entry| entry.path()) {
             let _ = self.command(&["down", "--control", socket.to_str().unwrap_or_default()]).output();

@@ -1,5 +1,5 @@
 //! The numbers of the PC/SC API that travel in the structures. Source: pcsc-lite, `pcsclite.h` and `reader.h`.
-#![allow(missing_docs)] // each is the standard's word
+#![allow(missing_docs)] // each constant has the standard's name
 
 /// Outcomes: SCARD_S_*, SCARD_E_*, SCARD_W_*, SCARD_F_*.
 pub mod rv {
@@ -60,7 +60,7 @@ pub mod protocol {
     pub const ANY_OLD: u32 = 0x1000;
 }
 
-/// SCARD_LEAVE_CARD and its like.
+/// What to do with the card: SCARD_LEAVE_CARD and the others.
 pub mod disposition {
     pub const LEAVE: u32 = 0;
     pub const RESET: u32 = 1;
@@ -68,7 +68,7 @@ pub mod disposition {
     pub const EJECT: u32 = 3;
 }
 
-/// Bits of a reader's state: SCARD_ABSENT and its like.
+/// Bits of a reader's state: SCARD_ABSENT and the others.
 pub mod state {
     pub const UNKNOWN: u32 = 0x01;
     pub const ABSENT: u32 = 0x02;

@@ -11,23 +11,23 @@ use crate::Malformed;
 /// `rxHeader`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Bytes of the structure that follows; a buffer behind it does not count.
+    /// Bytes of the structure that follows. `size` does not count a buffer behind that structure.
     pub size: u32,
     /// The command.
     pub command: u32,
 }
 
 impl Header {
-    /// Its bytes on the line.
+    /// Bytes of the header on the line.
     pub const LEN: usize = 8;
 
-    /// Reads it.
+    /// Reads a header.
     pub const fn parse(bytes: [u8; Self::LEN]) -> Self {
         let [s0, s1, s2, s3, c0, c1, c2, c3] = bytes;
         Self { size: u32::from_ne_bytes([s0, s1, s2, s3]), command: u32::from_ne_bytes([c0, c1, c2, c3]) }
     }
 
-    /// Its bytes.
+    /// The header's bytes.
     pub const fn bytes(self) -> [u8; Self::LEN] {
         let ([s0, s1, s2, s3], [c0, c1, c2, c3]) = (self.size.to_ne_bytes(), self.command.to_ne_bytes());
         [s0, s1, s2, s3, c0, c1, c2, c3]
@@ -127,9 +127,9 @@ requests! {
     Version(Version) = 0x11,
     /// The states of 16 readers.
     ReadersState = 0x12,
-    /// To be told of the next change. Up to 4.5 the states come at once.
+    /// Asks to be told of the next change. Up to 4.5 the states come at once.
     Wait = 0x13,
-    /// Not to be told any more.
+    /// Ends the wait for a change.
     StopWaiting = 0x14,
     /// How often the list of readers changed; since 4.5.
     ReaderEvents = 0x15,
@@ -149,8 +149,8 @@ impl Request {
         self.body(out);
     }
 
-    /// Bytes of the buffer that follows the structure, as the client says: compare it with
-    /// [`MAX_BUFFER`](super::MAX_BUFFER) before making room.
+    /// Bytes of the buffer that follows the structure, according to the client. Compare the number with
+    /// [`MAX_BUFFER`](super::MAX_BUFFER) before making room for the buffer.
     pub fn trailer(&self) -> usize {
         let length = match self {
             Self::Transmit(transmit) => transmit.send_length,

@@ -8,7 +8,7 @@ use crate::Malformed;
 /// A field of a structure.
 trait Field: Sized {
     const LEN: usize;
-    /// Takes the field off the front.
+    /// Takes the field off the front of `bytes`.
     fn take(bytes: &mut &[u8]) -> Option<Self>;
     fn put(&self, out: &mut Vec<u8>);
 }
@@ -49,11 +49,11 @@ macro_rules! structure {
         pub struct $name { $($(#[$of])* pub $field: $kind,)* }
 
         impl $name {
-            /// Its bytes on the line.
+            /// Bytes of the structure on the line.
             #[allow(clippy::arithmetic_side_effects)] // constants, added by the compiler
             pub const LEN: usize = 0 $(+ <$kind as Field>::LEN)*;
 
-            /// Reads it.
+            /// Reads the structure.
             ///
             /// # Errors
             /// Another length than [`Self::LEN`].
@@ -67,7 +67,7 @@ macro_rules! structure {
                 Ok(read)
             }
 
-            /// Appends its bytes.
+            /// Appends the structure's bytes.
             pub fn encode(&self, out: &mut Vec<u8>) {
                 out.reserve(Self::LEN);
                 $(self.$field.put(out);)*
@@ -193,7 +193,7 @@ structure! {
 }
 
 structure! {
-    /// `status_struct`: only the outcome counts, the rest is in the readers' states.
+    /// `status_struct`. Clients use the outcome only, since the readers' states say the rest.
     Status {
         /// The handle.
         card: i32,
@@ -203,7 +203,8 @@ structure! {
 }
 
 structure! {
-    /// `transmit_struct`; the command APDU follows it, and the response APDU its answer when the outcome is success.
+    /// `transmit_struct`. The command APDU follows it. In the answer the response APDU follows it, if the outcome is
+    /// success.
     Transmit {
         /// The handle.
         card: i32,
@@ -225,7 +226,7 @@ structure! {
 }
 
 structure! {
-    /// `control_struct`; a buffer follows it, and its answer when the outcome is success.
+    /// `control_struct`. A buffer follows it. In the answer the response follows it, if the outcome is success.
     Control {
         /// The handle.
         card: i32,
@@ -251,7 +252,7 @@ structure! {
         id: u32,
         /// The value, at the front.
         value: [u8; MAX_ATTRIBUTE],
-        /// Bytes of the value; for a question the room for it.
+        /// Bytes of the value. In a question they say how much room there is for the value.
         length: u32,
         /// The outcome.
         rv: u32,
@@ -259,7 +260,8 @@ structure! {
 }
 
 structure! {
-    /// `wait_reader_state_change`: that something changed, that the wait was cancelled, or that it was given up.
+    /// `wait_reader_state_change`: the answer says that something changed, that the wait was cancelled, or that the
+    /// wait ended.
     Wait {
         /// Not used.
         timeout: u32,
@@ -291,7 +293,7 @@ structure! {
         sharing: i32,
         /// The card's ATR, at the front.
         atr: [u8; MAX_ATR],
-        /// What the compiler leaves free.
+        /// Bytes that a C compiler leaves free.
         padding: [u8; 3],
         /// Bytes of the ATR.
         atr_length: u32,
@@ -334,7 +336,7 @@ impl Connect {
 }
 
 impl Attribute {
-    /// The value; `None` when its length is more than there is.
+    /// The value; `None` where the length exceeds the field.
     pub fn value(&self) -> Option<&[u8]> {
         self.value.get(..usize::try_from(self.length).ok()?)
     }
@@ -345,7 +347,7 @@ fn text(name: &[u8; NAME]) -> &[u8] {
     name.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
-/// A name as the structures hold it; what does not fit before the final zero is cut off at a character.
+/// A name as the structures hold it. A longer name is cut off at a character, so that the final zero fits.
 pub fn reader_name(name: &str) -> [u8; NAME] {
     let mut end = name.len().min(NAME.saturating_sub(1));
     while !name.is_char_boundary(end) {

@@ -1,4 +1,4 @@
-//! Against what the real libpcsclite and the real pcscd of three versions said to each other.
+//! The structures are held against what the real libpcsclite and the real pcscd of three versions said to each other.
 
 use std::{collections::BTreeMap, string::String, vec, vec::Vec};
 
@@ -35,7 +35,7 @@ fn take<'a>(bytes: &mut &'a [u8], count: usize) -> &'a [u8] {
     first
 }
 
-/// Reads both sides to their ends; every structure must come out as it went in. The commands, in order.
+/// Reads both sides to their ends. Every structure must come out as it went in. Returns the commands in their order.
 fn replay(line: &Line, minor: i32) -> Vec<u32> {
     let (mut client, mut server) = (line.client.as_slice(), line.server.as_slice());
     let (mut commands, mut waiting) = (Vec::new(), false);
@@ -75,7 +75,7 @@ fn replay(line: &Line, minor: i32) -> Vec<u32> {
             Request::Establish(_) => assert_ne!(answer!(Establish).context, 0),
             Request::Release(_) => {
                 if waiting {
-                    assert_eq!(answer!(Wait).rv, rv::CANCELLED); // before it, on the same line
+                    assert_eq!(answer!(Wait).rv, rv::CANCELLED); // the wait's answer comes first, on the same line
                 }
                 assert_eq!(answer!(Release).rv, rv::SUCCESS);
             }
@@ -116,7 +116,7 @@ fn replay(line: &Line, minor: i32) -> Vec<u32> {
             Request::ReadersState => states(take(&mut server, MAX_READERS * ReaderState::LEN)),
             Request::Wait => {
                 if waiting {
-                    assert_eq!(answer!(Wait).rv, rv::SUCCESS); // something changed since the last one
+                    assert_eq!(answer!(Wait).rv, rv::SUCCESS); // a change came after the wait before
                 }
                 waiting = true;
                 if minor < 6 {

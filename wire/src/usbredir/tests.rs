@@ -18,7 +18,7 @@ fn told(message: &ToGuest<'_>, id: u64, agreed: Capabilities) -> Vec<u8> {
     out
 }
 
-/// Reads a packet, of which each prefix is not one.
+/// Reads a packet. No beginning of the packet may count as a packet.
 fn read(bytes: &[u8], agreed: Capabilities) -> (u64, ToHost<'_>) {
     let size = Header::size(agreed);
     for cut in 0..size {
@@ -30,7 +30,7 @@ fn read(bytes: &[u8], agreed: Capabilities) -> (u64, ToHost<'_>) {
     (header.id, ToHost::parse(header.kind, body, agreed).unwrap())
 }
 
-/// By hand, from the structures in the protocol's text.
+/// The bytes were written by hand from the structures in the protocol's text.
 #[test]
 fn packets_of_a_guest_are_as_the_text_says() {
     let setup = Setup { request_type: 0x80, request: 6, value: 0x0102, index: 0x0304, length: 18 };
@@ -150,7 +150,8 @@ fn lengths_are_refused_before_their_bytes_come() {
         (packet::BULK_PACKET, 10 + (1 << 20) + 1),
         (packet::BULK_PACKET, u32::MAX),
         (packet::INTERRUPT_PACKET, 3),
-        // A host's own packets, streams and buffered bulk that nobody agreed on, and no type at all.
+        // Packets that only a host sends, streams and buffered bulk that nobody agreed on, and a type that does not
+        // exist.
         (packet::DEVICE_CONNECT, 10),
         (packet::CONFIGURATION_STATUS, 2),
         (18, 8),
@@ -178,7 +179,7 @@ fn data_is_as_long_as_its_packet_says() {
     };
     assert!(bulk(0x01, 3, b"abc") && bulk(0x82, 64, b""));
     assert!(!bulk(0x01, 3, b"ab") && !bulk(0x01, 3, b"abcd") && !bulk(0x82, 3, b"abc"));
-    // Input is not asked for by an interrupt packet.
+    // A guest does not ask for input by an interrupt packet.
     assert!(ToHost::parse(packet::INTERRUPT_PACKET, &[0x83, 0, 0, 0], OLD).is_err());
     assert!(ToHost::parse(packet::INTERRUPT_PACKET, &[0x03, 0, 1, 0, 9], OLD).is_ok());
     assert!(ToHost::parse(packet::FILTER_FILTER, b"no end", ALL).is_err());

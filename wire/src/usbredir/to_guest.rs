@@ -1,4 +1,4 @@
-//! What the usb-host sends.
+//! The packets that the usb-host sends.
 
 use alloc::vec::Vec;
 
@@ -34,7 +34,7 @@ pub struct DeviceConnect {
     pub vendor: u16,
     /// idProduct.
     pub product: u16,
-    /// bcdDevice; 0 where the two have not agreed on telling it.
+    /// bcdDevice; 0 where guest and host have not agreed on telling it.
     pub release: u16,
 }
 
@@ -43,7 +43,7 @@ impl DeviceConnect {
     pub const FULL_SPEED: u8 = 1;
 }
 
-/// One of an interface_info: its number, and class, subclass and protocol.
+/// An interface of an interface_info: its number, and its class, subclass and protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interface {
     /// bInterfaceNumber.
@@ -52,21 +52,21 @@ pub struct Interface {
     pub class: [u8; 3],
 }
 
-/// One of an ep_info.
+/// An endpoint of an ep_info.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// 0 control, 1 isochronous, 2 bulk, 3 interrupt; 255 for none.
+    /// The endpoint's type: 0 control, 1 isochronous, 2 bulk, 3 interrupt; 255 for no endpoint.
     pub kind: u8,
     /// bInterval.
     pub interval: u8,
-    /// The interface that it belongs to.
+    /// The interface of the endpoint.
     pub interface: u8,
-    /// wMaxPacketSize, in bytes; 0 where the two have not agreed on telling it.
+    /// wMaxPacketSize, in bytes; 0 where guest and host have not agreed on telling it.
     pub max_packet: u16,
 }
 
 impl Endpoint {
-    /// No endpoint here.
+    /// There is no endpoint in this place.
     pub const NONE: Self = Self { kind: 255, interval: 0, interface: 0, max_packet: 0 };
 }
 
@@ -75,7 +75,7 @@ impl Endpoint {
 pub struct EpInfo(pub [Endpoint; 32]);
 
 impl EpInfo {
-    /// The place of the endpoint with this address; a wrong address has the place of its number and direction.
+    /// The place of the endpoint with this address. Other bits of the address do not count.
     pub const fn place(address: u8) -> usize {
         ((address & 0x0F) | (address & 0x80) >> 3) as usize
     }
@@ -221,7 +221,8 @@ impl<'a> ToGuest<'a> {
     }
 }
 
-/// The interfaces' numbers, classes, subclasses and protocols: four columns of 32 bytes. More than 32 are not told.
+/// The interfaces' numbers, classes, subclasses and protocols: four columns of 32 bytes. A guest is told of 32
+/// interfaces at most.
 fn interface_info(interfaces: &[Interface], out: &mut Vec<u8>) {
     let told = interfaces.get(..32).unwrap_or(interfaces);
     out.extend_from_slice(&u32::try_from(told.len()).unwrap_or(32).to_le_bytes());

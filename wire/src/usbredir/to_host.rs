@@ -1,4 +1,4 @@
-//! What the usb-guest sends.
+//! The packets that the usb-guest sends.
 
 use alloc::vec::Vec;
 
@@ -36,13 +36,13 @@ const OUT_OF_PLACE: Malformed = Malformed::new("usbredir packet", "not one that 
 const LENGTH: Malformed = Malformed::new("usbredir packet", "of another length than its type has");
 
 impl<'a> ToHost<'a> {
-    /// How many bytes follow this header: asked before any of them is waited for.
+    /// How many bytes follow this header. The reader asks this before it waits for any of them.
     ///
     /// # Errors
     /// A packet of this type may not come, or not one of this length.
     pub fn body(header: Header, agreed: Capabilities) -> Result<usize, Malformed> {
         let with_data = |size: usize, most: usize| size..=size.saturating_add(most);
-        // Lengths of 16 bits.
+        // The length has 16 bits.
         let short = usize::from(u16::MAX);
         let allowed = match header.kind {
             packet::HELLO => 64..=MAX_HELLO,
@@ -69,7 +69,7 @@ impl<'a> ToHost<'a> {
     /// Reads what follows a header.
     ///
     /// # Errors
-    /// It is not what the header says.
+    /// The packet is not what its header says.
     pub fn parse(kind: u32, body: &'a [u8], agreed: Capabilities) -> Result<Self, Malformed> {
         Ok(match (kind, body) {
             (packet::HELLO, _) => Self::Hello(Hello::parse(body)?),
@@ -108,7 +108,7 @@ impl<'a> ToHost<'a> {
             (packet::ISO_PACKET | packet::INTERRUPT_PACKET, _) => {
                 let (header, data) = body.split_first_chunk().ok_or(LENGTH)?;
                 let header = Interrupt::parse(*header);
-                // Input is never asked for by packet: the host sends it on its own.
+                // A guest does not ask for input by an interrupt packet: the host sends input by itself.
                 if header.endpoint & 0x80 != 0 {
                     return Err(OUT_OF_PLACE);
                 }

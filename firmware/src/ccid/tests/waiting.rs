@@ -1,4 +1,4 @@
-//! Commands that wait: for the holder, for a computation, for the other half of an abort.
+//! Commands that wait for the holder, for a computation, or for the other half of an abort.
 
 use super::*;
 
@@ -90,7 +90,7 @@ fn a_job_is_handed_out_once_and_its_outcome_answers() {
     assert_eq!(reader.card.events, ["finished"]);
 }
 
-/// CCID 1.1, table 6.2-2: the slot is busy; the command that runs goes on.
+/// CCID 1.1, table 6.2-2: the second command is told that the slot is busy. The first command goes on.
 #[test]
 fn a_second_command_is_told_that_the_slot_is_busy() {
     for first in [ASKS, WORKS] {
@@ -109,7 +109,7 @@ fn a_second_command_is_told_that_the_slot_is_busy() {
     }
 }
 
-/// Power off, power on: what waits is over, its command fails, and a late outcome changes nothing.
+/// Power off and power on end a command that waits. The command fails, and a late outcome changes nothing.
 #[test]
 fn power_ends_what_waits() {
     for (first, shows) in [(ASKS, true), (WORKS, false)] {
@@ -163,7 +163,7 @@ fn abort_request_then_message() {
         assert_eq!(reader.class_request(abort(3)), Some(Vec::new()));
         assert_eq!(next(&mut reader), hex!("80 00000000 00 01 40 FF 00"));
         assert_eq!((reader.panel.shown.is_none(), &reader.card.events[..]), (true, &["aborted"][..]));
-        // Until the other half comes, all fails: also an abort with another bSeq.
+        // Until the other half of the abort comes, every message fails. An abort with another bSeq fails, too.
         assert_eq!(ask(&mut reader, &xfr(2, level::WHOLE, &[0, ECHO]))[7..9], [0x40, 0xFF]);
         assert_eq!(ask(&mut reader, &hex!("72 00000000 00 04 000000")), hex!("81 00000000 00 04 40 FF 00"));
         assert_eq!(ask(&mut reader, &ABORT_3), ABORTED_3);

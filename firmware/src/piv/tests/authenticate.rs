@@ -2,7 +2,8 @@ use super::*;
 use crate::crypto::{ManagementAlgorithm, ManagementKey};
 use hex_literal::hex;
 
-/// Whether the management key is proved: PUT DATA of an object that is not kept tells, and changes nothing.
+/// Whether the management key is proved. The test sends PUT DATA of an object that no token keeps: the answer tells,
+/// and nothing changes.
 fn is_managed(bench: &mut Bench) -> bool {
     match &*bench.word([0, 0xDB, 0x3F, 0xFF], &hex!("5C017E 5300")) {
         "6A81" => true,
@@ -11,7 +12,7 @@ fn is_managed(bench: &mut Bench) -> bool {
     }
 }
 
-/// SP 800-73-4 part 2, appendix A.1, byte by byte but for the random: Triple-DES by its older name, 00.
+/// SP 800-73-4 part 2, appendix A.1, with every byte but the random ones. Triple-DES has its older name, 00.
 #[test]
 fn appendix_a_1_the_administrator_proves_the_key() {
     let mut bench = Bench::new();
@@ -26,7 +27,7 @@ fn appendix_a_1_the_administrator_proves_the_key() {
     assert!(!is_managed(&mut bench));
 }
 
-/// Appendix A.2: each side proves the key.
+/// SP 800-73-4 part 2, appendix A.2: each side proves that it has the key.
 #[test]
 fn appendix_a_2_both_sides_prove_the_key() {
     for shape in [&hex!("82 00")[..], &[]] {
@@ -62,7 +63,7 @@ fn a_wrong_answer_proves_nothing() {
         bench.data(nine_b, &hex!("7C028100"));
         assert_eq!(bench.word(nine_b, &authenticate(&[(0x82, response)])), "6982");
     }
-    // A right answer to a challenge that another command has ended.
+    // The answer is right, but another command has ended the challenge.
     let mut block = inside(&bench.data(nine_b, &hex!("7C028100")), 0x81);
     ManagementKey::factory().encrypt_block(&mut block).unwrap();
     bench.send(&hex!("00200080"));

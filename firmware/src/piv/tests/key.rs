@@ -16,7 +16,7 @@ const P384: u8 = 0x14;
 const RSA: u8 = 0x07;
 
 impl Bench {
-    /// Makes a key and gives its template.
+    /// Makes a key, and returns its template.
     fn generate(&mut self, slot: u8, algorithm: u8) -> Vec<u8> {
         self.data([0, 0x47, 0, slot], &[0xAC, 3, 0x80, 1, algorithm])
     }
@@ -87,7 +87,8 @@ fn p256_agrees() {
     }
 }
 
-/// Appendix A.4: the padded block, 256 bytes in an extended command here, in a chain there.
+/// Appendix A.4: the padded block has 256 bytes. Here an extended command brings the block, and in the appendix a
+/// chain.
 #[test]
 fn rsa_signs_and_decrypts() {
     let mut bench = Bench::managed();
@@ -161,7 +162,7 @@ fn a_new_key_takes_the_place_of_the_old_one() {
     assert_eq!(bench.word([0, 0x87, P256, 0x9A], &data), "6A86", "the old algorithm");
 }
 
-/// The shapes that stock tools send, and what they ask for that this token does not do.
+/// The forms of the template that stock tools send, and requests in it that this token refuses.
 #[test]
 fn the_template_of_generate() {
     let mut bench = Bench::managed();
@@ -186,7 +187,7 @@ fn the_template_of_generate() {
     }
 }
 
-/// The payment key has no reference here, whatever the algorithm: not to be made, not to be used.
+/// The payment key has no reference in PIV, whatever the algorithm. PIV neither makes that key nor uses it.
 #[test]
 fn the_payment_key_is_out_of_reach() {
     let mut bench = Bench::managed();
@@ -205,7 +206,7 @@ fn the_payment_key_is_out_of_reach() {
     assert_eq!(bench.application.public_key(payment).unwrap(), before);
 }
 
-/// A policy that GENERATE asked for (by the tag of stock tools) goes with the key, not with the slot.
+/// GENERATE may ask for a policy, by the tag that stock tools use. The policy belongs to the key, not to the slot.
 #[test]
 fn a_key_keeps_the_policy_it_was_made_with() {
     let mut bench = Bench::managed();
@@ -217,7 +218,7 @@ fn a_key_keeps_the_policy_it_was_made_with() {
     assert_eq!([0x9A, 0x9C, 0x82, 0x9E].map(|slot| word(&mut bench, slot)), ["6982", "9000", "6982", "6982"]);
     assert_eq!(bench.verify(PIN), "9000");
     assert_eq!([0x9A, 0x9A, 0x82, 0x9E].map(|slot| word(&mut bench, slot)), ["9000", "6982", "9000", "6982"]);
-    // Made anew without one, the slot's holds again.
+    // A key that is made without a policy has the slot's policy again.
     bench.generate(0x9C, P256);
     assert_eq!(word(&mut bench, 0x9C), "6982");
 }
@@ -246,11 +247,11 @@ fn retired_keys_work_as_9d_does() {
     let put = [&hex!("5C035FC10F")[..], &tlv::object(0x53, &certificate)].concat();
     assert_eq!(bench.word([0, 0xDB, 0x3F, 0xFF], &put), "9000");
     assert_eq!(bench.data(get, &hex!("5C035FC10F")), tlv::object(0x53, &certificate));
-    // Part 1, 3.3.3: stock hosts look at 82 to 84 now.
+    // Part 1, 3.3.3: the history object now counts three keys, so that stock hosts look at 82 to 84.
     assert_eq!(bench.data(get, &history), hex!("5308 C10103 C20100 FE00"));
 }
 
-/// An RSA-2048 block, and a proof of the PIN for one use, in a retired slot.
+/// An RSA-2048 key in a retired slot signs a padded block. With the policy "always" each use spends a proof of the PIN.
 #[test]
 fn a_retired_rsa_key_spends_its_proof() {
     let mut bench = Bench::managed();

@@ -15,7 +15,7 @@ fn put(tag: u32, content: &[u8]) -> Vec<u8> {
     [list(tag), tlv::object(0x53, content)].concat()
 }
 
-/// SP 800-73-4 part 1, 3.3.2: its own tag, not 53.
+/// SP 800-73-4 part 1, 3.3.2: the discovery object has a tag of its own, and not 53.
 #[test]
 fn the_discovery_object() {
     let mut bench = Bench::new();
@@ -44,7 +44,7 @@ fn objects_are_kept() {
         let factory = bench.command(GET, &list(tag));
         assert_eq!(bench.word(PUT, &put(tag, &certificate)), "9000");
         assert_eq!(bench.data(GET, &list(tag)), tlv::object(0x53, &certificate), "{tag:06X}");
-        // Another plug-in: the same records.
+        // The token is plugged in again, and has the same records.
         let flash = bench.application.storage().clone();
         let again = Application::open(profile(), &crate::fixture::SECRET, flash, rng(7));
         let mut again = Bench { piv: Piv::default(), application: again };
@@ -67,7 +67,7 @@ fn a_certificate_leaves_the_key_alone() {
     assert_eq!(bench.word([0, 0x87, 0x11, 0x9E], &authenticate(&[(0x82, &[]), (0x81, &[7; 32])])), "9000");
 }
 
-/// Part 1, table 2: some objects are the holder's; whether they are there is too.
+/// Part 1, table 2: some objects are readable with the PIN only. Without the PIN nobody learns whether they are there.
 #[test]
 fn what_only_the_holder_reads() {
     let mut bench = Bench::managed();

@@ -41,7 +41,7 @@ fn tries_run_out_and_the_puk_brings_them_back() {
     assert_eq!(bench.send(&hex!("00200080")), hex!("63C6"), "a wrong PUK takes it back");
 }
 
-/// 3.2.2: after a success the PIN counts as verified.
+/// SP 800-73-4 part 2, 3.2.2: after a successful change the PIN counts as verified.
 #[test]
 fn pin_and_puk_are_changed() {
     let mut bench = Bench::new();
@@ -65,7 +65,7 @@ fn pin_and_puk_are_changed() {
     }
 }
 
-/// 2.4.3 and 3.2.1: what cannot be a PIN spends no try.
+/// SP 800-73-4 part 2, 2.4.3 and 3.2.1: a field that cannot be a PIN spends no try.
 #[test]
 fn a_pin_of_a_wrong_form_spends_no_try() {
     let mut bench = Bench::new();
@@ -91,7 +91,7 @@ fn a_pin_of_a_wrong_form_spends_no_try() {
     assert_eq!(bench.tries(), (6, 6));
 }
 
-/// A brand whose PINs do not fit PIV's field takes none here.
+/// PINs of this brand do not fit PIV's field. So PIV takes no PIN of this brand.
 #[test]
 fn a_brand_with_long_pins() {
     let mut bench = Bench::of(Profile { pin_length: (6, 30), ..profile() });

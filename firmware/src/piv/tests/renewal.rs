@@ -1,4 +1,4 @@
-//! SET PIN RETRIES and RESET, and what they leave alone.
+//! SET PIN RETRIES and RESET, and the data that they do not touch.
 
 use super::*;
 use crate::{
@@ -19,7 +19,7 @@ const RESET: [u8; 4] = [0, 0xFB, 0, 0];
 const RETRIES: [u8; 4] = [0, 0xFA, 3, 4];
 
 impl Bench {
-    /// Spends all tries of the PIN, and of the PUK.
+    /// Spends all tries of the PIN and all tries of the PUK.
     fn block(&mut self) {
         while self.tries().0 > 0 {
             self.verify(b"000000");
@@ -37,14 +37,15 @@ impl Bench {
         self.word([0, 0x24, 0, reference], &[padded(old), padded(new)].concat())
     }
 
-    /// Whether the payment key would sign, were the holder to confirm.
+    /// Whether the payment key would sign if the holder confirmed.
     fn payment(&mut self, key: KeyId) -> Result<(), Refusal> {
         let proof = self.application.take_proof();
         self.application.check_ready(key, proof.as_ref())
     }
 }
 
-/// docs.yubico.com, "Set PIN retries": the management key and the PIN; both codes are the factory's afterwards.
+/// docs.yubico.com, "Set PIN retries": the command wants the management key and the PIN. Afterwards PIN and PUK are the
+/// factory's.
 #[test]
 fn retries_are_set() {
     let mut bench = Bench::managed();
@@ -69,14 +70,14 @@ fn retries_are_set() {
     assert_eq!(bench.data([0, 0xF7, 0, 0x9A], &[]), key);
     let sign = authenticate(&[(tag::RESPONSE, &[]), (tag::CHALLENGE, &[7; 32])]);
     assert_eq!(bench.word([0, 0x87, 0x11, 0x9A], &sign), "9000");
-    // For the token's life.
+    // The numbers of tries stay for the token's life.
     bench.application.power_off();
     bench.application.power_on();
     assert_eq!(bench.tries(), (3, 4));
     assert_eq!(Bench::new().word(RETRIES, &[]), "6982", "without the management key");
 }
 
-/// docs.yubico.com, "Reset the PIV application": everything but the attestation key is new.
+/// docs.yubico.com, "Reset the PIV application": all is made new but the attestation key.
 #[test]
 fn a_blocked_token_is_reset() {
     let mut bench = Bench::managed();
@@ -123,7 +124,7 @@ fn a_blocked_token_is_reset() {
     let sign = authenticate(&[(tag::RESPONSE, &[]), (tag::CHALLENGE, &[7; 32])]);
     assert_eq!(bench.word([0, 0x87, 0x11, 0x9A], &sign), "9000");
     assert_eq!(bench.change(0x81, FACTORY, b"24681357"), "9000");
-    // A lower number of tries ends with the reset.
+    // A lower number of tries lasts only until the reset.
     assert_eq!(bench.manage(0x03, &ManagementKey::factory()), "9000");
     assert_eq!(bench.word(RETRIES, &[]), "9000");
     bench.block();
@@ -131,7 +132,7 @@ fn a_blocked_token_is_reset() {
     assert_eq!(bench.tries(), (6, 6));
 }
 
-/// Where there is a payment key, in use or pending, neither command does anything at all.
+/// Where a payment key is in use or pending, neither command changes anything.
 #[test]
 fn the_payment_key_is_never_touched() {
     for key in PAYMENT {
@@ -150,7 +151,7 @@ fn the_payment_key_is_never_touched() {
     }
 }
 
-/// Whoever resets a token knows its codes. A payment key works for a holder whose codes nobody else knows.
+/// Somebody who resets a token knows its codes. A payment key works only where nobody but the holder knows the codes.
 #[test]
 fn a_payment_key_waits_for_codes_of_its_own() {
     let [current, pending] = PAYMENT;
@@ -180,7 +181,7 @@ fn a_payment_key_waits_for_codes_of_its_own() {
     }
 }
 
-/// The power goes at each write: the former token, whole, or the new one, whole.
+/// The power is cut at each write. Afterwards the token is either the former one, whole, or the new one, whole.
 #[test]
 fn power_cuts() {
     let prepared = |reset: bool| {
@@ -220,7 +221,7 @@ fn power_cuts() {
                 };
                 assert_eq!((keys, tries), expected, "{reset} {cut} {lands}: {done}");
                 assert!(done != "9000" || !whole);
-                // One PIN opens it, and a key made now works with it.
+                // One PIN opens the token, and a key that is made now works with that PIN.
                 let pin = if whole { PIN } else { FACTORY };
                 if !(whole && reset) {
                     assert_eq!(bench.verify(pin), "9000", "{reset} {cut} {lands}");
@@ -242,7 +243,7 @@ fn power_cuts() {
     assert!(cuts > 20, "{cuts}");
 }
 
-/// SELECT of another applet, or a lost line, while the codes are stretched: nothing happened.
+/// While the codes are stretched the host selects another applet, or the line is lost. Then nothing has happened.
 #[test]
 fn a_renewal_that_is_not_waited_for() {
     let mut bench = Bench::managed();

@@ -93,7 +93,7 @@ fn without_the_management_key() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// Whatever comes, an answer goes, and no payment key comes of it.
+    /// The card answers every command, and no command brings a payment key.
     #[test]
     fn never_panics(commands in prop::collection::vec(
         (prop::sample::select(&[0x20u8, 0x24, 0x2C, 0x47, 0x87, 0xCB, 0xDB, 0xF7, 0xF8, 0xF9,

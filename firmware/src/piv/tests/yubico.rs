@@ -1,4 +1,4 @@
-//! The commands that stock tools know from Yubico, with the bytes that those tools send.
+//! Yubico's commands that stock tools know, with the bytes that those tools send.
 
 use super::*;
 use crate::{
@@ -57,7 +57,7 @@ fn metadata_of_a_key() {
     }
 }
 
-/// `set-mgm-key` of a key that wants a touch: no promise that is not kept.
+/// `set-mgm-key` can ask for a key that wants a touch. The token has no touch, and refuses to promise one.
 #[test]
 fn a_management_key_that_wants_a_touch() {
     let mut bench = Bench::managed();
@@ -88,7 +88,8 @@ fn an_elliptic_key_comes_in() {
     let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&point).unwrap();
     key.verify_prehash(&digest, &signature).unwrap();
 
-    // A key made here is one again; P-384 too; what is no key is refused and changes nothing.
+    // A key that is made here replaces the imported one, and is marked as made here. A P-384 key can be imported, too.
+    // A number that is no key is refused, and changes nothing.
     bench.data([0, 0x47, 0, 0x9A], &hex!("AC03 800111"));
     assert_eq!(bench.metadata(0x9A)[7..10], hex!("030101"));
     let secret = PrivateKey::generate_ec(KeyAlgorithm::P384, &mut rng(5)).unwrap();
@@ -139,7 +140,8 @@ fn an_rsa_key_comes_in() {
             parts(&changed)
         })
         .collect();
-    // Primes in the other order have another coefficient; a part is missing, too short, twice, or of another key.
+    // The primes in the other order need another coefficient. Then a part is missing, too short, given twice, or of
+    // another key.
     wrong.push(parts(&[&good[1], &good[0], &good[3], &good[2], &good[4]].map(Clone::clone)));
     wrong.push(parts(&good)[..parts(&good).len() - 131].to_vec());
     wrong.push(parts(&good.clone().map(|part| part[1..].to_vec())));
@@ -153,7 +155,8 @@ fn an_rsa_key_comes_in() {
     assert_eq!(key.size(), 256);
 }
 
-/// A "prime" that is a product of two: its parts follow from it, and it does not decrypt.
+/// One of the primes is in truth a product of two. The other parts follow from the two primes by the rules, and yet the
+/// key does not decrypt.
 #[test]
 fn a_composite_is_no_prime() {
     let mut bench = Bench::managed();
@@ -173,7 +176,7 @@ fn what_import_refuses() {
     let mut bench = Bench::managed();
     let scalar = tlv::object(0x06, &[7; 32]);
     let with = |more: &[u8]| [&scalar[..], more].concat();
-    // PIN policies: those that SP 800-73-4 has. No touch.
+    // The PIN policies are those of SP 800-73-4. No policy asks for a touch.
     for (slot, data, word) in [
         (0x9A, with(&hex!("AA0102 AB0101")), "9000"),
         (0x9C, with(&hex!("AA0103")), "9000"),
@@ -190,7 +193,8 @@ fn what_import_refuses() {
     ] {
         assert_eq!(bench.word([0, 0xFE, 0x11, slot], &data), word, "{slot:02X} {data:02X?}");
     }
-    // No slot: the payment key's reference, the attestation key, the management key, PIN; no key algorithm.
+    // These references are no slots: the payment key's, the attestation key's, the management key's and the PIN's. The
+    // other numbers are no algorithm of a key.
     for (algorithm, reference) in
         [(0x11, 0x50), (0x11, 0xF9), (0x11, 0x9B), (0x11, 0x80), (0x03, 0x9A), (0x06, 0x9A), (0xE0, 0x9A)]
     {
@@ -200,7 +204,7 @@ fn what_import_refuses() {
     assert_eq!(bench.tries(), (6, 6));
 }
 
-/// ATTEST, and the certificate of the key that signs: slot F9, object 5FFF01.
+/// ATTEST, and the certificate of the key that signs statements: slot F9, object 5FFF01.
 #[test]
 fn a_key_made_here_is_attested() {
     let mut bench = Bench::managed();
@@ -222,7 +226,7 @@ fn a_key_made_here_is_attested() {
     let metadata = bench.metadata(0xF9);
     assert_eq!(metadata[..14], hex!("010111 02020101 030101 0443 8641"));
     assert!(key.ends_with(&metadata[14..]));
-    // It is the token's for life.
+    // The attestation key and its certificate stay for the token's life.
     let put = [&hex!("5C03 5FFF01")[..], &hex!("5300")].concat();
     assert_eq!(bench.word([0, 0xDB, 0x3F, 0xFF], &put), "6A81");
     assert_eq!(bench.word([0, 0x47, 0, 0xF9], &hex!("AC03 800111")), "6A86");

@@ -43,7 +43,8 @@ fn objects_come_and_go() {
     assert_eq!(heads.iter().map(|head| (head.number, head.length)).collect::<Vec<_>>(), [(1, 12), (2, 13)]);
     assert_eq!(heads[1].object, DataObject { value: Vec::new(), ..private.clone() });
 
-    // Without the PIN the private one is not there, not even its name; it stands nowhere in clear.
+    // Without the PIN the private object is not there, and neither is its name. The private object stands nowhere in
+    // clear.
     let mut again = bench.again();
     assert_eq!(again.heads().len(), 1);
     assert_eq!([again.read(1), again.read(2)], [Ok(public), Err("6A82".into())]);
@@ -86,7 +87,7 @@ fn there_is_an_end_to_it() {
     assert_eq!(bench.read(32).unwrap().value, b"small");
 }
 
-/// GM/T 0027 5.3.4, ISO 7816-4 11.5.3: random bytes for the host, without any PIN.
+/// GM/T 0027 5.3.4 and ISO 7816-4 11.5.3: the token gives random bytes to the host, without any PIN.
 #[test]
 fn random_can_be_sampled() {
     let mut bench = Bench::new();

@@ -90,7 +90,7 @@ fn use_key_does_what_the_policy_says_and_no_more() {
     for uses in [0, 3, 8, 0xFF] {
         assert!(matches!(&bench.use_key(uses, once, &[7; 32]).1[..], "6985" | "6A86"), "{uses}");
     }
-    // A proof goes with the next command that uses a key, whichever it is.
+    // A proof of the PIN is spent by the next command that uses a key, whichever key it is.
     bench.verify();
     assert_eq!(bench.use_key(1, never, &[7; 32]).1, "9000");
     assert_eq!(bench.use_key(1, always, &[7; 32]).1, "6982");
@@ -100,7 +100,7 @@ fn use_key_does_what_the_policy_says_and_no_more() {
     assert_eq!(again.use_key(1, retired(9), &[7; 32]).1, "6A88");
 }
 
-/// It signs payment orders that its holder saw: not what comes here, whatever was proved.
+/// The payment key signs only payment orders that its holder saw. USE KEY reaches it with no proof whatever.
 #[test]
 fn use_key_is_no_road_to_the_payment_key() {
     let mut bench = Bench::verified();
@@ -125,7 +125,7 @@ fn notes_are_kept_and_told() {
     let contents = again.contents().remove(0);
     let (key, certificate) = (contents.key.unwrap(), contents.certificate.unwrap());
     assert!(key.noted && certificate.noted && key.name == name("k", &[1]));
-    // SET NAME replaces all of it.
+    // SET NAME replaces the whole name, and so the notes are gone.
     bench.data([0x80, 0xDC, 1, 0x9A], &name("k", &[1]).bytes());
     assert_eq!(get(&mut bench, 3).1, "6A82");
     assert!(!bench.contents().remove(0).key.unwrap().noted);

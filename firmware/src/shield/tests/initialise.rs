@@ -18,7 +18,7 @@ fn information(bench: &mut Bench) -> Information {
     Information::parse(&bench.data([0x80, 0xF2, 0, 0], &[])).unwrap()
 }
 
-/// A token with a payment key, one beside it, keys, a certificate and objects.
+/// A token with a payment key, a pending payment key, other keys, a certificate and objects.
 fn full() -> Bench {
     let mut bench = Bench::verified();
     let payment = KeyId::Current(Container::Payment);
@@ -82,7 +82,7 @@ fn only_the_puk_may() {
     }
     assert_eq!(bench.word(INITIALISE, &with_puk(PUK, b"x")), "6983");
     assert_eq!(bench.contents(), before);
-    // The proof is for the command that brought it.
+    // The proof of the PUK is only for the command that brought it.
     let mut bench = full();
     let job = bench.application.prove_puk(PUK).unwrap();
     bench.application.finish_pin(job.run()).unwrap();
@@ -90,7 +90,7 @@ fn only_the_puk_may() {
     assert_eq!(bench.application.initialise("x"), Err(Refusal::NotVerified));
 }
 
-/// Cut at each write: the token is as before, or erased, whatever it says in between.
+/// The power is cut at each write. The token is either as before or erased, whatever it answers in between.
 #[test]
 fn power_cuts_while_it_is_erased() {
     let mut cuts = 0;
@@ -118,7 +118,8 @@ fn power_cuts_while_it_is_erased() {
     assert!(cuts > 10, "{cuts}");
 }
 
-/// CHANGE REFERENCE DATA of the PUK to itself: how a host asks whether it knows it (PKCS#11: C_Login as CKU_SO).
+/// A host asks whether it knows the PUK: it changes the PUK to itself by CHANGE REFERENCE DATA (PKCS#11: C_Login as
+/// CKU_SO).
 #[test]
 fn the_puk_to_itself() {
     let (mut flash, mut random) = (Flash::default(), rng(1));
@@ -134,7 +135,7 @@ fn the_puk_to_itself() {
     assert_eq!(information(&mut bench).tries, [6, 6, 6, 6]);
     assert_eq!(bench.word(PUK_TO, &with_puk(easy, b"22222222")), "9D06", "a new one may not be easy");
     assert!(!bench.application.verified());
-    // No PIN is kept so: the factory's would count as changed.
+    // No PIN may be changed to itself: the factory's PIN would count as changed.
     bench.verify();
     assert_eq!(bench.word([0x80, 0x24, 0, 0x80], &with_puk(b"11111111", b"11111111")), "9D06");
     assert!(matches!(bench.application.verify(PIN), Ok(Progress::Done)));

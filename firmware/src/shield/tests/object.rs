@@ -23,7 +23,7 @@ fn a_created_key_works_at_once() {
     assert_eq!((contents.container, &contents.certificate), (retired(1), &None));
     assert_eq!((head.algorithm, head.name, head.imported), (Algorithm::P256, key.name, false));
     assert_eq!(head.policy, KeyPolicy { pin: PinPolicy::Always, uses: Uses::SIGN });
-    // Each signature wants its own PIN, and it agrees on nothing.
+    // Each signature of the key wants a PIN of its own, and the key agrees on nothing.
     assert!(bench.sign(container).is_ok());
     assert_eq!(bench.sign(container), Err(Refusal::NotVerified));
     bench.verify();
@@ -36,7 +36,7 @@ fn a_created_key_works_at_once() {
 #[test]
 fn the_token_finds_a_free_container_while_there_is_one() {
     let mut bench = Bench::verified();
-    // A key that waits for its certificate keeps its place.
+    // The place of a key that waits for its certificate is not given away.
     bench.data([0x80, 0x46, 0, 0x83], &[0x80, 1, 0x11]);
     for number in (1..=20).filter(|number| *number != 2) {
         let (answer, _) = bench.create(Place::Any, &plain(Algorithm::P256));
@@ -48,7 +48,8 @@ fn the_token_finds_a_free_container_while_there_is_one() {
     assert_eq!(parse_created(&answer).unwrap().0.reference(), 0x90);
 }
 
-/// A container that is named must be free, or the command says that what is there may go; the payment container never.
+/// A container that a command names must be free, or the command must say that its contents may go. No command may name
+/// the payment container.
 #[test]
 fn named_containers() {
     let mut bench = Bench::verified();
@@ -89,7 +90,7 @@ fn named_containers() {
     }
 }
 
-/// SP 800-73-4 appendix A.4 through the other applet: an RSA key is made by a job and decrypts.
+/// SP 800-73-4 appendix A.4, through the shield's applet: a job makes an RSA key, and the key decrypts.
 #[test]
 fn an_rsa_key_is_made_by_a_job() {
     let mut bench = Bench::verified();
@@ -112,7 +113,7 @@ fn a_deleted_key_is_gone_from_memory_too() {
     let mut bench = Bench::verified();
     bench.create(Place::Any, &plain(Algorithm::P256));
     bench.sign(retired(1)).unwrap();
-    bench.application.storage().writes_left = Some(1); // behind the inventory's
+    bench.application.storage().writes_left = Some(1); // the write behind the inventory's
     bench.application.storage().last_write_lands = true;
     assert_eq!(bench.word([0x80, 0xE4, what::KEY, 0x82], &[]), "6581");
     bench.application.storage().writes_left = None;
@@ -135,7 +136,7 @@ fn a_certificate_finds_its_key() {
         parse_placed(&answer).unwrap()
     };
     assert_eq!(place(bench.put(Place::Any, &second, &name("c", &[2]))), retired(2));
-    // Its place is taken now: another certificate for the same key stands by itself.
+    // The place beside the key is taken now. So another certificate for the same key stands in a place of its own.
     assert_eq!(place(bench.put(Place::Any, &second, &name("d", &[2]))), retired(4));
     assert_eq!(bench.put(Place::In(retired(1)), &second, &Name::default()).1, "9D05");
     assert_eq!(bench.put(Place::In(retired(2)), &second, &Name::default()).1, "6A89");
@@ -153,7 +154,7 @@ fn a_certificate_finds_its_key() {
     let length = u32::try_from(second.len()).unwrap();
     assert_eq!(names, [(0x83, "e".into(), length), (0x85, "ca".into(), length)]);
     assert_eq!(bench.data([0x80, 0xCA, 0, 0x83], &[]), second);
-    // Both go at once, or one of them.
+    // The key and its certificate are erased together, or only one of them.
     assert_eq!(bench.word([0x80, 0xE4, what::CERTIFICATE, 0x83], &[]), "9000");
     assert!(bench.sign(retired(2)).is_ok());
     assert_eq!(bench.word([0x80, 0xE4, what::KEY | what::CERTIFICATE, 0x83], &[]), "9000");

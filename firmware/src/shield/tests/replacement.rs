@@ -1,4 +1,4 @@
-//! A payment key with its certificate is replaced before the holder's eyes, and only that.
+//! The holder sees the certificate that replaces a payment key and its certificate. Only that certificate is installed.
 
 use wire::shield::{get, install};
 
@@ -13,7 +13,7 @@ use crate::{
 
 const INSTALL: [u8; 4] = [0x80, 0xDB, 0, 0];
 
-/// A pending payment key, and the outline of a certificate for it.
+/// Makes a pending payment key, and returns the outline of a certificate for that key.
 fn pending(bench: &mut Bench) -> Vec<u8> {
     certificate(&bench.data([0x80, 0x46, 0, 0x50], &tlv::object(0x80, &[0x11])))
 }
@@ -61,7 +61,7 @@ fn the_screen_shows_holder_and_number_and_ok_installs() {
         assert_ne!(status(&step), "9000");
         assert_eq!(held(&mut bench), first, "{declined:?}");
     }
-    // Another command ends the question.
+    // Another command ends the question on the screen.
     assert!(matches!(step(&mut bench, &data), Step::Ask(_)));
     assert_eq!(held(&mut bench), first);
     let Step::Ask(prompt) = step(&mut bench, &data) else { panic!("nobody was asked") };
@@ -71,7 +71,7 @@ fn the_screen_shows_holder_and_number_and_ok_installs() {
     assert_eq!(held(&mut bench), second);
 }
 
-/// Consent to one certificate installs no other, and none installs nothing.
+/// Consent to one certificate installs no other certificate. Consent to none installs nothing.
 #[test]
 fn what_was_seen_is_what_is_installed() {
     let (mut bench, first) = enrolled(profile());
@@ -84,12 +84,12 @@ fn what_was_seen_is_what_is_installed() {
     let unseen = Consent::unseen(second.clone());
     assert_eq!(bench.application.install(&items, Some(&unseen)), Err(Refusal::WrongUse));
     assert_eq!(held(&mut bench), first);
-    // The certificate of another slot asks nobody.
+    // A certificate for another slot is installed without a question.
     let key = bench.data([0x80, 0x46, 0, 0x9A], &tlv::object(0x80, &[0x11]));
     assert_eq!(bench.word(INSTALL, &install(&[(NINE_A, &certificate(&key))])), "9000");
 }
 
-/// A holder that cannot be shown, none at all, and a number that is none.
+/// The holder's name cannot be shown, or is no text. The serial number is zero or negative.
 #[test]
 fn what_cannot_be_shown_is_not_installed() {
     let (mut bench, first) = enrolled(profile());
@@ -114,7 +114,7 @@ fn what_cannot_be_shown_is_not_installed() {
     assert_eq!(status(&step(&mut bench, &of(&|_| ()))), "6982");
 }
 
-/// Without a screen the PIN is the consent, verified for this very command.
+/// Without a screen the PIN is the consent. The PIN must be verified for this very command.
 #[test]
 fn without_a_screen_it_wants_its_own_pin() {
     let (mut bench, first) = enrolled(Profile { stretch: None, ..Profile::first_generation() });

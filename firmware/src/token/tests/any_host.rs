@@ -17,7 +17,7 @@ enum Call {
     Unplug,
 }
 
-/// Bytes that get past the first check more often than chance would.
+/// Messages that pass the first check more often than random bytes would.
 fn message() -> impl Strategy<Value = Vec<u8>> {
     let kind = prop_oneof![4 => Just(0x6Fu8), 1 => 0x60u8..0x74, 1 => any::<u8>()];
     let level = prop_oneof![4 => Just(0u16), 2 => 0u16..4, 1 => Just(0x10), 1 => any::<u16>()];
@@ -76,7 +76,8 @@ fn call() -> impl Strategy<Value = Call> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
-    /// Whatever a host sends, nothing panics, an IN is never longer than asked, and what the reader holds is bounded.
+    /// Whatever a host sends, nothing panics. An IN transfer is never longer than asked, and the memory of the reader
+    /// is bounded.
     #[test]
     fn any_host(calls in prop::collection::vec(call(), 0..60), prepared: bool) {
         let mut token = if prepared { ready().token } else { factory_token() };

@@ -15,7 +15,7 @@ pub(crate) fn cases() -> Vec<Case> {
     [issued(), times(), payers(), replays()].concat()
 }
 
-/// A well-formed order that was signed; the bank issued the good one.
+/// Well-formed orders that were signed in the place of the good order, which is the one that the bank issued.
 fn issued() -> Vec<Case> {
     let other = |name: &str, order: Order, wrong: &str| {
         case(name, BANK.sealed(&order.der()), "order_mismatch", wrong).differs("order")
@@ -176,7 +176,7 @@ fn payers() -> Vec<Case> {
     ]
 }
 
-/// Several documents held against one store, in this order.
+/// Several documents that are held against one store, in this order.
 fn replays() -> Vec<Case> {
     let order = |number: &str| Order::good().text(NUMBER, number).der();
     let first = order("20260601-0101");

@@ -321,7 +321,8 @@ fn holder() -> Vec<Case> {
     ]
 }
 
-/// The key in the certificate is not the kind that a payment key is; only one of these could sign.
+/// The key in the certificate is of another kind than a payment key. Only one of these keys could have signed the
+/// document.
 fn keys() -> Vec<Case> {
     let keyed = |name: &str, key: &[u8], expected, wrong: &str| {
         bent(name, expected, wrong, |c| Certificate { key: key.to_vec(), ..c })
@@ -384,7 +385,8 @@ fn encoding() -> Vec<Case> {
     let mut versionless = Certificate::payment(&BANK.key);
     versionless.version = Vec::new();
     let old = versionless.clone().without(BASIC_CONSTRAINTS).without(KEY_USAGE).without(EXTENDED_KEY_USAGE);
-    // The identifier of a signer whose certificate has no version is taken from its twin that has one.
+    // A signer's identifier is made from a certificate that has a version. Where the signer's certificate has no
+    // version, its twin with a version gives the identifier.
     let swap = |certificate: Vec<u8>| {
         let certificates = context(0, &[&certificate]);
         crate::document::Document { certificates, ..BANK.document() }.der()

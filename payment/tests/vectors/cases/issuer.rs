@@ -1,4 +1,4 @@
-//! The bank's CAs: in the CA file, and between it and the customer.
+//! The bank's CAs: those in the CA file, and those between the CA file and the customer.
 
 use crate::{
     case::{BANK, Case, case},
@@ -16,7 +16,7 @@ pub(crate) fn cases() -> Vec<Case> {
     [branches(), bent_branches(), customers(), anchors(), files()].concat()
 }
 
-/// The good order by a customer of `issuer`, with the certificates of all that are between.
+/// The good order, sealed by a customer of `issuer`, with the certificates of all CAs in `between`.
 fn below(issuer: &Authority, between: &[&Authority]) -> Vec<u8> {
     let certificate = Certificate::payment(&BANK.key).signed_by(issuer);
     let mut all = vec![&certificate[..]];
@@ -203,7 +203,7 @@ fn bent_branches() -> Vec<Case> {
     ]
 }
 
-/// A customer who issues.
+/// A customer who issues certificates with the key of the payment certificate.
 fn customers() -> Vec<Case> {
     let root = &BANK.root;
     let mallory = |bend: &dyn Fn(Certificate) -> Certificate| {
@@ -215,7 +215,7 @@ fn customers() -> Vec<Case> {
     let untrusted = "certificate_untrusted";
     let without_usage = mallory(&|c| c.without(KEY_USAGE).without(BASIC_CONSTRAINTS));
     let empty = |authority: &Authority| Crl::new(1, &[]).signed_by(authority);
-    // Two who certify each other.
+    // Two CAs that certify each other.
     let [first, second] = ["U-shield TEST first", "U-shield TEST second"].map(Authority::root);
     let crossed = [(&first, &second), (&second, &first)].map(|(subject, issuer)| {
         let mut certificate = Certificate::authority(2, "", &subject.key);
@@ -224,7 +224,8 @@ fn customers() -> Vec<Case> {
     });
     let leaf = Certificate::payment(&BANK.key).signed_by(&first);
     let circle = Document::signed(&BANK.order, &BANK.key, &[&leaf, &crossed[0], &crossed[1]]).der();
-    // Seven CAs of one name and one key, each of which has issued each: 7! ways, and none leads to the bank.
+    // Seven certificates of one name and one key, each of which could have issued each: 7! ways, and none leads to the
+    // bank.
     let many = Authority::root("U-shield TEST crowd");
     let seven = (1..=7)
         .map(|serial| Certificate::authority(serial, "U-shield TEST crowd", &many.key).signed_by(&many));

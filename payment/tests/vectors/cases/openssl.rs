@@ -1,5 +1,5 @@
-//! Where `openssl cms -verify` says otherwise than this crate, and why, in a word that `tests/vectors/README.md` explains.
-//! Orders, payers, times and replays, which it never looks at, are marked beside their cases.
+//! The cases where `openssl cms -verify` differs from this crate, each with the word that `tests/vectors/README.md` explains.
+//! openssl never looks at orders, payers, times and replays: those cases are marked where they stand.
 
 use crate::case::Case;
 

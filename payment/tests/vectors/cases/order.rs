@@ -17,12 +17,13 @@ fn accepted(name: &str, order: &Order, wrong: &str) -> Case {
     case(name, BANK.sealed(&order.der()), "accepted", wrong).issued_itself(&order.der())
 }
 
-/// Signed as it is. The bank issued the good order, so that whoever compares the bytes finds out.
+/// A signed order that is malformed. The bank issued the good order, so that a recipe that compares the bytes finds the
+/// difference.
 fn malformed(name: &str, order: &[u8], wrong: &str) -> Case {
     case(name, BANK.sealed(order), "order_malformed", wrong).differs("order")
 }
 
-/// A rule that comparing does not show: the bank itself issued these bytes.
+/// A rule that comparing cannot show, because the bank itself issued these bytes.
 fn rule(name: &str, order: &Order, wrong: &str) -> Case {
     malformed(name, &order.der(), wrong).issued_itself(&order.der()).text()
 }

@@ -1,4 +1,4 @@
-//! CRLs: whose, how old, in which order.
+//! CRLs: who signed them, how old they are, in which order they come.
 
 use crate::{
     case::{BANK, Case, case},
@@ -10,7 +10,7 @@ use crate::{
     key::Key,
 };
 
-/// The customer's serial number, and another's.
+/// The serial number of the customer's certificate, and that of another certificate.
 const OWN: u8 = 0x42;
 const OTHER: u8 = 0x66;
 
@@ -307,7 +307,7 @@ fn issuers() -> Vec<Case> {
     ]
 }
 
-/// CRLs that do not speak of this certificate, or not of all.
+/// CRLs that do not speak of this certificate, or speak of some certificates only.
 fn kinds() -> Vec<Case> {
     let point = |parts: &[&[u8]]| {
         by_bank(&Crl::new(2, &[OTHER]).with(ISSUING_DISTRIBUTION_POINT, true, &sequence(parts)))

@@ -1,4 +1,4 @@
-//! The SignerInfo: one, without attributes, and the signature fits.
+//! The SignerInfo: there is one, it has no attributes, and its signature fits.
 
 use crate::{
     case::{BANK, Case, case},
@@ -320,12 +320,12 @@ fn signatures() -> Vec<Case> {
     ]
 }
 
-/// The signature is the good order's; the content is not.
+/// The content was changed after the signature was made over the good order.
 fn changes() -> Vec<Case> {
     let refused = |name: &str, order: Order, wrong: &str| {
         let order = order.der();
         let document = Document { content: context(0, &[&octets(&order)]), ..BANK.document() }.der();
-        // Whoever kept no order has only the signature to tell.
+        // A bank that kept no order has only the signature to find the change by.
         case(name, document, "signature_invalid", wrong).issued_itself(&order)
     };
     let stranger = Certificate::payment(&Key::p256("stranger")).signed_by(&BANK.root);

@@ -1,4 +1,4 @@
-//! Texts: what no token shows, no verifier takes; and what looks odd and is honest.
+//! Texts. A text that no token shows is taken by no verifier. A text that looks odd and is honest is taken.
 
 use crate::{
     case::{BANK, Case, case},

@@ -11,10 +11,10 @@ use authority::{
     attestation::Attestation,
     ca::{Authority, Founding, found},
     certificate::{Certificate, display_name, display_purpose},
+    certificate_kind::Kind,
     csr,
     index::{Index, Revocation},
     issuer::{Issuer, Order},
-    kind::Kind,
     moment::{self, Validity},
     subject::{Subject, check_text},
 };

@@ -14,7 +14,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use module::{Climber, House};
@@ -117,27 +116,28 @@ fn root() -> PathBuf {
     fs::canonicalize(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).expect("the root")
 }
 
-/// Every Cargo.toml that git knows, and those that it would add.
-fn manifests() -> Vec<PathBuf> {
-    let arguments =
-        ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ":(glob)**/Cargo.toml"];
-    let listed = Command::new("git").arg("-C").arg(root()).args(arguments).output();
-    let listed = listed.unwrap_or_else(|error| {
-        panic!("git tells which Cargo.toml there are, but git did not start: {error}")
-    });
-    assert!(listed.status.success(), "git ls-files: {}", String::from_utf8_lossy(&listed.stderr));
-    let listed = String::from_utf8(listed.stdout).expect("paths in UTF-8");
-    let listed = listed.split_terminator('\0').map(|manifest| root().join(manifest));
-    // A file that is deleted and not yet committed is still listed.
-    listed.filter(|manifest| manifest.exists()).collect()
+/// Every Cargo.toml below a folder. Git is not asked: it refuses a checkout of another user, and an unpacked archive has none.
+/// What Cargo builds is no source, and Cargo marks the folder with CACHEDIR.TAG.
+fn manifests(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder of the repository").flatten() {
+        let (path, kind) = (entry.path(), entry.file_type().expect("the kind of a file"));
+        let hidden = entry.file_name().to_string_lossy().starts_with('.');
+        if kind.is_dir() && !hidden && !path.join("CACHEDIR.TAG").exists() {
+            found.extend(manifests(&path));
+        } else if kind.is_file() && entry.file_name() == "Cargo.toml" {
+            found.push(path);
+        }
+    }
+    found
 }
 
 /// The crates of the workspace, and those that are built by their own commands, as Cargo sees them.
 fn workspace() -> Vec<Crate> {
     let (mut seen, mut crates) = (BTreeSet::new(), Vec::new());
-    let mut manifests = manifests();
+    let mut manifests = manifests(&root());
     // The workspace first: it has most of the others.
-    manifests.sort_by_key(|manifest| manifest.components().count());
+    manifests.sort_by_key(|manifest| (manifest.components().count(), manifest.clone()));
     for manifest in manifests {
         if seen.contains(&manifest) {
             continue;

@@ -204,6 +204,11 @@ impl StatusWord {
     }
 }
 
+/// The rule of a command that takes no data (ISO 7816-4, 5.6: wrong length), for both applets.
+pub(crate) fn no_data(data: &[u8]) -> Result<(), StatusWord> {
+    if data.is_empty() { Ok(()) } else { Err(StatusWord::WRONG_LENGTH) }
+}
+
 impl core::fmt::Display for StatusWord {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "{:04X}", self.0)

@@ -8,7 +8,7 @@
 use super::{Algorithm, MANAGEMENT_KEY, Slot, instruction as ins, tag};
 use crate::{
     algorithm::KeyAlgorithm,
-    apdu::{self, StatusWord},
+    apdu::{self, StatusWord, no_data},
     pin::{FIELD, Reference},
     tlv,
 };
@@ -354,11 +354,6 @@ fn pin(p2: u8) -> Result<(), StatusWord> {
 
 fn slot(reference: u8) -> Result<Slot, StatusWord> {
     Slot::parse(reference).ok_or(StatusWord::WRONG_P1P2)
-}
-
-/// A command that takes no data (ISO 7816-4, 5.6: wrong length).
-fn no_data(data: &[u8]) -> Result<(), StatusWord> {
-    if data.is_empty() { Ok(()) } else { Err(StatusWord::WRONG_LENGTH) }
 }
 
 #[cfg(test)]

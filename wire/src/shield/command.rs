@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     algorithm::KeyAlgorithm,
-    apdu::{self, StatusWord},
+    apdu::{self, StatusWord, no_data},
     pin::Reference,
     piv::Algorithm,
     tlv,
@@ -403,11 +403,6 @@ fn of_container(p1: u8, p2: u8) -> Result<Container, StatusWord> {
 
 fn place(p1: u8, p2: u8) -> Result<Place, StatusWord> {
     Place::parse(p1, p2).ok_or(StatusWord::WRONG_P1P2)
-}
-
-/// A command that takes no data (ISO 7816-4, 5.6: wrong length).
-fn no_data(data: &[u8]) -> Result<(), StatusWord> {
-    if data.is_empty() { Ok(()) } else { Err(StatusWord::WRONG_LENGTH) }
 }
 
 #[cfg(test)]

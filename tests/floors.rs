@@ -23,20 +23,21 @@ use module::{Climber, House};
 /// alone, and a bank issues certificates without a card.
 const FLOORS: &[(&str, &[&str])] = &[
     ("wire", &[]),
+    ("lock", &[]),
     ("file", &[]),
     ("firmware", &["wire"]),
-    ("card", &["wire"]),
+    ("card", &["wire", "file", "lock"]),
     ("payment", &["wire"]),
     ("authority", &["wire", "file"]),
     // On card and authority only where it tells what they refuse, by a feature each: a bank's program goes without card.
     ("terminal", &["wire", "file", "card", "authority"]),
-    ("reader", &["wire", "card"]),
+    ("reader", &["wire", "lock", "card"]),
     ("pkcs11", &["wire", "card"]),
-    ("ifd", &["wire", "card"]),
+    ("ifd", &["wire", "lock", "card"]),
     // To come: the library of the Chinese standard, skf, stands here too, on wire and card.
     ("machine", &["wire", "file", "card", "terminal"]),
     ("cert-tool", &["wire", "file", "card", "authority", "terminal"]),
-    ("host-driver", &["wire", "file", "firmware", "card", "terminal"]),
+    ("host-driver", &["wire", "file", "lock", "firmware", "terminal"]),
     // To come: assistant, on card, machine, payment and cert-tool; bank, on authority and payment, never on card; world,
     // which starts shield, assistant and bank as processes and links none of them.
     (
@@ -44,6 +45,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         &[
             "wire",
             "file",
+            "lock",
             "firmware",
             "card",
             "payment",
@@ -63,9 +65,12 @@ const FLOORS: &[(&str, &[&str])] = &[
     // A model checker's test of one file of host-driver: it says `#![cfg(test)]`, and takes that file by `#[path]`.
     ("ushield-model", &[]),
 ];
+/// What the tests of a crate use besides: a host that tries the tokens which `host-driver` shows.
+const IN_TESTS: &[(&str, &[&str])] = &[("host-driver", &["card"])];
 const EVERYTHING: &[&str] = &[
     "wire",
     "file",
+    "lock",
     "firmware",
     "card",
     "payment",
@@ -87,13 +92,14 @@ struct Crate {
     /// The folder of its Cargo.toml, from the root of the repository.
     folder: String,
     dependencies: BTreeSet<String>,
+    in_tests: BTreeSet<String>,
     houses: Vec<House>,
 }
 
-/// Dependencies (of any kind: normal, build, dev) that go up or sideways.
+/// Dependencies (of any kind: normal, build, dev) that go up or sideways. [`IN_TESTS`] allows some to tests alone.
 fn crate_climbers(crates: &[Crate]) -> Vec<String> {
     let mut climbers = Vec::new();
-    for Crate { name, folder, dependencies, houses } in crates {
+    for Crate { name, folder, dependencies, in_tests, houses } in crates {
         for house in houses.iter().filter(|house| !Path::new(&house.folder).starts_with(folder)) {
             climbers.push(format!(
                 "{name} takes {}/{}, which is not in its folder {folder}",
@@ -104,7 +110,11 @@ fn crate_climbers(crates: &[Crate]) -> Vec<String> {
             climbers.push(format!("{name} has no floor yet: give it one in tests/floors.rs"));
             continue;
         };
-        for dependency in dependencies.iter().filter(|dependency| !below.contains(&dependency.as_str())) {
+        let besides = IN_TESTS.iter().filter(|(floor, _)| floor == name).flat_map(|(_, besides)| *besides);
+        let besides: Vec<&str> = besides.copied().collect();
+        let of_tests = in_tests.iter().filter(|dependency| !besides.contains(&dependency.as_str()));
+        let climbs = |dependency: &&String| !below.contains(&dependency.as_str());
+        for dependency in dependencies.iter().chain(of_tests).filter(climbs) {
             let below = if below.is_empty() { "nothing".into() } else { below.join(", ") };
             climbers.push(format!("{name} depends on {dependency}, which is not below it (below: {below})"));
         }
@@ -169,11 +179,17 @@ fn read(package: &cargo_metadata::Package) -> Crate {
             files: sources(folder),
         }
     };
-    let dependencies = package.dependencies.iter().filter(|dependency| dependency.path.is_some());
+    let ours = |in_tests: bool| {
+        let ours = package.dependencies.iter().filter(|dependency| dependency.path.is_some());
+        let is_of_tests = |kind| kind == cargo_metadata::DependencyKind::Development;
+        let of_kind = ours.filter(move |dependency| is_of_tests(dependency.kind) == in_tests);
+        of_kind.map(|dependency| dependency.name.clone()).collect()
+    };
     Crate {
         name: package.name.to_string(),
         folder: inside(package.manifest_path.parent().expect("a manifest has a folder").as_std_path()),
-        dependencies: dependencies.map(|dependency| dependency.name.clone()).collect(),
+        dependencies: ours(false),
+        in_tests: ours(true),
         houses: targets.map(house).collect(),
     }
 }

@@ -45,6 +45,7 @@ const FOLDERS: &[&str] = &[
     "wire/src",
     "firmware/src",
     "payment/src",
+    "lock/src",
     "file/src",
     "authority/src",
     "terminal/src",

@@ -121,7 +121,9 @@ impl From<file::Error> for Error {
         let reason = match &error {
             file::Error::Exists(_) => Reason::Exists,
             file::Error::TooLong { .. } => Reason::Damaged,
-            file::Error::Stranger { .. } | file::Error::Open { .. } => Reason::TooOpen,
+            file::Error::Stranger { .. } | file::Error::Open { .. } | file::Error::Foreign { .. } => {
+                Reason::TooOpen
+            }
             file::Error::System { fault, .. } if fault.kind() == std::io::ErrorKind::NotFound => {
                 Reason::Missing
             }

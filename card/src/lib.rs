@@ -29,10 +29,8 @@ pub mod usbip;
 pub mod pipe;
 pub mod trace;
 pub mod config;
-pub mod file;
 mod compressed;
 mod environment;
-pub mod lock;
 pub mod fork;
 pub mod error;
 

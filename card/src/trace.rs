@@ -1,5 +1,5 @@
 //! What goes over the line, for people who look for a fault: `USHIELD_DEBUG=1` traces every APDU to standard error,
-//! and `USHIELD_DEBUG=FILE` appends to a file of the user's own ([`file`]). Every program and library has the trace,
+//! and `USHIELD_DEBUG=FILE` appends to a file of the user's own ([`file::append`]). Every program and library has the trace,
 //! because all roads to a token pass here.
 //!
 //! Only what is known to be public is written ([`wire::disclosure`]). Of everything else the trace has the command's
@@ -17,13 +17,14 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
+use lock::lock;
 use wire::{
     apdu::{Command, StatusWord},
     disclosure::Disclosure,
     display::printed,
 };
 
-use crate::{config, environment, error::Error, file, lock::lock};
+use crate::{config, environment, error::Error};
 
 /// The environment variable: empty or `0` for nothing, `1` for standard error, else a file.
 pub const ENVIRONMENT: &str = "USHIELD_DEBUG";
@@ -176,9 +177,7 @@ fn open(wish: &OsStr) -> Option<Box<dyn Write + Send>> {
     match file::append(Path::new(wish)) {
         Ok(file) => Some(Box::new(file)),
         Err(error) => {
-            let name = wish.display();
-            let why = printed(format!("the trace {name} could not be opened ({error}): no trace"));
-            let _ = writeln!(io::stderr(), "ushield: {why}");
+            let _ = writeln!(io::stderr(), "ushield: no trace is written: {}", printed(error));
             None
         }
     }

@@ -38,6 +38,13 @@ pub enum Error {
         /// The permissions that it should have, as chmod(1) takes them.
         right: &'static str,
     },
+    /// What stands under this name may be somebody else's, or lead to what is somebody else's.
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What stands there, for people.
+        why: &'static str,
+    },
     /// The system refused.
     System {
         /// What was tried: "read", "write".
@@ -60,7 +67,7 @@ impl Error {
         match self {
             Self::Exists(_) => "exists",
             Self::TooLong { .. } => "damaged",
-            Self::Stranger { .. } | Self::Open { .. } => "too-open",
+            Self::Stranger { .. } | Self::Open { .. } | Self::Foreign { .. } => "too-open",
             Self::System { fault, .. } if fault.kind() == io::ErrorKind::NotFound => "missing",
             Self::System { .. } => "disk",
         }
@@ -71,7 +78,9 @@ impl Error {
         match self {
             Self::Exists(path) => format!("{} was not written", path.display()),
             Self::TooLong { path, .. } => format!("{} was not read", path.display()),
-            Self::Stranger { path, .. } => format!("{} is not used", path.display()),
+            Self::Stranger { path, .. } | Self::Foreign { path, .. } => {
+                format!("{} is not used", path.display())
+            }
             Self::Open { path, .. } => format!("{} is open to others", path.display()),
             Self::System { deed, path, .. } => format!("could not {deed} {}", path.display()),
         }
@@ -86,6 +95,7 @@ impl Error {
                 format!("it belongs to user {owner}, and this program runs as user {own}")
             }
             Self::Open { mode, why, .. } => format!("its permissions are {:03o}, and {why}", mode & 0o777),
+            Self::Foreign { why, .. } => (*why).into(),
             Self::System { fault, .. } => fault.to_string(),
         }
     }
@@ -104,6 +114,7 @@ impl Error {
                     path.display()
                 );
             }
+            Self::Foreign { .. } => return "name a file in a folder of your own".into(),
             Self::System { fault, .. } => fault,
         };
         match fault.kind() {
@@ -133,6 +144,21 @@ impl std::error::Error for Error {
             Self::System { fault, .. } => Some(fault),
             _ => None,
         }
+    }
+}
+
+/// For those who write into the file themselves, and have one kind of error for both.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            Error::System { fault, .. } => fault.kind(),
+            Error::Exists(_) => io::ErrorKind::AlreadyExists,
+            Error::TooLong { .. } => io::ErrorKind::FileTooLarge,
+            Error::Stranger { .. } | Error::Open { .. } | Error::Foreign { .. } => {
+                io::ErrorKind::PermissionDenied
+            }
+        };
+        Self::new(kind, error)
     }
 }
 

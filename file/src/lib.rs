@@ -7,10 +7,12 @@
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod write;
 mod read;
+mod stream;
 mod owner;
 mod error;
 
 pub use error::Error;
 pub use owner::{check_closed, check_private, make_private_folder};
 pub use read::{MAX_FILE, read, read_secret};
+pub use stream::{append, begin};
 pub use write::{Access, check_place, write};

@@ -35,7 +35,7 @@ pub fn check_closed(path: &Path, right: &'static str) -> Result<(), Error> {
 fn check(path: &Path, open: u32, right: &'static str, why: &'static str) -> Result<(), Error> {
     use std::os::unix::fs::MetadataExt;
     let found = fs::metadata(path).map_err(|fault| Error::system("read", path, fault))?;
-    let own = rustix::process::geteuid().as_raw();
+    let own = own();
     if found.uid() != own {
         return Err(Error::Stranger { path: path.into(), owner: found.uid(), own });
     }
@@ -51,11 +51,17 @@ fn check(_path: &Path, _open: u32, _right: &'static str, _why: &'static str) -> 
     Ok(())
 }
 
+/// The user that this program runs as.
+#[cfg(unix)]
+pub(crate) fn own() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
 /// Whether this is no link that somebody else has put there: `/dev/stdout` is root's.
 #[cfg(unix)]
 pub(crate) fn is_no_strangers_link(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    let own = rustix::process::geteuid().as_raw();
+    let own = own();
     fs::symlink_metadata(path).is_ok_and(|found| !found.is_symlink() || [0, own].contains(&found.uid()))
 }
 

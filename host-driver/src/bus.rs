@@ -18,8 +18,8 @@ use std::{
     time::Instant,
 };
 
-use card::lock::lock;
 use firmware::seams::Millis;
+use lock::lock;
 use tokio::sync::Notify;
 
 pub use id::BusId;

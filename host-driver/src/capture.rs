@@ -22,7 +22,7 @@ use std::{
 };
 
 use blank::{Blank, Shown};
-use card::lock::lock;
+use lock::lock;
 use rustix::fs::{OFlags, fcntl_setfl};
 
 use crate::urb::{Tap, Transfer};
@@ -118,7 +118,7 @@ impl Capture {
     /// # Errors
     /// It cannot be written, is a link, or is another user's.
     pub fn start(path: &Path) -> io::Result<Self> {
-        let mut file = card::file::begin(path)?;
+        let mut file = file::begin(path)?;
         // The writer may wait for whoever reads a pipe; the devices never wait for the writer.
         fcntl_setfl(&file, OFlags::empty())?;
         // At once, so that a full disk is told to whoever asked for the capture.

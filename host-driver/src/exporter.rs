@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use card::lock::lock;
+use lock::lock;
 use tokio::task::JoinHandle;
 
 use crate::{

@@ -23,7 +23,7 @@ mod lock {
         atomic::{AtomicU64, Ordering},
     };
 
-    pub(super) use card::lock::lock;
+    pub(super) use lock::lock;
 }
 
 /// A lane whose threads have memory for stretching.

@@ -4,10 +4,11 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
+use lock::lock;
 use tokio::sync::Notify;
 use tracing::{
     Event, Level,
@@ -104,7 +105,7 @@ struct Count {
 impl Seldom {
     /// Whether a line is written.
     fn tells(&self, place: Identifier, now: Instant, text: impl FnOnce() -> String) -> bool {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut places = lock(&self.places);
         let count = places.get_or_insert_default().entry(place).or_insert_with(|| Count::begin(now));
         if now.duration_since(count.since) >= WINDOW && count.left_out == 0 {
             *count = Count::begin(now);
@@ -123,7 +124,7 @@ impl Seldom {
 
     /// Takes what was left out, and begins to count anew.
     fn take(&self, now: Instant) -> Vec<(String, u64)> {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut places = lock(&self.places);
         let left_out = places.iter_mut().flat_map(HashMap::values_mut).filter(|count| count.left_out > 0);
         left_out
             .map(|count| {

@@ -14,7 +14,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use card::lock::lock;
+use lock::lock;
 use tokio::{
     runtime::{Builder, Handle, Runtime},
     sync::oneshot,

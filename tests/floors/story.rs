@@ -4,7 +4,13 @@ use super::{Crate, crate_climbers, manifests, module::House, root, workspace};
 
 fn krate(name: &str, dependencies: &[&str]) -> Crate {
     let dependencies = dependencies.iter().map(|name| (*name).into()).collect();
-    Crate { name: name.into(), folder: name.into(), dependencies, houses: Vec::new() }
+    Crate {
+        name: name.into(),
+        folder: name.into(),
+        dependencies,
+        in_tests: std::collections::BTreeSet::new(),
+        houses: Vec::new(),
+    }
 }
 
 fn house(files: &[(&str, &str)]) -> House {
@@ -43,6 +49,16 @@ fn neighbours_and_crates_without_a_floor_are_named() {
             "novelty has no floor yet: give it one in tests/floors.rs"
         ]
     );
+}
+
+#[test]
+fn tests_may_use_what_the_crate_may_not() {
+    let mut emulator = krate("host-driver", &["wire"]);
+    emulator.in_tests = ["card".into(), "payment".into()].into();
+    let below = "which is not below it (below: wire, file, lock, firmware, terminal)";
+    assert_eq!(crate_climbers(&[emulator]), [format!("host-driver depends on payment, {below}")]);
+    let linked = [krate("host-driver", &["card"])];
+    assert_eq!(crate_climbers(&linked), [format!("host-driver depends on card, {below}")]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use card::lock::lock;
+use lock::lock;
 
 use crate::{
     code::{self, Code, Dword},

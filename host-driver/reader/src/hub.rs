@@ -16,7 +16,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use card::{Error, SlotError, lock::lock, pipe::Interface};
+use card::{Error, SlotError, pipe::Interface};
+use lock::lock;
 use wire::pcsclite::{MAX_READERS, rv, state};
 
 use crate::token::{Texts, Token};

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use card::lock::lock;
+use lock::lock;
 use wire::pcsclite::MAX_READERS;
 
 use crate::{

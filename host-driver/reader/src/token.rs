@@ -9,10 +9,10 @@ use std::{
 use card::{
     Error, Pipe,
     ccid::{BLOCK_TIMEOUT, Reader},
-    lock::lock,
     pipe::Interface,
     usbip::Link,
 };
+use lock::lock;
 use wire::display::tamed;
 
 /// The card behind its reader, which takes one command at a time.

@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use card::{Error, Pipe, lock::lock, usbip};
+use card::{Error, Pipe, usbip};
+use lock::lock;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use wire::{ccid::IccStatus, display::printed, pcsclite::rv};
 

@@ -5,8 +5,8 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use card::lock::lock;
 use firmware::Memory;
+use lock::lock;
 
 use super::{
     Bus, State,

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, atomic::AtomicUsize},
 };
 
-use card::lock::lock;
+use lock::lock;
 use tokio::sync::Notify;
 
 use super::{State, Unavailable, id::BusId};

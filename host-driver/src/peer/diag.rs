@@ -2,7 +2,7 @@
 
 use std::{io, net::IpAddr, os::fd::OwnedFd, sync::Mutex};
 
-use card::lock::lock;
+use lock::lock;
 use rustix::{
     io::Errno,
     net::{

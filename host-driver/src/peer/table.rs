@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use card::lock::lock;
+use lock::lock;
 use tokio::sync::oneshot;
 
 /// Both ends of a connection, seen from the peer: IPv4 in IPv6 is IPv4.

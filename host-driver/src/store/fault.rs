@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use card::lock::lock;
+use lock::lock;
 
 use super::file::{Folder, Open};
 

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use card::lock::lock;
+use lock::lock;
 use tokio::sync::Notify;
 
 /// So many guests may wait at one socket.

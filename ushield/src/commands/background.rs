@@ -118,7 +118,7 @@ fn let_go() {
 /// writes to the log from here on.
 pub(super) fn release(words: &[u8], log: &Path) -> Result<(), Failure> {
     let name = log.display();
-    let file = card::file::append(log).what(format!("the log {name} could not be opened"))?;
+    let file = file::append(log).what(format!("the log {name} could not be opened"))?;
     let_go();
     let mut out = std::io::stdout();
     // An error says that the terminal was closed meanwhile, which is no reason to stop.

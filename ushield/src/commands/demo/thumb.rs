@@ -1,7 +1,7 @@
 //! The holder of the demo's token: reads the screen, and presses the button that the story wants.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     thread,
 };
 
@@ -10,6 +10,7 @@ use host_driver::{
     panel::Handle,
     runtime::Waiter,
 };
+use lock::lock;
 use terminal::{Paint, say_lines};
 use tokio::sync::oneshot;
 
@@ -30,7 +31,7 @@ impl Thumb {
 
     /// Presses this button from now on.
     pub(super) fn will_press(&self, button: Button) {
-        *self.button.lock().unwrap_or_else(PoisonError::into_inner) = button;
+        *lock(&self.button) = button;
     }
 }
 
@@ -40,7 +41,7 @@ async fn hold(panel: Handle, button: Arc<Mutex<Button>>, pace: Arc<Pace>) {
         let face = panel.wait(|face| face.screen.is_some() && face.shown > shown).await;
         shown = face.shown;
         let Some(page) = &face.screen else { continue };
-        let button = *button.lock().unwrap_or_else(PoisonError::into_inner);
+        let button = *lock(&button);
         let screen = Screen::from(page);
         let (name, does) = match button {
             Button::Ok if screen.last() => ("[ OK ]", "presses OK on the token"),

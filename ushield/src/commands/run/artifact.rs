@@ -36,7 +36,7 @@ impl Artifacts {
             .what(format!("the folder {} could not be made", into.display()))?;
         let trace = folder.path(TRACE);
         card::trace::to(
-            card::file::append(&trace).what(format!("the trace {} could not be made", trace.display()))?,
+            file::append(&trace).what(format!("the trace {} could not be made", trace.display()))?,
         );
         Ok(Self { into })
     }
@@ -72,7 +72,7 @@ impl Artifacts {
 
 /// Writes a file for the owner only. The folder may be open to others, and the payee and the amount of an order are not for them.
 fn keep(path: &Path, content: &mut dyn io::Read) -> io::Result<()> {
-    let mut file = card::file::begin(path)?;
+    let mut file = file::begin(path)?;
     io::copy(content, &mut file)?;
     file.flush()
 }

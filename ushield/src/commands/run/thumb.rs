@@ -2,7 +2,7 @@
 //! each screen shows.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc, Mutex,
     atomic::{AtomicU8, Ordering},
 };
 
@@ -10,6 +10,7 @@ use host_driver::{
     control::view::{Button, Screen},
     panel::{Habit, Handle},
 };
+use lock::lock;
 
 const OK: u8 = 0;
 const CANCEL: u8 = 1;
@@ -40,7 +41,7 @@ impl Thumb {
 
     /// All pages shown so far.
     pub(super) fn seen(&self) -> String {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.seen).clone()
     }
 
     async fn hold(self, token: String, panel: Handle) {
@@ -62,7 +63,7 @@ impl Thumb {
     }
 
     fn write(&self, token: &str, screen: &Screen, missed: u64) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = lock(&self.seen);
         if missed > 0 {
             // Others press too, perhaps faster than this looks.
             seen.push_str(&format!("{token}: {missed} pages went too fast to be written down\n"));

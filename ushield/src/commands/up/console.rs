@@ -2,7 +2,7 @@
 
 use std::{
     io::BufRead,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -15,6 +15,7 @@ use host_driver::{
     panel::Handle,
     runtime::no_thread,
 };
+use lock::lock;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use terminal::{Failure, Paint, say, say_lines, signal::is_in_background};
 
@@ -175,10 +176,6 @@ fn button(line: &str) -> Option<Button> {
         "c" | "cancel" | "\x1b" => Some(Button::Cancel),
         _ => None,
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,20 +1,21 @@
-//! Files that are written where a variable, a setting or an option says. The folder may be open to other users, as
-//! `/tmp` is. Another user may have put a link there that leads to a file of this user's, or a file of their own, in
-//! order to read what is written.
+//! Files that are written as things happen, where a variable, a setting or an option says. The folder may be open to other
+//! users, as `/tmp` is. Another user may have put a link there that leads to a file of this user's, or a file of their
+//! own, in order to read what is written.
 
-#[cfg(target_os = "linux")]
-use std::fs;
 use std::{
     fs::{File, OpenOptions},
-    io,
     path::Path,
 };
+
+use crate::Error;
+#[cfg(unix)]
+use crate::owner;
 
 /// Opens a file of the user's own, to write behind what is in the file. A new file is for its owner only.
 ///
 /// # Errors
-/// The file is a link or another user's, or the system refuses.
-pub fn append(path: &Path) -> io::Result<File> {
+/// [`Error::Foreign`] for a link or another user's file, or the system's fault.
+pub fn append(path: &Path) -> Result<File, Error> {
     open(path, OpenOptions::new().append(true))
 }
 
@@ -22,82 +23,63 @@ pub fn append(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// As [`append`]. After an error the former contents are still there.
-pub fn begin(path: &Path) -> io::Result<File> {
+pub fn begin(path: &Path) -> Result<File, Error> {
     let file = open(path, OpenOptions::new().write(true))?;
     // O_TRUNC would empty the file before its owner was looked at.
-    if file.metadata()?.is_file() {
-        file.set_len(0)?;
-    }
+    let emptied = file.metadata().and_then(|found| if found.is_file() { file.set_len(0) } else { Ok(()) });
+    emptied.map_err(|fault| Error::system("write", path, fault))?;
     Ok(file)
 }
 
-#[cfg(target_os = "linux")]
-fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+#[cfg(unix)]
+fn open(path: &Path, options: &mut OpenOptions) -> Result<File, Error> {
+    use rustix::fs::OFlags;
     use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
-    let refused = |why: &str| {
-        let text = format!("{why}: name a file in a folder of your own");
-        io::Error::new(io::ErrorKind::PermissionDenied, text)
-    };
+    let refused = |why| Error::Foreign { path: path.into(), why };
+    let failed = |fault| Error::system("open", path, fault);
     // `/dev/stdout` and its like are links, and only the system makes links in these folders.
     let of_the_system = path.parent().is_some_and(|folder| folder == "/dev" || folder == "/dev/fd");
     // With O_NONBLOCK a pipe that nobody reads is an error at once, and nothing waits for ever.
-    let flags = libc::O_NONBLOCK | if of_the_system { 0 } else { libc::O_NOFOLLOW };
-    let is_link = || fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
-    let opened = options.create(true).mode(0o600).custom_flags(flags).open(path);
-    let file = opened.map_err(|error| if is_link() { refused("it is a link") } else { error })?;
+    let flags = OFlags::NONBLOCK | if of_the_system { OFlags::empty() } else { OFlags::NOFOLLOW };
+    let is_link = || std::fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+    let opened = options.create(true).mode(0o600).custom_flags(flags.bits().cast_signed()).open(path);
+    let file = opened.map_err(|fault| if is_link() { refused("it is a link") } else { failed(fault) })?;
     // From here on a write waits for the reader of a pipe. Otherwise lines would be torn or lost.
-    wait_for_readers(&file)?;
-    let found = file.metadata()?;
+    wait_for_readers(&file).map_err(failed)?;
+    let found = file.metadata().map_err(failed)?;
     if !found.is_file() {
         // A terminal, /dev/null, a pipe: nothing stays there for others to read.
         return Ok(file);
     }
-    if found.uid() != own() {
+    if found.uid() != owner::own() {
         return Err(refused("it belongs to another user"));
     }
     if found.nlink() > 1 {
         return Err(refused("it has another name, which may be somebody else's"));
     }
     if found.mode() & 0o077 != 0 {
-        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
     }
     Ok(file)
 }
 
-#[cfg(target_os = "linux")]
-#[allow(unsafe_code)]
-fn wait_for_readers(file: &File) -> io::Result<()> {
-    use std::os::fd::AsRawFd;
-    // SAFETY: the descriptor is open while `file` is borrowed, and neither command touches memory (fcntl(2)).
-    let done = unsafe {
-        match libc::fcntl(file.as_raw_fd(), libc::F_GETFL) {
-            -1 => -1,
-            flags => libc::fcntl(file.as_raw_fd(), libc::F_SETFL, flags & !libc::O_NONBLOCK),
-        }
-    };
-    if done == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+#[cfg(unix)]
+fn wait_for_readers(file: &File) -> std::io::Result<()> {
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    Ok(fcntl_setfl(file, fcntl_getfl(file)? - OFlags::NONBLOCK)?)
 }
 
-#[cfg(target_os = "linux")]
-#[allow(unsafe_code)]
-fn own() -> u32 {
-    // SAFETY: geteuid(2) cannot fail and touches no memory.
-    unsafe { libc::geteuid() }
+/// Other systems keep the user's own folders private by their own rules.
+#[cfg(not(unix))]
+fn open(path: &Path, options: &mut OpenOptions) -> Result<File, Error> {
+    options.create(true).open(path).map_err(|fault| Error::system("open", path, fault))
 }
 
-/// Other systems keep the user's own folders private by their own rules. The owner of a file is looked at on Linux
-/// only.
-#[cfg(not(target_os = "linux"))]
-fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options.create(true).open(path)
-}
-
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
     use std::{
+        fs,
         io::{Read, Write},
         os::unix::fs::{PermissionsExt, chown, symlink},
     };
@@ -131,7 +113,7 @@ mod tests {
         assert!(!folder.path().join("new").exists());
         fs::remove_file(&name).unwrap();
         // Only root can give a file away.
-        if own() == 0 {
+        if owner::own() == 0 {
             chown(&mine, Some(65_534), None).unwrap();
             assert!(append(&mine).is_err() && begin(&mine).is_err());
         }

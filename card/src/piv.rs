@@ -3,10 +3,11 @@
 mod management;
 
 use wire::{
-    apdu::{Command, StatusWord},
+    apdu::StatusWord,
+    pin::Reference,
     piv::{
-        AID, Algorithm, MANAGEMENT_KEY, PIN_FIELD, PIN_REFERENCE, PUK_REFERENCE, Slot, certificate_object,
-        instruction, object, tag,
+        AID, Algorithm, Authenticating, Command, Padded, Slot, TagList, TwoPadded, certificate_object,
+        has_own_tag, put_data, tag,
     },
     tlv,
 };
@@ -52,8 +53,9 @@ impl<'a> Piv<'a> {
     /// # Errors
     /// [`Error::Refused`]: 63Cx wrong ([`Error::tries`] tells how many are left), 6983 locked.
     pub fn verify(&mut self, pin: &[u8]) -> Result<(), Error> {
-        let field = padded(&[pin])?;
-        self.pin(instruction::VERIFY, PIN_REFERENCE, &field)
+        let mut field = Secret::default();
+        let field = Padded::write(&mut field, pin).map_err(|_| no_pin())?;
+        self.tell(Command::Verify(field))
     }
 
     /// VERIFY without data: whether the PIN is verified, or how many tries are left (3.2.1). The command spends no
@@ -62,8 +64,7 @@ impl<'a> Piv<'a> {
     /// # Errors
     /// The line's own.
     pub fn pin_state(&mut self) -> Result<PinState, Error> {
-        let command = Command::new(0, instruction::VERIFY, 0, PIN_REFERENCE, &[]);
-        pin_state(&self.card.transmit(&command)?)
+        pin_state(&self.card.transmit(&Command::AskVerified.apdu())?)
     }
 
     /// VERIFY with P1 FF: the PIN is not verified any more (3.2.1).
@@ -71,7 +72,7 @@ impl<'a> Piv<'a> {
     /// # Errors
     /// The line's own.
     pub fn log_out(&mut self) -> Result<(), Error> {
-        self.card.data(&Command::new(0, instruction::VERIFY, 0xFF, PIN_REFERENCE, &[])).map(drop)
+        self.tell(Command::ForgetVerified)
     }
 
     /// CHANGE REFERENCE DATA of the PIN (3.2.2).
@@ -79,8 +80,7 @@ impl<'a> Piv<'a> {
     /// # Errors
     /// [`Error::Refused`]: 63Cx when the old PIN is wrong, 6A80 when the new PIN is not allowed.
     pub fn change_pin(&mut self, old: &[u8], new: &[u8]) -> Result<(), Error> {
-        let fields = padded(&[old, new])?;
-        self.pin(instruction::CHANGE_REFERENCE_DATA, PIN_REFERENCE, &fields)
+        self.change(Reference::Pin, old, new)
     }
 
     /// CHANGE REFERENCE DATA of the PUK (3.2.2).
@@ -88,8 +88,7 @@ impl<'a> Piv<'a> {
     /// # Errors
     /// [`Error::PukRefused`] when the old PUK is wrong or locked.
     pub fn change_puk(&mut self, old: &[u8], new: &[u8]) -> Result<(), Error> {
-        let fields = padded(&[old, new])?;
-        self.pin(instruction::CHANGE_REFERENCE_DATA, PUK_REFERENCE, &fields).map_err(Error::of_puk)
+        self.change(Reference::Puk, old, new).map_err(Error::of_puk)
     }
 
     /// RESET RETRY COUNTER: the PUK unlocks the PIN and sets a new one (3.2.3).
@@ -97,30 +96,40 @@ impl<'a> Piv<'a> {
     /// # Errors
     /// [`Error::PukRefused`] when the PUK is wrong or locked.
     pub fn unblock(&mut self, puk: &[u8], new_pin: &[u8]) -> Result<(), Error> {
-        let fields = padded(&[puk, new_pin])?;
-        self.pin(instruction::RESET_RETRY_COUNTER, PIN_REFERENCE, &fields).map_err(Error::of_puk)
+        let mut fields = Secret::default();
+        let fields = TwoPadded::write(&mut fields, puk, new_pin).map_err(|_| no_pin())?;
+        self.tell(Command::ResetRetryCounter(fields)).map_err(Error::of_puk)
     }
 
-    fn pin(&mut self, instruction: u8, reference: u8, fields: &[u8]) -> Result<(), Error> {
-        self.card.data(&Command::new(0, instruction, 0, reference, fields)).map(drop)
+    fn change(&mut self, reference: Reference, old: &[u8], new: &[u8]) -> Result<(), Error> {
+        let mut fields = Secret::default();
+        let fields = TwoPadded::write(&mut fields, old, new).map_err(|_| no_pin())?;
+        self.tell(Command::ChangeReferenceData(reference, fields))
     }
 
-    /// GET DATA: the content of a data object of [`object`], without its tag 53 (or 7E); `None` when it is empty
+    /// A command that is answered by a status word alone.
+    fn tell(&mut self, command: Command<'_>) -> Result<(), Error> {
+        self.card.data(&command.apdu()).map(drop)
+    }
+
+    /// A command with an answer of at most `ne` bytes.
+    fn ask(&mut self, command: Command<'_>, ne: u32) -> Result<Vec<u8>, Error> {
+        self.card.data(&command.apdu().expecting(ne))
+    }
+
+    /// GET DATA: the content of a data object of [`wire::piv::object`], without its tag 53 (or 7E); `None` when it is empty
     /// or not there (3.1.2).
     ///
     /// # Errors
     /// [`Error::Refused`] with 6982 for an object behind the PIN, and the line's own.
     pub fn data_object(&mut self, tag_of_object: u32) -> Result<Option<Vec<u8>>, Error> {
-        let list = tag_list(tag_of_object);
-        let command = Command::new(0, instruction::GET_DATA, 0x3F, 0xFF, &list).expecting(ALL);
-        let answer = match self.card.data(&command) {
+        let mut list = Vec::new();
+        let list = TagList::write(&mut list, tag_of_object).map_err(Error::Refused)?;
+        let answer = match self.ask(Command::GetData(list), ALL) {
             Err(Error::Refused(StatusWord::NOT_FOUND)) => return Ok(None),
             other => other?,
         };
-        let outer = match tag_of_object {
-            object::DISCOVERY | object::BIOMETRIC_GROUP_TEMPLATE => tag_of_object,
-            _ => tag::DATA,
-        };
+        let outer = if has_own_tag(tag_of_object) { tag_of_object } else { tag::DATA };
         let content = tlv::only(&answer, outer)?;
         Ok((!content.is_empty()).then(|| content.to_vec()))
     }
@@ -130,15 +139,8 @@ impl<'a> Piv<'a> {
     /// # Errors
     /// [`Error::Refused`]: 6982 without the management key, 6A84 when there is no room.
     pub fn put_data_object(&mut self, tag_of_object: u32, content: &[u8]) -> Result<(), Error> {
-        let data = match tag_of_object {
-            object::DISCOVERY | object::BIOMETRIC_GROUP_TEMPLATE => tlv::object(tag_of_object, content),
-            _ => {
-                let mut data = tag_list(tag_of_object);
-                tlv::put(&mut data, tag::DATA, content);
-                data
-            }
-        };
-        self.card.data(&Command::new(0, instruction::PUT_DATA, 0x3F, 0xFF, &data)).map(drop)
+        let data = put_data(tag_of_object, content).map_err(Error::Refused)?;
+        self.tell(Command::PutData(&data))
     }
 
     /// The certificate of a slot, DER; `None` when the slot has none (part 1, table 10).
@@ -173,9 +175,8 @@ impl<'a> Piv<'a> {
     /// [`Error::Refused`]: 6982 without the management key, 6A80 for an algorithm that the slot does not take.
     pub fn generate(&mut self, slot: Slot, algorithm: Algorithm) -> Result<Vec<u8>, Error> {
         let inside = tlv::object(tag::ALGORITHM, &[algorithm as u8]);
-        let data = tlv::object(tag::CONTROL_REFERENCE_TEMPLATE, &inside);
-        let instruction = instruction::GENERATE_ASYMMETRIC_KEY_PAIR;
-        self.card.data(&Command::new(0, instruction, 0, slot.reference(), &data).expecting(ALL))
+        let template = tlv::object(tag::CONTROL_REFERENCE_TEMPLATE, &inside);
+        self.ask(Command::GenerateKeyPair { slot, template: &template }, ALL)
     }
 
     /// GENERAL AUTHENTICATE, signing: `block` is the digest for ECDSA, the whole padded block for RSA (3.2.4 and
@@ -214,7 +215,7 @@ impl<'a> Piv<'a> {
         tlv::put(&mut inside, input, block);
         // An ECDSA signature and a shared secret fit a short answer, an RSA block does not.
         let ne = if algorithm == Algorithm::Rsa2048 { ALL } else { 256 };
-        let answer = self.authenticate(algorithm, slot.reference(), &inside, ne)?;
+        let answer = self.authenticate(algorithm, Authenticating::Slot(slot), &inside, ne)?;
         Ok(Zeroizing::new(field(&answer, tag::RESPONSE)?.to_vec()))
     }
 
@@ -222,14 +223,13 @@ impl<'a> Piv<'a> {
     fn authenticate(
         &mut self,
         algorithm: Algorithm,
-        reference: u8,
+        key: Authenticating,
         inside: &[u8],
         ne: u32,
     ) -> Result<Secret, Error> {
-        let data = tlv::object(tag::DYNAMIC_AUTHENTICATION_TEMPLATE, inside);
-        let instruction = instruction::GENERAL_AUTHENTICATE;
-        let command = Command::new(0, instruction, algorithm as u8, reference, &data).expecting(ne);
-        Ok(Secret::new(self.card.data(&command)?))
+        let template = tlv::object(tag::DYNAMIC_AUTHENTICATION_TEMPLATE, inside);
+        let command = Command::GeneralAuthenticate { algorithm, key, template: &template };
+        Ok(Secret::new(self.ask(command, ne)?))
     }
 
     /// Host and token prove to each other that they have the card management key, of TDES or AES (3.2.4 and appendix
@@ -241,7 +241,7 @@ impl<'a> Piv<'a> {
     pub fn authenticate_management(&mut self, algorithm: Algorithm, key: &[u8]) -> Result<(), Error> {
         let cipher = management::Cipher::new(algorithm, key)?;
         let ask = tlv::object(tag::WITNESS, &[]);
-        let answer = self.authenticate(algorithm, MANAGEMENT_KEY, &ask, 256)?;
+        let answer = self.authenticate(algorithm, Authenticating::Management, &ask, 256)?;
         let mut witness = Zeroizing::new(field(&answer, tag::WITNESS)?.to_vec());
         cipher.decrypt(&mut witness)?;
         let mut challenge = Zeroizing::new(vec![0; witness.len()]);
@@ -249,7 +249,7 @@ impl<'a> Piv<'a> {
         let mut inside = Secret::new(Vec::with_capacity(2 * witness.len() + 8));
         tlv::put(&mut inside, tag::WITNESS, &witness);
         tlv::put(&mut inside, tag::CHALLENGE, &challenge);
-        let answer = self.authenticate(algorithm, MANAGEMENT_KEY, &inside, 256)?;
+        let answer = self.authenticate(algorithm, Authenticating::Management, &inside, 256)?;
         cipher.encrypt(&mut challenge)?;
         let proof = field(&answer, tag::RESPONSE)?;
         if !bool::from(subtle::ConstantTimeEq::ct_eq(proof, challenge.as_slice())) {
@@ -270,24 +270,8 @@ fn field(answer: &[u8], tag_of_field: u32) -> Result<&[u8], Error> {
         .ok_or(Error::nonsense("GENERAL AUTHENTICATE", "the answer lacks its field"))
 }
 
-/// `5C L tag` (3.1.2).
-fn tag_list(tag_of_object: u32) -> Vec<u8> {
-    let bytes = tag_of_object.to_be_bytes();
-    let from = bytes.iter().position(|byte| *byte != 0).unwrap_or(3);
-    tlv::object(tag::TAG_LIST, &bytes[from..])
-}
-
-/// Each PIN in a field of eight bytes, filled with FF (2.4.3).
-fn padded(pins: &[&[u8]]) -> Result<Secret, Error> {
-    let mut out = Secret::new(Vec::with_capacity(pins.len() * PIN_FIELD));
-    for (at, pin) in pins.iter().enumerate() {
-        if pin.is_empty() || pin.len() > PIN_FIELD {
-            return Err(Error::Invalid("a PIV PIN has 1 to 8 bytes: nothing was sent, no try is spent"));
-        }
-        out.extend_from_slice(pin);
-        out.resize((at + 1) * PIN_FIELD, 0xFF);
-    }
-    Ok(out)
+const fn no_pin() -> Error {
+    Error::Invalid("a PIV PIN has 1 to 8 bytes, none of them FF: nothing was sent, no try is spent")
 }
 
 #[cfg(test)]

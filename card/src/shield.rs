@@ -5,10 +5,10 @@ mod object;
 mod officer;
 
 use wire::{
-    apdu::{Command, StatusWord},
-    piv::{Algorithm, PIN_REFERENCE, PUK_REFERENCE},
-    shield::{AID, CLASS, Container, Information, attest, get, install, instruction, tag},
-    tlv,
+    algorithm::KeyAlgorithm,
+    apdu::StatusWord,
+    pin::Reference,
+    shield::{AID, Attested, Command, Container, Information, Object, OldAndNew, Wished, install},
 };
 
 use crate::{
@@ -52,7 +52,7 @@ impl<'a> Shield<'a> {
     /// [`Error::Nonsense`] when the answer lacks something, and the line's own. A token that failed its self-test
     /// still answers.
     pub fn information(&mut self) -> Result<Information, Error> {
-        let answer = self.own(instruction::GET_INFORMATION, 0, 0, &[], 256)?;
+        let answer = self.ask(Command::GetInformation, 256)?;
         Ok(Information::parse(&answer)?)
     }
 
@@ -64,8 +64,7 @@ impl<'a> Shield<'a> {
         if pin.is_empty() {
             return Err(Error::Invalid("the PIN is empty: nothing was sent, no try is spent"));
         }
-        let command = Command::new(0, instruction::VERIFY, 0, PIN_REFERENCE, pin);
-        self.card.data(&command).map(drop)
+        self.tell(Command::Verify(pin))
     }
 
     /// VERIFY without data: whether the PIN is verified, or how many tries are left. The command spends no try.
@@ -73,8 +72,7 @@ impl<'a> Shield<'a> {
     /// # Errors
     /// The line's own.
     pub fn pin_state(&mut self) -> Result<PinState, Error> {
-        let command = Command::new(0, instruction::VERIFY, 0, PIN_REFERENCE, &[]);
-        pin_state(&self.card.transmit(&command)?)
+        pin_state(&self.card.transmit(&Command::AskVerified.apdu())?)
     }
 
     /// CHANGE REFERENCE DATA of the PIN.
@@ -82,7 +80,7 @@ impl<'a> Shield<'a> {
     /// # Errors
     /// [`Error::Refused`]: 63Cx when the old PIN is wrong, 9D06 when the new PIN is too easy or of a wrong length.
     pub fn change_pin(&mut self, old: &[u8], new: &[u8]) -> Result<(), Error> {
-        self.replace(instruction::CHANGE_REFERENCE_DATA, PIN_REFERENCE, old, new)
+        self.change(Reference::Pin, old, new)
     }
 
     /// CHANGE REFERENCE DATA of the PUK.
@@ -90,7 +88,7 @@ impl<'a> Shield<'a> {
     /// # Errors
     /// [`Error::PukRefused`] when the old PUK is wrong or locked, 9D06 as above.
     pub fn change_puk(&mut self, old: &[u8], new: &[u8]) -> Result<(), Error> {
-        self.replace(instruction::CHANGE_REFERENCE_DATA, PUK_REFERENCE, old, new).map_err(Error::of_puk)
+        self.change(Reference::Puk, old, new).map_err(Error::of_puk)
     }
 
     /// RESET RETRY COUNTER: sets a new PIN by the PUK, as a bank's counter does for a locked PIN.
@@ -98,15 +96,15 @@ impl<'a> Shield<'a> {
     /// # Errors
     /// [`Error::PukRefused`] when the PUK is wrong or locked, 9D06 as above.
     pub fn unblock(&mut self, puk: &[u8], new_pin: &[u8]) -> Result<(), Error> {
-        self.replace(instruction::RESET_RETRY_COUNTER, PIN_REFERENCE, puk, new_pin).map_err(Error::of_puk)
+        let mut codes = Secret::default();
+        let codes = OldAndNew::write(&mut codes, puk, new_pin).map_err(Error::Refused)?;
+        self.tell(Command::ResetRetryCounter(codes)).map_err(Error::of_puk)
     }
 
-    fn replace(&mut self, instruction: u8, reference: u8, old: &[u8], new: &[u8]) -> Result<(), Error> {
-        // The buffer gets its room before its bytes: a buffer that grows would leave a PIN behind in the smaller one.
-        let mut data = Secret::new(Vec::with_capacity(old.len() + new.len() + 16));
-        tlv::put(&mut data, tag::OLD, old);
-        tlv::put(&mut data, tag::NEW, new);
-        self.card.data(&Command::new(CLASS, instruction, 0, reference, &data)).map(drop)
+    fn change(&mut self, reference: Reference, old: &[u8], new: &[u8]) -> Result<(), Error> {
+        let mut codes = Secret::default();
+        let codes = OldAndNew::write(&mut codes, old, new).map_err(Error::Refused)?;
+        self.tell(Command::ChangeReferenceData(reference, codes))
     }
 
     /// GENERATE: makes a *pending* key in the container, which works on with its former key until [`Self::install`].
@@ -114,9 +112,9 @@ impl<'a> Shield<'a> {
     ///
     /// # Errors
     /// [`Error::Refused`]: 6982 without the PIN, 6A80 for an algorithm that the container does not take.
-    pub fn generate(&mut self, container: Container, algorithm: Algorithm) -> Result<Vec<u8>, Error> {
-        let data = tlv::object(tag::ALGORITHM, &[algorithm as u8]);
-        self.own(instruction::GENERATE, 0, container.reference(), &data, ALL)
+    pub fn generate(&mut self, container: Container, algorithm: KeyAlgorithm) -> Result<Vec<u8>, Error> {
+        let mut data = Vec::new();
+        self.ask(Command::Generate(container, Wished::write(&mut data, algorithm)), ALL)
     }
 
     /// SIGN REQUEST: the signature (ECDSA with SHA-256, DER) over a whole CertificationRequestInfo, DER. The token's
@@ -126,7 +124,7 @@ impl<'a> Shield<'a> {
     /// [`Error::Refused`]: 6982 without the PIN, 6985 when the request is not for the container's key, 9D01 Cancel,
     /// 9D02 nobody pressed in time, 9D03 factory PIN.
     pub fn sign_request(&mut self, container: Container, info: &[u8]) -> Result<Vec<u8>, Error> {
-        self.own(instruction::SIGN_REQUEST, 0, container.reference(), info, 256)
+        self.ask(Command::SignRequest(container, info), 256)
     }
 
     /// INSTALL CERTIFICATES: puts each certificate (DER) with its pending key in place, all or none. Wants the PIN.
@@ -134,8 +132,7 @@ impl<'a> Shield<'a> {
     /// # Errors
     /// [`Error::Refused`]: 9D05 when a certificate is not for the pending key, 6982 without the PIN.
     pub fn install(&mut self, items: &[(Container, &[u8])]) -> Result<(), Error> {
-        let data = install(items);
-        self.card.data(&Command::new(CLASS, instruction::INSTALL_CERTIFICATES, 0, 0, &data)).map(drop)
+        self.tell(Command::InstallCertificates(&install(items)))
     }
 
     /// SIGN PAYMENT: the signature (ECDSA with SHA-256, DER) over a whole PaymentOrder, DER. The token's screen shows
@@ -145,7 +142,7 @@ impl<'a> Shield<'a> {
     /// [`Error::Refused`]: 6982 without the PIN, 9D01 Cancel, 9D02 nobody pressed in time, 9D03 factory PIN, 9D04
     /// text that cannot be shown, 6A88 without a payment key.
     pub fn sign_payment(&mut self, order: &[u8]) -> Result<Vec<u8>, Error> {
-        self.own(instruction::SIGN_PAYMENT, 0, 0, order, 256)
+        self.ask(Command::SignPayment(order), 256)
     }
 
     /// The certificate in the container, DER; `None` when there is none. A certificate that a PIV program stored
@@ -154,7 +151,7 @@ impl<'a> Shield<'a> {
     /// # Errors
     /// [`Error::Nonsense`] for a compressed certificate that cannot be unpacked, and the line's own.
     pub fn certificate(&mut self, container: Container) -> Result<Option<Vec<u8>>, Error> {
-        self.object(get::CERTIFICATE, container)?.map(compressed::certificate).transpose()
+        self.object(Object::Certificate, container)?.map(compressed::certificate).transpose()
     }
 
     /// The public key in use, tag 7F49; `None` when there is none.
@@ -162,7 +159,7 @@ impl<'a> Shield<'a> {
     /// # Errors
     /// The line's own.
     pub fn public_key(&mut self, container: Container) -> Result<Option<Vec<u8>>, Error> {
-        self.object(get::PUBLIC_KEY, container)
+        self.object(Object::PublicKey, container)
     }
 
     /// The public key that waits for its certificate, tag 7F49; `None` when none does.
@@ -170,7 +167,7 @@ impl<'a> Shield<'a> {
     /// # Errors
     /// The line's own.
     pub fn pending_public_key(&mut self, container: Container) -> Result<Option<Vec<u8>>, Error> {
-        self.object(get::PENDING_PUBLIC_KEY, container)
+        self.object(Object::PendingPublicKey, container)
     }
 
     /// ATTEST: the token's statement that the key in use was made on this token. The statement is a certificate
@@ -179,7 +176,7 @@ impl<'a> Shield<'a> {
     /// # Errors
     /// [`Error::Refused`]: 6985 for a key that came from outside, 6A88 without a key.
     pub fn attest(&mut self, container: Container) -> Result<Option<Vec<u8>>, Error> {
-        self.attestation(attest::KEY, container.reference())
+        self.attestation(Attested::Key(container))
     }
 
     /// As [`Self::attest`], for the key that waits for its certificate.
@@ -187,7 +184,7 @@ impl<'a> Shield<'a> {
     /// # Errors
     /// As [`Self::attest`].
     pub fn attest_pending(&mut self, container: Container) -> Result<Option<Vec<u8>>, Error> {
-        self.attestation(attest::PENDING_KEY, container.reference())
+        self.attestation(Attested::PendingKey(container))
     }
 
     /// The certificate of the token's attestation key, DER, which its factory signed; `None` on a token that cannot
@@ -196,29 +193,34 @@ impl<'a> Shield<'a> {
     /// # Errors
     /// The line's own.
     pub fn attestation_certificate(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        self.attestation(attest::TOKEN, 0)
+        self.attestation(Attested::Token)
     }
 
     /// `None` also for a token that is older than ATTEST and does not know the command.
-    fn attestation(&mut self, what: u8, container: u8) -> Result<Option<Vec<u8>>, Error> {
-        match self.own(instruction::ATTEST, what, container, &[], ALL) {
+    fn attestation(&mut self, of: Attested) -> Result<Option<Vec<u8>>, Error> {
+        match self.ask(Command::Attest(of), ALL) {
             Ok(certificate) => Ok(Some(certificate)),
             Err(Error::Refused(StatusWord::NOT_FOUND | StatusWord::WRONG_INSTRUCTION)) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn object(&mut self, what: u8, container: Container) -> Result<Option<Vec<u8>>, Error> {
-        match self.own(instruction::GET_OBJECT, what, container.reference(), &[], ALL) {
+    fn object(&mut self, object: Object, container: Container) -> Result<Option<Vec<u8>>, Error> {
+        match self.ask(Command::GetObject(object, container), ALL) {
             Ok(object) => Ok(Some(object)),
             Err(Error::Refused(StatusWord::NOT_FOUND)) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// A command of class 80 with an answer of at most `ne` bytes.
-    fn own(&mut self, instruction: u8, p1: u8, p2: u8, data: &[u8], ne: u32) -> Result<Vec<u8>, Error> {
-        self.card.data(&Command::new(CLASS, instruction, p1, p2, data).expecting(ne))
+    /// A command that is answered by a status word alone.
+    fn tell(&mut self, command: Command<'_>) -> Result<(), Error> {
+        self.card.data(&command.apdu()).map(drop)
+    }
+
+    /// A command with an answer of at most `ne` bytes.
+    fn ask(&mut self, command: Command<'_>, ne: u32) -> Result<Vec<u8>, Error> {
+        self.card.data(&command.apdu().expecting(ne))
     }
 }
 

@@ -141,7 +141,7 @@ fn used_token() -> Flash {
 fn request_id(card: &mut Card) -> Result<(), Error> {
     let mut shield = verified(card)?;
     for container in ID {
-        shield.generate(container, Algorithm::P256)?;
+        shield.generate(container, KeyAlgorithm::P256)?;
     }
     Ok(())
 }

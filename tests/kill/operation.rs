@@ -22,6 +22,7 @@ use chacha20::{ChaCha20Rng, rand_core::Rng};
 use terminal::secret::Secret;
 use ushield_tests::bank::{Bank, NAME, USER_ID};
 use wire::{
+    algorithm::KeyAlgorithm,
     apdu::StatusWord,
     piv::{Algorithm, Slot, object},
     shield::{Container, Information},
@@ -201,7 +202,7 @@ impl Hand<'_> {
         }
         let Some(mut shield) = self.shield(card)? else { return Ok(Some(End::Outside)) };
         self.model.pending.or_new();
-        let said = answered!(self, "GENERATE", shield.generate(Container::Payment, Algorithm::P256));
+        let said = answered!(self, "GENERATE", shield.generate(Container::Payment, KeyAlgorithm::P256));
         self.model.pending = May::is(Some(self.must("GENERATE", said)?));
         Ok(None)
     }

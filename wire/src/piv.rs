@@ -8,13 +8,14 @@ mod slot;
 use alloc::vec::Vec;
 
 pub use self::{
-    command::{Authenticating, Command, Described, Padded, TagList, TwoPadded, object_tag},
+    command::{
+        Authenticating, Command, Described, Padded, TagList, TwoPadded, has_own_tag, object_tag, put_data,
+    },
     slot::{Retired, Slot},
 };
 use crate::{
     Malformed,
     algorithm::{Curve, KeyAlgorithm},
-    pin::{self, Reference},
     tlv,
 };
 
@@ -48,14 +49,8 @@ pub mod instruction {
     pub const SET_MANAGEMENT_KEY: u8 = 0xFF;
 }
 
-/// P2 of VERIFY and its kin: the application PIN (SP 800-73-4 part 1, table 4b).
-pub const PIN_REFERENCE: u8 = Reference::Pin.number();
-/// P2: the PUK.
-pub const PUK_REFERENCE: u8 = Reference::Puk.number();
 /// P2: the card management key.
 pub const MANAGEMENT_KEY: u8 = 0x9B;
-/// Bytes of a PIN or PUK on the wire, padded with FF (SP 800-73-4 part 2, 2.4.3).
-pub const PIN_FIELD: usize = pin::FIELD;
 
 /// Cryptographic algorithm identifiers (SP 800-78-4, table 6-2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@ use hex_literal::hex;
 
 use super::*;
 use crate::card::tests::{Answering, script};
+use wire::piv::{instruction, object};
 
 const SELECT: (&[u8], &[u8]) = (&hex!("00A404000B A000000308 00001000 0100 00"), &hex!("9000"));
 
@@ -67,7 +68,7 @@ fn certificates() {
 fn a_pin_that_does_not_fit_its_field_costs_no_try() {
     let mut card = script(&[SELECT]);
     let mut piv = Piv::select(&mut card).unwrap();
-    for pin in [&b""[..], b"123456789"] {
+    for pin in [&b""[..], b"123456789", b"1234\xFF"] {
         assert!(matches!(piv.verify(pin), Err(Error::Invalid(_))));
         assert!(matches!(piv.change_pin(b"123456", pin), Err(Error::Invalid(_))));
     }

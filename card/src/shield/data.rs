@@ -1,9 +1,6 @@
 //! Data objects: bytes that a host keeps on the token, and that the token does not understand.
 
-use wire::{
-    apdu::Command,
-    shield::{CLASS, DataHead, DataObject, instruction, parse_number, what},
-};
+use wire::shield::{Command, DataHead, DataObject, Deleted, Listed, parse_number};
 use zeroize::Zeroizing;
 
 use super::{ALL, Shield};
@@ -15,7 +12,7 @@ impl Shield<'_> {
     /// # Errors
     /// [`Error::Nonsense`] when the answer is malformed, and the line's own.
     pub fn data_objects(&mut self) -> Result<Vec<DataHead>, Error> {
-        let answer = self.own(instruction::LIST, what::DATA, 0, &[], ALL)?;
+        let answer = self.ask(Command::List(Listed::Data), ALL)?;
         Ok(DataHead::parse_list(&answer)?)
     }
 
@@ -26,7 +23,7 @@ impl Shield<'_> {
     /// ([`wire::shield::MAX_LABEL`], [`wire::shield::MAX_VALUE`]), 6A84 when there is no room.
     pub fn create_data(&mut self, object: &DataObject) -> Result<u8, Error> {
         let data = Secret::new(object.bytes());
-        Ok(parse_number(&self.own(instruction::CREATE_DATA, 0, 0, &data, 256)?)?)
+        Ok(parse_number(&self.ask(Command::CreateData(&data), 256)?)?)
     }
 
     /// READ DATA: a data object, with its value.
@@ -35,7 +32,7 @@ impl Shield<'_> {
     /// [`Error::Refused`]: 6A82 when there is no object of this number, or the object is private and the PIN is not
     /// verified.
     pub fn read_data(&mut self, number: u8) -> Result<DataObject, Error> {
-        let answer = Zeroizing::new(self.own(instruction::READ_DATA, 0, number, &[], ALL)?);
+        let answer = Zeroizing::new(self.ask(Command::ReadData(number), ALL)?);
         Ok(DataObject::parse(&answer)?)
     }
 
@@ -45,7 +42,7 @@ impl Shield<'_> {
     /// As [`Self::create_data`]; 6A82 when there is none of this number.
     pub fn update_data(&mut self, number: u8, object: &DataObject) -> Result<(), Error> {
         let data = Secret::new(object.bytes());
-        self.card.data(&Command::new(CLASS, instruction::UPDATE_DATA, 0, number, &data)).map(drop)
+        self.tell(Command::UpdateData(number, &data))
     }
 
     /// DELETE of a data object. Wants the PIN.
@@ -53,6 +50,6 @@ impl Shield<'_> {
     /// # Errors
     /// [`Error::Refused`]: 6982 without the PIN, 6A82 when there is none of this number.
     pub fn delete_data(&mut self, number: u8) -> Result<(), Error> {
-        self.delete(what::DATA, number)
+        self.tell(Command::Delete(Deleted::Data(number)))
     }
 }

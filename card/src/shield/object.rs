@@ -1,11 +1,8 @@
 //! Keys and certificates that a host makes, names and removes. No command here touches the payment container.
 
-use wire::{
-    apdu::Command,
-    shield::{
-        CLASS, Container, Contents, Import, Name, NewKey, Place, Uses, get, instruction, parse_created,
-        parse_placed, put_certificate, what,
-    },
+use wire::shield::{
+    Command, Container, Contents, Deleted, Import, Listed, Name, Named, NewKey, Object, Place, Uses,
+    parse_created, parse_placed, put_certificate,
 };
 use zeroize::Zeroizing;
 
@@ -18,7 +15,7 @@ impl Shield<'_> {
     /// # Errors
     /// [`Error::Nonsense`] when the answer is malformed, and the line's own.
     pub fn contents(&mut self) -> Result<Vec<Contents>, Error> {
-        let answer = self.own(instruction::LIST, 0, 0, &[], ALL)?;
+        let answer = self.ask(Command::List(Listed::Containers), ALL)?;
         Ok(Contents::parse_list(&answer)?)
     }
 
@@ -29,8 +26,7 @@ impl Shield<'_> {
     /// [`Error::Refused`]: 6982 without the PIN, 6A84 when every container is taken, 6A89 when the named container is
     /// taken, 6985 for the payment container, 6A80 for a use that the algorithm does not have.
     pub fn create_key(&mut self, place: Place, key: &NewKey) -> Result<(Container, Vec<u8>), Error> {
-        let (p1, p2) = place.parameters();
-        let answer = self.own(instruction::CREATE_KEY, p1, p2, &key.bytes(), ALL)?;
+        let answer = self.ask(Command::CreateKey(place, &key.bytes()), ALL)?;
         Ok(parse_created(&answer)?)
     }
 
@@ -40,10 +36,9 @@ impl Shield<'_> {
     /// # Errors
     /// As [`Self::create_key`]; 6A80 for parts that make no key of this algorithm.
     pub fn import_key(&mut self, place: Place, import: &Import<'_>) -> Result<(Container, Vec<u8>), Error> {
-        let (p1, p2) = place.parameters();
         let mut data = Secret::new(Vec::with_capacity(import.length()));
         import.put(&mut data);
-        let answer = self.own(instruction::IMPORT_KEY, p1, p2, &data, ALL)?;
+        let answer = self.ask(Command::ImportKey(place, &data), ALL)?;
         Ok(parse_created(&answer)?)
     }
 
@@ -60,7 +55,7 @@ impl Shield<'_> {
         uses: Uses,
         input: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let answer = self.own(instruction::USE_KEY, uses.bits(), container.reference(), input, ALL)?;
+        let answer = self.ask(Command::UseKey { uses, container, input }, ALL)?;
         Ok(Zeroizing::new(answer))
     }
 
@@ -69,7 +64,7 @@ impl Shield<'_> {
     /// # Errors
     /// The line's own.
     pub fn key_notes(&mut self, container: Container) -> Result<Vec<u8>, Error> {
-        Ok(self.object(get::KEY_NOTES, container)?.unwrap_or_default())
+        Ok(self.object(Object::KeyNotes, container)?.unwrap_or_default())
     }
 
     /// GET OBJECT: a host's notes on a container's certificate; empty when there are none.
@@ -77,7 +72,7 @@ impl Shield<'_> {
     /// # Errors
     /// The line's own.
     pub fn certificate_notes(&mut self, container: Container) -> Result<Vec<u8>, Error> {
-        Ok(self.object(get::CERTIFICATE_NOTES, container)?.unwrap_or_default())
+        Ok(self.object(Object::CertificateNotes, container)?.unwrap_or_default())
     }
 
     /// PUT CERTIFICATE: stores a certificate, DER, and returns its container. [`Place::Any`] is beside the
@@ -87,9 +82,8 @@ impl Shield<'_> {
     /// [`Error::Refused`]: 6982 without the PIN, 6A80 for what is no certificate, 9D05 when the container's key is
     /// another one, 6A84 and 6A89 as [`Self::create_key`], 6985 for the payment container.
     pub fn put_certificate(&mut self, place: Place, der: &[u8], name: &Name) -> Result<Container, Error> {
-        let (p1, p2) = place.parameters();
-        let data = put_certificate(der, name);
-        Ok(parse_placed(&self.own(instruction::PUT_CERTIFICATE, p1, p2, &data, 256)?)?)
+        let answer = self.ask(Command::PutCertificate(place, &put_certificate(der, name)), 256)?;
+        Ok(parse_placed(&answer)?)
     }
 
     /// SET NAME of a container's key. Wants the PIN.
@@ -97,7 +91,7 @@ impl Shield<'_> {
     /// # Errors
     /// [`Error::Refused`]: 6982 without the PIN, 6A88 without a key there, 6985 for the payment container.
     pub fn name_key(&mut self, container: Container, name: &Name) -> Result<(), Error> {
-        self.name(what::KEY, container, name)
+        self.tell(Command::SetName(Named::Key, container, &name.bytes()))
     }
 
     /// SET NAME of a container's certificate. Wants the PIN.
@@ -105,14 +99,7 @@ impl Shield<'_> {
     /// # Errors
     /// As [`Self::name_key`].
     pub fn name_certificate(&mut self, container: Container, name: &Name) -> Result<(), Error> {
-        self.name(what::CERTIFICATE, container, name)
-    }
-
-    fn name(&mut self, what: u8, container: Container, name: &Name) -> Result<(), Error> {
-        let data = name.bytes();
-        self.card
-            .data(&Command::new(CLASS, instruction::SET_NAME, what, container.reference(), &data))
-            .map(drop)
+        self.tell(Command::SetName(Named::Certificate, container, &name.bytes()))
     }
 
     /// DELETE a container's key, for ever. Wants the PIN.
@@ -120,7 +107,7 @@ impl Shield<'_> {
     /// # Errors
     /// As [`Self::name_key`].
     pub fn delete_key(&mut self, container: Container) -> Result<(), Error> {
-        self.delete(what::KEY, container.reference())
+        self.delete(container, true, false)
     }
 
     /// DELETE a container's certificate. Wants the PIN.
@@ -128,7 +115,7 @@ impl Shield<'_> {
     /// # Errors
     /// As [`Self::name_key`].
     pub fn delete_certificate(&mut self, container: Container) -> Result<(), Error> {
-        self.delete(what::CERTIFICATE, container.reference())
+        self.delete(container, false, true)
     }
 
     /// DELETE the key and the certificate of a container: both or neither. Wants the PIN.
@@ -136,10 +123,10 @@ impl Shield<'_> {
     /// # Errors
     /// As [`Self::name_key`].
     pub fn empty(&mut self, container: Container) -> Result<(), Error> {
-        self.delete(what::KEY | what::CERTIFICATE, container.reference())
+        self.delete(container, true, true)
     }
 
-    pub(super) fn delete(&mut self, what: u8, which: u8) -> Result<(), Error> {
-        self.card.data(&Command::new(CLASS, instruction::DELETE, what, which, &[])).map(drop)
+    fn delete(&mut self, container: Container, key: bool, certificate: bool) -> Result<(), Error> {
+        self.tell(Command::Delete(Deleted::Of { container, key, certificate }))
     }
 }

@@ -1,12 +1,9 @@
 //! What the security officer of PKCS#11 does with the PUK, and random numbers from the token.
 
-use wire::{
-    apdu::Command,
-    shield::{MAX_CHALLENGE, instruction},
-};
+use wire::shield::{Command, Initialising, MAX_CHALLENGE};
 
 use super::Shield;
-use crate::error::Error;
+use crate::{error::Error, pipe::Secret};
 
 impl Shield<'_> {
     /// Whether this is the PUK: CHANGE REFERENCE DATA changes the PUK to itself. The PUK stays as it is, and all its
@@ -24,7 +21,9 @@ impl Shield<'_> {
     /// # Errors
     /// [`Error::PukRefused`] when the PUK is wrong or locked; nothing was erased then. 6A80 for a label that is too long.
     pub fn initialise(&mut self, puk: &[u8], label: &str) -> Result<(), Error> {
-        self.replace(instruction::INITIALISE, 0, puk, label.as_bytes()).map_err(Error::of_puk)
+        let mut data = Secret::default();
+        let initialising = Initialising::write(&mut data, puk, label).map_err(Error::Refused)?;
+        self.tell(Command::Initialise(initialising)).map_err(Error::of_puk)
     }
 
     /// GET CHALLENGE: random bytes from the token, as many as `bytes` holds.
@@ -34,8 +33,7 @@ impl Shield<'_> {
     pub fn random(&mut self, bytes: &mut [u8]) -> Result<(), Error> {
         for chunk in bytes.chunks_mut(MAX_CHALLENGE) {
             let ne = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
-            let command = Command::new(0, instruction::GET_CHALLENGE, 0, 0, &[]).expecting(ne);
-            let answer = self.card.data(&command)?;
+            let answer = self.card.data(&Command::GetChallenge(ne).apdu())?;
             if answer.len() != chunk.len() {
                 return Err(Error::nonsense("GET CHALLENGE", "another number of bytes than was asked for"));
             }

@@ -2,7 +2,7 @@ use super::*;
 use crate::card::tests::script;
 use hex_literal::hex;
 use wire::{
-    piv::PinPolicy,
+    piv::{Algorithm, PinPolicy},
     shield::{DataObject, Import, Name, NewKey, Place, PrivateParts, Uses},
 };
 
@@ -35,7 +35,7 @@ fn the_bytes_of_each_command() {
     assert_eq!(shield.pin_state().unwrap(), PinState::Verified);
     shield.change_pin(b"123", b"456").unwrap();
     shield.unblock(b"1", b"2").unwrap();
-    assert_eq!(shield.generate(Container::Payment, Algorithm::P256).unwrap(), key);
+    assert_eq!(shield.generate(Container::Payment, KeyAlgorithm::P256).unwrap(), key);
     assert_eq!(shield.sign_request(Container::Payment, &[0x30, 0]).unwrap(), [0x30, 2]);
     assert_eq!(shield.sign_payment(&[0x30, 0]).unwrap(), [0x30, 3]);
     shield.install(&[(Container::Payment, &[0x30, 0])]).unwrap();

@@ -1,10 +1,7 @@
 //! The token over `card`: every road that it knows leads to the same commands.
 
 use card::shield::Shield;
-use wire::{
-    piv::Algorithm,
-    shield::{Container, Information},
-};
+use wire::shield::{Container, Information};
 
 use super::{Fault, Token};
 use authority::attestation::Attestation;
@@ -19,7 +16,7 @@ impl Token for Shield<'_> {
     }
 
     fn generate(&mut self, container: Container) -> Result<Vec<u8>, Fault> {
-        Ok(Shield::generate(self, container, Algorithm::from(super::ALGORITHM))?)
+        Ok(Shield::generate(self, container, super::ALGORITHM)?)
     }
 
     fn sign_request(&mut self, container: Container, info: &[u8]) -> Result<Vec<u8>, Fault> {

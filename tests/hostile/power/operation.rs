@@ -66,13 +66,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "GENERATE, pending",
-        run: |card| verified(card)?.generate(Container::Piv(Slot::Signature), Algorithm::P256).map(drop),
+        run: |card| verified(card)?.generate(Container::Piv(Slot::Signature), KeyAlgorithm::P256).map(drop),
         pin_tries: &[3, 6],
         puk_tries: &[],
     },
     Operation {
         name: "GENERATE, pending over another",
-        run: |card| verified(card)?.generate(Container::Payment, Algorithm::P256).map(drop),
+        run: |card| verified(card)?.generate(Container::Payment, KeyAlgorithm::P256).map(drop),
         pin_tries: &[3, 6],
         puk_tries: &[],
     },

@@ -2,7 +2,8 @@
 
 use crate::{
     apdu::{CLASS_CHAIN, Command},
-    piv::{Algorithm, MANAGEMENT_KEY, PIN_REFERENCE, PUK_REFERENCE, Slot, instruction as iso},
+    pin::Reference,
+    piv::{Algorithm, MANAGEMENT_KEY, Slot, instruction as iso},
     shield::{self, Container, MAX_DATA, Place, Uses, instruction as own, what},
 };
 
@@ -76,7 +77,7 @@ fn of_the_shield(ins: u8, p1: u8, p2: u8) -> bool {
 
 /// The global PIN, the PIN, the PUK, and the biometric references (SP 800-73-4 part 1, table 4b).
 const fn is_reference(p2: u8) -> bool {
-    matches!(p2, 0 | PIN_REFERENCE | PUK_REFERENCE | 0x96..=0x98)
+    Reference::parse(p2).is_some() || matches!(p2, 0 | 0x96..=0x98)
 }
 
 const fn is_key(reference: u8) -> bool {

@@ -15,6 +15,7 @@ use crate::{
     piv::Algorithm,
     tlv,
 };
+use alloc::vec::Vec;
 
 /// A command. It has no `Debug`: commands carry PINs and keys.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -145,6 +146,20 @@ pub struct OldAndNew<'a> {
 }
 
 impl<'a> OldAndNew<'a> {
+    /// Writes both into `out`, which the caller wipes. `out` gets its room before its bytes: a buffer that
+    /// grows would leave a PIN behind in the smaller one.
+    ///
+    /// # Errors
+    /// '6A80': the old one is empty.
+    pub fn write(out: &'a mut Vec<u8>, old: &[u8], new: &[u8]) -> Result<Self, StatusWord> {
+        let room = tlv::encoded_length(OLD, old.len()).saturating_add(tlv::encoded_length(NEW, new.len()));
+        out.clear();
+        out.reserve_exact(room);
+        tlv::put(out, OLD, old);
+        tlv::put(out, NEW, new);
+        Self::parse(out)
+    }
+
     fn parse(data: &'a [u8]) -> Result<Self, StatusWord> {
         match (tlv::find(data, OLD), tlv::find(data, NEW)) {
             (Some(old), Some(new)) if !old.is_empty() => Ok(Self { data, old, new }),
@@ -162,6 +177,13 @@ pub struct Wished<'a> {
 }
 
 impl<'a> Wished<'a> {
+    /// The data of GENERATE for a key of this algorithm.
+    pub fn write(out: &'a mut Vec<u8>, algorithm: KeyAlgorithm) -> Self {
+        out.clear();
+        tlv::put(out, ALGORITHM, &[Algorithm::from(algorithm) as u8]);
+        Self { data: out, algorithm }
+    }
+
     fn parse(data: &'a [u8]) -> Result<Self, StatusWord> {
         let algorithm = match tlv::find(data, ALGORITHM) {
             Some(&[byte]) => Algorithm::parse(byte).and_then(Algorithm::of_key_pair),
@@ -182,6 +204,15 @@ pub struct Initialising<'a> {
 }
 
 impl<'a> Initialising<'a> {
+    /// As [`OldAndNew::write`].
+    ///
+    /// # Errors
+    /// '6A80': the PUK is empty, or the label too long.
+    pub fn write(out: &'a mut Vec<u8>, puk: &[u8], label: &str) -> Result<Self, StatusWord> {
+        let OldAndNew { data, .. } = OldAndNew::write(out, puk, label.as_bytes())?;
+        Self::parse(data)
+    }
+
     fn parse(data: &'a [u8]) -> Result<Self, StatusWord> {
         let OldAndNew { old: puk, new: label, .. } = OldAndNew::parse(data)?;
         match core::str::from_utf8(label) {

@@ -12,6 +12,9 @@ mod key;
 mod rsa2048;
 mod p384;
 mod p256;
+pub mod sm4;
+pub mod sm2;
+pub mod sm3;
 mod field;
 mod hash;
 

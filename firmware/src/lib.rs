@@ -45,5 +45,5 @@ pub mod seams;
 mod fixture;
 
 pub use application::Factory;
-pub use crypto::Memory;
+pub use crypto::{Memory, sm2, sm3, sm4};
 pub use token::{Finished, Stall, Ticket, Token};

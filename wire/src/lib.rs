@@ -27,6 +27,7 @@ pub mod display;
 pub mod attest;
 pub mod shield;
 pub mod piv;
+pub mod sm2;
 pub mod algorithm;
 pub mod pin;
 pub mod payment;

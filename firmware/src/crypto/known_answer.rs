@@ -1,6 +1,8 @@
 //! Known answers of each algorithm, from the standards (GM/T 0027 5.5). They draw nothing from the token's random
 //! source, because they run only once in a program and a token must not depend on who came first.
 
+mod sm;
+
 use alloc::vec::Vec;
 
 use argon2::ParamsBuilder;
@@ -22,8 +24,17 @@ use crate::refusal::Refusal;
 /// # Errors
 /// `Fault`: one answer is wrong.
 pub(super) fn check() -> Result<(), Refusal> {
-    let common: [fn() -> Result<bool, Refusal>; 4] =
-        [hashes, block_ciphers, authenticated_encryption, argon2id];
+    let common: [fn() -> Result<bool, Refusal>; 9] = [
+        hashes,
+        block_ciphers,
+        authenticated_encryption,
+        argon2id,
+        sm::hash,
+        sm::cipher,
+        sm::signature,
+        sm::encryption,
+        sm::exchange,
+    ];
     for test in common.into_iter().chain(KeyAlgorithm::ALL.map(of_key_pairs)) {
         if !test()? {
             return Err(Refusal::Fault);
@@ -214,6 +225,9 @@ mod tests {
         assert_eq!(ecc_p256(), Ok(true));
         assert_eq!(ecc_p384(), Ok(true));
         assert_eq!(rsa(), Ok(true));
+        for test in [sm::hash, sm::cipher, sm::signature, sm::encryption, sm::exchange] {
+            assert_eq!(test(), Ok(true));
+        }
         assert_eq!(check(), Ok(()));
     }
 }

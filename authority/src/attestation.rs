@@ -6,6 +6,8 @@
 //!
 //! Source of the bytes: `wire::attest`. A key made in software has no such chain, whatever its request says.
 
+#[cfg(any(test, feature = "fixtures"))]
+pub mod maker;
 mod factory;
 
 use std::path::Path;

@@ -1,92 +1,13 @@
 //! Every rule of the check, broken once, with chains that are otherwise right; openssl reads the same chains.
 
 use der::Encode;
-use p256::{
-    SecretKey,
-    ecdsa::{Signature, SigningKey, signature::Signer},
-    pkcs8::EncodePublicKey as _,
-};
-use wire::{
-    attest::{self, Confirmation, Standing, Statement},
-    pkix,
-};
 use x509_cert::der::asn1::ObjectIdentifier;
 
-use super::*;
+use super::{
+    maker::{Maker, SERIAL, certificate, key, spki},
+    *,
+};
 use crate::{certificate_kind::Kind, openssl};
-
-const SERIAL: &str = "00C0FFEE";
-
-/// A key from a seed.
-pub(crate) fn key(seed: u8) -> SigningKey {
-    SigningKey::from(SecretKey::from_slice(&[seed; 32]).unwrap())
-}
-
-pub(crate) fn spki(key: &SigningKey) -> Vec<u8> {
-    key.verifying_key().to_public_key_der().unwrap().as_bytes().to_vec()
-}
-
-fn certificate(tbs: &[u8], by: &SigningKey) -> Vec<u8> {
-    let signature: Signature = by.sign(tbs);
-    attest::certificate(tbs, signature.to_der().as_bytes())
-}
-
-/// A token, its factory and a statement, any of which a test may spoil.
-#[derive(Clone)]
-pub(crate) struct Maker {
-    brand: &'static str,
-    factory: SigningKey,
-    token: SigningKey,
-    signer: SigningKey,
-    serial: &'static str,
-    description: KeyDescription,
-}
-
-impl Maker {
-    pub(crate) fn new(kind: Kind) -> Self {
-        let description = KeyDescription {
-            container: kind.container().reference(),
-            standing: Standing::Pending,
-            origin: Origin::Generated,
-            pin: if kind == Kind::Payment { Pin::Always } else { Pin::Once },
-            confirmation: Confirmation::Nothing,
-        };
-        Self {
-            brand: TEST_BRAND,
-            factory: key(1),
-            token: key(2),
-            signer: key(2),
-            serial: SERIAL,
-            description,
-        }
-    }
-
-    /// The certificate of its factory.
-    pub(crate) fn factory(&self) -> Factory {
-        let tbs = attest::factory(self.brand, &spki(&self.factory), &[1; 20]);
-        Factory::parse(&certificate(&tbs, &self.factory)).unwrap()
-    }
-
-    /// Attests a key.
-    pub(crate) fn attest(&self, public_key: &[u8]) -> Attestation {
-        let tbs = attest::token([7; 16], self.brand, self.serial, &spki(&self.token), &[2; 20], &[1; 20]);
-        let token = certificate(&tbs, &self.factory);
-        let own = pkix::Certificate::parse(&token).unwrap();
-        let statement = Statement {
-            number: [9; 16],
-            issuer: own.subject,
-            validity: own.validity,
-            issuer_key: [2; 20],
-            name: "payment",
-            public_key,
-            version: [5, 4, 3],
-            serial: 0x00C0_FFEE,
-            description: self.description,
-        };
-        let statement = certificate(&statement.tbs(), &self.signer);
-        Attestation { statement, token: token.clone() }
-    }
-}
 
 fn why(factory: &Factory, attestation: &Attestation, kind: Kind) -> String {
     let expected = Expected { container: kind.container(), public_key: &spki(&key(5)), serial: Some(SERIAL) };

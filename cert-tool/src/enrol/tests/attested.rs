@@ -1,77 +1,11 @@
 //! Enrolment that asks for attestation.
 
-use authority::{attestation::TEST_BRAND, certificate_kind::Kind};
-use p256::{
-    SecretKey,
-    ecdsa::{Signature, SigningKey, signature::Signer},
-    pkcs8::EncodePublicKey as _,
-};
-use wire::{
-    attest::{self, Confirmation, KeyDescription, Origin, Pin, Standing, Statement},
-    pkix,
+use authority::{
+    attestation::maker::{Maker, key, spki},
+    certificate_kind::Kind,
 };
 
 use super::*;
-
-fn key(seed: u8) -> SigningKey {
-    SigningKey::from(SecretKey::from_slice(&[seed; 32]).unwrap())
-}
-
-fn spki(key: &SigningKey) -> Vec<u8> {
-    key.verifying_key().to_public_key_der().unwrap().as_bytes().to_vec()
-}
-
-fn certificate(tbs: &[u8], by: &SigningKey) -> Vec<u8> {
-    let signature: Signature = by.sign(tbs);
-    attest::certificate(tbs, signature.to_der().as_bytes())
-}
-
-/// A token of a factory, which attests keys as keys of this kind.
-struct Maker {
-    brand: &'static str,
-    kind: Kind,
-}
-
-impl Maker {
-    fn new(kind: Kind) -> Self {
-        Self { brand: TEST_BRAND, kind }
-    }
-
-    /// A token of another brand.
-    fn of(self, brand: &'static str) -> Self {
-        Self { brand, ..self }
-    }
-
-    fn factory(&self) -> Factory {
-        let tbs = attest::factory(self.brand, &spki(&key(1)), &[1; 20]);
-        Factory::parse(&certificate(&tbs, &key(1))).unwrap()
-    }
-
-    fn attest(&self, public_key: &[u8]) -> Attestation {
-        let tbs = attest::token([7; 16], self.brand, "00C0FFEE", &spki(&key(2)), &[2; 20], &[1; 20]);
-        let token = certificate(&tbs, &key(1));
-        let own = pkix::Certificate::parse(&token).unwrap();
-        let statement = Statement {
-            number: [9; 16],
-            issuer: own.subject,
-            validity: own.validity,
-            issuer_key: [2; 20],
-            name: "payment",
-            public_key,
-            version: [5, 4, 3],
-            serial: 0x00C0_FFEE,
-            description: KeyDescription {
-                container: self.kind.container().reference(),
-                standing: Standing::Pending,
-                origin: Origin::Generated,
-                pin: if self.kind == Kind::Payment { Pin::Always } else { Pin::Once },
-                confirmation: Confirmation::Nothing,
-            },
-        };
-        let statement = certificate(&statement.tbs(), &key(2));
-        Attestation { statement, token: token.clone() }
-    }
-}
 
 impl Scene {
     /// Enrols with a token of the makers' factory only.
@@ -111,7 +45,7 @@ fn what_is_not_attested_is_not_certified() {
     let stranger = |kind, _: &[u8]| Maker::new(kind).attest(&spki(&key(9)));
     let table: [(Attests, &str); 4] = [
         (None, "made in software"),
-        (Some(|kind, key| Maker::new(kind).of("another").attest(key)), "O=another"),
+        (Some(|kind, key| Maker { brand: "another", ..Maker::new(kind) }.attest(key)), "O=another"),
         (Some(|_, key| Maker::new(Kind::Authentication).attest(key)), "another container"),
         (Some(stranger), "another key"),
     ];

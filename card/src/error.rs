@@ -1,66 +1,83 @@
 //! What can go wrong between a host and its token, each with what to do next.
 
+mod account;
+
 use std::{fmt, io};
 
-use wire::{Malformed, apdu::StatusWord, ccid::slot_error, shield::status};
+use wire::{Malformed, apdu::StatusWord, ccid::slot_error};
 
-/// Why a command did not succeed.
-#[derive(Debug, thiserror::Error)]
+pub use account::Account;
+
+/// Why a command did not succeed. [`Error::account`] has the words for people; `Display` is all of them in one line.
+#[derive(Debug)]
 pub enum Error {
     /// The token said no.
-    #[error("{}", Explained(*.0))]
     Refused(StatusWord),
     /// The token said no to a PUK.
-    #[error("{}", ExplainedPuk(*.0))]
     PukRefused(StatusWord),
     /// The reader said no: bError of CCID.
-    #[error("{0}")]
     Slot(SlotError),
     /// An endpoint answered STALL: the token does not take this request.
-    #[error("the token refused a USB request (STALL); unplug it and plug it in again")]
     Stalled,
     /// The line broke: the token was unplugged, or the server went away.
-    #[error(
-        "the connection to the token was lost ({0}); is the token still plugged in? Plug it in and try again"
-    )]
     Broken(io::Error),
     /// Nothing came in time. Holds what was waited for.
-    #[error("no answer in time: {0}; try again, and if that fails unplug the token and plug it in again")]
     TimedOut(&'static str),
     /// The peer broke the standard.
-    #[error(
-        "the token answered nonsense ({0}); the device may be no U-shield token, or one of another version"
-    )]
     Nonsense(Malformed),
     /// Another program holds the token.
-    #[error(
-        "the token is busy: another program holds it. Close that program (or detach the token from the kernel: \
-         `ushield detach`) and try again"
-    )]
     Busy,
     /// Another program that shares the card reset the card: what was selected and verified is lost.
-    #[error(
-        "another program reset the token in between, and the token forgot the PIN: this command did nothing; try again"
-    )]
     WasReset,
     /// There is no such token, or nobody serves any. Holds what to do.
-    #[error("{0}")]
     NotFound(String),
     /// More than one token fits. Holds how to name one.
-    #[error("{0}")]
     Ambiguous(String),
     /// The system does not let this user open the token. Holds what to do.
-    #[error("{0}")]
     Forbidden(String),
     /// The user's config file cannot be used. Holds why, and what to do.
-    #[error("{0}")]
     Settings(String),
     /// The caller's data cannot be sent, and nothing was sent.
-    #[error("{0}")]
     Invalid(&'static str),
 }
 
 impl Error {
+    /// What happened, why, and what to do next.
+    pub fn account(&self) -> Account {
+        match self {
+            Self::Refused(word) => Account::of(*word),
+            Self::PukRefused(word) => Account::of_puk(*word),
+            Self::Slot(error) => error.account(),
+            Self::Stalled => {
+                Account::new("the token refused a USB request (STALL)", "unplug it and plug it in again")
+            }
+            Self::Broken(error) => Account::new(
+                format!("the connection to the token was lost ({error})"),
+                "look whether the token is still plugged in (`ushield ls`), and run the same command again",
+            ),
+            Self::TimedOut(what) => Account::new(
+                format!("no answer in time: {what}"),
+                "try again, and if that fails unplug the token and plug it in again",
+            ),
+            Self::Nonsense(fault) => Account::new(
+                format!("the token answered nonsense ({fault})"),
+                "unplug the token, plug it in and try again; the device may be no U-shield token, or one of another version",
+            ),
+            Self::Busy => Account::new(
+                "the token is busy: another program holds it",
+                "close that program (or detach the token from the kernel: `ushield detach`) and try again",
+            ),
+            Self::WasReset => Account::new(
+                "another program reset the token in between, and the token forgot the PIN: this command did nothing",
+                "try again",
+            ),
+            Self::NotFound(text) | Self::Ambiguous(text) | Self::Forbidden(text) | Self::Settings(text) => {
+                Account::whole(text.clone())
+            }
+            Self::Invalid(text) => Account::whole(*text),
+        }
+    }
+
     /// The status word, if the token gave one.
     pub const fn status(&self) -> Option<StatusWord> {
         match self {
@@ -108,107 +125,48 @@ impl From<io::Error> for Error {
     }
 }
 
-/// A status word in plain English.
-struct Explained(StatusWord);
-
-impl fmt::Display for Explained {
+/// One line: what happened, the status word, what to do next.
+impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.tries() {
-            Some(0) => {
-                f.write_str("wrong PIN: no try is left, and the PIN is locked; take the token to the counter (`ushield pin unblock`)")
-            }
-            Some(1) => f.write_str("wrong PIN: 1 try left, then the PIN locks"),
-            Some(left) => write!(f, "wrong PIN: {left} tries left"),
-            None => f.write_str(explanation(self.0)),
-        }?;
-        write!(f, " (SW {})", self.0)
+        let Account { what, next, .. } = self.account();
+        f.write_str(&what)?;
+        if let Some(word) = self.status() {
+            write!(f, " (SW {word})")?;
+        }
+        next.map_or(Ok(()), |next| write!(f, "; {next}"))
     }
 }
 
-/// A status word in plain English, where the reference data was the PUK, which nothing unlocks.
-struct ExplainedPuk(StatusWord);
-
-impl fmt::Display for ExplainedPuk {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.tries() {
-            None | Some(0) => {
-                f.write_str("the PUK is locked: nothing unlocks it, the bank issues another token")
-            }
-            Some(1) => f.write_str("wrong PUK: 1 try left, then the PUK locks for good"),
-            Some(left) => write!(f, "wrong PUK: {left} tries left"),
-        }?;
-        write!(f, " (SW {})", self.0)
-    }
-}
-
-/// What happened and what to do next. Sources: ISO 7816-4, table 6; docs/shield-applet.md.
-const fn explanation(status: StatusWord) -> &'static str {
-    match status {
-        status::CANCELLED => "Cancel was pressed on the token: nothing was signed",
-        status::TIMED_OUT => "nobody pressed a button on the token in time: nothing was signed; try again",
-        status::FACTORY_PIN => "change the factory PIN first: `ushield pin change`",
-        status::KNOWN_PUK => {
-            "a reset gave the token a PUK that everybody knows: change the PUK first (`ushield pin change --puk`)"
-        }
-        status::CANNOT_SHOW => {
-            "the token cannot show this text honestly (control or zero-width characters, letters that pass for others, \
-             or a name that reads like an amount), so it does not sign it; have the order issued in plain text"
-        }
-        status::NO_ROOM => {
-            "the token's screen has no room for this text, such as an amount that is longer than a line of it, so it \
-             does not sign it; have the order issued in parts, or use a token with a larger screen"
-        }
-        status::NOT_PENDING => {
-            "no key waits for this certificate on the token, or it is for another key: run `cert-tool enrol` again"
-        }
-        status::WEAK_PIN => {
-            "the new PIN is too easy or has a wrong length: choose another, without repeated or ascending digits"
-        }
-        StatusWord::BLOCKED => {
-            "the PIN is locked: no try is left; take the token to the counter (`ushield pin unblock`)"
-        }
-        StatusWord::SECURITY_NOT_SATISFIED => {
-            "the token wants its PIN (or management key) first: enter it and try again"
-        }
-        StatusWord::CONDITIONS_NOT_SATISFIED => {
-            "the key does not do this: the payment key signs payment orders and its own certificate request only"
-        }
-        StatusWord::NOT_ALLOWED => "the command was aborted or does not fit now; try again",
-        StatusWord::WRONG_DATA => "the token does not accept this data",
-        StatusWord::NOT_FOUND => "there is no such object or application on the token",
-        StatusWord::NO_SUCH_KEY => "there is no such key on the token yet: make one with `cert-tool enrol`",
-        StatusWord::NO_MEMORY => "the token has no room left",
-        StatusWord::MEMORY_FAILURE => {
-            "the token could not write its state: free some disk space or plug it in again; what it held before is intact"
-        }
-        StatusWord::FAULT => "the token failed its self-test or found a damaged record, and works no more",
-        StatusWord::NOT_SUPPORTED | StatusWord::WRONG_INSTRUCTION | StatusWord::WRONG_CLASS => {
-            "the token does not know this command; the token may be of another version"
-        }
-        StatusWord::WRONG_LENGTH => "the token does not take a command of this length",
-        StatusWord::WRONG_P1P2 => "the token does not know this reference",
-        _ => "the token refused the command",
-    }
-}
+impl std::error::Error for Error {}
 
 /// Why a reader failed a command (CCID 1.1, table 6.2-2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlotError {
     /// No card in the slot.
-    #[error("no card is in the reader: put one in and try again")]
     Absent,
     /// The card does not answer.
-    #[error("the card does not answer: take it out, put it in and try again")]
     Mute,
     /// The slot still works on another command.
-    #[error("the reader still works on another command: try again in a moment")]
     Busy,
     /// The command was aborted.
-    #[error("the command was aborted; try again")]
     Aborted,
     /// Another bError.
-    #[error("the reader failed the command (CCID bError {0:02X})")]
     Other(u8),
+}
+
+impl SlotError {
+    fn account(self) -> Account {
+        match self {
+            Self::Absent => Account::new("no card is in the reader", "put one in and try again"),
+            Self::Mute => Account::new("the card does not answer", "take it out, put it in and try again"),
+            Self::Busy => Account::new("the reader still works on another command", "try again in a moment"),
+            Self::Aborted => Account::new("the command was aborted", "try again"),
+            Self::Other(error) => Account::new(
+                format!("the reader failed the command (CCID bError {error:02X})"),
+                "unplug the reader, plug it in and try again",
+            ),
+        }
+    }
 }
 
 impl From<u8> for SlotError {
@@ -229,9 +187,10 @@ mod tests {
     #[test]
     fn refusals_say_what_to_do() {
         let text = |word| Error::Refused(StatusWord(word)).to_string();
-        assert_eq!(text(0x63C5), "wrong PIN: 5 tries left (SW 63C5)");
+        assert!(text(0x63C5).starts_with("wrong PIN: 5 tries left (SW 63C5); "));
         assert!(text(0x63C1).contains("1 try left"));
         for (word, says) in [
+            (0x63C5, "with the right PIN"),
             (0x63C0, "ushield pin unblock"),
             (0x6983, "ushield pin unblock"),
             (0x9D01, "Cancel was pressed"),
@@ -246,6 +205,20 @@ mod tests {
         }
     }
 
+    /// Of all status words, and of a PIN and of a PUK: people are told what to do next, and no text ends like a sentence.
+    #[test]
+    fn each_status_word_says_what_to_do_next() {
+        for word in (0..=u16::MAX).map(StatusWord) {
+            for error in [Error::Refused(word), Error::PukRefused(word)] {
+                let Account { what, why, next } = error.account();
+                let next = next.unwrap_or_default();
+                for text in [&*what, why.unwrap_or("x"), &*next] {
+                    assert!(!text.is_empty() && !text.ends_with('.'), "{word}: {text:?}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn tries_left() {
         assert_eq!(Error::Refused(StatusWord(0x63C2)).tries(), Some(2));
@@ -253,8 +226,8 @@ mod tests {
         assert_eq!(Error::Refused(StatusWord::FAULT).tries(), None);
         assert_eq!(Error::Busy.tries(), None);
         let puk = Error::Refused(StatusWord(0x63C2)).of_puk();
-        assert_eq!((puk.tries(), puk.to_string()), (Some(2), "wrong PUK: 2 tries left (SW 63C2)".into()));
-        assert!(matches!(Error::Refused(status::WEAK_PIN).of_puk(), Error::Refused(_)));
+        assert_eq!((puk.tries(), &*puk.account().what), (Some(2), "wrong PUK: 2 tries left"));
+        assert!(matches!(Error::Refused(StatusWord(0x9D06)).of_puk(), Error::Refused(_)));
     }
 
     #[test]

@@ -35,5 +35,5 @@ pub mod fork;
 pub mod error;
 
 pub use card::{Answer, Card, PinState, Transmit};
-pub use error::{Error, SlotError};
+pub use error::{Account, Error, SlotError};
 pub use pipe::Pipe;

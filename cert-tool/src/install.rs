@@ -2,13 +2,14 @@
 //! read back counts: the answer to the command may be lost.
 
 use authority::{certificate::Certificate, certificate_kind::Kind, signature::PublicKey};
+use card::Error;
 use terminal::{Failure, Reason, secret::Secret};
 use wire::{apdu::StatusWord, shield::Information};
 
 use crate::{
     progress::{Progress, Step},
     readiness,
-    token::{self, Fault, Token},
+    token::{self, Token},
 };
 
 /// What is known about the token after an installation that failed.
@@ -36,18 +37,18 @@ pub struct NotInstalled {
 /// The token does not hold them now, or it is not known what it holds.
 pub fn install(token: &mut dyn Token, certificates: &[(Kind, &Certificate)]) -> Result<(), NotInstalled> {
     let items: Vec<_> = certificates.iter().map(|(kind, c)| (kind.container(), c.der.as_slice())).collect();
-    let answer = token.install(&items);
-    if let Err(fault) = &answer
-        && is_final(fault)
-    {
-        return Err(NotInstalled { failure: fault.clone().into(), known: Known::Former });
-    }
+    let answer = match token.install(&items) {
+        Err(error) if is_final(&error) => {
+            return Err(NotInstalled { failure: error.into(), known: Known::Former });
+        }
+        answer => answer,
+    };
     let held = read_back(token, certificates);
     let failure = match (answer, held) {
         // An answer that was lost on the way matters no more once the certificates are there.
         (_, Ok(true)) => return Ok(()),
-        (Err(fault), _) => in_doubt(fault),
-        (Ok(()), Err(fault)) => not_read_back(fault),
+        (Err(error), _) => in_doubt(error),
+        (Ok(()), Err(error)) => not_read_back(error),
         (Ok(()), Ok(false)) => Reason::NotTheSame.failure(
             "the token holds other certificates than the ones sent to it",
             "what was read back differs from what was installed",
@@ -58,7 +59,7 @@ pub fn install(token: &mut dyn Token, certificates: &[(Kind, &Certificate)]) -> 
 }
 
 /// Whether the token holds exactly these certificates.
-fn read_back(token: &mut dyn Token, certificates: &[(Kind, &Certificate)]) -> Result<bool, Fault> {
+fn read_back(token: &mut dyn Token, certificates: &[(Kind, &Certificate)]) -> Result<bool, Error> {
     for (kind, certificate) in certificates {
         if token.certificate(kind.container())?.as_ref() != Some(&certificate.der) {
             return Ok(false);
@@ -69,9 +70,9 @@ fn read_back(token: &mut dyn Token, certificates: &[(Kind, &Certificate)]) -> Re
 
 /// Whether the token refused before it wrote anything. A token whose storage failed may have written the command
 /// down, and finishes it at the next power-up (docs/shield-applet.md).
-fn is_final(fault: &Fault) -> bool {
+fn is_final(error: &Error) -> bool {
     let unsure = [StatusWord::MEMORY_FAILURE, StatusWord::NO_MEMORY, StatusWord::FAULT];
-    matches!(fault, Fault::Refused(word) if !unsure.contains(word))
+    matches!(error, Error::Refused(word) if !unsure.contains(word))
 }
 
 /// Installs certificates that came from elsewhere, after all checks: the step `cert-tool install`.
@@ -126,8 +127,8 @@ fn check_pending(token: &mut dyn Token, kind: Kind, certificate: &Certificate) -
     .with_state("nothing was changed on the token"))
 }
 
-fn in_doubt(fault: Fault) -> Failure {
-    let failure = Failure::from(fault);
+fn in_doubt(error: Error) -> Failure {
+    let failure = Failure::from(error);
     let why = format!("{} ({})", failure.what(), failure.why().unwrap_or_default());
     failure
         .renamed("it is not known whether the new personal ID was installed")
@@ -138,8 +139,8 @@ fn in_doubt(fault: Fault) -> Failure {
         )
 }
 
-fn not_read_back(fault: Fault) -> Failure {
-    Failure::from(fault)
+fn not_read_back(error: Error) -> Failure {
+    Failure::from(error)
         .with_state("the token said that the new personal ID is installed, but it could not be read back")
 }
 

@@ -6,14 +6,18 @@
 use std::cell::RefCell;
 
 use authority::{certificate_kind::Kind, csr, signature, subject::Subject};
+use card::Error;
 use rcgen::{CertificateParams, PublicKeyData, SignatureAlgorithm};
-use terminal::{Failure, secret::Secret};
-use wire::shield::{Container, Information};
+use terminal::{Failure, Reason, secret::Secret};
+use wire::{
+    Malformed,
+    shield::{Container, Information},
+};
 
 use crate::{
     progress::{Progress, Step},
     readiness,
-    token::{self, Fault, Token},
+    token::{self, Token},
 };
 
 /// Has the token sign a request for its pending key, whose public key (tag 7F49) GENERATE gave. The PIN is
@@ -33,18 +37,24 @@ pub fn make(
     params.distinguished_name = subject.distinguished_name()?;
     let key = RemoteKey {
         point: token::point(public_key)?,
-        written: signature::written(token::ALGORITHM).ok_or_else(|| {
-            Fault::Nonsense("the token's public key is of an algorithm that is not certified".into())
-        })?,
+        written: signature::written(token::ALGORITHM)
+            .ok_or_else(|| Malformed::new("public key", "is of an algorithm that is not certified"))
+            .map_err(Error::from)?,
         container: kind.container(),
         pin,
-        line: RefCell::new(Line { token, fault: None }),
+        line: RefCell::new(Line { token, refused: None }),
     };
     let request = match params.serialize_request(&key) {
         Ok(request) => request.der().to_vec(),
         Err(other) => {
-            let fault = key.line.into_inner().fault;
-            return Err(fault.unwrap_or_else(|| Fault::Nonsense(other.to_string())).into());
+            return Err(match key.line.into_inner().refused {
+                Some(error) => error.into(),
+                None => Reason::WrongKey.failure(
+                    "the request was not made",
+                    other,
+                    "run the same command again, which makes another key",
+                ),
+            });
         }
     };
     csr::check_for(&request, subject)?;
@@ -88,10 +98,10 @@ struct RemoteKey<'a> {
     line: RefCell<Line<'a>>,
 }
 
-/// The token, and why it refused: `rcgen` has one error for all remote keys, so the token's own fault is kept here.
+/// The token, and why it refused: `rcgen` has one error for all remote keys, so the token's own error is kept here.
 struct Line<'a> {
     token: &'a mut dyn Token,
-    fault: Option<Fault>,
+    refused: Option<Error>,
 }
 
 impl PublicKeyData for RemoteKey<'_> {
@@ -109,8 +119,8 @@ impl rcgen::SigningKey for RemoteKey<'_> {
         let mut line = self.line.borrow_mut();
         let signed =
             line.token.verify(self.pin.bytes()).and_then(|()| line.token.sign_request(self.container, info));
-        signed.map_err(|fault| {
-            line.fault = Some(fault);
+        signed.map_err(|error| {
+            line.refused = Some(error);
             rcgen::Error::RemoteKeyError
         })
     }

@@ -5,11 +5,10 @@ mod shield;
 pub(crate) mod soft;
 
 use authority::attestation::Attestation;
-use terminal::{Failure, refusal};
+use card::Error;
 use wire::{
     Malformed,
     algorithm::KeyAlgorithm,
-    apdu::StatusWord,
     piv::PublicKey,
     shield::{Container, Information},
 };
@@ -20,94 +19,58 @@ pub trait Token {
     ///
     /// # Errors
     /// The line broke, or the token refused.
-    fn information(&mut self) -> Result<Information, Fault>;
+    fn information(&mut self) -> Result<Information, Error>;
 
     /// VERIFY with the PIN; the proof is spent by the next use of the payment key.
     ///
     /// # Errors
     /// As above; `63Cx` tells the tries left.
-    fn verify(&mut self, pin: &[u8]) -> Result<(), Fault>;
+    fn verify(&mut self, pin: &[u8]) -> Result<(), Error>;
 
     /// GENERATE a pending P-256 key: its public key, tag 7F49. The key in use stays as it is.
     ///
     /// # Errors
     /// As above.
-    fn generate(&mut self, container: Container) -> Result<Vec<u8>, Fault>;
+    fn generate(&mut self, container: Container) -> Result<Vec<u8>, Error>;
 
     /// SIGN REQUEST: the signature (DER) over the whole CertificationRequestInfo by the pending key.
     ///
     /// # Errors
     /// As above; Cancel and time-out have status words of their own.
-    fn sign_request(&mut self, container: Container, info: &[u8]) -> Result<Vec<u8>, Fault>;
+    fn sign_request(&mut self, container: Container, info: &[u8]) -> Result<Vec<u8>, Error>;
 
     /// INSTALL CERTIFICATES: all of them with their pending keys, or none.
     ///
     /// # Errors
     /// As above. When the line broke, either may be the case.
-    fn install(&mut self, certificates: &[(Container, &[u8])]) -> Result<(), Fault>;
+    fn install(&mut self, certificates: &[(Container, &[u8])]) -> Result<(), Error>;
 
     /// The certificate in use, DER.
     ///
     /// # Errors
     /// As above.
-    fn certificate(&mut self, container: Container) -> Result<Option<Vec<u8>>, Fault>;
+    fn certificate(&mut self, container: Container) -> Result<Option<Vec<u8>>, Error>;
 
     /// The pending public key, tag 7F49.
     ///
     /// # Errors
     /// As above.
-    fn pending_public_key(&mut self, container: Container) -> Result<Option<Vec<u8>>, Fault>;
+    fn pending_public_key(&mut self, container: Container) -> Result<Option<Vec<u8>>, Error>;
 
     /// ATTEST of the pending key; `None` from a token that cannot attest.
     ///
     /// # Errors
     /// As above.
-    fn attest_pending(&mut self, container: Container) -> Result<Option<Attestation>, Fault>;
-}
-
-/// Why a token did not do what it was told.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// It said no.
-    #[error("the token refused with status {0}")]
-    Refused(StatusWord),
-    /// The line broke: unplugged, powered off, or the road to it is gone.
-    #[error("{0}")]
-    Gone(String),
-    /// Somebody else holds it.
-    #[error("the token is in use by another program")]
-    Busy,
-    /// What it said breaks the standard.
-    #[error("{0}")]
-    Nonsense(String),
-}
-
-impl From<Malformed> for Fault {
-    fn from(fault: Malformed) -> Self {
-        Self::Nonsense(fault.to_string())
-    }
-}
-
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Refused(word) => refusal::refused(word),
-            Fault::Gone(why) => refusal::gone(why),
-            Fault::Busy => refusal::busy(),
-            Fault::Nonsense(why) => refusal::not_understood(why),
-        }
-    }
+    fn attest_pending(&mut self, container: Container) -> Result<Option<Attestation>, Error>;
 }
 
 /// The algorithm of both keys of a personal ID.
 pub const ALGORITHM: KeyAlgorithm = KeyAlgorithm::P256;
 
 /// The point in a public key template (tag 7F49) of an [`ALGORITHM`] key, uncompressed.
-pub(crate) fn point(template: &[u8]) -> Result<Vec<u8>, Fault> {
+pub(crate) fn point(template: &[u8]) -> Result<Vec<u8>, Error> {
     match PublicKey::parse(ALGORITHM, template)? {
         PublicKey::Point { point, .. } => Ok(point.to_vec()),
-        PublicKey::Rsa { .. } => {
-            Err(Fault::Nonsense("the token's public key is not a point of a curve".into()))
-        }
+        PublicKey::Rsa { .. } => Err(Malformed::new("public key", "is not a point of a curve").into()),
     }
 }

@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use wire::shield::Information;
+use wire::{apdu::StatusWord, shield::Information};
 
 use crate::{
     failure::Failure,
-    reason::Reason,
     secret::{Secret, Source, Variable},
 };
 
@@ -27,11 +26,7 @@ impl PinOptions {
     pub fn ask(&self, token: &Information) -> Result<Secret, Failure> {
         let [left, ..] = token.tries;
         let tries = match left {
-            0 => {
-                return Err(Failure::new("the PIN is locked: no try is left")
-                    .coded(Reason::PinBlocked.code())
-                    .next("unblock it with the PUK: ushield pin unblock"));
-            }
+            0 => return Err(card::Error::Refused(StatusWord::BLOCKED).into()),
             1 => "the last try".into(),
             left => format!("{left} tries left"),
         };

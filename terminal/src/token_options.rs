@@ -1,6 +1,6 @@
 //! Which token a program works on.
 
-use card::{Card, Error, road};
+use card::{Card, road};
 use clap::Args;
 
 use crate::{failure::Failure, refusal::explain};
@@ -32,14 +32,9 @@ impl TokenOptions {
             Some(id) => selection.named(id),
             None => selection,
         };
-        selection.or_configured().and_then(|selection| road::open(&selection)).map_err(|error| {
-            let failure = explain("the token was not reached", &error);
-            match error {
-                // The others' texts say what to do next.
-                Error::NotFound(_) | Error::Broken(_) => failure
-                    .next("check with ushield ls that it is plugged in, then run the same command again"),
-                _ => failure,
-            }
-        })
+        selection
+            .or_configured()
+            .and_then(|selection| road::open(&selection))
+            .map_err(|error| explain("the token was not reached", &error))
     }
 }

@@ -12,10 +12,7 @@ use wire::{
 };
 
 use super::*;
-use crate::token::{
-    Fault,
-    soft::{Moment, PIN, Soft},
-};
+use crate::token::soft::{Fault, Moment, PIN, Soft};
 
 /// A CA that refuses the n-th certificate, or cannot write down what became of it.
 struct Frail {
@@ -168,11 +165,11 @@ fn renewing_takes_new_keys_and_the_same_name() {
 #[test]
 fn interrupted_at_each_step() {
     let faults = [
-        (Moment::Before, Fault::Gone("unplugged".into())),
-        (Moment::After, Fault::Gone("unplugged".into())),
+        (Moment::Before, Fault::Unplugged),
+        (Moment::After, Fault::Unplugged),
         (Moment::Before, Fault::Refused(StatusWord::MEMORY_FAILURE)),
         (Moment::After, Fault::Refused(StatusWord::MEMORY_FAILURE)),
-        (Moment::Late, Fault::Gone("unplugged".into())),
+        (Moment::Late, Fault::Unplugged),
         (Moment::Late, Fault::Refused(StatusWord::MEMORY_FAILURE)),
         (Moment::Before, Fault::Refused(status::CANCELLED)),
         (Moment::Before, Fault::Refused(status::TIMED_OUT)),
@@ -188,7 +185,7 @@ fn interrupted_at_each_step() {
                 }
                 scene.token.plug();
                 let former = scene.token.held();
-                scene.token.fail = Some((number, *moment, fault.clone()));
+                scene.token.fail = Some((number, *moment, *fault));
                 let outcome = scene.enrol();
                 if scene.token.count < number {
                     assert!(outcome.unwrap().changed, "without a fault it succeeds");

@@ -1,8 +1,9 @@
 //! A token in software, for tests, that fails at the n-th command, before or after it took effect.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io};
 
 use authority::{attestation::Attestation, certificate_kind::Kind};
+use card::Error;
 use p256::{
     SecretKey,
     ecdsa::{Signature, SigningKey, signature::Signer},
@@ -16,7 +17,7 @@ use wire::{
     shield::{Container, Information, status},
 };
 
-use super::{Fault, Token};
+use super::Token;
 
 pub(crate) const PIN: &str = "135246";
 
@@ -29,6 +30,24 @@ pub(crate) enum Moment {
     After,
     /// The command takes effect once the token is plugged in again.
     Late,
+}
+
+/// How a command fails that was told to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The token refuses.
+    Refused(StatusWord),
+    /// The token is pulled out.
+    Unplugged,
+}
+
+impl Fault {
+    fn error(self) -> Error {
+        match self {
+            Self::Refused(word) => Error::Refused(word),
+            Self::Unplugged => Error::Broken(io::ErrorKind::ConnectionReset.into()),
+        }
+    }
 }
 
 pub(crate) type Pair = (SigningKey, Vec<u8>);
@@ -96,20 +115,20 @@ impl Soft {
     }
 
     /// Runs one command, with the fault that was ordered for it.
-    fn command<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn command<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         if self.gone {
-            return Err(Fault::Gone("unplugged".into()));
+            return Err(Fault::Unplugged.error());
         }
         self.count += 1;
-        let Some((number, moment, fault)) = self.fail.clone() else { return body(self) };
+        let Some((number, moment, fault)) = self.fail else { return body(self) };
         if number != self.count {
             return body(self);
         }
-        self.gone = matches!(fault, Fault::Gone(_));
+        self.gone = fault == Fault::Unplugged;
         if moment != Moment::Before {
             body(self)?;
         }
-        Err(fault)
+        Err(fault.error())
     }
 
     /// The certificates in use, in the order of [`Kind::ALL`].
@@ -127,16 +146,16 @@ impl Soft {
     }
 }
 
-pub(crate) fn refused<T>(word: StatusWord) -> Result<T, Fault> {
-    Err(Fault::Refused(word))
+pub(crate) fn refused<T>(word: StatusWord) -> Result<T, Error> {
+    Err(Error::Refused(word))
 }
 
 impl Token for Soft {
-    fn information(&mut self) -> Result<Information, Fault> {
+    fn information(&mut self) -> Result<Information, Error> {
         self.command(|token| Ok(token.information.clone()))
     }
 
-    fn verify(&mut self, pin: &[u8]) -> Result<(), Fault> {
+    fn verify(&mut self, pin: &[u8]) -> Result<(), Error> {
         self.command(|token| {
             token.fresh_pin = pin == PIN.as_bytes();
             token.verified = token.fresh_pin;
@@ -148,7 +167,7 @@ impl Token for Soft {
         })
     }
 
-    fn generate(&mut self, container: Container) -> Result<Vec<u8>, Fault> {
+    fn generate(&mut self, container: Container) -> Result<Vec<u8>, Error> {
         self.command(|token| {
             if !token.verified {
                 return refused(StatusWord::SECURITY_NOT_SATISFIED);
@@ -162,7 +181,7 @@ impl Token for Soft {
         })
     }
 
-    fn sign_request(&mut self, container: Container, info: &[u8]) -> Result<Vec<u8>, Fault> {
+    fn sign_request(&mut self, container: Container, info: &[u8]) -> Result<Vec<u8>, Error> {
         self.command(|token| {
             if !std::mem::take(&mut token.fresh_pin) {
                 return refused(StatusWord::SECURITY_NOT_SATISFIED);
@@ -175,7 +194,7 @@ impl Token for Soft {
         })
     }
 
-    fn install(&mut self, certificates: &[(Container, &[u8])]) -> Result<(), Fault> {
+    fn install(&mut self, certificates: &[(Container, &[u8])]) -> Result<(), Error> {
         let late =
             self.fail.as_ref().is_some_and(|(n, moment, _)| (*n, *moment) == (self.count + 1, Moment::Late));
         self.command(|token| {
@@ -203,11 +222,11 @@ impl Token for Soft {
         })
     }
 
-    fn certificate(&mut self, container: Container) -> Result<Option<Vec<u8>>, Fault> {
+    fn certificate(&mut self, container: Container) -> Result<Option<Vec<u8>>, Error> {
         self.command(|token| Ok(token.keys.get(&container).map(|(_, certificate)| certificate.clone())))
     }
 
-    fn pending_public_key(&mut self, container: Container) -> Result<Option<Vec<u8>>, Fault> {
+    fn pending_public_key(&mut self, container: Container) -> Result<Option<Vec<u8>>, Error> {
         self.command(|token| {
             let point = |key: &SigningKey| key.verifying_key().to_sec1_point(false).as_bytes().to_vec();
             Ok(token
@@ -217,7 +236,7 @@ impl Token for Soft {
         })
     }
 
-    fn attest_pending(&mut self, container: Container) -> Result<Option<Attestation>, Fault> {
+    fn attest_pending(&mut self, container: Container) -> Result<Option<Attestation>, Error> {
         self.command(|token| {
             let Some(key) = token.pending.get(&container) else { return refused(StatusWord::NO_SUCH_KEY) };
             let kind = Kind::ALL.into_iter().find(|kind| kind.container() == container);

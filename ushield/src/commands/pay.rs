@@ -11,11 +11,8 @@ use file::Access;
 use payment::{
     EncodedOrder, MAX_ORDER_LIFETIME, ORDER_LIFETIME, PaymentOrder, SealError, Verifier, order as json, seal,
 };
-use terminal::{Context, Exit, Failure, Outcome, PinOptions, TokenOptions, refusal::explain, say, warn};
-use wire::{
-    pin::FACTORY_PUK,
-    shield::{Container, Information},
-};
+use terminal::{Context, Exit, Failure, Outcome, PinOptions, Reason, TokenOptions, refusal, say, warn};
+use wire::shield::{Container, Information};
 
 /// Have a payment order signed on the token, and seal it for the bank
 ///
@@ -68,7 +65,7 @@ impl Pay {
     }
 
     fn sign(&self, order: &EncodedOrder) -> Result<Vec<u8>, Failure> {
-        let refused = |error: card::Error| explain("the payment was not signed", &error);
+        let refused = |error: card::Error| refusal::explain("the payment was not signed", &error);
         let mut card = self.token.open()?;
         // Others may share the token. To read it and to sign are two transactions, so that nobody waits while a PIN is typed.
         let (information, certificate) = card
@@ -106,27 +103,16 @@ pub(super) fn order(path: &Path) -> Result<EncodedOrder, Failure> {
 
 /// Refuses, before the PIN is asked for, what the token would refuse afterwards.
 fn ready(information: &Information) -> Result<(), Failure> {
-    if !information.has(Information::HEALTHY) {
-        return Err(Failure::new("the token failed its self-test")
-            .next("unplug it and plug it in; if it stays so, make a new one"));
-    }
-    if information.has(Information::FACTORY_PIN) {
-        return Err(Failure::new("the payment was not signed")
-            .because("the token still has its factory PIN")
-            .next("choose a PIN of your own: ushield pin change"));
-    }
-    if information.has(Information::KNOWN_PUK) {
-        return Err(Failure::new("the payment was not signed")
-            .because("a reset gave the token a PUK that everybody knows")
-            .next(format!("choose another one: ushield pin change --puk (it is {FACTORY_PUK} now)")));
-    }
+    refusal::ready(information).map_err(|failure| failure.with_state("the payment was not signed"))?;
     if information.has(Information::ENROLLED) { Ok(()) } else { Err(not_enrolled()) }
 }
 
 fn not_enrolled() -> Failure {
-    Failure::new("the payment was not signed")
-        .because("the token has no personal ID yet")
-        .next("get one: cert-tool enrol")
+    Reason::NotEnrolled.failure(
+        "the payment was not signed",
+        "the token has no personal ID yet",
+        "get one: cert-tool enrol",
+    )
 }
 
 /// Refuses an order that no bank takes. An order that only some banks refuse gets a warning, because only the bank knows its

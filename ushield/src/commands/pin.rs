@@ -10,7 +10,7 @@ use terminal::{
     say,
     secret::{Secret, Source, Variable},
 };
-use wire::{pin::PUK_LENGTH, shield::Information};
+use wire::{apdu::StatusWord, pin::PUK_LENGTH, shield::Information};
 
 /// Change the PIN, or unblock it with the PUK
 #[derive(Args)]
@@ -122,15 +122,14 @@ impl New {
         let information = shield.information().map_err(refused)?;
         let left = information.tries[counter];
         if left == 0 {
-            let next = match counter {
-                0 => "unblock it with the PUK: ushield pin unblock",
-                _ => "nothing unlocks it: make a new token",
-            };
-            return Err(Failure::new(what)
-                .because(format!("the {} is locked: no tries are left", known.name))
-                .next(next));
+            let locked = StatusWord::BLOCKED;
+            return Err(refused(match counter {
+                0 => card::Error::Refused(locked),
+                _ => card::Error::PukRefused(locked),
+            }));
         }
-        let known = known.ask(&format!("{question} ({left} tries left): "))?;
+        let tries = if left == 1 { "the last try".into() } else { format!("{left} tries left") };
+        let known = known.ask(&format!("{question} ({tries}): "))?;
         let new = ask(&information)?;
         deed(&mut shield, known.bytes(), new.bytes()).map_err(refused)
     }

@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 use super::field;
-use crate::{Malformed, tlv};
+use crate::{Malformed, apdu::StatusWord, shield::status, tlv};
 
 /// What the token says of itself (GET INFORMATION).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,21 @@ impl Information {
     /// Whether a flag is set.
     pub const fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
+    }
+
+    /// The status word with which this token is going to refuse its payment key, as far as the token tells beforehand: a fault, a
+    /// locked PIN, the factory PIN, or the PUK that everybody knows. A host asks before it asks anybody for a PIN.
+    pub const fn refusal(&self) -> Option<StatusWord> {
+        if !self.has(Self::HEALTHY) {
+            return Some(StatusWord::FAULT);
+        }
+        if self.tries[0] == 0 {
+            return Some(StatusWord::BLOCKED);
+        }
+        if self.has(Self::FACTORY_PIN) {
+            return Some(status::FACTORY_PIN);
+        }
+        if self.has(Self::KNOWN_PUK) { Some(status::KNOWN_PUK) } else { None }
     }
 
     /// The answer's bytes.
@@ -95,9 +110,8 @@ mod tests {
     use super::*;
     use crate::shield::VERSION;
 
-    #[test]
-    fn information_travels() {
-        let information = Information {
+    fn information() -> Information {
+        Information {
             version: VERSION,
             brand: "上行".into(),
             serial: "00C0FFEE".into(),
@@ -107,7 +121,23 @@ mod tests {
             state_version: 1,
             flags: Information::HEALTHY | Information::PENDING,
             label: "我的".into(),
-        };
+        }
+    }
+
+    #[test]
+    fn a_token_tells_what_it_is_going_to_refuse() {
+        assert_eq!(information().refusal(), None);
+        let with = |flags, left| Information { flags, tries: [left, 6, 6, 6], ..information() }.refusal();
+        let (healthy, all) = (Information::HEALTHY, Information::FACTORY_PIN | Information::KNOWN_PUK);
+        assert_eq!(with(all, 0), Some(StatusWord::FAULT));
+        assert_eq!(with(healthy | all, 0), Some(StatusWord::BLOCKED));
+        assert_eq!(with(healthy | all, 1), Some(status::FACTORY_PIN));
+        assert_eq!(with(healthy | Information::KNOWN_PUK, 1), Some(status::KNOWN_PUK));
+    }
+
+    #[test]
+    fn information_travels() {
+        let information = information();
         assert_eq!(Information::parse(&information.bytes()), Ok(information.clone()));
         let mut newer = information.bytes();
         tlv::put(&mut newer, 0x9F01, &[1]);

@@ -1,6 +1,7 @@
 //! The token's health and its PIN, as GET INFORMATION tells them.
 
-use wire::shield::Information;
+use card::Account;
+use wire::{apdu::StatusWord, shield::status};
 
 use super::{Examined, Finding, Reached};
 
@@ -17,27 +18,28 @@ pub(super) fn check(_: &Examined<'_>, reached: &Reached) -> Vec<Finding> {
             )];
         }
     };
-    let (serial, left) = (&information.serial, information.tries[0]);
-    vec![if !information.has(Information::HEALTHY) {
-        Finding::error(PIN, "token_fault", format!("token {serial} failed its self-test, and works no more"))
-            .mended_by("unplug it and plug it in; if it stays so, the bank replaces it")
-    } else if left == 0 {
-        Finding::error(PIN, "pin_blocked", format!("the PIN of token {serial} is locked"))
-            .mended_by("at the bank's counter, with the PUK: ushield pin unblock")
-    } else if information.has(Information::FACTORY_PIN) {
-        Finding::warning(
-            PIN,
-            "pin_factory",
-            format!("token {serial} still has the factory PIN, and signs nothing with it"),
-        )
-        .mended_by("ushield pin change")
-    } else if left < information.tries[2] {
-        let message = format!(
-            "{left} of {} tries of the PIN of token {serial} are left; the right PIN brings them back",
-            information.tries[2]
-        );
-        Finding::note(PIN, "pin_tries", message)
-    } else {
-        Finding::good(PIN, format!("token {serial} is healthy, and has all {left} tries of its PIN"))
+    let (serial, [left, _, most, _]) = (&information.serial, information.tries);
+    vec![match information.refusal() {
+        Some(word) => unfit(word, serial),
+        None if left < most => {
+            let message = format!(
+                "{left} of {most} tries of the PIN of token {serial} are left; the right PIN brings them back"
+            );
+            Finding::note(PIN, "pin_tries", message)
+        }
+        None => Finding::good(PIN, format!("token {serial} is healthy, and has all {left} tries of its PIN")),
     }]
+}
+
+/// What the token is going to refuse, in the words with which programs tell its refusal.
+fn unfit(word: StatusWord, serial: &str) -> Finding {
+    let Account { what, next, .. } = card::Error::Refused(word).account();
+    let message = format!("token {serial}: {what}");
+    let finding = match word {
+        status::FACTORY_PIN => Finding::warning(PIN, "pin_factory", message),
+        status::KNOWN_PUK => Finding::warning(PIN, "puk_known", message),
+        StatusWord::BLOCKED => Finding::error(PIN, "pin_blocked", message),
+        _ => Finding::error(PIN, "token_fault", message),
+    };
+    finding.mended_by(next.unwrap_or_default())
 }

@@ -214,7 +214,7 @@ pub(super) const FAULTS: [Fault; 30] = [
         "/etc/pkcs11/modules/ushield.module",
     ),
     (|machine| machine.card.busy = true, "token_unread", Severity::Unknown, None, ""),
-    (|machine| machine.card.flags = 0, "token_fault", Severity::Error, None, "the bank replaces it"),
+    (|machine| machine.card.flags = 0, "token_fault", Severity::Error, None, "plug it in"),
     (|machine| machine.card.left = 0, "pin_blocked", Severity::Error, None, "ushield pin unblock"),
     (
         |machine| machine.card.flags |= Information::FACTORY_PIN,
@@ -222,6 +222,13 @@ pub(super) const FAULTS: [Fault; 30] = [
         Severity::Warning,
         None,
         "ushield pin change",
+    ),
+    (
+        |machine| machine.card.flags |= Information::KNOWN_PUK,
+        "puk_known",
+        Severity::Warning,
+        None,
+        "ushield pin change --puk",
     ),
     (|machine| machine.card.left = 5, "pin_tries", Severity::Note, None, ""),
     (|machine| machine.card.junk = true, "certificate_damaged", Severity::Error, None, "cert-tool enrol"),

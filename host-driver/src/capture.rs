@@ -6,24 +6,23 @@
 
 mod blank;
 mod header;
+mod writer;
 mod usbmon;
 mod pcapng;
 
 use std::{
-    fs::File,
-    io::{self, BufWriter, Write},
+    io,
     path::Path,
     sync::{
         Arc, Mutex,
-        mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel},
+        mpsc::{SyncSender, sync_channel},
     },
-    thread::{self, JoinHandle},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use blank::{Blank, Shown};
 use lock::lock;
-use rustix::fs::{OFlags, fcntl_setfl};
+use writer::{SIZES, Writer};
 
 use crate::urb::{Tap, Transfer};
 
@@ -31,16 +30,15 @@ use crate::urb::{Tap, Transfer};
 const BLANK: u8 = b'*';
 /// Packets that may wait for the writer; each is at most [`pcapng::SNAP_LENGTH`] bytes.
 const WAITING: usize = 256;
-/// How long the end of a capture may take: whoever reads a pipe may stand still for ever.
+/// How long the end of a capture may take where the file does not take all that waits: a pipe that could not be made larger, whose
+/// reader stands still.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Between two looks at the writer then.
-const TICK: Duration = Duration::from_millis(1);
 
 /// A capture under way. Dropping it ends it.
 #[derive(Debug)]
 pub struct Capture {
     shared: Arc<Shared>,
-    writer: Option<JoinHandle<io::Result<()>>>,
+    writer: Option<Writer>,
 }
 
 /// What came of a capture.
@@ -54,15 +52,16 @@ pub struct Summary {
 
 #[derive(Debug)]
 struct Shared {
-    packets: SyncSender<Message>,
     /// A packet is handed over and counted under this lock, so that whoever ends the capture finds the one with the other.
     tally: Mutex<Tally>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Tally {
-    /// No more is wanted.
-    over: bool,
+    /// The way to the writer; `None` once no more is wanted. The writer ends when the way is gone and what it held is written.
+    packets: Option<SyncSender<Vec<u8>>>,
+    /// The writer need not go on.
+    given_up: bool,
     /// Packets that are in the file, or on their way to it.
     taken: u64,
     dropped: u64,
@@ -70,16 +69,14 @@ struct Tally {
 
 impl Shared {
     fn is_over(&self) -> bool {
-        lock(&self.tally).over
+        lock(&self.tally).packets.is_none()
     }
 
     /// Hands a packet to the writer, or leaves it out; nothing once the capture is over.
     fn put(&self, packet: Vec<u8>) {
         let mut tally = lock(&self.tally);
-        if tally.over {
-            return;
-        }
-        match self.packets.try_send(Message::Packet(packet)) {
+        let Some(packets) = &tally.packets else { return };
+        match packets.try_send(packet) {
             Ok(()) => tally.taken += 1,
             Err(_) => tally.dropped += 1,
         }
@@ -87,14 +84,8 @@ impl Shared {
 
     /// From here on nothing is put down: what was counted stays so.
     fn close(&self) {
-        lock(&self.tally).over = true;
+        drop(lock(&self.tally).packets.take());
     }
-}
-
-#[derive(Debug)]
-enum Message {
-    Packet(Vec<u8>),
-    End,
 }
 
 /// The place on a bus that a capture tells: Linux' buses have 127 devices.
@@ -118,22 +109,14 @@ impl Capture {
     /// # Errors
     /// It cannot be written, is a link, or is another user's.
     pub fn start(path: &Path) -> io::Result<Self> {
-        let mut file = file::begin(path)?;
-        // The writer may wait for whoever reads a pipe; the devices never wait for the writer.
-        fcntl_setfl(&file, OFlags::empty())?;
-        // At once, so that a full disk is told to whoever asked for the capture.
-        file.write_all(&pcapng::head())?;
+        Self::start_with(path, &SIZES)
+    }
+
+    fn start_with(path: &Path, sizes: &'static [usize]) -> io::Result<Self> {
         let (packets, wanted) = sync_channel(WAITING);
-        let shared = Arc::new(Shared { packets, tally: Mutex::default() });
-        let theirs = Arc::clone(&shared);
-        let writer = thread::Builder::new().name("ushield-capture".into()).spawn(move || {
-            let written = write(file, &wanted, &theirs);
-            if let Err(error) = &written {
-                theirs.close();
-                tracing::warn!(%error, "the capture has ended early: its file could not be written");
-            }
-            written
-        })?;
+        let tally = Tally { packets: Some(packets), given_up: false, taken: 0, dropped: 0 };
+        let shared = Arc::new(Shared { tally: Mutex::new(tally) });
+        let writer = Writer::start(path, Arc::clone(&shared), wanted, sizes)?;
         Ok(Self { shared, writer: Some(writer) })
     }
 
@@ -157,23 +140,10 @@ impl Capture {
         self.end_within(PATIENCE)
     }
 
-    /// A writer that has not ended by then is left to itself: it ends with the process, or when its file is read.
+    /// Waits for as long as the file takes no more, and no longer than this.
     fn end_within(&mut self, patience: Duration) -> io::Result<()> {
         self.shared.close();
-        let Some(writer) = self.writer.take() else { return Ok(()) };
-        let deadline = Instant::now() + patience;
-        let mut told = false;
-        while !writer.is_finished() {
-            // An error other than this says that the writer has ended already.
-            told = told || !matches!(self.shared.packets.try_send(Message::End), Err(TrySendError::Full(_)));
-            if Instant::now() >= deadline {
-                let text = "the capture is not complete: its file takes no more. If it is a pipe, its reader stands still";
-                tracing::warn!("{text}");
-                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
-            }
-            thread::sleep(TICK);
-        }
-        writer.join().unwrap_or_else(|_| Err(io::Error::other("the capture's thread failed")))
+        self.writer.take().map_or(Ok(()), |writer| writer.finish(patience))
     }
 }
 
@@ -182,29 +152,6 @@ impl Drop for Capture {
         // Told to the log where it happened.
         let _ = self.end();
     }
-}
-
-/// Writes packets as they come, and flushes whenever there are none.
-fn write(file: File, wanted: &Receiver<Message>, shared: &Shared) -> io::Result<()> {
-    let mut file = BufWriter::new(file);
-    let mut message = wanted.recv();
-    while let Ok(Message::Packet(packet)) = message {
-        file.write_all(&packet)?;
-        message = match wanted.try_recv() {
-            Err(TryRecvError::Empty) => {
-                file.flush()?;
-                wanted.recv()
-            }
-            Err(TryRecvError::Disconnected) => break,
-            Ok(message) => Ok(message),
-        };
-    }
-    let (taken, dropped) = {
-        let tally = lock(&shared.tally);
-        (tally.taken, tally.dropped)
-    };
-    file.write_all(&pcapng::tail(now(), taken + dropped, dropped))?;
-    file.flush()
 }
 
 /// Microseconds since 1970.

@@ -3,7 +3,13 @@ mod walk;
 
 use super::{BLANK, blank::Blank, *};
 use crate::urb::{EndpointKind, Status, TransferEnd, TransferEvent};
-use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+use rustix::fs::{OFlags, fcntl_setfl};
+use std::{
+    fs::{File, Permissions},
+    io::Read,
+    os::{fd::AsRawFd, unix::fs::PermissionsExt},
+    thread,
+};
 use wire::{
     apdu::Command,
     ccid::{CommandStatus, IccStatus, ToHost, ToReader, level, to_host, to_reader},
@@ -253,13 +259,13 @@ fn a_full_disk_ends_the_capture_and_nothing_else() {
     assert!(Capture::start(Path::new("/nowhere/at/all")).is_err());
 }
 
-#[test]
-fn a_pipe_that_nobody_reads_does_not_hold_up_the_end() {
+/// A pipe that is full, and the reader's end of the pipe, which nobody reads. It holds the pipe open for both ways.
+fn stuffed(sizes: &'static [usize]) -> (Capture, File) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-    let _reader = File::options().read(true).write(true).open(&path).unwrap();
-    let mut capture = Capture::start(&path).unwrap();
+    let reader = File::options().read(true).write(true).open(&path).unwrap();
+    let capture = Capture::start_with(&path, sizes).unwrap();
     let mut tap = capture.tap(1);
     // More than a pipe and the writer's queue hold.
     let data = [0; 2000];
@@ -267,8 +273,53 @@ fn a_pipe_that_nobody_reads_does_not_hold_up_the_end() {
         let event = TransferEvent::Submitted { setup: None, length: data.len(), data: &data };
         tap.see(&Transfer { sequence: 7, endpoint: 0x01, kind: EndpointKind::Bulk, event });
     }
-    let ended = capture.end_within(Duration::from_millis(100));
+    (capture, reader)
+}
+
+/// The blocks of a file by their kind, and what its statistics say: all packets, and those left out.
+fn blocks(mut rest: &[u8]) -> (Vec<u32>, Option<[u64; 2]>) {
+    let (mut kinds, mut counted) = (Vec::new(), None);
+    while !rest.is_empty() {
+        let word = |at: usize| u32::from_le_bytes(rest[at..at + 4].try_into().unwrap());
+        assert_eq!(word(word(4) as usize - 4), word(4), "a block's length stands at both ends");
+        kinds.push(word(0));
+        // The statistics: 8 bytes of the block's head, 12 of its own, then two options of 4 and 8 bytes each.
+        counted = (word(0) == 5).then(|| [24, 36].map(|at| u64::from(word(at)))).or(counted);
+        rest = &rest[word(4) as usize..];
+    }
+    (kinds, counted)
+}
+
+/// However long the end would wait for a reader: it does not wait, because the pipe takes all that was counted.
+#[test]
+fn the_end_needs_no_reader_of_a_pipe() {
+    let (mut capture, mut reader) = stuffed(&SIZES);
+    capture.end_within(Duration::MAX).unwrap();
+    let tally = {
+        let tally = lock(&capture.shared.tally);
+        (tally.taken, tally.dropped)
+    };
+    assert_eq!(tally.0 + tally.1, 2 * WAITING as u64);
+    fcntl_setfl(&reader, OFlags::NONBLOCK).unwrap();
+    let mut file = Vec::new();
+    assert_eq!(reader.read_to_end(&mut file).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    let (kinds, counted) = blocks(&file);
+    let packets = kinds.iter().filter(|kind| **kind == 6).count() as u64;
+    assert_eq!((packets, counted), (tally.0, Some([tally.0 + tally.1, tally.1])));
+}
+
+/// Where the pipe cannot be made larger, the capture is given up in the end, and the writer lets go of the pipe.
+#[test]
+fn a_pipe_that_takes_no_more_is_given_up() {
+    let (mut capture, reader) = stuffed(&[]);
+    let ended = capture.end_within(Duration::from_millis(1));
     assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    // The same pipe, for reading only: it ends when nobody can write to it any more.
+    let mut only_reads = File::open(format!("/proc/self/fd/{}", reader.as_raw_fd())).unwrap();
+    drop(reader);
+    let mut file = Vec::new();
+    only_reads.read_to_end(&mut file).unwrap();
+    assert!(file.len() >= 65_536 / 2, "{}", file.len());
 }
 
 /// What `stop` counts is what is in the file, whoever is still looking on at that moment.
@@ -296,14 +347,8 @@ fn the_count_is_that_of_the_file() {
             capture.stop().unwrap()
         });
         let file = std::fs::read(&path).unwrap();
-        let (mut packets, mut counted, mut rest) = (0, None, &file[..]);
-        while !rest.is_empty() {
-            let word = |at: usize| u32::from_le_bytes(rest[at..at + 4].try_into().unwrap());
-            packets += u64::from(word(0) == 6);
-            // The statistics: 8 bytes of the block's head, 12 of its own, then two options of 4 and 8 bytes each.
-            counted = (word(0) == 5).then(|| [24, 36].map(|at| u64::from(word(at)))).or(counted);
-            rest = &rest[word(4) as usize..];
-        }
+        let (kinds, counted) = blocks(&file);
+        let packets = kinds.iter().filter(|kind| **kind == 6).count() as u64;
         assert_eq!(summary.packets, packets, "round {round}");
         assert_eq!(counted, Some([packets + summary.dropped, summary.dropped]), "round {round}");
     }

@@ -11,7 +11,7 @@ use crate::{
 /// One fault: how it is made, then its code, how bad it is, what `--fix` does, and a piece of the command that mends it.
 pub(super) type Fault = (fn(&mut Machine), &'static str, Severity, Option<Fix>, &'static str);
 
-pub(super) const FAULTS: [Fault; 30] = [
+pub(super) const FAULTS: [Fault; 31] = [
     (
         |machine| machine.removes(VHCI),
         "vhci_not_loaded",

@@ -23,6 +23,9 @@ use crate::paths;
 
 /// The longest time that a server may take for an answer that waits for nobody.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a process that does not run is looked at before it counts as stopped, and the time between two looks.
+const LOOKS: u32 = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// Which running `up` is meant.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -177,6 +180,15 @@ fn stopped(process: i32) -> Option<Silence> {
     })
 }
 
+/// As [`stopped`], where the process is stopped at every look of a whole second. strace and its like stop a process for moments.
+async fn stays_stopped(process: i32) -> Option<Silence> {
+    for _ in 0..LOOKS {
+        stopped(process)?;
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+    stopped(process)
+}
+
 impl Client {
     /// Asks who listens at a socket; `None` when nobody listens.
     ///
@@ -277,7 +289,9 @@ fn exchange(
             _ => failed(&error),
         })?;
         listener.set(stream.peer_cred().ok().and_then(|peer| peer.pid()));
-        if let Some(silence) = listener.get().and_then(stopped) {
+        if let Some(process) = listener.get()
+            && let Some(silence) = stays_stopped(process).await
+        {
             return Err(silence);
         }
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
@@ -335,5 +349,35 @@ mod tests {
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         assert!(path.exists());
         assert!(Client::open(path).unwrap().is_none());
+    }
+
+    #[test]
+    fn only_a_process_that_stays_stopped_counts_as_stopped() {
+        use rustix::process::{Pid, Signal, kill_process};
+        let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+        let process = Pid::from_child(&child);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let look =
+            || runtime.block_on(stays_stopped(process.as_raw_nonzero().get())).map(|_| "stays stopped");
+        let over = std::sync::atomic::AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    for signal in [Signal::STOP, Signal::CONT] {
+                        kill_process(process, signal).unwrap();
+                        thread::sleep(Duration::from_millis(5));
+                    }
+                }
+                kill_process(process, Signal::STOP).unwrap();
+            });
+            // On a busy machine the thread above may itself rest for a second.
+            let found = (0..60).any(|_| look().is_none());
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(found, "a process that is stopped for moments counts as stopped");
+        });
+        // When kill returns the signal may still be on its way.
+        assert!((0..60).any(|_| look().is_some()), "a stopped process is not told");
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 }

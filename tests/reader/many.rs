@@ -109,6 +109,7 @@ fn sixteen_readers_and_no_more() {
     world.unplug(more);
     world.stop();
     world.plug();
+    world.until_free(MAX_READERS + 1);
     let error = world.start().unwrap_err();
     assert!(matches!(error, StartError::TooMany(_)), "{error}");
     assert!(error.to_string().contains("16 readers"));

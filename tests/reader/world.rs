@@ -103,6 +103,14 @@ impl World {
         one
     }
 
+    /// Waits until so many tokens are held by no host: a server hears only some time after its host has gone that the line is closed.
+    pub fn until_free(&self, tokens: usize) {
+        let address = self.exporter().local_addr().to_string();
+        eventually("the tokens are free", || {
+            card::usbip::list(&address).is_ok_and(|free| free.len() == tokens)
+        });
+    }
+
     /// Waits until there are this many readers.
     pub fn until(&self, readers: usize) {
         eventually("the readers", || self.service().readers().len() == readers);

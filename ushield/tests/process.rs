@@ -14,18 +14,9 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use world::World;
+use world::{World, eventually};
 
 const USHIELD: &str = env!("CARGO_BIN_EXE_ushield");
-
-/// Looks again and again until the condition is so.
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < Duration::from_secs(120), "never: {what}");
-        thread::sleep(Duration::from_millis(10));
-    }
-}
 
 /// A shell in the world's folder, whose `$0` is the program.
 fn shell(world: &World, script: &str) -> Command {

@@ -9,6 +9,8 @@ use std::{
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
 };
 
 use authority::{
@@ -119,7 +121,7 @@ impl World {
     /// Makes a CA in `ca` and enrols the token, pressing OK on its screen.
     pub fn enrol(&self, up: &Up, pin: &str) {
         let enrolled = AtomicBool::new(false);
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             // Two requests are shown, each on a page or more. Every question is answered by OK.
             scope.spawn(|| {
                 while !enrolled.load(Ordering::Relaxed) {
@@ -135,21 +137,28 @@ impl World {
     pub fn enrol_quietly(&self, up: &Up, pin: &str) {
         let ca = self.path("ca");
         let mut authority = found_for_trial(&ca, "Test Bank CA").unwrap();
+        let free = free(up);
         let mut card = card::road::open(&card::road::Selection::usbip(up.road())).unwrap();
         let mut shield = card::shield::Shield::select(&mut card).unwrap();
         let wish = Wish::Enrol { name: "张三", user_id: "6222020200112233", replace: false };
         let enrolment = Enrolment { wish, brand: None, validity: Validity::Days(365), factory: None };
         enrol(&mut shield, &mut authority, &enrolment, &mut |_| Ok(pin.into()), &mut Silent).unwrap();
+        drop(card);
+        until_free(up, free);
     }
 
     /// Renews the ID with the CA that [`Self::enrol_quietly`] made.
     pub fn renew_quietly(&self, up: &Up, pin: &str) -> Result<(), terminal::Failure> {
         let mut authority = Authority::open(&self.path("ca"), None)?;
+        let free = free(up);
         let mut card = card::road::open(&card::road::Selection::usbip(up.road())).unwrap();
         let mut shield = card::shield::Shield::select(&mut card).unwrap();
         let validity = Validity::Days(365);
         let enrolment = Enrolment { wish: Wish::Renew, brand: None, validity, factory: None };
-        enrol(&mut shield, &mut authority, &enrolment, &mut |_| Ok(pin.into()), &mut Silent).map(drop)
+        let renewed = enrol(&mut shield, &mut authority, &enrolment, &mut |_| Ok(pin.into()), &mut Silent);
+        drop(card);
+        until_free(up, free);
+        renewed.map(drop)
     }
 
     /// Presses OK until the screen is dark.
@@ -175,7 +184,7 @@ impl World {
             "amount": "100.00",
             "currency": "CNY",
             "issued": authority::moment::display(now),
-            "expires": authority::moment::display(now + std::time::Duration::from_secs(3600)),
+            "expires": authority::moment::display(now + Duration::from_secs(3600)),
             "memo": "11月水费",
         });
         self.file(&format!("{number}.json"), &order.to_string())
@@ -207,5 +216,24 @@ impl Drop for World {
         for socket in sockets.map(|entry| entry.path()) {
             let _ = self.command(&["down", "--control", socket.to_str().unwrap_or_default()]).output();
         }
+    }
+}
+
+/// How many tokens no host holds.
+fn free(up: &Up) -> usize {
+    card::usbip::list(&up.road()).unwrap().len()
+}
+
+/// Waits until this many tokens are free: a server hears only some time after its host has gone that the line is closed.
+fn until_free(up: &Up, tokens: usize) {
+    eventually("the token is free again", || free(up) >= tokens);
+}
+
+/// Looks again and again until the condition is so.
+pub fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < Duration::from_secs(120), "never: {what}");
+        thread::sleep(Duration::from_millis(10));
     }
 }

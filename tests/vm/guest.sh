@@ -62,7 +62,7 @@ host() {
 
 # attach [BUSID]: attaches the token with stock usbip, and waits until the kernel has set its configuration.
 attach() {
-  usbip --tcp-port "$PORT" attach -r 10.0.2.2 -b "${1:-1-1}" && within 20 on_the_bus
+  usbip --tcp-port "$PORT" attach -r 10.0.2.2 -b "${1:-1-1}" && within 60 on_the_bus
 }
 
 # detach: pulls every vhci port empty, as stock usbip does.
@@ -89,7 +89,7 @@ on_the_bus() {
 # start_pcscd: starts stock pcscd, and waits until it answers. Its log is /tmp/pcscd.log.
 start_pcscd() {
   pcscd --foreground >>/tmp/pcscd.log 2>&1 &
-  within 20 test -S /run/pcscd/pcscd.comm
+  within 60 test -S /run/pcscd/pcscd.comm
 }
 
 # a_reader [PATTERN], no_reader: whether pcscd has one.
@@ -103,11 +103,18 @@ trace() {
   tracer=$!
 }
 
+# Copies the trace, and passes if every URB of the copy is answered.
+settled() {
+  cp /tmp/urbs /tmp/urbs.settled
+  ! awk -f /share/urbs.awk /tmp/urbs.settled | grep -q ^unanswered
+}
+
 # Gives the host what it judges: the kernel's log, with its levels, and the URBs.
 leave() {
-  sleep 0.2
+  # A trace may end while an answer is under way. So this waits for a trace in which every URB has its answer.
+  within 60 settled
   kill "$tracer"
-  cp /tmp/urbs /share/urbs
+  cp /tmp/urbs.settled /share/urbs
   [ ! -s /tmp/pcscd.log ] || cp /tmp/pcscd.log /share/
   dmesg -x >/share/dmesg
   cat /proc/sys/kernel/tainted >/share/tainted
@@ -121,7 +128,7 @@ prepare() {
     reader)
       check "attached by usbip" attach
       start_pcscd
-      check "stock pcscd has the reader, with the card in it" within 30 a_reader
+      check "stock pcscd has the reader, with the card in it" within 60 a_reader
       ;;
     *) echo "FAIL needs: $NEEDS is not one of none, server, token, reader" ;;
   esac

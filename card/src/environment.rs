@@ -9,14 +9,15 @@ pub(crate) fn variable(name: &str) -> Option<OsString> {
     if is_privileged() { None } else { env::var_os(name) }
 }
 
+/// Whether this process has more rights than the user who started it.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
-fn is_privileged() -> bool {
+pub(crate) fn is_privileged() -> bool {
     // SAFETY: getauxval(3) reads a number that the kernel gave this process when the process began.
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
 #[cfg(not(target_os = "linux"))]
-const fn is_privileged() -> bool {
+pub(crate) const fn is_privileged() -> bool {
     false
 }

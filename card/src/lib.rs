@@ -30,6 +30,7 @@ pub mod pipe;
 pub mod trace;
 pub mod config;
 mod compressed;
+mod socket;
 mod environment;
 pub mod fork;
 pub mod error;

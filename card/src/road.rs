@@ -2,8 +2,8 @@
 //!
 //! The roads are tried in this order: what the caller names; the PC/SC service at `PCSCLITE_CSOCK_NAME`; the USB/IP
 //! server that `USHIELD_USBIP` names. Where neither variable is set, and the config file names nothing, the order is:
-//! the system's pcscd if one of its readers shows a token; the USB/IP server at 127.0.0.1:3240; the machine's own
-//! USB.
+//! the system's pcscd if one of its readers shows a token; the USB/IP server of this user's at its Unix socket
+//! (`file::socket`); the USB/IP server at 127.0.0.1:3240; the machine's own USB.
 
 mod shared;
 
@@ -21,13 +21,14 @@ use crate::{
     environment,
     error::Error,
     pipe::Pipe,
+    socket,
     usb::{self, Libusb},
-    usbip::{self, Link},
+    usbip::{self, Link, is_bus_id},
 };
 
-/// The environment variable that says where the USB/IP server is: `HOST:PORT`, or `HOST:PORT/BUSID`.
+/// The environment variable that says where the USB/IP server is: `HOST:PORT` or `unix:PATH`, either with `/BUSID` behind it.
 pub const ENVIRONMENT: &str = "USHIELD_USBIP";
-/// Where `ushield up` listens unless told otherwise.
+/// Where `ushield up` listens for machines unless told otherwise.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:3240";
 /// A token that was just let go is powered off before it is back on its server's list. A token that is missing is
 /// looked for again for so long.
@@ -42,7 +43,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub struct Selection {
     /// The socket of a PC/SC service.
     pub pcsc: Option<PathBuf>,
-    /// The USB/IP server, `HOST:PORT` or `HOST:PORT/BUSID`; `None` looks at [`DEFAULT_ADDRESS`], then at USB.
+    /// The USB/IP server, `HOST:PORT` or `unix:PATH`, either with `/BUSID` behind it; `None` looks at the user's own Unix
+    /// socket, at [`DEFAULT_ADDRESS`], then at USB.
     pub usbip: Option<String>,
     /// The bus id on that server.
     pub bus_id: Option<String>,
@@ -96,7 +98,7 @@ impl Selection {
         Self { pcsc: config.pcsc.map(PathBuf::from), usbip: config.usbip, serial, ..self }
     }
 
-    /// The server at `address`, `HOST:PORT` or `HOST:PORT/BUSID`.
+    /// The server at `address`, `HOST:PORT` or `unix:PATH`, either with `/BUSID` behind it.
     pub fn usbip(address: impl Into<String>) -> Self {
         Self { usbip: Some(address.into()), ..Self::default() }
     }
@@ -112,21 +114,37 @@ impl Selection {
         }
     }
 
-    /// The server and the bus id. The bus id may stand beside the server or behind it.
-    fn place(&self) -> (&str, Option<&str>) {
-        let named = self.usbip.as_deref().unwrap_or(DEFAULT_ADDRESS);
-        let (address, bus_id) = match named.split_once('/') {
-            Some((address, bus_id)) => (address, Some(bus_id)),
-            None => (named, None),
-        };
-        (address, self.bus_id.as_deref().or(bus_id))
+    /// The addresses of the servers to ask, in this order: the one that is named, or else the user's own sockets and then
+    /// [`DEFAULT_ADDRESS`]. A socket whose path is not UTF-8 is left out, because an address is a text.
+    pub fn servers(&self) -> Vec<String> {
+        if let Some(named) = &self.usbip {
+            return vec![usbip::place(named).0.into()];
+        }
+        let own = socket::standard().into_iter().filter_map(|path| path.into_os_string().into_string().ok());
+        own.map(|path| format!("{}{path}", wire::usbip::UNIX)).chain([DEFAULT_ADDRESS.into()]).collect()
     }
-}
 
-/// Whether this is a bus id: a bus, a hyphen, and the ports on the way (Linux, Documentation/driver-api/usb).
-fn is_bus_id(name: &str) -> bool {
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    name.split_once('-').is_some_and(|(bus, ports)| is_number(bus) && ports.split('.').all(is_number))
+    /// What the first of [`Self::servers`] says that is there, and its address. Nobody listens at a socket that a killed server
+    /// has left.
+    ///
+    /// # Errors
+    /// The error of the last server that was asked.
+    pub fn ask_first<T>(&self, ask: impl Fn(&str) -> Result<T, Error>) -> Result<(T, String), Error> {
+        let mut outcome = Err(Error::NotFound("there is no server to ask".into()));
+        for server in self.servers() {
+            outcome = ask(&server).map(|told| (told, server));
+            if !matches!(outcome, Err(Error::NotFound(_))) {
+                break;
+            }
+        }
+        outcome
+    }
+
+    /// The bus id. It may stand beside the server or behind it.
+    fn bus_id(&self) -> Option<&str> {
+        let behind = || self.usbip.as_deref().and_then(|named| usbip::place(named).1);
+        self.bus_id.as_deref().or_else(behind)
+    }
 }
 
 /// The way to one token.
@@ -134,7 +152,7 @@ fn is_bus_id(name: &str) -> bool {
 pub enum Road {
     /// By a USB/IP server.
     UsbIp {
-        /// `HOST:PORT`.
+        /// `HOST:PORT`, or `unix:PATH`.
         address: String,
         /// The bus id there.
         bus_id: String,
@@ -195,13 +213,13 @@ pub fn discover(selection: &Selection) -> Result<Vec<Found>, Error> {
     if shared.is_empty() { look(selection).map(|(found, _)| found) } else { Ok(shared) }
 }
 
-/// [`discover`] on USB/IP and USB, and whether a USB/IP server is there. A server whose list is empty may have tokens
-/// that other programs hold.
-fn look(selection: &Selection) -> Result<(Vec<Found>, bool), Error> {
-    let (address, bus_id) = selection.place();
-    let (exported, served) = match usbip::list_with_interfaces(address) {
-        Err(Error::NotFound(_)) if selection.usbip.is_none() => (Vec::new(), false),
-        other => (other?, true),
+/// [`discover`] on USB/IP and USB, and the USB/IP server that is there. A server whose list is empty may have tokens that
+/// other programs hold.
+fn look(selection: &Selection) -> Result<(Vec<Found>, Option<String>), Error> {
+    let bus_id = selection.bus_id();
+    let (exported, server) = match selection.ask_first(usbip::list_with_interfaces) {
+        Err(Error::NotFound(_)) if selection.usbip.is_none() => (Vec::new(), None),
+        other => other.map(|(exported, server)| (exported, Some(server)))?,
     };
     let mut found: Vec<Found> = exported
         .into_iter()
@@ -210,7 +228,7 @@ fn look(selection: &Selection) -> Result<(Vec<Found>, bool), Error> {
         })
         .map(|exported| Found {
             id: (exported.device.vendor, exported.device.product),
-            road: Road::UsbIp { address: address.into(), bus_id: exported.device.bus_id },
+            road: Road::UsbIp { address: server.clone().unwrap_or_default(), bus_id: exported.device.bus_id },
         })
         .collect();
     if selection.usbip.is_none() && bus_id.is_none() && found.is_empty() {
@@ -219,7 +237,7 @@ fn look(selection: &Selection) -> Result<(Vec<Found>, bool), Error> {
             on_bus.into_iter().map(|token| Found { road: Road::Usb { place: token.place }, id: token.id }),
         );
     }
-    Ok((found, served))
+    Ok((found, server))
 }
 
 /// Opens the one token that fits the selection and powers it.
@@ -260,16 +278,23 @@ pub fn reach_at_once(selection: &Selection) -> Result<Box<dyn Pipe>, Error> {
 /// One try, and whether another try makes sense. It does when the token is held: the program that holds the token may
 /// be just letting it go.
 fn reach_now(selection: &Selection) -> (Result<Box<dyn Pipe>, Error>, bool) {
-    let outcome = match selection.place() {
+    let outcome = match selection.bus_id() {
         // The bus id names the token. A server's list leaves out a token that is held, but an import says that the
         // token is busy.
-        (address, Some(bus_id)) => {
-            let road = Road::UsbIp { address: address.into(), bus_id: bus_id.into() };
-            with_serial(&road, selection).and_then(|pipe| pipe.ok_or_else(|| none(selection, true)))
+        Some(bus_id) => {
+            let import = |address: &str| {
+                let road = Road::UsbIp { address: address.into(), bus_id: bus_id.into() };
+                with_serial(&road, selection)
+            };
+            selection
+                .ask_first(import)
+                .and_then(|(pipe, server)| pipe.ok_or_else(|| none(selection, Some(&server))))
         }
-        _ => match look(selection) {
-            Ok((found, true)) if found.is_empty() => return (Err(none(selection, true)), true),
-            Ok((found, served)) => choose(&found, selection, served),
+        None => match look(selection) {
+            Ok((found, Some(server))) if found.is_empty() => {
+                return (Err(none(selection, Some(&server))), true);
+            }
+            Ok((found, server)) => choose(&found, selection, server.as_deref()),
             Err(error) => Err(error),
         },
     };
@@ -277,12 +302,12 @@ fn reach_now(selection: &Selection) -> (Result<Box<dyn Pipe>, Error>, bool) {
     (outcome, held)
 }
 
-fn choose(found: &[Found], selection: &Selection, served: bool) -> Result<Box<dyn Pipe>, Error> {
+fn choose(found: &[Found], selection: &Selection, server: Option<&str>) -> Result<Box<dyn Pipe>, Error> {
     match (found, &selection.serial) {
-        ([], _) => Err(none(selection, served)),
+        ([], _) => Err(none(selection, server)),
         ([one], None) => pipe(&one.road),
         (several, None) => Err(ambiguous(several)),
-        (several, Some(_)) => search(several, selection, served),
+        (several, Some(_)) => search(several, selection, server),
     }
 }
 
@@ -307,7 +332,7 @@ pub fn pipe(road: &Road) -> Result<Box<dyn Pipe>, Error> {
 }
 
 /// The token with the right serial number. A token that is busy cannot be asked for its number.
-fn search(found: &[Found], selection: &Selection, served: bool) -> Result<Box<dyn Pipe>, Error> {
+fn search(found: &[Found], selection: &Selection, server: Option<&str>) -> Result<Box<dyn Pipe>, Error> {
     let mut busy = false;
     for token in found {
         match with_serial(&token.road, selection) {
@@ -317,7 +342,7 @@ fn search(found: &[Found], selection: &Selection, served: bool) -> Result<Box<dy
             Err(error) => return Err(error),
         }
     }
-    Err(if busy { Error::Busy } else { none(selection, served) })
+    Err(if busy { Error::Busy } else { none(selection, server) })
 }
 
 /// Opens a token if it has the serial number that is asked for, or if none is asked for.
@@ -327,19 +352,17 @@ fn with_serial(road: &Road, selection: &Selection) -> Result<Option<Box<dyn Pipe
     Ok(fits.then_some(pipe))
 }
 
-fn none(selection: &Selection, served: bool) -> Error {
+fn none(selection: &Selection, server: Option<&str>) -> Error {
     let serial = selection.serial.as_ref().map_or(String::new(), |serial| format!(" with serial {serial}"));
-    let (address, _) = selection.place();
-    Error::NotFound(if served {
-        format!(
+    Error::NotFound(match server {
+        Some(address) => format!(
             "no token{serial} is free at {address}: another program may hold it, or it is unplugged; `ushield ls` \
              shows them, `ushield plug` plugs one in"
-        )
-    } else {
-        format!(
-            "no token{serial} was found, neither at {address} nor on USB: start one with `ushield up`, plug one in, \
-             or say where it is with {ENVIRONMENT}=HOST:PORT"
-        )
+        ),
+        None => format!(
+            "no token{serial} was found, neither at {DEFAULT_ADDRESS} nor on USB: start one with `ushield up`, plug one \
+             in, or say where it is with {ENVIRONMENT}=HOST:PORT"
+        ),
     })
 }
 
@@ -357,13 +380,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_in_every_form() {
-        let mut selection = Selection::default();
-        assert_eq!(selection.place(), ("127.0.0.1:3240", None));
-        selection = Selection::usbip("[::1]:9/1-2");
-        assert_eq!(selection.place(), ("[::1]:9", Some("1-2")));
+    fn a_server_that_is_named_is_the_only_one_that_is_asked() {
+        let mut selection = Selection::usbip("[::1]:9/1-2");
+        assert_eq!((selection.servers(), selection.bus_id()), (vec!["[::1]:9".to_owned()], Some("1-2")));
         selection.bus_id = Some("1-3".into());
-        assert_eq!(selection.place(), ("[::1]:9", Some("1-3")));
+        assert_eq!(selection.bus_id(), Some("1-3"));
+        let unix = Selection::usbip("unix:/s/3240.usbip");
+        assert_eq!((unix.servers(), unix.bus_id()), (vec!["unix:/s/3240.usbip".to_owned()], None));
+        // The last resort of whoever names none.
+        let all = Selection::default().servers();
+        assert_eq!(all.last().map(String::as_str), Some("127.0.0.1:3240"));
+        assert!(all.iter().rev().skip(1).all(|own| own.starts_with("unix:/")), "{all:?}");
     }
 
     #[test]
@@ -397,6 +424,6 @@ mod tests {
         };
         let text = ambiguous(&[found("1-1"), found("1-2")]).to_string();
         assert!(text.contains("USHIELD_USBIP=127.0.0.1:3240/1-1") && text.contains("1-2"), "{text}");
-        assert!(none(&Selection::default(), false).to_string().contains("ushield up"));
+        assert!(none(&Selection::default(), None).to_string().contains("ushield up"));
     }
 }

@@ -4,19 +4,22 @@
 // The order is the law: a module uses only modules listed below it.
 mod link;
 mod inbox;
+mod stream;
 
 use std::{
     io::{self, ErrorKind, Write},
     net::{SocketAddr, TcpStream, ToSocketAddrs},
+    path::Path,
     time::Duration,
 };
 
-use wire::usbip::{self as bytes, Device, op_status};
+use wire::usbip::{self as bytes, Device, UNIX, op_status};
 
 use crate::{Error, pipe::SMART_CARD};
 use inbox::{Deadline, Inbox};
 
 pub use link::Link;
+pub use stream::Stream;
 
 /// How long a server may take to accept, and then to answer a list or an import.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -40,7 +43,8 @@ impl Exported {
 }
 
 /// The devices that the server at `address` exports. `address` is a host name or an IP address, with a port or
-/// without (then 3240): `bank.example:3240`, `127.0.0.1`, `::1`, `[::1]:3240`, `fe80::1%eth0`, `[fe80::1%2]:3240`.
+/// without (then 3240): `bank.example:3240`, `127.0.0.1`, `::1`, `[::1]:3240`, `fe80::1%eth0`, `[fe80::1%2]:3240`. Or
+/// `address` is the path of a Unix socket of this machine: `unix:/run/user/1000/ushield/3240.usbip`.
 ///
 /// # Errors
 /// [`Error::NotFound`] when nothing listens there, and the line's own.
@@ -78,7 +82,7 @@ pub fn list_with_interfaces(address: &str) -> Result<Vec<Exported>, Error> {
 }
 
 /// Imports a device. Returns the socket, with the bytes that came after the reply, and the device.
-fn import(address: &str, bus_id: &str) -> Result<(TcpStream, Inbox, Device), Error> {
+fn import(address: &str, bus_id: &str) -> Result<(Stream, Inbox, Device), Error> {
     let request = bytes::request_import(bus_id)
         .map_err(|_| Error::Invalid("a bus id has 31 bytes at most; `ushield ls` shows it"))?;
     let mut talk = Talk::connect(address)?;
@@ -105,7 +109,7 @@ fn import(address: &str, bus_id: &str) -> Result<(TcpStream, Inbox, Device), Err
 #[derive(Debug)]
 pub struct HandedOver {
     /// The connection after OP_REP_IMPORT, with nothing read ahead and without time-outs.
-    pub stream: TcpStream,
+    pub stream: Stream,
     /// The device.
     pub device: Device,
 }
@@ -129,22 +133,20 @@ pub fn hand_over(address: &str, bus_id: &str) -> Result<HandedOver, Error> {
 
 /// A connection before a device is imported.
 struct Talk {
-    socket: TcpStream,
+    socket: Stream,
     inbox: Inbox,
     deadline: Deadline,
 }
 
 impl Talk {
     fn connect(address: &str) -> Result<Self, Error> {
-        let socket = connect(address)?;
-        // Each message is small, and the peer waits for it: Nagle's algorithm would delay it.
-        socket.set_nodelay(true).map_err(Error::Broken)?;
+        let socket = Stream::connect(address)?;
         socket.set_write_timeout(Some(PATIENCE)).map_err(Error::Broken)?;
         Ok(Self { socket, inbox: Inbox::new(), deadline: Deadline::within(PATIENCE, "the USB/IP server") })
     }
 
     fn send(&mut self, request: &[u8]) -> Result<(), Error> {
-        self.socket.write_all(request).map_err(lost)
+        (&self.socket).write_all(request).map_err(lost)
     }
 
     fn read<const N: usize>(&mut self) -> Result<[u8; N], Error> {
@@ -161,17 +163,50 @@ impl Talk {
 
 /// The line broke before anything was imported. Most often the server does not serve this user or this address.
 fn lost(error: io::Error) -> Error {
-    match error.kind() {
-        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Error::Forbidden(
+    if !stream::is_gone(&error) {
+        return Error::from(error);
+    }
+    Error::Forbidden(
             "the USB/IP server closed the connection: it serves root and its own user only, unless it was started \
              with `ushield up --listen ADDRESS --allow CIDR`"
                 .into(),
-        ),
-        _ => Error::from(error),
+        )
+}
+
+/// Whether this is a bus id: a bus, a hyphen, and the ports on the way (Linux, Documentation/driver-api/usb).
+pub fn is_bus_id(name: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    name.split_once('-').is_some_and(|(bus, ports)| is_number(bus) && ports.split('.').all(is_number))
+}
+
+/// The server's address, and the bus id that may stand behind it: `HOST:PORT/BUSID`, `unix:PATH/BUSID`.
+pub fn place(named: &str) -> (&str, Option<&str>) {
+    let split = if named.starts_with(UNIX) {
+        // A path has slashes of its own. Behind the last of them, what has the form of a bus id is one.
+        named.rsplit_once('/').filter(|(_, last)| is_bus_id(last))
+    } else {
+        named.split_once('/')
+    };
+    split.map_or((named, None), |(address, bus_id)| (address, Some(bus_id)))
+}
+
+impl Stream {
+    /// Connects to a server, whatever the kind of its address is.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when nothing listens there, and the line's own.
+    pub fn connect(address: &str) -> Result<Self, Error> {
+        if let Some(path) = address.strip_prefix(UNIX) {
+            return Self::at(Path::new(path));
+        }
+        let socket = connect_to_host(address)?;
+        // Each message is small, and the peer waits for it: Nagle's algorithm would delay it.
+        socket.set_nodelay(true).map_err(Error::Broken)?;
+        Ok(Self::Tcp(socket))
     }
 }
 
-fn connect(address: &str) -> Result<TcpStream, Error> {
+fn connect_to_host(address: &str) -> Result<TcpStream, Error> {
     let candidates = resolve(address).map_err(|error| {
         Error::NotFound(format!("cannot find the host of {address:?} ({error}): write it as HOST:PORT"))
     })?;
@@ -269,7 +304,20 @@ mod tests {
             "[]:9",
             "no.such.host.invalid",
         ] {
-            assert!(connect(wrong).is_err(), "{wrong:?}");
+            assert!(Stream::connect(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_bus_id_behind_an_address() {
+        for (named, address, bus_id) in [
+            ("127.0.0.1:3240", "127.0.0.1:3240", None),
+            ("[::1]:9/1-2", "[::1]:9", Some("1-2")),
+            ("unix:/run/user/0/ushield/3240.usbip", "unix:/run/user/0/ushield/3240.usbip", None),
+            ("unix:/run/3240.usbip/1-2", "unix:/run/3240.usbip", Some("1-2")),
+            ("unix:/run/1-1/s", "unix:/run/1-1/s", None),
+        ] {
+            assert_eq!(place(named), (address, bus_id));
         }
     }
 

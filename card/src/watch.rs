@@ -173,9 +173,7 @@ impl<T: Tenant> Watch<T> {
 
     /// Whether there is a USB/IP server, with free tokens or without.
     fn is_served(&self) -> bool {
-        let named = self.selection.usbip.as_deref().unwrap_or(road::DEFAULT_ADDRESS);
-        let address = named.split_once('/').map_or(named, |(address, _)| address);
-        usbip::list(address).is_ok()
+        self.selection.servers().iter().any(|address| usbip::list(address).is_ok())
     }
 
     /// Looks which tokens there are. A token by a new road gets an empty place that never had one, else a new place.

@@ -8,6 +8,8 @@
 mod write;
 mod read;
 mod stream;
+#[cfg(unix)]
+pub mod socket;
 mod owner;
 mod error;
 

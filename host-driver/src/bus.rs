@@ -10,7 +10,6 @@ mod id;
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
     sync::{
         Arc, LazyLock, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -30,6 +29,7 @@ use crate::{
     capture::Capture,
     labour::{Lanes, Turns},
     panel::Handle,
+    peer::Peer,
     urb::Device,
 };
 use port::{Slot, Status};
@@ -49,8 +49,8 @@ pub enum State {
     Free,
     /// A host holds it.
     Held {
-        /// The host's address.
-        peer: SocketAddr,
+        /// The host.
+        peer: Peer,
     },
     /// Pulled out; [`Bus::plug_again`] puts it back.
     Unplugged,
@@ -170,7 +170,7 @@ impl Bus {
     ///
     /// # Errors
     /// It is not there, or somebody holds it.
-    pub fn claim(self: &Arc<Self>, id: BusId, peer: SocketAddr) -> Result<Lease, Unavailable> {
+    pub fn claim(self: &Arc<Self>, id: BusId, peer: Peer) -> Result<Lease, Unavailable> {
         static LEASES: AtomicU64 = AtomicU64::new(1);
         let port = self.port(id).ok_or(Unavailable::Missing)?;
         let lease = LEASES.fetch_add(1, Ordering::Relaxed);

@@ -1,15 +1,26 @@
-//! A TCP connection with its two buffers: bytes that were read and not yet used, and replies that are not yet written.
+//! A connection with its two buffers: bytes that were read and not yet used, and replies that are not yet written.
+//!
+//! The socket is in blocking mode and belongs to no runtime: each read and write says for itself that it does not wait, and
+//! only who has to wait asks the runtime of its thread to watch the socket meanwhile. So a connection moves from thread to
+//! thread without more ado.
 //!
 //! PINs pass through these buffers, so bytes that have been used are overwritten with zeros.
 
-use std::{io, time::Duration};
-
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+    time::Duration,
 };
+
+use rustix::{
+    buffer::spare_capacity,
+    io::Errno,
+    net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown},
+};
+use tokio::{io::Interest, time::timeout};
 use zeroize::{Zeroize, Zeroizing};
+
+use crate::readiness::ready;
 
 /// Bytes of room for what usually arrives at once. The buffer grows while more arrives, and shrinks afterwards.
 const ROOM: usize = 4 << 10;
@@ -19,7 +30,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// A connection. Each of its futures may be dropped and begun again without losing a byte.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: TcpStream,
+    socket: OwnedFd,
     input: Zeroizing<Vec<u8>>,
     start: usize,
     /// What the next [`Self::flush`] writes.
@@ -29,15 +40,8 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// A connection on which nothing has been read or written.
-    pub(crate) fn new(stream: TcpStream) -> Self {
-        Self { stream, input: Zeroizing::default(), start: 0, output: Zeroizing::default(), written: 0 }
-    }
-
-    /// Takes the connection out of its runtime. tokio ties a socket to the runtime that waits for it; to move a session to
-    /// another thread, [`Resting::wake`] ties the connection to that thread's runtime.
-    pub(crate) fn rest(self) -> io::Result<Resting> {
-        let Self { stream, input, start, output, written } = self;
-        Ok(Resting { stream: stream.into_std()?, input, start, output, written })
+    pub(crate) fn new(socket: OwnedFd) -> Self {
+        Self { socket, input: Zeroizing::default(), start: 0, output: Zeroizing::default(), written: 0 }
     }
 
     /// The bytes that arrived and were not used yet.
@@ -60,7 +64,7 @@ impl Connection {
     /// an error.
     pub(crate) async fn hang_up(mut self) {
         let _ = timeout(FAREWELL, async {
-            self.stream.shutdown().await?;
+            shutdown(&self.socket, Shutdown::Write)?;
             loop {
                 self.input.zeroize();
                 self.start = 0;
@@ -95,15 +99,25 @@ impl Connection {
 
     /// Reads once. Returns how many bytes came; 0 when the peer closed the connection.
     pub(crate) async fn read(&mut self) -> io::Result<usize> {
-        self.stream.read_buf(&mut *self.input).await
+        loop {
+            match recv(&self.socket, spare_capacity(&mut self.input), RecvFlags::DONTWAIT) {
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => ready(self.socket.as_fd(), Interest::READABLE).await?,
+                other => return Ok(other.map(|(_, read)| read)?),
+            }
+        }
     }
 
     /// Writes all replies, in one system call if the peer's window allows it.
     pub(crate) async fn flush(&mut self) -> io::Result<()> {
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         while self.written < self.output.len() {
-            match self.stream.write(&self.output[self.written..]).await? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                written => self.written += written,
+            match send(&self.socket, &self.output[self.written..], flags) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => self.written += written,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => ready(self.socket.as_fd(), Interest::WRITABLE).await?,
+                Err(error) => return Err(error.into()),
             }
         }
         self.output.as_mut_slice().zeroize();
@@ -113,23 +127,5 @@ impl Connection {
             *self.output = Vec::new();
         }
         Ok(())
-    }
-}
-
-/// A [`Connection`] on its way from one runtime to another.
-#[derive(Debug)]
-pub(crate) struct Resting {
-    stream: std::net::TcpStream,
-    input: Zeroizing<Vec<u8>>,
-    start: usize,
-    output: Zeroizing<Vec<u8>>,
-    written: usize,
-}
-
-impl Resting {
-    /// Ties the connection to the runtime of the caller.
-    pub(crate) fn wake(self) -> io::Result<Connection> {
-        let Self { stream, input, start, output, written } = self;
-        Ok(Connection { stream: TcpStream::from_std(stream)?, input, start, output, written })
     }
 }

@@ -1,17 +1,17 @@
 //! A socket that listens: it decides which peers are served, and how many connections without a device there may be.
 
-use std::{collections::VecDeque, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::VecDeque, future::Future, io, os::fd::OwnedFd, sync::Arc, time::Duration};
 
 use rustix::io::Errno;
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
     task::{AbortHandle, JoinError, JoinSet},
     time::sleep,
 };
 
 use crate::{
     bus::{Bus, BusId},
-    peer::{self, Admission, Cidr, Refused},
+    listener::{Accepted, Listener},
+    peer::{Admission, Cidr, Peer, Refused},
     session::Timing,
     session_thread::SessionThreads,
     usbip, usbredir,
@@ -24,8 +24,6 @@ const GREETINGS: usize = 1024;
 const LEAVING: usize = 16;
 /// Connections at a time whose owner is looked for in the kernel's table.
 const QUESTIONS: usize = 1024;
-/// Connections that the kernel keeps for us meanwhile (listen(2); net.core.somaxconn may allow fewer).
-const BACKLOG: u32 = 4096;
 /// How long to wait when the system has no more descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(20);
 /// A peer that has acknowledged nothing for so long has vanished.
@@ -50,14 +48,6 @@ impl Protocol {
     }
 }
 
-/// Listens, without accepting yet. Must be called inside a tokio runtime.
-pub(crate) fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
 /// What all connections of a listening socket have in common.
 pub(crate) struct Entrance {
     pub(crate) bus: Arc<Bus>,
@@ -72,27 +62,27 @@ impl Entrance {
     /// Serves until the future is dropped; connections that have not taken a device end with it.
     ///
     /// A peer is admitted or refused in this task, so that a crowd which is refused costs neither tasks nor places.
-    pub(crate) async fn open(self, listener: TcpListener) {
+    pub(crate) async fn open(self, listener: Listener) {
         let mut questions = JoinSet::new();
         let mut greetings = Greetings::default();
         let guests = Arc::default();
         loop {
             tokio::select! {
-                accepted = listener.accept(),
+                accepted = listener.accept(&self.allow),
                     if questions.len() < QUESTIONS && greetings.tasks.len() < GREETINGS + LEAVING =>
                 match accepted {
-                    Ok((stream, peer)) => match self.admit(&stream, peer) {
-                        Some(Admission::Decided(Ok(()))) => self.begin(&mut greetings, stream, peer, &guests),
-                        Some(Admission::Decided(Err(refused))) => report(peer, &refused),
-                        Some(Admission::Open(question)) => {
-                            questions.spawn(async move { (stream, peer, question.answer().await) });
+                    Ok(Some(Accepted { socket, peer, admission })) => match admission {
+                        Admission::Decided(Ok(())) => self.begin(&mut greetings, socket, peer, &guests),
+                        Admission::Decided(Err(refused)) => report(peer, &refused),
+                        Admission::Open(question) => {
+                            questions.spawn(async move { (socket, peer, question.answer().await) });
                         }
-                        None => {}
                     },
+                    Ok(None) => {}
                     Err(error) => greetings.failed(&error).await,
                 },
                 Some(answered) = questions.join_next() => match answered {
-                    Ok((stream, peer, Ok(()))) => self.begin(&mut greetings, stream, peer, &guests),
+                    Ok((socket, peer, Ok(()))) => self.begin(&mut greetings, socket, peer, &guests),
                     Ok((_, peer, Err(refused))) => report(peer, &refused),
                     Err(error) => failed(&error),
                 },
@@ -105,51 +95,40 @@ impl Entrance {
         }
     }
 
-    fn begin(
-        &self,
-        greetings: &mut Greetings,
-        stream: TcpStream,
-        peer: SocketAddr,
-        guests: &Arc<usbredir::Guests>,
-    ) {
-        match prepare(&stream) {
-            Ok(()) => greetings.begin(self.serve(stream, peer, guests), peer),
+    fn begin(&self, greetings: &mut Greetings, socket: OwnedFd, peer: Peer, guests: &Arc<usbredir::Guests>) {
+        let prepared = match peer {
+            Peer::Host(_) => prepare(&socket),
+            // The end of a process ends its connections at once.
+            Peer::Process(_) => Ok(()),
+        };
+        match prepared {
+            Ok(()) => greetings.begin(self.serve(socket, peer, guests), peer),
             Err(error) => tracing::debug!(%peer, %error, "a connection broke"),
-        }
-    }
-
-    fn admit(&self, stream: &TcpStream, peer: SocketAddr) -> Option<Admission> {
-        match stream.local_addr() {
-            Ok(local) => Some(peer::admit(peer, local, &self.allow)),
-            Err(error) => {
-                tracing::debug!(%peer, %error, "a connection broke");
-                None
-            }
         }
     }
 
     /// Serves one connection until it has a device.
     fn serve(
         &self,
-        stream: TcpStream,
-        peer: SocketAddr,
+        socket: OwnedFd,
+        peer: Peer,
         guests: &Arc<usbredir::Guests>,
     ) -> impl Future<Output = ()> + Send + 'static {
         let (bus, threads) = (Arc::clone(&self.bus), Arc::clone(&self.threads));
         let (timing, protocol, guests) = (self.timing, self.protocol, Arc::clone(guests));
         async move {
             match protocol {
-                Protocol::UsbIp => usbip::serve(stream, peer, bus, threads, timing).await,
+                Protocol::UsbIp => usbip::serve(socket, peer, bus, threads, timing).await,
                 Protocol::UsbRedir(wanted) => {
                     let place = usbredir::Place { bus, guests, timing, wanted };
-                    usbredir::serve(stream, peer, threads, place).await;
+                    usbredir::serve(socket, peer, threads, place).await;
                 }
             }
         }
     }
 }
 
-fn report(peer: SocketAddr, refused: &Refused) {
+fn report(peer: Peer, refused: &Refused) {
     tracing::warn!(%peer, "a connection was refused: {refused}");
 }
 
@@ -171,7 +150,7 @@ struct Greetings {
 impl Greetings {
     /// Begins a greeting. When there are too many, the oldest ends: a peer that opens connections and says nothing has the oldest
     /// ones, and does not keep others out.
-    fn begin(&mut self, greeting: impl Future<Output = ()> + Send + 'static, peer: SocketAddr) {
+    fn begin(&mut self, greeting: impl Future<Output = ()> + Send + 'static, peer: Peer) {
         if self.order.len() >= GREETINGS {
             self.order.retain(|greeting| !greeting.is_finished());
         }
@@ -202,9 +181,9 @@ impl Greetings {
 
 /// Sets the socket up so that replies leave at once, and that a peer which has vanished is noticed within a minute: then its
 /// token is free again.
-fn prepare(stream: &TcpStream) -> io::Result<()> {
+fn prepare(stream: &OwnedFd) -> io::Result<()> {
     use rustix::net::sockopt;
-    stream.set_nodelay(true)?;
+    sockopt::set_tcp_nodelay(stream, true)?;
     // While nothing is on its way: probes after 30 and 40 seconds, and at the next it has been silent for too long.
     sockopt::set_socket_keepalive(stream, true)?;
     sockopt::set_tcp_keepidle(stream, Duration::from_secs(30))?;
@@ -223,11 +202,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_machine_that_vanishes_is_noticed_within_a_minute() {
-        let listener = listen_at(([127, 0, 0, 1], 0).into()).unwrap();
+        let listener = Listener::at(([127, 0, 0, 1], 0).into()).unwrap();
         let _peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (stream, _) = listener.accept().await.unwrap();
+        let Accepted { socket: stream, .. } = listener.accept(&[]).await.unwrap().unwrap();
         prepare(&stream).unwrap();
-        assert!(stream.nodelay().unwrap() && sockopt::socket_keepalive(&stream).unwrap());
+        assert!(sockopt::tcp_nodelay(&stream).unwrap() && sockopt::socket_keepalive(&stream).unwrap());
         // A reply that is never acknowledged.
         let minute = Duration::from_secs(60);
         let unanswered = Duration::from_millis(sockopt::tcp_user_timeout(&stream).unwrap().into());

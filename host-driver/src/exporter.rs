@@ -1,9 +1,9 @@
 //! The exporter: a bus of devices, served over USB/IP and usbredir.
 
 use std::{
-    io,
+    fs, io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -14,11 +14,13 @@ use tokio::task::JoinHandle;
 use crate::{
     bus::{Bus, BusId, State, Unavailable},
     capture::{Capture, Summary},
-    entrance::{Entrance, Protocol, listen_at},
+    entrance::{Entrance, Protocol},
+    listener::Listener,
     panel::Handle,
     peer::Cidr,
     session::Timing,
     session_thread::SessionThreads,
+    socket,
     urb::Device,
 };
 
@@ -67,6 +69,9 @@ pub enum StartError {
         "{0} can be reached from other machines. Say which may connect: --allow CIDR, such as 192.168.122.0/24"
     )]
     Open(SocketAddr),
+    /// A socket could not be made at a path.
+    #[error("the socket {path} could not be made: {error}", path = .0.display(), error = .1)]
+    Path(PathBuf, #[source] io::Error),
     /// Devices are driven by threads.
     #[error(
         "the system gives no thread for the tokens: {0}. Raise the limit of threads: ulimit -u for a user, pids.max for a container"
@@ -89,6 +94,8 @@ pub struct Entry {
 #[derive(Debug)]
 pub struct Exporter {
     local: SocketAddr,
+    /// The Unix socket, where there is one.
+    path: Option<PathBuf>,
     bus: Arc<Bus>,
     threads: Arc<SessionThreads>,
     accepting: Mutex<Vec<JoinHandle<()>>>,
@@ -103,9 +110,34 @@ impl Exporter {
         let local = SocketAddr::new(listen.address.ip(), 0);
         let (bus, threads) = (Arc::default(), Arc::<SessionThreads>::default());
         threads.begin().map_err(StartError::Thread)?;
-        let mut exporter = Self { local, bus, threads, accepting: Mutex::default() };
+        let mut exporter = Self { local, path: None, bus, threads, accepting: Mutex::default() };
         exporter.local = exporter.open(listen, Protocol::UsbIp)?;
         Ok(exporter)
+    }
+
+    /// Serves USB/IP at a Unix socket too, for root and the own user only. A socket there that a killed server has left is
+    /// removed first, and the new one when the exporter ends. The folder should be the user's own and closed to others: whoever
+    /// may write the folder can put another server's socket in the place of this one.
+    ///
+    /// # Errors
+    /// The socket cannot be made.
+    pub fn listen_unix(&mut self, path: &Path, timing: Timing) -> Result<(), StartError> {
+        socket::remove_dead(path);
+        let listener = Listener::at_path(path).map_err(|error| StartError::Path(path.into(), error))?;
+        self.path = Some(path.into());
+        self.accept(listener, Vec::new(), timing, Protocol::UsbIp);
+        tracing::info!(path = %path.display(), "listening");
+        Ok(())
+    }
+
+    /// The Unix socket as `USHIELD_USBIP` says it, where there is one: `unix:PATH`. A path that is not UTF-8 cannot be said.
+    pub fn unix(&self) -> Option<String> {
+        self.path.as_deref().and_then(Path::to_str).map(|path| format!("{}{path}", wire::usbip::UNIX))
+    }
+
+    /// Where programs of this user's reach the devices: the Unix socket if there is one, else the TCP address.
+    pub fn address(&self) -> String {
+        self.unix().unwrap_or_else(|| self.local.to_string())
     }
 
     /// Listens for QEMU guests too, over usbredir: a guest gets the device `wanted`, or else the first that is free.
@@ -126,7 +158,7 @@ impl Exporter {
         if !address.ip().to_canonical().is_loopback() && listen.allow.is_empty() {
             return Err(StartError::Open(address));
         }
-        let listener = listen_at(address).map_err(|error| match error.kind() {
+        let listener = Listener::at(address).map_err(|error| match error.kind() {
             io::ErrorKind::AddrInUse => StartError::Taken(address, option),
             _ => StartError::Address(address, option, error),
         })?;
@@ -134,11 +166,15 @@ impl Exporter {
             way(address.ip()).map_err(|error| StartError::Loopback(address, error))?;
         }
         let local = listener.local_addr().map_err(|error| StartError::Address(address, option, error))?;
-        let (bus, threads) = (Arc::clone(&self.bus), Arc::clone(&self.threads));
-        let entrance = Entrance { bus, threads, allow: listen.allow, timing: listen.timing, protocol };
-        lock(&self.accepting).push(tokio::spawn(entrance.open(listener)));
+        self.accept(listener, listen.allow, listen.timing, protocol);
         tracing::info!(%local, ?protocol, "listening");
         Ok(local)
+    }
+
+    fn accept(&self, listener: Listener, allow: Vec<Cidr>, timing: Timing, protocol: Protocol) {
+        let (bus, threads) = (Arc::clone(&self.bus), Arc::clone(&self.threads));
+        let entrance = Entrance { bus, threads, allow, timing, protocol };
+        lock(&self.accepting).push(tokio::spawn(entrance.open(listener)));
     }
 
     /// The address, with the port that the system chose.
@@ -209,7 +245,10 @@ impl Exporter {
     }
 
     /// Pulls all devices out, hangs up, and waits until all sessions are over.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(mut self) {
+        if let Some(path) = self.path.take() {
+            let _ = fs::remove_file(path);
+        }
         for port in self.bus.ports() {
             // An error says that the device is out already.
             let _ = self.bus.unplug(port.id());
@@ -231,6 +270,10 @@ impl Exporter {
 
 impl Drop for Exporter {
     fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            // The next server removes a socket that stays.
+            let _ = fs::remove_file(path);
+        }
         lock(&self.accepting).iter().for_each(JoinHandle::abort);
         self.threads.stop();
     }

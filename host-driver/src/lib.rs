@@ -14,6 +14,8 @@ pub mod usbip;
 pub mod usbredir;
 mod session;
 mod connection;
+mod listener;
+mod readiness;
 pub mod session_thread;
 pub mod bus;
 pub mod labour;
@@ -25,6 +27,7 @@ pub mod urb;
 pub mod log;
 pub mod runtime;
 pub mod memory;
+mod socket;
 pub mod paths;
 
 pub use bus::{BusId, State, Unavailable};

@@ -5,17 +5,14 @@ mod runtime;
 
 use std::{
     fs,
+    net::{Ipv4Addr, SocketAddr},
     os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
+use file::socket::LONGEST;
 pub use runtime::{runtime, runtimes};
 use terminal::{Context, Failure};
-
-/// The longest path of a Unix socket that Linux takes (unix(7): 108 bytes with the final zero).
-const MAX_SOCKET: usize = 107;
-/// Bytes of the longest name below [`runtime()`]: `run-0123456789abcdef/control.sock`.
-const SOCKET_NAME: usize = 33;
 
 /// The folder of the tokens when `--state` names none: below the user's state folder (XDG Base Directory).
 ///
@@ -123,6 +120,17 @@ pub fn socket(runtime: &Path, state: Option<&Path>) -> PathBuf {
     }
 }
 
+/// The Unix socket of the USB/IP server that serves this state, and listens at this address for machines. Where every client
+/// finds the server that was told no address, the socket has the name that every client knows.
+pub fn usbip(runtime: &Path, state: Option<&Path>, listen: SocketAddr) -> PathBuf {
+    let ip = listen.ip();
+    let is_standard = ip == Ipv4Addr::LOCALHOST || ip.is_unspecified();
+    if is_standard && listen.port() == wire::usbip::PORT {
+        return runtime.join(file::socket::STANDARD);
+    }
+    socket(runtime, state).with_extension("usbip")
+}
+
 /// FNV-1a of a path. It is the same in every build; the standard library does not promise that of its hasher.
 fn fingerprint(path: &Path) -> u64 {
     let bytes = path.as_os_str().as_encoded_bytes();
@@ -137,12 +145,12 @@ fn fingerprint(path: &Path) -> u64 {
 /// The path is too long.
 pub fn check_socket(path: &Path) -> Result<(), Failure> {
     let length = path.as_os_str().len();
-    if length <= MAX_SOCKET {
+    if length <= LONGEST {
         return Ok(());
     }
     Err(Failure::new(format!("the socket {} cannot be made", path.display()))
-        .because(format!("its path has {length} bytes, and the system takes {MAX_SOCKET}"))
-        .next("name a shorter one with --control SOCKET"))
+        .because(format!("its path has {length} bytes, and the system takes {LONGEST}"))
+        .next("name a shorter one"))
 }
 
 /// The text, quoted where a shell would not read it as one word.
@@ -154,6 +162,7 @@ pub fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use file::socket::LONGEST_NAME;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
@@ -175,9 +184,17 @@ mod tests {
         let runtime = Path::new("/tmp/ushield-0");
         let one = socket(runtime, Some(Path::new("/a")));
         assert_ne!(one, socket(runtime, Some(Path::new("/b"))));
-        assert!(one.file_name().unwrap().len() <= SOCKET_NAME);
-        assert!("run-0123456789abcdef/control.sock".len() <= SOCKET_NAME);
+        assert!(one.file_name().unwrap().len() <= LONGEST_NAME);
+        assert!("run-0123456789abcdef/control.sock".len() <= LONGEST_NAME);
         assert!(check_socket(Path::new(&"x".repeat(108))).is_err());
+        let usbip = |listen: &str| usbip(runtime, Some(Path::new("/a")), listen.parse().unwrap());
+        for standard in ["127.0.0.1:3240", "0.0.0.0:3240", "[::]:3240"] {
+            assert_eq!(usbip(standard), runtime.join("3240.usbip"), "{standard}");
+        }
+        // A client that was told no address does not mean these.
+        for other in ["127.0.0.1:3241", "127.0.0.2:3240", "[::1]:3240", "192.168.122.1:3240"] {
+            assert_eq!(usbip(other), one.with_extension("usbip"), "{other}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::{
 };
 
 use owner::Owner;
+use rustix::net::UCred;
 
 /// Bits before the IPv4 address in an IPv6 address that holds one (RFC 4291, 2.5.5.2).
 const MAPPED: u8 = 96;
@@ -70,6 +71,24 @@ impl Cidr {
     }
 }
 
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// An address, at TCP.
+    Host(SocketAddr),
+    /// A process of this machine, at a Unix socket.
+    Process(u32),
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(address) => write!(f, "{address}"),
+            Self::Process(number) => write!(f, "process {number}"),
+        }
+    }
+}
+
 /// Why a peer was sent away.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
@@ -81,6 +100,12 @@ pub enum Refused {
         "it belongs to user {0}, and only root and the server's own user are served: --allow {1} lets all in"
     )]
     OtherUser(u32, IpAddr),
+    /// The process at the other end of a Unix socket belongs to another user.
+    #[error(
+        "it belongs to user {0}, and a Unix socket serves root and the server's own user only: others connect by TCP, with \
+         --allow CIDR"
+    )]
+    Stranger(u32),
     /// The system does not say whose the peer's socket is.
     #[error("the system does not say whose it is ({0}): --allow {1} lets all in")]
     Unknown(io::Error, IpAddr),
@@ -122,6 +147,19 @@ pub(crate) fn admit(peer: SocketAddr, local: SocketAddr, allow: &[Cidr]) -> Admi
     }
 }
 
+/// Decides about a process that connected to a Unix socket. The socket's mode keeps other users out, too, but whoever owns
+/// the socket may have changed the mode.
+pub(crate) fn admit_process(peer: &UCred) -> (Peer, Result<(), Refused>) {
+    let uid = peer.uid.as_raw();
+    let decided = if is_served(uid) { Ok(()) } else { Err(Refused::Stranger(uid)) };
+    (Peer::Process(peer.pid.as_raw_pid().unsigned_abs()), decided)
+}
+
+/// Whether a user is served at sockets of this machine: root, and the server's own user.
+fn is_served(uid: u32) -> bool {
+    uid == 0 || uid == rustix::process::geteuid().as_raw()
+}
+
 impl Question {
     /// Decides, once the table was read.
     ///
@@ -135,11 +173,7 @@ impl Question {
 fn judge(uid: io::Result<Option<u32>>, address: IpAddr) -> Result<(), Refused> {
     let found = uid.and_then(|uid| uid.ok_or_else(|| io::Error::other("the connection is not an open one")));
     let uid = found.map_err(|error| Refused::Unknown(error, address))?;
-    if uid == 0 || uid == rustix::process::geteuid().as_raw() {
-        Ok(())
-    } else {
-        Err(Refused::OtherUser(uid, address))
-    }
+    if is_served(uid) { Ok(()) } else { Err(Refused::OtherUser(uid, address)) }
 }
 
 #[cfg(test)]
@@ -184,6 +218,18 @@ mod tests {
             assert_eq!(text.parse::<Cidr>(), Err(NotCidr), "{text}");
         }
         assert_eq!(cidr("10.0.0.0/8").to_string(), "10.0.0.0/8");
+    }
+
+    #[test]
+    fn a_process_of_another_user_is_no_guest_at_a_unix_socket() {
+        use rustix::{net::sockopt::socket_peercred, process::Uid};
+        let (end, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        let own = socket_peercred(&end).unwrap();
+        let (peer, decided) = admit_process(&own);
+        assert!(peer == Peer::Process(std::process::id()) && decided.is_ok());
+        assert!(admit_process(&UCred { uid: Uid::ROOT, ..own }).1.is_ok());
+        let stranger = UCred { uid: Uid::from_raw(own.uid.as_raw() + 1), ..own };
+        assert!(matches!(admit_process(&stranger).1, Err(Refused::Stranger(_))));
     }
 
     #[test]

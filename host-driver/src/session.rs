@@ -3,7 +3,7 @@
 //! The session's task drives the device itself: it reads once, lets the device answer every message that has arrived, and
 //! writes all replies at once. Then the task waits for the peer, for the device's bell, or for the device's clock.
 
-use std::{error::Error, future::Future, io, net::SocketAddr, time::Duration};
+use std::{error::Error, future::Future, io, time::Duration};
 
 use firmware::seams::Millis;
 use tokio::time::{Instant, sleep_until};
@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::{
     bus::{self, BusId, Gone, Lease, Unavailable},
     connection::Connection,
+    peer::Peer,
     session_thread::SessionThreads,
     urb::{Device, Limits, Queue},
 };
@@ -99,7 +100,7 @@ impl<V> From<Gone> for End<V> {
 
 impl<V: std::fmt::Display> End<V> {
     /// Writes the end to the log. What happens every day has a lower level than what a person should see.
-    pub(crate) fn report(&self, peer: SocketAddr, bus_id: Option<BusId>) {
+    pub(crate) fn report(&self, peer: Peer, bus_id: Option<BusId>) {
         let bus_id_shown = bus_id.map(tracing::field::display);
         match self {
             Self::HungUp if bus_id.is_none() => tracing::debug!(%peer, "{self}"),
@@ -120,20 +121,18 @@ pub(crate) async fn read<V>(connection: &mut Connection) -> Result<(), End<V>> {
     }
 }
 
-/// Moves a connection to a thread of sessions, where `go_on` serves it.
+/// Goes on with a session on a thread of sessions.
 pub(crate) fn move_to<F>(
     threads: &SessionThreads,
-    connection: Connection,
-    go_on: impl FnOnce(io::Result<Connection>) -> F + Send + 'static,
+    go_on: impl FnOnce() -> F + Send + 'static,
 ) -> io::Result<()>
 where
     F: Future<Output = ()> + Send,
 {
     let place = threads.place()?;
-    let connection = connection.rest()?;
     place.handle.clone().spawn(async move {
         let _place = place;
-        go_on(connection.wake()).await;
+        go_on().await;
     });
     Ok(())
 }

@@ -108,16 +108,16 @@ fn row_3_a_busy_device_delays_no_other_however_many_there_are() {
 #[test]
 fn row_4_coming_and_going_never_deadlocks() {
     let server = Server::start();
-    let address = server.exporter.local_addr();
+    let place = server.place();
     let (done, all_done) = mpsc::channel();
     let (steady, told) = server.plug();
     told.open_gate();
     thread::scope(|scope| {
         for taker in 0..3_u32 {
-            let done = done.clone();
+            let (done, place) = (done.clone(), &place);
             scope.spawn(move || {
                 for round in 0..150 {
-                    let mut client = Client::connect(address);
+                    let mut client = Client::connect(place);
                     let id = if (round + taker) % 2 == 0 { steady } else { BusId::parse("1-2").unwrap() };
                     if client.import(id).is_ok() {
                         client.bulk_out(b"work");
@@ -326,7 +326,7 @@ fn row_11_a_held_device_can_be_pulled_out_and_the_server_stopped() {
     let mut host = server.take(id);
     assert_eq!(host.exchange(b"again"), b"again");
     assert!(matches!(server.exporter.list()[0].state, State::Held { .. }));
-    let Server { exporter, runtime } = server;
+    let Server { exporter, runtime, .. } = server;
     runtime.block_on(exporter.shutdown());
     assert_eq!(host.hung_up(), [0_u8; 0]);
     eventually("the power is off", || told.unplugged() == 2);

@@ -127,7 +127,7 @@ fn a_device_has_one_holder_and_a_name_must_be_known() {
         assert_eq!(server.connect().import_name(name), Err(4), "{name}");
     }
     let held = server.exporter.list();
-    assert!(matches!(held[0].state, State::Held { peer } if peer == host.stream.local_addr().unwrap()));
+    assert!(matches!(held[0].state, State::Held { peer } if peer == host.peer()));
     assert_eq!(held[1].state, State::Free);
     let mut connection = server.connect();
     assert_eq!(connection.list().len(), 1);
@@ -258,14 +258,14 @@ fn eleven_hundred_who_say_nothing_keep_nobody_out() {
 fn resets_delay_nobody() {
     let server = Server::start();
     let (id, _) = server.plug();
-    let address = server.exporter.local_addr();
+    let place = server.place();
     let stop = std::sync::atomic::AtomicBool::new(false);
     thread::scope(|scope| {
         let flood = scope.spawn(|| {
             let mut resets = 0;
             while !stop.load(Relaxed) {
-                let Ok(stream) = std::net::TcpStream::connect(address) else { continue };
-                rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
+                let client = Client::connect(&place);
+                rustix::net::sockopt::set_socket_linger(&client.stream, Some(Duration::ZERO)).unwrap();
                 resets += 1;
             }
             resets

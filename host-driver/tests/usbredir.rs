@@ -9,7 +9,7 @@ use engine::{
     client::GET_DEVICE,
     guest::{Guest, QEMU, bulk},
 };
-use host_driver::{BusId, State};
+use host_driver::{BusId, State, peer::Peer};
 use wire::{
     usb::Setup,
     usbredir::{Bulk, Capabilities, Control, DeviceConnect, Interrupt, Status, ToGuest, ToHost, packet},
@@ -63,7 +63,7 @@ fn a_token_has_one_holder_whatever_the_plug() {
     let mut second = Guest::take(fixed);
     assert_eq!(server.connect().list(), []);
     assert!(
-        matches!(server.exporter.list()[1].state, State::Held { peer } if peer == second.stream.local_addr().unwrap())
+        matches!(server.exporter.list()[1].state, State::Held { peer } if peer == Peer::Host(second.stream.local_addr().unwrap()))
     );
     assert_eq!((first.exchange(b"a"), second.exchange(b"b")), (b"a".to_vec(), b"b".to_vec()));
     // Two guests find no token, and wait: one for any token, the other for a certain token. Each gets the token as soon

@@ -284,7 +284,7 @@ fn the_server_stops_with_guests_that_have_a_token_and_guests_that_wait() {
     let (_, told) = server.plug();
     let address = server.usbredir(None);
     let (mut guest, mut waiting) = (Guest::take(address), Guest::greet(address, QEMU));
-    let Server { exporter, runtime } = server;
+    let Server { exporter, runtime, .. } = server;
     runtime.block_on(exporter.shutdown());
     waiting.hung_up();
     guest.hung_up();

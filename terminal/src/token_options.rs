@@ -8,10 +8,10 @@ use crate::{failure::Failure, refusal::explain};
 /// Which token, and by which road.
 #[derive(Clone, Debug, Default, Args)]
 pub struct TokenOptions {
-    /// The USB/IP server of the token, HOST:PORT or HOST:PORT/BUSID [default: the PC/SC service at
-    /// PCSCLITE_CSOCK_NAME, else the server at USHIELD_USBIP, else a reader of the system's pcscd, 127.0.0.1:3240,
-    /// or USB]
-    #[arg(long, value_name = "HOST:PORT")]
+    /// The USB/IP server of the token: HOST:PORT or unix:PATH, either with /BUSID behind it [default: the PC/SC service at
+    /// PCSCLITE_CSOCK_NAME, else the server at USHIELD_USBIP, else a reader of the system's pcscd, the Unix socket of your
+    /// `up`, 127.0.0.1:3240, or USB]
+    #[arg(long, value_name = "SERVER")]
     pub usbip: Option<String>,
     /// The token, by bus id or serial number; may be left out where there is one
     #[arg(long, value_name = "ID")]

@@ -2,13 +2,18 @@
 
 use std::{
     io::{Read, Write},
-    net::{Shutdown, TcpListener, TcpStream},
+    net::{Shutdown, TcpListener},
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
 };
 
-use card::{Card, Error, piv::Piv, shield::Shield, usbip};
+use card::{
+    Card, Error,
+    piv::Piv,
+    shield::Shield,
+    usbip::{self, Stream},
+};
 use ushield_tests::{
     bench::{self, PIN},
     flash::Flash,
@@ -23,11 +28,11 @@ use wire::{
 /// How long an answer that must come may take on a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn exported() -> Exported {
+fn exported(road: Road) -> Exported {
     let (flash, holder) = (Flash::default(), Holder::default());
     let mut token = bench::manufacture(bench::profile(), Some(PIN), &flash, &holder);
     token.unplug();
-    match Plugged::new(Road::UsbIp, bench::profile(), &flash, &holder) {
+    match Plugged::new(road, bench::profile(), &flash, &holder) {
         Plugged::Exported(exported) => exported,
         Plugged::Bench(_) | Plugged::Shared(_) => unreachable!("asked for USB/IP"),
     }
@@ -59,18 +64,18 @@ fn record(exporter: &str) -> Vec<u8> {
         // The list, then the import.
         for _connection in 0..2 {
             let (mut client, _) = listener.accept().unwrap();
-            let mut server = TcpStream::connect(&exporter).unwrap();
-            let (mut back, mut answers) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-            let down = thread::spawn(move || drop(std::io::copy(&mut answers, &mut back)));
+            let server = Stream::connect(&exporter).unwrap();
+            let (mut back, answers) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            let down = thread::spawn(move || drop(std::io::copy(&mut &answers, &mut back)));
             log.lock().unwrap().clear(); // only the import's connection is replayed
             let mut buffer = [0; 4096];
             while let Ok(n @ 1..) = client.read(&mut buffer) {
                 log.lock().unwrap().extend_from_slice(&buffer[..n]);
-                if server.write_all(&buffer[..n]).is_err() {
+                if (&server).write_all(&buffer[..n]).is_err() {
                     break;
                 }
             }
-            server.shutdown(Shutdown::Both).ok();
+            server.shutdown().ok();
             client.shutdown(Shutdown::Both).ok();
             down.join().unwrap();
         }
@@ -90,15 +95,24 @@ fn look(address: &str) -> Result<([u8; 4], Vec<u8>), Error> {
 
 #[test]
 fn cut_at_every_byte() {
-    let exported = exported();
+    cut_at_every_byte_of(Road::UsbIp);
+}
+
+#[test]
+fn cut_at_every_byte_of_the_unix_socket() {
+    cut_at_every_byte_of(Road::Unix);
+}
+
+fn cut_at_every_byte_of(road: Road) {
+    let exported = exported(road);
     let address = exported.address();
     let session = record(&address);
     let mut before = retry(&address);
     let (mut slowest, mut cuts) = (Duration::ZERO, 0);
     for cut in 0..=session.len() {
-        let mut client = TcpStream::connect(&address).unwrap();
-        client.write_all(&session[..cut]).unwrap();
-        client.shutdown(Shutdown::Both).ok();
+        let client = Stream::connect(&address).unwrap();
+        (&client).write_all(&session[..cut]).unwrap();
+        client.shutdown().ok();
         drop(client);
         let begin = Instant::now();
         // Back on the list, and to be had: at once, which the line below prints, but a busy machine may take longer. (The exporter may yet find the import of the client
@@ -145,7 +159,12 @@ fn retry(address: &str) -> ([u8; 4], Vec<u8>) {
 
 #[test]
 fn one_holder_at_a_time() {
-    let exported = exported();
+    for road in [Road::UsbIp, Road::Unix] {
+        one_holder_at_a_time_of(&exported(road));
+    }
+}
+
+fn one_holder_at_a_time_of(exported: &Exported) {
     let address = exported.address();
     let card = import(&address).unwrap();
     assert_eq!(usbip::list(&address).unwrap().len(), 0);

@@ -58,7 +58,7 @@ fn what_another_program_changed_costs_one_try(flash: &Flash) {
     let folder = tempfile::tempdir().expect("a folder");
     let config = Config {
         socket: folder.path().join("pcscd.comm"),
-        usbip: exporter.local_addr().to_string(),
+        usbip: Some(exporter.local_addr().to_string()),
         ..Config::default()
     };
     let service = Service::start(config).expect("a reader");

@@ -212,9 +212,9 @@ fn with_a_broken_device(server: std::net::SocketAddr, broken: &str) -> String {
 fn a_broken_device_does_not_hide_those_behind_it() {
     let (world, ids) = World::without_reader(3);
     let config = world.config();
-    let server = config.usbip.parse().unwrap();
+    let server = config.usbip.as_deref().expect("an address").parse().unwrap();
     let usbip = with_a_broken_device(server, &ids[0].to_string());
-    let service = reader::Service::start(reader::Config { usbip, ..config.clone() }).unwrap();
+    let service = reader::Service::start(reader::Config { usbip: Some(usbip), ..config.clone() }).unwrap();
     assert_eq!(service.readers().len(), 2);
     // The broken device does not keep out tokens that come later either.
     let mut raw = Raw::new(service.socket(), 6);
@@ -224,5 +224,5 @@ fn a_broken_device_does_not_hide_those_behind_it() {
     // Where the broken device is the only one that is wanted, the service does not start.
     let usbip = with_a_broken_device(server, &ids[0].to_string());
     let bus_ids = vec![ids[0].to_string()];
-    assert!(reader::Service::start(reader::Config { usbip, bus_ids, ..config }).is_err());
+    assert!(reader::Service::start(reader::Config { usbip: Some(usbip), bus_ids, ..config }).is_err());
 }

@@ -65,7 +65,7 @@ fn nobody_listens() {
     assert!(matches!(&error, Error::NotFound(text) if text.contains("ushield reader")), "{error}");
     // Then the second road that was named is tried.
     let (world, _) = World::without_reader(1);
-    let second = Selection { usbip: Some(world.config().usbip), ..nowhere };
+    let second = Selection { usbip: world.config().usbip, ..nowhere };
     assert!(open(&second).is_ok());
 }
 

@@ -53,7 +53,7 @@ impl World {
     pub fn config(&self) -> Config {
         Config {
             socket: self.folder.path().join("pcscd.comm"),
-            usbip: self.exporter().local_addr().to_string(),
+            usbip: Some(self.exporter().local_addr().to_string()),
             ..Config::default()
         }
     }

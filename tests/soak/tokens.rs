@@ -51,7 +51,7 @@ impl Tokens {
             let config = Config {
                 socket: folder.path().join("pcscd.comm"),
                 access: Access::Owner,
-                usbip: tokens.exporter().local_addr().to_string(),
+                usbip: Some(tokens.exporter().local_addr().to_string()),
                 ..Config::default()
             };
             tokens.reader = Some((Service::start(config).expect("a reader"), folder));

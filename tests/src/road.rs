@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use card::{Card, Error, Pipe, usbip::Link};
 use firmware::profile::Profile;
-use host_driver::{BusId, Exporter, Listen};
+use host_driver::{BusId, Exporter, Listen, usbip::Timing};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
@@ -24,6 +24,8 @@ pub enum Road {
     InProcess,
     /// The exporter, TCP on the loopback, and the userspace client.
     UsbIp,
+    /// The exporter, its Unix socket, and the userspace client.
+    Unix,
     /// The same token behind the rootless reader: a socket, and a card that others share.
     Pcsc,
 }
@@ -43,6 +45,7 @@ pub struct Exported {
     exporter: Option<Exporter>,
     bus_id: BusId,
     runtime: Runtime,
+    _folder: tempfile::TempDir,
 }
 
 impl Plugged {
@@ -51,16 +54,21 @@ impl Plugged {
         let token = bench::open(profile, flash, holder);
         match road {
             Road::InProcess => Self::Bench(Box::new(Bench::plug(token))),
-            Road::UsbIp | Road::Pcsc => {
+            Road::UsbIp | Road::Unix | Road::Pcsc => {
                 let runtime =
                     Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
                 let listen = Listen { address: ([127, 0, 0, 1], 0).into(), ..Listen::default() };
-                let exporter = runtime.block_on(Exporter::start(listen)).expect("a free port");
+                let mut exporter = runtime.block_on(Exporter::start(listen)).expect("a free port");
+                let folder = tempfile::tempdir().expect("a folder");
                 let bus_id = {
                     let _context = runtime.enter();
+                    if road == Road::Unix {
+                        let socket = folder.path().join("3240.usbip");
+                        exporter.listen_unix(&socket, Timing::STANDARD).expect("a free path");
+                    }
                     exporter.plug(token, None).expect("room on the bus")
                 };
-                let exported = Exported { exporter: Some(exporter), bus_id, runtime };
+                let exported = Exported { exporter: Some(exporter), bus_id, runtime, _folder: folder };
                 match road {
                     Road::Pcsc => Self::Shared(Shared::new(exported)),
                     _ => Self::Exported(exported),
@@ -117,9 +125,9 @@ impl Plugged {
 }
 
 impl Exported {
-    /// Where the exporter listens.
+    /// Where the exporter listens, on this road.
     pub fn address(&self) -> String {
-        self.exporter().local_addr().to_string()
+        self.exporter().address()
     }
 
     fn exporter(&self) -> &Exporter {

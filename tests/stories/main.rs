@@ -29,6 +29,9 @@ macro_rules! over_each_pipe {
         mod usbip {
             $(#[test] fn $story() { super::$story(ushield_tests::road::Road::UsbIp) })*
         }
+        mod unix {
+            $(#[test] fn $story() { super::$story(ushield_tests::road::Road::Unix) })*
+        }
     };
 }
 use over_each_pipe;

@@ -11,6 +11,8 @@ use crate::Malformed;
 pub const VERSION: u16 = 0x0111;
 /// The port that IANA assigned.
 pub const PORT: u16 = 3240;
+/// What the address of a server begins with that is the path of a Unix socket.
+pub const UNIX: &str = "unix:";
 /// Bytes of an OP header: version, code, status.
 pub const OP_HEADER: usize = 8;
 /// Bytes of a device in a list or an import reply.

@@ -2,12 +2,12 @@
 
 use std::{
     io::{self, ErrorKind, Read},
-    net::TcpStream,
     time::{Duration, Instant},
 };
 
 use zeroize::Zeroize;
 
+use super::Stream;
 use crate::{Error, pipe::Secret};
 
 /// Room for what usually comes: two headers and a short answer. The buffer grows to the size of one reply, and no
@@ -60,7 +60,7 @@ impl Inbox {
     /// Reads until `count` bytes are here. The caller has bounded `count`.
     pub(super) fn need(
         &mut self,
-        socket: &TcpStream,
+        socket: &Stream,
         count: usize,
         deadline: &mut Deadline,
     ) -> Result<(), Error> {
@@ -102,7 +102,7 @@ impl Inbox {
         }
     }
 
-    fn set_timeout(&mut self, socket: &TcpStream, deadline: &mut Deadline) -> Result<(), Error> {
+    fn set_timeout(&mut self, socket: &Stream, deadline: &mut Deadline) -> Result<(), Error> {
         let left = deadline.left().ok_or(Error::TimedOut(deadline.what))?.max(Duration::from_millis(1));
         if self.timeout != Some(left) {
             socket.set_read_timeout(Some(left)).map_err(Error::Broken)?;

@@ -2,7 +2,6 @@
 
 use std::{
     io::{ErrorKind, Write},
-    net::TcpStream,
     time::Duration,
 };
 
@@ -12,7 +11,10 @@ use wire::{
 };
 use zeroize::Zeroize;
 
-use super::inbox::{Deadline, Inbox};
+use super::{
+    Stream,
+    inbox::{Deadline, Inbox},
+};
 use crate::{
     Error, Pipe,
     pipe::{CONTROL_TIMEOUT, Interface, MAX_CONFIGURATION, Secret, descriptor_request},
@@ -64,7 +66,7 @@ impl Link {
     ///
     /// # Errors
     /// No descriptor is free.
-    pub fn line(&self) -> Result<TcpStream, Error> {
+    pub fn line(&self) -> Result<Stream, Error> {
         self.urbs.socket.try_clone().map_err(Error::Broken)
     }
 }
@@ -182,7 +184,7 @@ enum State {
 
 /// The URBs of one device.
 struct Urbs {
-    socket: TcpStream,
+    socket: Stream,
     inbox: Inbox,
     /// What goes out with the next write. It may hold a PIN, and is wiped after the write.
     outbox: Secret,
@@ -245,7 +247,7 @@ impl Urbs {
             self.outbox.zeroize();
             return Err(Error::Broken(ErrorKind::NotConnected.into()));
         }
-        let written = self.socket.write_all(&self.outbox);
+        let written = (&self.socket).write_all(&self.outbox);
         let sent = self.outbox.len();
         self.outbox[..sent].as_mut().zeroize();
         self.outbox.clear();
@@ -366,7 +368,7 @@ impl Urbs {
     /// Closes the line for good: the server powers the token off.
     fn die(&mut self, error: Error) -> Error {
         self.dead = true;
-        let _ = self.socket.shutdown(std::net::Shutdown::Both);
+        let _ = self.socket.shutdown();
         error
     }
 }

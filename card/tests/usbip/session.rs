@@ -54,21 +54,21 @@ fn a_stream_handed_over_has_nothing_of_ours_left_on_it() {
     // its first URB.
     let (told, seen) = witness();
     let address = enumerated_by_another(told);
-    let mut handed = usbip::hand_over(&address, "1-1").unwrap();
-    assert_eq!((handed.device.id(), handed.device.speed), (0x0001_0002, 2));
-    assert_eq!(handed.stream.read_timeout().unwrap(), None);
-    assert_eq!(handed.stream.write_timeout().unwrap(), None);
+    let usbip::HandedOver { stream, device } = usbip::hand_over(&address, "1-1").unwrap();
+    assert_eq!((device.id(), device.speed), (0x0001_0002, 2));
+    let mut stream = std::net::TcpStream::from(std::os::fd::OwnedFd::from(stream));
+    assert_eq!((stream.read_timeout().unwrap(), stream.write_timeout().unwrap()), (None, None));
     let submit = wire::usbip::Submit {
         sequence: 1,
-        device: handed.device.id(),
+        device: device.id(),
         is_in: true,
         endpoint: 0,
         length: 18,
         setup: [0x80, 6, 0, 1, 0, 0, 18, 0],
     };
-    handed.stream.write_all(&submit.bytes()).unwrap();
+    stream.write_all(&submit.bytes()).unwrap();
     assert_eq!(seen.recv().unwrap(), 1);
-    drop(handed);
+    drop(stream);
 }
 
 /// A server that tells the test the sequence number of the first URB after an import.

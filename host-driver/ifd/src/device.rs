@@ -12,6 +12,7 @@ use crate::code::Dword;
 /// |---|---|
 /// | `usbip:HOST:PORT` | the only token of that USB/IP server |
 /// | `usbip:HOST:PORT/BUSID` | that one of its tokens |
+/// | `usbip:unix:PATH` | the only token of the server at that Unix socket; `/BUSID` behind it names one of several |
 /// | `usb:` | the only token on this machine's USB |
 /// | `usb:VID/PID` | the only one with these IDs, four hexadecimal digits each |
 /// | `usb:VID/PID:libudev:N:/dev/bus/usb/BUS/DEVICE` | the one at that place: what pcscd writes itself |
@@ -157,6 +158,7 @@ mod tests {
         };
         for (text, device) in [
             ("usbip:127.0.0.1:3240", usbip("127.0.0.1:3240", None)),
+            ("usbip:unix:/run/u/3240.usbip/1-1", usbip("unix:/run/u/3240.usbip/1-1", None)),
             ("usbip:[::1]:9/1-2", usbip("[::1]:9/1-2", None)),
             ("usbip:host:9,serial=00C0FFEE", usbip("host:9", Some("00C0FFEE"))),
             ("\"usbip:[::1]:9,serial=00C0FFEE\"", usbip("[::1]:9", Some("00C0FFEE"))),

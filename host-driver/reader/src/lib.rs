@@ -12,7 +12,7 @@
 //!     let service = Service::start(Config {
 //!         socket: "/run/user/1000/ushield/pcscd.comm".into(),
 //!         access: Access::Owner,
-//!         usbip: "127.0.0.1:3240".into(),
+//!         usbip: Some("127.0.0.1:3240".into()),
 //!         bus_ids: Vec::new(), // all tokens that there are
 //!         ..Config::default()
 //!     })?;

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use card::road::{DEFAULT_ADDRESS, Selection};
 use lock::lock;
 use wire::pcsclite::MAX_READERS;
 
@@ -38,8 +39,8 @@ pub struct Config {
     pub socket: PathBuf,
     /// Who may connect.
     pub access: Access,
-    /// The USB/IP server of the tokens, `HOST:PORT`.
-    pub usbip: String,
+    /// The USB/IP server of the tokens, `HOST:PORT` or `unix:PATH`; `None` for the one of this user's on this machine.
+    pub usbip: Option<String>,
     /// The tokens' names on that server; empty for all tokens that there are and that come.
     pub bus_ids: Vec<String>,
     /// How long one command may take, which should exceed the time-out of the tokens' prompts.
@@ -51,7 +52,7 @@ impl Default for Config {
         Self {
             socket: PathBuf::new(),
             access: Access::Owner,
-            usbip: card::road::DEFAULT_ADDRESS.into(),
+            usbip: None,
             bus_ids: Vec::new(),
             patience: card::ccid::PATIENCE,
         }
@@ -113,7 +114,7 @@ impl Service {
         let socket = Socket::bind(&config.socket, config.access)?;
         let hub = Arc::<Hub>::default();
         let source = Source {
-            address: config.usbip.clone(),
+            server: Selection { usbip: config.usbip.clone(), ..Selection::default() },
             bus_ids: config.bus_ids.into_iter().collect::<BTreeSet<_>>(),
             patience: config.patience,
         };
@@ -137,7 +138,9 @@ impl Service {
             Err(ScanError::Server(error) | ScanError::Token(_, error)) => {
                 return Err(StartError::Card(error));
             }
-            Err(ScanError::Full(_)) => return Err(StartError::TooMany(config.usbip)),
+            Err(ScanError::Full(_)) => {
+                return Err(StartError::TooMany(config.usbip.unwrap_or_else(|| DEFAULT_ADDRESS.into())));
+            }
             Err(ScanError::Thread(error)) => return Err(StartError::Thread(error)),
         }
         service.watching = Some(spawn(&service.shared, "ushield-watch", |shared| shared.watch.run())?);

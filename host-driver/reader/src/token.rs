@@ -1,7 +1,6 @@
 //! A token that this service holds: the CCID host over a USB/IP line of its own.
 
 use std::{
-    net::{Shutdown, TcpStream},
     sync::{Mutex, MutexGuard, TryLockError},
     time::Duration,
 };
@@ -10,7 +9,7 @@ use card::{
     Error, Pipe,
     ccid::{BLOCK_TIMEOUT, Reader},
     pipe::Interface,
-    usbip::Link,
+    usbip::{Link, Stream},
 };
 use lock::lock;
 use wire::display::tamed;
@@ -61,7 +60,7 @@ pub(crate) struct Token {
     pub(crate) interface: Interface,
     pub(crate) texts: Texts,
     ccid: Mutex<Ccid>,
-    line: TcpStream,
+    line: Stream,
 }
 
 impl Token {
@@ -95,13 +94,13 @@ impl Token {
     }
 
     /// The connection, to wait for its end.
-    pub(crate) const fn line(&self) -> &TcpStream {
+    pub(crate) const fn line(&self) -> &Stream {
         &self.line
     }
 
     /// Hangs up, whatever runs, so that the server powers the token off.
     pub(crate) fn cut(&self) {
-        let _ = self.line.shutdown(Shutdown::Both);
+        let _ = self.line.shutdown();
     }
 }
 

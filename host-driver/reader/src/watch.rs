@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use card::{Error, Pipe, usbip};
+use card::{Error, Pipe, road::Selection, usbip};
 use lock::lock;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use wire::{ccid::IccStatus, display::printed, pcsclite::rv};
@@ -27,8 +27,8 @@ const GLANCE: Duration = Duration::from_millis(250);
 /// Which tokens to serve.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
-    /// `HOST:PORT`.
-    pub(crate) address: String,
+    /// The server.
+    pub(crate) server: Selection,
     /// The bus ids that are wanted; empty for all.
     pub(crate) bus_ids: BTreeSet<String>,
     /// How long one command may take.
@@ -92,10 +92,11 @@ impl Watch {
     /// keep the tokens behind it out. Returns the first failure.
     pub(crate) fn scan(&self) -> Result<(), ScanError> {
         self.hub.sweep();
-        let exported = usbip::list_with_interfaces(&self.source.address);
-        self.hear(exported.is_ok());
+        let told = self.source.server.ask_first(usbip::list_with_interfaces);
+        self.hear(told.is_ok());
+        let (exported, address) = told.map_err(ScanError::Server)?;
         let mut outcome = Ok(());
-        for found in exported.map_err(ScanError::Server)?.iter().filter(|found| found.is_reader()) {
+        for found in exported.iter().filter(|found| found.is_reader()) {
             let bus_id = &found.device.bus_id;
             let wanted = self.source.bus_ids.is_empty() || self.source.bus_ids.contains(bus_id);
             // A server lists the tokens that are free. A listed token that this service holds was pulled out and put
@@ -104,7 +105,7 @@ impl Watch {
             if !wanted {
                 continue;
             }
-            let taken = self.take(bus_id);
+            let taken = self.take(&address, bus_id);
             // Without a slot or a thread for this token there is none for the next one.
             let enough = matches!(taken, Err(ScanError::Full(_) | ScanError::Thread(_)));
             outcome = outcome.and(taken);
@@ -122,8 +123,8 @@ impl Watch {
         self.changed.notify_all();
     }
 
-    fn take(&self, bus_id: &str) -> Result<(), ScanError> {
-        let token = match Token::import(&self.source.address, bus_id, self.source.patience) {
+    fn take(&self, address: &str, bus_id: &str) -> Result<(), ScanError> {
+        let token = match Token::import(address, bus_id, self.source.patience) {
             Ok(token) => Arc::new(token),
             // Another program was quicker, or the token is gone again.
             Err(Error::Busy | Error::NotFound(_)) => return Ok(()),
@@ -302,7 +303,7 @@ mod tests {
     /// After an outage: the server answers again, and its tokens take longer than a glance.
     #[test]
     fn who_asks_waits_for_a_server_that_answers_again() {
-        let source = Source { address: String::new(), bus_ids: BTreeSet::new(), patience: PATIENCE };
+        let source = Source { server: Selection::default(), bus_ids: BTreeSet::new(), patience: PATIENCE };
         let watch = Watch::new(Arc::default(), source);
         watch.hear(false);
         watch.refresh();

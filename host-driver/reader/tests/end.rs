@@ -56,7 +56,7 @@ fn greet(stream: &mut UnixStream) {
 fn no_thread_and_no_file_is_left() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("pcscd.comm");
-    let config = Config { socket: socket.clone(), usbip: empty_server(), ..Config::default() };
+    let config = Config { socket: socket.clone(), usbip: Some(empty_server()), ..Config::default() };
     for _ in 0..3 {
         let service = Service::start(config.clone()).unwrap();
         assert_eq!(service.readers(), Vec::<String>::new());
@@ -76,7 +76,7 @@ fn no_thread_and_no_file_is_left() {
         assert!(clients.iter_mut().all(|client| matches!(client.read(&mut [0]), Ok(0) | Err(_))));
     }
     // One that does not start leaves nothing, either.
-    let nowhere = Config { usbip: "127.0.0.1:1".into(), ..config };
+    let nowhere = Config { usbip: Some("127.0.0.1:1".into()), ..config };
     assert!(matches!(Service::start(nowhere), Err(StartError::Card(card::Error::NotFound(_)))));
     until(0, "it has none");
     assert!(!socket.exists());

@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, atomic::AtomicUsize},
 };
@@ -14,6 +13,7 @@ use super::{State, Unavailable, id::BusId};
 use crate::{
     labour::Turns,
     panel::Handle,
+    peer::Peer,
     urb::{Descriptors, Device},
 };
 
@@ -83,7 +83,7 @@ impl Port {
         lock(&self.status).state
     }
 
-    pub(super) fn take(&self, lease: u64, peer: SocketAddr) -> Result<(), Unavailable> {
+    pub(super) fn take(&self, lease: u64, peer: Peer) -> Result<(), Unavailable> {
         let mut status = lock(&self.status);
         match status.state {
             State::Free => *status = Status { state: State::Held { peer }, lease, wanted: false },

@@ -11,7 +11,7 @@ fn bus() -> (Arc<Bus>, BusId) {
     (bus, id)
 }
 
-const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9);
+const PEER: Peer = Peer::Process(9);
 
 #[test]
 fn a_name_has_one_spelling() {

@@ -221,7 +221,8 @@ impl Client {
     /// What this `up` serves, for people.
     pub fn place(&self) -> String {
         let kept = self.health.state.as_deref().unwrap_or("tokens in memory");
-        format!("{kept}, process {}, USB/IP at {}", self.health.pid, self.health.listen)
+        let unix = self.health.unix.as_ref().map_or_else(String::new, |unix| format!(" and {unix}"));
+        format!("{kept}, process {}, USB/IP at {}{unix}", self.health.pid, self.health.listen)
     }
 
     /// Sends a GET request. The answer may take `patience` longer than an answer that waits for nobody.

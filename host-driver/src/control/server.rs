@@ -1,12 +1,6 @@
 //! The server of the control socket.
 
-use std::{
-    fs,
-    os::unix::fs::{FileTypeExt, PermissionsExt},
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -16,9 +10,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use rustix::{fs::Mode, process::umask};
 use serde::Deserialize;
-use terminal::{Context, Failure};
+use terminal::Failure;
 use tokio::{net::UnixListener, sync::Semaphore, time::timeout};
 
 use super::{
@@ -29,7 +22,7 @@ use super::{
 };
 use crate::{
     panel::{NotPattern, Pattern},
-    paths,
+    paths, socket,
 };
 
 /// The longest time that a request may wait for a screen, in seconds.
@@ -55,21 +48,15 @@ impl ControlSocket {
     /// # Errors
     /// The socket cannot be made.
     pub fn open(path: &Path) -> Result<Self, Failure> {
-        let name = path.display();
-        // The socket is closed to others from its first moment: between a bind and a chmod they could connect. The mask is
-        // the whole process's, so that another file which is made in this moment is closed to others, too.
-        let guard = guard(path);
-        let mask = umask(Mode::from_raw_mode(0o077));
-        let bound = UnixListener::bind(path);
-        umask(mask);
-        drop(guard);
-        let listener = bound.map_err(|error| {
-            Failure::new(format!("the control socket {name} could not be made"))
+        let made = socket::bind(path).and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            UnixListener::from_std(listener)
+        });
+        let listener = made.map_err(|error| {
+            Failure::new(format!("the control socket {} could not be made", path.display()))
                 .because(error)
                 .next("name another one with --control SOCKET")
         })?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600))
-            .what(format!("the control socket {name} could not be closed to others"))?;
         Ok(Self { listener })
     }
 
@@ -104,7 +91,7 @@ pub fn vacate(path: &Path) -> Result<(), Failure> {
                 "stop it with `ushield down --control {name}`, or name another with --control SOCKET"
             )));
     }
-    remove_dead(path);
+    socket::remove_dead(path);
     Ok(())
 }
 
@@ -112,39 +99,13 @@ pub fn vacate(path: &Path) -> Result<(), Failure> {
 pub fn sweep(runtime: &Path) {
     for entry in fs::read_dir(runtime).into_iter().flatten().flatten() {
         let path = entry.path();
-        if path.extension().is_some_and(|end| end == "sock") && remove_dead(&path) {
+        if path.extension().is_some_and(|end| end == "sock" || end == "usbip") && socket::remove_dead(&path) {
             let log = path.with_extension("log");
             if fs::metadata(&log).is_ok_and(|found| found.len() == 0) {
                 let _ = fs::remove_file(&log);
             }
         }
     }
-}
-
-/// Removes a socket at which nobody listens. A file of another kind stays: the user may have named it by mistake.
-fn remove_dead(path: &Path) -> bool {
-    let _guard = guard(path);
-    fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
-        && is_dead(path)
-        && fs::remove_file(path).is_ok()
-}
-
-/// Whether nobody listens at the socket. A server that was stopped by a signal listens still, and does not answer.
-fn is_dead(path: &Path) -> bool {
-    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
-    let (kind, flags) = (SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC);
-    let tried = SocketAddrUnix::new(path)
-        .and_then(|address| connect(socket_with(AddressFamily::UNIX, kind, flags, None)?, &address));
-    tried == Err(rustix::io::Errno::CONNREFUSED)
-}
-
-/// A lock on the folder of a socket. Between bind and listen a socket looks as if its server had died, so sockets are made
-/// and removed under this lock. Where the folder cannot be opened, nobody else can make sockets in it either.
-fn guard(path: &Path) -> Option<fs::File> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = fs::File::open(folder).ok()?;
-    folder.lock().ok()?;
-    Some(folder)
 }
 
 /// An answer that refuses a request.

@@ -13,6 +13,10 @@ pub struct Health {
     pub state: Option<String>,
     /// Where USB/IP is served, `address:port`.
     pub listen: String,
+    /// Where USB/IP is served to programs of the same user: `unix:PATH`, as `USHIELD_USBIP` takes it; none where there is no
+    /// Unix socket.
+    #[serde(default)]
+    pub unix: Option<String>,
     /// Where usbredir is served, for QEMU guests.
     #[serde(default)]
     pub usbredir: Vec<Redirection>,

@@ -1,11 +1,4 @@
-//! The folder of the sockets.
-//!
-//! The first of these that is the user's own, or can be made so:
-//!
-//! 1. `$XDG_RUNTIME_DIR/ushield`, where that folder is the user's (XDG Base Directory: it must be, and closed to others). After
-//!    `su` or `sudo -E` the variable names a former user's.
-//! 2. `ushield-UID` in `$TMPDIR`, and in `/tmp`. Anybody may have made a folder of that name before.
-//! 3. `ushield/run` in `$XDG_CACHE_HOME`, else in `~/.cache`.
+//! The folder of the sockets: the first of [`file::socket::folders`] that is the user's own, or can be made so.
 
 use std::{
     env, fs,
@@ -13,21 +6,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{MAX_SOCKET, SOCKET_NAME, private_folder};
+use file::socket::folders;
 use terminal::Failure;
+
+use super::private_folder;
 
 /// The folder of the sockets. It is made if it is not there.
 ///
 /// # Errors
 /// None of the folders can be used.
 pub fn runtime() -> Result<PathBuf, Failure> {
-    first(&candidates(&|name| env::var_os(name).map(PathBuf::from)))
+    first(&folders(&|name| env::var_os(name).map(PathBuf::from)))
 }
 
 /// Every folder in which a socket of this user's may be. The program that made the socket may have had another environment
 /// than this one.
 pub fn runtimes() -> Vec<PathBuf> {
-    let mut folders = candidates(&|name| env::var_os(name).map(PathBuf::from));
+    let mut folders = folders(&|name| env::var_os(name).map(PathBuf::from));
     folders.retain(|folder| owner(folder) == Some(own()) && private_folder(folder).is_ok());
     folders
 }
@@ -39,34 +34,6 @@ fn own() -> u32 {
 /// The owner of a path; `None` when nothing is there. Links are not followed.
 fn owner(path: &Path) -> Option<u32> {
     fs::symlink_metadata(path).ok().map(|found| found.uid())
-}
-
-fn candidates(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Vec<PathBuf> {
-    let folder = |name: &str| variable(name).filter(|path| path.is_absolute() && path.is_dir());
-    let is_ours = |path: &PathBuf| {
-        fs::metadata(path).is_ok_and(|found| found.uid() == own() && found.mode() & 0o022 == 0)
-    };
-    let shared = format!("ushield-{}", own());
-    let cache = folder("XDG_CACHE_HOME")
-        .or_else(|| folder("HOME").map(|home| home.join(".cache")))
-        // A folder that is not there yet is judged by the lowest parent that is there.
-        .filter(|path| {
-            path.ancestors()
-                .find_map(|path| fs::metadata(path).ok())
-                .is_some_and(|found| found.uid() == own())
-        });
-    let mut all: Vec<PathBuf> = [
-        folder("XDG_RUNTIME_DIR").filter(is_ours).map(|path| path.join("ushield")),
-        folder("TMPDIR").map(|path| path.join(&shared)),
-        Some(Path::new("/tmp").join(&shared)),
-        cache.map(|path| path.join("ushield/run")),
-    ]
-    .into_iter()
-    .flatten()
-    .filter(|path| path.as_os_str().len() + 1 + SOCKET_NAME <= MAX_SOCKET)
-    .collect();
-    all.dedup();
-    all
 }
 
 /// The first folder that is ours and closed to others. A folder of ours that is open to others is an error and not passed
@@ -104,7 +71,7 @@ mod tests {
         let (mine, temporary) = (folder(parent.path(), "r", 0o700), folder(parent.path(), "t", 0o700));
         let shared = temporary.join(format!("ushield-{}", own()));
         let with = |runtime: &Path| {
-            candidates(&|name| match name {
+            folders(&|name| match name {
                 "XDG_RUNTIME_DIR" => Some(runtime.into()),
                 "TMPDIR" => Some(temporary.clone()),
                 _ => None,
@@ -147,7 +114,7 @@ mod tests {
         let (squatted, free) = (folder(parent.path(), "squatted", 0o700), parent.path().join("free"));
         std::os::unix::fs::chown(&squatted, Some(65_534), Some(65_534)).unwrap();
         assert_eq!(first(&[squatted.clone(), free.clone()]).unwrap(), free);
-        let runtime = candidates(&|name| (name == "XDG_RUNTIME_DIR").then(|| squatted.clone()));
+        let runtime = folders(&|name| (name == "XDG_RUNTIME_DIR").then(|| squatted.clone()));
         assert!(!runtime.contains(&squatted.join("ushield")), "{runtime:?}");
         // A link of somebody else's that leads to our own folder.
         let link = parent.path().join("link");

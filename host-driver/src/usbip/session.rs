@@ -1,11 +1,8 @@
 //! One connection: a greeting, in which devices are listed and one is taken, and then its transfers.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{os::fd::OwnedFd, sync::Arc};
 
-use tokio::{
-    net::TcpStream,
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 use usbip::usbip_protocol::UsbIpCommand;
 use wire::{usb::Setup, usbip::op_status};
 use zeroize::Zeroizing;
@@ -17,6 +14,7 @@ use super::{
 use crate::{
     bus::{self, Bus, BusId, Lease, State, Unavailable},
     connection::Connection,
+    peer::Peer,
     session::{self, PeerProtocol, Session, Step, Timing},
     session_thread::SessionThreads,
     urb::{Device, Queue, Request, Urb},
@@ -26,25 +24,15 @@ type End = session::End<Violation>;
 
 /// Serves one connection: its greeting here, and its transfers on a thread of `threads`. The device that it took is free
 /// again when the session ends, however it does.
-pub async fn serve(
-    stream: TcpStream,
-    peer: SocketAddr,
-    bus: Arc<Bus>,
-    threads: Arc<SessionThreads>,
-    timing: Timing,
-) {
-    let mut connection = Connection::new(stream);
+pub async fn serve(socket: OwnedFd, peer: Peer, bus: Arc<Bus>, threads: Arc<SessionThreads>, timing: Timing) {
+    let mut connection = Connection::new(socket);
     let lease = match greet(&mut connection, peer, bus, timing).await {
         Ok(lease) => lease,
         Err(end) => return end.report(peer, None),
     };
     let bus_id = lease.port().id();
     tracing::info!(%peer, %bus_id, "the device was taken");
-    let moved = session::move_to(&threads, connection, move |connection| async move {
-        let mut connection = match connection {
-            Ok(connection) => connection,
-            Err(error) => return End::from(error).report(peer, Some(bus_id)),
-        };
+    let moved = session::move_to(&threads, move || async move {
         let mut session = Session::new(lease, Imported { device: bus_id.device() }, timing);
         let end = session.run(&mut connection).await;
         end.report(peer, Some(bus_id));
@@ -60,12 +48,7 @@ pub async fn serve(
 }
 
 /// Answers lists until a device is taken.
-async fn greet(
-    connection: &mut Connection,
-    peer: SocketAddr,
-    bus: Arc<Bus>,
-    timing: Timing,
-) -> Result<Lease, End> {
+async fn greet(connection: &mut Connection, peer: Peer, bus: Arc<Bus>, timing: Timing) -> Result<Lease, End> {
     let deadline = Instant::now() + timing.greeting;
     let greeting = async {
         loop {
@@ -97,7 +80,7 @@ fn free(bus: &Bus) -> Vec<Arc<bus::Port>> {
 
 async fn import(
     connection: &mut Connection,
-    peer: SocketAddr,
+    peer: Peer,
     bus: &Arc<Bus>,
     name: &[u8; 32],
 ) -> Result<Lease, End> {

@@ -1,12 +1,9 @@
 //! One connection of a guest: both sides say hello, and then the guest has a device. When the device is pulled out, the guest
 //! is told; when it is plugged in again, the guest sees it again on the same connection.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{os::fd::OwnedFd, sync::Arc};
 
-use tokio::{
-    net::TcpStream,
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 use wire::usbredir::{Capabilities, Hello, ToGuest, ToHost};
 
 use super::{
@@ -17,6 +14,7 @@ use super::{
 use crate::{
     bus::{Bus, BusId, Lease, State, Unavailable},
     connection::Connection,
+    peer::Peer,
     session::{self, Session, Timing},
     session_thread::SessionThreads,
 };
@@ -37,10 +35,10 @@ pub(crate) struct Place {
 
 /// Serves one connection. It gets the device that is wanted, or else the first that is free, and waits while there is none.
 /// The device is free again when the session ends, however it does.
-pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, threads: Arc<SessionThreads>, place: Place) {
+pub(crate) async fn serve(socket: OwnedFd, peer: Peer, threads: Arc<SessionThreads>, place: Place) {
     let wanted = place.wanted;
     let mut redirection =
-        Redirection { connection: Connection::new(stream), peer, place, agreed: Capabilities::NONE };
+        Redirection { connection: Connection::new(socket), peer, place, agreed: Capabilities::NONE };
     let begun = async {
         let deadline = redirection.soon();
         timeout_at(deadline, redirection.greet()).await.unwrap_or(Err(End::Slow))?;
@@ -51,12 +49,9 @@ pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, threads: Arc<Sess
         Err(end) => return end.report(peer, None),
     };
     let Redirection { connection, place, agreed, .. } = redirection;
-    let moved = session::move_to(&threads, connection, move |connection| async move {
+    let moved = session::move_to(&threads, move || async move {
         let bus_id = lease.port().id();
-        let end = match connection {
-            Ok(connection) => Redirection { connection, peer, place, agreed }.go_on(lease).await,
-            Err(error) => error.into(),
-        };
+        let end = Redirection { connection, peer, place, agreed }.go_on(lease).await;
         end.report(peer, Some(bus_id));
     });
     if let Err(error) = moved {
@@ -66,7 +61,7 @@ pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, threads: Arc<Sess
 
 struct Redirection {
     connection: Connection,
-    peer: SocketAddr,
+    peer: Peer,
     place: Place,
     agreed: Capabilities,
 }
@@ -200,7 +195,7 @@ impl Redirection {
 }
 
 /// Takes the device that is wanted, or the first one that nobody holds.
-fn free(bus: &Arc<Bus>, wanted: Option<BusId>, peer: SocketAddr) -> Option<Lease> {
+fn free(bus: &Arc<Bus>, wanted: Option<BusId>, peer: Peer) -> Option<Lease> {
     match wanted {
         Some(id) => bus.claim(id, peer).ok(),
         None => {

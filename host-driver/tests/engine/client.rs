@@ -3,15 +3,18 @@
 use std::{
     collections::HashMap,
     io::{self, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::TcpStream,
+    os::{fd::OwnedFd, unix::net::UnixStream},
     time::Duration,
 };
 
-use host_driver::BusId;
+use host_driver::{BusId, peer::Peer};
 use wire::{
     usb::Setup,
     usbip::{self, Device, Return, Submit, Unlink},
 };
+
+use super::Place;
 
 /// How long a test waits for what must come, on a machine that is busy with other things.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,11 +31,23 @@ pub struct Client {
 pub const GET_DEVICE: Setup = Setup { request_type: 0x80, request: 6, value: 0x0100, index: 0, length: 18 };
 
 impl Client {
-    pub fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_nodelay(true).unwrap();
+    pub fn connect(place: &Place) -> Self {
+        let stream = match place {
+            Place::Tcp(address) => {
+                let stream = TcpStream::connect(address).unwrap();
+                stream.set_nodelay(true).unwrap();
+                stream
+            }
+            // The standard library's calls for either kind of stream are the same calls of the system.
+            Place::Unix(path) => OwnedFd::from(UnixStream::connect(path).unwrap()).into(),
+        };
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Self { stream, device: 0, last: 0, is_in: HashMap::new() }
+    }
+
+    /// Who the server takes this client for.
+    pub fn peer(&self) -> Peer {
+        self.stream.local_addr().map_or(Peer::Process(std::process::id()), Peer::Host)
     }
 
     pub fn send(&mut self, bytes: &[u8]) {

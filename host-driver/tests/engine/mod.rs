@@ -9,6 +9,7 @@ pub mod guest;
 
 use std::{
     net::SocketAddr,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -19,10 +20,21 @@ use tokio::runtime::Runtime;
 use client::Client;
 use device::{Fake, Told};
 
+/// Whether this program's tests go over the Unix socket: `unix.rs` runs those of other programs again.
+pub const UNIX: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"unix");
+
+/// Where a server is to be connected to.
+#[derive(Clone, Debug)]
+pub enum Place {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
 /// An exporter with a runtime of its own, so that tests are plain and blocking, as clients are.
 pub struct Server {
     pub exporter: Exporter,
     pub runtime: Runtime,
+    folder: tempfile::TempDir,
 }
 
 impl Server {
@@ -35,8 +47,17 @@ impl Server {
             tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let listen = Listen { address, timing, ..Listen::default() };
-        let exporter = runtime.block_on(Exporter::start(listen)).unwrap();
-        Self { exporter, runtime }
+        let mut exporter = runtime.block_on(Exporter::start(listen)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        if UNIX {
+            let _context = runtime.enter();
+            exporter.listen_unix(&folder.path().join("s"), timing).unwrap();
+        }
+        Self { exporter, runtime, folder }
+    }
+
+    pub fn place(&self) -> Place {
+        if UNIX { Place::Unix(self.folder.path().join("s")) } else { Place::Tcp(self.exporter.local_addr()) }
     }
 
     /// Plugs in a device that obeys commands.
@@ -53,7 +74,7 @@ impl Server {
     }
 
     pub fn connect(&self) -> Client {
-        Client::connect(self.exporter.local_addr())
+        Client::connect(&self.place())
     }
 
     /// Connects, and takes the device.

@@ -25,7 +25,7 @@ impl Shared {
     pub(super) fn new(exported: Exported) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let socket = folder.path().join("pcscd.comm");
-        let config = Config { socket, usbip: exported.address(), ..Config::default() };
+        let config = Config { socket, usbip: Some(exported.address()), ..Config::default() };
         let service = Service::start(config).expect("a reader");
         Self { service: Some(service), exported, _folder: folder }
     }

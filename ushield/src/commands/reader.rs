@@ -33,9 +33,10 @@ pub(crate) struct Reader {
     /// The socket [default: pcscd.comm in $XDG_RUNTIME_DIR/ushield]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
-    /// The USB/IP server of the tokens, HOST:PORT or HOST:PORT/BUSID
-    #[arg(long, value_name = "HOST:PORT", env = card::road::ENVIRONMENT, default_value = card::road::DEFAULT_ADDRESS)]
-    usbip: String,
+    /// The USB/IP server of the tokens: HOST:PORT or unix:PATH, either with /BUSID behind it [default: the Unix socket of
+    /// your `up`, else 127.0.0.1:3240]
+    #[arg(long, value_name = "SERVER", env = card::road::ENVIRONMENT)]
+    usbip: Option<String>,
     /// Only this token; may be repeated [default: all there are, and that come, 16 at most]
     #[arg(long, value_name = "BUSID")]
     token: Vec<String>,
@@ -120,16 +121,20 @@ impl Reader {
     }
 
     fn config(&self, socket: PathBuf) -> Config {
-        let (usbip, bus_id) = match self.usbip.split_once('/') {
-            Some((address, bus_id)) => (address, Some(bus_id.to_owned())),
-            None => (self.usbip.as_str(), None),
-        };
+        let named = self.usbip.as_deref().filter(|named| !named.is_empty()).map(card::usbip::place);
+        let bus_id = named.and_then(|(_, bus_id)| bus_id).map(str::to_owned);
         let access = match self.socket_mode {
             Some(mode) => Access::Mode { mode, group: self.socket_group },
             None => Access::Owner,
         };
         let bus_ids = self.token.iter().cloned().chain(bus_id).collect();
-        Config { socket, access, usbip: usbip.into(), bus_ids, ..Config::default() }
+        Config {
+            socket,
+            access,
+            usbip: named.map(|(address, _)| address.into()),
+            bus_ids,
+            ..Config::default()
+        }
     }
 
     /// Prints the line for a shell on standard output, and everything else on standard error.

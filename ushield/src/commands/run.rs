@@ -31,6 +31,7 @@ use host_driver::{
     memory::{self, Limits},
     panel::Habit,
     runtime::Waiter,
+    usbip::Timing,
 };
 use terminal::{Context, Exit, Failure, Outcome, warn_lines};
 use time::OffsetDateTime;
@@ -151,8 +152,9 @@ impl Run {
     /// Sets everything up: tokens are made and enrolled, and the PC/SC service and the control socket serve them.
     fn set(&self, runtime: &Waiter, folder: &Folder) -> Result<Stage, Failure> {
         let listen = Listen { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..Listen::default() };
-        let exporter = runtime.block_on(Exporter::start(listen)).what("USB/IP is not served")?;
-        let usbip = exporter.local_addr().to_string();
+        let mut exporter = runtime.block_on(Exporter::start(listen)).what("USB/IP is not served")?;
+        exporter.listen_unix(&folder.path("tokens.usbip"), Timing::STANDARD).what("USB/IP is not served")?;
+        let usbip = exporter.address();
         if self.artifacts.is_some() {
             let file = folder.path(artifact::CAPTURE);
             exporter.start_capture(&file).what(format!("nothing can be captured in {}", file.display()))?;
@@ -181,7 +183,8 @@ impl Run {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
             state: None,
-            listen: usbip,
+            listen: exporter.local_addr().to_string(),
+            unix: exporter.unix(),
             usbredir: Vec::new(),
             control: control.display().to_string(),
         };

@@ -3,6 +3,7 @@
 mod announce;
 mod console;
 mod redirection;
+mod unix;
 mod address;
 
 use std::{
@@ -57,6 +58,10 @@ pub(crate) struct Up {
     /// Where to serve USB/IP; port 0 lets the system choose
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3240", value_parser = address::parse)]
     listen: SocketAddr,
+    /// Where to serve USB/IP to programs of yours besides: a Unix socket in a folder of your own, which nobody else can open; or
+    /// none [default: in $XDG_RUNTIME_DIR/ushield]
+    #[arg(long, value_name = "PATH|none")]
+    unix: Option<PathBuf>,
     /// Where to serve usbredir, for QEMU guests; a guest gets the first free token, or the one named behind the
     /// address; may be repeated
     #[arg(long, value_name = "ADDRESS:PORT[=ID]")]
@@ -104,7 +109,8 @@ impl Up {
             return background::start();
         }
         // Other processes are told of these paths, and the background process leaves the working folder.
-        for path in [&mut self.control, &mut self.ready_file].into_iter().flatten() {
+        let unix = self.unix.as_mut().filter(|path| path.as_os_str() != unix::NONE);
+        for path in [self.control.as_mut(), self.ready_file.as_mut(), unix].into_iter().flatten() {
             *path = paths::absolute(path)?;
         }
         if self.detach {
@@ -144,9 +150,11 @@ impl Up {
     async fn serve(&self, mut batch: Batch, control: &Path) -> Outcome {
         let mut ends = Ends::new()?;
         let listen = Listen { address: self.listen, allow: self.allow.clone(), ..Listen::default() };
-        let exporter = Exporter::start(listen)
+        let mut exporter = Exporter::start(listen)
             .await
             .map_err(|error| Failure::new("USB/IP is not served").because(error))?;
+        // Before the tokens are plugged in: whoever finds a token finds it by the same road each time.
+        unix::open(&mut exporter, self.unix.as_deref(), batch.state())?;
         if let Some(file) = &self.pcap {
             exporter.start_capture(file).what(format!("nothing can be captured in {}", file.display()))?;
         }
@@ -162,6 +170,7 @@ impl Up {
             version: env!("CARGO_PKG_VERSION").into(),
             state: batch.state().map(|state| state.display().to_string()),
             listen: exporter.local_addr().to_string(),
+            unix: exporter.unix(),
             usbredir,
             control: control.display().to_string(),
         };

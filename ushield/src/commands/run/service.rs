@@ -21,7 +21,7 @@ impl Service {
         let config = Config {
             socket: socket.to_owned(),
             access: Access::Owner,
-            usbip: exporter.local_addr().to_string(),
+            usbip: Some(exporter.address()),
             bus_ids: served.iter().map(|served| served.bus_id.to_string()).collect(),
             patience: PATIENCE,
         };

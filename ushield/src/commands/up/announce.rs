@@ -2,7 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use host_driver::control::view::{Ready, Redirection, Token};
+use host_driver::{
+    control::view::{Ready, Redirection, Token},
+    paths::quoted,
+};
 use terminal::Paint;
 use wire::display::escaped;
 
@@ -49,10 +52,10 @@ pub(super) fn text(
         let (place, command) = qemu(redirection);
         out += &format!("  {place:<24} {command}\n");
     }
-    let road = if listen.port() == USUAL && listen.ip().is_loopback() {
-        String::new()
-    } else {
-        format!(" --usbip {}", full(local(listen)))
+    let road = match &ready.health.unix {
+        _ if listen.port() == USUAL && listen.ip().is_loopback() => String::new(),
+        Some(unix) => format!(" --usbip {}", quoted(unix)),
+        None => format!(" --usbip {}", full(local(listen))),
     };
     out += &format!(
         "\n{}\n",
@@ -70,9 +73,12 @@ pub(super) fn text(
     ] {
         out += &format!("  {what:<24} {command}\n");
     }
+    let unix =
+        ready.health.unix.as_ref().map_or_else(String::new, |unix| format!(", tokens at {}", escaped(unix)));
+    let control = escaped(&ready.health.control);
     out + &format!(
         "\n{}",
-        paint.dim(&format!("control socket {}, process {}", ready.health.control, ready.health.pid))
+        paint.dim(&format!("control socket {control}, process {}{unix}", ready.health.pid))
     )
 }
 

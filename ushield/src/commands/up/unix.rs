@@ -1,0 +1,47 @@
+//! The Unix socket at which `up` serves USB/IP to programs of the same user.
+
+use std::path::{Path, PathBuf};
+
+use host_driver::{Exporter, paths, usbip::Timing};
+use terminal::Failure;
+
+/// The option's word for no socket.
+pub(super) const NONE: &str = "none";
+
+/// Opens the socket that the option names, or else the usual one. Without the usual one `up` serves all the same: clients reach
+/// it by TCP.
+pub(super) fn open(
+    exporter: &mut Exporter,
+    option: Option<&Path>,
+    state: Option<&Path>,
+) -> Result<(), Failure> {
+    match option {
+        Some(path) if path.as_os_str() == NONE => Ok(()),
+        Some(path) => open_at(exporter, path),
+        None => {
+            if let Err(failure) = open_usual(exporter, state) {
+                tracing::warn!("USB/IP is served at TCP only: {failure}");
+            }
+            Ok(())
+        }
+    }
+}
+
+fn open_usual(exporter: &mut Exporter, state: Option<&Path>) -> Result<(), Failure> {
+    let runtime = paths::runtime()?;
+    let usual = paths::usbip(&runtime, state, exporter.local_addr());
+    // In another network namespace another server may listen at the same port, and have the socket of this name.
+    let own = paths::socket(&runtime, state).with_extension("usbip");
+    open_at(exporter, &usual)
+        .or_else(|failure| if own == usual { Err(failure) } else { open_at(exporter, &own) })
+}
+
+fn open_at(exporter: &mut Exporter, path: &Path) -> Result<(), Failure> {
+    let next = "name another one with --unix PATH, or --unix none";
+    paths::check_socket(path)?;
+    let folder = path.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned);
+    paths::private_folder(&folder)?;
+    exporter
+        .listen_unix(path, Timing::STANDARD)
+        .map_err(|error| Failure::new("USB/IP is not served at a Unix socket").because(error).next(next))
+}

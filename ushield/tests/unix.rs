@@ -1,0 +1,91 @@
+//! The Unix socket of `up`: who finds it without being told, and what happens where it cannot be.
+
+mod world;
+
+use std::{fs, os::unix::fs::PermissionsExt, os::unix::net::UnixListener};
+
+use world::World;
+
+/// What a reader that is told no address finds: its exit code, and its ready file or its complaint.
+fn served_without_an_address(world: &World) -> (i32, String) {
+    let mut reader = world.command(&["reader", "-d", "--ready-file"]);
+    let ready = world.path("reader.json");
+    let _ = fs::remove_file(&ready);
+    let ended = World::end(reader.arg(&ready).spawn().unwrap());
+    if ended.code == 0 {
+        let told = fs::read_to_string(&ready).unwrap();
+        world.done(&["reader", "--stop"]);
+        return (0, told);
+    }
+    (ended.code, ended.complained)
+}
+
+#[test]
+fn a_client_that_is_told_no_address_finds_the_socket() {
+    let world = World::new();
+    let socket = world.path("run/ushield/3240.usbip");
+    let up = world.up(&["--memory", "--panel", "accept", "--unix", socket.to_str().unwrap()]);
+    let told = format!("unix:{}", socket.display());
+    assert_eq!(up.ready["unix"], told.as_str());
+    assert!(up.said.contains(&told), "{}", up.said);
+    assert!(world.done(&["ls"]).contains(&told));
+    assert!(world.done(&["ls", "--json"]).contains(&told));
+    let serial = up.ready["tokens"][0]["serial"].as_str().unwrap().to_owned();
+    let (code, readers) = served_without_an_address(&world);
+    assert!(code == 0 && readers.contains(&serial), "{readers}");
+    // Named, with the token behind it.
+    let named = world.command(&["reader", "-d", "--usbip", &format!("{told}/1-1")]).spawn().unwrap();
+    assert_eq!(World::end(named).code, 0);
+    world.done(&["reader", "--stop"]);
+    world.done(&["down"]);
+    assert!(!socket.exists());
+}
+
+#[test]
+fn the_usual_socket_is_in_a_folder_of_the_owners_and_two_servers_have_two() {
+    let world = World::new();
+    let (one_up, two_up) = (world.up(&["--memory"]), world.up(&["--memory"]));
+    let path = |up: &world::Up| up.ready["unix"].as_str().unwrap().strip_prefix("unix:").unwrap().to_owned();
+    let (one, two) = (path(&one_up), path(&two_up));
+    assert_ne!(one, two);
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for path in [&one, &two].map(std::path::Path::new) {
+        assert_eq!((mode(path), mode(path.parent().unwrap())), (0o600, 0o700));
+    }
+    for up in [one_up, two_up] {
+        world.done(&["down", "--control", up.ready["control"].as_str().unwrap()]);
+    }
+    // A server that is killed leaves its socket, and the next one removes it.
+    let dead = world.path("run/ushield/memory-1.usbip");
+    drop(UnixListener::bind(&dead).unwrap());
+    world.up(&["--memory"]);
+    assert!(!dead.exists(), "what a killed server left is swept");
+    world.done(&["down"]);
+}
+
+#[test]
+fn where_no_socket_can_be_up_says_why_or_serves_tcp_alone() {
+    let world = World::new();
+    let refused = |path: &str| {
+        let ended = world.run(&["up", "--memory", "--listen", "127.0.0.1:0", "--unix", path]);
+        assert_ne!(ended.code, 0, "{path}");
+        ended.complained
+    };
+    let long = world.path(&"x".repeat(110));
+    let why = refused(long.to_str().unwrap());
+    assert!(why.contains("the system takes 107"), "{why}");
+    let open = world.path("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+    let why = refused(open.join("s").to_str().unwrap());
+    assert!(why.contains("chmod 700"), "{why}");
+    let without = world.up(&["--memory", "--unix", "none"]);
+    assert!(without.ready["unix"].is_null());
+    assert_eq!(card::usbip::list(&without.road()).unwrap().len(), 1);
+    // Nobody listens at the usual socket: who is told no address goes on to 127.0.0.1:3240.
+    let dead = world.path("run/ushield/3240.usbip");
+    drop(UnixListener::bind(&dead).unwrap());
+    let (_, said) = served_without_an_address(&world);
+    assert!(!said.contains("3240.usbip"), "{said}");
+    world.done(&["down"]);
+}

@@ -11,6 +11,7 @@ use wire::{
     payment::{PAYMENT_ORDER, PaymentOrder},
     piv::{self, PublicKey, Slot},
     shield::{Container, Information, install, instruction},
+    sm2::{Ciphertext, Signature},
     tlv,
     usb::{DeviceDescriptor, EndpointDescriptor, InterfaceDescriptor, Setup},
     usbip,
@@ -150,6 +151,10 @@ fn tlv() {
         label: "t".into(),
     };
     seed("tlv", "information", &information.bytes());
+    let [x, y] = [[0x7F; 32], [0x80; 32]];
+    seed("tlv", "sm2-signature", &Signature { r: x, s: y }.bytes());
+    let ciphertext = Ciphertext { x, y, hash: [7; 32], encrypted: b"a session key".to_vec() };
+    seed("tlv", "sm2-ciphertext", &ciphertext.bytes());
 }
 
 fn usbip() {

@@ -23,7 +23,7 @@ const fn scheme(algorithm: KeyAlgorithm) -> Option<Scheme> {
     match algorithm {
         KeyAlgorithm::P256 => Some(p256::SCHEME),
         // A token has such keys for PIV, and nobody is certified with one here.
-        KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 => None,
+        KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 | KeyAlgorithm::Sm2 => None,
     }
 }
 

@@ -43,22 +43,25 @@ impl KeyId {
 /// What to do with a private key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
-    /// ECDSA: over the bytes consented to, or, unseen, over a digest.
+    /// ECDSA or SM2: over the bytes consented to, or, unseen, over a digest.
     Sign,
     /// ECDH with the unseen point.
     Agree,
     /// RSA on the unseen padded block.
     Raw,
+    /// SM2 on the unseen ciphertext.
+    Decrypt,
 }
 
 impl Op {
     /// What a key of this algorithm does for a use; `None` when it does nothing for it.
     pub const fn of(algorithm: KeyAlgorithm, uses: Uses) -> Option<Self> {
         match (algorithm, uses) {
-            (KeyAlgorithm::P256 | KeyAlgorithm::P384, Uses::SIGN) => Some(Self::Sign),
+            (KeyAlgorithm::P256 | KeyAlgorithm::P384 | KeyAlgorithm::Sm2, Uses::SIGN) => Some(Self::Sign),
+            (KeyAlgorithm::Sm2, Uses::DECRYPT) => Some(Self::Decrypt),
             (KeyAlgorithm::P256 | KeyAlgorithm::P384, Uses::AGREE) => Some(Self::Agree),
             (KeyAlgorithm::Rsa2048, Uses::SIGN | Uses::DECRYPT) => Some(Self::Raw),
-            (KeyAlgorithm::P256 | KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048, _) => None,
+            (KeyAlgorithm::P256 | KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 | KeyAlgorithm::Sm2, _) => None,
         }
     }
 }
@@ -123,6 +126,7 @@ impl Policy {
         match op {
             Op::Sign => self.uses.has(Uses::SIGN),
             Op::Agree => self.uses.has(Uses::AGREE),
+            Op::Decrypt => self.uses.has(Uses::DECRYPT),
             // RSA signs and decrypts by one operation, on a block that the host padded. The token cannot tell which of the two
             // the host does.
             Op::Raw => self.uses.has(Uses::SIGN) || self.uses.has(Uses::DECRYPT),
@@ -170,8 +174,8 @@ impl Vault {
         self.opened.clear();
     }
 
-    /// The door: does `op` with a private key when both proofs are what its policy wants. The answer is an ECDSA
-    /// signature in DER, a shared secret, or an RSA block.
+    /// The door: does `op` with a private key when both proofs are what its policy wants. The answer is a signature in DER, a
+    /// shared secret, an RSA block, or a text.
     ///
     /// # Errors
     /// `NoSuchKey`, `NotVerified`, `WrongUse`, or the fault of a damaged record.
@@ -192,6 +196,7 @@ impl Vault {
             }
             (Op::Sign, consent::Kind::Unseen) => private.sign_digest(seen.bytes(), &mut store.rng),
             (Op::Agree, consent::Kind::Unseen) => private.agree(seen.bytes()).map(|secret| secret.to_vec()),
+            (Op::Decrypt, consent::Kind::Unseen) => private.decrypt(seen.bytes()).map(|text| text.to_vec()),
             (Op::Raw, consent::Kind::Unseen) => {
                 private.raw(seen.bytes(), &mut store.rng).map(|block| block.to_vec())
             }

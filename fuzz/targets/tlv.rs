@@ -1,4 +1,4 @@
-//! BER-TLV, and the templates of PIV and of the shield applet that stand on it.
+//! BER-TLV, the templates of PIV and of the shield applet that stand on it, and the DER of SM2.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -7,6 +7,7 @@ use wire::{
     algorithm::KeyAlgorithm,
     piv::PublicKey,
     shield::{Information, install, parse_install},
+    sm2::{Ciphertext, Signature},
     tlv::{Reader, find, object, only},
 };
 
@@ -28,5 +29,12 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(items) = parse_install(bytes) {
         let again = install(&items);
         assert_eq!(parse_install(&again), Ok(items));
+    }
+    if let Ok(signature) = Signature::parse(bytes) {
+        assert_eq!(signature.bytes(), bytes);
+    }
+    if let Ok(ciphertext) = Ciphertext::parse(bytes) {
+        assert_eq!(ciphertext.bytes(), bytes);
+        assert_eq!(Ciphertext::parse_plain(&ciphertext.plain()), Ok(ciphertext));
     }
 });

@@ -25,8 +25,8 @@ pub(crate) struct Scheme {
 const fn scheme(algorithm: KeyAlgorithm) -> Option<Scheme> {
     match algorithm {
         KeyAlgorithm::P256 => Some(p256::SCHEME),
-        // No token makes a payment key of these (docs/shield-applet.md).
-        KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 => None,
+        // No payment key is made of the first two (docs/shield-applet.md), and none of SM2 is certified.
+        KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 | KeyAlgorithm::Sm2 => None,
     }
 }
 
@@ -52,7 +52,7 @@ impl PublicKey {
         let bits = info.subject_public_key.as_bytes().ok_or(Reason::CertificateMalformed)?;
         match named(info).ok_or(Reason::AlgorithmRefused)? {
             KeyAlgorithm::P256 => p256::PublicKey::read(bits).map(Self::P256),
-            KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 => Err(Reason::AlgorithmRefused),
+            KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 | KeyAlgorithm::Sm2 => Err(Reason::AlgorithmRefused),
         }
     }
 

@@ -52,7 +52,7 @@ pub mod instruction {
 /// P2: the card management key.
 pub const MANAGEMENT_KEY: u8 = 0x9B;
 
-/// Cryptographic algorithm identifiers (SP 800-78-4, table 6-2).
+/// Cryptographic algorithm identifiers (SP 800-78-4, table 6-2). NIST has none for SM2: 54 is the one that CanoKey's tokens have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     /// Three-key Triple-DES, ECB.
@@ -69,6 +69,8 @@ pub enum Algorithm {
     P256 = 0x11,
     /// ECC on P-384.
     P384 = 0x14,
+    /// SM2.
+    Sm2 = 0x54,
 }
 
 impl Algorithm {
@@ -82,6 +84,7 @@ impl Algorithm {
             0x0C => Self::Aes256,
             0x11 => Self::P256,
             0x14 => Self::P384,
+            0x54 => Self::Sm2,
             _ => return None,
         })
     }
@@ -92,6 +95,7 @@ impl Algorithm {
             Self::P256 => Some(KeyAlgorithm::P256),
             Self::P384 => Some(KeyAlgorithm::P384),
             Self::Rsa2048 => Some(KeyAlgorithm::Rsa2048),
+            Self::Sm2 => Some(KeyAlgorithm::Sm2),
             Self::Tdes | Self::Aes128 | Self::Aes192 | Self::Aes256 => None,
         }
     }
@@ -103,6 +107,7 @@ impl From<KeyAlgorithm> for Algorithm {
             KeyAlgorithm::P256 => Self::P256,
             KeyAlgorithm::P384 => Self::P384,
             KeyAlgorithm::Rsa2048 => Self::Rsa2048,
+            KeyAlgorithm::Sm2 => Self::Sm2,
         }
     }
 }
@@ -252,7 +257,7 @@ mod tests {
     use super::*;
     use hex_literal::hex;
 
-    /// The same 65 bytes are a point for who says P-256, and for nobody else.
+    /// The same 65 bytes are a point for who says P-256 or SM2, and for nobody else.
     #[test]
     fn public_keys() {
         let rsa = PublicKey::Rsa { modulus: &[0xC0; 256], exponent: &[1, 0, 1] };
@@ -260,6 +265,9 @@ mod tests {
         let point = PublicKey::Point { curve: Curve::P256, point: &[4; 65] };
         assert_eq!(point.bytes()[..5], hex!("7F49 43 86 41"));
         assert_eq!(PublicKey::parse(KeyAlgorithm::P256, &point.bytes()), Ok(point));
+        let other = PublicKey::Point { curve: Curve::Sm2, point: &[4; 65] };
+        assert_eq!(PublicKey::parse(KeyAlgorithm::Sm2, &point.bytes()), Ok(other));
+        assert_ne!(other, point);
         for (algorithm, template) in [
             (KeyAlgorithm::P384, &point.bytes()[..]),
             (KeyAlgorithm::Rsa2048, &point.bytes()),
@@ -276,7 +284,9 @@ mod tests {
     #[test]
     fn the_identifiers_of_key_pairs() {
         for algorithm in KeyAlgorithm::ALL {
-            assert_eq!(Algorithm::from(algorithm).of_key_pair(), Some(algorithm));
+            let identifier = Algorithm::from(algorithm);
+            assert_eq!(identifier.of_key_pair(), Some(algorithm));
+            assert_eq!(Algorithm::parse(identifier as u8), Some(identifier));
         }
         assert_eq!(Algorithm::Aes128.of_key_pair(), None);
     }

@@ -87,7 +87,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         let algorithm = wish.algorithm.of_key_pair().ok_or(Refusal::WrongData)?;
         let never = match algorithm {
             KeyAlgorithm::P256 | KeyAlgorithm::P384 => Uses::DECRYPT,
-            KeyAlgorithm::Rsa2048 => Uses::AGREE,
+            KeyAlgorithm::Rsa2048 | KeyAlgorithm::Sm2 => Uses::AGREE,
         };
         if wish.uses.is_some_and(|uses| uses.has(never)) {
             return Err(Refusal::WrongData);

@@ -100,6 +100,9 @@ fn openssl_accepts_the_chain() {
         (CURRENT, KeyAlgorithm::P256, "9a"),
         (KeyId::Current(Container::Piv(Slot::Signature)), KeyAlgorithm::P384, "9c"),
         (KeyId::Pending(Container::Payment), KeyAlgorithm::P256, "payment"),
+        // Attested by the factory's P-256, whatever the key is.
+        (KeyId::Current(Container::Piv(Slot::KeyManagement)), KeyAlgorithm::Sm2, "9d"),
+        (KeyId::Pending(Container::Payment), KeyAlgorithm::Sm2, "payment"),
     ];
     for (key, algorithm, name) in keys {
         token.generate(key, algorithm).unwrap();

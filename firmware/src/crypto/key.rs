@@ -3,10 +3,10 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
-use wire::{algorithm::KeyAlgorithm, shield::PrivateParts};
+use wire::{algorithm::KeyAlgorithm, shield::PrivateParts, sm2::Ciphertext};
 use zeroize::Zeroizing;
 
-use super::{p256, p384, rsa2048};
+use super::{p256, p384, rsa2048, sm2};
 use crate::{refusal::Refusal, seams::CryptoRng};
 
 /// A private key, with what is needed to use it at once. Wiped when dropped; `Debug` names the algorithm only.
@@ -18,6 +18,7 @@ enum Pair {
     P256(p256::Key),
     P384(Box<p384::Key>),
     Rsa2048(rsa2048::Key),
+    Sm2(Box<sm2::Key>),
 }
 
 impl fmt::Debug for PrivateKey {
@@ -32,6 +33,7 @@ impl PrivateKey {
         match algorithm {
             KeyAlgorithm::P256 => Some(Self(Pair::P256(p256::Key::generate(rng)))),
             KeyAlgorithm::P384 => Some(Self(Pair::P384(Box::new(p384::Key::generate(rng))))),
+            KeyAlgorithm::Sm2 => Some(Self(Pair::Sm2(Box::new(sm2::Key::generate(rng))))),
             KeyAlgorithm::Rsa2048 => None,
         }
     }
@@ -46,6 +48,7 @@ impl PrivateKey {
             Pair::P256(_) => KeyAlgorithm::P256,
             Pair::P384(_) => KeyAlgorithm::P384,
             Pair::Rsa2048(_) => KeyAlgorithm::Rsa2048,
+            Pair::Sm2(_) => KeyAlgorithm::Sm2,
         }
     }
 
@@ -55,6 +58,7 @@ impl PrivateKey {
             Pair::P256(key) => key.to_bytes(),
             Pair::P384(key) => key.to_bytes(),
             Pair::Rsa2048(key) => key.to_bytes(),
+            Pair::Sm2(key) => key.to_bytes(),
         }
     }
 
@@ -67,6 +71,7 @@ impl PrivateKey {
             KeyAlgorithm::P256 => Pair::P256(p256::Key::from_bytes(bytes)?),
             KeyAlgorithm::P384 => Pair::P384(Box::new(p384::Key::from_bytes(bytes)?)),
             KeyAlgorithm::Rsa2048 => Pair::Rsa2048(rsa2048::Key::from_bytes(bytes)?),
+            KeyAlgorithm::Sm2 => Pair::Sm2(Box::new(sm2::Key::from_bytes(bytes)?)),
         }))
     }
 
@@ -80,13 +85,13 @@ impl PrivateKey {
         rng: &mut R,
     ) -> Result<Self, Refusal> {
         match (algorithm, parts) {
-            (KeyAlgorithm::P256 | KeyAlgorithm::P384, PrivateParts::Scalar(scalar)) => {
+            (KeyAlgorithm::P256 | KeyAlgorithm::P384 | KeyAlgorithm::Sm2, PrivateParts::Scalar(scalar)) => {
                 Self::from_bytes(algorithm, scalar)
             }
             (KeyAlgorithm::Rsa2048, PrivateParts::Crt(parts)) => {
                 rsa2048::Key::from_crt(parts, rng).map(|key| Self(Pair::Rsa2048(key)))
             }
-            (KeyAlgorithm::P256 | KeyAlgorithm::P384, PrivateParts::Crt(_))
+            (KeyAlgorithm::P256 | KeyAlgorithm::P384 | KeyAlgorithm::Sm2, PrivateParts::Crt(_))
             | (KeyAlgorithm::Rsa2048, PrivateParts::Scalar(_)) => Err(Refusal::WrongData),
         }
     }
@@ -97,6 +102,7 @@ impl PrivateKey {
             Pair::P256(key) => key.template(),
             Pair::P384(key) => key.template(),
             Pair::Rsa2048(key) => key.template(),
+            Pair::Sm2(key) => key.template(),
         }
     }
 
@@ -106,10 +112,12 @@ impl PrivateKey {
             Pair::P256(key) => key.spki(),
             Pair::P384(key) => key.spki(),
             Pair::Rsa2048(key) => key.spki(),
+            Pair::Sm2(key) => key.spki(),
         }
     }
 
-    /// Signs a whole document, with the hash that belongs to the key's algorithm (`wire::algorithm::KeyAlgorithm::digest`).
+    /// Signs a whole document, with the hash that belongs to the key's algorithm (`wire::algorithm::KeyAlgorithm::digest`). A key
+    /// of SM2 signs for the default identifier, and takes Z from its own public half.
     /// The signature is DER. The nonce is RFC 6979's, hedged with `rng`.
     ///
     /// # Errors
@@ -130,12 +138,14 @@ impl PrivateKey {
         match &self.0 {
             Pair::P256(key) => key.sign(document, extra),
             Pair::P384(key) => key.sign(document, extra),
+            Pair::Sm2(key) => Ok(key.sign(sm2::Identifier::DEFAULT, document, extra).bytes()),
             Pair::Rsa2048(_) => Err(Refusal::WrongUse),
         }
     }
 
     /// ECDSA over a host's digest of 20 to 64 bytes: its leftmost bits if it is longer than the field (FIPS 186-5, 6.4.1),
-    /// zeros before it if it is shorter. The signature is DER. The nonce is RFC 6979's, hedged with `rng`.
+    /// zeros before it if it is shorter. Of SM2 the digest is e, 32 bytes: the host made it of Z and the document. The signature is
+    /// DER. The nonce is RFC 6979's, hedged with `rng`.
     ///
     /// # Errors
     /// `WrongData`: no usual length of a digest. `WrongUse`: an RSA key.
@@ -148,6 +158,10 @@ impl PrivateKey {
         match &self.0 {
             Pair::P256(key) => key.sign_digest(digest, extra),
             Pair::P384(key) => key.sign_digest(digest, extra),
+            Pair::Sm2(key) => {
+                let e = digest.try_into().map_err(|_| Refusal::WrongData)?;
+                Ok(key.sign_digest(e, extra).bytes())
+            }
             Pair::Rsa2048(_) => Err(Refusal::WrongUse),
         }
     }
@@ -155,12 +169,24 @@ impl PrivateKey {
     /// ECDH with an uncompressed point: the shared x coordinate, 32 or 48 bytes.
     ///
     /// # Errors
-    /// `WrongData`: not a point of this key's curve, or the identity. `WrongUse`: an RSA key.
+    /// `WrongData`: not a point of this key's curve, or the identity. `WrongUse`: a key of RSA, or of SM2, whose key exchange is
+    /// another one.
     pub fn agree(&self, point: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refusal> {
         match &self.0 {
             Pair::P256(key) => key.agree(point),
             Pair::P384(key) => key.agree(point),
-            Pair::Rsa2048(_) => Err(Refusal::WrongUse),
+            Pair::Rsa2048(_) | Pair::Sm2(_) => Err(Refusal::WrongUse),
+        }
+    }
+
+    /// Decrypts what was encrypted for a key of SM2: a ciphertext in DER (GM/T 0009, 7.2).
+    ///
+    /// # Errors
+    /// `WrongData`: no ciphertext for this key. `WrongUse`: a key of another algorithm.
+    pub fn decrypt(&self, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+        match &self.0 {
+            Pair::Sm2(key) => key.decrypt(&Ciphertext::parse(ciphertext).map_err(|_| Refusal::WrongData)?),
+            Pair::P256(_) | Pair::P384(_) | Pair::Rsa2048(_) => Err(Refusal::WrongUse),
         }
     }
 
@@ -176,7 +202,7 @@ impl PrivateKey {
     ) -> Result<Zeroizing<Vec<u8>>, Refusal> {
         match &self.0 {
             Pair::Rsa2048(key) => key.raw(block, rng),
-            Pair::P256(_) | Pair::P384(_) => Err(Refusal::WrongUse),
+            Pair::P256(_) | Pair::P384(_) | Pair::Sm2(_) => Err(Refusal::WrongUse),
         }
     }
 
@@ -203,6 +229,8 @@ mod tests {
     use wire::piv::PublicKey;
 
     const EC: [KeyAlgorithm; 2] = [KeyAlgorithm::P256, KeyAlgorithm::P384];
+    /// All whose keys have a scalar and sign documents.
+    const SCALARS: [KeyAlgorithm; 3] = [KeyAlgorithm::P256, KeyAlgorithm::P384, KeyAlgorithm::Sm2];
 
     fn rng(seed: u8) -> ChaCha20Rng {
         ChaCha20Rng::from_seed([seed; 32])
@@ -216,13 +244,17 @@ mod tests {
         match key.algorithm() {
             KeyAlgorithm::P256 => p256::verifies(point, digest, signature),
             KeyAlgorithm::P384 => p384::verifies(point, digest, signature),
+            KeyAlgorithm::Sm2 => {
+                let signature = wire::sm2::Signature::parse(signature).unwrap();
+                sm2::PublicKey::from_point(point).unwrap().verifies(digest.try_into().unwrap(), &signature)
+            }
             KeyAlgorithm::Rsa2048 => panic!("RSA"),
         }
     }
 
     #[test]
     fn a_stored_key_is_the_same_key() {
-        for (algorithm, length) in EC.into_iter().zip([32, 48]) {
+        for (algorithm, length) in SCALARS.into_iter().zip([32, 48, 32]) {
             let key = PrivateKey::generate_ec(algorithm, &mut rng(1)).unwrap();
             let bytes = key.to_bytes();
             assert_eq!(bytes.len(), length);
@@ -263,10 +295,15 @@ mod tests {
     /// The hash of a document is the one that the algorithm names, whoever asks.
     #[test]
     fn a_key_hashes_what_it_signs() {
-        for algorithm in EC {
+        for algorithm in SCALARS {
             let key = PrivateKey::generate_ec(algorithm, &mut rng(8)).unwrap();
             let digest = match algorithm.digest() {
                 Some(wire::algorithm::Digest::Sha256) => sha256(b"a document"),
+                Some(wire::algorithm::Digest::Sm3) => {
+                    let point = &key.public_key()[5..];
+                    let public = sm2::PublicKey::from_point(point).unwrap();
+                    public.digest(sm2::Identifier::DEFAULT, b"a document")
+                }
                 None => panic!("{algorithm:?} signs no documents"),
             };
             let signatures = [
@@ -318,6 +355,31 @@ mod tests {
         assert_eq!(rsa.agree(&[4; 65]), Err(Refusal::WrongUse));
         assert_eq!(rsa.raw(&[0xFF; 256], &mut rng), Err(Refusal::WrongData), "not below the modulus");
         assert_eq!(std::format!("{rsa:?}"), "PrivateKey(Rsa2048)");
+        for key in [ec, rsa] {
+            assert_eq!(key.decrypt(&[0x30, 0]), Err(Refusal::WrongUse));
+        }
+    }
+
+    /// A key of SM2 signs e, which has 32 bytes, and decrypts; it neither agrees as a key of NIST's curves nor does as RSA.
+    #[test]
+    fn a_key_of_sm2() {
+        let (key, mut rng) = (PrivateKey::generate_ec(KeyAlgorithm::Sm2, &mut rng(10)).unwrap(), rng(11));
+        let signatures = [(); 2].map(|()| key.sign_digest(&[7; 32], &mut rng).unwrap());
+        assert_ne!(signatures[0], signatures[1]);
+        assert!(signatures.iter().all(|signature| verifies(&key, &[7; 32], signature)));
+        assert!(!verifies(&key, &[8; 32], &signatures[0]));
+        for length in [0, 20, 31, 33, 64] {
+            assert_eq!(key.sign_digest(&std::vec![1; length], &mut rng), Err(Refusal::WrongData));
+        }
+        let public = sm2::PublicKey::from_point(&key.public_key()[5..]).unwrap();
+        let ciphertext = public.encrypt(b"a secret", &mut rng).unwrap();
+        assert_eq!(*key.decrypt(&ciphertext.bytes()).unwrap(), b"a secret");
+        assert_eq!(key.decrypt(&ciphertext.plain()), Err(Refusal::WrongData), "not DER");
+        assert_eq!(key.agree(&public.point()), Err(Refusal::WrongUse));
+        assert_eq!(key.raw(&[0; 256], &mut rng), Err(Refusal::WrongUse));
+        assert_eq!(std::format!("{key:?}"), "PrivateKey(Sm2)");
+        let parts = PrivateParts::Crt([&[1; 128][..]; 5]);
+        assert!(PrivateKey::from_parts(KeyAlgorithm::Sm2, parts, &mut rng).is_err());
     }
 
     /// The points at infinity, off the curve, of the other curve, and compressed.
@@ -347,6 +409,9 @@ mod tests {
         assert_eq!(key.spki(), [&head[..], &key.public_key()[5..]].concat());
         let key = PrivateKey::generate_ec(KeyAlgorithm::P384, &mut rng(7)).unwrap();
         let head = hex!("3076 3010 06072a8648ce3d0201 06052b81040022 036200");
+        assert_eq!(key.spki(), [&head[..], &key.public_key()[5..]].concat());
+        let key = PrivateKey::generate_ec(KeyAlgorithm::Sm2, &mut rng(7)).unwrap();
+        let head = hex!("3059 3013 06072a8648ce3d0201 06082a811ccf5501822d 034200");
         assert_eq!(key.spki(), [&head[..], &key.public_key()[5..]].concat());
         let spki = PrivateKey::generate_rsa(&mut rng(7)).unwrap().spki();
         assert_eq!(spki[..24], hex!("30820122 300d 06092a864886f70d010101 0500 0382010f00"));

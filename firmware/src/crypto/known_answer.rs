@@ -24,14 +24,13 @@ use crate::refusal::Refusal;
 /// # Errors
 /// `Fault`: one answer is wrong.
 pub(super) fn check() -> Result<(), Refusal> {
-    let common: [fn() -> Result<bool, Refusal>; 9] = [
+    let common: [fn() -> Result<bool, Refusal>; 8] = [
         hashes,
         block_ciphers,
         authenticated_encryption,
         argon2id,
         sm::hash,
         sm::cipher,
-        sm::signature,
         sm::encryption,
         sm::exchange,
     ];
@@ -49,6 +48,7 @@ fn of_key_pairs(algorithm: KeyAlgorithm) -> fn() -> Result<bool, Refusal> {
         KeyAlgorithm::P256 => ecc_p256,
         KeyAlgorithm::P384 => ecc_p384,
         KeyAlgorithm::Rsa2048 => rsa,
+        KeyAlgorithm::Sm2 => sm::signature,
     }
 }
 

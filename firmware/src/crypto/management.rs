@@ -67,7 +67,7 @@ impl TryFrom<Algorithm> for ManagementAlgorithm {
             Algorithm::Aes128 => Ok(Self::Aes128),
             Algorithm::Aes192 => Ok(Self::Aes192),
             Algorithm::Aes256 => Ok(Self::Aes256),
-            Algorithm::P256 | Algorithm::P384 | Algorithm::Rsa2048 => Err(Refusal::WrongUse),
+            Algorithm::P256 | Algorithm::P384 | Algorithm::Rsa2048 | Algorithm::Sm2 => Err(Refusal::WrongUse),
         }
     }
 }

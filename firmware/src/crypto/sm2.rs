@@ -17,10 +17,11 @@ use core::fmt;
 use sm2::{
     NonZeroScalar, ProjectivePoint, Scalar, SecretKey, U256,
     elliptic_curve::{
-        Generate as _, PrimeField as _, ops::Reduce as _, point::AffineCoordinates as _,
-        sec1::ToSec1Point as _,
+        Generate as _, PrimeField as _, ops::Reduce as _, pkcs8::EncodePublicKey as _,
+        point::AffineCoordinates as _, sec1::ToSec1Point as _,
     },
 };
+use wire::{algorithm::Curve, piv};
 use zeroize::{Zeroize as _, Zeroizing};
 
 pub use self::exchange::{Agreed, Party, Role};
@@ -28,9 +29,9 @@ use super::sm3;
 use crate::{refusal::Refusal, seams::CryptoRng};
 
 /// Bytes of a field element, and of a private key.
-pub const FIELD: usize = wire::sm2::FIELD;
+pub const FIELD: usize = Curve::Sm2.field();
 /// Bytes of an uncompressed point.
-pub const POINT: usize = 1 + 2 * FIELD;
+pub const POINT: usize = Curve::Sm2.point();
 
 /// The distinguishing identifier of who signs (GB/T 32918.2, 5.5): it goes into the hash that is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +161,16 @@ impl Key {
     /// The public half.
     pub const fn public(&self) -> &PublicKey {
         &self.public
+    }
+
+    /// The public half as GENERATE ASYMMETRIC KEY PAIR answers it, tag 7F49.
+    pub(super) fn template(&self) -> Vec<u8> {
+        piv::PublicKey::Point { curve: Curve::Sm2, point: &self.public.point() }.bytes()
+    }
+
+    /// SubjectPublicKeyInfo (GM/T 0015, 5.2.3.8: id-ecPublicKey and the curve), DER.
+    pub(super) fn spki(&self) -> Vec<u8> {
+        self.public.0.to_public_key_der().map(|der| der.to_vec()).unwrap_or_default()
     }
 }
 

@@ -17,8 +17,8 @@ use crate::{
     vault::{KeyId, Op},
 };
 
-/// Payments are signed by keys of this algorithm (docs/shield-applet.md).
-const PAYMENTS: KeyAlgorithm = KeyAlgorithm::P256;
+/// Payments are signed by keys of these algorithms (docs/shield-applet.md).
+const PAYMENTS: [KeyAlgorithm; 2] = [KeyAlgorithm::P256, KeyAlgorithm::Sm2];
 
 impl<S: Storage, R: CryptoRng> Turn<'_, Shield, S, R> {
     /// GENERATE: a pending key, which changes nothing until its certificate is installed.
@@ -27,7 +27,7 @@ impl<S: Storage, R: CryptoRng> Turn<'_, Shield, S, R> {
         container: Container,
         algorithm: KeyAlgorithm,
     ) -> Result<Step, Refusal> {
-        if container == Container::Payment && algorithm != PAYMENTS {
+        if container == Container::Payment && !PAYMENTS.contains(&algorithm) {
             return Err(Refusal::WrongData);
         }
         if !self.application.verified() {

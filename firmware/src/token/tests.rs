@@ -1,6 +1,7 @@
 //! The whole token over its bus: a recorded story, and hosts that send anything.
 
 mod any_host;
+mod sm2;
 
 use std::{collections::VecDeque, env, format, fs, string::String, vec, vec::Vec};
 
@@ -10,7 +11,7 @@ use der::asn1::{GeneralizedTime, OctetString, PrintableString};
 use hex_literal::hex;
 use p256::ecdsa::{DerSignature, VerifyingKey, signature::Verifier as _};
 use wire::{
-    algorithm::KeyAlgorithm,
+    algorithm::Curve,
     apdu::{self, StatusWord},
     ccid::{ToHost, ToReader, level, to_host, to_reader},
     payment::{PAYMENT_ORDER, PaymentOrder},
@@ -147,22 +148,22 @@ fn sequence(parts: &[&[u8]]) -> Vec<u8> {
     tlv::object(0x30, &parts.concat())
 }
 
-/// SubjectPublicKeyInfo of a P-256 point (RFC 5480, 2).
-fn spki(point: &[u8]) -> Vec<u8> {
-    let algorithm = hex!("301306072A8648CE3D020106082A8648CE3D030107");
+/// SubjectPublicKeyInfo of a point (RFC 5480, 2).
+fn spki(curve: Curve, point: &[u8]) -> Vec<u8> {
+    let algorithm = sequence(&[&hex!("06072A8648CE3D0201"), curve.parameters()]);
     sequence(&[&algorithm, &tlv::object(0x03, &[&[0], point].concat())])
 }
 
 /// A CertificationRequestInfo (RFC 2986, 4.1) for 张三.
-fn request(point: &[u8]) -> Vec<u8> {
+fn request(curve: Curve, point: &[u8]) -> Vec<u8> {
     let attribute = sequence(&[&hex!("0603550403"), &tlv::object(0x0C, "张三".as_bytes())]);
     let name = sequence(&[&tlv::object(0x31, &attribute)]);
-    sequence(&[&hex!("020100"), &name, &spki(point), &hex!("A000")])
+    sequence(&[&hex!("020100"), &name, &spki(curve, point), &hex!("A000")])
 }
 
 /// The outline of a certificate, with all that the token looks at.
-fn certificate(point: &[u8]) -> Vec<u8> {
-    let tbs = sequence(&[&hex!("A003020102020107 3000 3000 3000 3000"), &spki(point)]);
+fn certificate(curve: Curve, point: &[u8]) -> Vec<u8> {
+    let tbs = sequence(&[&hex!("A003020102020107 3000 3000 3000 3000"), &spki(curve, point)]);
     sequence(&[&tbs, &hex!("3000 03020001")])
 }
 
@@ -211,12 +212,11 @@ fn story(host: &mut Host) {
     let change = [tlv::object(0x80, FACTORY_PIN), tlv::object(0x81, fixture::PIN)].concat();
     host.ok(shield_command(shield::instruction::CHANGE_REFERENCE_DATA, 0x80, &change));
     assert_eq!(host.verify(b"000000"), StatusWord(0x63C5));
-    let point = enrol(host);
+    let point = enrol(host, Curve::P256);
     assert_eq!(host.verify(fixture::PIN), StatusWord::OK);
     host.press(&OKS);
     let signature = host.ok(shield_command(shield::instruction::SIGN_PAYMENT, 0, &order()));
-    let key = VerifyingKey::from_sec1_bytes(&point).unwrap();
-    key.verify(&order(), &DerSignature::from_bytes(&signature).unwrap()).unwrap();
+    assert!(is_signed(Curve::P256, &point, &order(), &signature));
     assert_eq!(host.verify(fixture::PIN), StatusWord::OK);
     host.press(&[Button::Ok, Button::Cancel]);
     let (_, status) = host.transmit(shield_command(shield::instruction::SIGN_PAYMENT, 0, &order()));
@@ -225,19 +225,32 @@ fn story(host: &mut Host) {
     host.token.unplug();
 }
 
+/// Whether a key of this curve signed the document, judged by the crates and not by the token.
+fn is_signed(curve: Curve, point: &[u8], document: &[u8], signature: &[u8]) -> bool {
+    match curve {
+        Curve::P256 => {
+            let key = VerifyingKey::from_sec1_bytes(point).unwrap();
+            key.verify(document, &DerSignature::from_bytes(signature).unwrap()).is_ok()
+        }
+        Curve::Sm2 => sm2::is_signed(point, document, signature),
+        Curve::P384 => panic!("no payment key"),
+    }
+}
+
 /// Makes a payment key and installs its certificate. Returns the key's point.
-fn enrol(host: &mut Host) -> Vec<u8> {
+fn enrol(host: &mut Host, curve: Curve) -> Vec<u8> {
     assert_eq!(host.verify(fixture::PIN), StatusWord::OK);
-    let template = host.ok(shield_command(shield::instruction::GENERATE, PAYMENT, &hex!("80 01 11")));
-    let Ok(PublicKey::Point { point, .. }) = PublicKey::parse(KeyAlgorithm::P256, &template) else {
+    let wish = tlv::object(0x80, &[piv::Algorithm::from(curve.algorithm()) as u8]);
+    let template = host.ok(shield_command(shield::instruction::GENERATE, PAYMENT, &wish));
+    let Ok(PublicKey::Point { point, .. }) = PublicKey::parse(curve.algorithm(), &template) else {
         panic!("{template:02X?}")
     };
     host.press(&OKS);
     assert_eq!(host.verify(fixture::PIN), StatusWord::OK);
-    let signature = host.ok(shield_command(shield::instruction::SIGN_REQUEST, PAYMENT, &request(point)));
-    let key = VerifyingKey::from_sec1_bytes(point).unwrap();
-    key.verify(&request(point), &DerSignature::from_bytes(&signature).unwrap()).unwrap();
-    let install = shield::install(&[(Container::Payment, &certificate(point))]);
+    let request = request(curve, point);
+    let signature = host.ok(shield_command(shield::instruction::SIGN_REQUEST, PAYMENT, &request));
+    assert!(is_signed(curve, point, &request, &signature));
+    let install = shield::install(&[(Container::Payment, &certificate(curve, point))]);
     assert_eq!(host.verify(fixture::PIN), StatusWord::OK);
     host.ok(shield_command(shield::instruction::INSTALL_CERTIFICATES, 0, &install));
     host.token.panel().pressed.clear();
@@ -248,17 +261,21 @@ fn enrol(host: &mut Host) -> Vec<u8> {
 /// To write it anew: `WRITE_TRANSCRIPT=1 cargo test -p firmware transcript`.
 #[test]
 fn the_transcript_is_the_same_every_time() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcript.txt");
     let mut host = Host::new();
     story(&mut host);
+    compare(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcript.txt"), &host.lines);
+}
+
+/// Compares with the record, or writes it.
+fn compare(path: &str, lines: &str) {
     if env::var_os("WRITE_TRANSCRIPT").is_some() {
-        fs::write(path, &host.lines).unwrap();
+        fs::write(path, lines).unwrap();
     }
     let kept = fs::read_to_string(path).unwrap();
-    for (number, (kept, line)) in kept.lines().zip(host.lines.lines()).enumerate() {
+    for (number, (kept, line)) in kept.lines().zip(lines.lines()).enumerate() {
         assert_eq!(kept, line, "line {}", number + 1);
     }
-    assert_eq!(kept.len(), host.lines.len());
+    assert_eq!(kept.len(), lines.len());
 }
 
 /// A token that is ready to be asked: it is configured, powered and enrolled, and its PIN is verified.
@@ -269,7 +286,7 @@ fn ready() -> Host {
     host.ok(apdu::Command::new(0, piv::instruction::SELECT, 4, 0, &shield::AID));
     let change = [tlv::object(0x80, FACTORY_PIN), tlv::object(0x81, fixture::PIN)].concat();
     host.ok(shield_command(shield::instruction::CHANGE_REFERENCE_DATA, 0x80, &change));
-    enrol(&mut host);
+    enrol(&mut host, Curve::P256);
     assert_eq!(host.verify(fixture::PIN), StatusWord::OK);
     host
 }

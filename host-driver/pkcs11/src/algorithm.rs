@@ -9,7 +9,7 @@ mod rsa;
 
 use cryptoki_sys as ck;
 use wire::{
-    algorithm::KeyAlgorithm,
+    algorithm::{Curve, KeyAlgorithm},
     piv,
     shield::{PrivateParts, Uses},
 };
@@ -200,6 +200,8 @@ impl PublicKey {
     /// What the token answers for a container whose key is of this algorithm; `None` when that is no key of the algorithm.
     pub fn of_card(algorithm: KeyAlgorithm, template: &[u8]) -> Option<Self> {
         Some(match piv::PublicKey::parse(algorithm, template).ok()? {
+            // PKCS#11 v2.40 has neither a key type nor mechanisms for SM2: CKM_ECDSA would sign with another equation.
+            piv::PublicKey::Point { curve: Curve::Sm2, .. } => return None,
             piv::PublicKey::Point { curve, point } => Self::Ec(ec::PublicKey::new(curve, point)),
             piv::PublicKey::Rsa { modulus, exponent } => Self::Rsa(rsa::PublicKey::new(modulus, exponent)),
         })
@@ -381,7 +383,6 @@ fn as_long(number: &[u8], length: usize) -> Result<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wire::algorithm::Curve;
 
     /// A point's length does not tell its curve: other curves have fields of 256 bits, too.
     #[test]
@@ -391,7 +392,7 @@ mod tests {
             let mut attributes = Attributes::default();
             PublicKey::of_card(curve.algorithm(), &template).unwrap().show(&mut attributes);
             assert_eq!(attributes.bytes(ck::CKA_EC_PARAMS), curve.parameters());
-            for algorithm in [other.algorithm(), KeyAlgorithm::Rsa2048] {
+            for algorithm in [other.algorithm(), KeyAlgorithm::Rsa2048, KeyAlgorithm::Sm2] {
                 assert_eq!(PublicKey::of_card(algorithm, &template), None);
             }
         }

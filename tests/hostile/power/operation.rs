@@ -97,6 +97,20 @@ pub(super) const OPERATIONS: &[Operation] = &[
         puk_tries: &[],
     },
     Operation {
+        name: "GENERATE ASYMMETRIC KEY PAIR, SM2",
+        run: |card| managed(card)?.generate(Slot::KeyManagement, Algorithm::Sm2).map(drop),
+        pin_tries: &[],
+        puk_tries: &[],
+    },
+    Operation {
+        name: "GENERATE, pending, SM2",
+        run: |card| {
+            verified(card)?.generate(Container::Piv(Slot::KeyManagement), KeyAlgorithm::Sm2).map(drop)
+        },
+        pin_tries: &[3, 6],
+        puk_tries: &[],
+    },
+    Operation {
         name: "IMPORT ASYMMETRIC KEY over another",
         run: |card| {
             managed(card)?;

@@ -53,7 +53,7 @@ impl Uses {
     pub const SIGN: Self = Self(1);
     /// ECDH.
     pub const AGREE: Self = Self(2);
-    /// RSA decryption.
+    /// Decryption: RSA and SM2.
     pub const DECRYPT: Self = Self(4);
     /// All of them.
     pub const ALL: Self = Self(7);

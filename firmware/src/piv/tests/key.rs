@@ -14,6 +14,7 @@ use wire::{
 const P256: u8 = 0x11;
 const P384: u8 = 0x14;
 const RSA: u8 = 0x07;
+const SM2: u8 = 0x54;
 
 impl Bench {
     /// Makes a key, and returns its template.
@@ -85,6 +86,31 @@ fn p256_agrees() {
         let data = authenticate(&[(0x82, &[]), (0x85, wrong)]);
         assert_eq!(bench.word([0, 0x87, P256, 0x9D], &data), "6A80", "{wrong:02X?}");
     }
+}
+
+/// Algorithm 54: a key is made, and signs e of 32 bytes. The applet has no other use for it, because SP 800-73-4 has no command
+/// that would carry a ciphertext of SM2 or the keys of its exchange.
+#[test]
+fn sm2_signs() {
+    let mut bench = Bench::managed();
+    let template = bench.generate(0x9A, SM2);
+    assert_eq!(template[..6], hex!("7F49 43 86 41 04"));
+    assert_eq!(bench.verify(PIN), "9000");
+    let public = crate::crypto::sm2::PublicKey::from_point(&template[5..]).unwrap();
+    let e = public.digest(crate::crypto::sm2::Identifier::DEFAULT, b"abc");
+    let signature = wire::sm2::Signature::parse(&bench.sign(0x9A, SM2, &e)).unwrap();
+    assert!(public.verifies(&e, &signature) && !public.verifies(&[0; 32], &signature));
+    for wrong in [&e[..31], &[7; 33], &[7; 20], &[]] {
+        let data = authenticate(&[(0x82, &[]), (0x81, wrong)]);
+        assert_eq!(bench.word([0, 0x87, SM2, 0x9A], &data), "6A80", "{wrong:02X?}");
+    }
+    let agree = authenticate(&[(0x82, &[]), (0x85, &template[5..])]);
+    assert_eq!(bench.word([0, 0x87, SM2, 0x9A], &agree), "6A80");
+    // The algorithm of the command is the key's, although a point of P-256 is as long.
+    let data = authenticate(&[(0x82, &[]), (0x81, &e)]);
+    assert_eq!(bench.word([0, 0x87, P256, 0x9A], &data), "6A86");
+    bench.generate(0x9A, P256);
+    assert_eq!(bench.word([0, 0x87, SM2, 0x9A], &data), "6A86");
 }
 
 /// Appendix A.4: the padded block has 256 bytes. Here an extended command brings the block, and in the appendix a

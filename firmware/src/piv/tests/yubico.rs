@@ -96,6 +96,12 @@ fn an_elliptic_key_comes_in() {
     let data = tlv::object(0x06, &secret.to_bytes());
     assert_eq!(bench.word([0, 0xFE, 0x14, 0x9E], &data), "9000");
     assert_eq!(bench.metadata(0x9E)[..10], hex!("010114 02020101 030102"));
+    let secret = PrivateKey::generate_ec(KeyAlgorithm::Sm2, &mut rng(6)).unwrap();
+    assert_eq!(bench.word([0, 0xFE, 0x54, 0x9D], &tlv::object(0x06, &secret.to_bytes())), "9000");
+    assert_eq!(
+        bench.metadata(0x9D),
+        [&hex!("010154 02020201 030102 0443")[..], &secret.public_key()[3..]].concat()
+    );
     let before = bench.metadata(0x9E);
     let order = hex!("FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551");
     for wrong in [&[0; 32][..], &order, &scalar[1..], &[7; 33], &[]] {

@@ -83,11 +83,40 @@ fn named_containers() {
     }
     for wrong in [
         NewKey { uses: Some(Uses::DECRYPT), ..plain(Algorithm::P256) },
+        NewKey { uses: Some(Uses::AGREE), ..plain(Algorithm::Sm2) },
         NewKey { uses: Some(Uses::ALL), ..plain(Algorithm::Rsa2048) },
         plain(Algorithm::Aes128),
     ] {
         assert_eq!(bench.create(Place::Any, &wrong).1, "6A80", "{wrong:?}");
     }
+}
+
+/// A key of SM2 decrypts and signs by USE KEY, and does only what it was made for.
+#[test]
+fn a_key_of_sm2_decrypts() {
+    let mut bench = Bench::verified();
+    let (answer, _) = bench.create(Place::In(retired(1)), &plain(Algorithm::Sm2));
+    let (_, key) = parse_created(&answer).unwrap();
+    let Ok(PublicKey::Point { point, .. }) = PublicKey::parse(KeyAlgorithm::Sm2, &key) else { panic!() };
+    let public = crate::crypto::sm2::PublicKey::from_point(point).unwrap();
+    let ciphertext = public.encrypt(b"a session key", &mut rng(3)).unwrap();
+    assert_eq!(bench.data([0x80, 0x2D, 4, 0x82], &ciphertext.bytes()), b"a session key");
+    let signature = wire::sm2::Signature::parse(&bench.data([0x80, 0x2D, 1, 0x82], &[7; 32])).unwrap();
+    assert!(public.verifies(&[7; 32], &signature));
+    let mut changed = ciphertext.bytes();
+    *changed.last_mut().unwrap() ^= 1;
+    for (uses, data, word) in [
+        (4, &changed[..], "6A80"),
+        (4, &ciphertext.plain()[..], "6A80"),
+        (1, &[7; 31][..], "6A80"),
+        (2, point, "6985"),
+    ] {
+        assert_eq!(bench.word([0x80, 0x2D, uses, 0x82], data), word, "{uses}");
+    }
+    let signs = NewKey { uses: Some(Uses::SIGN), ..plain(Algorithm::Sm2) };
+    assert_eq!(bench.create(Place::In(retired(2)), &signs).1, "9000");
+    assert_eq!(bench.word([0x80, 0x2D, 4, 0x83], &ciphertext.bytes()), "6985");
+    assert_eq!(bench.contents()[1].key.as_ref().unwrap().algorithm, Algorithm::Sm2);
 }
 
 /// SP 800-73-4 appendix A.4, through the shield's applet: a job makes an RSA key, and the key decrypts.

@@ -26,9 +26,10 @@ pub(super) const FACTS: Facts = Facts {
     wanted: &[ck::CKA_EC_PARAMS],
 };
 
-/// The curve that CKA_EC_PARAMS names.
+/// The curve that CKA_EC_PARAMS names. PKCS#11 v2.40 has no mechanisms for keys of SM2, which are no keys of ECDSA.
 fn curve(attributes: &Attributes) -> Result<Curve> {
-    Curve::by_parameters(need(attributes, ck::CKA_EC_PARAMS)?).ok_or(Ckr::CURVE_NOT_SUPPORTED)
+    let found = Curve::by_parameters(need(attributes, ck::CKA_EC_PARAMS)?);
+    found.filter(|curve| *curve != Curve::Sm2).ok_or(Ckr::CURVE_NOT_SUPPORTED)
 }
 
 /// The algorithm of a new key pair: what the template of its public half says.
@@ -67,6 +68,7 @@ impl PublicKey {
         match self.curve {
             Curve::P256 => p256::ecdsa::VerifyingKey::from_sec1_bytes(&self.point).is_ok(),
             Curve::P384 => p384::ecdsa::VerifyingKey::from_sec1_bytes(&self.point).is_ok(),
+            Curve::Sm2 => false,
         }
     }
 
@@ -111,6 +113,7 @@ impl PublicKey {
         let plain = match self.curve {
             Curve::P256 => p256::ecdsa::Signature::from_der(answer).ok()?.to_bytes().to_vec(),
             Curve::P384 => p384::ecdsa::Signature::from_der(answer).ok()?.to_bytes().to_vec(),
+            Curve::Sm2 => return None,
         };
         Some(Zeroizing::new(plain))
     }
@@ -125,6 +128,7 @@ impl PublicKey {
             Curve::P384 => p384::ecdsa::VerifyingKey::from_sec1_bytes(&self.point)
                 .and_then(|key| key.verify_prehash(&digest, &p384::ecdsa::Signature::from_slice(signature)?))
                 .is_ok(),
+            Curve::Sm2 => false,
         })
     }
 

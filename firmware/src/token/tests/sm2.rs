@@ -1,0 +1,58 @@
+//! The part of the recorded story that is SM2's: a payment key, and a key that signs and decrypts by both applets.
+
+use super::*;
+use crate::crypto::sm2;
+
+/// Whether a key of SM2 signed the document, for the default identifier.
+pub(super) fn is_signed(point: &[u8], document: &[u8], signature: &[u8]) -> bool {
+    let key = sm2::PublicKey::from_point(point).unwrap();
+    let signature = wire::sm2::Signature::parse(signature).unwrap();
+    key.verifies(&key.digest(sm2::Identifier::DEFAULT, document), &signature)
+}
+
+/// CREATE KEY in slot 82, and USE KEY, by the shield's applet; then GENERAL AUTHENTICATE by PIV.
+fn story(host: &mut Host) {
+    host.control(hex!("0009 0100 0000 0000"));
+    host.message(to_reader::ICC_POWER_ON, [0; 3], &[]);
+    host.ok(apdu::Command::new(0, piv::instruction::SELECT, 4, 0, &shield::AID));
+    let change = [tlv::object(0x80, FACTORY_PIN), tlv::object(0x81, fixture::PIN)].concat();
+    host.ok(shield_command(shield::instruction::CHANGE_REFERENCE_DATA, 0x80, &change));
+    let point = enrol(host, Curve::Sm2);
+    assert_eq!(host.verify(fixture::PIN), StatusWord::OK);
+    host.press(&OKS);
+    let signature = host.ok(shield_command(shield::instruction::SIGN_PAYMENT, 0, &order()));
+    assert!(is_signed(&point, &order(), &signature));
+    host.ok(apdu::Command::new(shield::CLASS, shield::instruction::ATTEST, 1, PAYMENT, &[]));
+
+    host.ok(shield_command(shield::instruction::CREATE_KEY, 0x82, &hex!("80 01 54")));
+    let template = host.ok(apdu::Command::new(shield::CLASS, shield::instruction::GET_OBJECT, 1, 0x82, &[]));
+    let Ok(PublicKey::Point { point, .. }) = PublicKey::parse(Curve::Sm2.algorithm(), &template) else {
+        panic!("{template:02X?}")
+    };
+    let key = sm2::PublicKey::from_point(point).unwrap();
+    let ciphertext = key.encrypt(b"a session key", &mut fixture::rng(9)).unwrap().bytes();
+    let decrypt = apdu::Command::new(shield::CLASS, shield::instruction::USE_KEY, 4, 0x82, &ciphertext);
+    assert_eq!(host.ok(decrypt), b"a session key");
+    let e = key.digest(sm2::Identifier::DEFAULT, b"a document");
+    let sign = apdu::Command::new(shield::CLASS, shield::instruction::USE_KEY, 1, 0x82, &e);
+    let signature = host.ok(sign);
+    assert!(is_signed(point, b"a document", &signature));
+    host.ok(apdu::Command::new(shield::CLASS, shield::instruction::LIST, 0, 0, &[]));
+
+    host.ok(apdu::Command::new(0, piv::instruction::SELECT, 4, 0, &piv::AID));
+    let padded = [fixture::PIN, &[0xFF; 2]].concat();
+    host.ok(apdu::Command::new(0, piv::instruction::VERIFY, 0, 0x80, &padded));
+    let data = tlv::object(0x7C, &[tlv::object(0x82, &[]), tlv::object(0x81, &e)].concat());
+    let answer = host.ok(apdu::Command::new(0, piv::instruction::GENERAL_AUTHENTICATE, 0x54, 0x82, &data));
+    let signature = tlv::find(tlv::only(&answer, 0x7C).unwrap(), 0x82).unwrap();
+    assert!(is_signed(point, b"a document", signature));
+    host.token.unplug();
+}
+
+/// As the story of P-256: `WRITE_TRANSCRIPT=1 cargo test -p firmware transcript` writes the record anew.
+#[test]
+fn the_transcript_of_sm2_is_the_same_every_time() {
+    let mut host = Host::new();
+    story(&mut host);
+    compare(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcript-sm2.txt"), &host.lines);
+}

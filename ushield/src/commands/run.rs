@@ -65,6 +65,7 @@ const DAYS: u32 = 30;
 #[derive(Args)]
 #[command(after_help = "Examples:
   ushield run -- pkcs11-tool --module /usr/lib/x86_64-linux-gnu/opensc-pkcs11.so --list-objects
+  ushield run -- sh -c 'pkcs11-tool --module \"$USHIELD_PKCS11_MODULE\" --list-objects'
   ushield run --tokens 2 -- pytest
   ushield run --panel reject --artifacts out -- make check")]
 pub(crate) struct Run {

@@ -12,7 +12,7 @@ use serde_json::json;
 use ushield_tests::bench::PIN;
 
 use crate::{
-    cryptoki::{Key, Module},
+    cryptoki::{Key, Kind, Module},
     process::resident,
     sample::Samples,
 };
@@ -20,10 +20,12 @@ use crate::{
 /// What the client does.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(crate) enum Task {
-    /// Makes a key on each of so many tokens.
+    /// Makes a key of each kind on each of so many tokens.
     Keys,
     /// Measures from loading the module to so many signatures of the first token.
     Signatures,
+    /// Measures so many signatures of the first token by a P-384 key, and as many by an RSA key.
+    Kinds,
     /// Makes so many signatures a thread, with one thread and with two.
     Threads,
 }
@@ -35,6 +37,7 @@ pub(crate) fn run(task: Task, path: &Path, count: usize) -> anyhow::Result<()> {
     let figures = match task {
         Task::Keys => keys(path, count)?,
         Task::Signatures => signatures(path, count)?,
+        Task::Kinds => kinds(path, count)?,
         Task::Threads => threads(path, count)?,
     };
     println!("{figures}");
@@ -47,7 +50,9 @@ fn keys(path: &Path, count: usize) -> anyhow::Result<serde_json::Value> {
     for slot in module.slots()?.into_iter().take(count) {
         let session = module.session(slot)?;
         session.log_in(PIN)?;
-        session.generate()?;
+        for kind in [Kind::P256, Kind::P384, Kind::Rsa2048] {
+            session.generate(kind)?;
+        }
     }
     Ok(json!({}))
 }
@@ -63,7 +68,7 @@ fn signatures(path: &Path, count: usize) -> anyhow::Result<serde_json::Value> {
     let login = start.elapsed();
     let grown = resident("self")? - before;
     let start = Instant::now();
-    let key = session.find()?;
+    let key = session.find(Kind::P256)?;
     key.sign(&DIGEST)?;
     let first = start.elapsed();
     let samples = Samples::take(count, || key.sign(&DIGEST))?;
@@ -77,6 +82,20 @@ fn signatures(path: &Path, count: usize) -> anyhow::Result<serde_json::Value> {
     }))
 }
 
+fn kinds(path: &Path, count: usize) -> anyhow::Result<serde_json::Value> {
+    let module = Module::load(path)?;
+    module.initialize()?;
+    let session = module.session(*module.slots()?.first().context("no token")?)?;
+    session.log_in(PIN)?;
+    let mut figures = serde_json::Map::new();
+    for (name, kind) in [("P-384", Kind::P384), ("RSA-2048", Kind::Rsa2048)] {
+        let key = session.find(kind)?;
+        let samples = Samples::take(count, || key.sign(&DIGEST))?;
+        figures.insert(name.into(), json!(samples.percentile(0.5)));
+    }
+    Ok(figures.into())
+}
+
 fn threads(path: &Path, count: usize) -> anyhow::Result<serde_json::Value> {
     let module = Module::load(path)?;
     module.initialize()?;
@@ -86,7 +105,7 @@ fn threads(path: &Path, count: usize) -> anyhow::Result<serde_json::Value> {
         // A login counts for all sessions with the token.
         module.session(slot)?.log_in(PIN)?;
     }
-    let key = |slot| module.session(slot)?.find();
+    let key = |slot| module.session(slot)?.find(Kind::P256);
     let arms =
         [("one", vec![one]), ("two on one token", vec![one, one]), ("two on two tokens", vec![one, two])];
     let mut figures = serde_json::Map::new();

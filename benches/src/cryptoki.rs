@@ -8,10 +8,45 @@ use anyhow::{Context, ensure};
 use cryptoki_sys as ck;
 use libloading::Library;
 
-/// CKA_EC_PARAMS of P-256: its object identifier.
-const P256: &[u8] = b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
-/// The label of the key that signs.
-const LABEL: &[u8] = b"bench";
+/// A key pair that signs.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    P256,
+    P384,
+    Rsa2048,
+}
+
+impl Kind {
+    /// The key's label, by which it is found.
+    const fn label(self) -> &'static [u8] {
+        match self {
+            Self::P256 => b"bench",
+            Self::P384 => b"bench P-384",
+            Self::Rsa2048 => b"bench RSA",
+        }
+    }
+
+    /// How the key is made, and the attribute that says which key.
+    fn generation(self) -> (ck::CK_MECHANISM_TYPE, ck::CK_ATTRIBUTE) {
+        const P256: &[u8] = b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
+        const P384: &[u8] = b"\x06\x05\x2b\x81\x04\x00\x22";
+        const BITS: &[u8] = &(2048 as ck::CK_ULONG).to_ne_bytes();
+        match self {
+            Self::P256 => (ck::CKM_EC_KEY_PAIR_GEN, attribute(ck::CKA_EC_PARAMS, P256)),
+            Self::P384 => (ck::CKM_EC_KEY_PAIR_GEN, attribute(ck::CKA_EC_PARAMS, P384)),
+            Self::Rsa2048 => (ck::CKM_RSA_PKCS_KEY_PAIR_GEN, attribute(ck::CKA_MODULUS_BITS, BITS)),
+        }
+    }
+
+    /// How the key signs, and how long its signatures are.
+    const fn signing(self) -> (ck::CK_MECHANISM_TYPE, usize) {
+        match self {
+            Self::P256 => (ck::CKM_ECDSA, 64),
+            Self::P384 => (ck::CKM_ECDSA, 96),
+            Self::Rsa2048 => (ck::CKM_RSA_PKCS, 256),
+        }
+    }
+}
 
 /// A loaded module. It stays until the process ends.
 #[derive(Clone, Copy)]
@@ -84,20 +119,20 @@ impl Session {
     }
 
     /// Makes the key that signs, on the token.
-    pub(crate) fn generate(self) -> anyhow::Result<()> {
-        let module = self.module;
-        let mut mechanism = mechanism(ck::CKM_EC_KEY_PAIR_GEN);
+    pub(crate) fn generate(self, kind: Kind) -> anyhow::Result<()> {
+        let (module, (generation, which)) = (self.module, kind.generation());
+        let mut mechanism = mechanism(generation);
         let mut public = [
             attribute(ck::CKA_TOKEN, &[ck::CK_TRUE]),
             attribute(ck::CKA_VERIFY, &[ck::CK_TRUE]),
-            attribute(ck::CKA_EC_PARAMS, P256),
-            attribute(ck::CKA_LABEL, LABEL),
+            which,
+            attribute(ck::CKA_LABEL, kind.label()),
         ];
         let mut private = [
             attribute(ck::CKA_TOKEN, &[ck::CK_TRUE]),
             attribute(ck::CKA_PRIVATE, &[ck::CK_TRUE]),
             attribute(ck::CKA_SIGN, &[ck::CK_TRUE]),
-            attribute(ck::CKA_LABEL, LABEL),
+            attribute(ck::CKA_LABEL, kind.label()),
         ];
         let (mut one, mut other) = (0, 0);
         call!(module.C_GenerateKeyPair(
@@ -114,16 +149,16 @@ impl Session {
     }
 
     /// Finds the key that signs.
-    pub(crate) fn find(self) -> anyhow::Result<Key> {
+    pub(crate) fn find(self, kind: Kind) -> anyhow::Result<Key> {
         let (module, class) = (self.module, ck::CKO_PRIVATE_KEY.to_ne_bytes());
-        let mut template = [attribute(ck::CKA_CLASS, &class), attribute(ck::CKA_LABEL, LABEL)];
+        let mut template = [attribute(ck::CKA_CLASS, &class), attribute(ck::CKA_LABEL, kind.label())];
         let length = template.len() as ck::CK_ULONG;
         call!(module.C_FindObjectsInit(self.handle, template.as_mut_ptr(), length));
         let (mut object, mut found) = (0, 0);
         call!(module.C_FindObjects(self.handle, &raw mut object, 1, &raw mut found));
         call!(module.C_FindObjectsFinal(self.handle));
         ensure!(found == 1, "the token has no key of that label");
-        Ok(Key { session: self, object })
+        Ok(Key { session: self, object, kind })
     }
 }
 
@@ -132,15 +167,16 @@ impl Session {
 pub(crate) struct Key {
     session: Session,
     object: ck::CK_OBJECT_HANDLE,
+    kind: Kind,
 }
 
 impl Key {
-    /// C_SignInit and C_Sign: raw ECDSA of a digest.
+    /// C_SignInit and C_Sign: raw ECDSA of a digest, or PKCS #1 over as many bytes.
     pub(crate) fn sign(self, digest: &[u8; 32]) -> anyhow::Result<()> {
-        let Session { module, handle } = self.session;
-        let (mut mechanism, mut digest) = (mechanism(ck::CKM_ECDSA), *digest);
+        let (Session { module, handle }, (signing, wanted)) = (self.session, self.kind.signing());
+        let (mut mechanism, mut digest) = (mechanism(signing), *digest);
         call!(module.C_SignInit(handle, &raw mut mechanism, self.object));
-        let mut signature = [0; 64];
+        let mut signature = [0; 256];
         let mut length = signature.len() as ck::CK_ULONG;
         call!(module.C_Sign(
             handle,
@@ -149,7 +185,7 @@ impl Key {
             signature.as_mut_ptr(),
             &raw mut length,
         ));
-        ensure!(length == 64 && signature != [0; 64], "a signature of {length} bytes");
+        ensure!(length as usize == wanted && signature != [0; 256], "a signature of {length} bytes");
         Ok(())
     }
 }

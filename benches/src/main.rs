@@ -2,6 +2,8 @@
 
 mod run;
 mod sign;
+mod constant_time;
+mod crypto;
 mod pin;
 mod labour;
 mod memory;
@@ -31,7 +33,7 @@ struct Arguments {
     /// Rounds in which all arms take their turn.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
-    /// Only this section: sign, pin, labour, memory, verify, pkcs11 or run.
+    /// Only this section: sign, crypto, pin, labour, memory, verify, pkcs11, run, or constant-time, which is measured only when named.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
     /// Few operations: shows that everything runs; the figures mean nothing.
@@ -95,6 +97,9 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
+/// Takes minutes, and no other figure changes with it.
+const CONSTANT_TIME: &str = "constant-time";
+
 /// What measures some rows of the table.
 type Section = fn(Scale) -> anyhow::Result<Vec<table::Row>>;
 
@@ -103,17 +108,23 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let scale = Scale { rounds, smoke: arguments.smoke };
     process::pin()?;
     let mut rows = Vec::new();
-    let sections: [(&str, Section); 7] = [
+    let sections: [(&str, Section); 9] = [
         ("sign", sign::measure),
+        ("crypto", crypto::measure),
         ("pin", pin::measure),
         ("labour", labour::measure),
         ("memory", memory::measure),
         ("verify", verify::measure),
         ("pkcs11", pkcs11::measure),
         ("run", run::measure),
+        (CONSTANT_TIME, constant_time::measure),
     ];
     for (name, section) in sections {
-        if arguments.only.as_ref().is_none_or(|only| only == name) {
+        let wanted = match &arguments.only {
+            Some(only) => only == name,
+            None => arguments.smoke || name != CONSTANT_TIME,
+        };
+        if wanted {
             rows.extend(section(scale)?);
         }
     }

@@ -15,6 +15,10 @@ mod p256;
 pub mod sm4;
 pub mod sm2;
 pub mod sm3;
+mod ecdsa;
+mod multiple;
+#[cfg(feature = "aws-lc")]
+mod aws_lc;
 mod field;
 mod hash;
 

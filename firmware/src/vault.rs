@@ -188,7 +188,7 @@ impl Vault {
         seen: Consent,
     ) -> Result<Vec<u8>, Refusal> {
         let index = self.open(store, key)?;
-        let Opened { private, spki, policy, .. } = self.opened.get(index).ok_or(Refusal::Fault)?;
+        let Opened { private, spki, policy, .. } = self.opened.get_mut(index).ok_or(Refusal::Fault)?;
         policy.admits(op, &pin, &seen, spki)?;
         match (op, seen.kind()) {
             (Op::Sign, consent::Kind::Payment | consent::Kind::Request) => {

@@ -10,10 +10,8 @@ use super::{p256, p384, rsa2048, sm2};
 use crate::{refusal::Refusal, seams::CryptoRng};
 
 /// A private key, with what is needed to use it at once. Wiped when dropped; `Debug` names the algorithm only.
-#[derive(Clone)]
 pub struct PrivateKey(Pair);
 
-#[derive(Clone)]
 enum Pair {
     P256(p256::Key),
     P384(Box<p384::Key>),
@@ -196,11 +194,11 @@ impl PrivateKey {
     /// `WrongData`: another length, or not below the modulus. `WrongUse`: no RSA key. `Fault`: the result failed
     /// its check.
     pub fn raw<R: CryptoRng + ?Sized>(
-        &self,
+        &mut self,
         block: &[u8],
         rng: &mut R,
     ) -> Result<Zeroizing<Vec<u8>>, Refusal> {
-        match &self.0 {
+        match &mut self.0 {
             Pair::Rsa2048(key) => key.raw(block, rng),
             Pair::P256(_) | Pair::P384(_) | Pair::Sm2(_) => Err(Refusal::WrongUse),
         }
@@ -347,10 +345,10 @@ mod tests {
 
     #[test]
     fn a_key_does_only_what_it_is_for() {
-        let (ec, mut rng) = (PrivateKey::generate_ec(KeyAlgorithm::P256, &mut rng(4)).unwrap(), rng(5));
+        let (mut ec, mut rng) = (PrivateKey::generate_ec(KeyAlgorithm::P256, &mut rng(4)).unwrap(), rng(5));
         assert_eq!(ec.raw(&[0; 256], &mut rng), Err(Refusal::WrongUse));
         assert!(PrivateKey::generate_ec(KeyAlgorithm::Rsa2048, &mut rng).is_none());
-        let rsa = PrivateKey::generate_rsa(&mut rng).unwrap();
+        let mut rsa = PrivateKey::generate_rsa(&mut rng).unwrap();
         assert_eq!(rsa.sign_digest(&[0; 32], &mut rng), Err(Refusal::WrongUse));
         assert_eq!(rsa.agree(&[4; 65]), Err(Refusal::WrongUse));
         assert_eq!(rsa.raw(&[0xFF; 256], &mut rng), Err(Refusal::WrongData), "not below the modulus");
@@ -363,7 +361,7 @@ mod tests {
     /// A key of SM2 signs e, which has 32 bytes, and decrypts; it neither agrees as a key of NIST's curves nor does as RSA.
     #[test]
     fn a_key_of_sm2() {
-        let (key, mut rng) = (PrivateKey::generate_ec(KeyAlgorithm::Sm2, &mut rng(10)).unwrap(), rng(11));
+        let (mut key, mut rng) = (PrivateKey::generate_ec(KeyAlgorithm::Sm2, &mut rng(10)).unwrap(), rng(11));
         let signatures = [(); 2].map(|()| key.sign_digest(&[7; 32], &mut rng).unwrap());
         assert_ne!(signatures[0], signatures[1]);
         assert!(signatures.iter().all(|signature| verifies(&key, &[7; 32], signature)));

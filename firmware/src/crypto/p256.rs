@@ -3,15 +3,14 @@
 use alloc::vec::Vec;
 
 use p256::{
-    NistP256, PublicKey, SecretKey,
-    ecdsa::{Signature, SigningKey, VerifyingKey, signature::hazmat::PrehashVerifier as _},
-    elliptic_curve::{Generate as _, ecdh},
+    NistP256, NonZeroScalar, PublicKey, SecretKey,
+    elliptic_curve::{Generate as _, sec1::ToSec1Point as _},
     pkcs8::EncodePublicKey as _,
 };
 use wire::{algorithm::Curve, piv};
 use zeroize::Zeroizing;
 
-use super::{field::field_of_digest, hash::sha256};
+use super::{ecdsa, field::field_of_digest, hash::sha256, multiple};
 use crate::{refusal::Refusal, seams::CryptoRng};
 
 /// Bytes of a field element, and of a private key.
@@ -20,34 +19,36 @@ const FIELD: usize = Curve::P256.field();
 pub(super) const POINT: usize = Curve::P256.point();
 
 /// A private key with its public half at hand. Wiped when dropped.
-#[derive(Clone)]
-pub(super) struct Key(SigningKey);
+pub(super) struct Key {
+    secret: SecretKey,
+    public: PublicKey,
+}
 
 impl Key {
     pub(super) fn generate<R: CryptoRng + ?Sized>(rng: &mut R) -> Self {
-        Self(SigningKey::from(SecretKey::generate_from_rng(rng)))
+        SecretKey::generate_from_rng(rng).into()
     }
 
     /// Refuses zero, and what is not less than the order.
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, Refusal> {
         // The crate would take a shorter key as well.
         let bytes: &[u8; FIELD] = bytes.try_into().map_err(|_| Refusal::WrongData)?;
-        SecretKey::from_slice(bytes).map(|key| Self(key.into())).map_err(|_| Refusal::WrongData)
+        SecretKey::from_slice(bytes).map(Self::from).map_err(|_| Refusal::WrongData)
     }
 
     pub(super) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let mut bytes = Zeroizing::new(Vec::with_capacity(FIELD));
-        bytes.extend_from_slice(&Zeroizing::new(self.0.to_bytes()));
+        bytes.extend_from_slice(&Zeroizing::new(self.secret.to_bytes()));
         bytes
     }
 
     /// The uncompressed point.
     pub(super) fn point(&self) -> Vec<u8> {
-        self.0.verifying_key().to_sec1_point(false).as_bytes().to_vec()
+        self.public.to_sec1_point(false).as_bytes().to_vec()
     }
 
     pub(super) fn public(&self) -> PublicKey {
-        self.0.verifying_key().into()
+        self.public
     }
 
     /// The public half as GENERATE ASYMMETRIC KEY PAIR answers it, tag 7F49.
@@ -57,7 +58,7 @@ impl Key {
 
     /// SubjectPublicKeyInfo (RFC 5480), DER.
     pub(super) fn spki(&self) -> Vec<u8> {
-        self.0.verifying_key().to_public_key_der().map(|der| der.to_vec()).unwrap_or_default()
+        self.public.to_public_key_der().map(|der| der.to_vec()).unwrap_or_default()
     }
 
     /// ECDSA over the SHA-256 of the document, DER.
@@ -65,14 +66,15 @@ impl Key {
         self.sign_digest(&sha256(document), extra)
     }
 
-    /// ECDSA over the digest, DER. The nonce is RFC 6979's with `extra` as its additional data (3.6): a bad random
-    /// source does not give the key away, and a glitch cannot make two signatures with one nonce.
+    /// ECDSA over the digest, DER, with `extra` hedging the nonce (`ecdsa::sign`).
     pub(super) fn sign_digest(&self, digest: &[u8], extra: &[u8]) -> Result<Vec<u8>, Refusal> {
-        let field = field_of_digest::<FIELD>(digest)?;
-        let secret = self.0.as_nonzero_scalar();
-        let (signature, _) =
-            ecdsa::hazmat::sign_prehashed_rfc6979::<NistP256, sha2::Sha256>(secret, &field, extra);
+        let (secret, field) = (self.scalar(), field_of_digest::<FIELD>(digest)?);
+        let signature = ecdsa::sign::<NistP256, sha2::Sha256>(&secret, &field.into(), extra);
         Ok(signature.to_der().as_bytes().to_vec())
+    }
+
+    fn scalar(&self) -> Zeroizing<NonZeroScalar> {
+        Zeroizing::new(self.secret.to_nonzero_scalar())
     }
 
     /// The x coordinate of the shared point (SP 800-56A revision 3, 5.7.1.2).
@@ -81,13 +83,21 @@ impl Key {
     }
 
     pub(super) fn agree_with(&self, peer: &PublicKey) -> Zeroizing<Vec<u8>> {
-        let shared = ecdh::diffie_hellman::<NistP256>(*self.0.as_nonzero_scalar(), peer.as_affine());
-        Zeroizing::new(shared.raw_secret_bytes().to_vec())
+        Zeroizing::new(multiple::of_point(&self.scalar(), peer).to_vec())
     }
 }
 
-/// Whether the DER signature is right for the digest and the point.
+impl From<SecretKey> for Key {
+    fn from(secret: SecretKey) -> Self {
+        let public = multiple::of_base(&Zeroizing::new(secret.to_nonzero_scalar()));
+        Self { secret, public }
+    }
+}
+
+/// Whether the DER signature is right for the digest and the point. The token verifies nothing; the tests do.
+#[cfg(test)]
 pub(super) fn verifies(point: &[u8], digest: &[u8], signature: &[u8]) -> bool {
+    use p256::ecdsa::{Signature, VerifyingKey, signature::hazmat::PrehashVerifier as _};
     let (Ok(key), Ok(signature)) = (VerifyingKey::from_sec1_bytes(point), Signature::from_der(signature))
     else {
         return false;

@@ -88,7 +88,10 @@ class Gmssl:
     any_identifier = False  # the package knows the default one alone
 
     def key(self, secret, point):
-        return sm2.CryptSM2(private_key=secret, public_key=point[2:], mode=1)
+        key = sm2.CryptSM2(private_key=secret, public_key=point[2:], mode=1)
+        # The package takes a first byte 04 of the x coordinate for the form of the point, and cuts it off.
+        key.public_key = point[2:]
+        return key
 
     def sign(self, secret, point, identifier, message):
         nonce = f"{random.randrange(1, ORDER):064x}"

@@ -225,7 +225,8 @@ fn story(host: &mut Host) {
     host.token.unplug();
 }
 
-/// Whether a key of this curve signed the document, judged by the crates and not by the token.
+/// Whether a key of this curve signed the document. Of P-256 a crate judges; of SM2 the token's own code, and beside it OpenSSL
+/// (`sm2::openssl_verifies_the_payment`).
 fn is_signed(curve: Curve, point: &[u8], document: &[u8], signature: &[u8]) -> bool {
     match curve {
         Curve::P256 => {

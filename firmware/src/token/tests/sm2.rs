@@ -1,5 +1,7 @@
 //! The part of the recorded story that is SM2's: a payment key, and a key that signs and decrypts by both applets.
 
+use std::process::Command;
+
 use super::*;
 use crate::crypto::sm2;
 
@@ -10,8 +12,9 @@ pub(super) fn is_signed(point: &[u8], document: &[u8], signature: &[u8]) -> bool
     key.verifies(&key.digest(sm2::Identifier::DEFAULT, document), &signature)
 }
 
-/// CREATE KEY in slot 82, and USE KEY, by the shield's applet; then GENERAL AUTHENTICATE by PIV.
-fn story(host: &mut Host) {
+/// A payment; then CREATE KEY in slot 82, and USE KEY, by the shield's applet; then GENERAL AUTHENTICATE by PIV. Gives the payment
+/// key's point and the signature over [`order`].
+fn story(host: &mut Host) -> (Vec<u8>, Vec<u8>) {
     host.control(hex!("0009 0100 0000 0000"));
     host.message(to_reader::ICC_POWER_ON, [0; 3], &[]);
     host.ok(apdu::Command::new(0, piv::instruction::SELECT, 4, 0, &shield::AID));
@@ -20,8 +23,9 @@ fn story(host: &mut Host) {
     let point = enrol(host, Curve::Sm2);
     assert_eq!(host.verify(fixture::PIN), StatusWord::OK);
     host.press(&OKS);
-    let signature = host.ok(shield_command(shield::instruction::SIGN_PAYMENT, 0, &order()));
-    assert!(is_signed(&point, &order(), &signature));
+    let payment = host.ok(shield_command(shield::instruction::SIGN_PAYMENT, 0, &order()));
+    assert!(is_signed(&point, &order(), &payment));
+    let payer = point;
     host.ok(apdu::Command::new(shield::CLASS, shield::instruction::ATTEST, 1, PAYMENT, &[]));
 
     host.ok(shield_command(shield::instruction::CREATE_KEY, 0x82, &hex!("80 01 54")));
@@ -47,12 +51,36 @@ fn story(host: &mut Host) {
     let signature = tlv::find(tlv::only(&answer, 0x7C).unwrap(), 0x82).unwrap();
     assert!(is_signed(point, b"a document", signature));
     host.token.unplug();
+    (payer, payment)
+}
+
+/// OpenSSL 3 computes Z and e itself, of the key and of the identifier that it is told.
+#[test]
+fn openssl_verifies_the_payment() {
+    let (point, signature) = story(&mut Host::new());
+    let folder = env::temp_dir().join(format!("ushield-sm2-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let verifies = |document: &[u8], identifier: &str| {
+        fs::write(folder.join("key"), spki(Curve::Sm2, &point)).unwrap();
+        fs::write(folder.join("document"), document).unwrap();
+        fs::write(folder.join("signature"), &signature).unwrap();
+        let mut openssl = Command::new("openssl");
+        openssl
+            .current_dir(&folder)
+            .args(["pkeyutl", "-verify", "-pubin", "-inkey", "key", "-keyform", "DER"]);
+        openssl.args(["-in", "document", "-sigfile", "signature", "-rawin", "-digest", "sm3"]);
+        openssl.args(["-pkeyopt", &format!("distid:{identifier}")]).output().unwrap().status.success()
+    };
+    assert!(verifies(&order(), "1234567812345678"));
+    assert!(!verifies(&order()[1..], "1234567812345678"));
+    assert!(!verifies(&order(), "8765432187654321"));
+    fs::remove_dir_all(&folder).unwrap();
 }
 
 /// As the story of P-256: `WRITE_TRANSCRIPT=1 cargo test -p firmware transcript` writes the record anew.
 #[test]
 fn the_transcript_of_sm2_is_the_same_every_time() {
     let mut host = Host::new();
-    story(&mut host);
+    let _ = story(&mut host);
     compare(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcript-sm2.txt"), &host.lines);
 }

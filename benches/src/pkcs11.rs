@@ -42,8 +42,10 @@ type Settings = Vec<(&'static str, String)>;
 /// A module and what it finds in its environment.
 struct Arm {
     name: &'static str,
-    /// Whether the goals are its own.
+    /// Whether the goals of a road without a reader are its own.
     judged: bool,
+    /// The least share of SoftHSM2's rate.
+    rate: Option<f64>,
     module: PathBuf,
     /// Servers on the one core that the client is on.
     pinned: Settings,
@@ -132,11 +134,11 @@ fn rows(arm: &Arm, taken: &Taken, softhsm: &Taken, floor: &[f64]) -> anyhow::Res
     let row = beside(row, "SoftHSM2", against("login"), None)?;
     rows.push(beside(row, "2.5 ms", Ok(login / 2500.0), at_most(1.0))?);
     let row = Row::new(format!("{name}: find a key, first signature"), vec![("ms", first / 1e3)]);
-    rows.push(beside(row, "SoftHSM2", against("first"), None)?);
+    rows.push(beside(row, "SoftHSM2", against("first"), Some(Goal::AtMost(1.0)))?);
     let figures = vec![("p50 µs", p50), ("p99 µs", of("p99")?), ("per s", 1e6 / p50)];
     let row = Row::new(format!("{name}: sign, 1 thread"), figures);
     let rate = against("p50").map(|ratio| 1.0 / ratio);
-    let row = beside(row, "the rate of SoftHSM2", rate, at_least(1.3))?;
+    let row = beside(row, "the rate of SoftHSM2", rate, arm.rate.map(Goal::AtLeast))?;
     let ratio = Ok(paired(&samples(taken, "p50")?, floor));
     rows.push(beside(row, "floor: sign, one write", ratio, at_most(1.3))?);
     for (kind, goal) in [("P-384", None), ("RSA-2048", Some(0.8))] {
@@ -191,6 +193,7 @@ fn softhsm(home: &Home) -> anyhow::Result<Arm> {
     Ok(Arm {
         name: "SoftHSM2",
         judged: false,
+        rate: None,
         module,
         pinned: settings.clone(),
         free: settings,
@@ -222,6 +225,7 @@ fn by_usbip(home: &Home) -> anyhow::Result<Arm> {
     Ok(Arm {
         name: "USB/IP",
         judged: true,
+        rate: Some(1.3),
         module: beside("libushield_pkcs11.so")?,
         pinned: settings(&pinned),
         free: settings(&free),
@@ -246,6 +250,7 @@ fn by_reader(home: &Home) -> anyhow::Result<Arm> {
     Ok(Arm {
         name: "reader",
         judged: false,
+        rate: Some(0.7),
         module: beside("libushield_pkcs11.so")?,
         pinned,
         free,

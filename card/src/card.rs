@@ -46,6 +46,26 @@ pub trait Transmit {
         Ok(())
     }
 
+    /// [`Self::begin`] for work that relies on what this program selected and verified before. Where another program had
+    /// the card since, the first command is not sent and fails with [`Error::Disturbed`].
+    ///
+    /// # Errors
+    /// [`Error::Disturbed`], also from a road that cannot tell.
+    fn resume(&mut self) -> Result<(), Error> {
+        Err(Error::Disturbed)
+    }
+
+    /// Begins what [`Self::begin`] or [`Self::resume`] promised without a command.
+    ///
+    /// # Errors
+    /// As [`Self::resume`].
+    fn look(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// The next command is the last before [`Self::end`]: a road may send both at once.
+    fn last(&mut self) {}
+
     /// Lets other programs in again.
     ///
     /// # Errors
@@ -165,9 +185,40 @@ impl Card {
     /// The work's own, else the road's.
     pub fn transaction<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         self.begin()?;
+        self.finish(work)
+    }
+
+    /// [`Self::transaction`] for work that relies on what this program selected and verified before.
+    ///
+    /// # Errors
+    /// As [`Self::transaction`]; [`Error::Disturbed`]: another program had the card since. Nothing was sent.
+    pub fn undisturbed<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        self.road.resume()?;
+        self.finish(work)
+    }
+
+    /// Sends nothing to the card. Within [`Self::undisturbed`] this tells whether another program had the card.
+    ///
+    /// # Errors
+    /// The road's own.
+    pub fn look(&mut self) -> Result<(), Error> {
+        self.road.last();
+        self.road.look()
+    }
+
+    fn finish<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         let done = work(self);
         let ended = self.end();
         done.and_then(|done| ended.map(|()| done))
+    }
+
+    /// The next command is the last one of its transaction: a road may send the command and the end of the transaction at
+    /// once.
+    pub fn last(&mut self) {
+        // A short command may become several, and so may a short answer.
+        if !self.short() {
+            self.road.last();
+        }
     }
 
     /// Keeps other programs off until [`Self::end`], or until this card is dropped; [`Self::transaction`] does both.

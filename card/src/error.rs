@@ -29,6 +29,8 @@ pub enum Error {
     Busy,
     /// Another program that shares the card reset the card: what was selected and verified is lost.
     WasReset,
+    /// Another program that shares the card used the card: what was selected and verified may be lost. Nothing was sent.
+    Disturbed,
     /// There is no such token, or nobody serves any. Holds what to do.
     NotFound(String),
     /// More than one token fits. Holds how to name one.
@@ -69,6 +71,11 @@ impl Error {
             ),
             Self::WasReset => Account::new(
                 "another program reset the token in between, and the token forgot the PIN: this command did nothing",
+                "try again",
+            ),
+            Self::Disturbed => Account::new(
+                "another program used the token in between, and the token may have forgotten the PIN: this command did \
+                 nothing",
                 "try again",
             ),
             Self::NotFound(text) | Self::Ambiguous(text) | Self::Forbidden(text) | Self::Settings(text) => {

@@ -1,10 +1,12 @@
 //! PC/SC without libpcsclite: a client of pcscd, or of a program that plays pcscd, on a Unix socket. Source:
 //! pcsc-lite's protocol, whose bytes are in [`wire::pcsclite`].
 
+// The order is the law: a module uses only modules listed below it.
 mod connection;
+mod inbox;
 
 use std::{
-    io::{ErrorKind, Read, Write},
+    io::{ErrorKind, Write},
     os::unix::net::UnixStream,
     path::Path,
     time::{Duration, Instant},
@@ -13,8 +15,8 @@ use std::{
 use wire::{
     Malformed,
     pcsclite::{
-        Establish, Header, MAJOR, MAX_READERS, MINORS, ReaderState, Request, Version, Wait, reader_states,
-        rv, scope,
+        Establish, Header, MAJOR, MAX_READERS, MINORS, ReaderState, Request, Version, Wait, extension,
+        reader_states, rv, scope,
     },
 };
 use zeroize::Zeroize;
@@ -23,6 +25,7 @@ use crate::{
     error::{Error, SlotError},
     pipe::Secret,
 };
+use inbox::Inbox;
 
 pub use connection::Connection;
 
@@ -34,12 +37,16 @@ const OFFERED: i32 = 5;
 /// Most readers that a daemon may count.
 const MOST_READERS: i32 = 1024;
 
-/// A context with a daemon.
+/// A connection with a daemon.
 pub struct Session {
     stream: UnixStream,
     /// The minor version in use.
     minor: i32,
+    /// The daemon is a reader of ours ([`extension`]).
+    extended: bool,
+    /// The context; 0 for none. A reader of ours wants none.
     context: u32,
+    inbox: Inbox,
     /// What goes out with the next write, which may hold a PIN.
     outbox: Secret,
     /// The stream's read timeout, so that it is set only when it changes.
@@ -49,7 +56,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Connects to the daemon at `socket` and establishes a context.
+    /// Connects to the daemon at `socket`, and establishes a context where the daemon wants one.
     ///
     /// # Errors
     /// [`Error::NotFound`] when nobody listens there, [`Error::Forbidden`] when this user may not connect, and the
@@ -58,19 +65,27 @@ impl Session {
         let stream = UnixStream::connect(socket).map_err(|error| absent(socket, &error))?;
         stream.set_write_timeout(Some(PATIENCE)).map_err(Error::Broken)?;
         let (outbox, timeout) = (Secret::default(), Duration::ZERO);
-        let mut session = Self { stream, minor: OFFERED, context: 0, outbox, timeout, dead: false };
+        let (minor, inbox) = (OFFERED, Inbox::default());
+        let mut session =
+            Self { stream, minor, extended: false, context: 0, inbox, outbox, timeout, dead: false };
         session.agree()?;
-        session.establish()?;
+        if !session.extended {
+            session.establish()?;
+        }
         Ok(session)
     }
 
     /// Agrees on a version: a daemon that does not speak the version that is offered names its own.
     fn agree(&mut self) -> Result<(), Error> {
         for _ in 0..2 {
-            let offer = Version { major: MAJOR, minor: self.minor, rv: 0 };
+            let offer = Version { major: MAJOR, minor: self.minor, rv: extension::OFFER };
             let answer = self.ask(&Request::Version(offer), &[], Version::LEN, Version::parse, PATIENCE)?;
             match (answer.rv, answer.major, answer.minor) {
                 (rv::SUCCESS, ..) => return Ok(()),
+                (extension::TAKEN, ..) => {
+                    self.extended = true;
+                    return Ok(());
+                }
                 (rv::SERVICE_STOPPED, MAJOR, minor) if MINORS.contains(&minor) => self.minor = minor,
                 (rv::SERVICE_STOPPED, major, minor) => {
                     return Err(Error::NotFound(format!(
@@ -180,15 +195,16 @@ impl Session {
     fn receive(&mut self, length: usize, patience: Duration) -> Result<Secret, Error> {
         let mut answer = Secret::new(vec![0; length]);
         let (begin, mut filled, mut left) = (Instant::now(), 0, patience);
-        while filled < length {
+        loop {
+            filled += self.inbox.take(answer.get_mut(filled..).unwrap_or_default());
+            if filled == length {
+                return Ok(answer);
+            }
             self.wait_at_most(left)?;
-            match self.stream.read(answer.get_mut(filled..).unwrap_or_default()) {
+            match self.inbox.fill(&self.stream) {
                 Ok(0) => return Err(self.die(Error::Broken(ErrorKind::UnexpectedEof.into()))),
-                Ok(read) => {
-                    filled += read;
-                    // A daemon that gives a byte at a time gets no more time for that.
-                    left = patience.saturating_sub(begin.elapsed());
-                }
+                // A daemon that gives a byte at a time gets no more time for that.
+                Ok(_) => left = patience.saturating_sub(begin.elapsed()),
                 Err(error)
                     if matches!(
                         error.kind(),
@@ -203,7 +219,6 @@ impl Session {
                 Err(error) => return Err(self.die(Error::Broken(error))),
             }
         }
-        Ok(answer)
     }
 
     /// Sets the stream's read timeout.

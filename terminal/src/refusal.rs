@@ -130,6 +130,7 @@ mod tests {
                 card::Error::Nonsense(wire::Malformed::new("x", "y")),
                 card::Error::Busy,
                 card::Error::WasReset,
+                card::Error::Disturbed,
                 card::Error::NotFound("x".into()),
                 card::Error::Ambiguous("x".into()),
                 card::Error::Forbidden("x".into()),

@@ -7,3 +7,4 @@ mod news;
 mod many;
 mod hostile;
 mod own;
+mod turns;

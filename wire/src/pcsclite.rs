@@ -8,6 +8,7 @@
 // The order is the law: a module uses only modules listed below it.
 mod request;
 mod structure;
+pub mod extension;
 mod constants;
 mod limit;
 
@@ -15,8 +16,8 @@ pub use constants::{attribute, disposition, protocol, rv, scope, share, sharing,
 pub use limit::{MAX_ATR, MAX_ATTRIBUTE, MAX_BUFFER, MAX_READERS, NAME};
 pub use request::{Header, Request};
 pub use structure::{
-    Attribute, Begin, Cancel, Connect, Control, Disconnect, End, Establish, ReaderEvents, ReaderState,
-    Reconnect, Release, Status, Transmit, Version, Wait, reader_name, reader_states,
+    Attribute, Begin, Cancel, Connect, Control, Disconnect, End, Establish, Open, ReaderEvents, ReaderState,
+    Reconnect, Release, Status, Transmit, Turn, Version, Wait, reader_name, reader_states,
 };
 
 /// The major version of the protocol.

@@ -6,6 +6,7 @@ mod command;
 mod information;
 mod install;
 mod import;
+mod inventory;
 mod object;
 mod data;
 mod name;
@@ -19,6 +20,7 @@ pub use self::{
     import::{Import, PrivateParts},
     information::Information,
     install::{install, parse_install},
+    inventory::{Inventory, MAX_INVENTORY, Shelf},
     name::{MAX_ID, MAX_LABEL, MAX_NOTES, Name},
     object::{
         CertificateHead, Contents, KeyHead, NewKey, Place, created, parse_created, parse_placed,
@@ -70,7 +72,7 @@ pub mod instruction {
     /// P1 [`super::what`], several of them for a container; P2 the container, or the number of a data object.
     pub const DELETE: u8 = 0xE4;
     /// P1 00: a [`super::Contents`] for each container that is not empty; [`super::what::DATA`]: a
-    /// [`super::DataHead`] for each data object that may be seen.
+    /// [`super::DataHead`] for each data object that may be seen. P1 00, P2 01: a [`super::Inventory`].
     pub const LIST: u8 = 0xF4;
     /// Data: a [`super::DataObject`]. Answer: its number.
     pub const CREATE_DATA: u8 = 0xE0;
@@ -164,6 +166,8 @@ pub mod tag {
     pub const LENGTH: u32 = 0x88;
     pub const NOTES: u32 = 0x89;
     pub const NOTED: u32 = 0x8A;
+    pub const KEY_NOTES: u32 = 0x8B;
+    pub const CERTIFICATE_NOTES: u32 = 0x8C;
     pub const NUMBER: u32 = 0x80;
     pub const PRIVATE_PARTS: u32 = 0xA4;
     pub const KEY: u32 = 0xA1;

@@ -45,6 +45,54 @@ pub(crate) fn script(lines: &[(&[u8], &[u8])]) -> Card {
     scripted(true, lines)
 }
 
+/// A card that keeps to a script, on a road that says before which commands another program had the card: before those
+/// with these numbers, counted from 0.
+pub(crate) fn disturbed(before: &[usize], lines: &[(&[u8], &[u8])]) -> Card {
+    let lines = lines.iter().map(|(command, answer)| (command.to_vec(), answer.to_vec())).collect();
+    let script = Script { lines, extended: true };
+    let road = Telling { script, before: before.into(), sent: 0, relies: false };
+    Card::by(Box::new(road), vec![0x3B, 0])
+}
+
+struct Telling {
+    script: Script,
+    before: Vec<usize>,
+    sent: usize,
+    /// The work relies on what was selected and verified before.
+    relies: bool,
+}
+
+impl Transmit for Telling {
+    fn transmit(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), Error> {
+        self.look()?;
+        self.sent += 1;
+        self.script.transmit(command, response)
+    }
+
+    fn reset(&mut self) -> Result<Vec<u8>, Error> {
+        self.script.reset()
+    }
+
+    fn extended(&self) -> bool {
+        true
+    }
+
+    fn resume(&mut self) -> Result<(), Error> {
+        self.relies = true;
+        Ok(())
+    }
+
+    fn look(&mut self) -> Result<(), Error> {
+        let disturbed = std::mem::take(&mut self.relies) && self.before.contains(&self.sent);
+        if disturbed { Err(Error::Disturbed) } else { Ok(()) }
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        self.relies = false;
+        Ok(())
+    }
+}
+
 /// A card whose answers a function computes.
 pub(crate) struct Answering<F>(pub(crate) F);
 

@@ -47,6 +47,7 @@ impl Holding {
             if let Some(pin) = pin {
                 shield.verify(pin)?;
             }
+            shield.card().last();
             shield.use_key(key.container, uses, input)
         });
         if matches!(outcome, Err(crate::Error::Refused(StatusWord::SECURITY_NOT_SATISFIED))) {

@@ -25,7 +25,7 @@ impl Holding {
     /// # Errors
     /// [`Error::ImpossiblePin`]; [`crate::Error::Refused`]: a wrong PIN, or a locked one.
     pub fn log_in(&mut self, pin: &[u8]) -> Result<(), Error> {
-        self.with(|shield| shield.verify(pin)).map_err(wrong_pin)?;
+        self.with_one(|shield| shield.verify(pin)).map_err(wrong_pin)?;
         self.login = Login::User(Pin::new(pin.to_vec()));
         Ok(())
     }
@@ -35,7 +35,7 @@ impl Holding {
     /// # Errors
     /// [`Error::ImpossiblePin`]; [`crate::Error::PukRefused`]: a wrong PUK, or a locked one.
     pub fn log_in_officer(&mut self, puk: &[u8]) -> Result<(), Error> {
-        self.with(|shield| shield.check_puk(puk)).map_err(wrong_pin)?;
+        self.with_one(|shield| shield.check_puk(puk)).map_err(wrong_pin)?;
         self.login = Login::Officer(Pin::new(puk.to_vec()));
         Ok(())
     }
@@ -52,7 +52,11 @@ impl Holding {
         }
         // The token forgets what was proved to one applet when another is selected.
         self.selected = false;
-        Ok(self.card.select(&piv::AID).map(drop)?)
+        let forgotten = self.card.transaction(|card| {
+            card.last();
+            card.select(&piv::AID)
+        });
+        Ok(forgotten.map(drop)?)
     }
 
     /// Whether this is the PIN. Nobody is logged in or out by that.
@@ -60,7 +64,7 @@ impl Holding {
     /// # Errors
     /// As [`Self::log_in`]. When the refused PIN is the kept one, the user is logged out.
     pub fn check_pin(&mut self, pin: &[u8]) -> Result<(), Error> {
-        self.with(|shield| shield.verify(pin))
+        self.with_one(|shield| shield.verify(pin))
             .map_err(|error| self.forget(&Login::User(Pin::new(pin.to_vec())), error))
     }
 
@@ -70,7 +74,7 @@ impl Holding {
     /// [`Error::PinLength`]; as [`Self::check_pin`]; 9D06 for a new PIN that is too easy.
     pub fn change_pin(&mut self, old: &[u8], new: &[u8]) -> Result<(), Error> {
         self.check_length(new)?;
-        self.with(|shield| shield.change_pin(old, new))
+        self.with_one(|shield| shield.change_pin(old, new))
             .map_err(|error| self.forget(&Login::User(Pin::new(old.to_vec())), error))?;
         if let Login::User(pin) = &mut self.login {
             *pin = Pin::new(new.to_vec());
@@ -85,7 +89,7 @@ impl Holding {
     /// # Errors
     /// As [`Self::log_in_officer`]. When the refused PUK is the kept one, the officer is logged out.
     pub fn change_puk(&mut self, old: &[u8], new: &[u8]) -> Result<(), Error> {
-        self.with(|shield| shield.change_puk(old, new))
+        self.with_one(|shield| shield.change_puk(old, new))
             .map_err(|error| self.forget(&Login::Officer(Pin::new(old.to_vec())), error))?;
         if let Login::Officer(puk) = &mut self.login {
             *puk = Pin::new(new.to_vec());
@@ -100,7 +104,7 @@ impl Holding {
     pub fn unblock(&mut self, new: &[u8]) -> Result<(), Error> {
         let Login::Officer(puk) = self.login.clone() else { return Err(Error::LoggedOut) };
         self.check_length(new)?;
-        self.with(|shield| shield.unblock(&puk, new))
+        self.with_one(|shield| shield.unblock(&puk, new))
             .map_err(|error| self.forget(&Login::Officer(puk), error))
     }
 
@@ -109,7 +113,7 @@ impl Holding {
     /// # Errors
     /// As [`Self::log_in_officer`].
     pub fn initialise(&mut self, puk: &[u8], label: &str) -> Result<(), Error> {
-        self.with(|shield| shield.initialise(puk, label)).map_err(wrong_pin)
+        self.with_one(|shield| shield.initialise(puk, label)).map_err(wrong_pin)
     }
 
     /// What a refused PIN or PUK means. When the refused one is the kept one, another program has changed it: the kept one is

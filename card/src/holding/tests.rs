@@ -1,5 +1,5 @@
 use super::*;
-use crate::card::tests::script;
+use crate::card::tests::{disturbed, script};
 use hex_literal::hex;
 use wire::{
     piv::{PinPolicy, Slot},
@@ -55,6 +55,8 @@ fn a_shared_token_is_selected_and_verified_for_each_command() {
     let mut shared = scripted(
         true,
         &[
+            // Nobody is logged in yet: what another program verified is forgotten.
+            SELECT_PIV,
             SELECT,
             verified,
             SELECT,
@@ -70,11 +72,81 @@ fn a_shared_token_is_selected_and_verified_for_each_command() {
     assert_eq!(sign(&mut shared).unwrap(), [2]);
 }
 
+/// Where the road tells whether another program had the card, a command that nobody disturbed is one exchange.
+#[test]
+fn a_shared_token_that_nobody_disturbs_stays_selected_and_verified() {
+    let verified = (VERIFY, &hex!("9000")[..]);
+    let guarded = Key { pin: PinPolicy::Always, ..KEY };
+    let card = disturbed(
+        &[5, 11],
+        &[
+            SELECT_PIV,
+            SELECT,
+            verified,
+            (SIGN, &hex!("01 9000")),
+            (SIGN, &hex!("02 9000")),
+            // Another program had the card.
+            SELECT,
+            verified,
+            (SIGN, &hex!("03 9000")),
+            (SIGN, &hex!("04 9000")),
+            // A key that wants its PIN each time gets the PIN each time.
+            verified,
+            (SIGN, &hex!("05 9000")),
+            // Another program had the card, and the user is logged out.
+            SELECT_PIV,
+            SELECT_PIV,
+            SELECT,
+            (SIGN, &hex!("6982")),
+            (SIGN, &hex!("6982")),
+        ],
+    );
+    let mut shared = Holding::by(card, true);
+    shared.log_in(PIN).unwrap();
+    for expected in 1..=4 {
+        assert_eq!(sign(&mut shared).unwrap(), [expected]);
+    }
+    let pin = Pin::new(PIN.to_vec());
+    assert_eq!(shared.operate(guarded, Some(&pin), Uses::SIGN, &[4]).unwrap().as_slice(), [5]);
+    assert!(matches!(shared.operate(guarded, None, Uses::SIGN, &[4]), Err(Error::LoggedOut)));
+    shared.log_out().unwrap();
+    assert!(sign(&mut shared).is_err() && sign(&mut shared).is_err());
+}
+
+/// What was read stays current until another program had the card, if only for a moment long ago.
+#[test]
+fn what_was_read_is_current_while_nobody_disturbs() {
+    let nothing: (&[u8], &[u8]) = (&hex!("80F40001 000000"), &hex!("9000"));
+    let random: (&[u8], &[u8]) = (&hex!("00840000 01"), &hex!("05 9000"));
+    let lines =
+        [SELECT_PIV, SELECT, nothing, random, SELECT_PIV, SELECT, random, SELECT_PIV, SELECT, nothing];
+    let mut shared = Holding::by(disturbed(&[4, 7], &lines), true);
+    assert!(!shared.is_current());
+    shared.contents().unwrap();
+    assert!(shared.is_current());
+    shared.random(1).unwrap();
+    assert!(!shared.is_current(), "another program had the card just now");
+    shared.random(1).unwrap();
+    assert!(!shared.is_current(), "and nobody has read what it left");
+    shared.contents().unwrap();
+    assert!(shared.is_current());
+    assert!(scripted(false, &[]).is_current(), "nobody else has a token of one's own");
+}
+
 #[test]
 fn a_pin_that_another_program_changed_costs_one_try() {
     let mut shared = scripted(
         true,
-        &[SELECT, (VERIFY, &hex!("9000")), SELECT, (VERIFY, &hex!("63C5")), SELECT, (SIGN, &hex!("6982"))],
+        &[
+            SELECT_PIV,
+            SELECT,
+            (VERIFY, &hex!("9000")),
+            SELECT,
+            (VERIFY, &hex!("63C5")),
+            SELECT_PIV,
+            SELECT,
+            (SIGN, &hex!("6982")),
+        ],
     );
     shared.log_in(PIN).unwrap();
     let status = |outcome: Result<_, Error>| match outcome {
@@ -180,11 +252,13 @@ fn a_certificate_that_nobody_can_unpack_hides_nothing_else() {
         false,
         &[
             SELECT,
+            // A token that gives no inventory.
+            (&hex!("80F40001 000000"), &hex!("6A86")),
             // LIST: the payment container has a certificate of three bytes, which say gzip and are none.
             (&hex!("80F40000 000000"), &hex!("A00B 800150 A206 8804 00000003 9000")),
-            (&hex!("80CA0050 000000"), &hex!("1F8B08 9000")),
-            // LIST of data objects, and READ DATA of the only one.
+            // LIST of data objects; what the lists name is asked for, one after the other.
             (&hex!("80F40400 000000"), &hex!("A30C 800103 860100 8804 00000001 9000")),
+            (&hex!("80CA0050 000000"), &hex!("1F8B08 9000")),
             (&hex!("80B00003 000000"), &hex!("83016C 860101 870107 9000")),
         ],
     );
@@ -195,4 +269,31 @@ fn a_certificate_that_nobody_can_unpack_hides_nothing_else() {
     assert!(held.key_notes.is_empty() && held.certificate_notes.is_empty());
     let [(number, data)] = contents.data.as_slice() else { panic!("one data object") };
     assert_eq!((*number, data.label.as_str(), data.value.as_slice()), (3, "l", &[7][..]));
+}
+
+/// What the inventory has is not asked for again; what it had no room for is.
+#[test]
+fn an_inventory_is_one_command() {
+    let mut own = scripted(
+        false,
+        &[
+            SELECT,
+            // The payment container's certificate is there; that of 9A is announced and found no room. A data object is
+            // public and there, another one is private.
+            (
+                &hex!("80F40001 000000"),
+                &hex!(
+                    "A00E 800150 A206 8804 00000001 870130 A00B 80019A A206 8804 00000002"
+                    "A30F 800101 860100 8804 00000001 870109 A30C 800102 860101 8804 00000001 9000"
+                ),
+            ),
+            (&hex!("80CA009A 000000"), &hex!("3031 9000")),
+            (&hex!("80B00002 000000"), &hex!("860101 870107 9000")),
+        ],
+    );
+    let contents = own.contents().unwrap();
+    let certificates: Vec<_> = contents.containers.iter().map(|held| held.certificate.as_deref()).collect();
+    assert_eq!(certificates, [Some(&[0x30][..]), Some(&[0x30, 0x31])]);
+    let data: Vec<_> = contents.data.iter().map(|(number, data)| (*number, data.value.as_slice())).collect();
+    assert_eq!(data, [(1, &[9][..]), (2, &[7])]);
 }

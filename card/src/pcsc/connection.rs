@@ -6,8 +6,10 @@ use std::{
 };
 
 use wire::pcsclite::{
-    Begin, Connect, Control, Disconnect, End, MAX_BUFFER, ReaderState, Reconnect, Request, Transmit,
-    disposition, protocol, reader_name, rv, share,
+    Begin, Connect, Control, Disconnect, End, MAX_BUFFER, Open, ReaderState, Reconnect, Request, Transmit,
+    Turn, disposition,
+    extension::{DISTURBED, turn},
+    protocol, reader_name, rv, share,
 };
 
 use super::{PATIENCE, Session, refusal, succeed};
@@ -21,6 +23,20 @@ const PCI: u32 = 16;
 /// Room for the answer to a control: a feature list or properties.
 const CONTROL_ROOM: u32 = 264;
 
+/// Room for a response APDU.
+const ROOM: u32 = MAX_BUFFER as u32;
+
+/// How far a transaction is, at a reader of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// There is none.
+    Out,
+    /// The next command begins one. `undisturbed`: only if no other program had the card.
+    Due { undisturbed: bool },
+    /// One is under way.
+    In,
+}
+
 /// A connection to one reader, shared with others.
 pub struct Connection {
     session: Session,
@@ -32,6 +48,9 @@ pub struct Connection {
     trace: Trace,
     /// How long one command may take.
     patience: Duration,
+    stage: Stage,
+    /// The next command is the last of its transaction.
+    last: bool,
 }
 
 impl Connection {
@@ -42,24 +61,32 @@ impl Connection {
     /// [`Error::Busy`] when another program has the reader for itself, [`crate::SlotError::Absent`] without a card, and
     /// the line's own.
     pub fn open(mut session: Session, reader: &str, patience: Duration) -> Result<Self, Error> {
-        let wish = Connect {
-            context: session.context,
-            reader: reader_name(reader),
-            share: share::SHARED,
-            preferred: protocol::ANY,
-            card: 0,
-            active: 0,
-            rv: 0,
+        let (card, protocol, atr, extended) = if session.extended {
+            let request = Request::Open(Open::wish(reader_name(reader)));
+            let answer = session.ask(&request, &[], Open::LEN, Open::parse, patience)?;
+            succeed(answer.rv)?;
+            (answer.card, answer.active, answer.atr().to_vec(), answer.extended != 0)
+        } else {
+            let wish = Connect {
+                context: session.context,
+                reader: reader_name(reader),
+                share: share::SHARED,
+                preferred: protocol::ANY,
+                card: 0,
+                active: 0,
+                rv: 0,
+            };
+            let answer = session.ask(&Request::Connect(wish), &[], Connect::LEN, Connect::parse, patience)?;
+            succeed(answer.rv)?;
+            (answer.card, answer.active, Vec::new(), false)
         };
-        let answer = session.ask(&Request::Connect(wish), &[], Connect::LEN, Connect::parse, patience)?;
-        succeed(answer.rv)?;
-        let (card, protocol) = (answer.card, answer.active);
-        let reader = reader.to_owned();
-        let trace = Trace::new();
-        let mut new =
-            Self { session, reader, card, protocol, atr: Vec::new(), extended: false, trace, patience };
-        new.atr = new.read_atr()?;
-        new.extended = new.takes_extended()?;
+        let (reader, trace, known) = (reader.to_owned(), Trace::new(), session.extended);
+        let (stage, last) = (Stage::Out, false);
+        let mut new = Self { session, reader, card, protocol, atr, extended, trace, patience, stage, last };
+        if !known {
+            new.atr = new.read_atr()?;
+            new.extended = new.takes_extended()?;
+        }
         Ok(new)
     }
 
@@ -138,7 +165,6 @@ impl Connection {
 
     /// One TRANSMIT; the outcome.
     fn try_transmit(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<u32, Error> {
-        let room = u32::try_from(MAX_BUFFER).unwrap_or(u32::MAX);
         let wish = Transmit {
             card: self.card,
             send_protocol: self.protocol,
@@ -146,24 +172,85 @@ impl Connection {
             send_length: u32::try_from(command.len()).unwrap_or(u32::MAX),
             receive_protocol: self.protocol,
             receive_pci: PCI,
-            receive_length: room,
+            receive_length: ROOM,
             rv: 0,
         };
         let (request, patience) = (Request::Transmit(wish), self.patience + PATIENCE);
         let answer = self.session.ask(&request, command, Transmit::LEN, Transmit::parse, patience)?;
         if answer.rv == rv::SUCCESS {
-            if answer.receive_length > room {
-                return Err(self.too_long());
-            }
-            let length = usize::try_from(answer.receive_length).unwrap_or_default();
-            response.extend_from_slice(&self.session.receive(length, patience)?);
+            self.take_response(answer.receive_length, response, patience)?;
         }
         Ok(answer.rv)
     }
-}
 
-impl Connection {
+    fn take_response(
+        &mut self,
+        length: u32,
+        response: &mut Vec<u8>,
+        patience: Duration,
+    ) -> Result<(), Error> {
+        if length > ROOM {
+            return Err(self.too_long());
+        }
+        let length = usize::try_from(length).unwrap_or_default();
+        response.extend_from_slice(&self.session.receive(length, patience)?);
+        Ok(())
+    }
+
+    /// One TURN; the outcome.
+    fn try_turn(&mut self, bits: u32, command: &[u8], response: &mut Vec<u8>) -> Result<u32, Error> {
+        let wish = Turn {
+            card: self.card,
+            bits,
+            send_length: u32::try_from(command.len()).unwrap_or(u32::MAX),
+            receive_length: ROOM,
+            rv: 0,
+        };
+        let (request, patience) = (Request::Turn(wish), self.patience + PATIENCE);
+        let answer = self.session.ask(&request, command, Turn::LEN, Turn::parse, patience)?;
+        if answer.rv == rv::SUCCESS {
+            self.take_response(answer.receive_length, response, patience)?;
+        }
+        Ok(answer.rv)
+    }
+
+    /// A command that begins or ends its transaction, at a reader of ours. After any failure there is no transaction.
+    fn exchange_in_turn(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), Error> {
+        let last = std::mem::take(&mut self.last);
+        let stage = std::mem::replace(&mut self.stage, Stage::Out);
+        let ends = if last { turn::END } else { 0 };
+        let bits = ends
+            | match stage {
+                Stage::Due { undisturbed: true } => turn::BEGIN | turn::UNDISTURBED,
+                Stage::Due { undisturbed: false } => turn::BEGIN,
+                Stage::Out | Stage::In => 0,
+            };
+        let end = Instant::now() + self.patience;
+        loop {
+            match (self.try_turn(bits, command, response)?, stage) {
+                (rv::SUCCESS, _) => {
+                    self.stage = if last { Stage::Out } else { Stage::In };
+                    return Ok(());
+                }
+                (rv::SHARING_VIOLATION, Stage::Due { .. }) => wait_turn(end)?,
+                (rv::RESET_CARD, of) => {
+                    self.reconnect(disposition::LEAVE)?;
+                    match of {
+                        Stage::Due { undisturbed: false } => {}
+                        Stage::Due { undisturbed: true } => return Err(Error::Disturbed),
+                        Stage::Out | Stage::In => return Err(Error::WasReset),
+                    }
+                }
+                (DISTURBED, _) => return Err(Error::Disturbed),
+                (other, _) => return Err(refusal(other)),
+            }
+        }
+    }
+
     fn exchange(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), Error> {
+        if matches!((self.stage, self.last), (Stage::Due { .. }, _) | (Stage::In, true)) {
+            return self.exchange_in_turn(command, response);
+        }
         let end = Instant::now() + self.patience;
         loop {
             match self.try_transmit(command, response)? {
@@ -204,6 +291,10 @@ impl card::Transmit for Connection {
 
     /// Work begins with a SELECT, so that it does not matter that another program reset the card before.
     fn begin(&mut self) -> Result<(), Error> {
+        if self.session.extended {
+            self.stage = Stage::Due { undisturbed: false };
+            return Ok(());
+        }
         let end = Instant::now() + self.patience;
         loop {
             let request = Request::Begin(Begin { card: self.card, rv: 0 });
@@ -215,7 +306,28 @@ impl card::Transmit for Connection {
         }
     }
 
+    fn resume(&mut self) -> Result<(), Error> {
+        if !self.session.extended {
+            return Err(Error::Disturbed);
+        }
+        self.stage = Stage::Due { undisturbed: true };
+        Ok(())
+    }
+
+    fn look(&mut self) -> Result<(), Error> {
+        self.exchange_in_turn(&[], &mut Vec::new())
+    }
+
+    fn last(&mut self) {
+        self.last = self.session.extended;
+    }
+
     fn end(&mut self) -> Result<(), Error> {
+        self.last = false;
+        // At a reader of ours the transaction never began, or has ended with its last command.
+        if self.session.extended && std::mem::replace(&mut self.stage, Stage::Out) != Stage::In {
+            return Ok(());
+        }
         let request = Request::End(End { card: self.card, disposition: disposition::LEAVE, rv: 0 });
         succeed(self.session.ask(&request, &[], End::LEN, End::parse, self.patience)?.rv)
     }
@@ -223,6 +335,10 @@ impl card::Transmit for Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        // A reader of ours forgets the handle when the socket ends, and nobody waits for that.
+        if self.session.extended && self.stage != Stage::In {
+            return;
+        }
         let wish = Disconnect { card: self.card, disposition: disposition::LEAVE, rv: 0 };
         // The daemon would hear the end of the socket, too. But it resets a card whose transaction was left open,
         // under other programs' hands.

@@ -1,14 +1,26 @@
 //! A daemon by hand: older, newer, and one that lies.
 
-use std::{os::unix::net::UnixListener, thread};
+use std::{
+    io::Read as _,
+    os::unix::net::UnixListener,
+    sync::mpsc::{Receiver, channel},
+    thread,
+};
 
-use wire::pcsclite::{Connect, Transmit, protocol, reader_name};
+use wire::pcsclite::{Connect, Disconnect, Open, Transmit, Turn, extension::turn, protocol, reader_name};
 
 use super::*;
 use crate::card::Transmit as _;
 
 /// Answers each request, in order, with these bytes, and ends.
 fn daemon(answers: Vec<Vec<u8>>) -> (tempfile::TempDir, std::path::PathBuf) {
+    let (folder, socket, _) = attentive_daemon(answers);
+    (folder, socket)
+}
+
+/// The same, and tells what it was asked.
+fn attentive_daemon(answers: Vec<Vec<u8>>) -> (tempfile::TempDir, std::path::PathBuf, Receiver<Request>) {
+    let (tell, told) = channel();
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("s");
     let listener = UnixListener::bind(&socket).unwrap();
@@ -24,10 +36,11 @@ fn daemon(answers: Vec<Vec<u8>>) -> (tempfile::TempDir, std::path::PathBuf) {
             stream.read_exact(&mut body).unwrap();
             let request = Request::parse(header.command, &body).unwrap();
             stream.read_exact(&mut vec![0; request.trailer()]).unwrap();
+            let _ = tell.send(request); // not every test listens
             stream.write_all(&answer).unwrap();
         }
     });
-    (folder, socket)
+    (folder, socket, told)
 }
 
 macro_rules! bytes {
@@ -153,6 +166,98 @@ fn an_answer_longer_than_its_room() {
     assert!(matches!(gone, Err(Error::Slot(SlotError::Absent))));
     assert!(matches!(card.transmit(&[0, 0xA4, 4, 0, 0], &mut response), Err(Error::Nonsense(_))));
     assert!(matches!(card.transmit(&[0, 0xA4, 4, 0, 0], &mut response), Err(Error::Broken(_))));
+}
+
+/// What one of our own readers is asked for three pieces of work: one that nobody disturbed, one that somebody disturbed,
+/// and a long one. Each command is one message.
+#[test]
+fn turns_at_a_reader_of_ours() {
+    let done = |rv| {
+        [bytes!(Turn { card: 5, bits: 0, send_length: 5, receive_length: 2, rv }), vec![0x90, 0]].concat()
+    };
+    let refused = |rv| bytes!(Turn { card: 5, bits: 0, send_length: 5, receive_length: 0, rv });
+    let mut opened = Open::wish(reader_name("R 00 00"));
+    (opened.card, opened.active, opened.extended) = (5, protocol::T1, 1);
+    (opened.atr, opened.atr_length) = ([0x3B; 33], 2);
+    let transmitted = Transmit {
+        card: 5,
+        send_protocol: 2,
+        send_pci: 16,
+        send_length: 5,
+        receive_protocol: 2,
+        receive_pci: 16,
+        receive_length: 2,
+        rv: 0,
+    };
+    let (_folder, socket, told) = attentive_daemon(vec![
+        version(5, extension::TAKEN),
+        bytes!(opened),
+        done(rv::SUCCESS),
+        refused(extension::DISTURBED),
+        done(rv::SUCCESS),
+        [bytes!(transmitted), vec![0x90, 0]].concat(),
+        done(rv::SUCCESS),
+        done(rv::SUCCESS),
+        bytes!(wire::pcsclite::End { card: 5, disposition: 0, rv: 0 }),
+        done(rv::SUCCESS),
+        bytes!(Disconnect { card: 5, disposition: 0, rv: 0 }),
+    ]);
+    let session = Session::open(&socket).unwrap();
+    let mut card = Connection::open(session, "R 00 00", Duration::from_secs(60)).unwrap();
+    assert_eq!((card.atr(), card.extended()), (&[0x3B, 0x3B][..], true));
+    let send = |card: &mut Connection| card.transmit(&[0, 0xA4, 4, 0, 0], &mut Vec::new());
+    // One command.
+    card.resume().unwrap();
+    card.last();
+    send(&mut card).unwrap();
+    card.end().unwrap();
+    // Another program had the card. The work is done again, with three commands.
+    card.resume().unwrap();
+    card.last();
+    assert!(matches!(send(&mut card), Err(Error::Disturbed)));
+    card.end().unwrap();
+    card.begin().unwrap();
+    send(&mut card).unwrap();
+    send(&mut card).unwrap();
+    card.last();
+    send(&mut card).unwrap();
+    card.end().unwrap();
+    // Work that does not say which command is its last, and work that sends nothing.
+    card.begin().unwrap();
+    send(&mut card).unwrap();
+    card.end().unwrap();
+    card.begin().unwrap();
+    card.end().unwrap();
+    // A transaction that is left open is closed before the socket is.
+    card.begin().unwrap();
+    send(&mut card).unwrap();
+    drop(card);
+    let asked: Vec<(u32, u32)> = told
+        .iter()
+        .map(|request| match &request {
+            Request::Turn(turn) => (request.command(), turn.bits),
+            Request::Version(offer) => (request.command(), offer.rv),
+            _ => (request.command(), 0),
+        })
+        .collect();
+    let [version, open, transmit, end, disconnect] = [0x11, 0x5553_0001, 0x09, 0x08, 0x06];
+    const TURN: u32 = 0x5553_0002;
+    assert_eq!(
+        asked,
+        [
+            (version, extension::OFFER),
+            (open, 0),
+            (TURN, turn::ALL),
+            (TURN, turn::ALL),
+            (TURN, turn::BEGIN),
+            (transmit, 0),
+            (TURN, turn::END),
+            (TURN, turn::BEGIN),
+            (end, 0),
+            (TURN, turn::BEGIN),
+            (disconnect, 0),
+        ]
+    );
 }
 
 #[test]

@@ -5,10 +5,7 @@ use std::{
     time::Duration,
 };
 
-use wire::{
-    pcsclite::{SYSTEM_SOCKET, sharing, state},
-    shield::Information,
-};
+use wire::pcsclite::{SYSTEM_SOCKET, sharing, state};
 
 use super::{Found, Road, Selection, ambiguous};
 use crate::{
@@ -38,7 +35,7 @@ fn service(selection: &Selection) -> Option<(&Path, bool)> {
 /// is missing is no error.
 pub(super) fn discover(selection: &Selection) -> Result<Vec<Found>, Error> {
     let Some((socket, named)) = service(selection) else { return Ok(Vec::new()) };
-    match search(socket, if named { selection.patience } else { GLANCE }) {
+    match search(socket, if named { selection.patience } else { GLANCE }, false) {
         Ok(tokens) => Ok(tokens.into_iter().map(|token| token.found).collect()),
         Err(error) if named && selection.usbip.is_none() => Err(error),
         Err(_) => Ok(Vec::new()),
@@ -49,12 +46,13 @@ pub(super) fn discover(selection: &Selection) -> Result<Vec<Found>, Error> {
 pub(super) fn open(selection: &Selection) -> Result<Option<Card>, Error> {
     let Some((socket, named)) = service(selection) else { return Ok(None) };
     let alone = named && selection.usbip.is_none();
-    let mut tokens = match search(socket, if named { selection.patience } else { GLANCE }) {
+    let patience = if named { selection.patience } else { GLANCE };
+    let mut tokens = match search(socket, patience, selection.serial.is_some()) {
         Ok(tokens) => tokens,
         Err(error) if alone => return Err(error),
         Err(_) => return Ok(None),
     };
-    let fits = |token: &Candidate| selection.serial.as_ref().is_none_or(|serial| *serial == token.serial);
+    let fits = |token: &Candidate| selection.serial.is_none() || selection.serial == token.serial;
     tokens.retain(fits);
     match tokens.as_slice() {
         [] if alone => Err(none(socket, selection)),
@@ -66,31 +64,41 @@ pub(super) fn open(selection: &Selection) -> Result<Option<Card>, Error> {
 
 /// Opens the card in a reader.
 pub(super) fn open_reader(socket: &Path, reader: &str, patience: Duration) -> Result<Card, Error> {
-    let connection = Connection::open(Session::open(socket)?, reader, patience)?;
+    open_in(Session::open(socket)?, reader, patience)
+}
+
+fn open_in(session: Session, reader: &str, patience: Duration) -> Result<Card, Error> {
+    let connection = Connection::open(session, reader, patience)?;
     let atr = connection.atr().to_vec();
     Ok(Card::by(Box::new(connection), atr))
 }
 
 struct Candidate {
     found: Found,
-    serial: String,
+    /// The serial number, if somebody wants to know it.
+    serial: Option<String>,
 }
 
 /// The readers whose card has the shield applet. A reader that is busy or silent is passed over, unless no token is
 /// found without it.
-fn search(socket: &Path, patience: Duration) -> Result<Vec<Candidate>, Error> {
-    let readers = Session::open(socket)?.readers()?;
+fn search(socket: &Path, patience: Duration, by_serial: bool) -> Result<Vec<Candidate>, Error> {
+    let mut session = Session::open(socket)?;
+    let mut readers = session.readers()?;
+    readers.retain(|reader| reader.state & state::PRESENT != 0);
+    // The first reader is asked by the connection that is there.
+    let mut session = Some(session);
     let (mut tokens, mut busy) = (Vec::new(), false);
-    for reader in readers.iter().filter(|reader| reader.state & state::PRESENT != 0) {
+    for reader in readers {
         let Some(name) = reader.reader() else { continue };
         if reader.sharing == sharing::EXCLUSIVE {
             busy = true;
             continue;
         }
-        match ask(socket, &name, patience) {
-            Ok(information) => tokens.push(Candidate {
+        let session = session.take().map_or_else(|| Session::open(socket), Ok);
+        match session.and_then(|session| ask(session, &name, patience, by_serial)) {
+            Ok(serial) => tokens.push(Candidate {
                 found: Found { road: Road::Pcsc { socket: PathBuf::from(socket), reader: name }, id: (0, 0) },
-                serial: information.serial,
+                serial,
             }),
             Err(Error::Busy | Error::TimedOut(_)) => busy = true,
             Err(_) => {}
@@ -99,9 +107,19 @@ fn search(socket: &Path, patience: Duration) -> Result<Vec<Candidate>, Error> {
     if tokens.is_empty() && busy { Err(Error::Busy) } else { Ok(tokens) }
 }
 
-/// SELECT and GET INFORMATION.
-fn ask(socket: &Path, reader: &str, patience: Duration) -> Result<Information, Error> {
-    open_reader(socket, reader, patience)?.transaction(|card| Shield::select(card)?.information())
+/// SELECT, and GET INFORMATION for the serial number.
+fn ask(session: Session, reader: &str, patience: Duration, by_serial: bool) -> Result<Option<String>, Error> {
+    open_in(session, reader, patience)?.transaction(|card| {
+        if !by_serial {
+            card.last();
+        }
+        let mut shield = Shield::select(card)?;
+        if !by_serial {
+            return Ok(None);
+        }
+        shield.card().last();
+        Ok(Some(shield.information()?.serial))
+    })
 }
 
 fn none(socket: &Path, selection: &Selection) -> Error {

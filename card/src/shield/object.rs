@@ -1,8 +1,11 @@
 //! Keys and certificates that a host makes, names and removes. No command here touches the payment container.
 
-use wire::shield::{
-    Command, Container, Contents, Deleted, Import, Listed, Name, Named, NewKey, Object, Place, Uses,
-    parse_created, parse_placed, put_certificate,
+use wire::{
+    apdu::StatusWord,
+    shield::{
+        Command, Container, Contents, Deleted, Import, Inventory, Listed, Name, Named, NewKey, Object, Place,
+        Uses, parse_created, parse_placed, put_certificate,
+    },
 };
 use zeroize::Zeroizing;
 
@@ -17,6 +20,19 @@ impl Shield<'_> {
     pub fn contents(&mut self) -> Result<Vec<Contents>, Error> {
         let answer = self.ask(Command::List(Listed::Containers), ALL)?;
         Ok(Contents::parse_list(&answer)?)
+    }
+
+    /// LIST of containers and data objects with what stands behind their heads, in one command. `None` from a token that is
+    /// older than this command. No PIN is asked for; values of private data objects are not told.
+    ///
+    /// # Errors
+    /// As [`Self::contents`].
+    pub fn inventory(&mut self) -> Result<Option<Inventory>, Error> {
+        match self.ask(Command::List(Listed::Inventory), ALL) {
+            Ok(answer) => Ok(Some(Inventory::parse(&answer)?)),
+            Err(Error::Refused(StatusWord::WRONG_P1P2)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// CREATE KEY: makes a key pair that is in use at once. Returns the container of the pair and its public half,

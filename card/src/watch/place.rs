@@ -55,7 +55,7 @@ impl Place {
     pub fn take(&mut self) -> Result<(), Error> {
         let road = self.road.clone().ok_or(Error::NoToken)?;
         let mut holding = Holding::open(&road)?;
-        holding.information()?;
+        holding.check()?;
         self.plug_in(road);
         self.holding = Some(holding);
         Ok(())

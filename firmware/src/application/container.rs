@@ -5,7 +5,10 @@ use alloc::vec::Vec;
 use wire::{
     piv::{Algorithm, Slot, certificate_object, tag},
     pkix,
-    shield::{CertificateHead, Container, Contents, KeyHead, Name, NewKey, Place, PrivateParts, Uses},
+    shield::{
+        CertificateHead, Container, Contents, Inventory, KeyHead, Name, NewKey, Place, PrivateParts, Shelf,
+        Uses,
+    },
     tlv,
 };
 
@@ -38,6 +41,27 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
             all.push(Contents { container, key, certificate });
         }
         Ok(all)
+    }
+
+    /// What the containers hold and the data objects that may be seen, with what stands behind their heads. Values of
+    /// private data objects are left out.
+    ///
+    /// # Errors
+    /// A record is damaged.
+    pub fn inventory(&self) -> Result<Inventory, Refusal> {
+        let mut shelves = Vec::new();
+        for contents in self.contents()? {
+            let container = contents.container;
+            let public_key = match contents.key {
+                Some(_) => self.public_key(KeyId::Current(container))?,
+                None => None,
+            };
+            let (key_notes, certificate_notes) =
+                (self.notes(container, true)?, self.notes(container, false)?);
+            let certificate = self.certificate(container)?;
+            shelves.push(Shelf { contents, public_key, key_notes, certificate_notes, certificate });
+        }
+        Ok(Inventory { shelves, data: self.data_inventory()? })
     }
 
     /// A host's notes on a container's key, or else on its certificate; `None` when there are none.

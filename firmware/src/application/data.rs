@@ -32,6 +32,21 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         Ok(heads)
     }
 
+    /// The data objects that may be seen now: the public ones with value and notes, the private ones without.
+    ///
+    /// # Errors
+    /// A record is damaged.
+    pub(super) fn data_inventory(&self) -> Result<Vec<(DataHead, bool)>, Refusal> {
+        let mut all = Vec::new();
+        for head in self.data_heads()? {
+            let whole = !head.object.private;
+            let found = if whole { self.data(head.number)? } else { None };
+            let DataHead { number, object, length } = head;
+            all.push((DataHead { number, object: found.unwrap_or(object), length }, whole));
+        }
+        Ok(all)
+    }
+
     /// A data object; `None` when there is none, or it is private and the PIN is not verified.
     ///
     /// # Errors

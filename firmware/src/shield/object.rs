@@ -95,6 +95,7 @@ impl<S: Storage, R: CryptoRng> Turn<'_, Shield, S, R> {
         let list = match listed {
             Listed::Containers => Contents::list(&self.application.contents()?),
             Listed::Data => DataHead::list(&self.application.data_heads()?),
+            Listed::Inventory => self.application.inventory()?.bytes(),
         };
         Ok(Step::Done(Answer::data(list)))
     }

@@ -102,6 +102,7 @@ impl From<Error> for Ckr {
             | Error::Nonsense(_)
             | Error::Busy
             | Error::WasReset
+            | Error::Disturbed
             | Error::Ambiguous(_)
             | Error::Forbidden(_) => Self::DEVICE_ERROR,
         }

@@ -1,5 +1,6 @@
 //! One client: reads its requests and answers each.
 
+mod turn;
 mod attribute;
 mod inbox;
 
@@ -13,14 +14,14 @@ use std::{
 use card::feature;
 use wire::pcsclite::{
     Attribute, Connect, Control, Establish, Header, MAJOR, MAX_BUFFER, MAX_READERS, MINORS, ReaderEvents,
-    Request, Transmit, Version, Wait, protocol, rv, scope,
+    Request, Transmit, Version, Wait, extension, protocol, rv, scope,
 };
 use zeroize::{Zeroize, Zeroizing};
 
 use inbox::Inbox;
 
 use crate::{
-    hub::{self, Hub, Outcome},
+    hub::{self, Hub, Outcome, Running},
     watch::Watch,
 };
 
@@ -46,6 +47,8 @@ pub(crate) struct Client<'a> {
     inbox: Inbox,
     /// The minor version that the client speaks.
     minor: i32,
+    /// The client is one of ours, and said so.
+    extended: bool,
     /// The client's context; 0 for none.
     context: u32,
     cards: Vec<i32>,
@@ -71,6 +74,7 @@ impl<'a> Client<'a> {
             stream,
             inbox,
             minor: MINORS[0],
+            extended: false,
             context: 0,
             cards: Vec::new(),
             buffer: Zeroizing::default(),
@@ -183,6 +187,10 @@ impl<'a> Client<'a> {
                 asked.encode(&mut self.outbox);
             }
             Request::Transmit(asked) => self.transmit(asked),
+            Request::Open(asked) if self.extended => self.open(asked),
+            Request::Turn(asked) if self.extended => self.take_turn(asked),
+            // libpcsclite never sends these, and pcscd hangs up, too.
+            Request::Open(_) | Request::Turn(_) => return Err(End::Nonsense),
             Request::Control(asked) => self.control(asked),
             Request::GetAttribute(asked) => {
                 let Some(room) = asked.value().map(<[u8]>::len) else { return Err(End::Nonsense) };
@@ -240,7 +248,8 @@ impl<'a> Client<'a> {
         let mut answer = Version { major: MAJOR, minor: last, rv: rv::SERVICE_STOPPED };
         if asked.major == MAJOR && MINORS.contains(&asked.minor) {
             self.minor = asked.minor;
-            answer = Version { rv: rv::SUCCESS, ..asked };
+            self.extended = asked.rv == extension::OFFER;
+            answer = Version { rv: if self.extended { extension::TAKEN } else { rv::SUCCESS }, ..asked };
         }
         answer.encode(&mut self.outbox);
     }
@@ -291,11 +300,16 @@ impl<'a> Client<'a> {
 
     fn try_connect(&mut self, asked: &Connect) -> Outcome<(i32, u32)> {
         self.check_context(asked.context)?;
+        self.new_handle(asked.reader(), asked.share, asked.preferred)
+    }
+
+    /// A handle on a reader, and the protocol in use.
+    fn new_handle(&mut self, reader: &[u8], share: u32, preferred: u32) -> Outcome<(i32, u32)> {
         if self.cards.len() >= MAX_HANDLES {
             return Err(rv::NO_MEMORY);
         }
         let gone = || hub::hung_up(&*self.stream);
-        let connect = || self.hub.connect(asked.reader(), asked.share, asked.preferred, &gone);
+        let connect = || self.hub.connect(reader, share, preferred, &gone);
         let (card, active) = match connect() {
             // The client knows the name and never asked for the list. The reader may have come meanwhile.
             Err(rv::UNKNOWN_READER) => {
@@ -309,21 +323,29 @@ impl<'a> Client<'a> {
     }
 
     fn transmit(&mut self, mut asked: Transmit) {
-        // The structure goes first, but its numbers are known last.
-        self.outbox.resize(Transmit::LEN, 0);
-        let done = self.exchange(&asked);
-        let length = self.outbox.len() - Transmit::LEN;
-        asked.receive_length = u32::try_from(length).unwrap_or(u32::MAX);
-        asked.rv = split(done).1;
-        if asked.rv != rv::SUCCESS {
-            self.outbox.zeroize();
-        }
+        (asked.rv, asked.receive_length) =
+            self.answer_behind(Transmit::LEN, |client| client.exchange(&asked));
         let mut head = Vec::with_capacity(Transmit::LEN);
         asked.encode(&mut head);
-        match self.outbox.first_chunk_mut::<{ Transmit::LEN }>() {
-            Some(front) => front.copy_from_slice(&head),
-            None => self.outbox.extend_from_slice(&head),
+        self.put_head(&head);
+    }
+
+    /// Lets the work put a response APDU behind the room for a structure, whose numbers are known last. Returns the outcome
+    /// and the length of the response APDU. There is none after any outcome but success.
+    fn answer_behind(&mut self, head: usize, work: impl FnOnce(&mut Self) -> Outcome<()>) -> (u32, u32) {
+        self.outbox.resize(head, 0);
+        let outcome = split(work(self)).1;
+        let length = u32::try_from(self.outbox.len() - head).unwrap_or(u32::MAX);
+        if outcome != rv::SUCCESS {
+            self.outbox.as_mut_slice().zeroize();
+            self.outbox.truncate(head);
         }
+        (outcome, length)
+    }
+
+    /// Puts a structure into the room that [`Self::answer_behind`] left for it.
+    fn put_head(&mut self, head: &[u8]) {
+        self.outbox.iter_mut().zip(head).for_each(|(to, from)| *to = *from);
     }
 
     /// The response APDU goes behind what is in the outbox.
@@ -333,8 +355,13 @@ impl<'a> Client<'a> {
         if !any && asked.send_protocol != running.protocol {
             return Err(rv::PROTO_MISMATCH);
         }
+        self.response(&running, asked.receive_length)
+    }
+
+    /// Sends the command that is in the buffer. The response APDU goes behind what is in the outbox.
+    fn response(&mut self, running: &Running<'_>, room: u32) -> Outcome<()> {
         let before = self.outbox.len();
-        let room = usize::try_from(asked.receive_length).unwrap_or(usize::MAX);
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
         let wanted = before + room.min(MAX_BUFFER);
         if self.outbox.capacity() < wanted {
             // The buffer gets its room before its bytes: a buffer that grows would leave copies of the answer behind.

@@ -4,6 +4,7 @@
 //! The state is locked for moments only, never while a token works.
 
 // The order is the law: a module uses only modules listed below it.
+mod turn;
 mod sharing;
 mod waiting;
 mod slot;
@@ -18,7 +19,10 @@ use std::{
 
 use card::{Error, SlotError, pipe::Interface};
 use lock::lock;
-use wire::pcsclite::{MAX_READERS, rv, state};
+use wire::{
+    ccid::exchange_level::EXTENDED_APDU,
+    pcsclite::{MAX_READERS, rv, state},
+};
 
 use crate::token::{Texts, Token};
 use slot::{Event, Slot};
@@ -55,6 +59,8 @@ struct State {
     generation: u64,
     /// How many changes of the list of readers there were, less one.
     changes: u16,
+    /// How many threads sleep on [`Hub::turn`]. To wake nobody costs a system call, too.
+    sleepers: usize,
 }
 
 impl State {
@@ -80,21 +86,37 @@ pub(crate) struct Running<'a> {
     pub(crate) token: Arc<Token>,
     /// The protocol in use.
     pub(crate) protocol: u32,
+    /// The handle.
+    card: i32,
+    /// Whether a transaction of the handle ends with the command.
+    ends: bool,
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        if let Some(slot) = self.hub.state().of_key(self.key) {
+        let mut state = self.hub.state();
+        if let Some(slot) = state.of_key(self.key) {
             slot.running = slot.running.saturating_sub(1);
+            if self.ends {
+                slot.end_turn(self.card);
+            }
         }
-        self.hub.turn.notify_all();
+        self.hub.wake(&state);
     }
 }
 
 impl Running<'_> {
     /// What a failed command means for its reader and for the client.
     pub(crate) fn fault(&self, error: &Error) -> u32 {
+        if let Some(slot) = self.hub.state().of_key(self.key) {
+            slot.last = None; // nobody knows what the card did
+        }
         self.hub.fault(self.key, error)
+    }
+
+    /// A transaction of the handle ends with the command.
+    pub(crate) const fn end(&mut self) {
+        self.ends = true;
     }
 }
 
@@ -112,6 +134,8 @@ pub(crate) struct About {
     pub(crate) device_id: u32,
     /// Most bytes of a message without its header.
     pub(crate) max_input: usize,
+    /// Whether extended APDUs pass.
+    pub(crate) extended: bool,
 }
 
 impl Hub {
@@ -120,11 +144,20 @@ impl Hub {
     }
 
     /// Sleeps until something ended that a client may wait for.
-    fn wait<'a>(&self, state: MutexGuard<'a, State>, end: Instant) -> MutexGuard<'a, State> {
+    fn wait<'a>(&self, mut state: MutexGuard<'a, State>, end: Instant) -> MutexGuard<'a, State> {
         let left = end.saturating_duration_since(Instant::now());
-        self.turn
-            .wait_timeout(state, left)
-            .map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state)
+        state.sleepers += 1;
+        let waited = self.turn.wait_timeout(state, left);
+        let mut state = waited.map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state);
+        state.sleepers = state.sleepers.saturating_sub(1);
+        state
+    }
+
+    /// Something ended that a client may wait for.
+    fn wake(&self, state: &State) {
+        if state.sleepers > 0 {
+            self.turn.notify_all();
+        }
     }
 
     /// Puts a token into a free slot, and returns the slot's key. `None` when all slots are taken.
@@ -155,7 +188,7 @@ impl Hub {
         }
         state.changes = state.changes.wrapping_add(1);
         state.tell();
-        self.turn.notify_all();
+        self.wake(&state);
     }
 
     /// Hangs up on all tokens.
@@ -218,7 +251,14 @@ impl Hub {
             }
             state.tell();
         }
-        self.turn.notify_all();
+        self.wake(&state);
+    }
+
+    /// Something is about to happen to the card that is no client's command.
+    pub(crate) fn disturb(&self, key: u64) {
+        if let Some(slot) = self.state().of_key(key) {
+            slot.last = None;
+        }
     }
 
     /// Whether a card is in the reader, as far as is known.
@@ -234,8 +274,7 @@ impl Hub {
                 && slot.running == 0
                 && slot.state & state::POWERED != 0;
             if ready {
-                slot.state = state::PRESENT;
-                slot.protocol = 0;
+                slot.power_off();
             }
             ready
         });
@@ -263,28 +302,40 @@ impl Hub {
         }
     }
 
-    /// Begins a command. Another client's transaction, a reset or a removal forbids that.
-    pub(crate) fn run(&self, card: i32) -> Outcome<Running<'_>> {
+    /// The state, once no transaction of another handle keeps this one off.
+    fn admitted(&self, card: i32) -> Outcome<MutexGuard<'_, State>> {
         let end = Instant::now() + GLANCE;
         let mut state = self.state();
-        loop {
-            let slot = state.of_handle(card)?;
-            if !slot.is_locked_by_another(card) {
-                slot.event(card)?;
-                slot.running += 1;
-                let (key, token, protocol) = (slot.key, Arc::clone(&slot.token), slot.protocol);
-                return Ok(Running { hub: self, key, token, protocol });
-            }
+        while state.of_handle(card)?.is_locked_by_another(card) {
             if Instant::now() >= end {
                 return Err(rv::SHARING_VIOLATION);
             }
             state = self.wait(state, end);
         }
+        Ok(state)
+    }
+
+    /// Begins a command. Another client's transaction, a reset or a removal forbids that.
+    pub(crate) fn run(&self, card: i32) -> Outcome<Running<'_>> {
+        let mut state = self.admitted(card)?;
+        let slot = state.of_handle(card)?;
+        slot.event(card)?;
+        Ok(self.running(slot, card, true))
+    }
+
+    /// A command runs from here on. `sends` tells whether the card gets it.
+    fn running(&self, slot: &mut Slot, card: i32, sends: bool) -> Running<'_> {
+        if sends {
+            slot.used_by(card);
+        }
+        slot.running += 1;
+        let (key, token, protocol) = (slot.key, Arc::clone(&slot.token), slot.protocol);
+        Running { hub: self, key, token, protocol, card, ends: false }
     }
 
     /// SCardStatus: whether something happened to the card that this handle was not told.
     pub(crate) fn status(&self, card: i32) -> Outcome<()> {
-        self.run(card).map(drop)
+        self.admitted(card)?.of_handle(card)?.event(card)
     }
 
     /// What attributes tell.
@@ -300,23 +351,13 @@ impl Hub {
             release: slot.token.interface.device.release,
             device_id: slot.token.device_id,
             max_input: slot.token.interface.max_message - wire::ccid::HEADER,
+            extended: slot.token.interface.features & EXTENDED_APDU != 0,
         })
     }
 
     /// What the token's descriptors say, unless another client has the card for itself.
     pub(crate) fn interface(&self, card: i32) -> Outcome<Interface> {
-        let end = Instant::now() + GLANCE;
-        let mut state = self.state();
-        loop {
-            let slot = state.of_handle(card)?;
-            if !slot.is_locked_by_another(card) {
-                return Ok(slot.token.interface.clone());
-            }
-            if Instant::now() >= end {
-                return Err(rv::SHARING_VIOLATION);
-            }
-            state = self.wait(state, end);
-        }
+        Ok(self.admitted(card)?.of_handle(card)?.token.interface.clone())
     }
 }
 

@@ -289,6 +289,7 @@ fn slot_change(hub: &Hub, key: u64, token: &Token) -> Result<(), Error> {
     if present == hub.is_present(key) {
         return Ok(());
     }
+    hub.disturb(key);
     let atr =
         if present { ccid.power_on().map_err(|_| rv::UNRESPONSIVE_CARD) } else { Err(rv::NO_SMARTCARD) };
     drop(ccid);

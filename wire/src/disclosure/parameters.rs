@@ -69,7 +69,7 @@ fn of_the_shield(ins: u8, p1: u8, p2: u8) -> bool {
         own::SET_NAME => of_container(matches!(p1, what::KEY | what::CERTIFICATE)),
         own::DELETE if p1 == what::DATA => is_number(p2),
         own::DELETE => of_container(p1 <= what::KEY | what::CERTIFICATE),
-        own::LIST => matches!((p1, p2), (0 | what::DATA, 0)),
+        own::LIST => matches!((p1, p2), (0 | what::DATA, 0) | (0, 1)),
         own::READ_DATA | own::UPDATE_DATA => p1 == 0 && is_number(p2),
         _ => false,
     }

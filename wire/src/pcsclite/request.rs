@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::structure::{
-    Attribute, Begin, Cancel, Connect, Control, Disconnect, End, Establish, Reconnect, Release, Status,
-    Transmit, Version,
+    Attribute, Begin, Cancel, Connect, Control, Disconnect, End, Establish, Open, Reconnect, Release, Status,
+    Transmit, Turn, Version,
 };
 use crate::Malformed;
 
@@ -137,10 +137,15 @@ requests! {
     ReadersStateSize = 0x16,
     /// The states of that many readers; since 4.6.
     ReadersStateArray = 0x17,
+    /// Ours ([`extension`](super::extension)): a handle, and what the client wants to know of the reader.
+    Open(Open) = 0x5553_0001,
+    /// Ours: a command with the beginning and the end of its transaction.
+    Turn(Turn) = 0x5553_0002,
 }
 
 impl Request {
-    /// Appends header and structure. The buffer of [`Self::Transmit`] or [`Self::Control`] is the caller's to append.
+    /// Appends header and structure. The buffer of [`Self::Transmit`], [`Self::Turn`] or [`Self::Control`] is the caller's
+    /// to append.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let command = self.command();
         let length = Self::length(command).unwrap_or_default();
@@ -154,6 +159,7 @@ impl Request {
     pub fn trailer(&self) -> usize {
         let length = match self {
             Self::Transmit(transmit) => transmit.send_length,
+            Self::Turn(turn) => turn.send_length,
             Self::Control(control) => control.send_length,
             _ => 0,
         };

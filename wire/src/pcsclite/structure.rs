@@ -131,6 +131,29 @@ structure! {
 }
 
 structure! {
+    /// Ours ([`extension`](super::extension)): a handle on a reader, shared with others, by whatever protocol the card has, and
+    /// what a client wants to know before its first command. No context is wanted.
+    Open {
+        /// The reader's name, ended by a zero.
+        reader: [u8; NAME],
+        /// The handle, in the answer.
+        card: i32,
+        /// The protocol in use, in the answer.
+        active: u32,
+        /// 1 when extended APDUs pass, else 0; in the answer.
+        extended: u32,
+        /// The card's ATR, at the front; in the answer.
+        atr: [u8; MAX_ATR],
+        /// Bytes that keep the numbers at multiples of 4.
+        padding: [u8; 3],
+        /// Bytes of the ATR, in the answer.
+        atr_length: u32,
+        /// The outcome.
+        rv: u32,
+    }
+}
+
+structure! {
     /// `reconnect_struct`.
     Reconnect {
         /// The handle.
@@ -218,6 +241,24 @@ structure! {
         receive_protocol: u32,
         /// cbPciLength of the answer.
         receive_pci: u32,
+        /// Room for the response APDU; in the answer its length.
+        receive_length: u32,
+        /// The outcome.
+        rv: u32,
+    }
+}
+
+structure! {
+    /// Ours ([`extension`](super::extension)): a command with the beginning and the end of its transaction. The command APDU
+    /// follows it; an empty one is not sent to the card. In the answer the response APDU follows it, if the outcome is
+    /// success.
+    Turn {
+        /// The handle.
+        card: i32,
+        /// Bits of [`extension::turn`](super::extension::turn).
+        bits: u32,
+        /// Bytes of the command APDU.
+        send_length: u32,
         /// Room for the response APDU; in the answer its length.
         receive_length: u32,
         /// The outcome.
@@ -323,8 +364,7 @@ impl ReaderState {
 
     /// The ATR.
     pub fn atr(&self) -> &[u8] {
-        let length = usize::try_from(self.atr_length).unwrap_or(MAX_ATR).min(MAX_ATR);
-        self.atr.get(..length).unwrap_or_default()
+        front(&self.atr, self.atr_length)
     }
 }
 
@@ -335,11 +375,43 @@ impl Connect {
     }
 }
 
+impl Open {
+    /// A wish for a handle on this reader.
+    pub fn wish(reader: [u8; NAME]) -> Self {
+        Self {
+            reader,
+            card: 0,
+            active: 0,
+            extended: 0,
+            atr: [0; MAX_ATR],
+            padding: [0; 3],
+            atr_length: 0,
+            rv: 0,
+        }
+    }
+
+    /// The reader's name without its zero.
+    pub fn reader(&self) -> &[u8] {
+        text(&self.reader)
+    }
+
+    /// The ATR.
+    pub fn atr(&self) -> &[u8] {
+        front(&self.atr, self.atr_length)
+    }
+}
+
 impl Attribute {
     /// The value; `None` where the length exceeds the field.
     pub fn value(&self) -> Option<&[u8]> {
         self.value.get(..usize::try_from(self.length).ok()?)
     }
+}
+
+/// As many bytes of an ATR as its length says.
+fn front(atr: &[u8; MAX_ATR], length: u32) -> &[u8] {
+    let length = usize::try_from(length).unwrap_or(MAX_ATR).min(MAX_ATR);
+    atr.get(..length).unwrap_or_default()
 }
 
 /// What stands before the first zero.

@@ -130,6 +130,7 @@ fn replay(line: &Line, minor: i32) -> Vec<u32> {
             Request::ReaderEvents => assert_eq!(answer!(ReaderEvents).events, 2),
             Request::ReadersStateSize => assert_eq!(take(&mut server, 4), 2_i32.to_ne_bytes()),
             Request::ReadersStateArray => states(take(&mut server, 2 * ReaderState::LEN)),
+            Request::Open(_) | Request::Turn(_) => panic!("pcsc-lite has no such request"),
         }
     }
     assert!(server.is_empty(), "{server:02X?}");
@@ -182,6 +183,27 @@ fn lengths_and_commands_are_checked() {
     assert!(reader_states(&[0; 183]).is_err());
     let question = Attribute { card: 1, id: 0, value: [0; MAX_ATTRIBUTE], length: 265, rv: 0 };
     assert_eq!(question.value(), None);
+}
+
+/// Numbers stand at multiples of 4, and pcsc-lite's commands end far below ours (`CMD_ENUM_LAST`).
+#[test]
+fn our_own_requests_travel() {
+    let mut open = Open::wish(reader_name("R 00 00"));
+    (open.card, open.active, open.extended, open.atr_length, open.atr[0]) = (7, protocol::T1, 1, 40, 0x3B);
+    assert_eq!((open.reader(), open.atr().len()), (&b"R 00 00"[..], MAX_ATR));
+    let bits = extension::turn::BEGIN | extension::turn::END;
+    let turn = Turn { card: 7, bits, send_length: 5, receive_length: 258, rv: extension::DISTURBED };
+    for (request, trailer) in [(Request::Open(open), 0), (Request::Turn(turn), 5)] {
+        let mut bytes = Vec::new();
+        request.encode(&mut bytes);
+        let (head, body) = bytes.split_at(Header::LEN);
+        let header = Header::parse(head.try_into().unwrap());
+        assert_eq!((header.body(), header.command), (Ok(body.len()), request.command()));
+        assert!(body.len() % 4 == 0 && request.command() > 0xFFFF);
+        assert_eq!(Request::parse(header.command, body), Ok(request.clone()));
+        assert_eq!(request.trailer(), trailer);
+    }
+    assert!(![rv::SUCCESS, extension::OFFER].contains(&extension::TAKEN));
 }
 
 #[test]

@@ -133,6 +133,8 @@ pub enum Listed {
     Containers,
     /// Each data object that may be seen.
     Data,
+    /// Both, with what stands behind the heads.
+    Inventory,
 }
 
 /// Tag 80 the old PIN or PUK, tag 81 the new one.
@@ -286,6 +288,7 @@ impl<'a> Command<'a> {
             Self::Delete(deleted) => (ins::DELETE, deleted.parameters(), &[]),
             Self::List(Listed::Containers) => (ins::LIST, (0, 0), &[]),
             Self::List(Listed::Data) => (ins::LIST, (what::DATA, 0), &[]),
+            Self::List(Listed::Inventory) => (ins::LIST, (0, 1), &[]),
             Self::CreateData(data) => (ins::CREATE_DATA, (0, 0), data),
             Self::ReadData(number) => (ins::READ_DATA, (0, number), &[]),
             Self::UpdateData(number, data) => (ins::UPDATE_DATA, (0, number), data),
@@ -336,6 +339,7 @@ fn own<'a>(apdu: &apdu::Command<'a>) -> Result<Command<'a>, StatusWord> {
             let listed = match (p1, p2) {
                 (0, 0) => Listed::Containers,
                 (what::DATA, 0) => Listed::Data,
+                (0, 1) => Listed::Inventory,
                 _ => return Err(StatusWord::WRONG_P1P2),
             };
             no_data(data).map(|()| Command::List(listed))
@@ -497,6 +501,9 @@ mod tests {
             (&hex!("80E4040101 00"), 0x6700),
             (&hex!("80F40000"), 0x9000),
             (&hex!("80F40400"), 0x9000),
+            (&hex!("80F40001"), 0x9000),
+            (&hex!("80F40002"), 0x6A86),
+            (&hex!("80F40401"), 0x6A86),
             (&hex!("80F40100"), 0x6A86),
             (&hex!("80F4000001 00"), 0x6700),
             (&hex!("80E00001"), 0x6A86),

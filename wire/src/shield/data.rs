@@ -94,12 +94,16 @@ impl DataHead {
     pub fn list(all: &[Self]) -> Vec<u8> {
         let mut out = Vec::new();
         for head in all {
-            let mut item = tlv::object(tag::NUMBER, &[head.number]);
-            head.object.put_head(&mut item);
-            tlv::put(&mut item, tag::LENGTH, &head.length.to_be_bytes());
-            tlv::put(&mut out, tag::DATA, &item);
+            tlv::put(&mut out, tag::DATA, &head.item());
         }
         out
+    }
+
+    pub(super) fn item(&self) -> Vec<u8> {
+        let mut item = tlv::object(tag::NUMBER, &[self.number]);
+        self.object.put_head(&mut item);
+        tlv::put(&mut item, tag::LENGTH, &self.length.to_be_bytes());
+        item
     }
 
     /// Reads the answer of LIST; tags that it does not know are passed over.
@@ -109,18 +113,22 @@ impl DataHead {
     pub fn parse_list(answer: &[u8]) -> Result<Vec<Self>, Malformed> {
         let mut all = Vec::new();
         for item in tlv::Reader::new(answer) {
-            let item = item?.value;
-            let find = |tag| tlv::find(item, tag);
-            let length = find(tag::LENGTH).and_then(|field| field.try_into().ok());
-            let head =
-                [find(tag::LABEL), find(tag::ID), find(tag::APPLICATION), find(tag::PRIVATE), None, None];
-            all.push(Self {
-                number: parse_number(item)?,
-                object: DataObject::of(head)?,
-                length: u32::from_be_bytes(length.ok_or(Malformed::new(WHAT, "no length"))?),
-            });
+            all.push(Self::parse(item?.value, None, None)?);
         }
         Ok(all)
+    }
+
+    /// Reads an item, with a value and notes that stand in it.
+    pub(super) fn parse(item: &[u8], value: Option<&[u8]>, notes: Option<&[u8]>) -> Result<Self, Malformed> {
+        let find = |tag| tlv::find(item, tag);
+        let length = find(tag::LENGTH).and_then(|field| field.try_into().ok());
+        let [label, id, application, private] =
+            [tag::LABEL, tag::ID, tag::APPLICATION, tag::PRIVATE].map(find);
+        Ok(Self {
+            number: parse_number(item)?,
+            object: DataObject::of([label, id, application, private, value, notes])?,
+            length: u32::from_be_bytes(length.ok_or(Malformed::new(WHAT, "no length"))?),
+        })
     }
 }
 

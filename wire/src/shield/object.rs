@@ -203,7 +203,7 @@ impl Contents {
         out
     }
 
-    fn item(&self) -> Vec<u8> {
+    pub(super) fn item(&self) -> Vec<u8> {
         let mut item = placed(self.container);
         if let Some(key) = &self.key {
             let mut head = tlv::object(tag::ALGORITHM, &[key.algorithm as u8]);
@@ -230,13 +230,17 @@ impl Contents {
     pub fn parse_list(answer: &[u8]) -> Result<Vec<Self>, Malformed> {
         let mut all = Vec::new();
         for item in tlv::Reader::new(answer) {
-            let item = item?.value;
-            let Ok(container) = parse_placed(item) else { continue };
-            let key = tlv::find(item, tag::KEY).map(key_head).transpose()?;
-            let certificate = tlv::find(item, tag::CERTIFICATE_HEAD).map(certificate_head).transpose()?;
-            all.push(Self { container, key, certificate });
+            all.extend(Self::parse(item?.value)?);
         }
         Ok(all)
+    }
+
+    /// Reads an item; `None` for a container that is not known.
+    pub(super) fn parse(item: &[u8]) -> Result<Option<Self>, Malformed> {
+        let Ok(container) = parse_placed(item) else { return Ok(None) };
+        let key = tlv::find(item, tag::KEY).map(key_head).transpose()?;
+        let certificate = tlv::find(item, tag::CERTIFICATE_HEAD).map(certificate_head).transpose()?;
+        Ok(Some(Self { container, key, certificate }))
     }
 }
 

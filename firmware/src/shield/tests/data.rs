@@ -1,4 +1,4 @@
-use wire::shield::{DataHead, DataObject, MAX_VALUE, parse_number, what};
+use wire::shield::{DataHead, DataObject, Inventory, MAX_VALUE, parse_created, parse_number, what};
 
 use super::*;
 use crate::seams::RecordName;
@@ -68,6 +68,40 @@ fn objects_come_and_go() {
     }
     assert_eq!(again.create_data(&object(false, &[])), Ok(2), "its number is free again");
     assert_eq!(again.word([0x80, 0xE0, 1, 0], &[]), "6A86");
+}
+
+/// LIST with everything tells what the single commands tell, and no private value.
+#[test]
+fn an_inventory_is_what_the_single_commands_tell() {
+    let mut bench = Bench::verified();
+    let noted = Name { notes: alloc::vec![1, 2], ..name("k", &[1]) };
+    let (answer, _) = bench.create(Place::Any, &NewKey { name: noted.clone(), ..plain(Algorithm::P256) });
+    let (container, public) = parse_created(&answer).unwrap();
+    let der = certificate(&public);
+    assert_eq!(bench.put(Place::Any, &der, &noted).1, "9000");
+    bench.create(Place::Any, &plain(Algorithm::P384));
+    let (open, secret) = (object(false, &[7; 9]), object(true, &[0xAA; 9]));
+    let numbers = [&open, &secret].map(|data| bench.create_data(data).unwrap());
+
+    let answer = bench.data([0x80, 0xF4, 0, 1], &[]);
+    assert!(!answer.windows(9).any(|bytes| bytes == [0xAA; 9]));
+    let found = Inventory::parse(&answer).unwrap();
+    assert_eq!(
+        found.shelves.iter().map(|shelf| shelf.contents.clone()).collect::<Vec<_>>(),
+        bench.contents()
+    );
+    let [first, second] = &found.shelves[..] else { panic!("two containers") };
+    assert_eq!(first.contents.container, container);
+    assert_eq!(first.public_key.as_deref(), Some(&public[..]));
+    assert_eq!(first.certificate.as_deref(), Some(&der[..]));
+    assert_eq!([&first.key_notes, &first.certificate_notes], [&Some(noted.notes.clone()); 2]);
+    assert!(second.public_key.is_some() && second.certificate.is_none() && second.key_notes.is_none());
+    let heads = bench.heads();
+    assert_eq!(found.data[0].0, DataHead { number: numbers[0], object: open, length: 9 });
+    assert_eq!((found.data[0].1, &found.data[1]), (true, &(heads[1].clone(), false)));
+    // Without the PIN a private object is not even named.
+    let found = Inventory::parse(&bench.again().data([0x80, 0xF4, 0, 1], &[])).unwrap();
+    assert_eq!(found.data.len(), 1);
 }
 
 #[test]

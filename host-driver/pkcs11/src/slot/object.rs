@@ -29,7 +29,8 @@ impl Slot {
         }
         // An attribute stands there with two values. C_FindObjectsInit has no CKR_TEMPLATE_INCONSISTENT.
         let template = Attributes::of_template(template).map_err(|_| Ckr::ATTRIBUTE_VALUE_INVALID)?;
-        self.read &= !self.token()?.is_shared();
+        // Another program may have changed what the token holds.
+        self.read = self.read && self.token()?.is_current();
         self.read_token()?;
         let user = self.is_user();
         let mut found: Vec<_> = self

@@ -54,6 +54,7 @@ mod tests {
             release: 0x0102,
             device_id: 0x0003_0104,
             max_input: 3062,
+            extended: true,
         };
         let of = |id| value(id, &about);
         assert_eq!(of(attribute::VENDOR_NAME).unwrap(), b"Bank\0");

@@ -156,9 +156,11 @@ impl Hub {
             _ => {}
         }
         slot.handles.insert(card, None);
+        // A handle that connects anew may have been given the card in any state.
+        slot.last = slot.last.filter(|last| *last == card);
         let active = slot.protocol;
         state.tell();
-        self.turn.notify_all();
+        self.wake(&state);
         Ok(active)
     }
 
@@ -170,13 +172,19 @@ impl Hub {
         // The client is gone, and its turn is given back. A transaction that is left open would cost the card a
         // reset.
         if begin.elapsed() > LATE && gone() {
-            if let Ok(slot) = self.state().of_handle(card) {
-                slot.unlock();
-            }
-            self.turn.notify_all();
+            self.end_turn(card);
             return Err(rv::SHARING_VIOLATION);
         }
         Ok(())
+    }
+
+    /// Ends one transaction of the handle.
+    pub(crate) fn end_turn(&self, card: i32) {
+        let mut state = self.state();
+        if let Ok(slot) = state.of_handle(card) {
+            slot.end_turn(card);
+        }
+        self.wake(&state);
     }
 
     /// Begins one more transaction of the handle, once no other handle has one and no command runs.
@@ -203,7 +211,7 @@ impl Hub {
             };
             if let Some(outcome) = outcome {
                 leave(&mut slot.queue, card);
-                self.turn.notify_all();
+                self.wake(&state);
                 return outcome;
             }
             state = self.wait(state, end);
@@ -229,10 +237,7 @@ impl Hub {
             disposition::RESET | disposition::UNPOWER => self.reset(card, TURN),
             _ => Ok(()),
         };
-        if let Ok(slot) = self.state().of_handle(card) {
-            slot.unlock();
-        }
-        self.turn.notify_all();
+        self.end_turn(card);
         outcome
     }
 
@@ -278,7 +283,7 @@ impl Hub {
             }
             state.tell();
         }
-        self.turn.notify_all();
+        self.wake(&state);
     }
 
     /// Powers the card off and on. All handles are told, this one too, as pcscd does.
@@ -315,21 +320,18 @@ impl Hub {
         slot.unlock();
         match done {
             Ok(Some(atr)) => slot.set_card(Ok(atr)),
-            Ok(None) => {
-                slot.state = state::PRESENT;
-                slot.protocol = protocol::UNDEFINED;
-            }
+            Ok(None) => slot.power_off(),
             Err(error) => {
                 if !matches!(error, Error::Broken(_) | Error::Nonsense(_)) {
                     slot.set_card(Err(rv::UNRESPONSIVE_CARD));
                 }
+                self.wake(&state);
                 drop(state);
                 let outcome = self.fault(key, &error);
-                self.turn.notify_all();
                 return Err(if outcome == rv::NOT_TRANSACTED { rv::UNRESPONSIVE_CARD } else { outcome });
             }
         }
-        self.turn.notify_all();
+        self.wake(&state);
         Ok(())
     }
 }
@@ -358,11 +360,6 @@ impl Slot {
             return Err(rv::PROTO_MISMATCH);
         }
         Ok(())
-    }
-
-    /// Ends one transaction.
-    fn unlock(&mut self) {
-        self.lock = self.lock.and_then(|(card, count)| (count > 1).then(|| (card, count - 1)));
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use wire::pcsclite::{MAX_ATR, ReaderState, reader_name, rv, sharing, state};
+use wire::pcsclite::{MAX_ATR, ReaderState, protocol, reader_name, rv, sharing, state};
 
 use super::Outcome;
 use crate::token::Token;
@@ -39,6 +39,8 @@ pub(super) struct Slot {
     pub(super) queue: VecDeque<i32>,
     /// How many commands run.
     pub(super) running: usize,
+    /// The handle whose command was the last thing that happened to the card; `None` after anything else.
+    pub(super) last: Option<i32>,
     /// Since when there is no handle.
     pub(super) idle: Option<Instant>,
 }
@@ -58,6 +60,7 @@ impl Slot {
             lock: None,
             queue: VecDeque::new(),
             running: 0,
+            last: None,
             idle: Some(Instant::now()),
         };
         slot.set_card(atr);
@@ -67,7 +70,8 @@ impl Slot {
 
     /// Notes that the card was powered up, or why it was not.
     pub(super) fn set_card(&mut self, atr: Outcome<Vec<u8>>) {
-        self.protocol = 0;
+        self.last = None;
+        self.protocol = protocol::UNDEFINED;
         match atr {
             Ok(mut atr) => {
                 atr.truncate(MAX_ATR);
@@ -83,6 +87,31 @@ impl Slot {
                 self.state = state::PRESENT | state::SWALLOWED;
             }
         }
+    }
+
+    /// Notes that the card is off.
+    pub(super) fn power_off(&mut self) {
+        self.last = None;
+        self.protocol = protocol::UNDEFINED;
+        self.state = state::PRESENT;
+    }
+
+    /// Notes that the card gets a command of this handle. Of commands that run at once nobody knows which is the last.
+    pub(super) fn used_by(&mut self, card: i32) {
+        self.last = (self.running == 0).then_some(card);
+    }
+
+    /// Ends one transaction of this handle, if there is one. The transaction that an exclusive handle always has stays.
+    pub(super) fn end_turn(&mut self, card: i32) {
+        let least = u32::from(self.exclusive);
+        if matches!(self.lock, Some((holder, count)) if holder == card && count > least) {
+            self.unlock();
+        }
+    }
+
+    /// Ends one transaction.
+    pub(super) fn unlock(&mut self) {
+        self.lock = self.lock.and_then(|(card, count)| (count > 1).then(|| (card, count - 1)));
     }
 
     /// Tells every handle.

@@ -26,7 +26,7 @@ pub(crate) enum Task {
     Signatures,
     /// Measures so many signatures of the first token by a P-384 key, and as many by an RSA key.
     Kinds,
-    /// Makes so many signatures a thread, with one thread and with two.
+    /// Makes so many signatures a thread, with one thread, with two and with eight.
     Threads,
 }
 
@@ -100,14 +100,21 @@ fn threads(path: &Path, count: usize) -> anyhow::Result<serde_json::Value> {
     let module = Module::load(path)?;
     module.initialize()?;
     let slots = module.slots()?;
-    let [one, two, ..] = slots[..] else { return Err(anyhow!("two tokens are wanted")) };
-    for slot in [one, two] {
+    let Some(&[one, two, ..]) = slots.first_chunk::<8>() else {
+        return Err(anyhow!("eight tokens are wanted"));
+    };
+    let eight = slots[..8].to_vec();
+    for &slot in &eight {
         // A login counts for all sessions with the token.
         module.session(slot)?.log_in(PIN)?;
     }
     let key = |slot| module.session(slot)?.find(Kind::P256);
-    let arms =
-        [("one", vec![one]), ("two on one token", vec![one, one]), ("two on two tokens", vec![one, two])];
+    let arms = [
+        ("one", vec![one]),
+        ("two on one token", vec![one, one]),
+        ("two on two tokens", vec![one, two]),
+        ("eight on eight tokens", eight),
+    ];
     let mut figures = serde_json::Map::new();
     for (name, slots) in arms {
         let keys = slots.into_iter().map(key).collect::<anyhow::Result<Vec<Key>>>()?;

@@ -3,7 +3,8 @@
 
 use std::{
     io::{ErrorKind, Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
+    os::unix::net::UnixListener,
 };
 
 use aws_lc_rs::{
@@ -22,15 +23,29 @@ pub(crate) enum Work {
 }
 
 /// Serves each client on a thread of its own, until the process ends.
-pub(crate) fn serve(listener: &TcpListener, work: Work) -> anyhow::Result<()> {
+pub(crate) fn serve((tcp, unix): (TcpListener, UnixListener), work: Work) -> anyhow::Result<()> {
+    let by_path = std::thread::spawn(move || {
+        loop {
+            begin(unix.accept()?.0, work)?;
+        }
+    });
     loop {
-        let (mut stream, _) = listener.accept()?;
-        let signer = Signer::new(work)?;
-        std::thread::spawn(move || match session(&mut stream, &signer) {
-            Err(error) if error.kind() != ErrorKind::UnexpectedEof => eprintln!("floor: {error}"),
-            _ => {}
-        });
+        let (stream, _) = tcp.accept()?;
+        stream.set_nodelay(true)?;
+        begin(stream, work)?;
+        if by_path.is_finished() {
+            return by_path.join().unwrap_or_else(|_| anyhow::bail!("the Unix socket's thread panicked"));
+        }
     }
+}
+
+fn begin(mut stream: impl Read + Write + Send + 'static, work: Work) -> anyhow::Result<()> {
+    let signer = Signer::new(work)?;
+    std::thread::spawn(move || match session(&mut stream, &signer) {
+        Err(error) if error.kind() != ErrorKind::UnexpectedEof => eprintln!("floor: {error}"),
+        _ => {}
+    });
+    Ok(())
 }
 
 struct Signer {
@@ -61,8 +76,7 @@ impl Signer {
     }
 }
 
-fn session(stream: &mut TcpStream, signer: &Signer) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
+fn session(stream: &mut (impl Read + Write), signer: &Signer) -> std::io::Result<()> {
     stream.read_exact(&mut [0; OP_HEADER + 32])?; // OP_REQ_IMPORT
     stream.write_all(&import_reply())?;
     let (mut input, mut output, mut waiting) =

@@ -22,6 +22,8 @@ pub(crate) struct Home(TempDir);
 pub(crate) struct Up {
     pub(crate) running: Running,
     pub(crate) address: String,
+    /// Its Unix socket, as `USHIELD_USBIP` names it.
+    pub(crate) unix: String,
 }
 
 impl Home {
@@ -69,13 +71,13 @@ impl Home {
         command.args(["--tokens", &tokens.to_string(), "--pin-file"]).arg(self.0.path().join("pin"));
         command.arg("--control").arg(self.0.path().join(format!("{name}.control")));
         let (running, ready) = start_ready(command, &self.0.path().join(format!("{name}-up.ready")))?;
-        Ok(Up { running, address: text(&ready, "listen")? })
+        Ok(Up { running, address: text(&ready, "listen")?, unix: text(&ready, "unix")? })
     }
 
     /// `ushield reader` before these tokens, and its socket.
     pub(crate) fn reader(&self, name: &str, up: &Up) -> anyhow::Result<(Running, String)> {
         let mut command = self.ushield()?;
-        command.args(["reader", "--usbip", &up.address]);
+        command.args(["reader", "--usbip", &up.unix]);
         command.arg("--socket").arg(self.0.path().join(format!("{name}.pcscd")));
         let (running, ready) = start_ready(command, &self.0.path().join(format!("{name}-reader.ready")))?;
         Ok((running, text(&ready, "socket")?))

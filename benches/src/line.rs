@@ -1,11 +1,9 @@
 //! The bare client. The client writes and reads URBs, and knows nothing of their content.
 
-use std::{
-    io::{Read, Write},
-    net::{SocketAddr, TcpStream},
-};
+use std::io::{Read, Write};
 
 use anyhow::{Context, ensure};
+use card::usbip::Stream;
 use wire::usbip::{
     DEVICE, Device, OP_HEADER, Return, Submit, URB_HEADER, parse_import_header, request_import,
 };
@@ -21,7 +19,7 @@ pub(crate) enum Order {
 
 /// An imported device.
 pub(crate) struct Line {
-    stream: TcpStream,
+    stream: Stream,
     device: u32,
     sequence: u32,
     bulk_out: u8,
@@ -30,15 +28,14 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn import(address: SocketAddr, bus_id: &str) -> anyhow::Result<Self> {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.write_all(&request_import(bus_id)?)?;
+    pub(crate) fn import(address: impl ToString, bus_id: &str) -> anyhow::Result<Self> {
+        let stream = Stream::connect(&address.to_string())?;
+        (&stream).write_all(&request_import(bus_id)?)?;
         let (mut head, mut device) = ([0; OP_HEADER], [0; DEVICE]);
-        stream.read_exact(&mut head)?;
+        (&stream).read_exact(&mut head)?;
         let status = parse_import_header(head)?;
         ensure!(status == 0, "import refused with status {status}");
-        stream.read_exact(&mut device)?;
+        (&stream).read_exact(&mut device)?;
         let device = Device::parse(&device)?.id();
         Ok(Self { stream, device, sequence: 0, bulk_out: 1, bulk_in: 2, output: Vec::new() })
     }
@@ -52,20 +49,20 @@ impl Line {
     }
 
     fn flush(&mut self) -> anyhow::Result<()> {
-        self.stream.write_all(&self.output)?;
+        (&self.stream).write_all(&self.output)?;
         self.output.clear();
         Ok(())
     }
 
     fn answer(&mut self, is_in: bool) -> anyhow::Result<Vec<u8>> {
         let mut head = [0; URB_HEADER];
-        self.stream.read_exact(&mut head).context("the server hung up")?;
+        (&self.stream).read_exact(&mut head).context("the server hung up")?;
         let Return::Submit { status, length, .. } = Return::parse(&head)? else {
             anyhow::bail!("an answer to no URB of ours")
         };
         ensure!(status == 0, "URB status {status}");
         let mut data = vec![0; if is_in { length as usize } else { 0 }];
-        self.stream.read_exact(&mut data)?;
+        (&self.stream).read_exact(&mut data)?;
         Ok(data)
     }
 

@@ -88,7 +88,7 @@ impl Scale {
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     match arguments.part {
-        Some(Part::Floor { work }) => floor::serve(&process::listen()?, work),
+        Some(Part::Floor { work }) => floor::serve(process::listen()?, work),
         Some(Part::Tokens { count, stretching, ref state }) => {
             token::serve(count, stretching, state.as_deref())
         }

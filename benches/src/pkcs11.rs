@@ -30,7 +30,7 @@ const SOFTHSM: [&str; 5] = [
     "/usr/local/lib/softhsm/libsofthsm2.so",
 ];
 /// Tokens of each arm.
-const TOKENS: u16 = 2;
+const TOKENS: u16 = 8;
 /// Programs that are started in one round, and the signatures of each.
 const STARTS: usize = 10;
 const SIGNATURES: usize = 200;
@@ -59,7 +59,12 @@ type Taken = BTreeMap<String, Vec<f64>>;
 
 pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
     let home = Home::new()?;
-    let arms = [softhsm(&home)?, by_usbip(&home)?, by_reader(&home)?];
+    let arms = [
+        softhsm(&home)?,
+        by_usbip(&home, "Unix socket", true, |up| up.unix.clone())?,
+        by_usbip(&home, "TCP", false, |up| up.address.clone())?,
+        by_reader(&home)?,
+    ];
     for arm in &arms {
         arm.client("keys", usize::from(TOKENS), &arm.pinned)?;
         if arm.free != arm.pinned {
@@ -153,7 +158,12 @@ fn rows(arm: &Arm, taken: &Taken, softhsm: &Taken, floor: &[f64]) -> anyhow::Res
     let row = Row::new(format!("{name}: memory it adds, load to signatures"), figures);
     let row = beside(row, "SoftHSM2", against("grown at the end"), None)?;
     rows.push(beside(row, "4 MiB", Ok(grown / 4096.0), at_most(1.0))?);
-    for (threads, goal) in [("one", None), ("two on one token", None), ("two on two tokens", Some(1.6))] {
+    for (threads, goal) in [
+        ("one", None),
+        ("two on one token", None),
+        ("two on two tokens", Some(1.8)),
+        ("eight on eight tokens", Some(1.8)),
+    ] {
         let row = Row::new(format!("{name}: sign, all cores, {threads}"), vec![("per s", of(threads)?)]);
         let row = match threads {
             "one" => row,
@@ -215,17 +225,22 @@ fn initialize(configuration: &Path, label: &str) -> anyhow::Result<()> {
 }
 
 /// Our module on the road of `ushield up`.
-fn by_usbip(home: &Home) -> anyhow::Result<Arm> {
-    let pinned = home.up("pinned", TOKENS)?;
+fn by_usbip(
+    home: &Home,
+    name: &'static str,
+    judged: bool,
+    address: impl Fn(&Up) -> String,
+) -> anyhow::Result<Arm> {
+    let pinned = home.up(&format!("pinned-{name}"), TOKENS)?;
     let free = {
         let _free = Free::new()?;
-        home.up("free", TOKENS)?
+        home.up(&format!("free-{name}"), TOKENS)?
     };
-    let settings = |up: &Up| home.settings(&[(card::road::ENVIRONMENT, up.address.clone())]);
+    let settings = |up: &Up| home.settings(&[(card::road::ENVIRONMENT, address(up))]);
     Ok(Arm {
-        name: "USB/IP",
-        judged: true,
-        rate: Some(1.3),
+        name,
+        judged,
+        rate: judged.then_some(1.3),
         module: beside("libushield_pkcs11.so")?,
         pinned: settings(&pinned),
         free: settings(&free),

@@ -5,6 +5,7 @@ use std::{
     fs::File,
     io::{BufRead, BufReader, Write},
     net::{SocketAddr, TcpListener},
+    os::unix::net::UnixListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -14,9 +15,13 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use rustix::thread::CpuSet;
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// How long a program may take until it is ready.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What names the path of its Unix socket to a server.
+const SOCKET: &str = "USHIELD_BENCH_SOCKET";
 
 /// A process that runs until this is dropped.
 pub(crate) struct Running(Child);
@@ -34,13 +39,20 @@ pub(crate) struct Server {
     running: Running,
     /// The address at which the server listens.
     pub(crate) address: SocketAddr,
+    /// Its Unix socket, as `USHIELD_USBIP` names it.
+    pub(crate) unix: String,
+    _folder: TempDir,
 }
 
 impl Server {
     /// Starts this program with these arguments and reads its address from the first line that it prints.
     pub(crate) fn start(arguments: &[&str]) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let socket = folder.path().join("usbip");
+        let unix = format!("{}{}", wire::usbip::UNIX, socket.display());
         let mut child = Command::new(std::env::current_exe()?)
             .args(arguments)
+            .env(SOCKET, socket)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -50,7 +62,7 @@ impl Server {
         let mut line = String::new();
         BufReader::new(output.context("its output")?).read_line(&mut line)?;
         let address = line.trim().parse().with_context(|| format!("the server said {line:?}"))?;
-        Ok(Self { running, address })
+        Ok(Self { running, address, unix, _folder: folder })
     }
 
     /// Resident memory, in KiB.
@@ -105,11 +117,16 @@ pub(crate) fn ask(arguments: &[&OsStr], settings: &[(&str, String)]) -> anyhow::
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-/// In the server: any free port on loopback, printed for the parent.
-pub(crate) fn listen() -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(("127.0.0.1", 0))?;
-    announce(listener.local_addr()?)?;
-    Ok(listener)
+/// In the server: the path of its Unix socket, which the parent has chosen.
+pub(crate) fn socket() -> anyhow::Result<PathBuf> {
+    std::env::var_os(SOCKET).map(PathBuf::from).context("this part is started by the program itself")
+}
+
+/// In the server: any free port on loopback, printed for the parent, and the Unix socket.
+pub(crate) fn listen() -> anyhow::Result<(TcpListener, UnixListener)> {
+    let listeners = (TcpListener::bind(("127.0.0.1", 0))?, UnixListener::bind(socket()?)?);
+    announce(listeners.0.local_addr()?)?;
+    Ok(listeners)
 }
 
 /// In the server: tells the parent where the server listens, and ends when the parent ends.

@@ -15,6 +15,7 @@ use host_driver::{
     panel::{Habit, panel},
     raise_descriptor_limit,
     store::{FileStore, MemoryStore},
+    usbip::Timing,
 };
 use ushield_tests::{
     bench::{self, Bench, PIN},
@@ -26,7 +27,10 @@ use wire::{
     usb::Setup,
 };
 
-use crate::{line::Order, process::announce};
+use crate::{
+    line::Order,
+    process::{announce, socket},
+};
 
 /// The length of an ordinary certificate, in bytes.
 const CERTIFICATE: usize = 700;
@@ -40,7 +44,8 @@ pub(crate) fn serve(tokens: u16, stretching: bool, folder: Option<&Path>) -> any
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let _context = runtime.enter();
     let address: SocketAddr = ([127, 0, 0, 1], 0).into();
-    let exporter = runtime.block_on(Exporter::start(Listen { address, ..Listen::default() }))?;
+    let mut exporter = runtime.block_on(Exporter::start(Listen { address, ..Listen::default() }))?;
+    exporter.listen_unix(&socket()?, Timing::STANDARD)?;
     match folder {
         Some(folder) => plug(&exporter, &profile, &template, FileStore::open(folder)?, 0)?,
         None => {
@@ -96,7 +101,7 @@ const MANAGEMENT_KEY: [u8; 24] = [
 ];
 
 /// Imports the token and powers its card, in this order of URBs.
-pub(crate) fn card(address: SocketAddr, bus_id: &str, order: Order) -> Result<Card, Error> {
+pub(crate) fn card(address: impl ToString, bus_id: &str, order: Order) -> Result<Card, Error> {
     let link = Link::import(&address.to_string(), bus_id)?;
     match order {
         Order::OneWrite => Card::open(link),

@@ -1,5 +1,10 @@
 //! Every test of sessions and of hostile peers once more, over the Unix socket; and what is so of that socket alone.
 
+#![allow(
+    clippy::duplicate_mod,
+    reason = "each of the test programs that are taken in here has the engine for itself"
+)]
+
 #[path = "session.rs"]
 mod session;
 #[path = "peers.rs"]

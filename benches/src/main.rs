@@ -97,7 +97,7 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-/// Takes minutes, and no other figure changes with it.
+/// Measured only when named: its rows are no times, and stand beside no floor.
 const CONSTANT_TIME: &str = "constant-time";
 
 /// What measures some rows of the table.

@@ -15,7 +15,10 @@ use std::{
 use rustix::{
     buffer::spare_capacity,
     io::Errno,
-    net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown},
+    net::{
+        RecvFlags, SendFlags, Shutdown, recv, send, shutdown,
+        sockopt::{Timeout, set_socket_timeout},
+    },
 };
 use tokio::{io::Interest, time::timeout};
 use zeroize::{Zeroize, Zeroizing};
@@ -24,6 +27,8 @@ use crate::readiness::ready;
 
 /// Bytes of room for what usually arrives at once. The buffer grows while more arrives, and shrinks afterwards.
 const ROOM: usize = 4 << 10;
+/// How long a read waits in the system call itself for a peer that has just been answered.
+const LINGER: Duration = Duration::from_millis(4);
 /// How long a peer may take to notice that the connection ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -108,6 +113,21 @@ impl Connection {
         }
     }
 
+    /// Says that [`Self::linger`] will be called.
+    pub(crate) fn prepare_to_linger(&self) -> io::Result<()> {
+        Ok(set_socket_timeout(&self.socket, Timeout::Recv, Some(LINGER))?)
+    }
+
+    /// Reads once, and waits in the system call for what comes: [`LINGER`] at most, and `None` if nothing came. Whoever waits in
+    /// the call needs no other call before it. The thread does nothing else meanwhile.
+    pub(crate) fn linger(&mut self) -> io::Result<Option<usize>> {
+        match recv(&self.socket, spare_capacity(&mut self.input), RecvFlags::empty()) {
+            Ok((_, read)) => Ok(Some(read)),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Writes all replies, in one system call if the peer's window allows it.
     pub(crate) async fn flush(&mut self) -> io::Result<()> {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
@@ -127,5 +147,27 @@ impl Connection {
             *self.output = Vec::new();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{io::Write, os::unix::net::UnixStream, time::Instant};
+
+    #[test]
+    fn lingering_ends_by_itself_and_brings_what_comes() {
+        let (own, mut peer) = UnixStream::pair().unwrap();
+        let mut connection = Connection::new(own.into());
+        connection.prepare_to_linger().unwrap();
+        connection.make_room(48);
+        let begin = Instant::now();
+        assert_eq!(connection.linger().unwrap(), None);
+        assert!(begin.elapsed() >= LINGER / 2, "it waited");
+        peer.write_all(b"urb").unwrap();
+        assert_eq!(connection.linger().unwrap(), Some(3));
+        assert_eq!(connection.unread(), b"urb");
+        drop(peer);
+        assert_eq!(connection.linger().unwrap(), Some(0), "the peer hung up");
     }
 }

@@ -12,12 +12,15 @@ use crate::{
     bus::{self, BusId, Gone, Lease, Unavailable},
     connection::Connection,
     peer::Peer,
-    session_thread::SessionThreads,
+    session_thread::{Company, SessionThreads},
     urb::{Device, Limits, Queue},
 };
 
 /// Replies of so many bytes are written at once, even if more messages wait.
 const ENOUGH: usize = 256 << 10;
+
+/// So many rounds a session goes on before it lets the thread's runtime look around.
+const STREAK: usize = 32;
 
 /// How long a peer may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,15 +127,16 @@ pub(crate) async fn read<V>(connection: &mut Connection) -> Result<(), End<V>> {
 /// Goes on with a session on a thread of sessions.
 pub(crate) fn move_to<F>(
     threads: &SessionThreads,
-    go_on: impl FnOnce() -> F + Send + 'static,
+    go_on: impl FnOnce(Company) -> F + Send + 'static,
 ) -> io::Result<()>
 where
     F: Future<Output = ()> + Send,
 {
     let place = threads.place()?;
     place.handle.clone().spawn(async move {
+        let company = place.company();
         let _place = place;
-        go_on().await;
+        go_on(company).await;
     });
     Ok(())
 }
@@ -144,6 +148,7 @@ pub(crate) struct Session<P> {
     queue: Queue,
     lease: Lease,
     protocol: P,
+    company: Company,
     /// The time at which the device wants its next tick.
     deadline: Option<Instant>,
     /// Until this time the peer may be silent; `None` once it has spoken.
@@ -159,10 +164,10 @@ enum Left {
 
 impl<P: PeerProtocol> Session<P> {
     /// A session at its beginning: the device has power, and the peer has said nothing.
-    pub(crate) fn new(mut lease: Lease, protocol: P, timing: Timing) -> Self {
+    pub(crate) fn new(mut lease: Lease, protocol: P, timing: Timing, company: Company) -> Self {
         let queue = Queue::new(lease.port().descriptors(), Limits::STANDARD).tapped(lease.tap());
         let silent = Some(Instant::now() + timing.silence);
-        Self { queue, lease, protocol, deadline: None, silent }
+        Self { queue, lease, protocol, company, deadline: None, silent }
     }
 
     /// Whether the peer has said anything.
@@ -177,10 +182,17 @@ impl<P: PeerProtocol> Session<P> {
 
     /// Runs until the session is over; returns why it ended.
     pub(crate) async fn run(&mut self, connection: &mut Connection) -> End<P::Violation> {
+        if let Err(error) = connection.prepare_to_linger() {
+            return error.into();
+        }
         loop {
-            if let Err(end) = self.round(connection).await {
-                return end;
+            for _ in 0..STREAK {
+                if let Err(end) = self.round(connection).await {
+                    return end;
+                }
             }
+            // A peer that never pauses must not keep the thread from its other sessions, nor from its end.
+            tokio::task::yield_now().await;
         }
     }
 
@@ -194,7 +206,7 @@ impl<P: PeerProtocol> Session<P> {
 
     /// Carries out all whole messages, and tells the device what time it is.
     fn turn(&mut self, connection: &mut Connection) -> Result<Left, End<P::Violation>> {
-        let Self { lease, queue, protocol, deadline, silent } = self;
+        let Self { lease, queue, protocol, deadline, silent, company: _ } = self;
         if !connection.unread().is_empty() {
             *silent = None;
         }
@@ -211,6 +223,11 @@ impl<P: PeerProtocol> Session<P> {
 
     /// Waits for the peer, for the device's bell, or for the device's clock.
     async fn wait(&mut self, connection: &mut Connection) -> Result<(), End<P::Violation>> {
+        if self.is_at_rest()
+            && let Some(read) = connection.linger()?
+        {
+            return if read == 0 { Err(End::HungUp) } else { Ok(()) };
+        }
         let (lease, deadline, silent) = (&self.lease, self.deadline, self.silent);
         tokio::select! {
             biased;
@@ -220,6 +237,12 @@ impl<P: PeerProtocol> Session<P> {
             () = unused(lease, silent.unwrap_or_else(Instant::now)), if silent.is_some() => Err(End::Idle),
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Ok(()),
         }
+    }
+
+    /// Whether nothing but the peer is waited for, and nobody else needs the thread: no clock, no computation, no page on a
+    /// screen. Whoever pulls the device out meanwhile waits for a few milliseconds.
+    fn is_at_rest(&self) -> bool {
+        self.deadline.is_none() && self.silent.is_none() && self.company.is_none() && !self.lease.is_working()
     }
 
     /// Writes the replies. A bell or a tick that comes meanwhile is not lost: [`Left::More`] tells of it. An unplug takes effect

@@ -53,6 +53,24 @@ pub(crate) struct Place {
     running: Arc<Mutex<Vec<SessionThread>>>,
 }
 
+/// Whether a session has its thread for itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Company(Arc<AtomicUsize>);
+
+impl Company {
+    /// No other session is on the thread. One that comes later waits until this session waits for its runtime.
+    pub(crate) fn is_none(&self) -> bool {
+        self.0.load(Ordering::Relaxed) <= 1
+    }
+}
+
+impl Place {
+    /// Who else is on the thread.
+    pub(crate) fn company(&self) -> Company {
+        Company(Arc::clone(&self.load))
+    }
+}
+
 impl Drop for Place {
     /// A thread ends with its last session, unless fewer than [`KEPT`] threads would be left.
     fn drop(&mut self) {
@@ -149,8 +167,11 @@ mod tests {
         let threads = SessionThreads { most: 2, running: Arc::default() };
         let places: Vec<Place> = (0..4).map(|_| threads.place().unwrap()).collect();
         assert_eq!(loads(&threads), [2, 2]);
+        // Who shares a thread keeps nobody waiting in a system call.
+        assert!(places.iter().all(|place| !place.company().is_none()));
         drop(places);
-        let _one = threads.place().unwrap();
+        let one = threads.place().unwrap();
+        assert!(one.company().is_none());
         assert_eq!(loads(&threads), [1, 0]);
         let threads = threads.stop();
         assert_eq!(threads.len(), 2);

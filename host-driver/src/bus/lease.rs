@@ -59,6 +59,11 @@ impl Lease {
         }
     }
 
+    /// Whether a long computation of the device is under way.
+    pub(crate) fn is_working(&self) -> bool {
+        lock(&self.port.slot).working
+    }
+
     /// Drives the device. While `turn` runs, nobody else reaches the device. A job that the device gives out afterwards is queued.
     ///
     /// # Errors

@@ -32,8 +32,8 @@ pub async fn serve(socket: OwnedFd, peer: Peer, bus: Arc<Bus>, threads: Arc<Sess
     };
     let bus_id = lease.port().id();
     tracing::info!(%peer, %bus_id, "the device was taken");
-    let moved = session::move_to(&threads, move || async move {
-        let mut session = Session::new(lease, Imported { device: bus_id.device() }, timing);
+    let moved = session::move_to(&threads, move |company| async move {
+        let mut session = Session::new(lease, Imported { device: bus_id.device() }, timing, company);
         let end = session.run(&mut connection).await;
         end.report(peer, Some(bus_id));
         if matches!(end, End::Gone) {

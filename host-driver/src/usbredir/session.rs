@@ -16,7 +16,7 @@ use crate::{
     connection::Connection,
     peer::Peer,
     session::{self, Session, Timing},
-    session_thread::SessionThreads,
+    session_thread::{Company, SessionThreads},
 };
 
 type End = session::End<Violation>;
@@ -49,9 +49,9 @@ pub(crate) async fn serve(socket: OwnedFd, peer: Peer, threads: Arc<SessionThrea
         Err(end) => return end.report(peer, None),
     };
     let Redirection { connection, place, agreed, .. } = redirection;
-    let moved = session::move_to(&threads, move || async move {
+    let moved = session::move_to(&threads, move |company| async move {
         let bus_id = lease.port().id();
-        let end = Redirection { connection, peer, place, agreed }.go_on(lease).await;
+        let end = Redirection { connection, peer, place, agreed }.go_on(lease, company).await;
         end.report(peer, Some(bus_id));
     });
     if let Err(error) = moved {
@@ -143,13 +143,13 @@ impl Redirection {
     }
 
     /// The guest has a device; when it is pulled out, the guest waits for the same one.
-    async fn go_on(mut self, mut lease: Lease) -> End {
+    async fn go_on(mut self, mut lease: Lease, company: Company) -> End {
         let mut has_spoken = false;
         loop {
             let bus_id = lease.port().id();
             tracing::info!(peer = %self.peer, %bus_id, "the device was taken");
             let guest = Guest::new(self.agreed, lease.port().descriptors(), &mut self.connection.output);
-            let mut session = Session::new(lease, guest, self.place.timing);
+            let mut session = Session::new(lease, guest, self.place.timing, company.clone());
             if has_spoken {
                 session.need_not_speak();
             }

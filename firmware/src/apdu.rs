@@ -145,7 +145,7 @@ impl<S: Storage, R: CryptoRng> Interpreter<S, R> {
 impl<S: Storage, R: CryptoRng> Card for Interpreter<S, R> {
     fn power_on(&mut self) -> Vec<u8> {
         self.forget();
-        atr::atr(&self.application.profile().historical_bytes)
+        atr::atr(&self.application.profile().brand.historical_bytes)
     }
 
     fn power_off(&mut self) {

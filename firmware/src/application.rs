@@ -86,7 +86,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         let store = &mut Store::new(secret, storage, rng);
         let opening = OpeningKey::generate(&mut store.rng);
         let pin = factory.pin.as_ref().map(|pin| &pin[..]);
-        let fits = |reference, code| pin::fits(reference, code, profile.pin_length);
+        let fits = |reference, code| pin::fits(reference, code, profile.brand.pin_length);
         if !fits(Reference::Puk, &factory.puk) || !pin.is_none_or(|pin| fits(Reference::Pin, pin)) {
             return Err(Refusal::PinForm);
         }
@@ -212,7 +212,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
 
     /// Whether this could be the token's PIN or PUK at all.
     pub fn fits(&self, reference: Reference, code: &[u8]) -> bool {
-        pin::fits(reference, code, self.profile.pin_length)
+        pin::fits(reference, code, self.profile.brand.pin_length)
     }
 
     /// The PIN was verified since the last reset.

@@ -84,7 +84,7 @@ pub(crate) fn state(
 /// What the holder must do before the key works, once it is in use.
 fn describe(id: KeyId, key: &record::Key, profile: &Profile) -> Result<KeyDescription, Refusal> {
     let policy = Policy::of(KeyId::Current(id.container()), key.policy()?);
-    let shown = policy.confirm == Confirm::Payment && profile.generation != Generation::One;
+    let shown = policy.confirm == Confirm::Payment && profile.brand.generation != Generation::One;
     Ok(KeyDescription {
         container: id.container().reference(),
         standing: match id {

@@ -223,7 +223,7 @@ fn expiry(order: &PaymentOrder) -> String {
 
 /// The pages for the brand's screen; none for a token without a screen.
 fn lay_out(title: &str, fields: &[Field<'_>], profile: &Profile) -> Result<Vec<Vec<String>>, Refusal> {
-    match profile.generation {
+    match profile.brand.generation {
         Generation::One => Ok(Vec::new()),
         Generation::Two { columns, rows } => {
             layout::pages(title, fields, columns, rows).ok_or(Refusal::NoRoom)

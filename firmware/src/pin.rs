@@ -105,7 +105,7 @@ impl Pins {
     ) -> Result<Self, Refusal> {
         let full = store
             .load(RecordName::Limits)?
-            .unwrap_or(Tries { pin: profile.pin_tries, puk: profile.puk_tries });
+            .unwrap_or(Tries { pin: profile.brand.pin_tries, puk: profile.brand.puk_tries });
         let missing = Refusal::Missing(RecordName::Tries);
         let mut tries: Tries = store.load(RecordName::Tries)?.ok_or(missing)?;
         if store.storage.is_doubtful(RecordName::Tries) {
@@ -118,7 +118,7 @@ impl Pins {
         Ok(Self {
             tries,
             full,
-            length: profile.pin_length,
+            length: profile.brand.pin_length,
             known: locks.known,
             once: None,
             fresh: None,
@@ -139,7 +139,7 @@ impl Pins {
     ) -> Result<(), Refusal> {
         let locks = lock::first(store, memory, profile, codes, opening)?;
         store.save(RecordName::Pin, &locks)?;
-        store.save(RecordName::Tries, &Tries { pin: profile.pin_tries, puk: profile.puk_tries })
+        store.save(RecordName::Tries, &Tries { pin: profile.brand.pin_tries, puk: profile.brand.puk_tries })
     }
 
     /// Tries left, PIN then PUK, and the most of each.

@@ -57,10 +57,10 @@ pub(crate) struct Make {
 impl Make {
     pub(crate) fn of(profile: &Profile) -> Self {
         Self {
-            brand: profile.brand.clone(),
-            screen: profile.generation != Generation::One,
-            pin_length: profile.pin_length,
-            tries: (profile.pin_tries, profile.puk_tries),
+            brand: profile.brand.name.clone(),
+            screen: profile.brand.generation != Generation::One,
+            pin_length: profile.brand.pin_length,
+            tries: (profile.brand.pin_tries, profile.brand.puk_tries),
         }
     }
 }

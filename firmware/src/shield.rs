@@ -23,7 +23,6 @@ use crate::{
     applet::{Answer, Applet, Event, Step, Turn},
     application::Application,
     pin::Verified,
-    profile::Generation,
     refusal::Refusal,
     seams::{CryptoRng, Storage},
     vault::{KeyId, Op},
@@ -151,12 +150,12 @@ impl<S: Storage, R: CryptoRng> Turn<'_, Shield, S, R> {
     /// GET INFORMATION.
     fn information(&self) -> Step {
         let (application, profile) = (&self.application, self.application.profile());
-        let (least, most) = profile.pin_length;
+        let (least, most) = profile.brand.pin_length;
         let information = Information {
             version: VERSION,
-            brand: profile.brand.clone(),
+            brand: profile.brand.name.clone(),
             serial: application.serial().into(),
-            generation: if profile.generation == Generation::One { 1 } else { 2 },
+            generation: profile.brand.generation.number(),
             tries: application.tries(),
             pin_length: [least, most],
             state_version: application.state_version(),

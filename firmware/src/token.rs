@@ -101,7 +101,7 @@ impl<S: Storage, P: Panel, R: CryptoRng> Token<S, P, R> {
     /// Opens the token that the storage holds. One that fails its self-test is there all the same, says so
     /// ([`Self::is_healthy`], GET INFORMATION), and refuses to work (GM/T 0027 5.5).
     pub fn open(profile: Profile, secret: &[u8; 32], storage: S, panel: P, rng: R) -> Self {
-        let timeout = profile.prompt_timeout;
+        let timeout = profile.brand.prompt_timeout;
         let card = Interpreter::new(Application::open(profile, secret, storage, rng));
         Self { device: Device::new(), reader: Reader::new(card, panel, timeout) }
     }

@@ -2,13 +2,12 @@
 
 use card::piv::Piv;
 use cryptoki_sys as ck;
-use firmware::profile::Profile;
 use ushield_tests::{
     bench::{self, Bench, PUK},
     flash::Flash,
     holder::Holder,
 };
-use wire::piv::Algorithm;
+use wire::{brand::Brand, piv::Algorithm};
 
 use crate::{
     call::{Call, Template, flag, number},
@@ -218,7 +217,7 @@ fn a_compressed_certificate(flash: &Flash) {
 
 /// A brand may allow PINs of more than eight bytes, although PIV's field has eight bytes.
 fn a_pin_of_more_than_eight_bytes() {
-    let profile = || Profile { pin_length: (6, 30), ..bench::profile() };
+    let profile = || bench::profile_of(Brand { pin_length: (6, 30), ..Brand::standard() });
     let flash = Flash::default();
     let pin = b"correct-horse-battery";
     drop(bench::manufacture(profile(), Some(pin), &flash, &Holder::default()));

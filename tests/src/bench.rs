@@ -8,7 +8,10 @@ use std::{
 use card::{Card, Error, Pipe, pipe::Interface};
 use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
 use firmware::{Factory, Token, profile::Profile, seams::Millis};
-use wire::usb::{Setup, request};
+use wire::{
+    brand::Brand,
+    usb::{Setup, request},
+};
 
 use crate::{flash::Flash, holder::Holder};
 
@@ -24,7 +27,12 @@ pub type Shield = Token<Flash, Holder, ChaCha20Rng>;
 
 /// The default brand, without the cost of stretching PINs. Stretching has tests of its own.
 pub fn profile() -> Profile {
-    Profile { stretch: None, ..Profile::standard() }
+    profile_of(Brand::standard())
+}
+
+/// A brand, without the cost of stretching PINs.
+pub const fn profile_of(brand: Brand) -> Profile {
+    Profile { brand, stretch: None }
 }
 
 /// Makes a token in the flash. When `pin` is `None`, the token keeps the factory PIN.

@@ -1,13 +1,13 @@
 //! What is shown is what is signed, and nothing else is.
 
 use der::Encode;
-use firmware::{profile::Profile, seams::Button};
+use firmware::seams::Button;
 use ushield_tests::{
     bench,
     road::Road,
     story::{No, Story},
 };
-use wire::{piv::Slot, shield::Container};
+use wire::{brand::Brand, piv::Slot, shield::Container};
 
 super::over_each_road!(
     cancel,
@@ -27,7 +27,7 @@ fn cancel(road: Road) {
 }
 
 fn time_out(road: Road) {
-    let profile = Profile { prompt_timeout: 1_500, ..bench::profile() };
+    let profile = bench::profile_of(Brand { prompt_timeout: 1_500, ..Brand::standard() });
     let mut token = Story::with(road, profile, Some(bench::PIN));
     token.enrol().succeeds();
     token.pay("上海水务", "100.00").shows("上海水务\n¥100.00").wait().refuses(No::TimedOut);

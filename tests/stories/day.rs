@@ -1,7 +1,7 @@
 //! The happy day: from the bank's counter to a payment that the bank accepts.
 
 use card::piv::Piv;
-use firmware::{profile::Profile, seams::Button};
+use firmware::seams::Button;
 use p256::ecdsa::{DerSignature, VerifyingKey, signature::hazmat::PrehashVerifier};
 use ushield_tests::{
     bench,
@@ -10,6 +10,7 @@ use ushield_tests::{
 };
 use wire::{
     algorithm::KeyAlgorithm,
+    brand::{Brand, Generation},
     piv::{Algorithm, PublicKey, Slot},
     shield::{Container, Information},
 };
@@ -32,7 +33,7 @@ fn happy_day(road: Road) {
 
 /// Without a screen the PIN is the consent, each time anew.
 fn first_generation(road: Road) {
-    let profile = Profile { generation: firmware::profile::Generation::One, ..bench::profile() };
+    let profile = bench::profile_of(Brand { generation: Generation::One, ..Brand::standard() });
     let mut token = Story::with(road, profile, Some(bench::PIN));
     token.enrol().succeeds();
     token.pay("上海水务", "100.00").wait().verifies();

@@ -1,7 +1,7 @@
 //! A program keeps keys, certificates and data of its own on the token, and its officer makes the token new.
 
 use card::{piv::Piv, shield::Shield};
-use firmware::{profile::Profile, seams::Button};
+use firmware::seams::Button;
 use p256::{
     PublicKey as Point, SecretKey,
     ecdsa::{DerSignature, VerifyingKey, signature::hazmat::PrehashVerifier},
@@ -16,6 +16,7 @@ use ushield_tests::{
 use wire::{
     algorithm::KeyAlgorithm,
     apdu::StatusWord,
+    brand::Brand,
     piv::{Algorithm, PinPolicy, PublicKey},
     shield::{Container, DataObject, Import, MAX_VALUE, Name, NewKey, Place, PrivateParts, Uses},
 };
@@ -115,7 +116,7 @@ fn a_key_from_outside(road: Road) {
 /// A brand may allow long PINs. PIV's field has eight bytes, so only the shield applet's VERIFY takes a longer PIN.
 fn a_long_pin(road: Road) {
     let (flash, holder) = (Flash::default(), Holder::default());
-    let profile = || Profile { pin_length: (6, 30), ..bench::profile() };
+    let profile = || bench::profile_of(Brand { pin_length: (6, 30), ..Brand::standard() });
     let pin = b"a-pin-of-more-than-eight-bytes";
     drop(bench::manufacture(profile(), Some(pin), &flash, &holder));
     let plugged = Plugged::new(road, profile(), &flash, &holder);

@@ -52,7 +52,8 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
             Renewing::Codes { pin, puk } => {
                 // GM/T 0027 9.2 b: the brand says how many tries there are at most. An administrator may set fewer.
                 let allowed = |tries, most| (1..=most).contains(&tries);
-                if !allowed(pin, self.profile.pin_tries) || !allowed(puk, self.profile.puk_tries) {
+                if !allowed(pin, self.profile.brand.pin_tries) || !allowed(puk, self.profile.brand.puk_tries)
+                {
                     return Err(Refusal::WrongUse);
                 }
             }
@@ -90,7 +91,7 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
                 // PIN and PUK are locked, so nobody can open the old vault any more. Nothing that was in it stays.
                 let opening = OpeningKey::generate(&mut self.store.rng);
                 let locks = pin::lock_known(outcome, salts, cost, &opening, &mut self.store.rng)?;
-                let most = Tries { pin: self.profile.pin_tries, puk: self.profile.puk_tries };
+                let most = Tries { pin: self.profile.brand.pin_tries, puk: self.profile.brand.puk_tries };
                 Renewal { locks, most, sealing: Some(opening.sealing_key().to_bytes()) }
             }
         })

@@ -278,7 +278,8 @@ fn an_installation_that_failed_is_settled_at_power_up() {
 #[test]
 fn a_token_keeps_its_make() {
     let (token, _) = enrolled();
-    let other = Profile { generation: Generation::One, ..profile() };
+    let mut other = profile();
+    other.brand.generation = Generation::One;
     let mut token = Application::open(other, &SECRET, token.store.storage.clone(), rng(9));
     assert_eq!(token.fault(), Some(Refusal::OtherMake));
     assert_eq!(token.verify(PIN).unwrap_err(), Refusal::OtherMake);

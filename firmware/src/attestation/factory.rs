@@ -20,9 +20,9 @@ pub(super) fn certify(
     spki: &[u8],
     number: [u8; 16],
 ) -> Result<Vec<u8>, Refusal> {
-    let authority = authority(&profile.brand).ok_or(Refusal::Fault)?;
+    let authority = authority(&profile.brand.name).ok_or(Refusal::Fault)?;
     let (key, factory_key) = (key_identifier(spki)?, key_identifier(&authority.spki())?);
-    let tbs = attest::token(number, &profile.brand, serial, spki, &key, &factory_key);
+    let tbs = attest::token(number, &profile.brand.name, serial, spki, &key, &factory_key);
     let signature = authority.sign_reproducibly(&tbs)?;
     Ok(attest::certificate(&tbs, &signature))
 }

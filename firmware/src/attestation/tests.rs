@@ -5,6 +5,7 @@ use std::{fs, path::PathBuf, process::Command, string::String};
 use alloc::{format, vec::Vec};
 use chacha20::ChaCha20Rng;
 use wire::{
+    brand::Brand,
     piv::{self, PinPolicy, Slot},
     shield::Container,
 };
@@ -121,7 +122,8 @@ fn openssl_accepts_the_chain() {
 #[test]
 fn openssl_accepts_other_chains() {
     let brand = "上海银行".repeat(20);
-    let other = Profile { brand: brand.clone(), stretch: None, ..Profile::first_generation() };
+    let other = Brand { name: brand.clone(), ..Brand::first_generation() };
+    let other = Profile { brand: other, stretch: None };
     let mut token = application(other, Some(PIN));
     let job = token.generate(CURRENT, KeyAlgorithm::Rsa2048).unwrap().unwrap();
     token.finish_generate(job.run()).unwrap();
@@ -222,7 +224,8 @@ fn a_token_that_refuses_to_work_states_nothing() {
     token.generate(payment, KeyAlgorithm::P256).unwrap();
     assert!(token.attest(payment).unwrap().is_some());
     let flash = token.storage().clone();
-    let other = Profile { brand: token.profile().brand.clone(), ..profile() };
+    let mut other = profile();
+    other.brand.name.clone_from(&token.profile().brand.name);
     let mut token = Application::open(other, &SECRET, flash, rng(2));
     assert_eq!(token.fault(), Some(Refusal::OtherMake));
     assert_eq!(token.attest(payment), Err(Refusal::OtherMake));

@@ -8,7 +8,7 @@ use der::{
     asn1::{GeneralizedTime, OctetString, PrintableString},
 };
 use proptest::prelude::*;
-use wire::payment::PAYMENT_ORDER;
+use wire::{brand::Brand, payment::PAYMENT_ORDER};
 
 fn order(payee: &str, amount: u64, memo: &str) -> PaymentOrder {
     let time = |seconds| GeneralizedTime::from_unix_duration(Duration::from_secs(seconds)).unwrap();
@@ -25,6 +25,11 @@ fn order(payee: &str, amount: u64, memo: &str) -> PaymentOrder {
         expires: time(1_800_000_600),
         memo: memo.into(),
     }
+}
+
+/// The default brand with a screen of this size.
+fn with_screen(columns: usize, rows: usize) -> Profile {
+    Profile::of(Brand { generation: Generation::Two { columns, rows }, ..Brand::standard() })
 }
 
 fn ask(order: &PaymentOrder) -> Result<Prompt, Refusal> {
@@ -123,7 +128,7 @@ fn dishonest_text_cannot_be_shown() {
 #[test]
 fn what_has_no_room_is_refused_for_that() {
     assert_eq!(ask(&order("上海水务", u64::MAX, "")).unwrap_err(), Refusal::NoRoom);
-    let tiny = Profile { generation: Generation::Two { columns: 8, rows: 2 }, ..Profile::standard() };
+    let tiny = with_screen(8, 2);
     let bytes = order("上海水务", 1, "").bytes().unwrap();
     assert_eq!(Prompt::payment(bytes, &tiny).unwrap_err(), Refusal::NoRoom);
 }
@@ -200,7 +205,7 @@ fn debug_output_hides_the_bytes() {
 
 /// An order's pages as the eye sees them, without the space at a line's end.
 fn seen(order: &PaymentOrder, columns: usize, rows: usize) -> Option<Vec<Vec<String>>> {
-    let profile = Profile { generation: Generation::Two { columns, rows }, ..Profile::standard() };
+    let profile = with_screen(columns, rows);
     let pages = Prompt::payment(order.bytes().unwrap(), &profile).ok()?.pages;
     Some(pages.iter().map(|page| page.iter().map(|line| line.trim_end().into()).collect()).collect())
 }

@@ -62,7 +62,7 @@ impl<S: Storage, R: CryptoRng> Turn<'_, Piv, S, R> {
     /// The PIN or PUK in a field. One of another form is refused without spending a try, which 3.2.1 leaves to the card: no
     /// PIN of this token could be it. A brand whose PINs may not fit PIV's field does not take PINs here at all.
     fn code<'a>(&self, which: Reference, field: Padded<'a>) -> Result<&'a [u8], Refused> {
-        let (_, most) = self.application.profile().pin_length;
+        let (_, most) = self.application.profile().brand.pin_length;
         let carried = which == Reference::Puk || usize::from(most) <= FIELD;
         let code = field.code();
         if carried && self.application.fits(which, code) {

@@ -74,7 +74,7 @@ impl<S: Storage, R: CryptoRng> Turn<'_, Shield, S, R> {
             return Ok(StatusWord::OK.into());
         };
         let prompt = Prompt::replacement(certificate.to_vec(), self.application.profile())?;
-        if self.application.profile().generation != Generation::One {
+        if self.application.profile().brand.generation != Generation::One {
             self.applet.waiting = Waiting::Install { data: data.to_vec() };
             return Ok(Step::Ask(prompt));
         }
@@ -94,7 +94,7 @@ impl<S: Storage, R: CryptoRng> Turn<'_, Shield, S, R> {
 
     /// Shows the prompt; on a first-generation token the PIN that was just verified is the consent.
     fn ask(&mut self, key: KeyId, proof: Option<Verified>, prompt: Prompt) -> Result<Step, Refusal> {
-        if self.application.profile().generation != Generation::One {
+        if self.application.profile().brand.generation != Generation::One {
             self.applet.waiting = Waiting::Consent { key, proof };
             return Ok(Step::Ask(prompt));
         }

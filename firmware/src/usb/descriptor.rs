@@ -52,8 +52,8 @@ impl About<'_> {
         T: Fn(&[alloc::string::String; 2]) -> &alloc::string::String,
     {
         match index {
-            MANUFACTURER => Some(string_descriptor(choose(&self.profile.manufacturer))),
-            PRODUCT => Some(string_descriptor(choose(&self.profile.product))),
+            MANUFACTURER => Some(string_descriptor(choose(&self.profile.brand.manufacturer))),
+            PRODUCT => Some(string_descriptor(choose(&self.profile.brand.product))),
             SERIAL => Some(string_descriptor(self.serial)),
             _ => None,
         }
@@ -70,14 +70,14 @@ fn languages() -> Vec<u8> {
 
 /// The device descriptor. The class is the interface's (CCID 1.1, 4.1).
 pub(crate) const fn device(profile: &Profile) -> DeviceDescriptor {
-    let (vendor, product) = profile.usb;
+    let (vendor, product) = profile.brand.usb;
     DeviceDescriptor {
         usb: 0x0200,
         class: [0, 0, 0],
         max_packet: ccid::PACKET as u8,
         vendor,
         product,
-        release: profile.release,
+        release: profile.brand.release,
         strings: [MANUFACTURER, PRODUCT, SERIAL],
         configurations: 1,
     }

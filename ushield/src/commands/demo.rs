@@ -32,7 +32,7 @@ use host_driver::{
 };
 use payment::{EncodedOrder, order, seal};
 use terminal::{Context, Exit, Failure, Outcome, Paint, Steps, refusal::explain, say, secret::Secret};
-use wire::{pin::FACTORY_PIN, shield::Information};
+use wire::{brand::Brand, pin::FACTORY_PIN, shield::Information};
 
 use bank::Bank;
 use pace::Pace;
@@ -140,7 +140,7 @@ impl Story {
     fn begin(runtime: &Waiter, pace: Pace) -> Result<Self, Failure> {
         let listen = Listen { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..Listen::default() };
         let exporter = runtime.block_on(Exporter::start(listen)).what("USB/IP is not served")?;
-        let profile = Profile { prompt_timeout: PATIENCE, ..Profile::standard() };
+        let profile = Profile::of(Brand { prompt_timeout: PATIENCE, ..Brand::standard() });
         let mut batch = Batch::open(Home::Memory, profile, None, None)?;
         let mut served = batch.plug_in(&exporter, Habit::Wait)?;
         let Served { token, panel, .. } = served.pop().ok_or_else(|| Failure::new("there is no token"))?;

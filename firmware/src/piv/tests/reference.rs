@@ -94,7 +94,9 @@ fn a_pin_of_a_wrong_form_spends_no_try() {
 /// PINs of this brand do not fit PIV's field. So PIV takes no PIN of this brand.
 #[test]
 fn a_brand_with_long_pins() {
-    let mut bench = Bench::of(Profile { pin_length: (6, 30), ..profile() });
+    let mut longer = profile();
+    longer.brand.pin_length = (6, 30);
+    let mut bench = Bench::of(longer);
     assert_eq!(bench.verify(PIN), "6A80");
     assert_eq!(bench.word([0, 0x24, 0, 0x80], &[padded(PIN), padded(b"246813")].concat()), "6A80");
     assert_eq!(bench.word([0, 0x2C, 0, 0x80], &[padded(PUK), padded(b"246813")].concat()), "6A80");

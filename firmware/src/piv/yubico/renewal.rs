@@ -16,7 +16,7 @@ impl<S: Storage, R: CryptoRng> Turn<'_, Piv, S, R> {
     pub(in crate::piv) fn set_pin_retries(&mut self, pin: u8, puk: u8) -> Result<Step, Refused> {
         self.applet.need_management()?;
         let profile = self.application.profile();
-        if !(1..=profile.pin_tries).contains(&pin) || !(1..=profile.puk_tries).contains(&puk) {
+        if !(1..=profile.brand.pin_tries).contains(&pin) || !(1..=profile.brand.puk_tries).contains(&puk) {
             return Err(StatusWord::WRONG_P1P2.into());
         }
         self.renew(Renewing::Codes { pin, puk })

@@ -3,14 +3,14 @@
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod command;
+mod field;
 mod slot;
 
 use alloc::vec::Vec;
 
 pub use self::{
-    command::{
-        Authenticating, Command, Described, Padded, TagList, TwoPadded, has_own_tag, object_tag, put_data,
-    },
+    command::{Authenticating, Command, Described},
+    field::{Padded, TagList, TwoPadded, has_own_tag, object_tag, put_data},
     slot::{Retired, Slot},
 };
 use crate::{

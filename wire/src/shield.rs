@@ -3,6 +3,7 @@
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod command;
+mod data_field;
 mod information;
 mod install;
 mod import;
@@ -14,9 +15,10 @@ mod container;
 mod field;
 
 pub use self::{
-    command::{Attested, Command, Deleted, Initialising, Listed, Named, Object, OldAndNew, Wished},
+    command::{Attested, Command, Deleted, Listed, Named, Object},
     container::{Container, KeyPolicy, Uses},
     data::{DataHead, DataObject, MAX_DATA, MAX_VALUE, number, parse_number},
+    data_field::{Initialising, OldAndNew, Wished},
     import::{Import, PrivateParts},
     information::Information,
     install::{install, parse_install},

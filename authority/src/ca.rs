@@ -33,8 +33,9 @@ use crate::{
     csr,
     index::{Entry, Index, Revocation},
     issuer::{Issuer, Order},
-    key::{self, Key},
+    key,
     moment::{self, Validity},
+    signature::PrivateKey,
     subject::{DEFAULT_ORGANISATION, Subject, TEST_UNIT, writable},
 };
 use folder::{CERTIFICATE, CRL, INDEX, KEY, Lock};
@@ -48,7 +49,7 @@ pub struct Authority {
     folder: PathBuf,
     certificate: Certificate,
     organisation: String,
-    signer: Signer<'static, Key>,
+    signer: Signer<'static, PrivateKey>,
 }
 
 impl Authority {
@@ -213,7 +214,7 @@ impl Closed {
     /// The passphrase is wrong or missing, the key is damaged, or key and certificate do not belong together.
     pub fn open(self, passphrase: Option<&[u8]>) -> Result<Authority, Error> {
         let Self { folder, certificate, pem, .. } = self;
-        let key = Key::parse(&pem, passphrase)?;
+        let key = PrivateKey::parse(&pem, passphrase)?;
         if rcgen::PublicKeyData::subject_public_key_info(&key) != certificate.public_key {
             return Err(Error::new(
                 Reason::WrongKey,

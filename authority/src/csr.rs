@@ -5,7 +5,11 @@ use der::{Decode, Encode};
 use wire::pkix::CertificationRequestInfo;
 use x509_cert::request::CertReq;
 
-use crate::{Error, Reason, certificate, signature::PublicKey, subject::Subject};
+use crate::{
+    Error, Reason, certificate,
+    signature::{PublicKey, names},
+    subject::Subject,
+};
 
 /// The longest request that is looked at, in bytes of DER: an honest one has some 300.
 pub const MAX_REQUEST: usize = 16 * 1024;
@@ -37,7 +41,7 @@ pub fn check(der: &[u8]) -> Result<Request, Error> {
         return Err(refused("it asks for attributes or extensions, and this CA alone decides on them"));
     }
     let key = PublicKey::parse(glance.public_key)
-        .ok_or_else(|| refused("its public key is not a point of P-256, uncompressed"))?;
+        .ok_or_else(|| refused(&format!("its public key is not an uncompressed point for {}", names())))?;
     let signature = request.signature.as_bytes().unwrap_or_default();
     if !key.verify(&request.algorithm, &info, signature) {
         return Err(refused("its proof of possession is wrong: it is not signed by the key that it is for"));

@@ -1,34 +1,29 @@
-//! The CA's private key: P-256, PKCS #8, encrypted with a passphrase (RFC 5958; PBES2 of RFC 8018 with scrypt and
-//! AES-256-CBC, in the parameters that openssl opens too).
+//! The CA's private key: PKCS #8, encrypted with a passphrase (RFC 5958; PBES2 of RFC 8018 with scrypt and AES-256-CBC, in
+//! the parameters that openssl opens too).
 
-use p256::{
-    SecretKey,
-    ecdsa::{Signature, SigningKey, signature::Signer},
-    pkcs8::{DecodePrivateKey, EncodePrivateKey},
-};
 use pkcs8::{EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef, SecretDocument};
-use rcgen::{PKCS_ECDSA_P256_SHA256, PublicKeyData, SignatureAlgorithm};
+use wire::algorithm::{Curve, KeyAlgorithm};
 use zeroize::Zeroizing;
 
-use crate::{Error, Reason};
+use crate::{
+    Error, Reason,
+    signature::{PrivateKey, names},
+};
+
+/// The algorithm of a new CA's key.
+const ALGORITHM: KeyAlgorithm = KeyAlgorithm::P256;
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 const PLAIN: &str = "PRIVATE KEY";
 
-/// The CA's key pair; it is wiped when dropped.
-pub(crate) struct Key {
-    private: SigningKey,
-    public: Vec<u8>,
-}
-
-impl Key {
+impl PrivateKey {
     /// A new key from the system's randomness.
     pub(crate) fn generate() -> Result<Self, Error> {
-        // A random number is a scalar of P-256 but for one case in 2^32.
+        let mut scalar = Zeroizing::new(vec![0; ALGORITHM.curve().map_or(0, Curve::field)]);
+        // A random number is no private key of P-256 in one case of 2^32.
         for _ in 0..8 {
-            let mut scalar = Zeroizing::new([0; 32]);
-            random(&mut *scalar)?;
-            if let Ok(private) = SecretKey::from_slice(&*scalar) {
-                return Ok(private.into());
+            random(&mut scalar)?;
+            if let Some(key) = Self::of_scalar(ALGORITHM, &scalar) {
+                return Ok(key);
             }
         }
         Err(broken("the system's randomness gave no key"))
@@ -36,8 +31,7 @@ impl Key {
 
     /// The key in PEM, encrypted when there is a passphrase.
     pub(crate) fn pem(&self, passphrase: Option<&[u8]>) -> Result<Zeroizing<String>, Error> {
-        let key = SecretKey::from(&self.private);
-        let document = key.to_pkcs8_der().map_err(|fault| broken(&fault.to_string()))?;
+        let document = self.pkcs8().map_err(|fault| broken(&fault.to_string()))?;
         let pem = match passphrase {
             None => document.to_pem(PLAIN, LineEnding::LF),
             Some(passphrase) => PrivateKeyInfoRef::try_from(document.as_bytes())
@@ -61,9 +55,8 @@ impl Key {
             }
             other => return Err(damaged(&format!("it is a {other}"))),
         };
-        let key = SecretKey::from_pkcs8_der(document.as_bytes())
-            .map_err(|_| damaged("it is not a P-256 key in PKCS #8"))?;
-        Ok(key.into())
+        Self::from_pkcs8(document.as_bytes())
+            .ok_or_else(|| damaged(&format!("it is not a key in PKCS #8 for {}", names())))
     }
 }
 
@@ -75,31 +68,6 @@ pub(crate) fn is_encrypted(pem: &[u8]) -> Result<bool, Error> {
 fn read(pem: &[u8]) -> Result<(&str, SecretDocument), Error> {
     let text = std::str::from_utf8(pem).map_err(|_| damaged("it is not PEM"))?;
     SecretDocument::from_pem(text).map_err(|_| damaged("it is not PEM"))
-}
-
-impl From<SecretKey> for Key {
-    fn from(key: SecretKey) -> Self {
-        let private = SigningKey::from(key);
-        let public = private.verifying_key().to_sec1_point(false).as_bytes().to_vec();
-        Self { private, public }
-    }
-}
-
-impl PublicKeyData for Key {
-    fn der_bytes(&self) -> &[u8] {
-        &self.public
-    }
-
-    fn algorithm(&self) -> &'static SignatureAlgorithm {
-        &PKCS_ECDSA_P256_SHA256
-    }
-}
-
-impl rcgen::SigningKey for Key {
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
-        let signature: Signature = self.private.sign(message);
-        Ok(signature.to_der().as_bytes().to_vec())
-    }
 }
 
 /// Fills `bytes` from the system.

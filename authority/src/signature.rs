@@ -1,15 +1,19 @@
-//! The public keys that are certified here, and what they verify. Each algorithm has a file of its own below.
+//! The keys that are certified here, what they sign and what they verify. Each algorithm has a file of its own below, and the
+//! compiler leads whoever adds one through every match of this file.
 
 mod p256;
 
 use const_oid::{ObjectIdentifier, db::rfc5912::ID_EC_PUBLIC_KEY};
 use der::Decode;
-use rcgen::SignatureAlgorithm;
+use pkcs8::SecretDocument;
+use rcgen::{PublicKeyData, SignatureAlgorithm};
 use wire::algorithm::KeyAlgorithm;
 use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
 /// What one algorithm's file gives.
 struct Scheme {
+    /// The name of the signatures, for people.
+    name: &'static str,
     /// The algorithm as the crate names it that writes requests and certificates.
     written: &'static SignatureAlgorithm,
     /// Whether these bytes, whose length was checked, are a point of the curve.
@@ -30,6 +34,12 @@ const fn scheme(algorithm: KeyAlgorithm) -> Option<Scheme> {
 /// An algorithm as `rcgen` names it; `None` where no key of the algorithm is certified here.
 pub fn written(algorithm: KeyAlgorithm) -> Option<&'static SignatureAlgorithm> {
     scheme(algorithm).map(|scheme| scheme.written)
+}
+
+/// The names of all signatures that are certified here, for people.
+pub(crate) fn names() -> String {
+    let names = KeyAlgorithm::ALL.into_iter().filter_map(|algorithm| Some(scheme(algorithm)?.name));
+    names.collect::<Vec<_>>().join(" or ")
 }
 
 /// A public key of an algorithm that is certified here.
@@ -68,10 +78,109 @@ impl PublicKey {
     }
 }
 
+/// A private key of an algorithm that is certified here; it is wiped when dropped.
+pub(crate) struct PrivateKey {
+    public: PublicKey,
+    secret: Secret,
+}
+
+/// The secret half, as the algorithm's file has it.
+enum Secret {
+    P256(p256::Secret),
+}
+
+impl PrivateKey {
+    /// The key of this number, big-endian, with as many bytes as a coordinate of the curve. `None` when the number is no
+    /// private key of the algorithm, or when no key of the algorithm is certified here.
+    pub(crate) fn of_scalar(algorithm: KeyAlgorithm, scalar: &[u8]) -> Option<Self> {
+        let secret = match algorithm {
+            KeyAlgorithm::P256 => Secret::P256(p256::Secret::of_scalar(scalar)?),
+            KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 => return None,
+        };
+        Some(Self::of(algorithm, secret))
+    }
+
+    /// Reads PKCS #8, DER, of whichever algorithm it names.
+    pub(crate) fn from_pkcs8(document: &[u8]) -> Option<Self> {
+        KeyAlgorithm::ALL.into_iter().find_map(|algorithm| {
+            let secret = match algorithm {
+                KeyAlgorithm::P256 => Secret::P256(p256::Secret::from_pkcs8(document)?),
+                KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 => return None,
+            };
+            Some(Self::of(algorithm, secret))
+        })
+    }
+
+    fn of(algorithm: KeyAlgorithm, secret: Secret) -> Self {
+        let point = match &secret {
+            Secret::P256(secret) => secret.point(),
+        };
+        Self { public: PublicKey { algorithm, point }, secret }
+    }
+
+    /// The key in PKCS #8, DER.
+    pub(crate) fn pkcs8(&self) -> pkcs8::Result<SecretDocument> {
+        match &self.secret {
+            Secret::P256(secret) => secret.pkcs8(),
+        }
+    }
+
+    /// The public half.
+    pub(crate) const fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
+    /// The signature over a message, DER.
+    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        match &self.secret {
+            Secret::P256(secret) => secret.sign(message),
+        }
+    }
+}
+
+impl PublicKeyData for PrivateKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.public.point
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        match &self.secret {
+            Secret::P256(_) => p256::SCHEME.written,
+        }
+    }
+}
+
+impl rcgen::SigningKey for PrivateKey {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        Ok(self.sign(message))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rcgen::{KeyPair, PublicKeyData as _, SigningKey as _};
+    use rcgen::{KeyPair, SigningKey as _};
+
+    /// Each algorithm that is certified has keys of its own, and its private key comes back from PKCS #8 as the same.
+    #[test]
+    fn a_private_key_of_each_algorithm_signs_what_its_public_key_verifies() {
+        let mut certified = Vec::new();
+        for algorithm in KeyAlgorithm::ALL {
+            let Some(curve) = algorithm.curve() else { continue };
+            let made = PrivateKey::of_scalar(algorithm, &vec![7; curve.field()]);
+            assert_eq!(made.is_some(), written(algorithm).is_some(), "{algorithm:?}");
+            let Some(key) = made else { continue };
+            let again = PrivateKey::from_pkcs8(key.pkcs8().unwrap().as_bytes()).unwrap();
+            let public = PublicKey::parse(&again.subject_public_key_info()).unwrap();
+            assert_eq!((&public, public.algorithm), (key.public(), algorithm));
+            let named = AlgorithmIdentifierOwned { oid: algorithm.signature().unwrap(), parameters: None };
+            assert!(public.verify(&named, b"message", &again.sign(b"message")));
+            // Zero is no private key.
+            assert!(PrivateKey::of_scalar(algorithm, &vec![0; curve.field()]).is_none());
+            certified.push(algorithm);
+        }
+        assert!(certified.contains(&KeyAlgorithm::P256) && names().contains("P-256"));
+    }
 
     fn named(oid: &str) -> AlgorithmIdentifierOwned {
         AlgorithmIdentifierOwned { oid: oid.parse().unwrap(), parameters: None }

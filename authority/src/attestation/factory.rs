@@ -1,17 +1,14 @@
 //! The factory whose tokens are trusted: a CA certificate from a file, or the TEST factory of a brand, whose key follows
 //! from the brand's name (`wire::attest::factory_seed`) and is therefore known to everybody.
 
-use p256::{
-    SecretKey,
-    ecdsa::{Signature, SigningKey, signature::Signer},
-    pkcs8::EncodePublicKey as _,
-};
+use rcgen::PublicKeyData as _;
 use sha2::{Digest, Sha256};
 use wire::attest;
 
 use crate::{
     Error, Reason,
     certificate::{Certificate, display_name},
+    signature::{PrivateKey, names},
 };
 
 /// The brand of the tokens that `ushield` makes unless told otherwise.
@@ -25,7 +22,7 @@ impl Factory {
     /// Reads a factory's CA certificate, PEM or DER.
     ///
     /// # Errors
-    /// [`Reason::Damaged`]: no certificate. [`Reason::Invalid`]: not one of a CA that signs itself with ECDSA on P-256.
+    /// [`Reason::Damaged`]: no certificate. [`Reason::Invalid`]: not one of a CA that signs itself with an algorithm of ours.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let certificate = Certificate::parse(bytes)?;
         if certificate.is_authority() && certificate.issued_by(&certificate) {
@@ -35,8 +32,9 @@ impl Factory {
             Reason::Invalid,
             "the factory's CA was not taken",
             format!(
-                "“{}” is not the certificate of a CA that signs itself (ECDSA on P-256 with SHA-256)",
-                display_name(&certificate.subject)
+                "“{}” is not the certificate of a CA that signs itself ({})",
+                display_name(&certificate.subject),
+                names()
             ),
             "name the CA certificate that the tokens' maker publishes: --factory-ca FILE",
         ))
@@ -48,18 +46,16 @@ impl Factory {
     /// None that comes: a hash that is no key, 256 times running.
     pub fn test(brand: &str) -> Result<Self, Error> {
         let key = (0..=u8::MAX).find_map(|counter| {
-            SecretKey::from_slice(&Sha256::digest(attest::factory_seed(brand, counter))).ok()
+            PrivateKey::of_scalar(attest::ALGORITHM, &Sha256::digest(attest::factory_seed(brand, counter)))
         });
         let none =
             || Error::new(Reason::Invalid, "there is no such test factory", "no key", "take another brand");
-        let key = SigningKey::from(key.ok_or_else(none)?);
-        let public_key = key.verifying_key().to_public_key_der().map_err(|_| none())?;
-        let point = key.verifying_key().to_sec1_point(false);
+        let key = key.ok_or_else(none)?;
         // RFC 7093, 2, method 1.
-        let identifier: [u8; 20] = Sha256::digest(point.as_bytes())[..20].try_into().map_err(|_| none())?;
-        let tbs = attest::factory(brand, public_key.as_bytes(), &identifier);
-        let signature: Signature = key.sign(&tbs);
-        Certificate::parse(&attest::certificate(&tbs, signature.to_der().as_bytes())).map(Self)
+        let identifier: [u8; 20] =
+            Sha256::digest(&key.public().point)[..20].try_into().map_err(|_| none())?;
+        let tbs = attest::factory(brand, &key.subject_public_key_info(), &identifier);
+        Certificate::parse(&attest::certificate(&tbs, &key.sign(&tbs))).map(Self)
     }
 
     /// The CA's certificate.

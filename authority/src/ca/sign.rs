@@ -13,8 +13,9 @@ use crate::{
     csr::Request,
     index::{Index, Revocation},
     issuer::Order,
-    key::{Key, random},
+    key::random,
     moment::Validity,
+    signature::PrivateKey,
     subject::arcs,
 };
 
@@ -35,7 +36,7 @@ pub struct Founding<'a> {
 }
 
 /// The CA's own certificate, DER.
-pub(super) fn root(key: &Key, founding: &Founding<'_>, now: OffsetDateTime) -> Result<Vec<u8>, Error> {
+pub(super) fn root(key: &PrivateKey, founding: &Founding<'_>, now: OffsetDateTime) -> Result<Vec<u8>, Error> {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::OrganizationName, founding.organisation);
@@ -50,7 +51,7 @@ pub(super) fn root(key: &Key, founding: &Founding<'_>, now: OffsetDateTime) -> R
 
 /// A personal certificate, DER: the order's kind alone decides on its extensions.
 pub(super) fn certificate(
-    signer: &Signer<'_, Key>,
+    signer: &Signer<'_, PrivateKey>,
     order: &Order<'_>,
     request: &Request,
     crl_url: &str,
@@ -83,7 +84,7 @@ pub(super) fn dated(now: OffsetDateTime) -> OffsetDateTime {
 
 /// The CRL of everything revoked, DER.
 pub(super) fn crl(
-    signer: &Signer<'_, Key>,
+    signer: &Signer<'_, PrivateKey>,
     index: &Index,
     this_update: OffsetDateTime,
     next_update: OffsetDateTime,

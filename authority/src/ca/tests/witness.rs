@@ -192,7 +192,7 @@ fn a_folder_that_others_may_write_is_refused() {
 fn the_cas_own_key_is_not_certified() {
     let (_parent, folder, mut ca, _) = with_one_revoked();
     let pem = fs::read(folder.join(KEY)).unwrap();
-    let own = Key::parse(&pem, None).unwrap();
+    let own = PrivateKey::parse(&pem, None).unwrap();
     let subject = zhang();
     let mut params = CertificateParams::default();
     params.distinguished_name = subject.distinguished_name().unwrap();

@@ -102,7 +102,7 @@ pub fn enrol(
     };
     issuer.ready(&subject, enrolment.validity).map_err(|error| Failure::from(error).with_state(untouched))?;
     let pin = pin(&information).map_err(|error| error.with_state(untouched))?;
-    pin.check_length(information.pin_length).map_err(|error| error.with_state(untouched))?;
+    pin.check_form(information.pin_length).map_err(|error| error.with_state(untouched))?;
 
     let factory = enrolment.factory;
     let mut attempt =

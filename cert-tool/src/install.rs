@@ -91,7 +91,7 @@ pub fn install_checked(
         check_pending(token, *kind, certificate)?;
     }
     let pin = pin(&information)?;
-    pin.check_length(information.pin_length)?;
+    pin.check_form(information.pin_length)?;
     if let Some((kind, payment)) = certificates.iter().find(|(kind, _)| *kind == Kind::Payment) {
         let replaces = token.certificate(kind.container())?.is_some();
         progress.step(&Step::Installing { payment, shown: replaces && information.generation > 1 });

@@ -79,7 +79,7 @@ pub fn prepare(
     let subject = Subject { unit: readiness::unit(&information), ..subject.clone() };
     subject.check()?;
     let pin = pin(&information)?;
-    pin.check_length(information.pin_length)?;
+    pin.check_form(information.pin_length)?;
     token.verify(pin.bytes())?;
     progress.step(&Step::PinVerified);
     let key = token.generate(kind.container())?;

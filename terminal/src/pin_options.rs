@@ -37,7 +37,7 @@ impl PinOptions {
             option: "--pin-file",
         };
         let pin = source.ask(&format!("PIN of {} {} ({tries}): ", token.brand, token.serial))?;
-        pin.check_length(token.pin_length)?;
+        pin.check_form(token.pin_length)?;
         Ok(pin)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{fmt, path::Path};
 
+use wire::pin::has_form;
 use zeroize::Zeroizing;
 
 use crate::{failure::Failure, reason::Reason};
@@ -20,17 +21,19 @@ impl Secret {
         self.0
     }
 
-    /// Refuses a PIN that no token with these shortest and longest lengths can have, so that it costs no try.
+    /// Refuses a PIN that no token with these shortest and longest lengths can have ([`has_form`]), so that it costs no
+    /// try.
     ///
     /// # Errors
-    /// It is shorter or longer.
-    pub fn check_length(&self, [least, most]: [u8; 2]) -> Result<(), Failure> {
-        if (usize::from(least)..=usize::from(most)).contains(&self.0.len()) {
+    /// It is shorter or longer, or has another character than a PIN may have.
+    pub fn check_form(&self, [least, most]: [u8; 2]) -> Result<(), Failure> {
+        if has_form(&self.0, (least, most)) {
             return Ok(());
         }
         Err(invalid("the PIN was not used")
             .because(format!(
-                "it is not of {least} to {most} characters, as every PIN of this token is; no try was spent"
+                "it is not of {least} to {most} letters, digits and signs of ASCII, as every PIN of this token is; no try was \
+                 spent"
             ))
             .next("give the token's PIN"))
     }
@@ -171,9 +174,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pin_of_a_wrong_length_is_refused_unseen() {
-        for (pin, good) in [("12345", false), ("123456", true), ("12345678", true), ("123456789", false)] {
-            let checked = Secret::from(pin).check_length([6, 8]);
+    fn a_pin_of_a_wrong_form_is_refused_unseen() {
+        for (pin, good) in [
+            ("13579", false),
+            ("135790", true),
+            ("13579024", true),
+            ("135790246", false),
+            ("135 790", false),
+            ("密码密码", false),
+        ] {
+            let checked = Secret::from(pin).check_form([6, 8]);
             assert_eq!(checked.is_ok(), good, "{pin}");
             assert!(checked.err().is_none_or(|error| !error.to_string().contains(pin)));
         }

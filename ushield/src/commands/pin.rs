@@ -10,7 +10,11 @@ use terminal::{
     say,
     secret::{Secret, Source, Variable},
 };
-use wire::{apdu::StatusWord, pin::PUK_LENGTH, shield::Information};
+use wire::{
+    apdu::StatusWord,
+    pin::{PUK_LENGTH, has_form},
+    shield::Information,
+};
 
 /// Change the PIN, or unblock it with the PUK
 #[derive(Args)]
@@ -142,12 +146,12 @@ impl New {
         let named = format!("new {name}");
         let source = Source { name: &named, file: self.new_file.as_deref(), variable, option: "--new-file" };
         let new = source.ask_new(&format!("{named} ({least} to {most} characters): "))?;
-        if (usize::from(least)..=usize::from(most)).contains(&new.bytes().len()) {
+        if has_form(new.bytes(), (least, most)) {
             return Ok(new);
         }
         // It is refused here, so that no try is spent on it.
         Err(Failure::new(format!("the {name} was not changed"))
-            .because(format!("the new one is not of {least} to {most} characters"))
+            .because(format!("the new one is not of {least} to {most} letters, digits and signs of ASCII"))
             .next("choose another one"))
     }
 }

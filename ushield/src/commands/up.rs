@@ -33,6 +33,7 @@ use host_driver::{
 };
 use machine::brand;
 use terminal::{Context, Exit, Failure, Outcome, Paint, say, say_lines, signal::go_on_in_background, warn};
+use wire::pin::FACTORY_PUK;
 
 use redirection::Redirection;
 
@@ -92,8 +93,11 @@ pub(crate) struct Up {
     /// Keep the tokens in memory only
     #[arg(long)]
     memory: bool,
-    /// For CI: new tokens have the PIN in this file from the start, and the PUK 12345678
-    #[arg(long, value_name = "FILE")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = format!("For CI: new tokens have the PIN in this file from the start, and the PUK {FACTORY_PUK}")
+    )]
     pin_file: Option<PathBuf>,
     /// Capture all USB transfers in this file, for Wireshark; PINs, keys and what was decrypted are blanked
     #[arg(long, value_name = "FILE")]

@@ -95,7 +95,7 @@ impl PrivateKey {
     pub(crate) fn of_scalar(algorithm: KeyAlgorithm, scalar: &[u8]) -> Option<Self> {
         let secret = match algorithm {
             KeyAlgorithm::P256 => Secret::P256(p256::Secret::of_scalar(scalar)?),
-            KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 => return None,
+            KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 | KeyAlgorithm::Sm2 => return None,
         };
         Some(Self::of(algorithm, secret))
     }
@@ -105,7 +105,7 @@ impl PrivateKey {
         KeyAlgorithm::ALL.into_iter().find_map(|algorithm| {
             let secret = match algorithm {
                 KeyAlgorithm::P256 => Secret::P256(p256::Secret::from_pkcs8(document)?),
-                KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 => return None,
+                KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 | KeyAlgorithm::Sm2 => return None,
             };
             Some(Self::of(algorithm, secret))
         })

@@ -4,14 +4,15 @@ use std::{fs, io, path::Path};
 
 use crate::Error;
 
-/// Makes a folder that only its owner may enter. A folder that is there already must be closed to others.
+/// Makes a folder that only its owner may enter, with its parents. A folder that is there already must be the user's own
+/// and closed to others. So must a link be that leads to the folder: in `/tmp` anybody may have made a link that leads to
+/// a folder of the user's.
 ///
 /// # Errors
 /// [`Error::Stranger`], [`Error::Open`], or the system's fault.
 pub fn make_private_folder(path: &Path) -> Result<(), Error> {
-    if !path.exists() {
-        make_folder(path).map_err(|fault| Error::system("make the folder", path, fault))?;
-    }
+    make_folder(path).map_err(|fault| Error::system("make the folder", path, fault))?;
+    check_link(path)?;
     check_private(path, "700")
 }
 
@@ -20,7 +21,16 @@ pub fn make_private_folder(path: &Path) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Stranger`], [`Error::Open`], or the system's fault.
 pub fn check_private(path: &Path, right: &'static str) -> Result<(), Error> {
-    check(path, 0o077, right, "what keys are in is for their owner only")
+    check_private_found(&look(path)?, path, right)
+}
+
+/// As [`check_private`], of a file that was looked at already, perhaps because it is open: no other file can take its name
+/// in between.
+///
+/// # Errors
+/// [`Error::Stranger`] or [`Error::Open`].
+pub fn check_private_found(found: &fs::Metadata, path: &Path, right: &'static str) -> Result<(), Error> {
+    check(found, path, 0o077, right, "what is in it is for its owner only")
 }
 
 /// Refuses a file or folder that others than its owner may write, or that is another user's.
@@ -28,13 +38,22 @@ pub fn check_private(path: &Path, right: &'static str) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Stranger`], [`Error::Open`], or the system's fault.
 pub fn check_closed(path: &Path, right: &'static str) -> Result<(), Error> {
-    check(path, 0o022, right, "others could put their own files there, or take ours away")
+    check(&look(path)?, path, 0o022, right, "others could put their own files there, or take ours away")
+}
+
+fn look(path: &Path) -> Result<fs::Metadata, Error> {
+    fs::metadata(path).map_err(|fault| Error::system("read", path, fault))
 }
 
 #[cfg(unix)]
-fn check(path: &Path, open: u32, right: &'static str, why: &'static str) -> Result<(), Error> {
+fn check(
+    found: &fs::Metadata,
+    path: &Path,
+    open: u32,
+    right: &'static str,
+    why: &'static str,
+) -> Result<(), Error> {
     use std::os::unix::fs::MetadataExt;
-    let found = fs::metadata(path).map_err(|fault| Error::system("read", path, fault))?;
     let own = own();
     if found.uid() != own {
         return Err(Error::Stranger { path: path.into(), owner: found.uid(), own });
@@ -47,7 +66,13 @@ fn check(path: &Path, open: u32, right: &'static str, why: &'static str) -> Resu
 
 /// Other systems keep the user's own folders private by their access lists.
 #[cfg(not(unix))]
-fn check(_path: &Path, _open: u32, _right: &'static str, _why: &'static str) -> Result<(), Error> {
+fn check(
+    _found: &fs::Metadata,
+    _path: &Path,
+    _open: u32,
+    _right: &'static str,
+    _why: &'static str,
+) -> Result<(), Error> {
     Ok(())
 }
 
@@ -57,17 +82,21 @@ pub(crate) fn own() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Whether this is no link that somebody else has put there: `/dev/stdout` is root's.
+/// Refuses a link that another user has put there. Root's links are trusted, as `/dev/stdout` is.
 #[cfg(unix)]
-pub(crate) fn is_no_strangers_link(path: &Path) -> bool {
+pub(crate) fn check_link(path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::MetadataExt;
-    let own = own();
-    fs::symlink_metadata(path).is_ok_and(|found| !found.is_symlink() || [0, own].contains(&found.uid()))
+    let found = fs::symlink_metadata(path).map_err(|fault| Error::system("read", path, fault))?;
+    let (owner, own) = (found.uid(), own());
+    if !found.is_symlink() || [0, own].contains(&owner) {
+        return Ok(());
+    }
+    Err(Error::Stranger { path: path.into(), owner, own })
 }
 
 #[cfg(not(unix))]
-pub(crate) fn is_no_strangers_link(_path: &Path) -> bool {
-    true
+pub(crate) fn check_link(_path: &Path) -> Result<(), Error> {
+    Ok(())
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {
@@ -79,4 +108,39 @@ fn make_folder(path: &Path) -> io::Result<()> {
         builder.mode(0o700);
     }
     builder.create(path)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    #[test]
+    fn a_folder_open_to_others_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("a/b");
+        make_private_folder(&folder).unwrap();
+        assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o777, 0o700);
+        make_private_folder(&folder).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(make_private_folder(&folder).unwrap_err().to_string().contains("chmod 700"));
+        let file = parent.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(make_private_folder(&file).is_err());
+    }
+
+    /// Root can make what another user left.
+    #[test]
+    fn a_strangers_link_to_a_folder_of_ours_is_refused() {
+        if own() != 0 {
+            return; // Only root can give a link away.
+        }
+        let parent = tempfile::tempdir().unwrap();
+        let (folder, link) = (parent.path().join("folder"), parent.path().join("link"));
+        make_private_folder(&folder).unwrap();
+        std::os::unix::fs::symlink(&folder, &link).unwrap();
+        make_private_folder(&link).unwrap();
+        std::os::unix::fs::lchown(&link, Some(65_534), None).unwrap();
+        assert!(matches!(make_private_folder(&link), Err(Error::Stranger { owner: 65_534, .. })));
+    }
 }

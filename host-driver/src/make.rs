@@ -19,7 +19,7 @@ use terminal::{
     secret::{Source, Variable},
     warn_lines,
 };
-use wire::pin::{FACTORY_PIN, FACTORY_PUK};
+use wire::pin::{FACTORY_PIN, FACTORY_PUK, FIELD};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -27,7 +27,6 @@ use crate::{
     control::{rack::Served, view},
     labour, memory,
     panel::{Habit, Panel, panel},
-    paths,
     store::{self, DeviceSecret, FileStore, MemoryStore},
 };
 
@@ -172,14 +171,14 @@ impl Batch {
     }
 
     fn view(&self, bus_id: String, serial: String) -> view::Token {
-        let (vendor, product) = self.profile.usb;
-        let [name, _] = &self.profile.product;
+        let (vendor, product) = self.profile.brand.usb;
+        let [name, _] = &self.profile.brand.product;
         view::Token {
             bus_id,
             serial,
             product: name.clone(),
             usb: format!("{vendor:04x}:{product:04x}"),
-            generation: self.profile.generation.number(),
+            generation: self.profile.brand.generation.number(),
             plugged: true,
             attached: false,
             screen: None,
@@ -224,6 +223,9 @@ pub fn label(number: usize) -> String {
     format!("ushield-{number}")
 }
 
+/// Digits of the PUK that a new token gets: as many as PIV's field has room for.
+const PUK_DIGITS: usize = FIELD;
+
 /// The PUK of a new token. It is written to the token's envelope before the token is made, so that every token can be
 /// unblocked. An envelope may be there already: a token that was never finished has left it, or a token whose records were
 /// moved away. Nobody can tell which, so the envelope is not written over: the new token gets the PUK that is in it.
@@ -238,10 +240,10 @@ fn puk(envelope: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let is_file = fs::metadata(path).is_ok_and(|found| found.is_file());
     let line = if is_file { file::read_secret(path)? } else { Zeroizing::default() };
     let puk = line.strip_suffix(b"\n").unwrap_or(&line);
-    if puk.len() != 8 || !puk.iter().all(u8::is_ascii_digit) {
+    if puk.len() != PUK_DIGITS || !puk.iter().all(u8::is_ascii_digit) {
         return Err(Failure::new("no token was made")
             .because(format!(
-                "the PUK of a new token belongs into {}, and what stands there is no PUK of eight digits",
+                "the PUK of a new token belongs into {}, and what stands there is no PUK of {PUK_DIGITS} digits",
                 path.display()
             ))
             .next("move that file away, or name another folder with --state DIR"));
@@ -304,7 +306,7 @@ pub fn chosen_pin(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
 }
 
 fn open_state(state: &Path, secret: &Path, count: Option<u16>) -> Result<Place, Failure> {
-    paths::private_folder(state)?;
+    file::make_private_folder(state)?;
     let state = fs::canonicalize(state).what(format!("the folder {} could not be read", state.display()))?;
     let numbers = numbers(&state)?;
     let begun = |number: u16| store::has_records(&state.join(format!("{number}/flash")));
@@ -333,7 +335,9 @@ fn open_state(state: &Path, secret: &Path, count: Option<u16>) -> Result<Place, 
     let mut flashes = Vec::new();
     for number in 1..=count {
         let folder = state.join(number.to_string());
-        paths::private_folder(&folder)?;
+        file::make_private_folder(&folder)?;
+        // A process that was killed may have left the beginning of an envelope there.
+        file::sweep(&folder);
         let flash = FileStore::open(&folder.join("flash"));
         flashes.push(flash.map_err(|error| Failure::new("the token is not served").because(error))?);
     }
@@ -366,8 +370,9 @@ fn rng() -> Result<ChaCha20Rng, Failure> {
 /// # Errors
 /// The system gives no randomness.
 pub fn digits() -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let mut digits = Zeroizing::new(Vec::with_capacity(9));
-    while digits.len() < 8 {
+    // One byte more than the digits, for the end of their line.
+    let mut digits = Zeroizing::new(Vec::with_capacity(PUK_DIGITS + 1));
+    while digits.len() < PUK_DIGITS {
         let mut byte = Zeroizing::new([0; 1]);
         getrandom::fill(byte.as_mut()).what("there is no randomness")?;
         // 250 is the largest multiple of ten that a byte can hold: larger bytes would make low digits more likely.
@@ -387,8 +392,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (state, secret) = (folder.path().join("state"), folder.path().join("secret"));
         // A process that was killed after it made the folder: there is no token, so the secret is made anew.
-        paths::private_folder(&state.join("1")).unwrap();
-        paths::private_folder(&state).unwrap();
+        file::make_private_folder(&state.join("1")).unwrap();
+        file::make_private_folder(&state).unwrap();
         drop(open_state(&state, &secret, None).unwrap());
         fs::remove_file(&secret).unwrap();
         let mut flash = FileStore::open(&state.join("1/flash")).unwrap();
@@ -397,6 +402,17 @@ mod tests {
         let refused = open_state(&state, &secret, None).err().unwrap().to_string();
         assert!(refused.contains("there is no device secret"), "{refused}");
         assert!(!secret.exists());
+    }
+
+    #[test]
+    fn the_envelope_that_a_killed_process_began_is_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, secret) = (folder.path().join("state"), folder.path().join("secret"));
+        drop(open_state(&state, &secret, None).unwrap());
+        let begun = state.join("1/.puk.0123456789abcdef.tmp");
+        fs::write(&begun, "1234").unwrap();
+        drop(open_state(&state, &secret, None).unwrap());
+        assert!(!begun.exists());
     }
 
     /// The first of two tokens is lost. The failure says so, with the secret and without it, and nothing is made.

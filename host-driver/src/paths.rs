@@ -6,7 +6,7 @@ mod runtime;
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr},
-    os::unix::fs::{DirBuilderExt, MetadataExt},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -50,33 +50,6 @@ pub fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     std::path::absolute(path).what(format!("{} is no path here", path.display()))
 }
 
-/// Makes a folder for the owner only, with its parents. A folder that is there must be the user's own and closed to others.
-///
-/// # Errors
-/// The folder cannot be made, is another user's, or is open to others.
-pub fn private_folder(folder: &Path) -> Result<(), Failure> {
-    let name = folder.display();
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .what(format!("the folder {name} could not be made"))?;
-    let refuse = |why: &str, next: String| {
-        Err(Failure::new(format!("the folder {name} is not used")).because(why).next(next))
-    };
-    // The link itself is looked at, too: in /tmp a stranger may have made a link that leads to a folder of the user's.
-    let link = fs::symlink_metadata(folder).what(format!("the folder {name} could not be read"))?;
-    let found = fs::metadata(folder).what(format!("the folder {name} could not be read"))?;
-    let own = rustix::process::getuid().as_raw();
-    if link.uid() != own || found.uid() != own {
-        return refuse("it belongs to another user", "name another one".into());
-    }
-    if found.mode() & 0o077 != 0 {
-        return refuse("others than its owner may open it", format!("chmod 700 {name}"));
-    }
-    Ok(())
-}
-
 /// The folder of the demo's files, among the temporary files. All demos of a user share one folder; where another user has
 /// taken its name, the folder is a new one.
 ///
@@ -85,7 +58,7 @@ pub fn private_folder(folder: &Path) -> Result<(), Failure> {
 pub fn demo() -> Result<PathBuf, Failure> {
     let parent = std::env::temp_dir();
     let folder = parent.join(format!("ushield-demo-{}", rustix::process::getuid().as_raw()));
-    private_folder(&folder).map(|()| folder).or_else(|_| fresh_folder_in(&parent, "ushield-demo"))
+    file::make_private_folder(&folder).map(|()| folder).or_else(|_| fresh_folder_in(&parent, "ushield-demo"))
 }
 
 /// Makes a new folder for the owner only; its name begins with `name`.
@@ -163,21 +136,6 @@ pub fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
     use file::socket::LONGEST_NAME;
-    use std::os::unix::fs::PermissionsExt;
-
-    #[test]
-    fn a_folder_open_to_others_is_refused() {
-        let parent = tempfile::tempdir().unwrap();
-        let folder = parent.path().join("a/b");
-        private_folder(&folder).unwrap();
-        assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o777, 0o700);
-        private_folder(&folder).unwrap();
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
-        assert!(private_folder(&folder).unwrap_err().to_string().contains("chmod 700"));
-        let file = parent.path().join("file");
-        fs::write(&file, "").unwrap();
-        assert!(private_folder(&file).is_err());
-    }
 
     #[test]
     fn sockets_are_short_and_told_apart() {

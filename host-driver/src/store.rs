@@ -10,12 +10,12 @@ mod memory;
 mod folder;
 mod secret;
 mod tries;
-pub mod file;
+pub mod disk;
 mod error;
 mod envelope;
 
+pub use disk::has_records;
 pub use error::OpenError;
-pub use file::has_records;
 pub use folder::FileStore;
 pub use memory::MemoryStore;
 pub use secret::{DeviceSecret, secret};

@@ -197,7 +197,7 @@ fn an_envelope_is_never_written_over() {
     world.file("S2/1/puk", "something else");
     let Ended { code, complained, .. } = up(&world, &[]);
     assert_eq!(code, 1);
-    assert!(complained.contains("no PUK of eight digits"), "{complained}");
+    assert!(complained.contains("no PUK of 8 digits"), "{complained}");
     assert_eq!(fs::read_to_string(world.path("S2/1/puk")).unwrap(), "something else");
 }
 

@@ -13,8 +13,8 @@ use crate::{
     Error, Reason,
     certificate::pem,
     index::Index,
-    key::Key,
     moment::{self, Validity},
+    signature::PrivateKey,
     subject::{DEFAULT_ORGANISATION, check_text},
 };
 use file::Access;
@@ -87,7 +87,7 @@ pub fn found_for_trial(folder: &Path, name: &str) -> Result<Authority, Error> {
 /// Writes the files of a new CA. The certificate comes last: a folder has a CA once it has the certificate.
 fn write(folder: &Path, founding: &Founding<'_>, passphrase: Option<&[u8]>) -> Result<(), Error> {
     let now = moment::now();
-    let key = Key::generate()?;
+    let key = PrivateKey::generate()?;
     let pem_key = key.pem(passphrase)?;
     let root = sign::root(&key, founding, now)?;
     let index = Index::new(founding.crl_url.to_string());
@@ -183,7 +183,11 @@ impl Lock {
         let began = Instant::now();
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Self(file)),
+                Ok(()) => {
+                    // What a process that was killed has left beside the CA's files.
+                    file::sweep(folder);
+                    return Ok(Self(file));
+                }
                 Err(fs::TryLockError::WouldBlock) if began.elapsed() < PATIENCE => {
                     std::thread::sleep(Duration::from_millis(20));
                 }

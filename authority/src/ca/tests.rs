@@ -282,6 +282,23 @@ fn two_at_once_lose_nothing() {
 }
 
 #[test]
+fn what_a_killed_process_left_beside_the_ca_is_swept_by_the_next_change() {
+    let (_parent, folder) = fresh();
+    let names = || {
+        let names = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let whole = names();
+    for left in [".index.json.0123456789abcdef.tmp", ".ca-key.pem.fedcba9876543210.tmp"] {
+        fs::write(folder.join(left), "half").unwrap();
+    }
+    fs::write(folder.join(".notes.tmp"), "not ours").unwrap();
+    issue(&mut open(&folder), Kind::Payment).unwrap();
+    let notes = std::ffi::OsString::from(".notes.tmp");
+    assert_eq!(names(), whole.into_iter().chain([notes]).collect());
+}
+
+#[test]
 fn what_never_arrived_is_revoked_by_the_next_delivery() {
     let (_parent, folder) = fresh();
     let mut ca = open(&folder);

@@ -9,8 +9,6 @@ use std::{
 use file::socket::folders;
 use terminal::Failure;
 
-use super::private_folder;
-
 /// The folder of the sockets. It is made if it is not there.
 ///
 /// # Errors
@@ -23,7 +21,7 @@ pub fn runtime() -> Result<PathBuf, Failure> {
 /// than this one.
 pub fn runtimes() -> Vec<PathBuf> {
     let mut folders = folders(&|name| env::var_os(name).map(PathBuf::from));
-    folders.retain(|folder| owner(folder) == Some(own()) && private_folder(folder).is_ok());
+    folders.retain(|folder| owner(folder) == Some(own()) && file::make_private_folder(folder).is_ok());
     folders
 }
 
@@ -41,7 +39,7 @@ fn owner(path: &Path) -> Option<u32> {
 fn first(candidates: &[PathBuf]) -> Result<PathBuf, Failure> {
     let mut why = Vec::new();
     for folder in candidates {
-        match private_folder(folder) {
+        match file::make_private_folder(folder).map_err(Failure::from) {
             Ok(()) => return Ok(folder.clone()),
             Err(failure) if owner(folder) == Some(own()) => return Err(failure),
             Err(failure) => why.push(failure.to_string().replace('\n', ";")),

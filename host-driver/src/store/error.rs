@@ -71,6 +71,20 @@ pub enum OpenError {
     Random(String),
 }
 
+/// Whose a file or folder is, the crate `file` judges. What that means for a token is said here.
+impl From<file::Error> for OpenError {
+    fn from(error: file::Error) -> Self {
+        match error {
+            file::Error::Stranger { path, owner, .. } => Self::Owner(path, owner),
+            file::Error::Open { path, right, .. } => Self::Public { path, mode: right },
+            file::Error::System { path, fault, .. } => Self::Folder(path, fault),
+            file::Error::Foreign { ref path, .. }
+            | file::Error::Exists(ref path)
+            | file::Error::TooLong { ref path, .. } => Self::Folder(path.clone(), error.into()),
+        }
+    }
+}
+
 impl OpenError {
     /// The error for a file of this name whose envelope has this fault.
     pub(super) fn of(name: impl Into<String>, fault: super::envelope::Fault) -> Self {

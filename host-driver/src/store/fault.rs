@@ -11,7 +11,7 @@ use std::{
 
 use lock::lock;
 
-use super::file::{Folder, Open};
+use super::disk::{Folder, Open};
 
 /// What is left, after a power cut, of what was not yet durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use std::{io, path::Path};
 use firmware::seams::{RecordName, Storage, StorageFault};
 
 use super::{
+    disk::{Disk, Folder, Open},
     envelope::{self, MAX_RECORD},
     error::OpenError,
-    file::{Disk, Folder, Open},
     tries::{self, Tries},
 };
 

@@ -7,8 +7,8 @@
 use std::io;
 
 use super::{
+    disk::Open,
     envelope::{self, Fault, OVERHEAD},
-    file::Open,
 };
 
 /// Bytes of a slot. A slot is a page, so that no device damages one slot while it writes the other.

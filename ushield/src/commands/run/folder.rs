@@ -36,7 +36,7 @@ impl Folder {
         getrandom::fill(&mut random).what("there is no randomness")?;
         let path = runtime.join(format!("{PREFIX}{:016x}", u64::from_le_bytes(random)));
         let name = path.display();
-        paths::private_folder(&path)?;
+        file::make_private_folder(&path)?;
         let unlocked = || format!("the folder {name} could not be locked");
         let lock = lock(&path.join(NEW_LOCK)).what(unlocked())?;
         fs::rename(path.join(NEW_LOCK), path.join(LOCK)).what(unlocked())?;

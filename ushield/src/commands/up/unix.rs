@@ -40,7 +40,7 @@ fn open_at(exporter: &mut Exporter, path: &Path) -> Result<(), Failure> {
     let next = "name another one with --unix PATH, or --unix none";
     paths::check_socket(path)?;
     let folder = path.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned);
-    paths::private_folder(&folder)?;
+    file::make_private_folder(&folder)?;
     exporter
         .listen_unix(path, Timing::STANDARD)
         .map_err(|error| Failure::new("USB/IP is not served at a Unix socket").because(error).next(next))

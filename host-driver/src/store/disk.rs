@@ -4,7 +4,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -111,21 +111,10 @@ impl Disk {
         if !found.is_dir() {
             return Err(OpenError::Kind { path: path.into(), what: kind(&found) });
         }
-        private(&found, path, "700")?;
+        file::check_private_found(&found, path, "700")?;
         let lock = lock(path)?;
         Ok(Self { path: path.into(), _lock: lock })
     }
-}
-
-/// Refuses a file that others can read, or that another user owns. `mode` is the mode that the file should have, for the text.
-pub(super) fn private(found: &fs::Metadata, path: &Path, mode: &'static str) -> Result<(), OpenError> {
-    if found.uid() != rustix::process::geteuid().as_raw() {
-        return Err(OpenError::Owner(path.into(), found.uid()));
-    }
-    if found.mode() & 0o077 != 0 {
-        return Err(OpenError::Public { path: path.into(), mode });
-    }
-    Ok(())
 }
 
 /// What stands there instead of a file.
@@ -233,7 +222,8 @@ impl Folder for Disk {
             Err(error) => return Err(error),
         };
         let found = file.metadata()?;
-        private(&found, &path, "600").map_err(io::Error::other)?;
+        file::check_private_found(&found, &path, "600")
+            .map_err(|error| io::Error::other(OpenError::from(error)))?;
         let mut content = Vec::new();
         if found.len() <= MAX {
             file.take(MAX + 1).read_to_end(&mut content)?;

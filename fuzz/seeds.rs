@@ -1,14 +1,12 @@
 //! Writes the corpus of the codec targets: one honest example of each structure, made by the real encoders.
 //! (corpus/payment/certificate and request were made by openssl; corpus/token and corpus/identity are written by hand.)
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path};
 
-use der::asn1::{GeneralizedTime, OctetString, PrintableString};
 use wire::{
     algorithm::Curve,
     apdu::Command,
     ccid::{ClassDescriptor, CommandStatus, IccStatus, ToHost, ToReader, to_host, to_reader},
-    payment::{PAYMENT_ORDER, PaymentOrder},
     piv::{self, PublicKey, Slot},
     shield::{Container, Information, install, instruction},
     sm2::{Ciphertext, Signature},
@@ -181,20 +179,7 @@ fn usbip() {
 }
 
 fn payment() {
-    let at = |seconds| GeneralizedTime::from_unix_duration(Duration::from_secs(seconds)).expect("after 1970");
-    let order = PaymentOrder {
-        kind: PAYMENT_ORDER,
-        number: "20260101-0001".into(),
-        nonce: OctetString::new([7; 16]).expect("short"),
-        payer_account: "6222020200001234567".into(),
-        payee_name: "上海水务".into(),
-        payee_account: "6222020200007654321".into(),
-        amount: 10_000,
-        currency: PrintableString::new("CNY").expect("printable"),
-        issued: at(1_767_225_600),
-        expires: at(1_767_229_200),
-        memo: "水费".into(),
-    };
+    let order = firmware::fixture::order();
     seed("payment", "order", &order.bytes().expect("it keeps the rules"));
     seed("payment", "amount", b"100.00");
 }

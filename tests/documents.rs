@@ -285,3 +285,18 @@ fn pages(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(move |c| !is_part(c)).map(|word| word.trim_end_matches('.'));
     words.filter(|word| word.ends_with(".md") && word.len() > 3 && !word.starts_with('/'))
 }
+
+/// The page of reasons has each reason of the list once, in the list's order, and none besides.
+#[test]
+fn the_page_of_reasons_is_the_list() {
+    let page = read("docs/reasons.md");
+    let rows: Vec<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
+        .map(|(name, _)| name)
+        .collect();
+    let codes: Vec<&str> = wire::reason::Reason::ALL.iter().map(|reason| reason.code()).collect();
+    assert_eq!(rows, codes);
+    let once: BTreeSet<&str> = codes.iter().copied().collect();
+    assert_eq!(once.len(), codes.len(), "a name has one meaning");
+}

@@ -24,11 +24,12 @@ use module::{Climber, House};
 const FLOORS: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("lock", &[]),
-    ("file", &[]),
+    ("file", &["wire"]),
     ("firmware", &["wire"]),
     ("card", &["wire", "file", "lock"]),
     ("payment", &["wire"]),
     ("authority", &["wire", "file"]),
+    ("trial-bank", &["wire", "file", "payment", "authority"]),
     // On card and authority only where it tells what they refuse, by a feature each: a bank's program goes without card.
     ("terminal", &["wire", "file", "card", "authority"]),
     ("reader", &["wire", "lock", "card"]),
@@ -50,6 +51,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "card",
             "payment",
             "authority",
+            "trial-bank",
             "terminal",
             "reader",
             "machine",
@@ -65,8 +67,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     // A model checker's test of one file of host-driver: it says `#![cfg(test)]`, and takes that file by `#[path]`.
     ("ushield-model", &[]),
 ];
-/// What the tests of a crate use besides: a host that tries the tokens which `host-driver` shows.
-const IN_TESTS: &[(&str, &[&str])] = &[("host-driver", &["card"])];
+/// What the tests of a crate use besides: a host that tries the tokens which `host-driver` shows, and the firmware with its fixtures.
+const IN_TESTS: &[(&str, &[&str])] = &[("host-driver", &["card"]), ("firmware", &["firmware"])];
 const EVERYTHING: &[&str] = &[
     "wire",
     "file",
@@ -75,6 +77,7 @@ const EVERYTHING: &[&str] = &[
     "card",
     "payment",
     "authority",
+    "trial-bank",
     "terminal",
     "reader",
     "pkcs11",

@@ -94,6 +94,11 @@ impl Authority {
         index(&self.folder, &self.certificate)
     }
 
+    /// Where the CA's certificate in PEM lies.
+    pub fn certificate_path(&self) -> PathBuf {
+        self.folder.join(CERTIFICATE)
+    }
+
     /// Where the CRL in PEM lies.
     pub fn crl_path(&self) -> PathBuf {
         self.folder.join(CRL)

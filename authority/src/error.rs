@@ -3,52 +3,7 @@
 use std::fmt;
 
 use wire::display::printed;
-
-/// Why something was refused or failed, for programs. People read the [`Error`]'s text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// The passphrase was wrong, or none was given for a key that has one.
-    PassphraseWrong,
-    /// A certificate and the key that it should be for do not belong together.
-    WrongKey,
-    /// Nothing shows that a key was made on a token of a trusted factory.
-    NotAttested,
-    /// The authority refuses to issue.
-    IssuerRefused,
-    /// A file is there already.
-    Exists,
-    /// A file or folder is missing.
-    Missing,
-    /// A file is damaged, of an unknown version, or not what its name says.
-    Damaged,
-    /// A file or folder is open to others than its owner.
-    TooOpen,
-    /// The disk is full, or reading or writing failed.
-    Disk,
-    /// Another process holds the lock.
-    Locked,
-    /// What was asked for breaks a rule.
-    Invalid,
-}
-
-impl Reason {
-    /// The stable name of the reason, for `--json` and for logs.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::PassphraseWrong => "pin-wrong",
-            Self::WrongKey => "wrong-key",
-            Self::NotAttested => "not-attested",
-            Self::IssuerRefused => "issuer-refused",
-            Self::Exists => "exists",
-            Self::Missing => "missing",
-            Self::Damaged => "damaged",
-            Self::TooOpen => "too-open",
-            Self::Disk => "disk",
-            Self::Locked => "locked",
-            Self::Invalid => "invalid",
-        }
-    }
-}
+pub use wire::reason::Reason;
 
 /// What happened, why, how things stand, what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -118,18 +73,7 @@ impl Error {
 
 impl From<file::Error> for Error {
     fn from(error: file::Error) -> Self {
-        let reason = match &error {
-            file::Error::Exists(_) => Reason::Exists,
-            file::Error::TooLong { .. } => Reason::Damaged,
-            file::Error::Stranger { .. } | file::Error::Open { .. } | file::Error::Foreign { .. } => {
-                Reason::TooOpen
-            }
-            file::Error::System { fault, .. } if fault.kind() == std::io::ErrorKind::NotFound => {
-                Reason::Missing
-            }
-            file::Error::System { .. } => Reason::Disk,
-        };
-        Self::new(reason, error.what(), error.why(), error.next())
+        Self::new(error.reason(), error.what(), error.why(), error.next())
     }
 }
 
@@ -158,20 +102,5 @@ mod tests {
             "not written\n  why:  no room\n  now:  the former is there; nothing was sent\n  next: make room"
         );
         assert_eq!(error.reason().code(), "disk");
-    }
-
-    #[test]
-    fn a_fault_of_a_file_keeps_its_name() {
-        use std::{io::ErrorKind, path::Path};
-        for fault in [
-            file::Error::Exists("a".into()),
-            file::Error::TooLong { path: "a".into(), than: "64 MiB" },
-            file::Error::Stranger { path: "a".into(), owner: 1, own: 2 },
-            file::Error::system("read", Path::new("a"), ErrorKind::NotFound.into()),
-            file::Error::system("read", Path::new("a"), ErrorKind::StorageFull.into()),
-        ] {
-            let code = fault.code();
-            assert_eq!(Error::from(fault).reason().code(), code);
-        }
     }
 }

@@ -95,7 +95,7 @@ fn damaged(why: &str) -> Error {
 
 fn no_passphrase() -> Error {
     Error::new(
-        Reason::PassphraseWrong,
+        Reason::SecretWrong,
         "the CA's key was not opened",
         "the key is encrypted, and no passphrase was given",
         "give the passphrase of this CA; nothing was changed",
@@ -104,7 +104,7 @@ fn no_passphrase() -> Error {
 
 fn wrong_passphrase() -> Error {
     Error::new(
-        Reason::PassphraseWrong,
+        Reason::SecretWrong,
         "the CA's key was not opened",
         "the passphrase is wrong, or the file is damaged",
         "run the command again with the right passphrase; nothing was changed",

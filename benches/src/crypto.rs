@@ -11,11 +11,8 @@ use aws_lc_rs::{
     },
 };
 use card::{Card, shield::Shield};
-use ushield_tests::{
-    bench::{self, Bench, PIN},
-    flash::Flash,
-    holder::Holder,
-};
+use firmware::fixture::{Holder, SharedFlash as Flash};
+use ushield_tests::bench::{self, Bench, PIN};
 use wire::{
     algorithm::KeyAlgorithm,
     piv::{Algorithm, PinPolicy, PublicKey},

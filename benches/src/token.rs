@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 use anyhow::Context;
 use card::{Card, Error, Pipe, pipe::Interface, piv::Piv, usbip::Link};
 use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
+use firmware::fixture::{Holder, SharedFlash as Flash};
 use firmware::{
     Token,
     profile::Profile,
@@ -17,11 +18,7 @@ use host_driver::{
     store::{FileStore, MemoryStore},
     usbip::Timing,
 };
-use ushield_tests::{
-    bench::{self, Bench, PIN},
-    flash::Flash,
-    holder::Holder,
-};
+use ushield_tests::bench::{self, Bench, PIN};
 use wire::{
     piv::{Algorithm, Slot},
     usb::Setup,

@@ -6,14 +6,11 @@ use std::{
 };
 
 use anyhow::anyhow;
+use authority::{certificate_kind::Kind, issuer::Issuer as _, moment::Validity, subject::Subject};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
-use der::asn1::{GeneralizedTime, OctetString, PrintableString};
-use payment::{Check, EncodedOrder, MemoryReplay, Verifier, seal};
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PublicKeyData, SigningKey,
-};
-use wire::payment::{PAYMENT_ORDER, PAYMENT_PURPOSE, PaymentOrder};
+use payment::{Check, MemoryReplay, SameId, Verifier, order::Terms, seal};
+use rcgen::{CertificateParams, KeyPair, PublicKeyData, SigningKey};
+use trial_bank::Bank;
 
 use crate::{
     Scale,
@@ -31,20 +28,16 @@ struct Signed {
 }
 
 pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca_key = KeyPair::generate()?;
-    let ca = params.self_signed(&ca_key)?.pem();
-    let issuer = Issuer::new(params, ca_key);
+    let folder = tempfile::tempdir()?;
+    let mut bank = Bank::found(&folder.path().join("ca"), "Bench CA")?;
     let key = KeyPair::generate()?;
-    let certificate = certificate(&key, &issuer)?;
+    let certificate = certificate(&key, &mut bank)?;
     let count = scale.count(2000);
     let signed = (0..count + count.div_ceil(10))
         .map(|number| sign(number, &key, &certificate))
         .collect::<anyhow::Result<Vec<Signed>>>()?;
 
-    let verifier = Verifier::new(ca.as_bytes(), &[])?;
-    let accounts = |_: &payment::Holder, account: &str| account == PAYER;
+    let verifier = Verifier::new(bank.authority.certificate().pem().as_bytes(), &[])?;
     // A replay store takes each order once, so each round begins with a new store.
     let replay = RefCell::new(MemoryReplay::new(1 << 20));
     let mut next = signed.iter().enumerate().cycle();
@@ -54,7 +47,7 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
             replay.replace(MemoryReplay::new(1 << 20));
         }
         let replay = &*replay.borrow();
-        let check = Check { at: SystemTime::now(), payers: &accounts, replay, issued: Some(&one.order) };
+        let check = Check { at: SystemTime::now(), payers: &SameId, replay, issued: Some(&one.order) };
         verifier.verify(&one.document, &check).map(drop).map_err(|reason| anyhow!("{reason}"))
     });
     let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key.der_bytes());
@@ -76,34 +69,39 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
     ])
 }
 
-fn certificate(key: &KeyPair, issuer: &Issuer<'_, KeyPair>) -> anyhow::Result<Vec<u8>> {
+/// A payment certificate for a key in software, as the bank's CA issues it to anybody.
+fn certificate(key: &KeyPair, bank: &mut Bank) -> anyhow::Result<Vec<u8>> {
+    let subject = Subject {
+        organisation: bank.authority.organisation().into(),
+        unit: None,
+        name: "张三".into(),
+        user_id: PAYER.into(),
+    };
     let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CustomDnType(vec![2, 5, 4, 5]), PAYER);
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::ContentCommitment];
-    let purpose = PAYMENT_PURPOSE.arcs().map(u64::from).collect();
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::Other(purpose)];
-    Ok(params.signed_by(key, issuer)?.der().to_vec())
+    params.distinguished_name = subject.distinguished_name()?;
+    let request = params.serialize_request(key)?;
+    let order = authority::issuer::Order {
+        request: request.der(),
+        kind: Kind::Payment,
+        subject: &subject,
+        validity: Validity::Days(1),
+        token: None,
+    };
+    Ok(bank.authority.issue(&order)?)
 }
 
 fn sign(number: usize, key: &KeyPair, certificate: &[u8]) -> anyhow::Result<Signed> {
-    let now = SystemTime::now();
-    let time = |time| GeneralizedTime::from_system_time(time).map_err(|error| anyhow!("{error}"));
-    let mut nonce = [0; 16];
-    nonce[..8].copy_from_slice(&number.to_be_bytes());
-    let order = PaymentOrder {
-        kind: PAYMENT_ORDER,
-        number: format!("B{number:08}"),
-        nonce: OctetString::new(nonce).map_err(|error| anyhow!("{error}"))?,
-        payer_account: PAYER.into(),
-        payee_name: "上海水务".into(),
-        payee_account: "6222021234567890123".into(),
-        amount: 10_000,
-        currency: PrintableString::new("CNY").map_err(|error| anyhow!("{error}"))?,
-        issued: time(now)?,
-        expires: time(now + Duration::from_secs(24 * 3600))?,
-        memo: "水费".into(),
+    let terms = Terms {
+        number: &format!("B{number:08}"),
+        payer_account: PAYER,
+        payee_name: "上海水务",
+        payee_account: "6222021234567890123",
+        amount: "100.00",
+        currency: "CNY",
+        memo: "水费",
+        lifetime: Duration::from_secs(24 * 3600),
     };
-    let order = EncodedOrder::new(order)?;
+    let order = terms.issue(SystemTime::now())?;
     let signature = key.sign(&order)?;
     let document = seal(&order, &[certificate], |_| Ok::<_, rcgen::Error>(signature.clone()))?;
     Ok(Signed { order: order.to_vec(), signature, document })

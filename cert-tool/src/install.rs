@@ -49,7 +49,8 @@ pub fn install(token: &mut dyn Token, certificates: &[(Kind, &Certificate)]) -> 
         (_, Ok(true)) => return Ok(()),
         (Err(error), _) => in_doubt(error),
         (Ok(()), Err(error)) => not_read_back(error),
-        (Ok(()), Ok(false)) => Reason::NotTheSame.failure(
+        (Ok(()), Ok(false)) => Failure::of(
+            Reason::NotTheSame,
             "the token holds other certificates than the ones sent to it",
             "what was read back differs from what was installed",
             "do not use this token; run cert-tool show and take it to the bank",
@@ -120,7 +121,9 @@ fn check_pending(token: &mut dyn Token, kind: Kind, certificate: &Certificate) -
         Some(_) => "it is for another key than the one that waits on this token",
         None => "no key waits on this token for a certificate",
     };
-    Err(Reason::WrongKey.failure(format!("the {kind} certificate was not installed"),
+    Err(Failure::of(
+        Reason::WrongKey,
+        format!("the {kind} certificate was not installed"),
         why,
         "take the certificate of the last request made on this token, or run cert-tool enrol for all steps",
     )

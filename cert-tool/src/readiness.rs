@@ -12,7 +12,8 @@ const UNCHANGED: &str = "nothing was changed on the token";
 /// The first of these that it is not.
 pub fn check(information: &Information, brand: Option<&str>) -> Result<(), Failure> {
     if let Some(brand) = brand.filter(|brand| *brand != information.brand) {
-        let failure = Reason::OtherBrand.failure(
+        let failure = Failure::of(
+            Reason::OtherBrand,
             format!("token {} was refused: it is of the brand {}", information.serial, information.brand),
             format!("the brand asked for is {brand}"),
             "plug in the right token, or say --brand with the brand of this one",

@@ -49,7 +49,8 @@ pub fn make(
         Err(other) => {
             return Err(match key.line.into_inner().refused {
                 Some(error) => error.into(),
-                None => Reason::WrongKey.failure(
+                None => Failure::of(
+                    Reason::WrongKey,
                     "the request was not made",
                     other,
                     "run the same command again, which makes another key",

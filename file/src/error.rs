@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use wire::reason::Reason;
+
 /// Why a file was not read, written or used. `Display` is one line; [`Self::what`], [`Self::why`] and [`Self::next`] are
 /// its parts. A file's name stands there as it is: whoever prints it to a terminal escapes it.
 #[derive(Debug)]
@@ -62,14 +64,14 @@ impl Error {
         Self::System { deed, path: path.into(), fault }
     }
 
-    /// The stable name of the reason, for programs.
-    pub fn code(&self) -> &'static str {
+    /// The reason, for programs.
+    pub fn reason(&self) -> Reason {
         match self {
-            Self::Exists(_) => "exists",
-            Self::TooLong { .. } => "damaged",
-            Self::Stranger { .. } | Self::Open { .. } | Self::Foreign { .. } => "too-open",
-            Self::System { fault, .. } if fault.kind() == io::ErrorKind::NotFound => "missing",
-            Self::System { .. } => "disk",
+            Self::Exists(_) => Reason::Exists,
+            Self::TooLong { .. } => Reason::Damaged,
+            Self::Stranger { .. } | Self::Open { .. } | Self::Foreign { .. } => Reason::TooOpen,
+            Self::System { fault, .. } if fault.kind() == io::ErrorKind::NotFound => Reason::Missing,
+            Self::System { .. } => Reason::Disk,
         }
     }
 
@@ -169,10 +171,13 @@ mod tests {
     #[test]
     fn says_what_why_and_next() {
         let fault = Error::system("write", Path::new("a"), io::ErrorKind::StorageFull.into());
-        assert_eq!(fault.code(), "disk");
+        assert_eq!(fault.reason(), Reason::Disk);
         let text = fault.to_string();
         assert!(text.starts_with("could not write a: ") && text.ends_with("run the command again"), "{text}");
         let missing = Error::system("read", Path::new("a"), io::ErrorKind::NotFound.into());
-        assert_eq!((missing.code(), missing.next().as_str()), ("missing", "check the name and the folder"));
+        assert_eq!(
+            (missing.reason(), missing.next().as_str()),
+            (Reason::Missing, "check the name and the folder")
+        );
     }
 }

@@ -63,6 +63,7 @@ fn pour(path: &Path, bytes: &[u8]) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::{check_private, read};
+    use wire::reason::Reason;
 
     #[cfg(unix)]
     #[test]
@@ -72,7 +73,7 @@ mod tests {
         check_place(&path, false).unwrap();
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
         fs::write(&path, b"mine").unwrap();
-        assert_eq!(check_place(&path, false).unwrap_err().code(), "exists");
+        assert_eq!(check_place(&path, false).unwrap_err().reason(), Reason::Exists);
         check_place(&path, true).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"mine");
         for wrong in [folder.path().join("not/there"), path.join("below a file")] {
@@ -102,7 +103,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.pem");
         write(&path, b"first", Access::Everyone, false).unwrap();
-        assert_eq!(write(&path, b"second", Access::Everyone, false).unwrap_err().code(), "exists");
+        assert_eq!(write(&path, b"second", Access::Everyone, false).unwrap_err().reason(), Reason::Exists);
         assert_eq!(read(&path).unwrap(), b"first");
         write(&path, b"second", Access::Everyone, true).unwrap();
         assert_eq!(read(&path).unwrap(), b"second");
@@ -121,7 +122,7 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         check_private(&path, "600").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert_eq!(check_private(&path, "600").unwrap_err().code(), "too-open");
+        assert_eq!(check_private(&path, "600").unwrap_err().reason(), Reason::TooOpen);
     }
 
     #[test]
@@ -156,7 +157,7 @@ mod tests {
     fn a_missing_folder_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let fault = write(&folder.path().join("no/a.pem"), b"", Access::Everyone, false).unwrap_err();
-        assert_eq!(fault.code(), "missing");
-        assert_eq!(read(&folder.path().join("b")).unwrap_err().code(), "missing");
+        assert_eq!(fault.reason(), Reason::Missing);
+        assert_eq!(read(&folder.path().join("b")).unwrap_err().reason(), Reason::Missing);
     }
 }

@@ -18,7 +18,7 @@
 )]
 
 extern crate alloc;
-#[cfg(any(test, feature = "flash"))]
+#[cfg(any(test, feature = "fixtures"))]
 extern crate std;
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
@@ -36,13 +36,11 @@ mod consent;
 mod pin;
 mod record;
 mod crypto;
+#[cfg(any(test, feature = "fixtures"))]
+pub mod fixture;
 pub mod profile;
 pub mod refusal;
-#[cfg(any(test, feature = "flash"))]
-pub mod flash;
 pub mod seams;
-#[cfg(test)]
-mod fixture;
 
 pub use application::Factory;
 pub use crypto::{Memory, sm2, sm3, sm4};

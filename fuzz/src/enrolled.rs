@@ -1,32 +1,24 @@
 //! A token from the counter: its PIN is set, and the payment key and 9A, 9C have keys and certificates.
 
-use std::time::Duration;
-
-use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
-use der::asn1::{GeneralizedTime, OctetString, PrintableString};
-use firmware::{Factory, Token};
+use firmware::{
+    Factory, Token,
+    fixture::{Holder, PIN, PUK, SECRET, SharedFlash as Flash, profile, rng},
+};
 use wire::{
     apdu::{Command, StatusWord},
-    payment::{PAYMENT_ORDER, PaymentOrder},
     algorithm::KeyAlgorithm,
     piv::{PublicKey, Slot, instruction::SELECT},
     shield::{self, AID, CLASS, Container, instruction},
     tlv,
 };
 
-use crate::host::{Flash, Holder, Host, SECRET, profile};
-
-/// The PIN that the counter set.
-pub const PIN: &[u8] = b"135790";
-/// The PUK.
-pub const PUK: &[u8] = b"87654312";
+use crate::host::Host;
 
 /// Its flash, and the payment key's point.
 pub fn enrolled() -> (Flash, Vec<u8>) {
     let flash = Flash::default();
     let factory = Factory { pin: Some(PIN.to_vec().into()), puk: PUK.to_vec().into(), label: String::new() };
-    let rng = ChaCha20Rng::from_seed([1; 32]);
-    let made = Token::manufacture(profile(), &SECRET, flash.clone(), Holder::default(), rng, &factory);
+    let made = Token::manufacture(profile(), &SECRET, flash.clone(), Holder::default(), rng(1), &factory);
     drop(made.expect("a new token"));
     let mut host = Host::plug(flash.clone());
     let mut ok = |command: Command<'_>| {
@@ -76,20 +68,5 @@ fn certificate(point: &[u8]) -> Vec<u8> {
 
 /// An order for 100.00 CNY.
 pub fn order() -> Vec<u8> {
-    let time =
-        |seconds| GeneralizedTime::from_unix_duration(Duration::from_secs(seconds)).expect("after 1970");
-    let order = PaymentOrder {
-        kind: PAYMENT_ORDER,
-        number: "20260601-0001".into(),
-        nonce: OctetString::new([7; 16]).expect("short"),
-        payer_account: "6222020000000001".into(),
-        payee_name: "上海水务".into(),
-        payee_account: "6222021234567890123".into(),
-        amount: 10_000,
-        currency: PrintableString::new("CNY").expect("printable"),
-        issued: time(1_800_000_000),
-        expires: time(1_800_000_600),
-        memo: "水费".into(),
-    };
-    order.bytes().expect("it keeps the rules")
+    firmware::fixture::order().bytes().expect("it keeps the rules")
 }

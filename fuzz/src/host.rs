@@ -1,10 +1,10 @@
 //! A token and the shortest honest host: it frames APDUs as CCID, runs jobs, and lets time pass.
 
-use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
+use chacha20::ChaCha20Rng;
 use firmware::{
     Token,
-    profile::Profile,
-    seams::{Button, Millis, Panel, Screen},
+    fixture::{Holder, SECRET, SharedFlash as Flash, profile, rng},
+    seams::Millis,
 };
 use wire::{
     apdu::{Command, StatusWord},
@@ -12,67 +12,10 @@ use wire::{
     usb::Setup,
 };
 
-/// The device secret.
-pub const SECRET: [u8; 32] = [0x5E; 32];
 /// Bulk OUT, by its number.
 pub const OUT: u8 = 1;
 /// Bulk IN, by its number.
 pub const IN: u8 = 2;
-
-/// The default brand without the cost of stretching.
-pub fn profile() -> Profile {
-    Profile { stretch: None, ..Profile::standard() }
-}
-
-/// A flash in memory; clones are the same flash.
-pub use firmware::flash::SharedFlash as Flash;
-
-/// What the holder does with each page.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mood {
-    /// Presses OK.
-    #[default]
-    Agrees,
-    /// Presses Cancel.
-    Cancels,
-    /// Has gone for a coffee.
-    Away,
-}
-
-/// A holder at the screen.
-#[derive(Default)]
-pub struct Holder {
-    /// What the holder does.
-    pub mood: Mood,
-    /// All that was shown since somebody cleared this, without line ends.
-    pub seen: String,
-    asked: bool,
-    /// OK was pressed since somebody cleared this.
-    pub agreed: bool,
-}
-
-impl Panel for Holder {
-    fn show(&mut self, screen: Option<&Screen>) {
-        self.asked = screen.is_some();
-        for line in screen.iter().flat_map(|screen| &screen.lines) {
-            self.seen.push_str(line);
-        }
-    }
-
-    fn pressed(&mut self) -> Option<Button> {
-        if !std::mem::take(&mut self.asked) {
-            return None;
-        }
-        match self.mood {
-            Mood::Agrees => {
-                self.agreed = true;
-                Some(Button::Ok)
-            }
-            Mood::Cancels => Some(Button::Cancel),
-            Mood::Away => None,
-        }
-    }
-}
 
 /// The host.
 pub struct Host {
@@ -85,8 +28,7 @@ pub struct Host {
 impl Host {
     /// Plugs in the token that the flash holds.
     pub fn plug(flash: Flash) -> Self {
-        let rng = ChaCha20Rng::from_seed([3; 32]);
-        let token = Token::open(profile(), &SECRET, flash, Holder::default(), rng);
+        let token = Token::open(profile(), &SECRET, flash, Holder::default(), rng(3));
         let mut host = Self { token, sequence: 0, now: 0 };
         host.begin();
         host

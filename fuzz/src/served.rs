@@ -6,19 +6,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
-use firmware::{Factory, Token};
+use firmware::{
+    Factory, Token,
+    fixture::{PIN, PUK, SECRET, profile, rng},
+};
 use host_driver::{
     Exporter, Listen, State,
     panel::{Habit, panel},
     store::MemoryStore,
 };
 use tokio::runtime::Runtime;
-
-use crate::{
-    enrolled::{PIN, PUK},
-    host::{SECRET, profile},
-};
 
 /// A token, shown over both plugs.
 pub struct Server {
@@ -38,9 +35,9 @@ impl Server {
         let exporter = runtime.block_on(Exporter::start(listen())).expect("a free port");
         let factory = Factory { pin: Some(PIN.to_vec().into()), puk: PUK.to_vec().into(), label: String::new() };
         let (screen, handle) = panel(Habit::Accept);
-        let (store, rng) = (MemoryStore::default(), ChaCha20Rng::from_seed([1; 32]));
+        let store = MemoryStore::default();
         let token =
-            Token::manufacture(profile(), &SECRET, store, screen, rng, &factory).expect("a new token");
+            Token::manufacture(profile(), &SECRET, store, screen, rng(1), &factory).expect("a new token");
         exporter.plug(token, Some(handle)).expect("room on the bus");
         let usbip = exporter.local_addr();
         let usbredir = runtime.block_on(exporter.listen_usbredir(listen(), None)).expect("a free port");

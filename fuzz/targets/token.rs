@@ -7,11 +7,15 @@
 
 use std::collections::BTreeMap;
 
+use firmware::{
+    fixture::{Mood, PIN, PUK, SharedFlash as Flash},
+    seams::Button,
+};
 use libfuzzer_sys::fuzz_target;
 use p256::ecdsa::{DerSignature, VerifyingKey, signature::Verifier};
 use ushield_fuzz::{
-    enrolled::{self, PIN, PUK},
-    host::{Flash, Host, IN, Mood, OUT},
+    enrolled,
+    host::{Host, IN, OUT},
 };
 use wire::{
     apdu::{Command, StatusWord},
@@ -111,8 +115,8 @@ impl Run {
                 self.pay(&order);
             }
             8 => {
-                self.host.token.panel().mood =
-                    [Mood::Agrees, Mood::Cancels, Mood::Away][usize::from(operation >> 4) % 3]
+                let moods = [Mood::Press(Button::Ok), Mood::Press(Button::Cancel), Mood::Look];
+                self.host.token.panel().be(moods[usize::from(operation >> 4) % 3]);
             }
             9 => self.restart(),
             10 => self.change_pin(),
@@ -186,19 +190,18 @@ impl Run {
     }
 
     fn pay(&mut self, order: &[u8]) {
-        let panel = self.host.token.panel();
-        panel.seen.clear();
-        panel.agreed = false;
+        self.host.token.panel().seen();
         let (signature, status) =
             self.host.transmit(Command::new(CLASS, instruction::SIGN_PAYMENT, 0, 0, order));
         if status == StatusWord::OK {
             assert!(self.fresh, "a payment without its own PIN");
             let panel = self.host.token.panel();
-            assert!(panel.agreed, "a payment without OK");
+            assert!(panel.has_agreed(), "a payment without OK");
+            let seen = squeeze(&panel.seen());
             let order_read = PaymentOrder::parse(order).expect("only an order is signed");
             for text in [&order_read.payee_name, &order_read.payee_account, &order_read.decimal_amount()] {
-                let (shown, text) = (squeeze(&panel.seen), squeeze(text));
-                assert!(shown.contains(&text), "{text} was not shown: {shown}");
+                let text = squeeze(text);
+                assert!(seen.contains(&text), "{text} was not shown: {seen}");
             }
             let signature = DerSignature::from_bytes(&signature).expect("DER");
             self.point.verify(order, &signature).expect("the payment key's signature over these bytes");

@@ -4,6 +4,7 @@
 //! API, a test. How buttons get pressed is the panel's [`Habit`]; whatever it is, a handle may look and press too.
 
 mod script;
+mod page;
 mod pattern;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use firmware::seams::{self, Button, Screen};
 use tokio::sync::{Notify, watch};
 
+pub use page::{Page, Pages};
 pub use pattern::{NotPattern, Pattern};
 pub use script::{Failed, Malformed, Script};
 
@@ -132,19 +134,31 @@ impl Handle {
             if !face.screen.as_ref().is_some_and(&mut wanted) {
                 return Err(NotShown);
             }
-            let mut same = false;
-            self.face.send_if_modified(|now| {
-                same = now.shown == face.shown && now.screen.is_some();
-                if same {
-                    now.pressed = Some(button);
-                }
-                false
-            });
-            if same {
-                self.bell.notify_one();
+            if self.press_page(button, face.shown) {
                 return Ok(face.shown);
             }
         }
+    }
+
+    /// Presses a button if the page with this number is still shown, and says whether it was.
+    fn press_page(&self, button: Button, number: u64) -> bool {
+        let mut same = false;
+        self.face.send_if_modified(|now| {
+            same = now.shown == number && now.screen.is_some();
+            if same {
+                now.pressed = Some(button);
+            }
+            false
+        });
+        if same {
+            self.bell.notify_one();
+        }
+        same
+    }
+
+    /// The pages one after another, from the one that is shown now.
+    pub fn pages(&self) -> Pages {
+        Pages::of(self.clone())
     }
 
     /// Waits until `wanted` takes a face, and returns that face. It waits for ever if none is taken. A face that comes and goes

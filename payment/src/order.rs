@@ -1,5 +1,7 @@
 //! The order as JSON, for people and programs. What is signed is the order's DER ([`EncodedOrder`]).
 
+mod terms;
+
 use der::{
     DateTime,
     asn1::{GeneralizedTime, OctetString, PrintableString},
@@ -12,6 +14,7 @@ use wire::{
     payment::PAYMENT_ORDER,
 };
 
+pub use terms::Terms;
 pub use wire::payment::{EncodedOrder, PaymentOrder};
 
 /// A payment order in JSON. Every field is a string, so that no reader rounds an amount; unknown fields are refused.
@@ -56,6 +59,9 @@ pub enum OrderError {
     /// Its time is over.
     #[error("the order expired at {0}; have a new one issued, or set this computer's clock if it is wrong")]
     Expired(DateTime),
+    /// There is no nonce.
+    #[error("the order has no nonce: {0}; try again")]
+    Random(#[from] std::io::Error),
 }
 
 /// Reads an order from JSON, checks it, and encodes it: the DER that comes with it is what the token signs.

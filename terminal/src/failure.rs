@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde_json::json;
-use wire::display::printed;
+use wire::{display::printed, reason::Reason};
 
 /// What every command returns.
 pub type Outcome = Result<Exit, Failure>;
@@ -61,9 +61,19 @@ impl Failure {
         }))
     }
 
-    /// The stable name of the reason, for programs.
-    pub fn coded(mut self, code: &'static str) -> Self {
-        self.0.code = Some(code);
+    /// A failure for this reason; each text is a sentence without its full stop.
+    pub fn of(
+        reason: Reason,
+        what: impl Into<String>,
+        why: impl fmt::Display,
+        next: impl Into<String>,
+    ) -> Self {
+        Self::new(what).coded(reason).because(why).next(next)
+    }
+
+    /// The reason, for programs.
+    pub fn coded(mut self, reason: Reason) -> Self {
+        self.0.code = Some(reason.code());
         self
     }
 
@@ -159,15 +169,14 @@ impl fmt::Display for Failure {
 
 impl From<file::Error> for Failure {
     fn from(error: file::Error) -> Self {
-        Self::new(error.what()).coded(error.code()).because(error.why()).next(error.next())
+        Self::new(error.what()).coded(error.reason()).because(error.why()).next(error.next())
     }
 }
 
 #[cfg(feature = "authority")]
 impl From<authority::Error> for Failure {
     fn from(error: authority::Error) -> Self {
-        let failure =
-            Self::new(error.what()).coded(error.reason().code()).because(error.why()).next(error.next());
+        let failure = Self::new(error.what()).coded(error.reason()).because(error.why()).next(error.next());
         match error.state() {
             Some(state) => failure.with_state(state),
             None => failure,
@@ -205,7 +214,7 @@ mod tests {
 
     #[test]
     fn says_how_things_stand_now() {
-        let failure = Failure::new("not written").coded("disk").because("no room").next("make room");
+        let failure = Failure::new("not written").coded(Reason::Disk).because("no room").next("make room");
         let failure = failure.with_state("the former is there").with_state("nothing was sent");
         assert_eq!(
             failure.to_string(),

@@ -14,7 +14,6 @@ mod token_options;
 #[cfg(feature = "card")]
 pub mod refusal;
 pub mod secret;
-mod reason;
 mod steps;
 mod screen;
 mod output;
@@ -28,8 +27,8 @@ pub use output::{Log, say, say_bytes, say_json, say_lines, unwritten, warn, warn
 pub use paint::Paint;
 #[cfg(feature = "card")]
 pub use pin_options::PinOptions;
-pub use reason::Reason;
 pub use screen::draw;
 pub use steps::{Steps, progress};
 #[cfg(feature = "card")]
 pub use token_options::TokenOptions;
+pub use wire::reason::Reason;

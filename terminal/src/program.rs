@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
+use wire::reason::Reason;
+
 use crate::{
     failure::{Exit, Failure, Outcome},
     output::{help, say_json, unwritten, warn_lines},
     paint::Paint,
-    reason::Reason,
 };
 
 /// One of our programs.
@@ -41,7 +42,7 @@ impl Program {
         // What follows `--` is another program's.
         if std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json") {
             let what = error.to_string().lines().next().unwrap_or_default().to_owned();
-            self.say_failure(&Failure::new(what).coded(Reason::Usage.code()).next("see --help"));
+            self.say_failure(&Failure::new(what).coded(Reason::Usage).next("see --help"));
         }
         usage.code().into()
     }

@@ -1,11 +1,12 @@
-//! What a token's refusals mean to people. The words are those of `card`; the stable names for programs are from here.
+//! What a token's refusals mean to people. The words are those of `card`; each gets its stable name for programs here.
 
 use wire::{
     apdu::StatusWord,
+    reason::Reason,
     shield::{Information, status},
 };
 
-use crate::{failure::Failure, reason::Reason};
+use crate::failure::Failure;
 
 impl From<card::Error> for Failure {
     fn from(error: card::Error) -> Self {
@@ -17,7 +18,7 @@ impl From<card::Error> for Failure {
             // The card's one text says why; what became of the command is said before it.
             (None, None) => (unreached(reason).into(), what.into_owned()),
         };
-        reason.failure(what, why, next.map_or_else(|| otherwise(reason).into(), String::from))
+        Failure::of(reason, what, why, next.map_or_else(|| otherwise(reason).into(), String::from))
     }
 }
 
@@ -29,7 +30,7 @@ pub fn explain(what: impl Into<String>, error: &card::Error) -> Failure {
         None => account.what.into(),
     };
     let reason = reason(error);
-    reason.failure(what, why, account.next.map_or_else(|| otherwise(reason).into(), String::from))
+    Failure::of(reason, what, why, account.next.map_or_else(|| otherwise(reason).into(), String::from))
 }
 
 /// Refuses, before anybody is asked for a PIN, a token that would refuse to work afterwards: it is faulty, its PIN is locked or the
@@ -75,7 +76,7 @@ fn reason(error: &card::Error) -> Reason {
 /// The reason behind a status word. Sources: ISO 7816-4, table 6; docs/shield-applet.md.
 fn reason_of(word: StatusWord) -> Reason {
     if word.tries().is_some_and(|left| left > 0) {
-        return Reason::PinWrong;
+        return Reason::SecretWrong;
     }
     match word {
         StatusWord::BLOCKED | StatusWord(0x63C0) => Reason::PinBlocked,

@@ -2,10 +2,10 @@
 
 use std::{fmt, path::Path};
 
-use wire::pin::has_form;
+use wire::{pin::has_form, reason::Reason};
 use zeroize::Zeroizing;
 
-use crate::{failure::Failure, reason::Reason};
+use crate::failure::Failure;
 
 /// A PIN or a passphrase; wiped when dropped, and never shown.
 pub struct Secret(Zeroizing<Vec<u8>>);
@@ -166,7 +166,7 @@ impl Source<'_> {
 }
 
 fn invalid(what: impl Into<String>) -> Failure {
-    Failure::new(what).coded(Reason::Invalid.code())
+    Failure::new(what).coded(Reason::Invalid)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::{
 };
 
 use card::feature::GET_FEATURE_REQUEST;
+use firmware::fixture::{Holder, SharedFlash as Flash};
 use ifd_ushield::{
     code::{self, Code, Dword},
     entry::{
@@ -17,8 +18,6 @@ use ifd_ushield::{
 };
 use ushield_tests::{
     bench::{self, PIN},
-    flash::Flash,
-    holder::Holder,
     road::{Plugged, Road},
 };
 

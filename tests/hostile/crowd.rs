@@ -3,13 +3,10 @@
 use std::thread;
 
 use card::{Card, piv::Piv, usbip};
+use firmware::fixture::{Holder, SharedFlash as Flash};
 use host_driver::{Exporter, Listen};
 use tokio::runtime::Builder;
-use ushield_tests::{
-    bench::{self, PIN},
-    flash::Flash,
-    holder::Holder,
-};
+use ushield_tests::bench::{self, PIN};
 use wire::piv::{Algorithm, Slot};
 
 const TOKENS: usize = 200;

@@ -14,10 +14,9 @@ use card::{
     shield::Shield,
     usbip::{self, Stream},
 };
+use firmware::fixture::{Holder, SharedFlash as Flash};
 use ushield_tests::{
     bench::{self, PIN},
-    flash::Flash,
-    holder::Holder,
     road::{Exported, Plugged, Road},
 };
 use wire::{

@@ -5,12 +5,9 @@ mod operation;
 
 use card::{Card, Error, piv::Piv, shield::Shield};
 use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
+use firmware::fixture::{Cut, Holder, SharedFlash as Flash};
 use firmware::{Factory, Token, seams::Storage};
-use ushield_tests::{
-    bench::{self, Bench, PIN, PUK},
-    flash::{Cut, Flash},
-    holder::Holder,
-};
+use ushield_tests::bench::{self, Bench, PIN, PUK};
 use wire::{
     algorithm::KeyAlgorithm,
     piv::{Algorithm, PublicKey, Slot, object},

@@ -2,11 +2,8 @@
 //! former one or wholly the new one.
 
 use card::{Card, Error, piv::Piv};
-use ushield_tests::{
-    bench::{self, PIN, PUK},
-    flash::{Cut, Flash},
-    holder::Holder,
-};
+use firmware::fixture::{Cut, Holder, SharedFlash as Flash};
+use ushield_tests::bench::{self, PIN, PUK};
 use wire::{
     apdu::Command,
     piv::{Algorithm, Slot, object},

@@ -162,7 +162,6 @@ impl Hand<'_> {
     fn pays(&self, shield: &mut Shield<'_>, certificate: Vec<u8>) -> Result<(), Fault> {
         let pin = PINS[*self.model.pin.former()];
         let order = self.bank.order("上海水务", "1.00", "CNY", "");
-        let order = payment::EncodedOrder::new(order).map_err(|error| error.to_string())?;
         let sealed = payment::seal(&order, &[certificate], |order| {
             shield.verify(pin)?;
             shield.sign_payment(order)

@@ -3,7 +3,7 @@
 //! and forgotten.
 
 use cryptoki_sys as ck;
-use ushield_tests::flash::Flash;
+use firmware::fixture::SharedFlash as Flash;
 
 use crate::{
     call::{Call, Template, flag, number},

@@ -3,10 +3,8 @@
 //! their names.
 
 use cryptoki_sys as ck;
-use ushield_tests::{
-    bench::{PIN, PUK},
-    flash::Flash,
-};
+use firmware::fixture::SharedFlash as Flash;
+use ushield_tests::bench::{PIN, PUK};
 
 use crate::{call::Call, world::World};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cryptoki_sys as ck;
-use ushield_tests::flash::Flash;
+use firmware::fixture::SharedFlash as Flash;
 
 use crate::scenario;
 

@@ -1,8 +1,9 @@
 //! Private keys that come from outside, by C_CreateObject. Continuous integration cannot do without them.
 
 use cryptoki_sys as ck;
+use firmware::fixture::SharedFlash as Flash;
 use p256::ecdsa::{Signature, VerifyingKey, signature::Verifier};
-use ushield_tests::{flash::Flash, road::Road, story::Story};
+use ushield_tests::{road::Road, story::Story};
 
 use crate::{
     call::{Call, Template, flag, number},

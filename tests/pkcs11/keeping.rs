@@ -2,11 +2,8 @@
 
 use card::piv::Piv;
 use cryptoki_sys as ck;
-use ushield_tests::{
-    bench::{self, Bench, PUK},
-    flash::Flash,
-    holder::Holder,
-};
+use firmware::fixture::{Holder, SharedFlash as Flash};
+use ushield_tests::bench::{self, Bench, PUK};
 use wire::{brand::Brand, piv::Algorithm};
 
 use crate::{

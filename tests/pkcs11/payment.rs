@@ -1,7 +1,8 @@
 //! The payment container: hosts see its certificate alone, unless the holder wants the key shown.
 
 use cryptoki_sys as ck;
-use ushield_tests::{flash::Flash, road::Road, story::Story};
+use firmware::fixture::SharedFlash as Flash;
+use ushield_tests::{road::Road, story::Story};
 
 use crate::{
     call::{Call, number},

@@ -1,14 +1,11 @@
 //! PINs that change while the library keeps the former PIN.
 
 use cryptoki_sys as ck;
+use firmware::fixture::{Holder, SharedFlash as Flash};
 use host_driver::{Exporter, Listen};
 use reader::{Config, Service};
 use tokio::runtime::Builder;
-use ushield_tests::{
-    bench::{self, PIN, PUK},
-    flash::Flash,
-    holder::Holder,
-};
+use ushield_tests::bench::{self, PIN, PUK};
 
 use card::{Card, road, shield::Shield};
 

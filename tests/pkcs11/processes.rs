@@ -1,7 +1,7 @@
 //! Children of the process that uses the library.
 
 use cryptoki_sys as ck;
-use ushield_tests::flash::Flash;
+use firmware::fixture::SharedFlash as Flash;
 
 use crate::{
     call::Call,

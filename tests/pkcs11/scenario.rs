@@ -7,10 +7,8 @@ use std::{
 };
 
 use cryptoki_sys as ck;
-use ushield_tests::{
-    bench::{PIN, PUK},
-    flash::Flash,
-};
+use firmware::fixture::SharedFlash as Flash;
+use ushield_tests::bench::{PIN, PUK};
 
 use crate::{
     call::{Call, flag, number},

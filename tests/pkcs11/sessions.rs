@@ -2,10 +2,8 @@
 //! same in its files on sessions, login and objects. Here the rules of the standard are told.
 
 use cryptoki_sys as ck;
-use ushield_tests::{
-    bench::{PIN, PUK},
-    flash::Flash,
-};
+use firmware::fixture::SharedFlash as Flash;
+use ushield_tests::bench::{PIN, PUK};
 
 use crate::{
     call::{Call, flag, number},

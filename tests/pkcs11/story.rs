@@ -1,8 +1,9 @@
 //! What programs do with the library: use, replug, fork, unload.
 
 use cryptoki_sys as ck;
+use firmware::fixture::SharedFlash as Flash;
 use p256::ecdsa::{Signature, VerifyingKey, signature::Verifier};
-use ushield_tests::{bench::PIN, flash::Flash};
+use ushield_tests::bench::PIN;
 
 use crate::{
     call::Call,

@@ -3,12 +3,11 @@
 use std::{path::PathBuf, sync::OnceLock};
 
 use cryptoki_sys as ck;
+use firmware::fixture::{Holder, SharedFlash as Flash};
 use firmware::profile::Profile;
 use libloading::Library;
 use ushield_tests::{
     bench::{self, PIN, PUK},
-    flash::Flash,
-    holder::Holder,
     road::{Plugged, Road},
 };
 

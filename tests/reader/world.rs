@@ -6,14 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use firmware::fixture::{Holder, SharedFlash as Flash};
 use host_driver::{BusId, Exporter, Listen};
 use reader::{Config, Service, StartError};
 use tokio::runtime::{Builder, Runtime};
-use ushield_tests::{
-    bench::{self, PIN},
-    flash::Flash,
-    holder::Holder,
-};
+use ushield_tests::bench::{self, PIN};
 
 /// How long a test waits for what must come.
 pub const PATIENCE: Duration = Duration::from_secs(120);

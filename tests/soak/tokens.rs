@@ -2,16 +2,13 @@
 //! server where processes share the tokens.
 
 use card::shield::Shield;
+use firmware::fixture::{Holder, SharedFlash as Flash};
 use firmware::seams::Storage as _;
 use host_driver::{BusId, Exporter, Listen};
 use reader::{Access, Config, Service};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
-use ushield_tests::{
-    bench::{self, Bench, PIN},
-    flash::Flash,
-    holder::Holder,
-};
+use ushield_tests::bench::{self, Bench, PIN};
 use wire::{
     algorithm::KeyAlgorithm,
     piv::{Algorithm, PublicKey},

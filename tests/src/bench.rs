@@ -6,29 +6,18 @@ use std::{
 };
 
 use card::{Card, Error, Pipe, pipe::Interface};
-use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
+use chacha20::ChaCha20Rng;
 use firmware::{Factory, Token, profile::Profile, seams::Millis};
 use wire::{
     brand::Brand,
     usb::{Setup, request},
 };
 
-use crate::{flash::Flash, holder::Holder};
-
-/// The device secret of all tokens in tests.
-pub const SECRET: [u8; 32] = [0x5E; 32];
-/// The PIN of tokens made with one.
-pub const PIN: &[u8] = b"135790";
-/// The PUK that the counter keeps.
-pub const PUK: &[u8] = b"87654312";
+use firmware::fixture::{Holder, SharedFlash as Flash, rng};
+pub use firmware::fixture::{PIN, PUK, SECRET, profile};
 
 /// The token that tests make.
 pub type Shield = Token<Flash, Holder, ChaCha20Rng>;
-
-/// The default brand, without the cost of stretching PINs. Stretching has tests of its own.
-pub fn profile() -> Profile {
-    profile_of(Brand::standard())
-}
 
 /// A brand, without the cost of stretching PINs.
 pub const fn profile_of(brand: Brand) -> Profile {
@@ -50,13 +39,13 @@ pub fn manufacture_called(
 ) -> Shield {
     let factory =
         Factory { pin: pin.map(|pin| pin.to_vec().into()), puk: PUK.to_vec().into(), label: label.into() };
-    let rng = ChaCha20Rng::from_seed([1; 32]);
-    Token::manufacture(profile, &SECRET, flash.clone(), holder.clone(), rng, &factory).expect("a new token")
+    Token::manufacture(profile, &SECRET, flash.clone(), holder.clone(), rng(1), &factory)
+        .expect("a new token")
 }
 
 /// Plugs in the token that the flash holds.
 pub fn open(profile: Profile, flash: &Flash, holder: &Holder) -> Shield {
-    Token::open(profile, &SECRET, flash.clone(), holder.clone(), ChaCha20Rng::from_seed([2; 32]))
+    Token::open(profile, &SECRET, flash.clone(), holder.clone(), rng(2))
 }
 
 /// A token on the bench. Clones are further hands on the same token.

@@ -12,7 +12,7 @@ use wire::{
     shield::AID,
 };
 
-use crate::holder::Holder;
+use firmware::fixture::Holder;
 
 /// How long an answer that must come may take.
 const PATIENCE: Duration = Duration::from_secs(60);

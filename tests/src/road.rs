@@ -5,15 +5,14 @@ mod shared;
 use std::time::{Duration, Instant};
 
 use card::{Card, Error, Pipe, usbip::Link};
-use firmware::profile::Profile;
+use firmware::{
+    fixture::{Holder, SharedFlash as Flash},
+    profile::Profile,
+};
 use host_driver::{BusId, Exporter, Listen, usbip::Timing};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{
-    bench::{self, Bench},
-    flash::Flash,
-    holder::Holder,
-};
+use crate::bench::{self, Bench};
 
 pub use shared::Shared;
 

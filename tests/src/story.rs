@@ -6,7 +6,11 @@ use authority::{
 };
 use card::{Card, Error, Transmit, shield::Shield};
 use cert_tool::enrol::{self, Enrolled, Enrolment, Silent, Wish};
-use firmware::{profile::Profile, seams::Button};
+use firmware::{
+    fixture::{Cut, Holder, Mood, SharedFlash as Flash},
+    profile::Profile,
+    seams::Button,
+};
 use payment::{EncodedOrder, Reason};
 use terminal::secret::Secret;
 use wire::{
@@ -20,8 +24,6 @@ use wire::{
 use crate::{
     bank::{Bank, NAME, USER_ID},
     bench::{self, PIN},
-    flash::{Cut, Flash},
-    holder::{Holder, Mood},
     reader::Reader,
     road::{Plugged, Road},
 };
@@ -297,7 +299,7 @@ impl Story {
 
     /// A payment in yuan, to be looked at, pressed and verified.
     pub fn pay(&mut self, payee: &str, amount: &str) -> Pay<'_> {
-        let order = self.bank.order(payee, amount, "CNY", "6月水费").bytes().expect("a valid order");
+        let order = self.bank.order(payee, amount, "CNY", "6月水费").to_vec();
         self.pay_order(order)
     }
 
@@ -308,7 +310,7 @@ impl Story {
 
     /// Whether a whole payment works now, from the PIN to the bank's verdict.
     pub fn can_pay(&mut self) -> bool {
-        let order = self.bank.order("上海水务", "1.00", "CNY", "").bytes().expect("a valid order");
+        let order = self.bank.order("上海水务", "1.00", "CNY", "").to_vec();
         let Ok(signature) = self.sign(&order) else { return false };
         let Ok(sealed) = self.seal(&order, signature) else { return false };
         self.bank.verify(&sealed, &order).is_ok()

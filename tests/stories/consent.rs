@@ -37,7 +37,7 @@ fn time_out(road: Road) {
 /// GM/T 0027 9.2 c: each signature needs its own identity check, whatever the holder answered.
 fn one_pin_one_payment(road: Road) {
     let mut token = Story::enrolled(road);
-    let order = token.bank.order("上海水务", "1.00", "CNY", "").bytes().unwrap();
+    let order = token.bank.order("上海水务", "1.00", "CNY", "").to_vec();
     token.verify("135790").succeeds();
     token.shield(|shield| shield.sign_payment(&order)).refuses(No::NotVerified); // selecting spent it
     token
@@ -54,7 +54,6 @@ fn the_order_cannot_be_swapped(road: Road) {
     let mut token = Story::enrolled(road);
     let shown = token.bank.order("上海水务", "100.00", "CNY", "");
     let wanted = token.bank.order("上海水务", "9100.00", "CNY", "");
-    let [shown, wanted] = [shown, wanted].map(|order| payment::EncodedOrder::new(order).unwrap());
     let signature = token
         .shield(|shield| {
             shield.verify(bench::PIN)?;
@@ -74,7 +73,7 @@ fn the_order_cannot_be_swapped(road: Road) {
 /// The payment key is asked to sign what a thief would like signed.
 fn nothing_but_orders(road: Road) {
     let mut token = Story::enrolled(road);
-    let order = token.bank.order("上海水务", "1.00", "CNY", "").bytes().unwrap();
+    let order = token.bank.order("上海水务", "1.00", "CNY", "").to_vec();
     let attributes =
         der::asn1::SetOfVec::try_from(vec![der::asn1::OctetString::new(&order[..]).unwrap()]).unwrap();
     let mut longer = order.clone();
@@ -120,7 +119,7 @@ fn text_that_deceives(road: Road) {
 fn text_longer_than_the_screen(road: Road) {
     let mut token = Story::enrolled(road);
     let memo = "补缴二〇二六年第三季度物业管理及公共区域维修基金".repeat(6);
-    let order = token.bank.order("上海水务", "100.00", "CNY", &memo).bytes().unwrap();
+    let order = token.bank.order("上海水务", "100.00", "CNY", &memo).to_vec();
     token.pay_order(order.clone()).shows("上海水务\n¥100.00").press(Button::Ok).verifies();
     token.holder.seen();
     token

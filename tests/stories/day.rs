@@ -37,7 +37,7 @@ fn first_generation(road: Road) {
     let mut token = Story::with(road, profile, Some(bench::PIN));
     token.enrol().succeeds();
     token.pay("上海水务", "100.00").wait().verifies();
-    let order = token.bank.order("上海水务", "1.00", "CNY", "").bytes().unwrap();
+    let order = token.bank.order("上海水务", "1.00", "CNY", "").to_vec();
     token.shield(|shield| shield.sign_payment(&order)).refuses(No::NotVerified);
     assert_eq!(token.holder.seen(), "");
 }

@@ -1,7 +1,8 @@
 //! The self-download is interrupted. The former ID still works, and the message says what to do.
 
+use firmware::fixture::{Cut, Mood};
 use firmware::seams::Button;
-use ushield_tests::{flash::Cut, holder::Mood, road::Road, story::Story};
+use ushield_tests::{road::Road, story::Story};
 
 super::over_each_road!(
     cancelled_at_each_prompt,
@@ -93,7 +94,7 @@ fn the_same_token_again(road: Road) {
     for _ in 0..3 {
         token.verify("135790").succeeds();
         token.replug_the_same();
-        let order = token.bank.order("上海水务", "1.00", "CNY", "").bytes().unwrap();
+        let order = token.bank.order("上海水务", "1.00", "CNY", "").to_vec();
         let refused = ushield_tests::story::No::NotVerified;
         token.shield(|shield| shield.sign_payment(&order)).refuses(refused);
         assert_eq!(token.id(), id);

@@ -1,15 +1,16 @@
 //! A program keeps keys, certificates and data of its own on the token, and its officer makes the token new.
 
 use card::{piv::Piv, shield::Shield};
-use firmware::seams::Button;
+use firmware::{
+    fixture::{Holder, SharedFlash as Flash},
+    seams::Button,
+};
 use p256::{
     PublicKey as Point, SecretKey,
     ecdsa::{DerSignature, VerifyingKey, signature::hazmat::PrehashVerifier},
 };
 use ushield_tests::{
     bench::{self, PIN, PUK},
-    flash::Flash,
-    holder::Holder,
     road::{Plugged, Road},
     story::{No, Story},
 };

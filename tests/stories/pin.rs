@@ -1,10 +1,9 @@
 //! Wrong PINs, the lock, and the counter.
 
+use firmware::fixture::{Cut, Holder, SharedFlash as Flash};
 use firmware::{profile::Profile, seams::Button};
 use ushield_tests::{
     bench::{self, Bench, PIN, PUK},
-    flash::{Cut, Flash},
-    holder::Holder,
     reader::Reader,
     road::Road,
     story::{No, Story},
@@ -84,6 +83,6 @@ fn unplug_forgets_the_pin(road: Road) {
     let mut token = Story::enrolled(road);
     token.verify("135790").succeeds();
     token.replug();
-    let order = token.bank.order("上海水务", "1.00", "CNY", "").bytes().unwrap();
+    let order = token.bank.order("上海水务", "1.00", "CNY", "").to_vec();
     token.shield(|shield| shield.sign_payment(&order)).refuses(No::NotVerified);
 }

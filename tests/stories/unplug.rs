@@ -3,10 +3,10 @@
 use std::{thread, time::Duration};
 
 use card::Error;
+use firmware::fixture::Mood;
 use firmware::seams::Button;
 use ushield_tests::{
     bench::PIN,
-    holder::Mood,
     reader::Reader,
     road::Road,
     story::{No, Story},
@@ -25,7 +25,7 @@ super::over_each_pipe!(
 
 /// A host whose payment waits for the holder, with the bSeq of the payment. The holder looks and presses nothing.
 fn asking(token: &mut Story) -> (Reader, u8) {
-    let order = token.bank.order("上海水务", "1.00", "CNY", "").bytes().unwrap();
+    let order = token.bank.order("上海水务", "1.00", "CNY", "").to_vec();
     token.holder.be(Mood::Look);
     let mut reader = token.reader();
     assert_eq!(reader.ask(&Command::new(0, instruction::VERIFY, 0, 0x80, PIN)), [0x90, 0]);
@@ -96,7 +96,7 @@ fn pulled_out_while_the_screen_waits(road: Road) {
 fn unplug_while_the_host_waits() {
     let mut token = Story::enrolled(Road::UsbIp);
     let holder = token.holder.clone();
-    let order = token.bank.order("上海水务", "1.00", "CNY", "").bytes().unwrap();
+    let order = token.bank.order("上海水务", "1.00", "CNY", "").to_vec();
     holder.be(Mood::Look);
     thread::scope(|scope| {
         let plugged = token.take_plugged();

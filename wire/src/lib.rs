@@ -41,6 +41,7 @@ pub mod usbip;
 pub mod usbredir;
 pub mod pcsclite;
 pub mod usb;
+pub mod reason;
 mod malformed;
 
 pub use malformed::Malformed;

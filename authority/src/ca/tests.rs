@@ -195,7 +195,7 @@ fn opening_refuses_what_is_wrong() {
     let reason = |folder: &Path, passphrase: &str| {
         Authority::open(folder, Some(passphrase.as_bytes())).err().unwrap().reason()
     };
-    assert_eq!(reason(&folder, "wrong"), Reason::PassphraseWrong);
+    assert_eq!(reason(&folder, "wrong"), Reason::SecretWrong);
     assert_eq!(reason(&parent.path().join("none"), PASSPHRASE), Reason::Missing);
     let other = parent.path().join("other");
     found(&other, &founding(), Some(PASSPHRASE.as_bytes())).unwrap();

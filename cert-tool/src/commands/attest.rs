@@ -66,9 +66,10 @@ fn refusal(error: card::Error, container: Container) -> Failure {
         card::Error::Refused(StatusWord::NO_SUCH_KEY) => "there is no such key on the token",
         other => return other.into(),
     };
-    Reason::NotAttested.failure(
+    Failure::of(
+        Reason::NotAttested,
         format!("the {} key was not attested", container.name()),
         why,
-        "cert-tool show tells what is there; cert-tool enrol makes keys on the token",
+        "look at what is there with cert-tool show, or make keys on the token with cert-tool enrol",
     )
 }

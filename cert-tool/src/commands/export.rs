@@ -35,10 +35,11 @@ impl Export {
         let container = Container::from(self.container);
         let held = with_token(&self.token, |token| Ok(Token::certificate(token, container)?))?;
         let der = held.ok_or_else(|| {
-            Reason::NotEnrolled.failure(
+            Failure::of(
+                Reason::NotEnrolled,
                 "nothing was exported",
                 format!("the token has no {} certificate", container.name()),
-                "cert-tool show tells what is there; cert-tool enrol makes a personal ID",
+                "look at what is there with cert-tool show, or make a personal ID with cert-tool enrol",
             )
         })?;
         let text = pem("CERTIFICATE", &der);

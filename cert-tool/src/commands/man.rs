@@ -22,7 +22,8 @@ impl Man {
         std::fs::create_dir_all(&self.folder)
             .and_then(|()| clap_mangen::generate_to(super::Program::command(), &self.folder))
             .map_err(|fault| {
-                Reason::Disk.failure(
+                Failure::of(
+                    Reason::Disk,
                     format!("the manual pages could not be written to {name}"),
                     fault,
                     "name a folder that you may write to",

@@ -82,7 +82,8 @@ pub(super) fn folder(named: Option<&Path>) -> Result<PathBuf, Failure> {
         .or_else(|| set("HOME").map(|home| home.join(".local/state")))
         .or_else(|| set("LOCALAPPDATA"));
     state.map(|state| state.join("ushield/ca")).ok_or_else(|| {
-        Reason::Missing.failure(
+        Failure::of(
+            Reason::Missing,
             "there is no folder for a CA",
             "neither XDG_STATE_HOME nor HOME is set",
             "name one with --ca DIR",
@@ -106,7 +107,8 @@ pub(super) fn with_token<T>(
 
 fn select(card: &mut Card) -> Result<Shield<'_>, Failure> {
     Shield::select(card).map_err(|error| match error {
-        card::Error::Refused(word) => Reason::TokenRefused.failure(
+        card::Error::Refused(word) => Failure::of(
+            Reason::TokenRefused,
             "the card that was found is no U-shield",
             format!("it has no shield applet (status {word})"),
             "name the right one with --usbip HOST:PORT/BUSID or --token SERIAL",

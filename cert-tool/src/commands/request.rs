@@ -85,7 +85,8 @@ impl Request {
 /// What the token says of its pending key.
 fn attest(token: &mut dyn Token, kind: Kind) -> Result<Attestation, Failure> {
     token.attest_pending(kind.container())?.ok_or_else(|| {
-        Reason::NotAttested.failure(
+        Failure::of(
+            Reason::NotAttested,
             format!("the {kind} key has no attestation"),
             "this token cannot attest its keys: it was made before there was attestation",
             "run the same command without --attestation, or use a token that was made since",

@@ -35,7 +35,8 @@ impl Revoke {
         let serial = if path.is_file() {
             let certificate = Certificate::parse(&file::read(path)?)?;
             if !certificate.issued_by(ca.certificate()) {
-                return Err(Reason::Invalid.failure(
+                return Err(Failure::of(
+                    Reason::Invalid,
                     "nothing was revoked",
                     format!("{} was not issued by this CA", path.display()),
                     "name the folder of the CA that issued it",
@@ -68,7 +69,8 @@ fn serial(text: &str) -> Result<String, Failure> {
     if good {
         return Ok(if digits.len().is_multiple_of(2) { digits } else { format!("0{digits}") });
     }
-    Err(Reason::Invalid.failure(
+    Err(Failure::of(
+        Reason::Invalid,
         "nothing was revoked",
         format!("“{text}” is neither a file nor a serial number in hexadecimal"),
         "name the certificate's file, or its number (cert-tool show --file CERT)",

@@ -63,16 +63,13 @@ pub(super) fn decide(
         return Ok(Decision::Make(subject));
     }
     if let Some(other) = holder.filter(|holder| *holder != subject) {
-        return Err(Reason::OtherHolder
-            .failure(
-                format!(
-                    "token {} was not enrolled: it carries the personal ID of {other}",
-                    information.serial
-                ),
-                format!("the ID asked for is that of {subject}"),
-                "plug in the right token, or say --replace to replace that ID for good",
-            )
-            .with_state("nothing was changed on the token"));
+        return Err(Failure::of(
+            Reason::OtherHolder,
+            format!("token {} was not enrolled: it carries the personal ID of {other}", information.serial),
+            format!("the ID asked for is that of {subject}"),
+            "plug in the right token, or say --replace to replace that ID for good",
+        )
+        .with_state("nothing was changed on the token"));
     }
     match kept(issuer, information, former, &subject)? {
         Some(enrolled) => Ok(Decision::Keep(Box::new(enrolled))),
@@ -89,13 +86,13 @@ fn renewed(
     unit: Option<String>,
 ) -> Result<Decision, Failure> {
     let refuse = |reason: Reason, why: String| {
-        Err(reason
-            .failure(
-                format!("the personal ID on token {} was not renewed", information.serial),
-                why,
-                "cert-tool enrol makes a new ID (with --replace over an ID that is there)",
-            )
-            .with_state("nothing was changed on the token"))
+        Err(Failure::of(
+            reason,
+            format!("the personal ID on token {} was not renewed", information.serial),
+            why,
+            "cert-tool enrol makes a new ID (with --replace over an ID that is there)",
+        )
+        .with_state("nothing was changed on the token"))
     };
     let (Some(subject), Some(payment)) = (holder, &former[0]) else {
         return refuse(Reason::NotEnrolled, "the token carries no personal ID".into());
@@ -155,7 +152,8 @@ pub(super) fn issued(
     ];
     match rules.into_iter().find(|(kept, _)| !kept) {
         None => Ok(()),
-        Some((_, why)) => Err(Reason::IssuerRefused.failure(
+        Some((_, why)) => Err(Failure::of(
+            Reason::IssuerRefused,
             format!("the {kind} certificate that the CA issued was refused"),
             format!("{why}: “{}”", display_name(&certificate.subject)),
             "check the clock of this computer, and tell the bank",

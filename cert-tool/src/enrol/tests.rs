@@ -25,7 +25,7 @@ struct Frail {
 }
 
 fn disk_full() -> authority::Error {
-    authority::Error::new(authority::Reason::Disk, "index not written", "no space left", "make room")
+    authority::Error::new(Reason::Disk, "index not written", "no space left", "make room")
 }
 
 impl Issuer for Frail {

@@ -4,19 +4,18 @@ mod waiting;
 
 use std::{collections::VecDeque, vec, vec::Vec};
 
-use core::time::Duration;
-use der::asn1::{GeneralizedTime, OctetString, PrintableString};
 use hex_literal::hex;
 use wire::{
     apdu::StatusWord,
     ccid::{level, slot_error, to_reader},
-    payment::{PAYMENT_ORDER, PaymentOrder},
+    payment::PaymentOrder,
 };
 
 use super::*;
 use crate::{
     consent::Prompt,
     crypto::Stretch,
+    fixture,
     profile::Profile,
     seams::{Button, Millis, Screen},
 };
@@ -82,20 +81,7 @@ fn work() -> Job {
 
 /// A payment that takes more than one page.
 fn prompt() -> Prompt {
-    let time = |seconds| GeneralizedTime::from_unix_duration(Duration::from_secs(seconds)).unwrap();
-    let order = PaymentOrder {
-        kind: PAYMENT_ORDER,
-        number: "1".into(),
-        nonce: OctetString::new(vec![7; 16]).unwrap(),
-        payer_account: "6222020000000001".into(),
-        payee_name: "上海水务".into(),
-        payee_account: "6222021234567890123".into(),
-        amount: 10_000,
-        currency: PrintableString::new("CNY").unwrap(),
-        issued: time(1_800_000_000),
-        expires: time(1_800_000_600),
-        memo: "水费".into(),
-    };
+    let order = PaymentOrder { number: "1".into(), ..fixture::order() };
     Prompt::payment(order.bytes().unwrap(), &Profile::standard()).unwrap()
 }
 

@@ -5,26 +5,15 @@ use alloc::vec;
 use core::time::Duration;
 use der::{
     Encode,
-    asn1::{GeneralizedTime, OctetString, PrintableString},
+    asn1::{GeneralizedTime, PrintableString},
 };
 use proptest::prelude::*;
-use wire::{brand::Brand, payment::PAYMENT_ORDER};
+use wire::brand::Brand;
+
+use crate::fixture;
 
 fn order(payee: &str, amount: u64, memo: &str) -> PaymentOrder {
-    let time = |seconds| GeneralizedTime::from_unix_duration(Duration::from_secs(seconds)).unwrap();
-    PaymentOrder {
-        kind: PAYMENT_ORDER,
-        number: "20260601-0001".into(),
-        nonce: OctetString::new(vec![7; 16]).unwrap(),
-        payer_account: "6222020000000001".into(),
-        payee_name: payee.into(),
-        payee_account: "6222021234567890123".into(),
-        amount,
-        currency: PrintableString::new("CNY").unwrap(),
-        issued: time(1_800_000_000),
-        expires: time(1_800_000_600),
-        memo: memo.into(),
-    }
+    PaymentOrder { payee_name: payee.into(), amount, memo: memo.into(), ..fixture::order() }
 }
 
 /// The default brand with a screen of this size.

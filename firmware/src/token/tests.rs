@@ -6,15 +6,12 @@ mod sm2;
 use std::{collections::VecDeque, env, format, fs, string::String, vec, vec::Vec};
 
 use chacha20::ChaCha20Rng;
-use core::time::Duration;
-use der::asn1::{GeneralizedTime, OctetString, PrintableString};
 use hex_literal::hex;
 use p256::ecdsa::{DerSignature, VerifyingKey, signature::Verifier as _};
 use wire::{
     algorithm::Curve,
     apdu::{self, StatusWord},
     ccid::{ToHost, ToReader, level, to_host, to_reader},
-    payment::{PAYMENT_ORDER, PaymentOrder},
     piv::{self, PublicKey},
     shield::{self, Container},
     tlv,
@@ -168,21 +165,7 @@ fn certificate(curve: Curve, point: &[u8]) -> Vec<u8> {
 }
 
 fn order() -> Vec<u8> {
-    let time = |seconds| GeneralizedTime::from_unix_duration(Duration::from_secs(seconds)).unwrap();
-    let order = PaymentOrder {
-        kind: PAYMENT_ORDER,
-        number: "20260601-0001".into(),
-        nonce: OctetString::new(vec![7; 16]).unwrap(),
-        payer_account: "6222020000000001".into(),
-        payee_name: "上海水务".into(),
-        payee_account: "6222021234567890123".into(),
-        amount: 10_000,
-        currency: PrintableString::new("CNY").unwrap(),
-        issued: time(1_800_000_000),
-        expires: time(1_800_000_600),
-        memo: "水费".into(),
-    };
-    order.bytes().unwrap()
+    fixture::order().bytes().unwrap()
 }
 
 const FACTORY_PIN: &[u8] = wire::pin::FACTORY_PIN.as_bytes();

@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use super::{Face, Handle, NotPattern, Pattern};
+use super::{Handle, NotPattern, Pages, Pattern};
 use firmware::seams::Button;
 
 /// The lines of a script.
@@ -72,13 +72,11 @@ impl Script {
         }
     }
 
-    /// Plays the script on a panel, until the script's end. Returns the number of the last page that it saw. A page that the
-    /// panel shows already is the first page.
+    /// Plays the script on a panel, until the script's end. Each `expect` takes the next of these pages.
     ///
     /// # Errors
     /// A page was not the expected one.
-    pub async fn play(&self, handle: &Handle) -> Result<u64, Failed> {
-        let mut seen = handle.face().shown.saturating_sub(u64::from(handle.face().screen.is_some()));
+    async fn play(&self, handle: &Handle, pages: &mut Pages) -> Result<(), Failed> {
         let mut at = 0;
         while let Some(line) = self.lines.get(at) {
             at += 1;
@@ -88,31 +86,27 @@ impl Script {
                 // If the page is gone, the next `expect` will say so.
                 Line::Press(button) => drop(handle.press(*button)),
                 Line::Expect(expected) => {
-                    let face = handle.wait(|face: &Face| face.shown > seen && face.screen.is_some()).await;
-                    seen = face.shown;
-                    let shown = face.text();
+                    let shown = pages.next().await.screen.lines.join("\n");
                     if !expected.matches(&shown) {
                         return Err(Failed { shown, expected: expected.to_string() });
                     }
                 }
             }
         }
-        Ok(seen)
+        Ok(())
     }
 
-    /// Plays the script, and then presses Cancel on every page. It ends only when it is dropped.
+    /// Plays the script, and then presses Cancel on every page. It ends only when it is dropped. A page that the panel shows
+    /// already is the first page.
     pub async fn run(self, handle: Handle) {
-        let mut seen = match self.play(&handle).await {
-            // The last page that the script expected may wait for somebody else to press.
-            Ok(seen) => seen,
-            Err(failed) => {
-                tracing::error!("the panel's script failed: {failed}");
-                0
-            }
-        };
+        let mut pages = handle.pages();
+        if let Err(failed) = self.play(&handle, &mut pages).await {
+            tracing::error!("the panel's script failed: {failed}");
+            // Cancel is for the page that was not expected, too. (The last page that a script expects may wait for somebody else.)
+            pages = handle.pages();
+        }
         loop {
-            seen = handle.wait(|face| face.shown > seen && face.screen.is_some()).await.shown;
-            let _ = handle.press(Button::Cancel);
+            let _ = pages.next().await.press(Button::Cancel);
         }
     }
 }
@@ -185,7 +179,7 @@ mod tests {
     async fn a_failure_says_what_was_shown() {
         let (mut panel, handle) = panel(Habit::Wait);
         panel.show(Some(&Screen { lines: vec!["a".into(), "b".into()], page: 1, pages: 1 }));
-        let failed = Script::parse("expect c").unwrap().play(&handle).await.unwrap_err();
+        let failed = Script::parse("expect c").unwrap().play(&handle, &mut handle.pages()).await.unwrap_err();
         assert_eq!(failed, Failed { shown: "a\nb".into(), expected: "c".into() });
     }
 

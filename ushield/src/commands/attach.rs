@@ -57,7 +57,7 @@ impl Attach {
         let origin = Origin::new(&self.address, &bus_id);
         if let Err(error) = origin.keep(&system, port) {
             warn(&format!(
-                "ushield: where it comes from could not be written down ({error}): `ports` will not say"
+                "ushield: the server of this port could not be written down ({error}), so `ushield ports` will not name it"
             ));
         }
         let device = vhci.enumerated(port, PATIENCE).inspect_err(|_| Origin::forget(&system, port))?;
@@ -73,7 +73,7 @@ impl Attach {
         let Some(only) = readers.pop() else {
             return Err(Failure::new(format!("{} offers no token now", self.address))
                 .because("another machine or program holds it, or it is unplugged")
-                .next("there: `ushield ls` shows them, `ushield plug` plugs one in"));
+                .next("on the machine that has the token, `ushield ls` lists its tokens, and `ushield plug` plugs one in"));
         };
         if readers.is_empty() {
             return Ok(only.bus_id);
@@ -115,7 +115,7 @@ impl Attach {
             Driven::Unknown => {}
         }
         if !device.reader {
-            warn("ushield: it is no smart card reader, so it is no token");
+            warn("ushield: the device that was attached is no smart card reader, so it is no token");
         }
         say(&format!("Take it off again: sudo ushield detach {port}"));
         Ok(Exit::Done)

@@ -116,8 +116,8 @@ fn tell(folder: &Path) {
     say(&paint.bold("What to try next"));
     for (what, command) in [
         ("a token of your own, and its screen", "ushield up"),
-        ("one for a command, in CI", "ushield run -- sh -c 'echo $USHIELD_TOKENS'"),
-        ("what of it works on this machine", "ushield doctor"),
+        ("a token for one command, as in CI", "ushield run -- sh -c 'echo $USHIELD_TOKENS'"),
+        ("what works on this machine, and what does not", "ushield doctor"),
         ("the same story again, in one go", "ushield demo --yes"),
     ] {
         say(&format!("  {what:<40} {command}"));
@@ -224,7 +224,7 @@ impl Story {
             .what("the payment was not sealed")?;
         self.steps
             .done(&format!("The token signs; the payment is sealed as CMS, {} bytes", document.len()), &[]);
-        let payment = bank.verify(&document, None).map_err(|reason| {
+        let payment = bank.verify(&document, None).what("the bank cannot verify")?.map_err(|reason| {
             Failure::new("the bank refuses the payment").because(format!("{}: {reason}", reason.code()))
         })?;
         let holder = format!(

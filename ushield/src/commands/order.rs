@@ -9,7 +9,7 @@ use clap::Args;
 use file::Access;
 use payment::{
     EncodedOrder,
-    order::{self, OrderJson},
+    order::{self, OrderError, Terms},
 };
 use terminal::{Context, Exit, Failure, Outcome, say_json};
 
@@ -80,7 +80,7 @@ impl Order {
             memo: &self.memo,
             lifetime: Duration::from_secs(self.minutes * 60),
         };
-        terms.issue(now)
+        issue(&terms, now)
     }
 }
 
@@ -89,36 +89,15 @@ fn digits(time: &str) -> String {
     time.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// The terms of a payment, as a bank and its customer have agreed on them for a trial.
-pub(super) struct Terms<'a> {
-    pub(super) number: &'a str,
-    pub(super) payer_account: &'a str,
-    pub(super) payee_name: &'a str,
-    pub(super) payee_account: &'a str,
-    pub(super) amount: &'a str,
-    pub(super) currency: &'a str,
-    pub(super) memo: &'a str,
-    pub(super) lifetime: Duration,
-}
-
-impl Terms<'_> {
-    /// Issues the order, with a new nonce.
-    pub(super) fn issue(&self, now: SystemTime) -> Result<EncodedOrder, Failure> {
-        let what = "the order was not issued";
-        let json = OrderJson {
-            number: self.number.into(),
-            nonce: order::fresh_nonce().what(what)?,
-            payer_account: self.payer_account.into(),
-            payee_name: self.payee_name.into(),
-            payee_account: self.payee_account.into(),
-            amount: self.amount.into(),
-            currency: self.currency.into(),
-            issued: order::format_time(now).what(what)?,
-            expires: order::format_time(now + self.lifetime).what(what)?,
-            memo: self.memo.into(),
-        };
-        EncodedOrder::try_from(&json).map_err(|fault| {
-            Failure::new(what).because(fault).next("correct the option that says so: ushield order --help")
-        })
-    }
+/// Issues an order, or says which option has to be corrected.
+pub(super) fn issue(terms: &Terms<'_>, now: SystemTime) -> Result<EncodedOrder, Failure> {
+    terms.issue(now).map_err(|error| {
+        let failure = Failure::new("the order was not issued");
+        match error {
+            OrderError::Rule(fault) => {
+                failure.because(fault).next("correct the option that says so: ushield order --help")
+            }
+            other => failure.because(other).next("run the same command again"),
+        }
+    })
 }

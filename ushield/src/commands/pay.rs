@@ -108,7 +108,8 @@ fn ready(information: &Information) -> Result<(), Failure> {
 }
 
 fn not_enrolled() -> Failure {
-    Reason::NotEnrolled.failure(
+    Failure::of(
+        Reason::NotEnrolled,
         "the payment was not signed",
         "the token has no personal ID yet",
         "get one: cert-tool enrol",

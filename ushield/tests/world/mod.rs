@@ -10,7 +10,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use authority::{
@@ -18,6 +18,7 @@ use authority::{
     moment::Validity,
 };
 use cert_tool::enrol::{Enrolment, Silent, Wish, enrol};
+use payment::order::{self, Terms};
 
 /// What a program said and how it ended.
 pub struct Ended {
@@ -174,20 +175,18 @@ impl World {
 
     /// A payment order of ¥100.00, good for an hour.
     pub fn order(&self, number: &str) -> String {
-        let now = authority::moment::now();
-        let order = serde_json::json!({
-            "number": number,
-            "nonce": "000102030405060708090a0b0c0d0e0f",
-            "payer_account": "6222020200112233",
-            "payee_name": "上海水务",
-            "payee_account": "1001244300000000123",
-            "amount": "100.00",
-            "currency": "CNY",
-            "issued": authority::moment::display(now),
-            "expires": authority::moment::display(now + Duration::from_secs(3600)),
-            "memo": "11月水费",
-        });
-        self.file(&format!("{number}.json"), &order.to_string())
+        let terms = Terms {
+            number,
+            payer_account: "6222020200112233",
+            payee_name: "上海水务",
+            payee_account: "1001244300000000123",
+            amount: "100.00",
+            currency: "CNY",
+            memo: "11月水费",
+            lifetime: Duration::from_secs(3600),
+        };
+        let order = terms.issue(SystemTime::now()).unwrap();
+        self.file(&format!("{number}.json"), &order::to_json(order.order()).unwrap())
     }
 }
 

@@ -36,13 +36,11 @@ impl Thumb {
 }
 
 async fn hold(panel: Handle, button: Arc<Mutex<Button>>, pace: Arc<Pace>) {
-    let mut shown = 0;
+    let mut pages = panel.pages();
     loop {
-        let face = panel.wait(|face| face.screen.is_some() && face.shown > shown).await;
-        shown = face.shown;
-        let Some(page) = &face.screen else { continue };
+        let page = pages.next().await;
         let button = *lock(&button);
-        let screen = Screen::from(page);
+        let screen = Screen::from(&page.screen);
         let (name, does) = match button {
             Button::Ok if screen.last() => ("[ OK ]", "presses OK on the token"),
             Button::Ok => ("[ OK ]", "presses OK on the token, which turns the page"),
@@ -66,6 +64,6 @@ async fn hold(panel: Handle, button: Arc<Mutex<Button>>, pace: Arc<Pace>) {
             say_lines(&format!("{drawn}{}", Paint::stdout().bold(&format!("    {name}"))));
         }
         // The button is pressed only for the page that was read. An error says that the page is gone.
-        let _ = panel.press_if(button.into(), |now| now == page);
+        let _ = page.press(button.into());
     }
 }

@@ -3,11 +3,7 @@
 
 use std::path::PathBuf;
 
-use authority::{
-    ca::{Authority, found_for_trial},
-    certificate::Certificate,
-    moment::Validity,
-};
+use authority::{certificate::Certificate, moment::Validity};
 use card::{road, shield::Shield};
 use cert_tool::enrol::{Enrolled, Enrolment, Silent, Wish, enrol};
 use host_driver::control::rack::Served;
@@ -57,12 +53,8 @@ fn cannot_count(user_id: &str) -> Failure {
 
 /// The bank of a run.
 pub(super) struct Bank {
-    authority: Authority,
+    bank: trial_bank::Bank,
     validity: Validity,
-    /// ca.pem.
-    pub(super) certificate: PathBuf,
-    /// crl.pem.
-    pub(super) crl: PathBuf,
 }
 
 /// A certificate of a token's.
@@ -75,9 +67,18 @@ pub(super) struct Issued {
 
 impl Bank {
     pub(super) fn open(folder: &Folder, validity: Validity) -> Result<Self, Failure> {
-        let place = folder.path("ca");
-        let authority = found_for_trial(&place, "U-shield Run CA")?;
-        Ok(Self { authority, validity, certificate: place.join("ca.pem"), crl: place.join("crl.pem") })
+        let bank = trial_bank::Bank::found(&folder.path("ca"), "U-shield Run CA")?;
+        Ok(Self { bank, validity })
+    }
+
+    /// Where ca.pem lies.
+    pub(super) fn certificate(&self) -> PathBuf {
+        self.bank.authority.certificate_path()
+    }
+
+    /// Where crl.pem lies.
+    pub(super) fn crl(&self) -> PathBuf {
+        self.bank.authority.crl_path()
     }
 
     /// Enrols a served token for this holder.
@@ -97,7 +98,7 @@ impl Bank {
         let enrolment = Enrolment { wish, brand: None, validity: self.validity, factory: None };
         let mut ask = |_: &_| Ok(Secret::from(String::from_utf8_lossy(pin).as_ref()));
         let Enrolled { payment, authentication, .. } =
-            enrol(&mut shield, &mut self.authority, &enrolment, &mut ask, &mut Silent)?;
+            enrol(&mut shield, &mut self.bank.authority, &enrolment, &mut ask, &mut Silent)?;
         let authentication = (Container::Piv(wire::piv::Slot::Authentication), authentication);
         [authentication, (Container::Payment, payment)]
             .into_iter()

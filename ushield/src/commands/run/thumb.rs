@@ -45,20 +45,17 @@ impl Thumb {
     }
 
     async fn hold(self, token: String, panel: Handle) {
-        let mut shown = 0;
+        let mut pages = panel.pages();
         loop {
-            let face = panel.wait(|face| face.screen.is_some() && face.shown > shown).await;
-            let missed = face.shown - shown - 1;
-            shown = face.shown;
-            let Some(page) = &face.screen else { continue };
-            self.write(&token, &Screen::from(page), missed);
+            let page = pages.next().await;
+            self.write(&token, &Screen::from(&page.screen), page.missed);
             let button = match self.habit.load(Ordering::SeqCst) {
                 OK => Button::Ok,
                 CANCEL => Button::Cancel,
                 _ => continue,
             };
             // What was read is what is pressed for; a page that has gone needs no button.
-            let _ = panel.press_if(button.into(), |now| now == page);
+            let _ = page.press(button.into());
         }
     }
 

@@ -12,7 +12,7 @@ use host_driver::{
         rack::{Rack, Served},
         view::{Button, Screen},
     },
-    panel::Handle,
+    panel::{Handle, Page},
     runtime::no_thread,
 };
 use lock::lock;
@@ -25,12 +25,11 @@ const GLANCE: Duration = Duration::from_millis(250);
 /// The page that was drawn last.
 type Asked = Arc<Mutex<Option<Question>>>;
 
-/// A page that was drawn, and the panel that shows it: a line of input is about this page.
+/// A page that was drawn: a line of input is about this page.
 #[derive(Clone)]
 struct Question {
     token: BusId,
-    panel: Handle,
-    page: Screen,
+    page: Page,
 }
 
 /// Draws the screens of all tokens and takes lines from the keyboard, until the program ends. `control` is what a command needs
@@ -128,11 +127,10 @@ fn title(served: &Served, several: bool) -> String {
 }
 
 async fn show(token: BusId, panel: Handle, title: String, asked: Asked, control: Arc<str>) {
-    let mut shown = 0;
+    let mut pages = panel.pages();
     loop {
-        let face = panel.wait(|face| face.screen.is_some() && face.shown != shown).await;
-        shown = face.shown;
-        let Some(screen) = face.screen.as_ref().map(Screen::from) else { continue };
+        let page = pages.next().await;
+        let screen = Screen::from(&page.screen);
         let ok = if screen.last() { "OK" } else { "next page" };
         let keys = match is_in_background() {
             false => format!("[Enter] {ok}   [c, Enter] Cancel"),
@@ -147,9 +145,9 @@ async fn show(token: BusId, panel: Handle, title: String, asked: Asked, control:
             // Drawn under the lock: whoever presses Enter as soon as the page is there presses it on this page.
             let mut asked = lock(&asked);
             say_lines(&format!("\n{title}:\n{}{keys}", screen.draw("")));
-            *asked = Some(Question { token, panel: panel.clone(), page: screen });
+            *asked = Some(Question { token, page: page.clone() });
         }
-        panel.wait(|face| face.screen.is_none() || face.shown != shown).await;
+        page.gone().await;
         let mut last = lock(&asked);
         if panel.face().screen.is_none() && last.take_if(|question| question.token == token).is_some() {
             say(&Paint::stdout().dim("(the screen is dark)"));
@@ -164,9 +162,7 @@ fn take(line: &str, asked: &Asked) -> Option<&'static str> {
     };
     let asked = lock(asked).clone();
     // The button is pressed only for the page that was drawn, because that is the page which the person has read.
-    let pressed = asked.is_some_and(|Question { panel, page, .. }| {
-        panel.press_if(button.into(), |now| Screen::from(now) == page).is_ok()
-    });
+    let pressed = asked.is_some_and(|question| question.page.press(button.into()).is_ok());
     (!pressed).then_some("The screen is dark: nobody asks.")
 }
 
@@ -184,15 +180,16 @@ mod tests {
     use firmware::seams::{self, Panel};
     use host_driver::panel::{Habit, panel};
 
-    #[test]
-    fn lines_press_the_page_that_was_drawn() {
+    #[tokio::test]
+    async fn lines_press_the_page_that_was_drawn() {
         let (mut inside, handle) = panel(Habit::Wait);
         let page = |text: &str| seams::Screen { lines: vec![text.into()], page: 1, pages: 1 };
         let asked = Asked::default();
         assert!(take("", &asked).is_some_and(|word| word.contains("dark")));
         inside.show(Some(&page("one")));
         let token = BusId::parse("1-1").unwrap();
-        *lock(&asked) = Some(Question { token, panel: handle, page: Screen::from(&page("one")) });
+        let read = handle.pages().next().await;
+        *lock(&asked) = Some(Question { token, page: read });
         assert!(take("what?", &asked).is_some_and(|word| word.contains("Enter is OK")));
         assert_eq!(inside.pressed(), None);
         assert_eq!(take("", &asked), None);

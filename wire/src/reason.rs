@@ -1,16 +1,14 @@
-//! The stable names of reasons, for programs that read our JSON. People read the texts of a [`Failure`].
+//! Why our programs refuse or fail, for programs: the stable names in their JSON. People read the texts beside the names.
+//!
+//! The names are a contract, so they stand once, below everything that gives them: files, the authority and the programs. A payment
+//! document is refused for other reasons, which the crate `payment` lists. docs/reasons.md shows this list.
 
-use std::fmt;
-
-use crate::failure::Failure;
-
-/// Why a program refused or failed. What a file or the authority refused has its own list (`file::Error`,
-/// `authority::Reason`), with the same names where the reasons are the same.
+/// Why a program refused or failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// A PIN or PUK was wrong.
-    PinWrong,
-    /// No tries are left: the bank's counter has to unblock the token.
+    /// A PIN, a PUK or a passphrase was wrong.
+    SecretWrong,
+    /// No tries are left: the PUK, or the bank's counter, unblocks the PIN.
     PinBlocked,
     /// The PIN is still the one from the factory, or the PUK is one that everybody knows.
     FactoryPin,
@@ -42,10 +40,18 @@ pub enum Reason {
     IssuerRefused,
     /// What was read back differs from what was installed.
     NotTheSame,
+    /// A file is there already.
+    Exists,
     /// A file or folder is missing.
     Missing,
+    /// A file is damaged, of an unknown version, or not what its name says.
+    Damaged,
+    /// A file or folder is open to others than its owner, or is not the user's own.
+    TooOpen,
     /// The disk is full, or reading or writing failed.
     Disk,
+    /// Another process holds the lock.
+    Locked,
     /// What was asked for breaks a rule.
     Invalid,
     /// The command line was not understood.
@@ -53,10 +59,39 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All reasons.
+    pub const ALL: [Self; 25] = [
+        Self::SecretWrong,
+        Self::PinBlocked,
+        Self::FactoryPin,
+        Self::Cancelled,
+        Self::TimedOut,
+        Self::CannotShow,
+        Self::TokenGone,
+        Self::TokenBusy,
+        Self::TokenFault,
+        Self::TokenRefused,
+        Self::OtherBrand,
+        Self::OtherHolder,
+        Self::NotEnrolled,
+        Self::WrongKey,
+        Self::NotAttested,
+        Self::IssuerRefused,
+        Self::NotTheSame,
+        Self::Exists,
+        Self::Missing,
+        Self::Damaged,
+        Self::TooOpen,
+        Self::Disk,
+        Self::Locked,
+        Self::Invalid,
+        Self::Usage,
+    ];
+
     /// The stable name.
     pub const fn code(self) -> &'static str {
         match self {
-            Self::PinWrong => "pin-wrong",
+            Self::SecretWrong => "pin-wrong",
             Self::PinBlocked => "pin-blocked",
             Self::FactoryPin => "factory-pin",
             Self::Cancelled => "cancelled",
@@ -73,20 +108,14 @@ impl Reason {
             Self::NotAttested => "not-attested",
             Self::IssuerRefused => "issuer-refused",
             Self::NotTheSame => "not-the-same",
+            Self::Exists => "exists",
             Self::Missing => "missing",
+            Self::Damaged => "damaged",
+            Self::TooOpen => "too-open",
             Self::Disk => "disk",
+            Self::Locked => "locked",
             Self::Invalid => "invalid",
             Self::Usage => "usage",
         }
-    }
-
-    /// A failure for this reason; each text is a sentence without its full stop.
-    pub fn failure(
-        self,
-        what: impl Into<String>,
-        why: impl fmt::Display,
-        next: impl Into<String>,
-    ) -> Failure {
-        Failure::new(what).coded(self.code()).because(why).next(next)
     }
 }

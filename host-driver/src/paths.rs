@@ -93,15 +93,18 @@ pub fn socket(runtime: &Path, state: Option<&Path>) -> PathBuf {
     }
 }
 
-/// The Unix socket of the USB/IP server that serves this state, and listens at this address for machines. Where every client
-/// finds the server that was told no address, the socket has the name that every client knows.
-pub fn usbip(runtime: &Path, state: Option<&Path>, listen: SocketAddr) -> PathBuf {
+/// Whether this is the address of the server that a client means that was told no address. The Unix socket of such a server has
+/// the name that every client knows ([`file::socket::STANDARD`]).
+pub fn is_standard(listen: SocketAddr) -> bool {
     let ip = listen.ip();
-    let is_standard = ip == Ipv4Addr::LOCALHOST || ip.is_unspecified();
-    if is_standard && listen.port() == wire::usbip::PORT {
-        return runtime.join(file::socket::STANDARD);
-    }
-    socket(runtime, state).with_extension("usbip")
+    (ip == Ipv4Addr::LOCALHOST || ip.is_unspecified()) && listen.port() == wire::usbip::PORT
+}
+
+/// The Unix socket of any other USB/IP server: it stands beside the server's control socket, so that a server whose control socket
+/// was named leaves nothing anywhere else.
+pub fn beside(control: &Path) -> PathBuf {
+    let taken = control.extension().is_some_and(|end| end == "usbip");
+    control.with_extension(if taken { "usbip.usbip" } else { "usbip" })
 }
 
 /// FNV-1a of a path. It is the same in every build; the standard library does not promise that of its hasher.
@@ -145,14 +148,16 @@ mod tests {
         assert!(one.file_name().unwrap().len() <= LONGEST_NAME);
         assert!("run-0123456789abcdef/control.sock".len() <= LONGEST_NAME);
         assert!(check_socket(Path::new(&"x".repeat(108))).is_err());
-        let usbip = |listen: &str| usbip(runtime, Some(Path::new("/a")), listen.parse().unwrap());
-        for standard in ["127.0.0.1:3240", "0.0.0.0:3240", "[::]:3240"] {
-            assert_eq!(usbip(standard), runtime.join("3240.usbip"), "{standard}");
+        for known in ["127.0.0.1:3240", "0.0.0.0:3240", "[::]:3240"] {
+            assert!(is_standard(known.parse().unwrap()), "{known}");
         }
         // A client that was told no address does not mean these.
         for other in ["127.0.0.1:3241", "127.0.0.2:3240", "[::1]:3240", "192.168.122.1:3240"] {
-            assert_eq!(usbip(other), one.with_extension("usbip"), "{other}");
+            assert!(!is_standard(other.parse().unwrap()), "{other}");
         }
+        assert_eq!(beside(&one), one.with_extension("usbip"));
+        assert_eq!(beside(Path::new("/w/control")), Path::new("/w/control.usbip"));
+        assert_eq!(beside(Path::new("/w/a.usbip")), Path::new("/w/a.usbip.usbip"));
     }
 
     #[test]

@@ -158,7 +158,7 @@ impl Up {
             .await
             .map_err(|error| Failure::new("USB/IP is not served").because(error))?;
         // Before the tokens are plugged in: whoever finds a token finds it by the same road each time.
-        unix::open(&mut exporter, self.unix.as_deref(), batch.state())?;
+        unix::open(&mut exporter, self.unix.as_deref(), control, batch.state())?;
         if let Some(file) = &self.pcap {
             exporter.start_capture(file).what(format!("nothing can be captured in {}", file.display()))?;
         }

@@ -20,6 +20,12 @@ use authority::{
 use cert_tool::enrol::{Enrolment, Silent, Wish, enrol};
 use payment::order::{self, Terms};
 
+/// Copies the program under test. Another process copies: a file that this process had open for writing would stay open in whatever
+/// another test starts meanwhile, and the copy could not be started ("Text file busy").
+pub fn copy_program(to: &std::path::Path) {
+    assert!(Command::new("cp").arg(env!("CARGO_BIN_EXE_ushield")).arg(to).status().unwrap().success());
+}
+
 /// What a program said and how it ended.
 pub struct Ended {
     pub code: i32,

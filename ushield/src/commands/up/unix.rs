@@ -13,13 +13,14 @@ pub(super) const NONE: &str = "none";
 pub(super) fn open(
     exporter: &mut Exporter,
     option: Option<&Path>,
+    control: &Path,
     state: Option<&Path>,
 ) -> Result<(), Failure> {
     match option {
         Some(path) if path.as_os_str() == NONE => Ok(()),
         Some(path) => open_at(exporter, path),
         None => {
-            if let Err(failure) = open_usual(exporter, state) {
+            if let Err(failure) = open_usual(exporter, control, state) {
                 tracing::warn!("USB/IP is served at TCP only: {failure}");
             }
             Ok(())
@@ -27,13 +28,18 @@ pub(super) fn open(
     }
 }
 
-fn open_usual(exporter: &mut Exporter, state: Option<&Path>) -> Result<(), Failure> {
-    let runtime = paths::runtime()?;
-    let usual = paths::usbip(&runtime, state, exporter.local_addr());
-    // In another network namespace another server may listen at the same port, and have the socket of this name.
-    let own = paths::socket(&runtime, state).with_extension("usbip");
-    open_at(exporter, &usual)
-        .or_else(|failure| if own == usual { Err(failure) } else { open_at(exporter, &own) })
+/// Opens the first of the usual sockets that can be opened. In another network namespace another server may listen at the same
+/// port and have the name that clients look for, and the folder of the control socket may be open to others. The runtime folder
+/// is made only where the socket goes there.
+fn open_usual(exporter: &mut Exporter, control: &Path, state: Option<&Path>) -> Result<(), Failure> {
+    let known = paths::is_standard(exporter.local_addr());
+    if known && open_at(exporter, &paths::runtime()?.join(file::socket::STANDARD)).is_ok() {
+        return Ok(());
+    }
+    if open_at(exporter, &paths::beside(control)).is_ok() {
+        return Ok(());
+    }
+    open_at(exporter, &paths::beside(&paths::socket(&paths::runtime()?, state)))
 }
 
 fn open_at(exporter: &mut Exporter, path: &Path) -> Result<(), Failure> {

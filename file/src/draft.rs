@@ -23,7 +23,7 @@ pub enum Access {
     Everyone,
 }
 
-/// How often a new file may be swept in the moment before its writer has the lock.
+/// How often a new file may be swept, or locked by somebody else, in the moment before its writer has the lock.
 const MOST_SWEPT: usize = 100;
 
 /// A file in the making. It is removed when this value is dropped before the file has its name.
@@ -40,14 +40,14 @@ impl Draft {
         for _ in 0..MOST_SWEPT {
             let path = beside(place)?;
             let draft = Self { file: new(&path, access)?, path, named: false };
-            // The lock is awaited: somebody who sweeps holds it for a moment. Where the file system knows no locks, this
-            // call fails, and so does whoever would sweep: nothing is swept there.
-            let _ = draft.file.lock();
-            if has_name(&draft.file)? {
+            // The lock is not awaited: somebody who sweeps holds it for a moment, and another user could hold it for ever.
+            // Where the file system knows no locks, this call fails, and so does whoever would sweep: nothing is swept there.
+            let is_taken = matches!(draft.file.try_lock(), Err(fs::TryLockError::WouldBlock));
+            if !is_taken && has_name(&draft.file)? {
                 return Ok(draft);
             }
         }
-        Err(io::Error::other("another program removes each file that is begun there"))
+        Err(io::Error::other("another program removes or locks each file that is begun there"))
     }
 
     /// Writes the content.
@@ -97,7 +97,7 @@ fn sweep_if(folder: &Path, is_wanted: impl Fn(&[u8]) -> bool) {
         if name_of(&entry.file_name()).is_some_and(&is_wanted)
             && let Some(_lock) = abandoned(&path)
         {
-            // The lock is held meanwhile: a writer that waits for it finds its file gone, and begins again.
+            // The lock is held meanwhile: a writer that finds the lock taken, or its file gone, begins again.
             let _ = fs::remove_file(&path);
         }
     }
@@ -210,7 +210,8 @@ fn name_by(from: &Path, to: &Path, link: impl Fn(&Path, &Path) -> io::Result<()>
     }
 }
 
-fn folder(path: &Path) -> &Path {
+/// The folder that a path lies in: "." for a bare name.
+pub fn folder(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

@@ -14,7 +14,7 @@ mod draft;
 mod owner;
 mod error;
 
-pub use draft::{Access, sweep};
+pub use draft::{Access, folder, sweep};
 pub use error::Error;
 pub use owner::{check_closed, check_private, check_private_found, make_private_folder};
 pub use read::{MAX_FILE, read, read_secret};

@@ -82,6 +82,12 @@ pub(crate) fn own() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
+/// Whether a path lies where only the system makes links: `/dev/stdout` and its like. What it leads to is written to, and the link
+/// stays.
+pub(crate) fn is_of_the_system(path: &Path) -> bool {
+    path.parent().is_some_and(|folder| folder == "/dev" || folder == "/dev/fd")
+}
+
 /// Refuses a link that another user has put there. Root's links are trusted, as `/dev/stdout` is.
 #[cfg(unix)]
 pub(crate) fn check_link(path: &Path) -> Result<(), Error> {

@@ -37,10 +37,9 @@ fn open(path: &Path, options: &mut OpenOptions) -> Result<File, Error> {
     use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
     let refused = |why| Error::Foreign { path: path.into(), why };
     let failed = |fault| Error::system("open", path, fault);
-    // `/dev/stdout` and its like are links, and only the system makes links in these folders.
-    let of_the_system = path.parent().is_some_and(|folder| folder == "/dev" || folder == "/dev/fd");
     // With O_NONBLOCK a pipe that nobody reads is an error at once, and nothing waits for ever.
-    let flags = OFlags::NONBLOCK | if of_the_system { OFlags::empty() } else { OFlags::NOFOLLOW };
+    let flags =
+        OFlags::NONBLOCK | if owner::is_of_the_system(path) { OFlags::empty() } else { OFlags::NOFOLLOW };
     let is_link = || std::fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
     let opened = options.create(true).mode(0o600).custom_flags(flags.bits().cast_signed()).open(path);
     let file = opened.map_err(|fault| if is_link() { refused("it is a link") } else { failed(fault) })?;

@@ -52,8 +52,7 @@ fn is_dead(path: &Path) -> bool {
 /// A lock on the folder of a socket. Between bind and listen a socket looks as if its server had died, so sockets are made
 /// and removed under this lock. Where the folder cannot be opened, nobody else can make sockets in it either.
 fn guard(path: &Path) -> Option<fs::File> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = fs::File::open(folder).ok()?;
+    let folder = fs::File::open(file::folder(path)).ok()?;
     folder.lock().ok()?;
     Some(folder)
 }

@@ -1,6 +1,6 @@
 //! Locks that outlive a panic: whoever holds such a lock next puts right what the lock guards.
 //!
-//! The token's host and the token's server both have such locks, and neither of the two crates stands on the other.
+//! Clients, servers and programs have such locks, and these crates have nothing else in common.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

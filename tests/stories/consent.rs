@@ -2,6 +2,7 @@
 
 use der::Encode;
 use firmware::seams::Button;
+use payment::{EncodedOrder, order::OrderJson};
 use ushield_tests::{
     bench,
     road::Road,
@@ -111,7 +112,11 @@ fn text_that_deceives(road: Road) {
     let mut token = Story::enrolled(road);
     for payee in ["\u{202E}务水海上", "上海\u{200B}水务", "Pаypal", "上海水务\n¥1.00", "上海\u{2066}水务"]
     {
-        token.pay(payee, "100.00").press(Button::Ok).refuses(No::CannotShow);
+        // Our own banks issue no such order: the token does not trust a bank that does.
+        let fair = token.bank.order("上海水务", "100.00", "CNY", "6月水费");
+        let deceiving = OrderJson { payee_name: payee.into(), ..OrderJson::from(fair.order()) };
+        let order = EncodedOrder::try_from(&deceiving).expect("an order of the right form").to_vec();
+        token.pay_order(order).press(Button::Ok).refuses(No::CannotShow);
     }
     assert_eq!(token.holder.seen(), "");
 }

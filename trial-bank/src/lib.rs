@@ -28,7 +28,7 @@ pub enum Error {
 }
 
 impl Bank {
-    /// Founds a bank, whose CA has this name and lies in this folder, which is not there yet.
+    /// Founds a bank, whose CA has this name and lies in this folder, which holds no CA yet.
     ///
     /// # Errors
     /// As [`found_for_trial`].

@@ -66,7 +66,7 @@ fn too_few_threads_are_said_and_nothing_panics_or_hangs() {
     fs::set_permissions(world.path("."), fs::Permissions::from_mode(0o711)).unwrap();
     std::os::unix::fs::chown(&own, Some(STRANGER), Some(STRANGER)).unwrap();
     let ushield = bin.join("ushield");
-    world::copy_program(&ushield);
+    world::copy_program(env!("CARGO_BIN_EXE_ushield"), &ushield);
     let run = |threads: u32, arguments: &[&str]| {
         let mut command = Command::new("timeout");
         command.args(["-k", "1", "300", "bash", "-c", "ulimit -u \"$0\" && exec \"$@\""]);

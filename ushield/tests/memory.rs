@@ -154,7 +154,7 @@ fn nobody_looks_into_a_server_unless_told_so() {
     let is_root = rustix::process::getuid().is_root();
     let user = if is_root { NOBODY } else { rustix::process::getuid().as_raw() };
     let program = world.path("ushield");
-    world::copy_program(&program);
+    world::copy_program(env!("CARGO_BIN_EXE_ushield"), &program);
     if is_root {
         for path in [world.path(""), world.path("run")] {
             std::os::unix::fs::chown(path, Some(user), Some(user)).unwrap();

@@ -224,7 +224,7 @@ fn an_unprivileged_user_in_a_bare_root() {
     {
         let to = root.join(file.strip_prefix("/").unwrap());
         fs::create_dir_all(to.parent().unwrap()).unwrap();
-        fs::copy(&file, &to).unwrap();
+        world::copy_program(&file, &to);
     }
     fs::create_dir_all(root.join("tmp")).unwrap();
     let inside = "test -S $PCSCLITE_CSOCK_NAME && read pin < $USHIELD_PIN_FILE && test $pin = $USHIELD_PIN && echo fine";

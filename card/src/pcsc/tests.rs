@@ -55,6 +55,20 @@ fn version(minor: i32, rv: u32) -> Vec<u8> {
     bytes!(Version { major: 4, minor, rv })
 }
 
+/// The outcome of a command.
+fn transmitted(receive_length: u32, rv: u32) -> Transmit {
+    Transmit {
+        card: 5,
+        send_protocol: 2,
+        send_pci: 16,
+        send_length: 5,
+        receive_protocol: 2,
+        receive_pci: 16,
+        receive_length,
+        rv,
+    }
+}
+
 fn established() -> Vec<u8> {
     bytes!(Establish { scope: scope::SYSTEM, context: 7, rv: 0 })
 }
@@ -128,18 +142,7 @@ fn an_answer_longer_than_its_room() {
         active: protocol::T1,
         rv: 0,
     };
-    let answer = |receive_length, rv| {
-        bytes!(Transmit {
-            card: 5,
-            send_protocol: 2,
-            send_pci: 16,
-            send_length: 5,
-            receive_protocol: 2,
-            receive_pci: 16,
-            receive_length,
-            rv,
-        })
-    };
+    let answer = |receive_length, rv| bytes!(transmitted(receive_length, rv));
     // No feature list: short APDUs only.
     let mut control = 0x4200_0D48_u32.to_ne_bytes().to_vec();
     control.splice(..0, 5_i32.to_ne_bytes());
@@ -179,23 +182,13 @@ fn turns_at_a_reader_of_ours() {
     let mut opened = Open::wish(reader_name("R 00 00"));
     (opened.card, opened.active, opened.extended) = (5, protocol::T1, 1);
     (opened.atr, opened.atr_length) = ([0x3B; 33], 2);
-    let transmitted = Transmit {
-        card: 5,
-        send_protocol: 2,
-        send_pci: 16,
-        send_length: 5,
-        receive_protocol: 2,
-        receive_pci: 16,
-        receive_length: 2,
-        rv: 0,
-    };
     let (_folder, socket, told) = attentive_daemon(vec![
         version(5, extension::TAKEN),
         bytes!(opened),
         done(rv::SUCCESS),
         refused(extension::DISTURBED),
         done(rv::SUCCESS),
-        [bytes!(transmitted), vec![0x90, 0]].concat(),
+        [bytes!(transmitted(2, 0)), vec![0x90, 0]].concat(),
         done(rv::SUCCESS),
         done(rv::SUCCESS),
         bytes!(wire::pcsclite::End { card: 5, disposition: 0, rv: 0 }),

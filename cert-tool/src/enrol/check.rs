@@ -90,7 +90,7 @@ fn renewed(
             reason,
             format!("the personal ID on token {} was not renewed", information.serial),
             why,
-            "cert-tool enrol makes a new ID (with --replace over an ID that is there)",
+            "make a new ID with cert-tool enrol (with --replace where an ID is there)",
         )
         .with_state("nothing was changed on the token"))
     };

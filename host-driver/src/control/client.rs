@@ -180,13 +180,13 @@ fn stopped(process: i32) -> Option<Silence> {
     })
 }
 
-/// As [`stopped`], where the process is stopped at every look of a whole second. strace and its like stop a process for moments.
-async fn stays_stopped(process: i32) -> Option<Silence> {
+/// What every look of a whole second finds. strace and its like stop a process for moments.
+async fn at_every_look<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     for _ in 0..LOOKS {
-        stopped(process)?;
+        look()?;
         tokio::time::sleep(BETWEEN_LOOKS).await;
     }
-    stopped(process)
+    look()
 }
 
 impl Client {
@@ -291,7 +291,7 @@ fn exchange(
         })?;
         listener.set(stream.peer_cred().ok().and_then(|peer| peer.pid()));
         if let Some(process) = listener.get()
-            && let Some(silence) = stays_stopped(process).await
+            && let Some(silence) = at_every_look(|| stopped(process)).await
         {
             return Err(silence);
         }
@@ -353,32 +353,33 @@ mod tests {
     }
 
     #[test]
-    fn only_a_process_that_stays_stopped_counts_as_stopped() {
-        use rustix::process::{Pid, Signal, kill_process};
+    fn a_stopped_process_is_told() {
+        use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
         let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
         let process = Pid::from_child(&child);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let look =
-            || runtime.block_on(stays_stopped(process.as_raw_nonzero().get())).map(|_| "stays stopped");
-        let over = std::sync::atomic::AtomicBool::new(false);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                while !over.load(std::sync::atomic::Ordering::Relaxed) {
-                    for signal in [Signal::STOP, Signal::CONT] {
-                        kill_process(process, signal).unwrap();
-                        thread::sleep(Duration::from_millis(5));
-                    }
-                }
-                kill_process(process, Signal::STOP).unwrap();
-            });
-            // On a busy machine the thread above may itself rest for a second.
-            let found = (0..60).any(|_| look().is_none());
-            over.store(true, std::sync::atomic::Ordering::Relaxed);
-            assert!(found, "a process that is stopped for moments counts as stopped");
-        });
+        assert!(stopped(process.as_raw_nonzero().get()).is_none());
+        kill_process(process, Signal::STOP).unwrap();
         // When kill returns the signal may still be on its way.
-        assert!((0..60).any(|_| look().is_some()), "a stopped process is not told");
+        waitpid(Some(process), WaitOptions::UNTRACED).unwrap();
+        assert!(stopped(process.as_raw_nonzero().get()).is_some());
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn only_what_every_look_finds_counts() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let looks_until = |missed: u32| {
+            let mut looks = 0;
+            let found = runtime.block_on(at_every_look(|| {
+                looks += 1;
+                (looks != missed).then_some(())
+            }));
+            (found.is_some(), looks)
+        };
+        assert_eq!(looks_until(1), (false, 1));
+        assert_eq!(looks_until(3), (false, 3));
+        assert_eq!(looks_until(LOOKS + 1), (false, LOOKS + 1));
+        assert_eq!(looks_until(LOOKS + 2), (true, LOOKS + 1));
     }
 }

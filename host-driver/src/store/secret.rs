@@ -23,7 +23,7 @@ pub type DeviceSecret = Box<Zeroizing<[u8; 32]>>;
 /// The file cannot be read or made, others can read it, or it is not a secret of this version.
 pub fn secret(path: &Path) -> Result<DeviceSecret, OpenError> {
     // What processes that were killed have left in [`create`].
-    file::sweep(folder(path));
+    file::sweep(file::folder(path));
     if let Some(secret) = read(path)? {
         return Ok(secret);
     }
@@ -31,7 +31,7 @@ pub fn secret(path: &Path) -> Result<DeviceSecret, OpenError> {
     create(path)?;
     // Another process may have made a secret first. Then that secret counts, and must be durable before it is used.
     let secret = read(path)?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
-    File::open(folder(path)).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    File::open(file::folder(path)).and_then(|folder| folder.sync_all()).map_err(failed)?;
     Ok(secret)
 }
 
@@ -56,14 +56,10 @@ fn read(path: &Path) -> Result<Option<DeviceSecret>, OpenError> {
     Ok(Some(secret))
 }
 
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
 /// Makes a new secret, unless another process has made one meanwhile.
 fn create(path: &Path) -> Result<(), OpenError> {
     let failed = |error| OpenError::Folder(path.into(), error);
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder(path)).map_err(failed)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(file::folder(path)).map_err(failed)?;
     let mut secret = DeviceSecret::default();
     getrandom::fill(secret.as_mut_slice()).map_err(|error| OpenError::Random(error.to_string()))?;
     let content = Zeroizing::new(envelope::seal(NAME, 0, secret.as_slice()));

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{EncodedOrder, OrderError, OrderJson, format_time, fresh_nonce};
+use super::{EncodedOrder, Malformed, OrderError, OrderJson, check_order, format_time, fresh_nonce};
 
 /// What a bank and its customer have agreed on: an order without its nonce and times. The texts are those of [`OrderJson`].
 #[derive(Clone, Copy, Debug)]
@@ -29,8 +29,10 @@ impl Terms<'_> {
     /// Issues the order, with a new nonce. The bank keeps what comes of this, and compares it with what was signed.
     ///
     /// # Errors
-    /// A term breaks a rule of [`super::PaymentOrder::check`], or the system's random source failed.
+    /// A term breaks a rule of [`super::PaymentOrder::check`], a text is one that no token shows, or the system's random source
+    /// failed.
     pub fn issue(&self, now: SystemTime) -> Result<EncodedOrder, OrderError> {
+        let too_late = || Malformed::new("lifetime", "ends after the year 9999");
         let json = OrderJson {
             number: self.number.into(),
             nonce: fresh_nonce()?,
@@ -40,9 +42,11 @@ impl Terms<'_> {
             amount: self.amount.into(),
             currency: self.currency.into(),
             issued: format_time(now)?,
-            expires: format_time(now + self.lifetime)?,
+            expires: format_time(now.checked_add(self.lifetime).ok_or_else(too_late)?)?,
             memo: self.memo.into(),
         };
-        Ok(EncodedOrder::try_from(&json)?)
+        let order = EncodedOrder::try_from(&json)?;
+        check_order(order.order())?;
+        Ok(order)
     }
 }

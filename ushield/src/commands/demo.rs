@@ -204,7 +204,7 @@ impl Story {
         let mut shield =
             Shield::select(&mut self.card).map_err(|error| explain("the token was not reached", &error))?;
         let mut pin = |_: &Information| Ok(Secret::from(PIN));
-        let enrolled = enrol(&mut shield, &mut bank.authority, &enrolment, &mut pin, &mut progress)?;
+        let enrolled = enrol(&mut shield, &mut bank.backend.authority, &enrolment, &mut pin, &mut progress)?;
         self.pace.wait("goes on");
         Ok(enrolled)
     }
@@ -224,9 +224,10 @@ impl Story {
             .what("the payment was not sealed")?;
         self.steps
             .done(&format!("The token signs; the payment is sealed as CMS, {} bytes", document.len()), &[]);
-        let payment = bank.verify(&document, None).what("the bank cannot verify")?.map_err(|reason| {
-            Failure::new("the bank refuses the payment").because(format!("{}: {reason}", reason.code()))
-        })?;
+        let payment =
+            bank.backend.verify(&document, None).what("the bank cannot verify")?.map_err(|reason| {
+                Failure::new("the bank refuses the payment").because(format!("{}: {reason}", reason.code()))
+            })?;
         let holder = format!(
             "signed by {} (ID {}), bound to the payer's account",
             payment.holder.name, payment.holder.user_id

@@ -94,8 +94,8 @@ pub(super) fn issue(terms: &Terms<'_>, now: SystemTime) -> Result<EncodedOrder, 
     terms.issue(now).map_err(|error| {
         let failure = Failure::new("the order was not issued");
         match error {
-            OrderError::Rule(fault) => {
-                failure.because(fault).next("correct the option that says so: ushield order --help")
+            error @ (OrderError::Rule(_) | OrderError::NotShown(_)) => {
+                failure.because(error).next("correct the option that says so: ushield order --help")
             }
             other => failure.because(other).next("run the same command again"),
         }

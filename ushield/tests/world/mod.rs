@@ -4,9 +4,10 @@
 #![allow(dead_code)] // Each test program uses a part of this module.
 
 use std::{
+    ffi::OsStr,
     fs,
     os::unix::fs::PermissionsExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -20,10 +21,10 @@ use authority::{
 use cert_tool::enrol::{Enrolment, Silent, Wish, enrol};
 use payment::order::{self, Terms};
 
-/// Copies the program under test. Another process copies: a file that this process had open for writing would stay open in whatever
+/// Copies a program that a test starts. Another process copies: a file that this process had open for writing would stay open in whatever
 /// another test starts meanwhile, and the copy could not be started ("Text file busy").
-pub fn copy_program(to: &std::path::Path) {
-    assert!(Command::new("cp").arg(env!("CARGO_BIN_EXE_ushield")).arg(to).status().unwrap().success());
+pub fn copy_program(from: impl AsRef<OsStr>, to: &Path) {
+    assert!(Command::new("cp").arg("-L").arg(from).arg(to).status().unwrap().success());
 }
 
 /// What a program said and how it ended.

@@ -1,7 +1,6 @@
 //! The demo's bank: a bank for trials, its orders, and what a thief makes of them.
 
 use std::{
-    ops::{Deref, DerefMut},
     path::Path,
     time::{Duration, SystemTime},
 };
@@ -13,7 +12,8 @@ use terminal::{Context, Failure};
 use crate::commands::order::issue;
 
 pub(super) struct Bank {
-    bank: trial_bank::Bank,
+    /// The CA, and the check of what comes back.
+    pub(super) backend: trial_bank::Bank,
     /// ca.pem.
     pub(super) ca: Vec<u8>,
     /// crl.pem.
@@ -22,27 +22,13 @@ pub(super) struct Bank {
     _folder: Scratch,
 }
 
-impl Deref for Bank {
-    type Target = trial_bank::Bank;
-
-    fn deref(&self) -> &Self::Target {
-        &self.bank
-    }
-}
-
-impl DerefMut for Bank {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.bank
-    }
-}
-
 impl Bank {
     pub(super) fn open(folder: &Path) -> Result<Self, Failure> {
         let folder = Scratch(paths::fresh_folder_in(folder, "bank")?);
-        let bank = trial_bank::Bank::found(&folder.0, "U-shield Demo CA")?;
-        let ca = file::read(&bank.authority.certificate_path())?;
-        let crl = file::read(&bank.authority.crl_path())?;
-        Ok(Self { bank, ca, crl, _folder: folder })
+        let backend = trial_bank::Bank::found(&folder.0, "U-shield Demo CA")?;
+        let ca = file::read(&backend.authority.certificate_path())?;
+        let crl = file::read(&backend.authority.crl_path())?;
+        Ok(Self { backend, ca, crl, _folder: folder })
     }
 
     /// The order of ¥100.00 that the customer wants, good for a day.
@@ -57,7 +43,7 @@ impl Bank {
 
     /// Has the bank refuse a payment; returns the reason.
     pub(super) fn refuses(&self, document: &[u8]) -> Result<String, Failure> {
-        match self.verify(document, None).what("the bank cannot verify")? {
+        match self.backend.verify(document, None).what("the bank cannot verify")? {
             Err(reason) => Ok(format!("{}: {reason}", reason.code())),
             Ok(_) => Err(Failure::new("the bank accepted what it must refuse")),
         }

@@ -1,6 +1,6 @@
 //! The Unix socket at which `up` serves USB/IP to programs of the same user.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use host_driver::{Exporter, paths, usbip::Timing};
 use terminal::Failure;
@@ -45,8 +45,7 @@ fn open_usual(exporter: &mut Exporter, control: &Path, state: Option<&Path>) -> 
 fn open_at(exporter: &mut Exporter, path: &Path) -> Result<(), Failure> {
     let next = "name another one with --unix PATH, or --unix none";
     paths::check_socket(path)?;
-    let folder = path.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned);
-    file::make_private_folder(&folder)?;
+    file::make_private_folder(file::folder(path))?;
     exporter
         .listen_unix(path, Timing::STANDARD)
         .map_err(|error| Failure::new("USB/IP is not served at a Unix socket").because(error).next(next))

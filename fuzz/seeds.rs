@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use wire::{
-    algorithm::Curve,
+    algorithm::{Curve, KeyAlgorithm},
     apdu::Command,
     ccid::{ClassDescriptor, CommandStatus, IccStatus, ToHost, ToReader, to_host, to_reader},
     piv::{self, PublicKey, Slot},
@@ -147,6 +147,7 @@ fn tlv() {
         state_version: 1,
         flags: 1,
         label: "t".into(),
+        algorithm: KeyAlgorithm::P256,
     };
     seed("tlv", "information", &information.bytes());
     let [x, y] = [[0x7F; 32], [0x80; 32]];

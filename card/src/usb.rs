@@ -12,8 +12,14 @@ use crate::{
 
 /// idVendor and idProduct of the brands that we know. Other smart card readers are left alone, because whoever claims
 /// a reader takes it from the program that uses it.
-pub const KNOWN: [(u16, u16); 5] =
-    [(0x163C, 0x0407), (0xA625, 0x0801), (0x0E0F, 0x0004), (0x1209, 0x0001), (0x1209, 0x0002)];
+pub const KNOWN: [(u16, u16); 6] = [
+    (0x163C, 0x0407),
+    (0xA625, 0x0801),
+    (0x0E0F, 0x0004),
+    (0x1209, 0x0001),
+    (0x1209, 0x0002),
+    (0x1209, 0x0003),
+];
 /// How long a token may take to take a command.
 const OUT_TIMEOUT: Duration = Duration::from_secs(10);
 

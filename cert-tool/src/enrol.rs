@@ -26,7 +26,7 @@ pub use crate::progress::{Progress, Silent, Step};
 use crate::{
     install::{self, Known},
     readiness, request,
-    token::Token,
+    token::{self, Token},
 };
 
 /// What is wanted.
@@ -153,7 +153,7 @@ impl Attempt<'_> {
         self.progress.step(&Step::PinVerified);
         let mut keys = Vec::new();
         for kind in Kind::ALL {
-            keys.push(self.token.generate(kind.container())?);
+            keys.push(self.token.generate(kind.container(), token::algorithm(kind, self.information))?);
             self.progress.step(&Step::Generated(kind));
         }
         // Before anybody is asked to press OK.
@@ -162,6 +162,7 @@ impl Attempt<'_> {
         for (kind, key) in Kind::ALL.into_iter().zip(&keys) {
             let shown = self.information.generation > 1;
             self.progress.step(&Step::Signing { kind, subject, shown });
+            let kind = (kind, token::algorithm(kind, self.information));
             requests.push(request::make(self.token, pin, kind, key, subject)?);
         }
         for ((kind, request), attestation) in Kind::ALL.into_iter().zip(&requests).zip(&attestations) {

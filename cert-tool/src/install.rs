@@ -4,7 +4,7 @@
 use authority::{certificate::Certificate, certificate_kind::Kind, signature::PublicKey};
 use card::Error;
 use terminal::{Failure, Reason, secret::Secret};
-use wire::{apdu::StatusWord, shield::Information};
+use wire::{algorithm::KeyAlgorithm, apdu::StatusWord, shield::Information};
 
 use crate::{
     progress::{Progress, Step},
@@ -89,7 +89,7 @@ pub fn install_checked(
     let information = token.information()?;
     readiness::check(&information, None)?;
     for (kind, certificate) in certificates {
-        check_pending(token, *kind, certificate)?;
+        check_pending(token, (*kind, token::algorithm(*kind, &information)), certificate)?;
     }
     let pin = pin(&information)?;
     pin.check_form(information.pin_length)?;
@@ -110,11 +110,15 @@ pub fn install_checked(
 ///
 /// # Errors
 /// `wrong-key`, or the token is gone.
-fn check_pending(token: &mut dyn Token, kind: Kind, certificate: &Certificate) -> Result<(), Failure> {
+fn check_pending(
+    token: &mut dyn Token,
+    (kind, algorithm): (Kind, KeyAlgorithm),
+    certificate: &Certificate,
+) -> Result<(), Failure> {
     let pending = token.pending_public_key(kind.container())?;
-    let point = pending.as_deref().map(token::point).transpose()?;
+    let point = pending.as_deref().map(|template| token::point(algorithm, template)).transpose()?;
     let certified = PublicKey::parse(&certificate.public_key)
-        .filter(|key| key.algorithm == token::ALGORITHM)
+        .filter(|key| key.algorithm == algorithm)
         .map(|key| key.point);
     let why = match point {
         Some(point) if Some(&point) == certified.as_ref() => return Ok(()),

@@ -11,6 +11,7 @@ use rcgen::{CertificateParams, PublicKeyData, SignatureAlgorithm};
 use terminal::{Failure, Reason, secret::Secret};
 use wire::{
     Malformed,
+    algorithm::KeyAlgorithm,
     shield::{Container, Information},
 };
 
@@ -29,15 +30,15 @@ use crate::{
 pub fn make(
     token: &mut dyn Token,
     pin: &Secret,
-    kind: Kind,
+    (kind, algorithm): (Kind, KeyAlgorithm),
     public_key: &[u8],
     subject: &Subject,
 ) -> Result<Vec<u8>, Failure> {
     let mut params = CertificateParams::default();
     params.distinguished_name = subject.distinguished_name()?;
     let key = RemoteKey {
-        point: token::point(public_key)?,
-        written: signature::written(token::ALGORITHM)
+        point: token::point(algorithm, public_key)?,
+        written: signature::written(algorithm)
             .ok_or_else(|| Malformed::new("public key", "is of an algorithm that is not certified"))
             .map_err(Error::from)?,
         container: kind.container(),
@@ -83,10 +84,11 @@ pub fn prepare(
     pin.check_form(information.pin_length)?;
     token.verify(pin.bytes())?;
     progress.step(&Step::PinVerified);
-    let key = token.generate(kind.container())?;
+    let algorithm = token::algorithm(kind, &information);
+    let key = token.generate(kind.container(), algorithm)?;
     progress.step(&Step::Generated(kind));
     progress.step(&Step::Signing { kind, subject: &subject, shown: information.generation > 1 });
-    make(token, &pin, kind, &key, &subject)
+    make(token, &pin, (kind, algorithm), &key, &subject)
         .map_err(|error| error.with_state("the certificates and keys in use on the token are untouched"))
 }
 

@@ -4,7 +4,7 @@ mod shield;
 #[cfg(test)]
 pub(crate) mod soft;
 
-use authority::attestation::Attestation;
+use authority::{attestation::Attestation, certificate_kind::Kind};
 use card::Error;
 use wire::{
     Malformed,
@@ -27,11 +27,11 @@ pub trait Token {
     /// As above; `63Cx` tells the tries left.
     fn verify(&mut self, pin: &[u8]) -> Result<(), Error>;
 
-    /// GENERATE a pending P-256 key: its public key, tag 7F49. The key in use stays as it is.
+    /// GENERATE a pending key: its public key, tag 7F49. The key in use stays as it is.
     ///
     /// # Errors
     /// As above.
-    fn generate(&mut self, container: Container) -> Result<Vec<u8>, Error>;
+    fn generate(&mut self, container: Container, algorithm: KeyAlgorithm) -> Result<Vec<u8>, Error>;
 
     /// SIGN REQUEST: the signature (DER) over the whole CertificationRequestInfo by the pending key.
     ///
@@ -64,12 +64,18 @@ pub trait Token {
     fn attest_pending(&mut self, container: Container) -> Result<Option<Attestation>, Error>;
 }
 
-/// The algorithm of both keys of a personal ID.
-pub const ALGORITHM: KeyAlgorithm = KeyAlgorithm::P256;
+/// The algorithm of a key of the personal ID. That of the payment key is the brand's, and the token tells it. The other key is for
+/// TLS and ssh, and stock programs of these verify no SM2 (docs/decisions/0050-the-algorithm-of-a-brand.md).
+pub const fn algorithm(kind: Kind, information: &Information) -> KeyAlgorithm {
+    match kind {
+        Kind::Payment => information.algorithm,
+        Kind::Authentication => KeyAlgorithm::P256,
+    }
+}
 
-/// The point in a public key template (tag 7F49) of an [`ALGORITHM`] key, uncompressed.
-pub(crate) fn point(template: &[u8]) -> Result<Vec<u8>, Error> {
-    match PublicKey::parse(ALGORITHM, template)? {
+/// The point in a public key template (tag 7F49) of an elliptic key, uncompressed.
+pub(crate) fn point(algorithm: KeyAlgorithm, template: &[u8]) -> Result<Vec<u8>, Error> {
+    match PublicKey::parse(algorithm, template)? {
         PublicKey::Point { point, .. } => Ok(point.to_vec()),
         PublicKey::Rsa { .. } => Err(Malformed::new("public key", "is not a point of a curve").into()),
     }

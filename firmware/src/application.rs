@@ -13,7 +13,7 @@ mod tests;
 
 use alloc::{string::String, vec::Vec};
 
-use wire::shield::Container;
+use wire::{algorithm::KeyAlgorithm, piv, shield::Container};
 use zeroize::Zeroizing;
 
 pub use self::{key::Making, renewal::Renewing};
@@ -41,6 +41,13 @@ pub struct Factory {
 
 /// The context of the wrapped management key.
 const MANAGEMENT: &[u8] = b"management";
+
+/// The record of the payment key's algorithm: the algorithm's number in PIV. A token of P-256 has no such record, so that it is the
+/// same token as one that was made when there was no other algorithm.
+fn algorithm_record(profile: &Profile) -> Option<Vec<u8>> {
+    let algorithm = profile.brand.algorithm;
+    (algorithm != KeyAlgorithm::P256).then(|| Vec::from([piv::Algorithm::from(algorithm) as u8]))
+}
 
 /// The application of one token.
 pub struct Application<S: Storage, R: CryptoRng> {
@@ -100,6 +107,9 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         if !factory.label.is_empty() {
             store.save(RecordName::Label, &factory.label)?;
         }
+        if let Some(algorithm) = algorithm_record(profile) {
+            store.save(RecordName::Algorithm, &algorithm)?;
+        }
         let sealing = opening.sealing_key().to_bytes();
         store.save(RecordName::Device, &Device { serial, sealing, make: Make::of(profile) })?;
         store.complete()
@@ -141,7 +151,8 @@ impl<S: Storage, R: CryptoRng> Application<S, R> {
         let stock = store.take_stock()?;
         let missing = Refusal::Missing(RecordName::Device);
         let mut device: Device = store.load(RecordName::Device)?.ok_or(missing)?;
-        if device.make != Make::of(profile) {
+        let algorithm: Option<Vec<u8>> = store.load(RecordName::Algorithm)?;
+        if device.make != Make::of(profile) || algorithm != algorithm_record(profile) {
             return Err(Refusal::OtherMake);
         }
         store.settle(stock, &device)?;

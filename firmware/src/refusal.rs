@@ -50,8 +50,8 @@ pub enum Refusal {
     /// The data is not what the command takes.
     #[error("wrong data")]
     WrongData,
-    /// The token was made as another brand or generation than it is plugged in as.
-    #[error("made as another brand or generation")]
+    /// The token was made as another brand or generation than it is plugged in as, or for another algorithm of payments.
+    #[error("made as another brand or generation, or for another algorithm of payments")]
     OtherMake,
     /// There is no such object.
     #[error("no such object")]

@@ -48,6 +48,8 @@ pub enum RecordName {
     Data(u8),
     /// The token's label.
     Label,
+    /// The algorithm of the payment key, from manufacture on; there is none where it is P-256.
+    Algorithm,
     /// An initialisation that was begun; gone when all is erased.
     Initialise,
 }
@@ -66,6 +68,7 @@ impl RecordName {
             "renewal" => return Some(Self::Renewal),
             "attestation" => return Some(Self::Attestation),
             "label" => return Some(Self::Label),
+            "algorithm" => return Some(Self::Algorithm),
             "initialise" => return Some(Self::Initialise),
             _ => {}
         }
@@ -99,6 +102,7 @@ impl fmt::Display for RecordName {
             Self::Object(tag) => write!(f, "object.{tag:06x}"),
             Self::Data(number) => write!(f, "data.{number:02x}"),
             Self::Label => f.write_str("label"),
+            Self::Algorithm => f.write_str("algorithm"),
             Self::Initialise => f.write_str("initialise"),
         }
     }

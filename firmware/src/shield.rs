@@ -162,6 +162,7 @@ impl<S: Storage, R: CryptoRng> Turn<'_, Shield, S, R> {
             // A failing token still says that it fails.
             flags: application.flags().unwrap_or(Information::TEST_TOKEN),
             label: application.label().unwrap_or_default(),
+            algorithm: profile.brand.algorithm,
         };
         Step::Done(Answer::data(information.bytes()))
     }

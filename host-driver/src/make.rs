@@ -263,7 +263,7 @@ fn not_made(refusal: Refusal) -> Failure {
     }
 }
 
-/// Refuses a token of another brand or generation, and a token that has lost a record. A token with another fault is
+/// Refuses a token of another make, and a token that has lost a record. A token with another fault is
 /// served: it tells of its fault whoever asks (GM/T 0027 5.5).
 fn fit(fault: Option<Refusal>, folder: Option<&Path>) -> Result<(), Failure> {
     match fault {
@@ -281,8 +281,8 @@ fn fit(fault: Option<Refusal>, folder: Option<&Path>) -> Result<(), Failure> {
                      keys are lost then"
                 )))
         }
-        Some(Refusal::OtherMake) => Err(Failure::new("the token is not served")
-            .because("it was made as another brand or generation, and stays so for life")
+        Some(refusal @ Refusal::OtherMake) => Err(Failure::new("the token is not served")
+            .because(format!("it was {refusal}, and stays so for life"))
             .next(
                 "say the --brand and --generation that it was made with, or make another one: --state DIR",
             )),

@@ -22,6 +22,21 @@ impl KeyAlgorithm {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::P256, Self::P384, Self::Rsa2048, Self::Sm2];
 
+    /// What files and options of programs call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::P256 => "p256",
+            Self::P384 => "p384",
+            Self::Rsa2048 => "rsa2048",
+            Self::Sm2 => "sm2",
+        }
+    }
+
+    /// The algorithm of this [`Self::name`].
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+    }
+
     /// The curve of an elliptic algorithm.
     pub const fn curve(self) -> Option<Curve> {
         match self {
@@ -178,6 +193,7 @@ mod tests {
         for algorithm in KeyAlgorithm::ALL {
             assert_ne!(algorithm.curve().is_some(), algorithm.modulus().is_some(), "{algorithm:?}");
             assert_eq!(algorithm.digest().is_some(), algorithm.signature().is_some(), "{algorithm:?}");
+            assert_eq!(KeyAlgorithm::by_name(algorithm.name()), Some(algorithm));
         }
         assert_eq!(KeyAlgorithm::P256.digest().map(Digest::length), Some(32));
         assert_eq!(KeyAlgorithm::Sm2.digest(), Some(Digest::Sm3));

@@ -4,6 +4,8 @@
 use alloc::{string::String, vec::Vec};
 use core::ops::RangeInclusive;
 
+use crate::algorithm::KeyAlgorithm;
+
 /// Cells a line of the screens that a token may have.
 pub const COLUMNS: RangeInclusive<usize> = 16..=80;
 /// Lines a page of the screens that a token may have.
@@ -21,6 +23,8 @@ pub const NAME: RangeInclusive<usize> = 1..=80;
 pub const STRING: RangeInclusive<usize> = 1..=126;
 /// The most historical bytes of an ATR (ISO 7816-3, 8.2.4).
 pub const HISTORICAL_BYTES: usize = 15;
+/// The algorithms that a payment key may have.
+pub const ALGORITHMS: [KeyAlgorithm; 2] = [KeyAlgorithm::P256, KeyAlgorithm::Sm2];
 
 /// How a brand's tokens look and behave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +51,8 @@ pub struct Brand {
     pub puk_tries: u8,
     /// How long a prompt waits for a button, in milliseconds.
     pub prompt_timeout: u64,
+    /// The algorithm of the payment key. The other keys have the algorithms that hosts ask for.
+    pub algorithm: KeyAlgorithm,
 }
 
 /// Generations of bank tokens.
@@ -92,6 +98,7 @@ impl Brand {
             pin_tries: 6,
             puk_tries: 6,
             prompt_timeout: 60_000,
+            algorithm: KeyAlgorithm::P256,
         }
     }
 
@@ -129,6 +136,8 @@ impl Brand {
             Err(OutOfBounds::Tries)
         } else if !PROMPT_TIMEOUT.contains(&self.prompt_timeout) {
             Err(OutOfBounds::PromptTimeout)
+        } else if !ALGORITHMS.contains(&self.algorithm) {
+            Err(OutOfBounds::Algorithm)
         } else {
             Ok(())
         }
@@ -174,6 +183,9 @@ pub enum OutOfBounds {
     /// See [`PROMPT_TIMEOUT`].
     #[error("prompt_timeout: 1 to 3600 seconds")]
     PromptTimeout,
+    /// See [`ALGORITHMS`].
+    #[error("algorithm: a payment key is one of {} or of {}", ALGORITHMS[0].name(), ALGORITHMS[1].name())]
+    Algorithm,
 }
 
 #[cfg(test)]
@@ -207,9 +219,12 @@ mod tests {
             (Brand { puk_tries: 0, ..good.clone() }, OutOfBounds::Tries),
             (Brand { prompt_timeout: 999, ..good.clone() }, OutOfBounds::PromptTimeout),
             (Brand { prompt_timeout: 3_600_001, ..good.clone() }, OutOfBounds::PromptTimeout),
+            (Brand { algorithm: KeyAlgorithm::P384, ..good.clone() }, OutOfBounds::Algorithm),
+            (Brand { algorithm: KeyAlgorithm::Rsa2048, ..good.clone() }, OutOfBounds::Algorithm),
         ] {
             assert_eq!(brand.check(), Err(why), "{brand:?}");
         }
+        assert_eq!(Brand { algorithm: KeyAlgorithm::Sm2, ..good.clone() }.check(), Ok(()));
         let widest = Brand { generation: screen(80, 40), pin_length: (6, 30), ..good };
         assert_eq!(widest.check(), Ok(()));
     }

@@ -2,6 +2,7 @@ use super::*;
 use crate::card::tests::{disturbed, script};
 use hex_literal::hex;
 use wire::{
+    algorithm::KeyAlgorithm,
     piv::{PinPolicy, Slot},
     shield::{Container, Uses},
 };
@@ -181,6 +182,7 @@ fn a_new_pin_replaces_the_kept_one() {
         state_version: 1,
         flags: 0,
         label: String::new(),
+        algorithm: KeyAlgorithm::P256,
     };
     let information = [&information.bytes()[..], &hex!("9000")].concat();
     let ask: (&[u8], &[u8]) = (&hex!("80F20000 00"), &information);

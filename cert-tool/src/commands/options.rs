@@ -247,6 +247,7 @@ pub(super) fn token_json(information: &Information) -> Value {
         "brand": information.brand,
         "serial": information.serial,
         "generation": information.generation,
+        "payment_algorithm": information.algorithm.name(),
         "pin_tries_left": information.tries[0],
         "healthy": information.has(Information::HEALTHY),
         "factory_pin": information.has(Information::FACTORY_PIN),

@@ -2,7 +2,10 @@
 
 use authority::attestation::Attestation;
 use card::{Error, shield::Shield};
-use wire::shield::{Container, Information};
+use wire::{
+    algorithm::KeyAlgorithm,
+    shield::{Container, Information},
+};
 
 use super::Token;
 
@@ -15,8 +18,8 @@ impl Token for Shield<'_> {
         Shield::verify(self, pin)
     }
 
-    fn generate(&mut self, container: Container) -> Result<Vec<u8>, Error> {
-        Shield::generate(self, container, super::ALGORITHM)
+    fn generate(&mut self, container: Container, algorithm: KeyAlgorithm) -> Result<Vec<u8>, Error> {
+        Shield::generate(self, container, algorithm)
     }
 
     fn sign_request(&mut self, container: Container, info: &[u8]) -> Result<Vec<u8>, Error> {

@@ -10,7 +10,7 @@ use p256::{
     pkcs8::EncodePublicKey as _,
 };
 use wire::{
-    algorithm::Curve,
+    algorithm::{Curve, KeyAlgorithm},
     apdu::StatusWord,
     piv::PublicKey,
     pkix,
@@ -85,6 +85,7 @@ impl Soft {
                 state_version: 1,
                 flags: Information::HEALTHY | Information::TEST_TOKEN,
                 label: String::new(),
+                algorithm: KeyAlgorithm::P256,
             },
             keys: BTreeMap::new(),
             pending: BTreeMap::new(),
@@ -167,7 +168,8 @@ impl Token for Soft {
         })
     }
 
-    fn generate(&mut self, container: Container) -> Result<Vec<u8>, Error> {
+    fn generate(&mut self, container: Container, algorithm: KeyAlgorithm) -> Result<Vec<u8>, Error> {
+        assert_eq!(algorithm, KeyAlgorithm::P256, "what it says of itself");
         self.command(|token| {
             if !token.verified {
                 return refused(StatusWord::SECURITY_NOT_SATISFIED);

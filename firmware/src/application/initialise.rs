@@ -88,6 +88,7 @@ pub(super) fn erase(store: &mut Store<impl Storage, impl CryptoRng>) -> Result<(
         | RecordName::Attestation
         | RecordName::Renewal
         | RecordName::Label
+        | RecordName::Algorithm
         | RecordName::Initialise => false,
     };
     let mut names = store.storage.names()?;

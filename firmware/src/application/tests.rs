@@ -19,7 +19,7 @@ use crate::{
     pin::Progress,
     profile::{Generation, Profile},
     refusal::Refusal,
-    seams::{Button, Storage},
+    seams::{Button, RecordName, Storage},
     vault::{self, KeyId, Op},
 };
 
@@ -284,6 +284,30 @@ fn a_token_keeps_its_make() {
     assert_eq!(token.fault(), Some(Refusal::OtherMake));
     assert_eq!(token.verify(PIN).unwrap_err(), Refusal::OtherMake);
     assert_ne!(token.serial(), "unknown");
+}
+
+/// A token that was made for payments in SM2 is no token of P-256 under the same name, nor the other way round.
+#[test]
+fn a_token_keeps_the_algorithm_of_its_payments() {
+    let sm2 = || {
+        let mut profile = profile();
+        profile.brand.algorithm = KeyAlgorithm::Sm2;
+        profile
+    };
+    for (made, opened) in [(sm2(), profile()), (profile(), sm2())] {
+        let token = application(made, Some(PIN));
+        assert_eq!(token.fault(), None);
+        let mut token = Application::open(opened, &SECRET, token.store.storage.clone(), rng(9));
+        assert_eq!(token.fault(), Some(Refusal::OtherMake));
+        assert_eq!(token.verify(PIN).unwrap_err(), Refusal::OtherMake);
+    }
+    // A record that is lost is damage, and never makes a token of P-256.
+    let mut token = application(sm2(), Some(PIN));
+    token.store.storage.records.remove(&RecordName::Algorithm).unwrap();
+    for profile in [sm2(), profile()] {
+        let token = Application::open(profile, &SECRET, token.store.storage.clone(), rng(9));
+        assert_eq!(token.fault(), Some(Refusal::Missing(RecordName::Algorithm)));
+    }
 }
 
 #[test]

@@ -23,12 +23,13 @@ use crate::{
 /// The first version whose tokens have an inventory.
 const SINCE: u8 = 3;
 /// What the factory may write.
-const MADE: [RecordName; 6] = [
+const MADE: [RecordName; 7] = [
     RecordName::Tries,
     RecordName::Pin,
     RecordName::Management,
     RecordName::Attestation,
     RecordName::Label,
+    RecordName::Algorithm,
     RecordName::Device,
 ];
 /// What every token has, also one from before there was an inventory (attestation came later).

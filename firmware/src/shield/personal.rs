@@ -17,9 +17,6 @@ use crate::{
     vault::{KeyId, Op},
 };
 
-/// Payments are signed by keys of these algorithms (docs/shield-applet.md).
-const PAYMENTS: [KeyAlgorithm; 2] = [KeyAlgorithm::P256, KeyAlgorithm::Sm2];
-
 impl<S: Storage, R: CryptoRng> Turn<'_, Shield, S, R> {
     /// GENERATE: a pending key, which changes nothing until its certificate is installed.
     pub(super) fn generate(
@@ -27,7 +24,8 @@ impl<S: Storage, R: CryptoRng> Turn<'_, Shield, S, R> {
         container: Container,
         algorithm: KeyAlgorithm,
     ) -> Result<Step, Refusal> {
-        if container == Container::Payment && !PAYMENTS.contains(&algorithm) {
+        // Payments are signed with the brand's algorithm, and a host does not choose another one.
+        if container == Container::Payment && algorithm != self.application.profile().brand.algorithm {
             return Err(Refusal::WrongData);
         }
         if !self.application.verified() {

@@ -45,9 +45,13 @@ impl Panel for Buttons {
 type Tested = Token<Flash, Buttons, ChaCha20Rng>;
 
 fn factory_token() -> Tested {
+    token_of(fixture::profile())
+}
+
+fn token_of(profile: Profile) -> Tested {
     let factory = Factory { pin: None, puk: PUK.to_vec().into(), label: String::new() };
     let (flash, panel) = (Flash::default(), Buttons::default());
-    Token::manufacture(fixture::profile(), &SECRET, flash, panel, fixture::rng(7), &factory).unwrap()
+    Token::manufacture(profile, &SECRET, flash, panel, fixture::rng(7), &factory).unwrap()
 }
 
 fn hexed(bytes: &[u8]) -> String {
@@ -64,7 +68,10 @@ struct Host {
 
 impl Host {
     fn new() -> Self {
-        let mut token = factory_token();
+        Self::with(factory_token())
+    }
+
+    fn with(mut token: Tested) -> Self {
         token.attach();
         Self { token, lines: String::new(), sequence: 0, now: 0 }
     }

@@ -5,15 +5,19 @@ use std::path::Path;
 
 use serde::Deserialize;
 use terminal::{Context, Failure};
-use wire::brand::{Brand, Generation, OutOfBounds};
+use wire::{
+    algorithm::KeyAlgorithm,
+    brand::{ALGORITHMS, Brand, Generation, OutOfBounds},
+};
 
 /// The default brand's name.
 pub const STANDARD: &str = "standard";
 /// The brands that are built in: name and file.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 4] = [
     (STANDARD, include_str!("../brands/standard.toml")),
     ("indigo", include_str!("../brands/indigo.toml")),
     ("vermilion", include_str!("../brands/vermilion.toml")),
+    ("jade", include_str!("../brands/jade.toml")),
 ];
 
 /// A brand file. Its keys have the names of [`Brand`]'s fields, but for `brand`, `screen` and the unit of `prompt_timeout`.
@@ -39,6 +43,8 @@ struct BrandFile {
     puk_tries: Option<u8>,
     /// Seconds.
     prompt_timeout: Option<u64>,
+    /// The algorithm of the payment key, by its name.
+    algorithm: Option<String>,
 }
 
 /// A brand, and what the brand is called on command lines and in the names of its driver's files.
@@ -139,6 +145,7 @@ fn apply(file: BrandFile, generation: Option<u8>) -> Result<Brand, String> {
         pin_tries: file.pin_tries.unwrap_or(usual.pin_tries),
         puk_tries: file.puk_tries.unwrap_or(usual.puk_tries),
         prompt_timeout: file.prompt_timeout.map_or(Ok(usual.prompt_timeout), seconds)?,
+        algorithm: file.algorithm.as_deref().map_or(Ok(usual.algorithm), algorithm)?,
     };
     brand.check().map_err(|why| why.to_string())?;
     Ok(brand)
@@ -149,6 +156,13 @@ fn usb(text: &str) -> Result<(u16, u16), String> {
     text.split_once(':')
         .and_then(|(vendor, product)| Some((number(vendor)?, number(product)?)))
         .ok_or_else(|| format!("usb is {text:?}: it should look like \"163c:0407\""))
+}
+
+fn algorithm(name: &str) -> Result<KeyAlgorithm, String> {
+    KeyAlgorithm::by_name(name).ok_or_else(|| {
+        let names = ALGORITHMS.map(|algorithm| format!("{:?}", algorithm.name())).join(" or ");
+        format!("algorithm is {name:?}: it should be {names}")
+    })
 }
 
 #[cfg(test)]
@@ -200,6 +214,8 @@ mod tests {
             assert!(different(&|brand| brand.product[language].clone()));
             assert!(different(&|brand| brand.manufacturer[language].clone()));
         }
+        let sm2 = brands.iter().filter(|named| named.brand.algorithm == KeyAlgorithm::Sm2);
+        assert_eq!(sm2.map(|named| named.name.as_str()).collect::<Vec<_>>(), ["jade"]);
         // Our own libusb road looks for these only.
         assert!(brands.iter().all(|named| card::usb::KNOWN.contains(&named.brand.usb)));
     }
@@ -207,7 +223,7 @@ mod tests {
     #[test]
     fn a_brand_that_is_no_file_names_those_that_are_built_in() {
         let text = named("indogi").unwrap_err().to_string();
-        assert!(text.contains("standard, indigo, vermilion"), "{text}");
+        assert!(text.contains("standard, indigo, vermilion, jade"), "{text}");
     }
 
     #[test]
@@ -224,6 +240,8 @@ mod tests {
             "prompt_timeout = 9223372036854775807",
             "brand = \"\"",
             "product = [\"\", \"x\"]",
+            "algorithm = \"p384\"",
+            "algorithm = \"SM2\"",
         ] {
             assert!(of(text).is_err(), "{text}");
         }

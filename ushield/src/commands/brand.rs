@@ -46,14 +46,17 @@ impl Brand {
             }
             Deed::List { json: false } => {
                 let head = format!(
-                    "{:<12} {:<10} {:<4} {:<6} {:<6} {}",
-                    "BRAND", "USB", "GEN", "PIN", "TRIES", "PRODUCT"
+                    "{:<12} {:<10} {:<4} {:<6} {:<6} {:<8} {}",
+                    "BRAND", "USB", "GEN", "PIN", "TRIES", "PAYMENT", "PRODUCT"
                 );
                 say(&Paint::stdout().bold(&head));
                 for NamedBrand { name, brand, .. } in brand::built_in()? {
                     let (usb, generation, pin) = (usb(&brand), brand.generation.number(), pin(&brand));
                     let (tries, [product, _]) = (brand.pin_tries, &brand.product);
-                    say(&format!("{name:<12} {usb:<10} {generation:<4} {pin:<6} {tries:<6} {product}"));
+                    let algorithm = brand.algorithm.name();
+                    say(&format!(
+                        "{name:<12} {usb:<10} {generation:<4} {pin:<6} {tries:<6} {algorithm:<8} {product}"
+                    ));
                 }
             }
             Deed::Show { brand, json: true } => say_json(&format!("{:#}", whole(&brand::named(&brand)?))),
@@ -93,5 +96,6 @@ fn whole(NamedBrand { name, brand, .. }: &NamedBrand) -> serde_json::Value {
         "pin_tries": brand.pin_tries,
         "puk_tries": brand.puk_tries,
         "prompt_timeout": brand.prompt_timeout / 1000,
+        "algorithm": brand.algorithm.name(),
     })
 }

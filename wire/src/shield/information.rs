@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 use super::field;
-use crate::{Malformed, apdu::StatusWord, shield::status, tlv};
+use crate::{Malformed, algorithm::KeyAlgorithm, apdu::StatusWord, piv::Algorithm, shield::status, tlv};
 
 /// What the token says of itself (GET INFORMATION).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,9 @@ pub struct Information {
     pub flags: u8,
     /// Tag 88: the label that INITIALISE gave the token, UTF-8; empty (and absent) before.
     pub label: String,
+    /// Tag 89: the algorithm of the payment key, by its number in PIV; absent where it is P-256, as in every token of a time before
+    /// there was another one.
+    pub algorithm: KeyAlgorithm,
 }
 
 impl Information {
@@ -74,13 +77,16 @@ impl Information {
         tlv::put(&mut out, 0x86, &[self.state_version]);
         tlv::put(&mut out, 0x87, &[self.flags]);
         field::put(&mut out, 0x88, self.label.as_bytes());
+        if self.algorithm != KeyAlgorithm::P256 {
+            tlv::put(&mut out, 0x89, &[Algorithm::from(self.algorithm) as u8]);
+        }
         out
     }
 
     /// Reads the answer; tags that it does not know are passed over, so that newer tokens stay readable.
     ///
     /// # Errors
-    /// A tag is missing, or has another length.
+    /// A tag is missing or has another length, or the algorithm is not known.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let wrong = || Malformed::new("token information", "an object is missing or of another length");
         let byte = |tag| match tlv::find(bytes, tag) {
@@ -101,6 +107,12 @@ impl Information {
             state_version: byte(0x86)?,
             flags: byte(0x87)?,
             label: if tlv::find(bytes, 0x88).is_some() { text(0x88)? } else { String::new() },
+            algorithm: match tlv::find(bytes, 0x89) {
+                None => KeyAlgorithm::P256,
+                Some(_) => {
+                    Algorithm::parse(byte(0x89)?).and_then(Algorithm::of_key_pair).ok_or_else(wrong)?
+                }
+            },
         })
     }
 }
@@ -121,6 +133,7 @@ mod tests {
             state_version: 1,
             flags: Information::HEALTHY | Information::PENDING,
             label: "我的".into(),
+            algorithm: KeyAlgorithm::P256,
         }
     }
 
@@ -143,5 +156,20 @@ mod tests {
         tlv::put(&mut newer, 0x9F01, &[1]);
         assert_eq!(Information::parse(&newer), Ok(information));
         assert!(Information::parse(&[]).is_err());
+    }
+
+    /// What a token of P-256 says has not changed by a byte. An algorithm that nobody knows is no reason to guess one.
+    #[test]
+    fn the_algorithm_stands_there_where_it_is_not_p256() {
+        let p256 = information();
+        assert_eq!(tlv::find(&p256.bytes(), 0x89), None);
+        let sm2 = Information { algorithm: KeyAlgorithm::Sm2, ..p256 };
+        assert_eq!(tlv::find(&sm2.bytes(), 0x89), Some(&[0x54][..]));
+        assert_eq!(Information::parse(&sm2.bytes()), Ok(sm2.clone()));
+        for unknown in [0x55, Algorithm::Aes128 as u8] {
+            let mut bytes = sm2.bytes();
+            *bytes.last_mut().unwrap() = unknown;
+            assert!(Information::parse(&bytes).is_err(), "{unknown:02X}");
+        }
     }
 }

@@ -12,14 +12,27 @@ pub(super) fn is_signed(point: &[u8], document: &[u8], signature: &[u8]) -> bool
     key.verifies(&key.digest(sm2::Identifier::DEFAULT, document), &signature)
 }
 
-/// A payment; then CREATE KEY in slot 82, and USE KEY, by the shield's applet; then GENERAL AUTHENTICATE by PIV. Gives the payment
+/// A host, and a token of a brand whose payments are signed with SM2.
+fn host() -> Host {
+    let mut profile = fixture::profile();
+    profile.brand.algorithm = Curve::Sm2.algorithm();
+    Host::with(token_of(profile))
+}
+
+/// GET INFORMATION, which tells the algorithm; a payment; then CREATE KEY in slot 82, and USE KEY, by the shield's applet; then GENERAL AUTHENTICATE by PIV. Gives the payment
 /// key's point and the signature over [`order`].
 fn story(host: &mut Host) -> (Vec<u8>, Vec<u8>) {
     host.control(hex!("0009 0100 0000 0000"));
     host.message(to_reader::ICC_POWER_ON, [0; 3], &[]);
     host.ok(apdu::Command::new(0, piv::instruction::SELECT, 4, 0, &shield::AID));
+    let information = host.ok(shield_command(shield::instruction::GET_INFORMATION, 0, &[]));
+    assert_eq!(tlv::find(&information, 0x89), Some(&[0x54][..]));
     let change = [tlv::object(0x80, FACTORY_PIN), tlv::object(0x81, fixture::PIN)].concat();
     host.ok(shield_command(shield::instruction::CHANGE_REFERENCE_DATA, 0x80, &change));
+    assert_eq!(host.verify(fixture::PIN), StatusWord::OK);
+    let (_, status) =
+        host.transmit(shield_command(shield::instruction::GENERATE, PAYMENT, &hex!("80 01 11")));
+    assert_eq!(status, StatusWord::WRONG_DATA, "a payment key is of the brand's algorithm");
     let point = enrol(host, Curve::Sm2);
     assert_eq!(host.verify(fixture::PIN), StatusWord::OK);
     host.press(&OKS);
@@ -57,7 +70,7 @@ fn story(host: &mut Host) -> (Vec<u8>, Vec<u8>) {
 /// OpenSSL 3 computes Z and e itself, of the key and of the identifier that it is told.
 #[test]
 fn openssl_verifies_the_payment() {
-    let (point, signature) = story(&mut Host::new());
+    let (point, signature) = story(&mut host());
     let folder = env::temp_dir().join(format!("ushield-sm2-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let verifies = |document: &[u8], identifier: &str| {
@@ -80,7 +93,7 @@ fn openssl_verifies_the_payment() {
 /// As the story of P-256: `WRITE_TRANSCRIPT=1 cargo test -p firmware transcript` writes the record anew.
 #[test]
 fn the_transcript_of_sm2_is_the_same_every_time() {
-    let mut host = Host::new();
+    let mut host = host();
     let _ = story(&mut host);
     compare(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcript-sm2.txt"), &host.lines);
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use rcgen::{CertificateParams, KeyPair};
-use wire::shield::Information;
+use wire::{algorithm::KeyAlgorithm, shield::Information};
 
 use super::{token::Holding, *};
 
@@ -55,6 +55,7 @@ impl Card for Told {
             state_version: 1,
             flags: self.flags,
             label: String::new(),
+            algorithm: KeyAlgorithm::P256,
         };
         let certificate = match self.days {
             _ if self.junk => Some(b"junk".to_vec()),

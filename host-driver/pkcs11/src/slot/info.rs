@@ -127,6 +127,7 @@ fn flags(information: &Information, wrong: Wrong) -> ck::CK_FLAGS {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wire::algorithm::KeyAlgorithm;
 
     #[test]
     fn fields_hold_whole_characters() {
@@ -147,6 +148,7 @@ mod tests {
             state_version: 1,
             flags: Information::HEALTHY,
             label: String::new(),
+            algorithm: KeyAlgorithm::P256,
         };
         let usual = flags(&information, Wrong::NONE);
         let more = |information: &Information| flags(information, Wrong::NONE) & !usual;

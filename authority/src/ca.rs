@@ -14,11 +14,13 @@
 mod rule;
 mod published;
 mod folder;
+mod signer;
 mod sign;
 
 use std::path::{Path, PathBuf};
 
 use der::{Decode, Tag, Tagged};
+use file::Writing;
 use rcgen::Issuer as Signer;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
@@ -50,6 +52,8 @@ pub struct Authority {
     certificate: Certificate,
     organisation: String,
     signer: Signer<'static, PrivateKey>,
+    /// How its files are written: durably, but for a CA that ends with its process.
+    write: Writing,
 }
 
 impl Authority {
@@ -148,7 +152,7 @@ impl Authority {
         let _lock = Lock::take(&self.folder)?;
         let (mut index, now) = (self.index()?, moment::now());
         let changed = edit(&mut index, now)?;
-        index.save(&self.folder.join(INDEX))?;
+        index.save_by(self.write, &self.folder.join(INDEX))?;
         self.write_crl(&mut index, now, CRL_DAYS).map_err(|fault| {
             fault.with_state("the index knows of the revocation, the CRL not yet: cert-tool ca crl issues it")
         })?;
@@ -165,8 +169,8 @@ impl Authority {
         index.crl_number = index.crl_number.saturating_add(1);
         let next_update = Validity::Days(days).not_after(now.max(this_update))?;
         let crl = sign::crl(&self.signer, index, this_update, next_update)?;
-        index.save(&self.folder.join(INDEX))?;
-        folder::write_crl(&self.folder, &crl, true)?;
+        index.save_by(self.write, &self.folder.join(INDEX))?;
+        folder::write_crl(self.write, &self.folder, &crl, true)?;
         Ok(index.crl_number)
     }
 
@@ -229,13 +233,13 @@ impl Closed {
             ));
         }
         check_writable(&certificate)?;
-        let signer = Signer::from_ca_cert_der(&certificate.der.clone().into(), key).map_err(sign::broken)?;
+        let signer = signer::signer(&certificate.der, key)?;
         let organisation = certificate
             .subject
             .iter()
             .find(|(oid, _)| *oid == const_oid::db::rfc4519::O)
             .map_or_else(|| DEFAULT_ORGANISATION.to_string(), |(_, text)| text.clone());
-        Ok(Authority { folder, certificate, organisation, signer })
+        Ok(Authority { folder, certificate, organisation, signer, write: file::write })
     }
 }
 
@@ -279,7 +283,7 @@ impl Issuer for Authority {
             revoked_at: None,
             reason: None,
         });
-        index.save(&self.folder.join(INDEX))?;
+        index.save_by(self.write, &self.folder.join(INDEX))?;
         Ok(der)
     }
 
@@ -302,7 +306,7 @@ impl Issuer for Authority {
             }
         }
         if index != before {
-            index.save(&self.folder.join(INDEX))?;
+            index.save_by(self.write, &self.folder.join(INDEX))?;
         }
         if lost { self.write_crl(&mut index, now, CRL_DAYS).map(drop) } else { Ok(()) }
     }

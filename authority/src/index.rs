@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use crate::{Error, Reason, certificate::hex, certificate_kind::Kind};
-use file::Access;
+use file::{Access, Writing};
 
 /// The version of the file that this program writes.
 pub const VERSION: u32 = 2;
@@ -166,6 +166,11 @@ impl Index {
     /// # Errors
     /// The disk's fault; the former file is untouched then.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
+        self.save_by(file::write, path)
+    }
+
+    /// As [`Self::save`], by this way of writing.
+    pub(crate) fn save_by(&self, write: Writing, path: &Path) -> Result<(), Error> {
         let whole = Self { checksum: Some(NO_CHECKSUM.into()), ..self.clone() };
         let text = serde_json::to_string_pretty(&whole).map_err(|fault| {
             Error::new(
@@ -178,7 +183,7 @@ impl Index {
         let text = text + "\n";
         // The checksum comes before anything that a person has named.
         let text = text.replacen(NO_CHECKSUM, &hex(&Sha256::digest(text.as_bytes())), 1);
-        Ok(file::write(path, text.as_bytes(), Access::Owner, true)?)
+        Ok(write(path, text.as_bytes(), Access::Owner, true)?)
     }
 
     /// The entry with this serial number.

@@ -74,6 +74,18 @@ impl Home {
         Ok(Up { running, address: text(&ready, "listen")?, unix: text(&ready, "unix")? })
     }
 
+    /// `ushield up` with tokens on the disk, which are made by the first call. Returns once they can be attached.
+    pub(crate) fn up_on_disk(&self, name: &str, tokens: u16) -> anyhow::Result<Running> {
+        let at = |ending: &str| self.0.path().join(format!("{name}.{ending}"));
+        let mut command = self.ushield()?;
+        command.args(["up", "--listen", "127.0.0.1:0", "--panel", "accept", "--tokens", &tokens.to_string()]);
+        command.arg("--pin-file").arg(self.0.path().join("pin")).arg("--control").arg(at("control"));
+        command.arg("--state").arg(at("state")).arg("--secret").arg(at("secret"));
+        // A killed server leaves its file.
+        let _ = fs::remove_file(at("ready"));
+        Ok(start_ready(command, &at("ready"))?.0)
+    }
+
     /// `ushield reader` before these tokens, and its socket.
     pub(crate) fn reader(&self, name: &str, up: &Up) -> anyhow::Result<(Running, String)> {
         let mut command = self.ushield()?;

@@ -7,6 +7,7 @@ mod crypto;
 mod pin;
 mod labour;
 mod memory;
+mod scale;
 mod verify;
 mod pkcs11;
 mod token;
@@ -33,7 +34,7 @@ struct Arguments {
     /// Rounds in which all arms take their turn.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
-    /// Only this section: sign, crypto, pin, labour, memory, verify, pkcs11, run, or constant-time, which is measured only when named.
+    /// Only this section: sign, crypto, pin, labour, memory, scale, verify, pkcs11, run, or constant-time, which is measured only when named.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
     /// Few operations: shows that everything runs; the figures mean nothing.
@@ -108,12 +109,13 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let scale = Scale { rounds, smoke: arguments.smoke };
     process::pin()?;
     let mut rows = Vec::new();
-    let sections: [(&str, Section); 9] = [
+    let sections: [(&str, Section); 10] = [
         ("sign", sign::measure),
         ("crypto", crypto::measure),
         ("pin", pin::measure),
         ("labour", labour::measure),
         ("memory", memory::measure),
+        ("scale", scale::measure),
         ("verify", verify::measure),
         ("pkcs11", pkcs11::measure),
         ("run", run::measure),

@@ -23,6 +23,15 @@ pub enum Access {
     Everyone,
 }
 
+/// What is on the disk before a function returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flush {
+    /// The content and the name.
+    All,
+    /// Nothing: what ends with the process that writes it need not outlive a power cut.
+    Nothing,
+}
+
 /// How often a new file may be swept, or locked by somebody else, in the moment before its writer has the lock.
 const MOST_SWEPT: usize = 100;
 
@@ -55,17 +64,18 @@ impl Draft {
         self.file.write_all(bytes)
     }
 
-    /// Gives the file its name, durably. With `replace` a former file of that name is gone; without it, the name must be
-    /// free.
-    pub(crate) fn take(mut self, place: &Path, replace: bool) -> io::Result<()> {
-        self.file.sync_all()?;
+    /// Gives the file its name. With `replace` a former file of that name is gone; without it, the name must be free.
+    pub(crate) fn take(mut self, place: &Path, replace: bool, flush: Flush) -> io::Result<()> {
+        if flush == Flush::All {
+            self.file.sync_all()?;
+        }
         if replace {
             fs::rename(&self.path, place)?
         } else {
             name(&self.path, place)?
         }
         self.named = true;
-        sync_folder(place)
+        if flush == Flush::All { sync_folder(place) } else { Ok(()) }
     }
 }
 

@@ -19,4 +19,4 @@ pub use error::Error;
 pub use owner::{check_closed, check_private, check_private_found, make_private_folder};
 pub use read::{MAX_FILE, read, read_secret};
 pub use stream::{append, begin};
-pub use write::{check_place, write};
+pub use write::{Writing, check_place, write, write_fleeting};

@@ -16,7 +16,8 @@ use tracing::{
     field::{Field, Visit},
 };
 use tracing_subscriber::{
-    EnvFilter, Layer,
+    Layer,
+    filter::Targets,
     layer::{Context, SubscriberExt},
     util::SubscriberInitExt,
 };
@@ -33,9 +34,16 @@ static LEFT_OUT: Seldom = Seldom { places: Mutex::new(None), counting: Notify::c
 
 /// Begins to log: USHIELD_LOG=info or debug tells more.
 pub fn begin() {
-    let filter = EnvFilter::try_from_env("USHIELD_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let asked = std::env::var("USHIELD_LOG").ok();
     let lines = tracing_subscriber::fmt::layer().with_writer(|| Log).with_ansi(false);
-    let _ = tracing_subscriber::registry().with(filter).with(Counted).with(lines).try_init();
+    let _ =
+        tracing_subscriber::registry().with(filter(asked.as_deref())).with(Counted).with(lines).try_init();
+}
+
+/// A level, or levels of parts of the program, such as `warn,host_driver=debug`. Without one, or where it is neither: warnings.
+fn filter(asked: Option<&str>) -> Targets {
+    let warnings = || Targets::new().with_default(Level::WARN);
+    asked.filter(|asked| !asked.is_empty()).and_then(|asked| asked.parse().ok()).unwrap_or_else(warnings)
 }
 
 /// Writes once a minute what was left out, until the future is dropped. It sleeps while nothing was left out.
@@ -159,6 +167,19 @@ mod tests {
 
     static HERE: Place = Place(1);
     static THERE: Place = Place(2);
+
+    #[test]
+    fn a_level_or_levels_of_parts_or_else_warnings() {
+        let told = |asked, part: &str, level| filter(asked).would_enable(part, &level);
+        for nothing in [None, Some(""), Some("host_driver=loud")] {
+            assert!(told(nothing, "host_driver::bus", Level::WARN), "{nothing:?}");
+            assert!(!told(nothing, "host_driver::bus", Level::INFO), "{nothing:?}");
+        }
+        assert!(told(Some("debug"), "reader", Level::DEBUG) && !told(Some("debug"), "reader", Level::TRACE));
+        let parts = Some("warn,host_driver=debug");
+        assert!(told(parts, "host_driver::bus", Level::DEBUG) && !told(parts, "reader", Level::INFO));
+        assert!(told(parts, "reader", Level::WARN));
+    }
 
     #[test]
     fn many_lines_of_one_place_are_counted() {

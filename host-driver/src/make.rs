@@ -9,13 +9,14 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
 use file::Access;
 use firmware::{Factory, Token, profile::Profile, refusal::Refusal, seams::Storage};
 use terminal::{
-    Context, Failure,
+    Context, Failure, progress,
     secret::{Source, Variable},
     warn_lines,
 };
@@ -126,10 +127,16 @@ impl Batch {
                 let (state, secret, flashes) =
                     (state.clone(), std::mem::take(secret), std::mem::take(flashes));
                 let place = |number: usize| state.join(number.to_string());
+                let (count, mut pace) = (flashes.len(), Pace::begin(Instant::now()));
                 let numbered = (1..).zip(flashes);
                 numbered
                     .map(|(number, flash)| {
-                        self.plug_one(exporter, &habit, &secret, number, flash, Some(&place(number)))
+                        let place = place(number);
+                        let served = self.plug_one(exporter, &habit, &secret, number, flash, Some(&place))?;
+                        if pace.is_due(Instant::now()) {
+                            progress(format!("{number} of {count} tokens are there"));
+                        }
+                        Ok(served)
                     })
                     .collect()
             }
@@ -214,6 +221,29 @@ impl Batch {
             ),
         });
         notes
+    }
+}
+
+/// How often people are told how far the start is. A new token on the disk takes some hundredths of a second, and a start that
+/// makes a thousand of them takes a minute.
+struct Pace {
+    last: Instant,
+}
+
+impl Pace {
+    const SECOND: Duration = Duration::from_secs(1);
+
+    const fn begin(now: Instant) -> Self {
+        Self { last: now }
+    }
+
+    /// Whether it is time to tell again.
+    fn is_due(&mut self, now: Instant) -> bool {
+        let is_due = now.duration_since(self.last) >= Self::SECOND;
+        if is_due {
+            self.last = now;
+        }
+        is_due
     }
 }
 
@@ -402,6 +432,15 @@ mod tests {
         let refused = open_state(&state, &secret, None).err().unwrap().to_string();
         assert!(refused.contains("there is no device secret"), "{refused}");
         assert!(!secret.exists());
+    }
+
+    #[test]
+    fn a_start_that_takes_long_says_how_far_it_is_once_a_second() {
+        let begun = Instant::now();
+        let mut pace = Pace::begin(begun);
+        let told: Vec<u64> =
+            (0..3000).filter(|after| pace.is_due(begun + Duration::from_millis(*after))).collect();
+        assert_eq!(told, [1000, 2000]);
     }
 
     #[test]

@@ -6,9 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rcgen::Issuer as Signer;
-
-use super::{Authority, CRL_DAYS, sign, sign::Founding};
+use super::{Authority, CRL_DAYS, sign, sign::Founding, signer};
 use crate::{
     Error, Reason,
     certificate::pem,
@@ -17,7 +15,7 @@ use crate::{
     signature::PrivateKey,
     subject::{DEFAULT_ORGANISATION, check_text},
 };
-use file::Access;
+use file::{Access, Writing};
 
 pub(super) const CERTIFICATE: &str = "ca.pem";
 pub(super) const KEY: &str = "ca-key.pem";
@@ -53,6 +51,15 @@ impl Founding<'_> {
 /// There is a CA already (it is never overwritten), the folder is open to others, a text breaks a rule, the passphrase is
 /// short, or the disk's fault; then no CA is there.
 pub fn found(folder: &Path, founding: &Founding<'_>, passphrase: Option<&[u8]>) -> Result<(), Error> {
+    found_by(file::write, folder, founding, passphrase)
+}
+
+fn found_by(
+    write: Writing,
+    folder: &Path,
+    founding: &Founding<'_>,
+    passphrase: Option<&[u8]>,
+) -> Result<(), Error> {
     founding.check(folder)?;
     if let Some(passphrase) = passphrase {
         check_passphrase(passphrase)?;
@@ -60,7 +67,7 @@ pub fn found(folder: &Path, founding: &Founding<'_>, passphrase: Option<&[u8]>) 
     file::make_private_folder(folder)?;
     let _lock = Lock::take(folder)?;
     check_vacant(folder)?;
-    write(folder, founding, passphrase).inspect_err(|_| {
+    fill(write, folder, founding, passphrase).inspect_err(|_| {
         // None of these files was there before, and the lock is held: this process made them, and may remove them.
         for name in [KEY, INDEX, CRL, CRL_DER, CERTIFICATE] {
             let _ = fs::remove_file(folder.join(name));
@@ -69,7 +76,7 @@ pub fn found(folder: &Path, founding: &Founding<'_>, passphrase: Option<&[u8]>) 
 }
 
 /// Founds a CA for a trial, and opens it: its key lies in clear, and it is valid for ten years. The demo, `ushield run` and tests
-/// have such a CA, and nobody else should.
+/// have such a CA, and nobody else should. Nothing that it writes is flushed to the disk.
 ///
 /// # Errors
 /// As [`found`].
@@ -80,30 +87,35 @@ pub fn found_for_trial(folder: &Path, name: &str) -> Result<Authority, Error> {
         crl_url: DEFAULT_CRL_URL,
         validity: Validity::Days(3650),
     };
-    found(folder, &founding, None)?;
-    Authority::open(folder, None)
+    found_by(file::write_fleeting, folder, &founding, None)?;
+    Ok(Authority { write: file::write_fleeting, ..Authority::open(folder, None)? })
 }
 
 /// Writes the files of a new CA. The certificate comes last: a folder has a CA once it has the certificate.
-fn write(folder: &Path, founding: &Founding<'_>, passphrase: Option<&[u8]>) -> Result<(), Error> {
+fn fill(
+    write: Writing,
+    folder: &Path,
+    founding: &Founding<'_>,
+    passphrase: Option<&[u8]>,
+) -> Result<(), Error> {
     let now = moment::now();
     let key = PrivateKey::generate()?;
     let pem_key = key.pem(passphrase)?;
     let root = sign::root(&key, founding, now)?;
     let index = Index::new(founding.crl_url.to_string());
-    let signer = Signer::from_ca_cert_der(&root.clone().into(), key).map_err(sign::broken)?;
+    let signer = signer::signer(&root, key)?;
     let crl = sign::crl(&signer, &index, sign::dated(now), Validity::Days(CRL_DAYS).not_after(now)?)?;
-    file::write(&folder.join(KEY), pem_key.as_bytes(), Access::Owner, false)?;
-    index.save(&folder.join(INDEX))?;
-    write_crl(folder, &crl, false)?;
+    write(&folder.join(KEY), pem_key.as_bytes(), Access::Owner, false)?;
+    index.save_by(write, &folder.join(INDEX))?;
+    write_crl(write, folder, &crl, false)?;
     let pem = pem("CERTIFICATE", &root);
-    Ok(file::write(&folder.join(CERTIFICATE), pem.as_bytes(), Access::Everyone, false)?)
+    Ok(write(&folder.join(CERTIFICATE), pem.as_bytes(), Access::Everyone, false)?)
 }
 
 /// Writes both forms of the CRL.
-pub(super) fn write_crl(folder: &Path, der: &[u8], force: bool) -> Result<(), Error> {
-    file::write(&folder.join(CRL), pem("X509 CRL", der).as_bytes(), Access::Everyone, force)?;
-    Ok(file::write(&folder.join(CRL_DER), der, Access::Everyone, force)?)
+pub(super) fn write_crl(write: Writing, folder: &Path, der: &[u8], force: bool) -> Result<(), Error> {
+    write(&folder.join(CRL), pem("X509 CRL", der).as_bytes(), Access::Everyone, force)?;
+    Ok(write(&folder.join(CRL_DER), der, Access::Everyone, force)?)
 }
 
 fn check_vacant(folder: &Path) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CrlDistributionPoint,
     DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer as Signer, KeyIdMethod, KeyUsagePurpose,
-    RevocationReason, RevokedCertParams, SerialNumber, SubjectPublicKeyInfo,
+    PublicKeyData, RevocationReason, RevokedCertParams, SerialNumber, SignatureAlgorithm,
 };
 use time::{Duration, OffsetDateTime};
 
@@ -15,7 +15,7 @@ use crate::{
     issuer::Order,
     key::random,
     moment::Validity,
-    signature::PrivateKey,
+    signature::{PrivateKey, PublicKey, written},
     subject::arcs,
 };
 
@@ -71,8 +71,39 @@ pub(super) fn certificate(
         Kind::Payment => ExtendedKeyUsagePurpose::Other(arcs(order.kind.purpose())),
     }];
     params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![crl_url.to_string()] }];
-    let key = SubjectPublicKeyInfo::from_der(&request.public_key).map_err(broken)?;
+    let key = Certified::parse(&request.public_key).ok_or_else(|| {
+        Error::new(
+            Reason::IssuerRefused,
+            "the CA could not sign",
+            "the key of the request is of no algorithm that is certified here",
+            "make a request for a key on P-256; nothing was issued",
+        )
+    })?;
     Ok(params.signed_by(&key, signer).map_err(broken)?.der().to_vec())
+}
+
+/// The key that a certificate is for.
+struct Certified {
+    algorithm: &'static SignatureAlgorithm,
+    point: Vec<u8>,
+}
+
+impl Certified {
+    /// Reads a SubjectPublicKeyInfo, DER.
+    fn parse(info: &[u8]) -> Option<Self> {
+        let PublicKey { algorithm, point } = PublicKey::parse(info)?;
+        Some(Self { algorithm: written(algorithm)?, point })
+    }
+}
+
+impl PublicKeyData for Certified {
+    fn der_bytes(&self) -> &[u8] {
+        &self.point
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        self.algorithm
+    }
 }
 
 /// The date that a CRL gives to what happens now. It lies a little back, as the beginning of a certificate does: a verifier whose

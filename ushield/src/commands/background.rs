@@ -3,12 +3,15 @@
 
 use std::{
     fs,
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     os::fd::RawFd,
     path::Path,
-    process::{Command, Stdio},
+    process::{ChildStderr, Command, Stdio},
     sync::OnceLock,
+    thread::{self, JoinHandle},
 };
+
+use host_driver::runtime::no_thread;
 
 use terminal::{Context, Exit, Failure, Outcome, say_bytes, secret::Variable, warn_lines};
 
@@ -37,24 +40,16 @@ pub(super) fn start() -> Outcome {
         .stderr(Stdio::piped())
         .spawn()
         .what("the program could not be started in the background")?;
+    // Both pipes end when the background process is ready or has failed. Meanwhile it may say how far it is.
+    let passing = child.stderr.take().map(pass_on).transpose()?;
     let mut said = Vec::new();
-    let mut complained = Vec::new();
-    // Both pipes end when the background process is ready or has failed. What it writes until then fits into a pipe.
     child
         .stdout
         .take()
         .map(|mut pipe| pipe.read_to_end(&mut said))
         .transpose()
         .what("the background is lost")?;
-    child
-        .stderr
-        .take()
-        .map(|mut pipe| pipe.read_to_end(&mut complained))
-        .transpose()
-        .what("the background is lost")?;
-    if !complained.is_empty() {
-        warn_lines(String::from_utf8_lossy(&complained).trim_end());
-    }
+    let complained = passing.is_some_and(|passing| passing.join().unwrap_or(false));
     if said.pop_if(|last| *last == READY).is_some() {
         // The bytes are passed on as they are: a path among them need not be UTF-8.
         say_bytes(said.trim_ascii_end());
@@ -63,9 +58,24 @@ pub(super) fn start() -> Outcome {
     let ended = child.wait().what("the background is lost")?;
     match ended.code() {
         // The background process has said why.
-        Some(_) if !complained.is_empty() => Ok(Exit::Refused),
+        Some(_) if complained => Ok(Exit::Refused),
         _ => Err(Failure::new("the program in the background ended early").because(ended)),
     }
+}
+
+/// Passes on what the background process writes to standard error, line by line, until it is ready or has ended. The thread returns
+/// whether anything was written.
+fn pass_on(pipe: ChildStderr) -> Result<JoinHandle<bool>, Failure> {
+    let pass = move || {
+        let mut any = false;
+        // An error says that the process is gone, as the end of the pipe does.
+        for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+            warn_lines(&String::from_utf8_lossy(&line));
+            any = true;
+        }
+        any
+    };
+    thread::Builder::new().name("ushield-pass".into()).spawn(pass).map_err(no_thread)
 }
 
 /// Makes the background process the leader of a session of its own, so that it does not end when the terminal is closed.

@@ -88,7 +88,7 @@ pub(crate) struct Up {
     #[arg(long, value_name = "PANEL", default_value = "terminal")]
     panel: Panel,
     /// How many tokens [default: those that there are, or 1]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     tokens: Option<u16>,
     /// Keep the tokens in memory only
     #[arg(long)]

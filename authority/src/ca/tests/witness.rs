@@ -126,7 +126,7 @@ fn issued_ahead(ca: &Authority, folder: &Path, ahead: OffsetDateTime) {
     index.crl_number += 1;
     index.save(&folder.join(INDEX)).unwrap();
     let crl = sign::crl(&ca.signer, &index, ahead, ahead + time::Duration::DAY).unwrap();
-    folder::write_crl(folder, &crl, true).unwrap();
+    folder::write_crl(file::write, folder, &crl, true).unwrap();
 }
 
 /// Each later CRL would be from the future as well, and every verifier would refuse it for months.

@@ -48,10 +48,10 @@ impl Folder {
         self.path.join(name)
     }
 
-    /// Writes a file for the owner only. Returns its path.
+    /// Writes a file for the owner only. Returns its path. The file ends with the run, so that nothing waits for a disk.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, Failure> {
         let path = self.path(name);
-        file::write(&path, bytes, file::Access::Owner, true)?;
+        file::write_fleeting(&path, bytes, file::Access::Owner, true)?;
         Ok(path)
     }
 }

@@ -33,14 +33,19 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
     let entered = Server::start(&["tokens", &ENTERED.to_string(), "--stretching"])?;
     let fresh = entered.memory()? as f64;
     for number in 1..=ENTERED {
-        attach(&entered, number)?;
+        attach(&entered.unix, number)?;
     }
     let kept = entered.memory()? as f64;
     // Another token each time: the server lets the former one go while the next one is taken.
     let mut turn = (1..=CROWD).cycle();
-    let mut arms: [Arm<'_>; 1] = [Box::new(|| attach(&crowd, turn.next().unwrap_or(1)))];
+    let mut tcp_turn = (1..=CROWD).cycle();
+    let tcp = crowd.address.to_string();
+    let mut arms: [Arm<'_>; 2] = [
+        Box::new(|| attach(&crowd.unix, turn.next().unwrap_or(1))),
+        Box::new(|| attach(&tcp, tcp_turn.next().unwrap_or(1))),
+    ];
     let taken = in_turn(scale.rounds, scale.count(200), &mut arms)?;
-    let [attach] = &taken[..] else { anyhow::bail!("one arm") };
+    let [attach, by_tcp] = &taken[..] else { anyhow::bail!("two arms") };
     Ok(vec![
         Row::new("server with 1 token", vec![("KiB", alone)]),
         Row::new("server with 1,000 tokens", vec![("KiB", together)]),
@@ -58,17 +63,18 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
             kept / SERVER,
             Some(Goal::AtMost(1.0)),
         ),
-        Row::timed("attach to first signature", Figures::of(attach)).beside(
+        Row::timed("attach to first signature, Unix socket", Figures::of(attach)).beside(
             "0.3 ms",
             Figures::of(attach).p50 / FIRST,
             Some(Goal::AtMost(1.0)),
         ),
+        Row::timed("attach to first signature, TCP", Figures::of(by_tcp)),
     ])
 }
 
 /// Connect, import, enumerate, power on, SELECT, VERIFY, sign; hang up.
-fn attach(server: &Server, number: u16) -> anyhow::Result<()> {
-    let mut card = token::card(server.address, &format!("1-{number}"), Order::OneWrite)?;
+fn attach(address: &str, number: u16) -> anyhow::Result<()> {
+    let mut card = token::card(address, &format!("1-{number}"), Order::OneWrite)?;
     let mut piv = Piv::select(&mut card)?;
     piv.verify(PIN)?;
     piv.sign(Slot::Authentication, Algorithm::P256, &[0x5A; 32])?;

@@ -6,6 +6,7 @@ use anyhow::{Context, ensure};
 
 use crate::{
     Scale,
+    process::Free,
     sample::{Arm, Figures, Samples, in_turn},
     table::{Goal, Row},
 };
@@ -18,6 +19,8 @@ const GOAL: f64 = 15_000.0;
 pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
     let ushield = std::env::current_exe()?.with_file_name("ushield");
     ensure!(ushield.exists(), "there is no {}: cargo build --profile dist -p ushield", ushield.display());
+    // As users have it: a run's parts may be on several cores.
+    let _free = Free::new()?;
     let run = |arguments: &'static [&'static str]| {
         let ushield = ushield.clone();
         move || finish(Command::new(&ushield).arg("run").args(arguments).args(["--", "true"]))

@@ -23,6 +23,8 @@ pub use stream::Stream;
 
 /// How long a server may take to accept, and then to answer a list or an import.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of a list that are read at once. Ten thousand devices take three megabytes.
+const LIST_ROOM: usize = 64 << 10;
 /// Most devices in a list.
 const MAX_DEVICES: u32 = 65_536;
 
@@ -58,6 +60,7 @@ pub fn list(address: &str) -> Result<Vec<Device>, Error> {
 /// As [`list`].
 pub fn list_with_interfaces(address: &str) -> Result<Vec<Exported>, Error> {
     let mut talk = Talk::connect(address)?;
+    talk.inbox = Inbox::with_room(LIST_ROOM);
     talk.send(&bytes::request_list())?;
     match bytes::parse_list_header(talk.read()?)? {
         op_status::OK => {}

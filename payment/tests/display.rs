@@ -1,9 +1,7 @@
 //! One rule says what a screen shows, and three obey it: a token shows nothing else, nobody seals anything else, and no
 //! bank takes anything else.
 
-mod bank;
-
-use bank::{Ca, an_order};
+use crate::bank::{Ca, an_order};
 use payment::{EncodedOrder, PaymentOrder, Reason, SealError, order, seal};
 
 /// A change that no token shows.

@@ -1,8 +1,6 @@
 //! Who may issue: what stands in the CA file, and what stands between it and the signer; openssl judges the same.
 
-mod bank;
-
-use bank::{
+use crate::bank::{
     Ca, NOW, an_order, ca_params, customer_params,
     forge::code,
     judge::{certificates, openssl},

@@ -1,8 +1,6 @@
 //! OpenSSL, which nobody here wrote, judges the documents, the certificates and the order's ASN.1.
 
-mod bank;
-
-use bank::{Ca, Customer, an_order};
+use crate::bank::{Ca, Customer, an_order};
 use std::{
     fs,
     path::Path,
@@ -63,7 +61,7 @@ fn openssl_accepts_the_document_and_finds_the_order_in_it() {
 fn openssl_follows_an_intermediate_in_the_document() {
     let folder = tempfile::tempdir().unwrap();
     let root = Ca::new();
-    let branch = root.intermediate(bank::ca_params("Branch CA"));
+    let branch = root.intermediate(crate::bank::ca_params("Branch CA"));
     let customer: Customer = branch.customer();
     let order = an_order("1");
     let sealed =

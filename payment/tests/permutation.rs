@@ -1,8 +1,6 @@
 //! No order of arguments changes a verdict: CAs, CRLs, and the certificates in a document, in one file or in several.
 
-mod bank;
-
-use bank::{
+use crate::bank::{
     Ca, Customer, NOW, an_order, ca_params,
     forge::code,
     judge::{certificates, crls},

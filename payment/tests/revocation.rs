@@ -1,8 +1,6 @@
 //! What CRLs say, in any order, and what openssl says of the same CRLs.
 
-mod bank;
-
-use bank::{
+use crate::bank::{
     Ca, Customer, NOW, an_order, ca_params, customer_params,
     forge::code,
     judge::{crls, openssl},

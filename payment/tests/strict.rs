@@ -1,9 +1,7 @@
 //! Inputs that an earlier version took: nonsense beside the certificate, a usage that nobody defined, orders that never
 //! end.
 
-mod bank;
-
-use bank::{
+use crate::bank::{
     Ca, NOW, PAYER, an_order, an_order_of, at, ca_params, customer_params,
     forge::{code, document, forge, signer_info, tlv},
     verify_at,

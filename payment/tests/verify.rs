@@ -1,8 +1,6 @@
 //! Each reason for a refusal is provoked. Then come the attacks that the reasons are for.
 
-mod bank;
-
-use bank::{
+use crate::bank::{
     Ca, Customer, NOW, PAYER, an_order, at, ca_params, customer_params,
     forge::{DATA, ECDSA, SHA256, SIGNED_DATA, code, document, forge, signer_info, tlv},
     purpose, verify_at,

@@ -87,6 +87,11 @@ impl Program {
         Ok((Self::from_arg_matches_mut(&mut matches)?, json))
     }
 
+    /// Does what a run of a command has started this process for, if a run has: see [`run::keep`].
+    pub(crate) fn keep() -> Option<Outcome> {
+        run::keep()
+    }
+
     /// Runs the subcommand.
     pub(crate) fn run(self) -> Outcome {
         match self.command {

@@ -1,7 +1,5 @@
 //! The program as its users run it: processes, files, sockets. `openssl` judges.
 
-mod world;
-
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -10,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use world::World;
+use crate::world::World;
 
 /// Whether `openssl` accepts. A missing openssl is a failure, because the test would say too little without its judge.
 fn openssl(arguments: &[&str]) -> bool {

@@ -1,14 +1,12 @@
 //! A command that fails says so: by its exit code, in JSON where JSON was asked for, and before anybody presses a
 //! button.
 
-mod world;
-
 use std::{
     fs::File,
     process::{Command, Stdio},
 };
 
-use world::World;
+use crate::world::World;
 
 /// The command fails where its output did not fit on the disk. GNU's programs do the same.
 #[test]

@@ -1,8 +1,6 @@
 //! The memory that PINs cost a server. However many tokens verify their PINs, the server takes one block at a time and gives it
 //! back.
 
-mod world;
-
 use std::{
     fs,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
@@ -10,8 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::world::World;
 use card::{Error, road, shield::Shield};
-use world::World;
 
 const TOKENS: usize = 6;
 /// The KiB that one stretched PIN takes.

@@ -1,7 +1,5 @@
 //! The programs under limits: few threads, a crowd of connections, a crowd at the control socket.
 
-mod world;
-
 use std::{
     fs,
     io::{Read, Write},
@@ -15,8 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::world::World;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use world::World;
 
 /// A user who does not exist. The limit of threads counts all processes of a user, and so all processes of this user are this
 /// test's.
@@ -66,7 +64,7 @@ fn too_few_threads_are_said_and_nothing_panics_or_hangs() {
     fs::set_permissions(world.path("."), fs::Permissions::from_mode(0o711)).unwrap();
     std::os::unix::fs::chown(&own, Some(STRANGER), Some(STRANGER)).unwrap();
     let ushield = bin.join("ushield");
-    world::copy_program(env!("CARGO_BIN_EXE_ushield"), &ushield);
+    crate::world::copy_program(env!("CARGO_BIN_EXE_ushield"), &ushield);
     let run = |threads: u32, arguments: &[&str]| {
         let mut command = Command::new("timeout");
         command.args(["-k", "1", "300", "bash", "-c", "ulimit -u \"$0\" && exec \"$@\""]);

@@ -1,7 +1,5 @@
 //! Which traces of PINs and of the device secret stay in a server's memory, and who may look there.
 
-mod world;
-
 use std::{
     fs::{self, File},
     io::{Read, Seek, SeekFrom},
@@ -10,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use world::{Ended, World};
+use crate::world::{Ended, World};
 
 /// Digits that nothing else in the process looks like.
 const PIN: &str = "86419753";
@@ -154,7 +152,7 @@ fn nobody_looks_into_a_server_unless_told_so() {
     let is_root = rustix::process::getuid().is_root();
     let user = if is_root { NOBODY } else { rustix::process::getuid().as_raw() };
     let program = world.path("ushield");
-    world::copy_program(env!("CARGO_BIN_EXE_ushield"), &program);
+    crate::world::copy_program(env!("CARGO_BIN_EXE_ushield"), &program);
     if is_root {
         for path in [world.path(""), world.path("run")] {
             std::os::unix::fs::chown(path, Some(user), Some(user)).unwrap();

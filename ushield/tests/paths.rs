@@ -1,7 +1,5 @@
 //! Folders that belong to another user, that cannot be written, whose names are no text. Sockets that were left behind.
 
-mod world;
-
 use std::{
     ffi::{OsStr, OsString},
     fs,
@@ -14,7 +12,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use world::World;
+use crate::world::World;
 
 const NOBODY: u32 = 65_534;
 
@@ -46,7 +44,7 @@ fn a_runtime_folder_of_another_user_is_not_used() {
     let (temporary, home) = (folder("t", NOBODY), folder("h", NOBODY));
     // Other users may not be able to look into the folder of the build. So the program is copied to where they can.
     let program = world.path("ushield");
-    world::copy_program(env!("CARGO_BIN_EXE_ushield"), &program);
+    crate::world::copy_program(env!("CARGO_BIN_EXE_ushield"), &program);
     let run = |user: u32, runtime: &Path| {
         let mut command = Command::new(&program);
         command.args(["run", "--no-enrol", "--", "printenv", "USHIELD_CONTROL"]).env_clear();

@@ -1,7 +1,5 @@
 //! The program among other processes: what it inherits, what it leaves behind, and what a terminal does to it.
 
-mod world;
-
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
@@ -13,8 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::world::{World, eventually};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use world::{World, eventually};
 
 const USHIELD: &str = env!("CARGO_BIN_EXE_ushield");
 
@@ -23,7 +21,7 @@ fn shell(world: &World, script: &str) -> Command {
     let mut command = world.command(&[]);
     let environment: Vec<_> =
         command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
-    command = world::heeds_signals("sh");
+    command = crate::world::heeds_signals("sh");
     // Without this variable only root sees what a server has open, and only root sees its memory.
     command
         .args(["-c", script, USHIELD])

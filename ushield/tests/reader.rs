@@ -1,7 +1,5 @@
 //! `ushield reader` as its users run it, with the programs of this project that share the token through it.
 
-mod world;
-
 use std::{
     fs,
     io::Read,
@@ -10,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use world::World;
+use crate::world::World;
 
 const PIN: &str = "135246";
 

@@ -2,11 +2,9 @@
 
 #[path = "../../docs/recipes/backend.rs"]
 mod backend;
-mod world;
-
 use std::{path::Path, process::Command};
 
-use world::World;
+use crate::world::World;
 
 /// The README, and the pages that go on from it.
 const PAGES: [&str; 5] = [

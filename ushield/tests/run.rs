@@ -1,7 +1,5 @@
 //! `ushield run` as its users run it: any command, with tokens of its own.
 
-mod world;
-
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -11,9 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::world::{Ended, World};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
-use world::{Ended, World};
 
 /// The environment that the command printed, by its variables.
 fn variables(said: &str) -> impl Fn(&str) -> Option<String> {
@@ -224,7 +222,7 @@ fn an_unprivileged_user_in_a_bare_root() {
     {
         let to = root.join(file.strip_prefix("/").unwrap());
         fs::create_dir_all(to.parent().unwrap()).unwrap();
-        world::copy_program(&file, &to);
+        crate::world::copy_program(&file, &to);
     }
     fs::create_dir_all(root.join("tmp")).unwrap();
     let inside = "test -S $PCSCLITE_CSOCK_NAME && read pin < $USHIELD_PIN_FILE && test $pin = $USHIELD_PIN && echo fine";

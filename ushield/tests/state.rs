@@ -1,8 +1,6 @@
 //! A token's state on disk, damaged. `up` names each file that is lost or damaged, and makes nothing in its place.
 //! Anything that is no file is refused at once.
 
-mod world;
-
 use std::{
     collections::BTreeMap,
     fs::{self, File},
@@ -15,8 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::world::{Ended, World};
 use card::{road, shield::Shield};
-use world::{Ended, World};
 
 /// A world with an enrolled token in `S`, whose secret is in `s`. No server serves the token.
 fn enrolled() -> World {

@@ -1,15 +1,13 @@
 //! Text that strangers write reaches a terminal as harmless text only. Nobody is asked about an order that cannot be
 //! signed.
 
-mod world;
-
+use crate::world::World;
 use payment::{order, seal};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SigningKey,
 };
 use std::{convert::Infallible, fs, time::SystemTime};
-use world::World;
 
 /// A text that clears the screen, begins a line of its own, and turns the direction of writing.
 const HOSTILE: &str = "\u{1b}[2J张三\nGOOD\r\u{202e}\u{9b}31m\u{200b}\u{7}";

@@ -1,10 +1,8 @@
 //! The Unix socket of `up`: who finds it without being told, and what happens where it cannot be.
 
-mod world;
-
 use std::{fs, os::unix::fs::PermissionsExt, os::unix::net::UnixListener};
 
-use world::World;
+use crate::world::World;
 
 /// What a reader that is told no address finds: its exit code, and its ready file or its complaint.
 fn served_without_an_address(world: &World) -> (i32, String) {
@@ -45,7 +43,8 @@ fn a_client_that_is_told_no_address_finds_the_socket() {
 fn the_usual_socket_is_in_a_folder_of_the_owners_and_two_servers_have_two() {
     let world = World::new();
     let (one_up, two_up) = (world.up(&["--memory"]), world.up(&["--memory"]));
-    let path = |up: &world::Up| up.ready["unix"].as_str().unwrap().strip_prefix("unix:").unwrap().to_owned();
+    let path =
+        |up: &crate::world::Up| up.ready["unix"].as_str().unwrap().strip_prefix("unix:").unwrap().to_owned();
     let (one, two) = (path(&one_up), path(&two_up));
     assert_ne!(one, two);
     let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;

@@ -1,11 +1,10 @@
-//! ECDSA on P-256 with SHA-256 (FIPS 186-5, 6.4).
+//! ECDSA on P-256 with SHA-256 (FIPS 186-5, 6.4). aws-lc verifies, in a quarter of the time that p256 takes. p256 signs, because a
+//! signature of aws-lc's first waits for aws-lc's random source, which takes a tenth of a second in each process.
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use p256::{
     SecretKey,
-    ecdsa::{
-        Signature, SigningKey, VerifyingKey,
-        signature::{Signer, Verifier},
-    },
+    ecdsa::{Signature, SigningKey, VerifyingKey, signature::Signer},
     pkcs8::{DecodePrivateKey, EncodePrivateKey},
 };
 use pkcs8::SecretDocument;
@@ -20,10 +19,7 @@ fn is_point(point: &[u8]) -> bool {
 }
 
 fn verify(point: &[u8], message: &[u8], signature: &[u8]) -> bool {
-    match (VerifyingKey::from_sec1_bytes(point), Signature::from_der(signature)) {
-        (Ok(key), Ok(signature)) => key.verify(message, &signature).is_ok(),
-        _ => false,
-    }
+    UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).verify(message, signature).is_ok()
 }
 
 /// The secret half of a key; it is wiped when dropped.

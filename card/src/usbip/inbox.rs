@@ -49,7 +49,12 @@ pub(super) struct Inbox {
 
 impl Inbox {
     pub(super) fn new() -> Self {
-        Self { bytes: Secret::new(vec![0; ROOM]), start: 0, end: 0, timeout: None }
+        Self::with_room(ROOM)
+    }
+
+    /// An inbox that takes so much in one read.
+    pub(super) fn with_room(room: usize) -> Self {
+        Self { bytes: Secret::new(vec![0; room]), start: 0, end: 0, timeout: None }
     }
 
     /// The bytes that are here and were not taken.

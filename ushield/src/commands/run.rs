@@ -14,6 +14,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
+    thread::{self, JoinHandle},
 };
 
 use authority::moment::{self, Validity};
@@ -51,6 +52,8 @@ use thumb::Thumb;
 pub(crate) const OURS: u8 = 125;
 /// The most tokens: libpcsclite can hold no more readers of one PC/SC service.
 const MOST: i64 = 16;
+/// Bytes of the stack of the thread that tests: RSA in a build without optimization goes deep.
+const STACK: usize = 2 << 20;
 /// How long the certificates are good for unless told otherwise.
 const DAYS: u32 = 30;
 
@@ -107,31 +110,39 @@ fn run_panel(text: &str) -> Result<Panel, String> {
     }
 }
 
+/// What this process has to do where it is the keeper of a run's command; `None` where it is not.
+pub(crate) fn keep() -> Option<Outcome> {
+    keeper::work().map(|outcome| outcome.map_err(ours))
+}
+
+/// A failure of `ushield` itself has a code of its own.
+fn ours(failure: Failure) -> Failure {
+    match failure.exit() {
+        Exit::As(_) => failure,
+        _ => failure.exits(Exit::As(OURS)),
+    }
+}
+
 impl Run {
     pub(crate) fn run(self) -> Outcome {
         let outcome = self.work();
         log::tell_now();
-        outcome.map_err(|failure| match failure.exit() {
-            Exit::As(_) => failure,
-            _ => failure.exits(Exit::As(OURS)),
-        })
+        outcome.map_err(ours)
     }
 
     fn work(self) -> Outcome {
-        if let (Some(lifeline), Some((program, arguments))) = (keeper::mark(), self.command.split_first()) {
-            return keeper::keep(lifeline, program, arguments);
-        }
         if std::env::var_os("USHIELD_LOG").is_some() {
             log::begin();
         }
         let limits = memory::close();
+        let tested = test_ahead();
         let folder = Folder::make()?;
         let artifacts = self.artifacts.clone().map(|into| Artifacts::begin(&folder, into)).transpose()?;
         let runtime = Waiter::start()?;
         runtime.spawn(log::tell_what_was_left_out());
         let stage = {
             let _inside = runtime.enter();
-            self.set(&runtime, &folder)?
+            self.set(&runtime, &folder, tested)?
         };
         let outcome = self.command(&runtime, &folder, &stage, limits);
         if let (Some(artifacts), false) = (artifacts, matches!(outcome, Ok(Exit::As(0)))) {
@@ -151,7 +162,12 @@ impl Run {
     }
 
     /// Sets everything up: tokens are made and enrolled, and the PC/SC service and the control socket serve them.
-    fn set(&self, runtime: &Waiter, folder: &Folder) -> Result<Stage, Failure> {
+    fn set(
+        &self,
+        runtime: &Waiter,
+        folder: &Folder,
+        tested: Option<JoinHandle<()>>,
+    ) -> Result<Stage, Failure> {
         let listen = Listen { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..Listen::default() };
         let mut exporter = runtime.block_on(Exporter::start(listen)).what("USB/IP is not served")?;
         exporter.listen_unix(&folder.path("tokens.usbip"), Timing::STANDARD).what("USB/IP is not served")?;
@@ -164,11 +180,16 @@ impl Run {
             Some(file) => make::chosen_pin(file)?,
             None => make::digits()?,
         };
+        let mut bank = self.bank(folder)?;
+        if let Some(tested) = tested {
+            // What the test found is asked again by each token.
+            let _ = tested.join();
+        }
         let mut batch = Batch::open(Home::Memory, Profile::standard(), Some(pin.clone()), Some(self.tokens))?;
         let served = batch.plug_in(&exporter, Habit::Wait)?;
         let thumb = Thumb::default();
         served.iter().for_each(|served| thumb.watch(served.token.bus_id.clone(), served.panel.clone()));
-        let (bank, certificates) = self.enrol(folder, &usbip, &served, &pin)?;
+        let certificates = self.enrol(bank.as_mut(), folder, &usbip, &served, &pin)?;
         self.play(&thumb, &served);
         let service = Service::start(&folder.path("pcscd.comm"), &exporter, &served)?;
         let mut holdings = Vec::new();
@@ -195,25 +216,28 @@ impl Run {
         Ok(Stage { rack, service, thumb, pin, bank, holdings })
     }
 
-    /// Founds the bank, and enrols each token. Returns the certificates of each token.
+    /// Founds the bank, unless no token is enrolled.
+    fn bank(&self, folder: &Folder) -> Result<Option<Bank>, Failure> {
+        let validity = self.not_after.map_or(Validity::Days(DAYS), Validity::Until);
+        (!self.no_enrol).then(|| Bank::open(folder, validity)).transpose()
+    }
+
+    /// Enrols each token. Returns the certificates of each token.
     fn enrol(
         &self,
+        bank: Option<&mut Bank>,
         folder: &Folder,
         usbip: &str,
         served: &[Served],
         pin: &[u8],
-    ) -> Result<(Option<Bank>, Vec<Vec<enrolment::Issued>>), Failure> {
-        if self.no_enrol {
-            return Ok((None, served.iter().map(|_| Vec::new()).collect()));
-        }
-        let validity = self.not_after.map_or(Validity::Days(DAYS), Validity::Until);
+    ) -> Result<Vec<Vec<enrolment::Issued>>, Failure> {
+        let Some(bank) = bank else { return Ok(served.iter().map(|_| Vec::new()).collect()) };
         let holders = enrolment::holders(&self.name, &self.user_id, served.len())?;
-        let mut bank = Bank::open(folder, validity)?;
         let mut certificates = Vec::new();
         for (served, holder) in served.iter().zip(holders) {
             certificates.push(bank.enrol(folder, usbip, served, &holder, pin)?);
         }
-        Ok((Some(bank), certificates))
+        Ok(certificates)
     }
 
     /// Presses the buttons as the option says, from here on.
@@ -253,6 +277,15 @@ impl Run {
             Ok(Exit::As(child::code(status)))
         })
     }
+}
+
+/// Tests the tokens' arithmetic on another core, while the bank is founded. Where the system gives no thread, the first token tests.
+fn test_ahead() -> Option<JoinHandle<()>> {
+    let test = || {
+        // A fault is told by the first token, which tests again.
+        let _ = firmware::test_arithmetic();
+    };
+    thread::Builder::new().name("ushield-test".into()).stack_size(STACK).spawn(test).ok()
 }
 
 /// Everything that is there while the command runs.

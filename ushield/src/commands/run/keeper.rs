@@ -35,6 +35,8 @@ use super::child::{self, Signals};
 /// The variable that tells the second process that it is the keeper: the number of its end of the lifeline, whose other end
 /// the run holds.
 const MARK: &str = "USHIELD_RUN_KEEPER";
+/// The keeper's first arguments. The command and its arguments follow, so that the keeper need not understand the options of the run.
+const HEAD: [&str; 2] = ["run", "--"];
 /// How long the processes that the command has started may take to end when they are asked to.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long they may take to be gone when they are killed.
@@ -68,7 +70,7 @@ impl Keeper {
         let mut command = match std::env::current_exe() {
             Ok(this) => {
                 let mut command = Command::new(this);
-                command.args(std::env::args_os().skip(1)).env(MARK, theirs.as_raw_fd().to_string());
+                command.args(HEAD).arg(program).args(arguments).env(MARK, theirs.as_raw_fd().to_string());
                 before_exec(&mut command, move || Ok(fcntl_setfd(&theirs, FdFlags::empty())?));
                 command
             }
@@ -115,13 +117,17 @@ fn before_exec(command: &mut Command, calls: impl FnMut() -> io::Result<()> + Se
     unsafe { command.pre_exec(calls) };
 }
 
-/// The keeper's end of the lifeline, if this process is the keeper.
-pub(super) fn mark() -> Option<RawFd> {
-    std::env::var(MARK).ok()?.parse().ok()
+/// Does a keeper's work, if this process is a keeper. A keeper asks this before anything else, because its command waits meanwhile.
+pub(super) fn work() -> Option<Outcome> {
+    let lifeline = std::env::var(MARK).ok()?.parse().ok()?;
+    let line: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let (head, command) = line.split_at_checked(HEAD.len())?;
+    let (program, arguments) = command.split_first().filter(|_| head == HEAD)?;
+    Some(keep(lifeline, program, arguments))
 }
 
-/// What the keeper does: it runs the command, and ends as the command ends.
-pub(super) fn keep(lifeline: RawFd, program: &OsStr, arguments: &[OsString]) -> Outcome {
+/// Runs the command, and ends as the command ends.
+fn keep(lifeline: RawFd, program: &OsStr, arguments: &[OsString]) -> Outcome {
     set_child_subreaper(Some(getpid())).what("the command could not be started")?;
     let runtime =
         Builder::new_current_thread().enable_all().build().what("the runtime could not be started")?;

@@ -3,7 +3,8 @@
 use chacha20::ChaCha20Rng;
 use firmware::{
     Token,
-    fixture::{Holder, SECRET, SharedFlash as Flash, profile, rng},
+    fixture::{Holder, SECRET, SharedFlash as Flash, rng},
+    profile::Profile,
     seams::Millis,
 };
 use wire::{
@@ -27,8 +28,8 @@ pub struct Host {
 
 impl Host {
     /// Plugs in the token that the flash holds.
-    pub fn plug(flash: Flash) -> Self {
-        let token = Token::open(profile(), &SECRET, flash, Holder::default(), rng(3));
+    pub fn plug(profile: Profile, flash: Flash) -> Self {
+        let token = Token::open(profile, &SECRET, flash, Holder::default(), rng(3));
         let mut host = Self { token, sequence: 0, now: 0 };
         host.begin();
         host

@@ -3,6 +3,7 @@
 //! The model is an upper bound: what it forbids must not happen. A signature needs its PIN, as the key's policy says; the
 //! payment key's and 9C's need it anew each time; a payment needs OK on a screen that showed payee and amount; tries
 //! never come back but by the right PIN or the PUK; keys and data come and go with the PIN only, and the payment key stays.
+//! Where the first byte is 80 or more, the token's payments are signed with SM2.
 #![no_main]
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use firmware::{
     fixture::{Mood, PIN, PUK, SharedFlash as Flash},
     seams::Button,
+    sm2,
 };
 use libfuzzer_sys::fuzz_target;
 use p256::ecdsa::{DerSignature, VerifyingKey, signature::Verifier};
@@ -18,10 +20,12 @@ use ushield_fuzz::{
     host::{Host, IN, OUT},
 };
 use wire::{
+    algorithm::KeyAlgorithm,
     apdu::{Command, StatusWord},
     payment::PaymentOrder,
     piv::{self, Algorithm, PinPolicy, instruction::SELECT},
     shield::{self, CLASS, Contents, DataObject, Information, Name, NewKey, Place, instruction, what},
+    sm2::Ciphertext,
     tlv,
     usb::Setup,
 };
@@ -35,17 +39,29 @@ const MOST: usize = 64;
 
 fuzz_target!(|input: &[u8]| {
     // Made once: enrolling takes longer than a run.
-    thread_local!(static ENROLLED: (Flash, Vec<u8>) = enrolled::enrolled());
-    let (flash, point) = ENROLLED.with(|(flash, point)| (flash.copy(), point.clone()));
+    thread_local!(static ENROLLED: [(Flash, Vec<u8>); 2] =
+        [KeyAlgorithm::P256, KeyAlgorithm::Sm2].map(enrolled::enrolled));
+    let is_sm2 = input.first().is_some_and(|first| *first >= 0x80);
+    let (flash, point) = ENROLLED.with(|enrolled| {
+        let (flash, point) = &enrolled[usize::from(is_sm2)];
+        (flash.copy(), point.clone())
+    });
+    let (algorithm, payer) = if is_sm2 {
+        (KeyAlgorithm::Sm2, Payer::Sm2(sm2::PublicKey::from_point(&point).expect("a point")))
+    } else {
+        (KeyAlgorithm::P256, Payer::P256(VerifyingKey::from_sec1_bytes(&point).expect("a point")))
+    };
     let mut run = Run {
-        host: Host::plug(flash),
-        point: VerifyingKey::from_sec1_bytes(&point).expect("a point"),
+        host: Host::plug(enrolled::profile(algorithm), flash),
+        algorithm,
+        payer,
         pin: PIN,
         applet: None,
         tries: TRIES,
         verified: false,
         fresh: false,
         policies: BTreeMap::new(),
+        own: Algorithm::P256,
     };
     run.look();
     let mut input = Input(input);
@@ -78,7 +94,9 @@ impl<'a> Input<'a> {
 /// The token, and what the model knows of it.
 struct Run {
     host: Host,
-    point: VerifyingKey,
+    /// What the token tells of its payments.
+    algorithm: KeyAlgorithm,
+    payer: Payer,
     pin: &'static [u8],
     /// The applet that is selected, where that is known.
     applet: Option<&'static [u8]>,
@@ -90,6 +108,27 @@ struct Run {
     fresh: bool,
     /// When the key of each container wants the PIN; no entry, no key.
     policies: BTreeMap<u8, PinPolicy>,
+    /// The algorithm of the model's own key.
+    own: Algorithm,
+}
+
+/// The payment key's public half.
+enum Payer {
+    P256(VerifyingKey),
+    Sm2(sm2::PublicKey),
+}
+
+impl Payer {
+    /// Whether the payment key signed the document, with the identifier that the token alone chooses.
+    fn signed(&self, document: &[u8], signature: &[u8]) -> bool {
+        match self {
+            Self::P256(key) => DerSignature::from_bytes(signature)
+                .is_ok_and(|signature| key.verify(document, &signature).is_ok()),
+            Self::Sm2(key) => wire::sm2::Signature::parse(signature).is_ok_and(|signature| {
+                key.verifies(&key.digest(sm2::Identifier::DEFAULT, document), &signature)
+            }),
+        }
+    }
 }
 
 /// The container of the model's own key.
@@ -102,8 +141,8 @@ impl Run {
             1 => self.select(&shield::AID),
             2 => self.verify(self.pin),
             3 => self.verify(b"000000"),
-            4 => self.sign(0x9A),
-            5 => self.sign(0x9C),
+            4 => self.sign(0x9A, Algorithm::P256),
+            5 => self.sign(0x9C, Algorithm::P256),
             6 => self.pay(&enrolled::order()),
             7 => {
                 // An order with some bytes changed: signed only if it still is one, and as it was shown.
@@ -166,11 +205,11 @@ impl Run {
     }
 
     /// GENERAL AUTHENTICATE with whatever applet is selected.
-    fn sign(&mut self, slot: u8) {
+    fn sign(&mut self, slot: u8, algorithm: Algorithm) {
         let mut inside = tlv::object(piv::tag::RESPONSE, &[]);
         tlv::put(&mut inside, piv::tag::CHALLENGE, &[0x5A; 32]);
         let data = tlv::object(piv::tag::DYNAMIC_AUTHENTICATION_TEMPLATE, &inside);
-        let command = Command::new(0, piv::instruction::GENERAL_AUTHENTICATE, 0x11, slot, &data);
+        let command = Command::new(0, piv::instruction::GENERAL_AUTHENTICATE, algorithm as u8, slot, &data);
         let (_, status) = self.host.transmit(command);
         if status == StatusWord::OK {
             match self.policies.get(&slot).expect("it signs, so there is a key") {
@@ -203,8 +242,7 @@ impl Run {
                 let text = squeeze(text);
                 assert!(seen.contains(&text), "{text} was not shown: {seen}");
             }
-            let signature = DerSignature::from_bytes(&signature).expect("DER");
-            self.point.verify(order, &signature).expect("the payment key's signature over these bytes");
+            assert!(self.payer.signed(order, &signature), "not the payment key's signature over these bytes");
         }
         self.spend(status);
     }
@@ -248,7 +286,8 @@ impl Run {
     fn object(&mut self, which: u8, input: &mut Input<'_>) {
         match which {
             0..=3 => self.create_key(which),
-            4 | 5 => self.sign(OWN),
+            4 => self.sign(OWN, self.own),
+            5 => self.decrypt(),
             6 => self.delete(OWN),
             7 => self.delete(0x50),
             8..=10 => self.create_data(which == 8, input.bytes()),
@@ -273,8 +312,10 @@ impl Run {
     }
 
     fn create_key(&mut self, policy: u8) {
+        // A key of the algorithm that the token pays with.
+        let algorithm = Algorithm::from(self.algorithm);
         let key = NewKey {
-            algorithm: Algorithm::P256,
+            algorithm,
             pin: PinPolicy::parse(policy),
             uses: None,
             name: Name::default(),
@@ -286,7 +327,17 @@ impl Run {
         if status == StatusWord::OK {
             assert!(self.verified, "a key was made without the PIN");
             self.policies.insert(OWN, key.pin.unwrap_or(PinPolicy::Once));
+            self.own = algorithm;
         }
+    }
+
+    /// USE KEY, to decrypt what was encrypted for another key of SM2: nothing comes out, whatever is known of the PIN.
+    fn decrypt(&mut self) {
+        let text = Ciphertext { x: [1; 32], y: [2; 32], hash: [3; 32], encrypted: vec![4; 16] }.bytes();
+        let command = Command::new(CLASS, instruction::USE_KEY, 4, OWN, &text);
+        let (data, status) = self.host.transmit(command);
+        assert!(status != StatusWord::OK || data.is_empty(), "a text came out of nothing");
+        self.spend(status);
     }
 
     fn delete(&mut self, container: u8) {
@@ -382,6 +433,7 @@ impl Run {
         assert_eq!(status, StatusWord::OK);
         let information = Information::parse(&data).expect("its own format");
         assert!(information.has(Information::HEALTHY | Information::ENROLLED), "{information:?}");
+        assert_eq!(information.algorithm, self.algorithm, "kept for life");
         information
     }
 

@@ -3,6 +3,7 @@
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 pub mod story;
+pub mod scene;
 pub mod road;
 pub mod bank;
 pub mod bench;

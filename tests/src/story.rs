@@ -1,9 +1,6 @@
 //! The language of the stories: what a holder, a host and a bank do, and what they see.
 
-use authority::{
-    attestation::{self, Factory},
-    moment::Validity,
-};
+use authority::{attestation::Factory, moment::Validity};
 use card::{Card, Error, Transmit, shield::Shield};
 use cert_tool::enrol::{self, Enrolled, Enrolment, Silent, Wish};
 use firmware::{
@@ -26,6 +23,7 @@ use crate::{
     bench::{self, PIN},
     reader::Reader,
     road::{Plugged, Road},
+    scene::Scene,
 };
 
 /// The containers of a personal ID.
@@ -114,12 +112,14 @@ pub struct Story {
 
 impl Story {
     /// A token with [`PIN`], plugged in.
-    pub fn new(road: Road) -> Self {
-        Self::with(road, bench::profile(), Some(PIN))
+    pub fn new(scene: impl Into<Scene>) -> Self {
+        let scene = scene.into();
+        Self::with(scene, scene.make.profile(), Some(PIN))
     }
 
     /// A token of another profile. When `pin` is `None`, the token keeps the factory PIN.
-    pub fn with(road: Road, profile: Profile, pin: Option<&[u8]>) -> Self {
+    pub fn with(scene: impl Into<Scene>, profile: Profile, pin: Option<&[u8]>) -> Self {
+        let road = scene.into().road;
         let (flash, holder) = (Flash::default(), Holder::default());
         drop(bench::manufacture(profile.clone(), pin, &flash, &holder));
         let pin = pin.unwrap_or(b"12345678").to_vec();
@@ -130,8 +130,8 @@ impl Story {
     }
 
     /// A token whose holder has a personal ID.
-    pub fn enrolled(road: Road) -> Self {
-        let mut story = Self::new(road);
+    pub fn enrolled(scene: impl Into<Scene>) -> Self {
+        let mut story = Self::new(scene);
         story.enrol().succeeds();
         story
     }
@@ -211,15 +211,18 @@ impl Story {
         self.card.as_mut().expect("plugged in")
     }
 
-    /// The certificates of the personal ID, DER. Each must be for the key in its container.
+    /// The certificates of the personal ID, DER. Each must be for the key in its container, and the payment key of the algorithm that
+    /// the token tells.
     #[track_caller]
     pub fn id(&mut self) -> [Vec<u8>; 2] {
+        let payment = self.information().algorithm;
         ID.map(|container| {
+            let algorithm = if container == Container::Payment { payment } else { KeyAlgorithm::P256 };
             let certificate = self.shield(|shield| shield.certificate(container)).succeeds();
             let certificate = certificate.expect("a certificate");
             let key = self.shield(|shield| shield.public_key(container)).succeeds().expect("a key");
             let spki = pkix::certificate_public_key(&certificate).expect("a key's certificate");
-            let Ok(PublicKey::Point { point, .. }) = PublicKey::parse(KeyAlgorithm::P256, &key) else {
+            let Ok(PublicKey::Point { point, .. }) = PublicKey::parse(algorithm, &key) else {
                 panic!("not a point")
             };
             assert!(spki.ends_with(point), "the certificate of {container:?} is another key's");
@@ -281,7 +284,7 @@ impl Story {
         let card = self.card.as_mut().expect("plugged in");
         let mut shield = Shield::select(card).map_err(|error| error.to_string())?;
         let wish = Wish::Enrol { name: NAME, user_id: USER_ID, replace: true };
-        let factory = Factory::test(attestation::TEST_BRAND).map_err(|error| error.to_string())?;
+        let factory = Factory::test(&self.profile.brand.name).map_err(|error| error.to_string())?;
         let enrolment =
             Enrolment { wish, brand: None, validity: Validity::Days(30), factory: Some(&factory) };
         let pin = self.pin.clone();

@@ -2,10 +2,10 @@
 
 use std::{fs, path::Path, process::Command as Process};
 
-use authority::attestation::{Factory, TEST_BRAND};
+use authority::attestation::Factory;
 use card::{Error, piv::Piv};
 use ushield_tests::{
-    road::Road,
+    scene::Scene,
     story::{No, Story},
 };
 use wire::{
@@ -19,9 +19,9 @@ super::over_each_road!(the_personal_id_is_attested, an_imported_key_is_not);
 
 const NINE_A: Container = Container::Piv(Slot::Authentication);
 
-/// `openssl verify` of a statement, up to the factory's certificate; and its text.
-fn judge(folder: &Path, statement: &[u8], token: &[u8]) -> (bool, String) {
-    let factory = Factory::test(TEST_BRAND).expect("a test factory").certificate().pem();
+/// `openssl verify` of a statement, up to the certificate of the brand's factory; and its text.
+fn judge(folder: &Path, brand: &str, statement: &[u8], token: &[u8]) -> (bool, String) {
+    let factory = Factory::test(brand).expect("a test factory").certificate().pem();
     fs::write(folder.join("factory.pem"), factory).expect("a file");
     for (name, der) in [("statement", statement), ("token", token)] {
         fs::write(folder.join(format!("{name}.der")), der).expect("a file");
@@ -40,23 +40,24 @@ fn openssl(folder: &Path, arguments: &[&str]) -> (bool, String) {
 }
 
 /// Enrolment has checked it already (the story's bank asks for attestation); openssl agrees.
-fn the_personal_id_is_attested(road: Road) {
-    let mut token = Story::enrolled(road);
+fn the_personal_id_is_attested(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     let own = token.shield(|shield| shield.attestation_certificate()).succeeds().expect("it can attest");
+    let brand = token.information().brand;
     let folder = tempfile::tempdir().expect("a folder");
     for container in [Container::Payment, NINE_A] {
         let statement = token.shield(|shield| shield.attest(container)).succeeds().expect("it can attest");
         let certificate = token.shield(|shield| shield.certificate(container)).succeeds().expect("an ID");
         let key = |der| wire::pkix::certificate_public_key(der).expect("a certificate").to_vec();
         assert_eq!(key(&statement), key(&certificate), "the key that the bank certified");
-        let (good, said) = judge(folder.path(), &statement, &own);
+        let (good, said) = judge(folder.path(), &brand, &statement, &own);
         assert!(good, "{said}");
         assert!(said.contains(&format!("CN = TEST token attestation {}", container.name())), "{said}");
     }
 }
 
-fn an_imported_key_is_not(road: Road) {
-    let mut token = Story::enrolled(road);
+fn an_imported_key_is_not(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     let card = token.card();
     let mut piv = Piv::select(card).expect("PIV");
     piv.authenticate_management(Algorithm::Tdes, &[1, 2, 3, 4, 5, 6, 7, 8].repeat(3))

@@ -5,7 +5,7 @@ use firmware::seams::Button;
 use payment::{EncodedOrder, order::OrderJson};
 use ushield_tests::{
     bench,
-    road::Road,
+    scene::Scene,
     story::{No, Story},
 };
 use wire::{brand::Brand, piv::Slot, shield::Container};
@@ -21,23 +21,23 @@ super::over_each_road!(
     text_longer_than_the_screen,
 );
 
-fn cancel(road: Road) {
-    let mut token = Story::enrolled(road);
+fn cancel(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     token.pay("上海水务", "100.00").shows("上海水务\n¥100.00").press(Button::Cancel).refuses(No::Cancelled);
     token.pay("上海水务", "100.00").press(Button::Ok).verifies();
 }
 
-fn time_out(road: Road) {
-    let profile = bench::profile_of(Brand { prompt_timeout: 1_500, ..Brand::standard() });
-    let mut token = Story::with(road, profile, Some(bench::PIN));
+fn time_out(scene: Scene) {
+    let profile = bench::profile_of(Brand { prompt_timeout: 1_500, ..scene.make.brand() });
+    let mut token = Story::with(scene, profile, Some(bench::PIN));
     token.enrol().succeeds();
     token.pay("上海水务", "100.00").shows("上海水务\n¥100.00").wait().refuses(No::TimedOut);
     token.pay("上海水务", "100.00").press(Button::Ok).verifies();
 }
 
 /// GM/T 0027 9.2 c: each signature needs its own identity check, whatever the holder answered.
-fn one_pin_one_payment(road: Road) {
-    let mut token = Story::enrolled(road);
+fn one_pin_one_payment(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     let order = token.bank.order("上海水务", "1.00", "CNY", "").to_vec();
     token.verify("135790").succeeds();
     token.shield(|shield| shield.sign_payment(&order)).refuses(No::NotVerified); // selecting spent it
@@ -51,8 +51,8 @@ fn one_pin_one_payment(road: Road) {
 }
 
 /// A host that shows one order and has another's signature fails at the bank.
-fn the_order_cannot_be_swapped(road: Road) {
-    let mut token = Story::enrolled(road);
+fn the_order_cannot_be_swapped(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     let shown = token.bank.order("上海水务", "100.00", "CNY", "");
     let wanted = token.bank.order("上海水务", "9100.00", "CNY", "");
     let signature = token
@@ -72,8 +72,8 @@ fn the_order_cannot_be_swapped(road: Road) {
 }
 
 /// The payment key is asked to sign what a thief would like signed.
-fn nothing_but_orders(road: Road) {
-    let mut token = Story::enrolled(road);
+fn nothing_but_orders(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     let order = token.bank.order("上海水务", "1.00", "CNY", "").to_vec();
     let attributes =
         der::asn1::SetOfVec::try_from(vec![der::asn1::OctetString::new(&order[..]).unwrap()]).unwrap();
@@ -87,8 +87,8 @@ fn nothing_but_orders(road: Road) {
 }
 
 /// The payment key signs requests for itself only, not for the key of somebody else.
-fn another_keys_request(road: Road) {
-    let mut token = Story::enrolled(road);
+fn another_keys_request(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     let info = {
         let mut request = Vec::new();
         let key = [0x30, 0x05, 0x03, 0x03, 0x00, 0x01, 0x02];
@@ -108,8 +108,8 @@ fn another_keys_request(road: Road) {
     }
 }
 
-fn text_that_deceives(road: Road) {
-    let mut token = Story::enrolled(road);
+fn text_that_deceives(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     for payee in ["\u{202E}务水海上", "上海\u{200B}水务", "Pаypal", "上海水务\n¥1.00", "上海\u{2066}水务"]
     {
         // Our own banks issue no such order: the token does not trust a bank that does.
@@ -121,8 +121,8 @@ fn text_that_deceives(road: Road) {
     assert_eq!(token.holder.seen(), "");
 }
 
-fn text_longer_than_the_screen(road: Road) {
-    let mut token = Story::enrolled(road);
+fn text_longer_than_the_screen(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     let memo = "补缴二〇二六年第三季度物业管理及公共区域维修基金".repeat(6);
     let order = token.bank.order("上海水务", "100.00", "CNY", &memo).to_vec();
     token.pay_order(order.clone()).shows("上海水务\n¥100.00").press(Button::Ok).verifies();

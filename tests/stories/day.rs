@@ -5,7 +5,7 @@ use firmware::seams::Button;
 use p256::ecdsa::{DerSignature, VerifyingKey, signature::hazmat::PrehashVerifier};
 use ushield_tests::{
     bench,
-    road::Road,
+    scene::Scene,
     story::{No, Story},
 };
 use wire::{
@@ -17,8 +17,8 @@ use wire::{
 
 super::over_each_road!(happy_day, first_generation, factory_pin, both_certificates, renewal);
 
-fn happy_day(road: Road) {
-    let mut token = Story::enrolled(road);
+fn happy_day(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     token.verify("000000").refuses(No::PinWrong { left: 5 });
     token
         .pay("上海水务", "100.00")
@@ -32,9 +32,9 @@ fn happy_day(road: Road) {
 }
 
 /// Without a screen the PIN is the consent, each time anew.
-fn first_generation(road: Road) {
-    let profile = bench::profile_of(Brand { generation: Generation::One, ..Brand::standard() });
-    let mut token = Story::with(road, profile, Some(bench::PIN));
+fn first_generation(scene: Scene) {
+    let profile = bench::profile_of(Brand { generation: Generation::One, ..scene.make.brand() });
+    let mut token = Story::with(scene, profile, Some(bench::PIN));
     token.enrol().succeeds();
     token.pay("上海水务", "100.00").wait().verifies();
     let order = token.bank.order("上海水务", "1.00", "CNY", "").to_vec();
@@ -43,8 +43,8 @@ fn first_generation(road: Road) {
 }
 
 /// Banks hand shields out with a PIN that everybody knows: nothing is paid before it is changed.
-fn factory_pin(road: Road) {
-    let mut token = Story::with(road, bench::profile(), None);
+fn factory_pin(scene: Scene) {
+    let mut token = Story::with(scene, scene.make.profile(), None);
     assert!(token.information().has(Information::FACTORY_PIN));
     let refused = token.try_enrol().unwrap_err();
     assert!(refused.contains("factory PIN"), "{refused}");
@@ -56,8 +56,8 @@ fn factory_pin(road: Road) {
 }
 
 /// The personal ID is two certificates: 9A's key works through PIV, for TLS and ssh.
-fn both_certificates(road: Road) {
-    let mut token = Story::enrolled(road);
+fn both_certificates(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     let nine_a = Container::Piv(Slot::Authentication);
     let by_shield = token.shield(|shield| shield.certificate(nine_a)).succeeds().unwrap();
     let public = token.shield(|shield| shield.public_key(nine_a)).succeeds().unwrap();
@@ -74,8 +74,8 @@ fn both_certificates(road: Road) {
 }
 
 /// A new ID takes the former's place; the CA knows of both.
-fn renewal(road: Road) {
-    let mut token = Story::enrolled(road);
+fn renewal(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     let former = token.shield(|shield| shield.certificate(Container::Payment)).succeeds();
     let _enrolment = token.holder.seen();
     let renewed = token.try_enrol().unwrap();

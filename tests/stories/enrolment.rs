@@ -2,7 +2,7 @@
 
 use firmware::fixture::{Cut, Mood};
 use firmware::seams::Button;
-use ushield_tests::{road::Road, story::Story};
+use ushield_tests::{scene::Scene, story::Story};
 
 super::over_each_road!(
     cancelled_at_each_prompt,
@@ -12,10 +12,10 @@ super::over_each_road!(
     the_same_token_again,
 );
 
-fn cancelled_at_each_prompt(road: Road) {
+fn cancelled_at_each_prompt(scene: Scene) {
     let mut prompts = 0;
     for n in 0.. {
-        let mut token = Story::enrolled(road);
+        let mut token = Story::enrolled(scene);
         let former = token.id();
         token.holder.be(Mood::CancelAfter(n));
         let enrolled = token.try_enrol();
@@ -30,8 +30,8 @@ fn cancelled_at_each_prompt(road: Road) {
     assert!(prompts >= 2, "one for each certificate");
 }
 
-fn wrong_pin(road: Road) {
-    let mut token = Story::enrolled(road);
+fn wrong_pin(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     token.mistype("000001");
     let text = token.try_enrol().unwrap_err();
     assert!(text.contains("5 tries"), "{text}");
@@ -41,11 +41,11 @@ fn wrong_pin(road: Road) {
 
 /// At each write of an enrolment the power goes, once before and once after it: afterwards the token has the former
 /// ID or the new one, whole, and can pay with it.
-fn power_cut_at_each_write(road: Road) {
+fn power_cut_at_each_write(scene: Scene) {
     let mut cuts = 0;
     for how in [Cut::Before, Cut::After] {
         for cut in 0.. {
-            let mut token = Story::enrolled(road);
+            let mut token = Story::enrolled(scene);
             let former = token.id();
             token.flash().cut_at(cut, how);
             let enrolled = token.try_enrol();
@@ -68,11 +68,11 @@ fn power_cut_at_each_write(road: Road) {
 }
 
 /// At each command of an enrolment the token is pulled out, once before it and once before its answer.
-fn lost_at_each_command(road: Road) {
+fn lost_at_each_command(scene: Scene) {
     let mut commands = 0;
     for how in [Cut::Before, Cut::After] {
         for n in 0.. {
-            let mut token = Story::enrolled(road);
+            let mut token = Story::enrolled(scene);
             let former = token.id();
             token.lose_at(n, how);
             let enrolled = token.try_enrol();
@@ -88,8 +88,8 @@ fn lost_at_each_command(road: Road) {
     assert!(commands > 20);
 }
 
-fn the_same_token_again(road: Road) {
-    let mut token = Story::enrolled(road);
+fn the_same_token_again(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     let id = token.id();
     for _ in 0..3 {
         token.verify("135790").succeeds();

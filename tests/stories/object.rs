@@ -11,7 +11,8 @@ use p256::{
 };
 use ushield_tests::{
     bench::{self, PIN, PUK},
-    road::{Plugged, Road},
+    road::Plugged,
+    scene::Scene,
     story::{No, Story},
 };
 use wire::{
@@ -32,8 +33,8 @@ super::over_each_road!(
 );
 
 /// A key is made under the PIN alone, named, found again, used through PIV as the key's policy says, and removed.
-fn a_key_of_its_own(road: Road) {
-    let mut token = Story::enrolled(road);
+fn a_key_of_its_own(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     let name = Name { label: "ssh 键".into(), id: vec![0x11; 20], notes: vec![] };
     let wish = |uses| NewKey {
         algorithm: Algorithm::P256,
@@ -93,8 +94,8 @@ fn a_key_of_its_own(road: Road) {
 }
 
 /// A key is brought in under the PIN and used by the shield applet. The token says for ever that the key came from outside.
-fn a_key_from_outside(road: Road) {
-    let mut token = Story::new(road);
+fn a_key_from_outside(scene: Scene) {
+    let mut token = Story::new(scene);
     let secret = SecretKey::from_slice(&[0x31; 32]).unwrap();
     let name = Name { label: "brought".into(), ..Name::default() };
     let key = NewKey { algorithm: Algorithm::P256, pin: Some(PinPolicy::Once), uses: None, name };
@@ -115,12 +116,12 @@ fn a_key_from_outside(road: Road) {
 }
 
 /// A brand may allow long PINs. PIV's field has eight bytes, so only the shield applet's VERIFY takes a longer PIN.
-fn a_long_pin(road: Road) {
+fn a_long_pin(scene: Scene) {
     let (flash, holder) = (Flash::default(), Holder::default());
-    let profile = || bench::profile_of(Brand { pin_length: (6, 30), ..Brand::standard() });
+    let profile = || bench::profile_of(Brand { pin_length: (6, 30), ..scene.make.brand() });
     let pin = b"a-pin-of-more-than-eight-bytes";
     drop(bench::manufacture(profile(), Some(pin), &flash, &holder));
-    let plugged = Plugged::new(road, profile(), &flash, &holder);
+    let plugged = Plugged::new(scene.road, profile(), &flash, &holder);
     let mut card = plugged.card().expect("a card");
     let mut shield = Shield::select(&mut card).expect("the applet");
     shield.verify(pin).expect("the right PIN");
@@ -143,8 +144,8 @@ fn point(public: &[u8]) -> &[u8] {
 }
 
 /// Large objects travel whole, and private objects are shown to the holder only.
-fn data_of_its_own(road: Road) {
-    let mut token = Story::new(road);
+fn data_of_its_own(scene: Scene) {
+    let mut token = Story::new(scene);
     let value: Vec<u8> = (0..MAX_VALUE).map(|at| (at % 251) as u8).collect();
     let object = DataObject { private: true, label: "notes".into(), value, ..DataObject::default() };
     token.verify("135790").succeeds();
@@ -163,8 +164,8 @@ fn data_of_its_own(road: Road) {
 }
 
 /// The PUK is the officer's PIN. The token is made new, and payments go on.
-fn the_officer(road: Road) {
-    let mut token = Story::enrolled(road);
+fn the_officer(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     token.shield(|shield| shield.check_puk(b"00000000")).refuses(No::PinWrong { left: 5 });
     token.shield(|shield| shield.check_puk(PUK)).succeeds();
     token.shield(|shield| shield.initialise(b"00000000", "mine")).refuses(No::PinWrong { left: 5 });
@@ -182,8 +183,8 @@ fn the_officer(road: Road) {
 }
 
 /// A host gets as many random bytes as it wants, and no two answers are alike.
-fn random(road: Road) {
-    let mut token = Story::new(road);
+fn random(scene: Scene) {
+    let mut token = Story::new(scene);
     let mut draw = |length| {
         let mut bytes = vec![0; length];
         token.shield(|shield| shield.random(&mut bytes)).succeeds();

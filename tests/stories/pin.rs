@@ -5,7 +5,7 @@ use firmware::{profile::Profile, seams::Button};
 use ushield_tests::{
     bench::{self, Bench, PIN, PUK},
     reader::Reader,
-    road::Road,
+    scene::Scene,
     story::{No, Story},
 };
 use wire::{
@@ -16,8 +16,8 @@ use wire::{
 
 super::over_each_road!(wrong_until_blocked, puk_runs_out, power_cut_costs_the_try, unplug_forgets_the_pin);
 
-fn wrong_until_blocked(road: Road) {
-    let mut token = Story::enrolled(road);
+fn wrong_until_blocked(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     for left in (0..6).rev() {
         token.verify("000001").refuses(No::PinWrong { left });
     }
@@ -31,8 +31,8 @@ fn wrong_until_blocked(road: Road) {
     token.pay("上海水务", "100.00").press(Button::Ok).verifies();
 }
 
-fn puk_runs_out(road: Road) {
-    let mut token = Story::new(road);
+fn puk_runs_out(scene: Scene) {
+    let mut token = Story::new(scene);
     for left in (0..6).rev() {
         token.unblock("00000000", "246802").refuses(No::PinWrong { left });
     }
@@ -41,8 +41,8 @@ fn puk_runs_out(road: Road) {
 }
 
 /// The try is paid before the compare, so that cutting the power then buys a thief nothing.
-fn power_cut_costs_the_try(road: Road) {
-    let mut token = Story::new(road);
+fn power_cut_costs_the_try(scene: Scene) {
+    let mut token = Story::new(scene);
     token.flash().cut_at(0, Cut::After);
     token.verify("135790").refuses(No::Status(StatusWord::MEMORY_FAILURE));
     token.flash().mend();
@@ -79,8 +79,8 @@ fn power_cut_while_the_pin_is_stretched() {
     card::shield::Shield::select(&mut card).unwrap().verify(PIN).unwrap();
 }
 
-fn unplug_forgets_the_pin(road: Road) {
-    let mut token = Story::enrolled(road);
+fn unplug_forgets_the_pin(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     token.verify("135790").succeeds();
     token.replug();
     let order = token.bank.order("上海水务", "1.00", "CNY", "").to_vec();

@@ -2,7 +2,7 @@
 
 use card::{Error, piv::Piv};
 use ushield_tests::{
-    road::Road,
+    scene::Scene,
     story::{No, Story},
 };
 use wire::apdu::{Command, StatusWord};
@@ -28,8 +28,8 @@ fn reset(token: &mut Story) -> Result<(), Error> {
 
 /// A token without a payment key loses nothing that was not lost before. After RESET everybody knows the token's codes. Until both
 /// are changed, the bank certifies nothing for the token.
-fn a_locked_token_starts_afresh(road: Road) {
-    let mut token = Story::new(road);
+fn a_locked_token_starts_afresh(scene: Scene) {
+    let mut token = Story::new(scene);
     lock(&mut token);
     reset(&mut token).expect("a reset");
     token.mistype("12345678");
@@ -43,8 +43,8 @@ fn a_locked_token_starts_afresh(road: Road) {
     assert!(token.can_pay());
 }
 
-fn a_personal_id_stays_locked_and_whole(road: Road) {
-    let mut token = Story::enrolled(road);
+fn a_personal_id_stays_locked_and_whole(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     let former = token.id();
     lock(&mut token);
     let refused = reset(&mut token);

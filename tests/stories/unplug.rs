@@ -9,6 +9,7 @@ use ushield_tests::{
     bench::PIN,
     reader::Reader,
     road::Road,
+    scene::Scene,
     story::{No, Story},
 };
 use wire::{
@@ -39,8 +40,8 @@ fn sign_payment(order: &[u8]) -> Command<'_> {
 }
 
 /// The second command is told that the slot is busy. The payment goes on, and is signed when the holder says so.
-fn second_command_while_the_screen_waits(road: Road) {
-    let mut token = Story::enrolled(road);
+fn second_command_while_the_screen_waits(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     let (mut reader, payment) = asking(&mut token);
     for _ in 0..3 {
         let second =
@@ -57,8 +58,8 @@ fn second_command_while_the_screen_waits(road: Road) {
 }
 
 /// The prompt is over, nothing is signed whatever is pressed later, and the PIN is forgotten.
-fn slot_reset_while_the_screen_waits(road: Road) {
-    let mut token = Story::enrolled(road);
+fn slot_reset_while_the_screen_waits(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     let (mut reader, payment) = asking(&mut token);
     let reset = reader.power_on();
     let aborted = reader.answer().unwrap();
@@ -76,8 +77,8 @@ fn slot_reset_while_the_screen_waits(road: Road) {
 }
 
 /// The line breaks, the screen is dark, and nothing is signed.
-fn pulled_out_while_the_screen_waits(road: Road) {
-    let mut token = Story::enrolled(road);
+fn pulled_out_while_the_screen_waits(scene: Scene) {
+    let mut token = Story::enrolled(scene);
     let (mut reader, _) = asking(&mut token);
     token.unplug();
     assert!(!token.holder.is_asked(), "the screen is dark");

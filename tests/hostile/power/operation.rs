@@ -72,7 +72,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "GENERATE, pending over another",
-        run: |card| verified(card)?.generate(Container::Payment, KeyAlgorithm::P256).map(drop),
+        run: |card| {
+            let mut shield = verified(card)?;
+            let algorithm = algorithm(&mut shield, Container::Payment)?;
+            shield.generate(Container::Payment, algorithm).map(drop)
+        },
         pin_tries: &[3, 6],
         puk_tries: &[],
     },
@@ -141,6 +145,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         name: "CREATE KEY",
         run: |card| verified(card)?.create_key(Place::Any, &new_key()).map(drop),
+        pin_tries: &[3, 6],
+        puk_tries: &[],
+    },
+    Operation {
+        name: "CREATE KEY, SM2",
+        run: |card| {
+            let key = NewKey { algorithm: Algorithm::Sm2, uses: None, ..new_key() };
+            verified(card)?.create_key(Place::Any, &key).map(drop)
+        },
         pin_tries: &[3, 6],
         puk_tries: &[],
     },
@@ -232,27 +245,31 @@ pub(super) fn set_management_key(card: &mut Card) -> Result<(), Error> {
     card.data(&Command::new(0, 0xFF, 0xFF, 0xFF, &data)).map(drop)
 }
 
+/// The algorithm of a container's key in a personal ID. The token tells that of the payment key.
+pub(super) fn algorithm(shield: &mut Shield<'_>, container: Container) -> Result<KeyAlgorithm, Error> {
+    if container == Container::Payment { Ok(shield.information()?.algorithm) } else { Ok(KeyAlgorithm::P256) }
+}
+
 /// Installs certificates for the pending keys of the personal ID.
 pub(super) fn install(card: &mut Card) -> Result<(), Error> {
     let mut shield = verified(card)?;
     let mut certificates = Vec::new();
     for container in ID {
         let key = shield.pending_public_key(container)?.ok_or(Error::Invalid("no pending key"))?;
-        certificates.push((container, certificate(&key)));
+        certificates.push((container, certificate(algorithm(&mut shield, container)?, &key)));
     }
     let items: Vec<_> = certificates.iter().map(|(container, der)| (*container, &der[..])).collect();
     shield.install(&items)
 }
 
-/// The outline of a certificate for a P-256 key (7F49): all that a token looks at.
-fn certificate(key: &[u8]) -> Vec<u8> {
-    let Ok(PublicKey::Point { point, .. }) = PublicKey::parse(KeyAlgorithm::P256, key) else {
+/// The outline of a certificate for an elliptic key (7F49): all that a token looks at.
+fn certificate(algorithm: KeyAlgorithm, key: &[u8]) -> Vec<u8> {
+    let Ok(PublicKey::Point { curve, point }) = PublicKey::parse(algorithm, key) else {
         panic!("not a point")
     };
     let sequence = |parts: &[&[u8]]| tlv::object(0x30, &parts.concat());
-    // id-ecPublicKey with prime256v1 (RFC 5480, 2.1.1).
-    let algorithm =
-        sequence(&[b"\x06\x07\x2A\x86\x48\xCE\x3D\x02\x01\x06\x08\x2A\x86\x48\xCE\x3D\x03\x01\x07"]);
+    // id-ecPublicKey with a named curve (RFC 5480, 2.1.1).
+    let algorithm = sequence(&[b"\x06\x07\x2A\x86\x48\xCE\x3D\x02\x01", curve.parameters()]);
     let spki = sequence(&[&algorithm, &tlv::object(3, &[&[0], point].concat())]);
     let empty = sequence(&[]).repeat(3); // signature, issuer, validity
     let holder = b"\x30\x0C\x31\x0A\x30\x08\x06\x03\x55\x04\x03\x0C\x01x"; // CN=x
@@ -279,5 +296,5 @@ pub(super) fn put_certificate(card: &mut Card) -> Result<(), Error> {
     let mut shield = verified(card)?;
     let key = shield.public_key(first())?.ok_or(Error::Invalid("no key"))?;
     let name = Name { label: "certificate".into(), id: vec![3], notes: vec![] };
-    shield.put_certificate(Place::Over(first()), &certificate(&key), &name).map(drop)
+    shield.put_certificate(Place::Over(first()), &certificate(KeyAlgorithm::P256, &key), &name).map(drop)
 }

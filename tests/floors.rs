@@ -24,12 +24,13 @@ use module::{Climber, House};
 const FLOORS: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("lock", &[]),
+    ("sm2-signature", &["wire"]),
     ("file", &["wire"]),
     ("firmware", &["wire"]),
     ("card", &["wire", "file", "lock"]),
-    ("payment", &["wire"]),
-    ("authority", &["wire", "file"]),
-    ("trial-bank", &["wire", "file", "payment", "authority"]),
+    ("payment", &["wire", "sm2-signature"]),
+    ("authority", &["wire", "sm2-signature", "file"]),
+    ("trial-bank", &["wire", "sm2-signature", "file", "payment", "authority"]),
     // On card and authority only where it tells what they refuse, by a feature each: a bank's program goes without card.
     ("terminal", &["wire", "file", "card", "authority"]),
     ("reader", &["wire", "lock", "card"]),
@@ -71,6 +72,7 @@ const FLOORS: &[(&str, &[&str])] = &[
 const IN_TESTS: &[(&str, &[&str])] = &[("host-driver", &["card"]), ("firmware", &["firmware"])];
 const EVERYTHING: &[&str] = &[
     "wire",
+    "sm2-signature",
     "file",
     "lock",
     "firmware",

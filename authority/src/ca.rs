@@ -1,12 +1,15 @@
 //! A bank's certification authority in a folder: its key, its certificate, its index, its CRL.
 //!
 //! ```text
-//! ca.pem       the certificate: P-256, self-signed, pathlen 0, keyCertSign and cRLSign
+//! ca.pem       the certificate: P-256 or SM2, self-signed, pathlen 0, keyCertSign and cRLSign
 //! ca-key.pem   the key: PKCS #8, encrypted with a passphrase unless told otherwise
 //! crl.pem      the CRL last issued; crl.der is the same for web servers (RFC 5280, 4.2.1.13: DER over http)
 //! index.json   what was issued and revoked
 //! lock         held while the index changes, so that two processes never lose each other's entries
 //! ```
+//!
+//! A CA of SM2 has a second issuer, of P-256, whose files have the same names with `authentication-` before them. The first one
+//! issues certificates for payment then, and the second one those for authentication (docs/decisions/0051-two-issuers.md).
 //!
 //! The index is written before a certificate leaves the CA, so that the index knows every certificate. A revocation is
 //! in the index before it is in the CRL.
@@ -14,34 +17,31 @@
 mod rule;
 mod published;
 mod folder;
-mod signer;
 mod sign;
+mod signer;
 
 use std::path::{Path, PathBuf};
 
-use der::{Decode, Tag, Tagged};
 use file::Writing;
-use rcgen::Issuer as Signer;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
-use zeroize::Zeroizing;
 
-pub use folder::{DEFAULT_CRL_URL, found, found_for_trial};
+pub use folder::{DEFAULT_AUTHENTICATION_CRL_URL, DEFAULT_CRL_URL, found, found_for_trial};
 pub use sign::Founding;
 
 use crate::{
     Error, Reason,
     certificate::{Certificate, display_name, hex},
+    certificate_kind::Kind,
     csr,
     index::{Entry, Index, Revocation},
     issuer::{Issuer, Order},
-    key,
     moment::{self, Validity},
-    signature::PrivateKey,
-    subject::{DEFAULT_ORGANISATION, Subject, TEST_UNIT, writable},
+    subject::{DEFAULT_ORGANISATION, Subject, TEST_UNIT},
 };
-use folder::{CERTIFICATE, CRL, INDEX, KEY, Lock};
+use folder::{INDEX, Lock};
 use published::Published;
+use signer::{Charge, MAIN, Sealed, Signer};
 
 /// How long a CRL is good for, in days, unless told otherwise.
 pub const CRL_DAYS: u32 = 30;
@@ -49,9 +49,11 @@ pub const CRL_DAYS: u32 = 30;
 /// An opened CA.
 pub struct Authority {
     folder: PathBuf,
-    certificate: Certificate,
     organisation: String,
-    signer: Signer<'static, PrivateKey>,
+    /// The issuer of certificates for payment, and of all where there is one issuer.
+    main: Signer,
+    /// The issuer of certificates for authentication, where there are two.
+    second: Option<Signer>,
     /// How its files are written: durably, but for a CA that ends with its process.
     write: Writing,
 }
@@ -65,47 +67,71 @@ impl Authority {
         Self::find(folder)?.open(passphrase)
     }
 
-    /// Finds the CA in `folder`. Its key stays closed, so that nobody is asked for a passphrase for nothing.
+    /// Finds the CA in `folder`. Its keys stay closed, so that nobody is asked for a passphrase for nothing.
     ///
     /// # Errors
     /// There is no CA, others may read its key or write its folder, or a file is damaged.
     pub fn find(folder: &Path) -> Result<Closed, Error> {
-        if !folder.join(CERTIFICATE).exists() {
+        if !folder.join(MAIN.certificate).exists() {
             return Err(Error::new(
                 Reason::Missing,
                 format!("there is no CA in {}", folder.display()),
-                format!("it has no {CERTIFICATE}"),
+                format!("it has no {}", MAIN.certificate),
                 format!("cert-tool ca init --dir {}", folder.display()),
             ));
         }
         file::check_closed(folder, "700")?;
-        file::check_closed(&folder.join(CERTIFICATE), "644")?;
         file::check_closed(&folder.join(INDEX), "600")?;
-        let certificate = Certificate::parse(&file::read(&folder.join(CERTIFICATE))?)?;
-        index(folder, &certificate)?;
-        let path = folder.join(KEY);
-        let pem = Zeroizing::new(file::read(&path)?);
-        file::check_private(&path, "600")?;
-        let encrypted = key::is_encrypted(&pem)?;
-        Ok(Closed { folder: folder.to_path_buf(), certificate, pem, encrypted })
+        let two = Index::load(&folder.join(INDEX))?.authentication_crl_url.is_some();
+        let find = |&charge| Sealed::find(folder, charge);
+        let issuers = Charge::of(two).iter().map(find).collect::<Result<Vec<_>, Error>>()?;
+        let own = Charge::of(two).iter().zip(&issuers).map(|(charge, issuer)| (*charge, &issuer.certificate));
+        index(folder, own)?;
+        Ok(Closed { folder: folder.to_path_buf(), issuers })
     }
 
     /// The index as it is on the disk now.
     ///
     /// # Errors
-    /// As [`Index::load`], and when the CRL in the folder knows more than the index.
+    /// As [`Index::load`], and when a CRL in the folder knows more than the index.
     pub fn index(&self) -> Result<Index, Error> {
-        index(&self.folder, &self.certificate)
+        index(&self.folder, self.signers().map(|signer| (signer.charge, &signer.certificate)))
     }
 
-    /// Where the CA's certificate in PEM lies.
+    /// Where the CA's certificate in PEM lies: that of the issuer for payment, which verifiers of payments are given.
     pub fn certificate_path(&self) -> PathBuf {
-        self.folder.join(CERTIFICATE)
+        self.folder.join(MAIN.certificate)
     }
 
-    /// Where the CRL in PEM lies.
+    /// Where the CRL in PEM lies that verifiers of payments are given.
     pub fn crl_path(&self) -> PathBuf {
-        self.folder.join(CRL)
+        self.folder.join(MAIN.crl)
+    }
+
+    /// Where the certificate in PEM lies of the issuer for authentication. It is [`Self::certificate_path`] where one issuer issues
+    /// all.
+    pub fn authentication_certificate_path(&self) -> PathBuf {
+        self.folder.join(self.signer(Kind::Authentication).charge.files().certificate)
+    }
+
+    /// Where the CRL in PEM lies of the issuer for authentication. It is [`Self::crl_path`] where one issuer issues all.
+    pub fn authentication_crl_path(&self) -> PathBuf {
+        self.folder.join(self.signer(Kind::Authentication).charge.files().crl)
+    }
+
+    /// Whether this CA issued the certificate, with the key that it has for the certificate's kind or for the other.
+    pub fn issued(&self, certificate: &Certificate) -> bool {
+        self.signers().any(|signer| certificate.issued_by(&signer.certificate))
+    }
+
+    /// The issuers, the main one first.
+    fn signers(&self) -> impl Iterator<Item = &Signer> {
+        std::iter::once(&self.main).chain(&self.second)
+    }
+
+    /// The issuer of certificates of this kind.
+    fn signer(&self, kind: Kind) -> &Signer {
+        self.second.as_ref().filter(|signer| signer.charge.covers(kind)).unwrap_or(&self.main)
     }
 
     /// Revokes a certificate by its serial number and issues the CRL anew.
@@ -134,7 +160,7 @@ impl Authority {
         })
     }
 
-    /// Issues the CRL anew, good for so many days; its number.
+    /// Issues the CRL anew, good for so many days; its number. Two issuers' CRLs have one number.
     ///
     /// # Errors
     /// The disk's fault.
@@ -159,24 +185,32 @@ impl Authority {
         Ok(changed)
     }
 
-    /// The CRL's number is spent in the index before the CRL is written, so that no two CRLs share a number. A clock that was
-    /// set back a little does not make the newer CRL look older than the former one. After a CRL from the future no CRL is
+    /// The CRL's number is spent in the index before the CRL is written, so that no two CRLs of an issuer share a number. A clock
+    /// that was set back a little does not make the newer CRL look older than the former one. After a CRL from the future no CRL is
     /// issued: every later CRL would be from the future too, and no verifier would take it.
     fn write_crl(&self, index: &mut Index, now: OffsetDateTime, days: u32) -> Result<u64, Error> {
-        let former = Published::read(&self.folder, &self.certificate);
-        former.as_ref().map_or(Ok(()), |former| former.check_clock(now))?;
-        let this_update = former.map_or(sign::dated(now), |former| former.this_update.max(sign::dated(now)));
+        let mut this_update = sign::dated(now);
+        for signer in self.signers() {
+            if let Some(former) = Published::read(&self.folder, signer.charge.files(), &signer.certificate) {
+                former.check_clock(now)?;
+                this_update = this_update.max(former.this_update);
+            }
+        }
         index.crl_number = index.crl_number.saturating_add(1);
         let next_update = Validity::Days(days).not_after(now.max(this_update))?;
-        let crl = sign::crl(&self.signer, index, this_update, next_update)?;
+        let crl = |signer: &Signer| sign::crl(signer, index, this_update, next_update);
+        let crls = self.signers().map(crl).collect::<Result<Vec<_>, Error>>()?;
         index.save_by(self.write, &self.folder.join(INDEX))?;
-        folder::write_crl(self.write, &self.folder, &crl, true)?;
+        for (signer, crl) in self.signers().zip(&crls) {
+            folder::write_crl(self.write, &self.folder, signer.charge.files(), crl, true)?;
+        }
         Ok(index.crl_number)
     }
 
     /// Checks the rules that do not depend on the request, and gives the last moment of the certificate's validity.
     fn not_after(
         &self,
+        signer: &Signer,
         subject: &Subject,
         validity: Validity,
         now: OffsetDateTime,
@@ -192,60 +226,52 @@ impl Authority {
             return Err(refused("the subject has a unit that this CA does not certify".into()));
         }
         let not_after = validity.not_after(now)?;
-        if not_after > self.certificate.not_after {
+        if not_after > signer.certificate.not_after {
             return Err(refused(format!(
                 "it would end on {}, after the CA's own certificate ({})",
                 moment::display(not_after),
-                moment::display(self.certificate.not_after)
+                moment::display(signer.certificate.not_after)
             )));
         }
         Ok(not_after)
     }
 }
 
-/// A CA that was found, and whose key is not opened yet.
+/// A CA that was found, and whose keys are not opened yet.
 pub struct Closed {
     folder: PathBuf,
-    certificate: Certificate,
-    pem: Zeroizing<Vec<u8>>,
-    encrypted: bool,
+    /// The main issuer first.
+    issuers: Vec<Sealed>,
 }
 
 impl Closed {
-    /// Whether the key is encrypted, so that [`Self::open`] wants a passphrase.
-    pub const fn wants_passphrase(&self) -> bool {
-        self.encrypted
+    /// Whether a key is encrypted, so that [`Self::open`] wants a passphrase.
+    pub fn wants_passphrase(&self) -> bool {
+        self.issuers.iter().any(|issuer| issuer.encrypted)
     }
 
-    /// Opens the key. A key that is not encrypted needs no passphrase.
+    /// Opens the keys. A key that is not encrypted needs no passphrase.
     ///
     /// # Errors
-    /// The passphrase is wrong or missing, the key is damaged, or key and certificate do not belong together.
+    /// The passphrase is wrong or missing, a key is damaged, or key and certificate do not belong together.
     pub fn open(self, passphrase: Option<&[u8]>) -> Result<Authority, Error> {
-        let Self { folder, certificate, pem, .. } = self;
-        let key = PrivateKey::parse(&pem, passphrase)?;
-        if rcgen::PublicKeyData::subject_public_key_info(&key) != certificate.public_key {
-            return Err(Error::new(
-                Reason::WrongKey,
-                format!("the CA in {} was not opened", folder.display()),
-                format!("{KEY} is not the key of {CERTIFICATE}"),
-                "put the two files of one CA there; nothing was changed",
-            ));
-        }
-        check_writable(&certificate)?;
-        let signer = signer::signer(&certificate.der, key)?;
-        let organisation = certificate
-            .subject
+        let Self { folder, issuers } = self;
+        let mut opened = issuers.into_iter().map(|issuer| issuer.open(&folder, passphrase));
+        let main = opened.next().unwrap_or_else(|| Err(refused("it has no issuer".into())))?;
+        let second = opened.next().transpose()?;
+        let subject = &main.certificate.subject;
+        let organisation = subject
             .iter()
             .find(|(oid, _)| *oid == const_oid::db::rfc4519::O)
             .map_or_else(|| DEFAULT_ORGANISATION.to_string(), |(_, text)| text.clone());
-        Ok(Authority { folder, certificate, organisation, signer, write: file::write })
+        drop(opened);
+        Ok(Authority { folder, organisation, main, second, write: file::write })
     }
 }
 
 impl Issuer for Authority {
-    fn certificate(&self) -> &Certificate {
-        &self.certificate
+    fn certificate(&self, kind: Kind) -> &Certificate {
+        &self.signer(kind).certificate
     }
 
     fn organisation(&self) -> &str {
@@ -253,23 +279,28 @@ impl Issuer for Authority {
     }
 
     fn ready(&mut self, subject: &Subject, validity: Validity) -> Result<(), Error> {
-        self.not_after(subject, validity, moment::now())?;
+        for signer in self.signers() {
+            self.not_after(signer, subject, validity, moment::now())?;
+        }
         let _lock = Lock::take(&self.folder)?;
         self.index().map(drop)
     }
 
     fn issue(&mut self, order: &Order<'_>) -> Result<Vec<u8>, Error> {
         let now = moment::now();
-        let not_after = self.not_after(order.subject, order.validity, now)?;
+        let signer = self.signer(order.kind);
+        let not_after = self.not_after(signer, order.subject, order.validity, now)?;
         let request = csr::check_for(order.request, order.subject)?;
-        rule::not_our_own(&request.public_key, &self.certificate)?;
+        rule::of_the_issuers_algorithm(&request, order.kind, signer)?;
+        rule::not_our_own(&request.public_key, self.signers())?;
         let _lock = Lock::take(&self.folder)?;
         let mut index = self.index()?;
         let key = hex(&Sha256::digest(&request.public_key));
         let subject = display_name(&request.subject);
         rule::one_holder_a_key(&index, &key, order.kind, &subject)?;
         rule::one_name_an_id(&index, order.subject, now)?;
-        let der = sign::certificate(&self.signer, order, &request, &index.crl_url, now, not_after)?;
+        let point = index.distribution_point(order.kind);
+        let der = sign::certificate(signer, order, &request, point, now, not_after)?;
         index.certificates.push(Entry {
             serial: Certificate::parse(&der)?.serial,
             kind: order.kind,
@@ -289,7 +320,7 @@ impl Issuer for Authority {
 
     fn stands(&mut self, certificate: &Certificate) -> Result<bool, Error> {
         let known = self.index()?.find(&certificate.serial).is_some_and(|entry| entry.revoked_at.is_none());
-        Ok(known && certificate.issued_by(&self.certificate))
+        Ok(known && self.issued(certificate))
     }
 
     fn delivered(&mut self, token: &str, serials: &[String]) -> Result<(), Error> {
@@ -324,34 +355,21 @@ impl Issuer for Authority {
     }
 }
 
-/// The index, which must know all that the CRL in the folder says. The CRL is read first, because a process that changes
-/// both writes the index first.
-fn index(folder: &Path, ca: &Certificate) -> Result<Index, Error> {
-    let published = Published::read(folder, ca);
+/// The index, which must know all that the CRLs in the folder say. The CRLs are read first, because a process that changes index
+/// and CRLs writes the index first.
+fn index<'a>(
+    folder: &Path,
+    issuers: impl Iterator<Item = (Charge, &'a Certificate)>,
+) -> Result<Index, Error> {
+    let read = |(charge, issuer): (Charge, &Certificate)| Published::read(folder, charge.files(), issuer);
+    let published: Vec<_> = issuers.filter_map(read).collect();
     let index = Index::load(&folder.join(INDEX))?;
-    published.map_or(Ok(()), |published| published.check(&index, folder))?;
+    published.iter().try_for_each(|published| published.check(&index, folder))?;
     Ok(index)
 }
 
 fn refused(why: String) -> Error {
     Error::new(Reason::IssuerRefused, "the CA refused to issue", why, "correct it and run the command again")
-}
-
-/// Refuses a CA whose name cannot be written into what the CA signs: the crate that writes certificates panics at a
-/// PrintableString with a question mark.
-fn check_writable(certificate: &Certificate) -> Result<(), Error> {
-    let read = x509_cert::Certificate::from_der(&certificate.der).ok();
-    let names = read.iter().flat_map(|read| read.tbs_certificate().subject().iter());
-    let mut printable = names.filter(|attribute| attribute.value.tag() == Tag::PrintableString);
-    if printable.all(|attribute| attribute.value.value().iter().all(|byte| writable(char::from(*byte)))) {
-        return Ok(());
-    }
-    Err(Error::new(
-        Reason::Invalid,
-        "the CA was not opened",
-        "a PrintableString in its name has a character, such as a question mark, that certificates are not written with here",
-        "make a CA with another name: cert-tool ca init --dir DIR",
-    ))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The two certificates of a personal ID, and what each may do.
 
 use const_oid::{ObjectIdentifier, db::rfc5280::ID_KP_CLIENT_AUTH};
-use rcgen::KeyUsagePurpose;
 use wire::{payment::PAYMENT_PURPOSE, piv::Slot, shield::Container};
+use x509_cert::ext::pkix::{KeyUsage, KeyUsages};
 
 /// Days that a customer's certificate is valid where nobody says otherwise.
 pub const DAYS: u32 = 365;
@@ -46,11 +46,11 @@ impl Kind {
     }
 
     /// The key usage (RFC 5280, 4.2.1.3).
-    pub const fn usages(self) -> &'static [KeyUsagePurpose] {
-        match self {
-            Self::Payment => &[KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::ContentCommitment],
-            Self::Authentication => &[KeyUsagePurpose::DigitalSignature],
-        }
+    pub fn usage(self) -> KeyUsage {
+        KeyUsage(match self {
+            Self::Payment => KeyUsages::DigitalSignature | KeyUsages::NonRepudiation,
+            Self::Authentication => KeyUsages::DigitalSignature.into(),
+        })
     }
 }
 

@@ -31,8 +31,11 @@ pub struct Index {
     checksum: Option<String>,
     /// The number of the CRL last written, from 1 (RFC 5280, 5.2.3: it only grows).
     pub crl_number: u64,
-    /// Where verifiers fetch the CRL: the distribution point of all certificates.
+    /// Where verifiers fetch the CRL: the distribution point of all certificates, or of those for payment.
     pub crl_url: String,
+    /// Where verifiers fetch the CRL of the issuer for authentication; `None` where one issuer issues all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authentication_crl_url: Option<String>,
     /// All certificates, oldest first.
     pub certificates: Vec<Entry>,
 }
@@ -100,8 +103,24 @@ pub enum Revocation {
 
 impl Index {
     /// The index of a new CA: nothing issued, CRL number 1.
-    pub fn new(crl_url: String) -> Self {
-        Self { version: VERSION, checksum: None, crl_number: 1, crl_url, certificates: Vec::new() }
+    pub fn new(crl_url: String, authentication_crl_url: Option<String>) -> Self {
+        let certificates = Vec::new();
+        Self {
+            version: VERSION,
+            checksum: None,
+            crl_number: 1,
+            crl_url,
+            authentication_crl_url,
+            certificates,
+        }
+    }
+
+    /// The distribution point of certificates of this kind.
+    pub fn distribution_point(&self, kind: Kind) -> &str {
+        match (kind, &self.authentication_crl_url) {
+            (Kind::Authentication, Some(url)) => url,
+            _ => &self.crl_url,
+        }
     }
 
     /// Reads the file.
@@ -223,7 +242,10 @@ mod tests {
     fn travels_and_refuses_what_it_does_not_know() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index.json");
-        let mut index = Index::new("http://crl.bank.example/ca.crl".into());
+        let mut index = Index::new(
+            "http://crl.bank.example/ca.crl".into(),
+            Some("http://crl.bank.example/9a.crl".into()),
+        );
         index.certificates.push(Entry {
             serial: "0A".into(),
             kind: Kind::Payment,

@@ -1,6 +1,11 @@
 //! Who issues certificates, as enrolment sees it: a folder today, a bank's server behind the same trait tomorrow.
 
-use crate::{Error, certificate::Certificate, certificate_kind::Kind, moment::Validity, subject::Subject};
+use wire::algorithm::KeyAlgorithm;
+
+use crate::{
+    Error, certificate::Certificate, certificate_kind::Kind, moment::Validity, signature::PublicKey,
+    subject::Subject,
+};
 
 /// What an issuer is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +25,13 @@ pub struct Order<'a> {
 /// A certification authority. An issued certificate is on its way until [`Self::delivered`] or
 /// [`Self::withdraw`] says what became of it.
 pub trait Issuer {
-    /// The CA's own certificate.
-    fn certificate(&self) -> &Certificate;
+    /// The CA's own certificate, under which it issues certificates of this kind.
+    fn certificate(&self, kind: Kind) -> &Certificate;
+
+    /// The algorithm of the keys that it certifies for this kind, which is its own key's. `None`: it certifies none.
+    fn algorithm(&self, kind: Kind) -> Option<KeyAlgorithm> {
+        PublicKey::parse(&self.certificate(kind).public_key).map(|key| key.algorithm)
+    }
 
     /// The organisation that its certificates name.
     fn organisation(&self) -> &str;

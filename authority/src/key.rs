@@ -10,19 +10,17 @@ use crate::{
     signature::{PrivateKey, names},
 };
 
-/// The algorithm of a new CA's key.
-const ALGORITHM: KeyAlgorithm = KeyAlgorithm::P256;
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 const PLAIN: &str = "PRIVATE KEY";
 
 impl PrivateKey {
-    /// A new key from the system's randomness.
-    pub(crate) fn generate() -> Result<Self, Error> {
-        let mut scalar = Zeroizing::new(vec![0; ALGORITHM.curve().map_or(0, Curve::field)]);
-        // A random number is no private key of P-256 in one case of 2^32.
+    /// A new key of this algorithm from the system's randomness.
+    pub(crate) fn generate(algorithm: KeyAlgorithm) -> Result<Self, Error> {
+        let mut scalar = Zeroizing::new(vec![0; algorithm.curve().map_or(0, Curve::field)]);
+        // A random number is no private key of P-256 or SM2 in one case of 2^32.
         for _ in 0..8 {
             random(&mut scalar)?;
-            if let Some(key) = Self::of_scalar(ALGORITHM, &scalar) {
+            if let Some(key) = Self::of_scalar(algorithm, &scalar) {
                 return Ok(key);
             }
         }

@@ -2,11 +2,11 @@
 //! compiler leads whoever adds one through every match of this file.
 
 mod p256;
+mod sm2;
 
 use const_oid::{ObjectIdentifier, db::rfc5912::ID_EC_PUBLIC_KEY};
-use der::Decode;
+use der::{Any, Decode, Encode, asn1::BitString};
 use pkcs8::SecretDocument;
-use rcgen::{PublicKeyData, SignatureAlgorithm};
 use wire::algorithm::KeyAlgorithm;
 use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
@@ -14,8 +14,6 @@ use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 struct Scheme {
     /// The name of the signatures, for people.
     name: &'static str,
-    /// The algorithm as the crate names it that writes requests and certificates.
-    written: &'static SignatureAlgorithm,
     /// Whether these bytes, whose length was checked, are a point of the curve.
     is_point: fn(&[u8]) -> bool,
     /// Whether the signature (DER) over the message is by the key of this point.
@@ -26,20 +24,20 @@ struct Scheme {
 const fn scheme(algorithm: KeyAlgorithm) -> Option<Scheme> {
     match algorithm {
         KeyAlgorithm::P256 => Some(p256::SCHEME),
+        KeyAlgorithm::Sm2 => Some(sm2::SCHEME),
         // A token has such keys for PIV, and nobody is certified with one here.
-        KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 | KeyAlgorithm::Sm2 => None,
+        KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 => None,
     }
 }
 
-/// An algorithm as `rcgen` names it; `None` where no key of the algorithm is certified here.
-pub fn written(algorithm: KeyAlgorithm) -> Option<&'static SignatureAlgorithm> {
-    scheme(algorithm).map(|scheme| scheme.written)
+/// The name of an algorithm's signatures, for people; `None` where no key of the algorithm is certified here.
+pub fn name(algorithm: KeyAlgorithm) -> Option<&'static str> {
+    scheme(algorithm).map(|scheme| scheme.name)
 }
 
 /// The names of all signatures that are certified here, for people.
 pub(crate) fn names() -> String {
-    let names = KeyAlgorithm::ALL.into_iter().filter_map(|algorithm| Some(scheme(algorithm)?.name));
-    names.collect::<Vec<_>>().join(" or ")
+    KeyAlgorithm::ALL.into_iter().filter_map(name).collect::<Vec<_>>().join(" or ")
 }
 
 /// A public key of an algorithm that is certified here.
@@ -69,8 +67,23 @@ impl PublicKey {
         })
     }
 
+    /// The SubjectPublicKeyInfo, DER (RFC 5480, 2; GM/T 0015, 5.2.3).
+    pub fn info(&self) -> Vec<u8> {
+        let parameters = self.algorithm.curve().map(|curve| curve.parameters());
+        let info = || -> der::Result<Vec<u8>> {
+            let algorithm = AlgorithmIdentifierOwned {
+                oid: ID_EC_PUBLIC_KEY,
+                parameters: parameters.map(Any::from_der).transpose()?,
+            };
+            let subject_public_key = BitString::from_bytes(&self.point)?;
+            SubjectPublicKeyInfoOwned { algorithm, subject_public_key }.to_der()
+        };
+        // A point is short, and the parameters are DER: there is nothing else to fail on.
+        info().unwrap_or_default()
+    }
+
     /// Whether `signature` (DER) over `message` is by this key, and `named` is the algorithm of such signatures, without
-    /// parameters (RFC 5758, 3.2).
+    /// parameters (RFC 5758, 3.2; GM/T 0015, 5.2.3).
     pub fn verify(&self, named: &AlgorithmIdentifierOwned, message: &[u8], signature: &[u8]) -> bool {
         let is_named = named.parameters.is_none() && self.algorithm.signature() == Some(named.oid);
         is_named
@@ -87,6 +100,7 @@ pub(crate) struct PrivateKey {
 /// The secret half, as the algorithm's file has it.
 enum Secret {
     P256(p256::Secret),
+    Sm2(sm2::Secret),
 }
 
 impl PrivateKey {
@@ -95,7 +109,8 @@ impl PrivateKey {
     pub(crate) fn of_scalar(algorithm: KeyAlgorithm, scalar: &[u8]) -> Option<Self> {
         let secret = match algorithm {
             KeyAlgorithm::P256 => Secret::P256(p256::Secret::of_scalar(scalar)?),
-            KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 | KeyAlgorithm::Sm2 => return None,
+            KeyAlgorithm::Sm2 => Secret::Sm2(sm2::Secret::of_scalar(scalar)?),
+            KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 => return None,
         };
         Some(Self::of(algorithm, secret))
     }
@@ -105,7 +120,8 @@ impl PrivateKey {
         KeyAlgorithm::ALL.into_iter().find_map(|algorithm| {
             let secret = match algorithm {
                 KeyAlgorithm::P256 => Secret::P256(p256::Secret::from_pkcs8(document)?),
-                KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 | KeyAlgorithm::Sm2 => return None,
+                KeyAlgorithm::Sm2 => Secret::Sm2(sm2::Secret::from_pkcs8(document)?),
+                KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 => return None,
             };
             Some(Self::of(algorithm, secret))
         })
@@ -114,6 +130,7 @@ impl PrivateKey {
     fn of(algorithm: KeyAlgorithm, secret: Secret) -> Self {
         let point = match &secret {
             Secret::P256(secret) => secret.point(),
+            Secret::Sm2(secret) => secret.point(),
         };
         Self { public: PublicKey { algorithm, point }, secret }
     }
@@ -122,6 +139,7 @@ impl PrivateKey {
     pub(crate) fn pkcs8(&self) -> pkcs8::Result<SecretDocument> {
         match &self.secret {
             Secret::P256(secret) => secret.pkcs8(),
+            Secret::Sm2(secret) => secret.pkcs8(),
         }
     }
 
@@ -134,32 +152,19 @@ impl PrivateKey {
     pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
         match &self.secret {
             Secret::P256(secret) => secret.sign(message),
+            Secret::Sm2(secret) => secret.sign(message),
         }
-    }
-}
-
-impl PublicKeyData for PrivateKey {
-    fn der_bytes(&self) -> &[u8] {
-        &self.public.point
-    }
-
-    fn algorithm(&self) -> &'static SignatureAlgorithm {
-        match &self.secret {
-            Secret::P256(_) => p256::SCHEME.written,
-        }
-    }
-}
-
-impl rcgen::SigningKey for PrivateKey {
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
-        Ok(self.sign(message))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rcgen::{KeyPair, SigningKey as _};
+    use rcgen::{KeyPair, PublicKeyData as _, SigningKey as _};
+
+    fn key(algorithm: KeyAlgorithm) -> PrivateKey {
+        PrivateKey::of_scalar(algorithm, &[7; 32]).unwrap()
+    }
 
     /// Each algorithm that is certified has keys of its own, and its private key comes back from PKCS #8 as the same.
     #[test]
@@ -168,10 +173,10 @@ mod tests {
         for algorithm in KeyAlgorithm::ALL {
             let Some(curve) = algorithm.curve() else { continue };
             let made = PrivateKey::of_scalar(algorithm, &vec![7; curve.field()]);
-            assert_eq!(made.is_some(), written(algorithm).is_some(), "{algorithm:?}");
+            assert_eq!(made.is_some(), name(algorithm).is_some(), "{algorithm:?}");
             let Some(key) = made else { continue };
             let again = PrivateKey::from_pkcs8(key.pkcs8().unwrap().as_bytes()).unwrap();
-            let public = PublicKey::parse(&again.subject_public_key_info()).unwrap();
+            let public = PublicKey::parse(&again.public().info()).unwrap();
             assert_eq!((&public, public.algorithm), (key.public(), algorithm));
             let named = AlgorithmIdentifierOwned { oid: algorithm.signature().unwrap(), parameters: None };
             assert!(public.verify(&named, b"message", &again.sign(b"message")));
@@ -179,7 +184,8 @@ mod tests {
             assert!(PrivateKey::of_scalar(algorithm, &vec![0; curve.field()]).is_none());
             certified.push(algorithm);
         }
-        assert!(certified.contains(&KeyAlgorithm::P256) && names().contains("P-256"));
+        assert_eq!(certified, [KeyAlgorithm::P256, KeyAlgorithm::Sm2]);
+        assert!(names().contains("P-256") && names().contains("SM2"), "{}", names());
     }
 
     fn named(oid: &str) -> AlgorithmIdentifierOwned {
@@ -191,6 +197,7 @@ mod tests {
         let pair = KeyPair::generate().unwrap();
         let key = PublicKey::parse(&pair.subject_public_key_info()).unwrap();
         assert_eq!((key.algorithm, key.point.len()), (KeyAlgorithm::P256, 65));
+        assert_eq!(key.info(), pair.subject_public_key_info());
         let signature = pair.sign(b"message").unwrap();
         let ecdsa_with_sha256 = named("1.2.840.10045.4.3.2");
         assert!(key.verify(&ecdsa_with_sha256, b"message", &signature));
@@ -201,15 +208,44 @@ mod tests {
         assert!(!key.verify(&null, b"message", &signature));
     }
 
+    /// A signature of SM2 has one name: SM2-with-SM3, without parameters. SM2 alone (GM/T 0010), SM3 and ECDSA are other names.
+    #[test]
+    fn a_key_of_sm2_verifies_under_one_name() {
+        let key = key(KeyAlgorithm::Sm2);
+        let signature = key.sign(b"message");
+        let sm2_with_sm3 = named("1.2.156.10197.1.501");
+        assert!(key.public().verify(&sm2_with_sm3, b"message", &signature));
+        for other in
+            ["1.2.156.10197.1.301.1", "1.2.156.10197.1.301", "1.2.156.10197.1.401", "1.2.840.10045.4.3.2"]
+        {
+            assert!(!key.public().verify(&named(other), b"message", &signature), "{other}");
+        }
+        let null = AlgorithmIdentifierOwned { parameters: Some(der::asn1::Null.into()), ..sm2_with_sm3 };
+        assert!(!key.public().verify(&null, b"message", &signature));
+    }
+
+    /// One number on two curves: a signature of the one key is none of the other's, under either name.
+    #[test]
+    fn no_key_verifies_what_another_algorithm_signed() {
+        let [p256, sm2] = [KeyAlgorithm::P256, KeyAlgorithm::Sm2].map(key);
+        for (one, other) in [(&p256, &sm2), (&sm2, &p256)] {
+            let signature = one.sign(b"message");
+            for algorithm in [KeyAlgorithm::P256, KeyAlgorithm::Sm2] {
+                let named =
+                    AlgorithmIdentifierOwned { oid: algorithm.signature().unwrap(), parameters: None };
+                assert!(!other.public().verify(&named, b"message", &signature));
+            }
+        }
+    }
+
     #[test]
     fn a_point_is_of_no_curve_but_the_one_that_is_named() {
-        let info = KeyPair::generate().unwrap().subject_public_key_info();
-        // 65 bytes, and the name of the curve of SM2 (GB/T 32918, 1.2.156.10197.1.301) in place of P-256's.
-        let p256 = b"\x30\x13\x06\x07\x2A\x86\x48\xCE\x3D\x02\x01\x06\x08\x2A\x86\x48\xCE\x3D\x03\x01\x07";
-        let sm2 = b"\x30\x13\x06\x07\x2A\x86\x48\xCE\x3D\x02\x01\x06\x08\x2A\x81\x1C\xCF\x55\x01\x82\x2D";
-        let at = info.windows(p256.len()).position(|window| window == p256).unwrap();
-        let mut other = info.clone();
-        other[at..at + sm2.len()].copy_from_slice(sm2);
-        assert!(PublicKey::parse(&info).is_some() && PublicKey::parse(&other).is_none());
+        for (own, other) in [(KeyAlgorithm::P256, KeyAlgorithm::Sm2), (KeyAlgorithm::Sm2, KeyAlgorithm::P256)]
+        {
+            // 65 bytes, and the name of another curve on which the point does not lie.
+            let key = key(own).public().clone();
+            assert!(PublicKey::parse(&key.info()).is_some());
+            assert!(PublicKey::parse(&PublicKey { algorithm: other, ..key }.info()).is_none(), "{own:?}");
+        }
     }
 }

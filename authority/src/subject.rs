@@ -4,8 +4,9 @@ use const_oid::{
     ObjectIdentifier,
     db::rfc4519::{CN, O, ORGANIZATIONAL_UNIT_NAME as OU, SERIAL_NUMBER},
 };
-use rcgen::{DistinguishedName, DnType, DnValue};
+use der::{Any, Decode as _, Encode as _, Tag};
 use wire::display::escaped;
+use x509_cert::{attr::AttributeTypeAndValue, name::Name};
 
 use crate::{Error, Reason};
 
@@ -68,25 +69,31 @@ impl Subject {
         Err(invalid("user ID", "has other characters than letters, digits, space and '()+,-./:= of ASCII"))
     }
 
-    /// The name as `rcgen` writes it: UTF8String, but PrintableString for serialNumber.
+    /// The name as requests and certificates have it.
     ///
     /// # Errors
-    /// The user's ID is not PrintableString.
-    pub fn distinguished_name(&self) -> Result<DistinguishedName, Error> {
-        let user_id = self
-            .user_id
-            .as_str()
-            .try_into()
-            .map_err(|_| invalid("user ID", "does not fit a PrintableString"))?;
-        let mut name = DistinguishedName::new();
-        name.push(DnType::OrganizationName, self.organisation.as_str());
-        if let Some(unit) = &self.unit {
-            name.push(DnType::OrganizationalUnitName, unit.as_str());
-        }
-        name.push(DnType::CommonName, self.name.as_str());
-        name.push(DnType::CustomDnType(arcs(SERIAL_NUMBER)), DnValue::PrintableString(user_id));
-        Ok(name)
+    /// [`Reason::Invalid`]: a text that no name holds.
+    pub fn name(&self) -> Result<Name, Error> {
+        name(&self.attributes())
     }
+}
+
+/// A name of these attributes, each a RelativeDistinguishedName of its own: UTF8String, but PrintableString for serialNumber
+/// (RFC 5280, appendix A.1).
+///
+/// # Errors
+/// [`Reason::Invalid`]: a text that no name holds.
+pub fn name(attributes: &[(ObjectIdentifier, String)]) -> Result<Name, Error> {
+    let one = |(oid, text): &(ObjectIdentifier, String)| -> der::Result<Vec<u8>> {
+        let tag = if *oid == SERIAL_NUMBER { Tag::PrintableString } else { Tag::Utf8String };
+        let attribute = AttributeTypeAndValue { oid: *oid, value: Any::new(tag, text.as_bytes())? };
+        Any::new(Tag::Set, attribute.to_der()?)?.to_der()
+    };
+    let whole = || -> der::Result<Name> {
+        let sets = attributes.iter().map(one).collect::<der::Result<Vec<_>>>()?;
+        Name::from_der(&Any::new(Tag::Sequence, sets.concat())?.to_der()?)
+    };
+    whole().map_err(|fault| invalid("name", &format!("does not fit a certificate ({fault})")))
 }
 
 impl std::fmt::Display for Subject {
@@ -95,15 +102,10 @@ impl std::fmt::Display for Subject {
     }
 }
 
-/// What PrintableString has (X.680, 41.4; X.520, 6.2.9: serialNumber is one), but for the question mark, at which the
-/// crate that writes certificates panics.
+/// What PrintableString has (X.680, 41.4; X.520, 6.2.9: serialNumber is one), but for the question mark: no ID of a CA of a former
+/// version has one, because the crate that wrote certificates then could not write it.
 pub fn writable(c: char) -> bool {
     c.is_ascii_alphanumeric() || " '()+,-./:=".contains(c)
-}
-
-/// An OID's arcs, as `rcgen` takes them.
-pub fn arcs(oid: ObjectIdentifier) -> Vec<u64> {
-    oid.arcs().map(u64::from).collect()
 }
 
 /// Checks that a text has 1 to 64 characters (RFC 5280, A.1: ub-common-name), and that a token's screen shows it
@@ -180,16 +182,18 @@ pub(crate) mod tests {
     }
 
     proptest! {
-        /// Whatever passes the rules can be written: the writer's own assertions are never reached.
+        /// Whatever passes the rules can be written, and is read as it was.
         #[test]
         fn what_passes_is_written(
             organisation in "\\PC{0,20}", name in "\\PC{0,20}", user_id in "[ -~]{0,12}|\\PC{0,12}",
         ) {
             let subject = Subject { organisation, unit: None, name, user_id };
             if subject.check().is_ok() {
-                let mut params = rcgen::CertificateParams::default();
-                params.distinguished_name = subject.distinguished_name().unwrap();
-                params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+                let read: Vec<_> = subject.name().unwrap().iter().map(|attribute| {
+                    let text = std::str::from_utf8(attribute.value.value()).unwrap();
+                    (attribute.oid, text.to_owned())
+                }).collect();
+                prop_assert_eq!(read, subject.attributes());
             }
         }
     }

@@ -6,10 +6,13 @@ use std::{
 };
 
 use anyhow::anyhow;
-use authority::{certificate_kind::Kind, issuer::Issuer as _, moment::Validity, subject::Subject};
+use authority::{
+    certificate_kind::Kind, csr, issuer::Issuer as _, moment::Validity, signature::PublicKey,
+    subject::Subject,
+};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use payment::{Check, MemoryReplay, SameId, Verifier, order::Terms, seal};
-use rcgen::{CertificateParams, KeyPair, PublicKeyData, SigningKey};
+use rcgen::{KeyPair, PublicKeyData, SigningKey};
 use trial_bank::Bank;
 
 use crate::{
@@ -37,7 +40,7 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
         .map(|number| sign(number, &key, &certificate))
         .collect::<anyhow::Result<Vec<Signed>>>()?;
 
-    let verifier = Verifier::new(bank.authority.certificate().pem().as_bytes(), &[])?;
+    let verifier = Verifier::new(bank.authority.certificate(Kind::Payment).pem().as_bytes(), &[])?;
     // A replay store takes each order once, so each round begins with a new store.
     let replay = RefCell::new(MemoryReplay::new(1 << 20));
     let mut next = signed.iter().enumerate().cycle();
@@ -77,11 +80,12 @@ fn certificate(key: &KeyPair, bank: &mut Bank) -> anyhow::Result<Vec<u8>> {
         name: "张三".into(),
         user_id: PAYER.into(),
     };
-    let mut params = CertificateParams::default();
-    params.distinguished_name = subject.distinguished_name()?;
-    let request = params.serialize_request(key)?;
+    let public =
+        PublicKey::parse(&key.subject_public_key_info()).ok_or_else(|| anyhow!("a key of another kind"))?;
+    let info = csr::info(&subject, &public)?;
+    let request = csr::signed(&info, public.algorithm, &key.sign(&info)?)?;
     let order = authority::issuer::Order {
-        request: request.der(),
+        request: &request,
         kind: Kind::Payment,
         subject: &subject,
         validity: Validity::Days(1),

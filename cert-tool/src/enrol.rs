@@ -100,6 +100,7 @@ pub fn enrol(
             return Ok(keep(issuer, *enrolled));
         }
     };
+    check::certified(issuer, &information)?;
     issuer.ready(&subject, enrolment.validity).map_err(|error| Failure::from(error).with_state(untouched))?;
     let pin = pin(&information).map_err(|error| error.with_state(untouched))?;
     pin.check_form(information.pin_length).map_err(|error| error.with_state(untouched))?;
@@ -220,7 +221,7 @@ impl Attempt<'_> {
         let der = self.issuer.issue(&Order { request, kind, subject, validity, token })?;
         let certificate = Certificate::parse(&der)?;
         self.issued.push(certificate.serial.clone());
-        check::issued(&certificate, kind, request, subject, self.issuer.certificate())?;
+        check::issued(&certificate, kind, request, subject, self.issuer.certificate(kind))?;
         self.progress.step(&Step::Issued(kind, &certificate));
         Ok(certificate)
     }

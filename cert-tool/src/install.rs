@@ -177,7 +177,7 @@ mod tests {
 
     /// A CA without a passphrase.
     fn authority(folder: &std::path::Path) -> Authority {
-        found_for_trial(folder, "U-shield Test CA").unwrap()
+        found_for_trial(folder, "U-shield Test CA", KeyAlgorithm::P256).unwrap()
     }
 
     /// The steps one by one: request, issue.

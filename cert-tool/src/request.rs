@@ -1,19 +1,11 @@
 //! A certification request signed on the token: the private key never leaves it.
 //!
-//! `rcgen` writes the CertificationRequestInfo and hands the whole of it to a remote key. The remote key hands it on to the
-//! token, which shows the subject, hashes and signs. No digest crosses the line: the token would not take a digest.
+//! The whole CertificationRequestInfo goes to the token, which shows the subject, hashes and signs. No digest crosses the line: the
+//! token would not take a digest.
 
-use std::cell::RefCell;
-
-use authority::{certificate_kind::Kind, csr, signature, subject::Subject};
-use card::Error;
-use rcgen::{CertificateParams, PublicKeyData, SignatureAlgorithm};
-use terminal::{Failure, Reason, secret::Secret};
-use wire::{
-    Malformed,
-    algorithm::KeyAlgorithm,
-    shield::{Container, Information},
-};
+use authority::{certificate_kind::Kind, csr, signature::PublicKey, subject::Subject};
+use terminal::{Failure, secret::Secret};
+use wire::{algorithm::KeyAlgorithm, shield::Information};
 
 use crate::{
     progress::{Progress, Step},
@@ -34,31 +26,11 @@ pub fn make(
     public_key: &[u8],
     subject: &Subject,
 ) -> Result<Vec<u8>, Failure> {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = subject.distinguished_name()?;
-    let key = RemoteKey {
-        point: token::point(algorithm, public_key)?,
-        written: signature::written(algorithm)
-            .ok_or_else(|| Malformed::new("public key", "is of an algorithm that is not certified"))
-            .map_err(Error::from)?,
-        container: kind.container(),
-        pin,
-        line: RefCell::new(Line { token, refused: None }),
-    };
-    let request = match params.serialize_request(&key) {
-        Ok(request) => request.der().to_vec(),
-        Err(other) => {
-            return Err(match key.line.into_inner().refused {
-                Some(error) => error.into(),
-                None => Failure::of(
-                    Reason::WrongKey,
-                    "the request was not made",
-                    other,
-                    "run the same command again, which makes another key",
-                ),
-            });
-        }
-    };
+    let key = PublicKey { algorithm, point: token::point(algorithm, public_key)? };
+    let info = csr::info(subject, &key)?;
+    token.verify(pin.bytes())?;
+    let signature = token.sign_request(kind.container(), &info)?;
+    let request = csr::signed(&info, key.algorithm, &signature)?;
     csr::check_for(&request, subject)?;
     Ok(request)
 }
@@ -90,41 +62,4 @@ pub fn prepare(
     progress.step(&Step::Signing { kind, subject: &subject, shown: information.generation > 1 });
     make(token, &pin, (kind, algorithm), &key, &subject)
         .map_err(|error| error.with_state("the certificates and keys in use on the token are untouched"))
-}
-
-/// The key on the token, as `rcgen` wants one.
-struct RemoteKey<'a> {
-    point: Vec<u8>,
-    written: &'static SignatureAlgorithm,
-    container: Container,
-    pin: &'a Secret,
-    line: RefCell<Line<'a>>,
-}
-
-/// The token, and why it refused: `rcgen` has one error for all remote keys, so the token's own error is kept here.
-struct Line<'a> {
-    token: &'a mut dyn Token,
-    refused: Option<Error>,
-}
-
-impl PublicKeyData for RemoteKey<'_> {
-    fn der_bytes(&self) -> &[u8] {
-        &self.point
-    }
-
-    fn algorithm(&self) -> &'static SignatureAlgorithm {
-        self.written
-    }
-}
-
-impl rcgen::SigningKey for RemoteKey<'_> {
-    fn sign(&self, info: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
-        let mut line = self.line.borrow_mut();
-        let signed =
-            line.token.verify(self.pin.bytes()).and_then(|()| line.token.sign_request(self.container, info));
-        signed.map_err(|error| {
-            line.refused = Some(error);
-            rcgen::Error::RemoteKeyError
-        })
-    }
 }

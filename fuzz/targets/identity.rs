@@ -16,12 +16,14 @@ use authority::{
     index::{Index, Revocation},
     issuer::{Issuer, Order},
     moment::{self, Validity},
+    signature::PublicKey,
     subject::{Subject, check_text},
 };
 use libfuzzer_sys::fuzz_target;
 use payment::Verifier;
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{KeyPair, PublicKeyData as _, SigningKey as _};
 use ushield_fuzz as _;
+use wire::algorithm::KeyAlgorithm;
 
 /// A CA, its files as they were, and a request that it certifies.
 struct Scene {
@@ -40,7 +42,9 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
     let founding = Founding {
         name: "Fuzz CA",
         organisation: "Bank",
+        algorithm: KeyAlgorithm::P256,
         crl_url: "http://crl.example/crl.der",
+        authentication_crl_url: "http://crl.example/9a.der",
         validity: Validity::Days(3650),
     };
     found(&folder, &founding, None).expect("a CA");
@@ -76,9 +80,9 @@ fn holder() -> Subject {
 }
 
 fn request(subject: &Subject, key: &KeyPair) -> Vec<u8> {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = subject.distinguished_name().expect("a subject that was checked");
-    params.serialize_request(key).expect("it is written").der().to_vec()
+    let public = PublicKey::parse(&key.subject_public_key_info()).expect("a key of P-256");
+    let info = csr::info(subject, &public).expect("a subject that was checked");
+    csr::signed(&info, public.algorithm, &key.sign(&info).expect("a signature")).expect("it is written")
 }
 
 /// Does all that a CA does, with one of its files harmed, and puts the files back.
@@ -143,7 +147,10 @@ fn founding(text: &str) {
     let (name, organisation, crl_url, end) = (next(), next(), next(), next());
     let _ = check_text("name", name);
     let validity = moment::parse(end).map_or(Validity::Days(1), Validity::Until);
-    let founding = Founding { name, organisation, crl_url, validity };
+    // Both kinds of CA, by the length of the text.
+    let algorithm = if text.len() % 2 == 0 { KeyAlgorithm::P256 } else { KeyAlgorithm::Sm2 };
+    let founding =
+        Founding { name, organisation, algorithm, crl_url, authentication_crl_url: crl_url, validity };
     let place = SCENE.folder.with_file_name("another");
     if found(&place, &founding, None).is_ok() {
         open(&place).expect("a CA that was just made").issue_crl(1).expect("its CRL");

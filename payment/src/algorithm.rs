@@ -4,6 +4,7 @@
 //! Whoever adds an algorithm to `wire::algorithm` is led by the compiler to [`scheme`] and to [`PublicKey`].
 
 mod p256;
+mod sm2;
 
 use der::{Encode, asn1::ObjectIdentifier};
 use wire::algorithm::{Curve, KeyAlgorithm};
@@ -14,7 +15,8 @@ use crate::Reason;
 /// id-ecPublicKey (RFC 5480, 2.1.1).
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
-/// What a document names for the signatures of a key. Both stand there without parameters (RFC 5754, 2 and 3.3).
+/// What a document names for the signatures of a key. Both stand there without parameters (RFC 5754, 2 and 3.3;
+/// GB/T 35276).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Scheme {
     pub(crate) digest: ObjectIdentifier,
@@ -25,8 +27,9 @@ pub(crate) struct Scheme {
 const fn scheme(algorithm: KeyAlgorithm) -> Option<Scheme> {
     match algorithm {
         KeyAlgorithm::P256 => Some(p256::SCHEME),
-        // No payment key is made of the first two (docs/shield-applet.md), and none of SM2 is certified.
-        KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 | KeyAlgorithm::Sm2 => None,
+        KeyAlgorithm::Sm2 => Some(sm2::SCHEME),
+        // No payment key is made of these (docs/shield-applet.md).
+        KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 => None,
     }
 }
 
@@ -44,6 +47,7 @@ impl Scheme {
 #[derive(Clone, Debug)]
 pub(crate) enum PublicKey {
     P256(p256::PublicKey),
+    Sm2(sm2::PublicKey),
 }
 
 impl PublicKey {
@@ -52,7 +56,8 @@ impl PublicKey {
         let bits = info.subject_public_key.as_bytes().ok_or(Reason::CertificateMalformed)?;
         match named(info).ok_or(Reason::AlgorithmRefused)? {
             KeyAlgorithm::P256 => p256::PublicKey::read(bits).map(Self::P256),
-            KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 | KeyAlgorithm::Sm2 => Err(Reason::AlgorithmRefused),
+            KeyAlgorithm::Sm2 => sm2::PublicKey::read(bits).map(Self::Sm2),
+            KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 => Err(Reason::AlgorithmRefused),
         }
     }
 
@@ -60,6 +65,7 @@ impl PublicKey {
     pub(crate) const fn scheme(&self) -> Scheme {
         match self {
             Self::P256(_) => p256::SCHEME,
+            Self::Sm2(_) => sm2::SCHEME,
         }
     }
 
@@ -70,6 +76,7 @@ impl PublicKey {
         }
         match self {
             Self::P256(key) => key.check(message, signature),
+            Self::Sm2(key) => key.check(message, signature),
         }
     }
 }

@@ -66,12 +66,13 @@
 //! In this order, the first failure being the [`Reason`]:
 //!
 //! - The document has the one form that [`seal`] writes: DER, one SignerInfo, no attributes, attached content of type
-//!   id-data, no CRLs, SHA-256 and ECDSA. The signer's certificate is in it.
+//!   id-data, no CRLs, SHA-256 and ECDSA or SM3 and SM2. The signer's certificate is in it.
 //! - The content is a payment order, and a token may show every text of it (`wire::display`, the token's own rule).
-//! - The signer's certificate is for P-256, for payments and for nothing else; those beside it are certificates, too.
+//! - The signer's certificate is for P-256 or SM2, for payments and for nothing else; those beside it are certificates, too.
 //! - It leads to a certificate of the CA file, through CAs that may issue, all valid at the time. With CRLs given, none
 //!   is revoked, and each is covered by a current CRL of its issuer and key.
-//! - The signature fits.
+//! - Either all keys of that path are of SM2, or none is.
+//! - The document names the digest and the signature of the key in the signer's certificate, and the signature fits.
 //! - The order is the one that was issued. It lives no longer than a day, or than the bank allows; its time has come and
 //!   is not over.
 //! - The holder may pay from the account ([`PayerBook`]).

@@ -72,6 +72,7 @@ impl Path<'_> {
 
     /// Checks everything but revocation and the anchor's own rights. Those rights were checked when the CA file was read.
     pub(crate) fn check(&self, at: u64) -> Result<(), Reason> {
+        self.check_algorithms()?;
         self.check_rights()?;
         self.check_by_webpki(at)?;
         // webpki does not look at an anchor's own dates.
@@ -80,6 +81,18 @@ impl Path<'_> {
             return Err(Reason::CertificateNotYetValid);
         }
         if at > *valid.end() { Err(Reason::CertificateExpired) } else { Ok(()) }
+    }
+
+    /// All keys of a path are of SM2, or none is: a bank's issuer of SM2 certifies no key of another kind, and no other issuer
+    /// certifies a key of SM2 (docs/decisions/0051-two-issuers.md).
+    fn check_algorithms(&self) -> Result<(), Reason> {
+        let of_sm2 = self.leaf.key.is_sm2();
+        let mut issuers = self.steps().map(|(_, issuer)| issuer);
+        if issuers.all(|issuer| issuer.key.is_sm2() == of_sm2) {
+            Ok(())
+        } else {
+            Err(Reason::AlgorithmRefused)
+        }
     }
 
     /// RFC 5280, 6.1.4 (k) to (n); webpki does not look at key usage.

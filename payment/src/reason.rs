@@ -11,7 +11,7 @@ use std::fmt;
 /// | `content_refused` | the content is detached, or not of type id-data |
 /// | `signer_count` | no SignerInfo, or several |
 /// | `attributes_present` | signed or unsigned attributes |
-/// | `algorithm_refused` | another algorithm than ECDSA P-256 with SHA-256 |
+/// | `algorithm_refused` | another algorithm than the payment key's (ECDSA P-256 with SHA-256, or SM2 with SM3), or than its CA's |
 /// | `order_malformed` | the content is no payment order in DER |
 /// | `order_unshowable` | the order has a text that no token shows, such as a payee that reads like an amount |
 /// | `certificate_missing` | the signer's certificate is not in the document |
@@ -58,8 +58,11 @@ pub enum Reason {
     /// The SignerInfo has attributes.
     #[error("the document has CMS attributes, under which other content could hide; seal it without them")]
     AttributesPresent,
-    /// The document or the key in the certificate names another algorithm than payment keys have.
-    #[error("the document or key is not of ECDSA P-256 with SHA-256; seal the order with a payment key")]
+    /// The document names another algorithm than its key has, or the key has another than payment keys of its CA have.
+    #[error(
+        "the document, its key and the bank's CA are not of one algorithm (ECDSA P-256 with SHA-256, or SM2 with SM3); seal the order \
+         with a payment key of this bank, as that key's algorithm has it"
+    )]
     AlgorithmRefused,
     /// The content is not a payment order.
     #[error("what was signed is not a payment order; issue an order and have that signed")]

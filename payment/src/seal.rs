@@ -36,7 +36,7 @@ pub enum SealError<E> {
 ///
 /// `order` is the order as the bank issued it. `certificates` (DER) begins with the signer's; intermediate CAs may
 /// follow, up to eight in all. `sign` gets the order's DER, and returns the signature of the certificate's key over it:
-/// ECDSA P-256 with SHA-256, DER encoded.
+/// ECDSA P-256 with SHA-256, or SM2 with SM3 and the default identifier, as the certificate's key is; DER encoded.
 /// The signature is checked before anything is returned. No clock is read here: a program asks [`crate::order::check_open`] first.
 ///
 /// # Errors

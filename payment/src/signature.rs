@@ -1,4 +1,6 @@
-//! Signatures of CAs over certificates and CRLs. Source: RFC 5280, 4.1.1 and 5.1.1.
+//! Signatures of CAs over certificates and CRLs. Source: RFC 5280, 4.1.1 and 5.1.1; GM/T 0015, 5.2.
+
+mod sm2;
 
 use der::{AnyRef, Decode, Encode, Reader, SliceReader, Tag, Tagged, asn1::BitStringRef};
 use rustls_pki_types::SignatureVerificationAlgorithm;
@@ -14,6 +16,7 @@ pub(crate) const ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
     aws_lc_rs::RSA_PKCS1_2048_8192_SHA256,
     aws_lc_rs::RSA_PKCS1_2048_8192_SHA384,
     aws_lc_rs::RSA_PKCS1_2048_8192_SHA512,
+    sm2::SM2_SM3,
 ];
 
 /// A public key, as its certificate has it.
@@ -31,7 +34,13 @@ impl PublicKey {
         Some(Self { algorithm, bits: info.subject_public_key.as_bytes()?.to_vec() })
     }
 
-    /// Whether this key made the signature.
+    /// Whether it is a key of SM2.
+    pub(crate) fn is_sm2(&self) -> bool {
+        self.algorithm == sm2::SM2_SM3.public_key_alg_id().as_ref()
+    }
+
+    /// Whether this key made the signature. The key's own algorithm has to fit the one that the signature is named after, and so a
+    /// certificate cannot choose.
     pub(crate) fn signed(&self, signed: &Signed) -> bool {
         ALGORITHMS.iter().any(|algorithm| {
             algorithm.signature_alg_id().as_ref() == signed.algorithm

@@ -112,17 +112,18 @@ impl Trust {
 const fn how_far(reason: Reason) -> u8 {
     match reason {
         Reason::CertificateUntrusted => 0,
-        Reason::IssuerNotCa(_) => 1,
-        Reason::IssuerKeyUsage(_) => 2,
-        Reason::IssuerPurpose(_) => 3,
-        Reason::IssuerPathLength(_) => 4,
-        Reason::CertificateExpired => 6,
-        Reason::CertificateNotYetValid => 7,
-        Reason::CertificateRevoked => 8,
-        Reason::RevocationUnknown => 9,
-        Reason::CrlNotYetValid => 10,
-        Reason::CrlExpired => 11,
-        _ => 5,
+        Reason::AlgorithmRefused => 1,
+        Reason::IssuerNotCa(_) => 2,
+        Reason::IssuerKeyUsage(_) => 3,
+        Reason::IssuerPurpose(_) => 4,
+        Reason::IssuerPathLength(_) => 5,
+        Reason::CertificateExpired => 7,
+        Reason::CertificateNotYetValid => 8,
+        Reason::CertificateRevoked => 9,
+        Reason::RevocationUnknown => 10,
+        Reason::CrlNotYetValid => 11,
+        Reason::CrlExpired => 12,
+        _ => 6,
     }
 }
 

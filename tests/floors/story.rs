@@ -45,7 +45,7 @@ fn neighbours_and_crates_without_a_floor_are_named() {
     assert_eq!(
         crate_climbers(&crates),
         [
-            "payment depends on card, which is not below it (below: wire)",
+            "payment depends on card, which is not below it (below: wire, sm2-signature)",
             "novelty has no floor yet: give it one in tests/floors.rs"
         ]
     );

@@ -8,6 +8,7 @@ use std::{path::Path, time::SystemTime};
 
 use authority::ca::{Authority, found_for_trial};
 use payment::{Check, MemoryReplay, Payment, Reason, SameId, TrustError, Verifier};
+use wire::algorithm::KeyAlgorithm;
 
 /// A bank.
 pub struct Bank {
@@ -28,12 +29,21 @@ pub enum Error {
 }
 
 impl Bank {
-    /// Founds a bank, whose CA has this name and lies in this folder, which holds no CA yet.
+    /// Founds a bank of P-256, whose CA has this name and lies in this folder, which holds no CA yet.
     ///
     /// # Errors
     /// As [`found_for_trial`].
     pub fn found(folder: &Path, name: &str) -> Result<Self, authority::Error> {
-        Ok(Self { authority: found_for_trial(folder, name)?, replay: MemoryReplay::default() })
+        Self::found_with(folder, name, KeyAlgorithm::P256)
+    }
+
+    /// Founds a bank whose payments are of this algorithm: P-256 or SM2.
+    ///
+    /// # Errors
+    /// As [`found_for_trial`].
+    pub fn found_with(folder: &Path, name: &str, algorithm: KeyAlgorithm) -> Result<Self, authority::Error> {
+        let authority = found_for_trial(folder, name, algorithm)?;
+        Ok(Self { authority, replay: MemoryReplay::default() })
     }
 
     /// Its verifier, with the CRL as it is now.
@@ -58,17 +68,4 @@ impl Bank {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bank_whose_files_are_gone_says_so_and_refuses_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let bank = Bank::found(&folder.path().join("ca"), "Test CA").unwrap();
-        assert_eq!(bank.verify(b"junk", None).unwrap(), Err(Reason::Malformed));
-        std::fs::write(bank.authority.crl_path(), "junk").unwrap();
-        assert!(matches!(bank.verify(b"junk", None), Err(Error::Trust(_))));
-        std::fs::remove_file(bank.authority.certificate_path()).unwrap();
-        assert!(matches!(bank.verify(b"junk", None), Err(Error::File(_))));
-    }
-}
+mod tests;

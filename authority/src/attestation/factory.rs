@@ -1,7 +1,6 @@
 //! The factory whose tokens are trusted: a CA certificate from a file, or the TEST factory of a brand, whose key follows
 //! from the brand's name (`wire::attest::factory_seed`) and is therefore known to everybody.
 
-use rcgen::PublicKeyData as _;
 use sha2::{Digest, Sha256};
 use wire::attest;
 
@@ -54,7 +53,7 @@ impl Factory {
         // RFC 7093, 2, method 1.
         let identifier: [u8; 20] =
             Sha256::digest(&key.public().point)[..20].try_into().map_err(|_| none())?;
-        let tbs = attest::factory(brand, &key.subject_public_key_info(), &identifier);
+        let tbs = attest::factory(brand, &key.public().info(), &identifier);
         Certificate::parse(&attest::certificate(&tbs, &key.sign(&tbs))).map(Self)
     }
 

@@ -6,10 +6,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Authority, CRL_DAYS, sign, sign::Founding, signer};
+use wire::algorithm::KeyAlgorithm;
+
+use super::{
+    Authority, CRL_DAYS, sign,
+    sign::Founding,
+    signer::{AUTHENTICATION, Charge, Files, MAIN, Signer},
+};
 use crate::{
     Error, Reason,
-    certificate::pem,
+    certificate::{Certificate, pem},
     index::Index,
     moment::{self, Validity},
     signature::PrivateKey,
@@ -17,15 +23,13 @@ use crate::{
 };
 use file::{Access, Writing};
 
-pub(super) const CERTIFICATE: &str = "ca.pem";
-pub(super) const KEY: &str = "ca-key.pem";
-pub(super) const CRL: &str = "crl.pem";
-pub(super) const CRL_DER: &str = "crl.der";
 pub(super) const INDEX: &str = "index.json";
 const LOCK: &str = "lock";
 
 /// Where verifiers fetch the CRL of a CA that was not told another place.
 pub const DEFAULT_CRL_URL: &str = "http://crl.bank.example/ca.crl";
+/// Where they fetch the CRL of its issuer for authentication, where there are two issuers.
+pub const DEFAULT_AUTHENTICATION_CRL_URL: &str = "http://crl.bank.example/authentication-ca.crl";
 
 /// How long to wait for another process.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,12 +40,29 @@ impl Founding<'_> {
     /// # Errors
     /// A text breaks a rule, the validity ends before it begins, or there is a CA already.
     pub fn check(&self, folder: &Path) -> Result<(), Error> {
-        check_text("name", self.name)?;
+        for charge in self.charges()? {
+            check_text("name", &charge.common_name(self.name))?;
+        }
         check_text("organisation", self.organisation)?;
         check_url(self.crl_url)?;
+        check_url(self.authentication_crl_url)?;
         self.validity.not_after(moment::now())?;
         // A folder that has only some of the files may be a CA that another process is founding. Whoever takes the lock learns that.
-        if folder.join(CERTIFICATE).exists() { Err(occupied(folder)) } else { Ok(()) }
+        if folder.join(MAIN.certificate).exists() { Err(occupied(folder)) } else { Ok(()) }
+    }
+
+    /// The issuers that the CA has, the main one first.
+    fn charges(&self) -> Result<&'static [Charge], Error> {
+        match self.algorithm {
+            KeyAlgorithm::P256 => Ok(Charge::of(false)),
+            KeyAlgorithm::Sm2 => Ok(Charge::of(true)),
+            KeyAlgorithm::P384 | KeyAlgorithm::Rsa2048 => Err(Error::new(
+                Reason::Invalid,
+                "no CA was made",
+                "payment keys are of P-256 or of SM2, and so is the key of their CA",
+                "name one of these two algorithms",
+            )),
+        }
     }
 }
 
@@ -69,29 +90,31 @@ fn found_by(
     check_vacant(folder)?;
     fill(write, folder, founding, passphrase).inspect_err(|_| {
         // None of these files was there before, and the lock is held: this process made them, and may remove them.
-        for name in [KEY, INDEX, CRL, CRL_DER, CERTIFICATE] {
+        for name in names().rev() {
             let _ = fs::remove_file(folder.join(name));
         }
     })
 }
 
-/// Founds a CA for a trial, and opens it: its key lies in clear, and it is valid for ten years. The demo, `ushield run` and tests
+/// Founds a CA for a trial, and opens it: its keys lie in clear, and it is valid for ten years. The demo, `ushield run` and tests
 /// have such a CA, and nobody else should. Nothing that it writes is flushed to the disk.
 ///
 /// # Errors
 /// As [`found`].
-pub fn found_for_trial(folder: &Path, name: &str) -> Result<Authority, Error> {
+pub fn found_for_trial(folder: &Path, name: &str, algorithm: KeyAlgorithm) -> Result<Authority, Error> {
     let founding = Founding {
         name,
         organisation: DEFAULT_ORGANISATION,
+        algorithm,
         crl_url: DEFAULT_CRL_URL,
+        authentication_crl_url: DEFAULT_AUTHENTICATION_CRL_URL,
         validity: Validity::Days(3650),
     };
     found_by(file::write_fleeting, folder, &founding, None)?;
     Ok(Authority { write: file::write_fleeting, ..Authority::open(folder, None)? })
 }
 
-/// Writes the files of a new CA. The certificate comes last: a folder has a CA once it has the certificate.
+/// Writes the files of a new CA. The main issuer's certificate comes last: a folder has a CA once it has that certificate.
 fn fill(
     write: Writing,
     folder: &Path,
@@ -99,37 +122,56 @@ fn fill(
     passphrase: Option<&[u8]>,
 ) -> Result<(), Error> {
     let now = moment::now();
-    let key = PrivateKey::generate()?;
-    let pem_key = key.pem(passphrase)?;
-    let root = sign::root(&key, founding, now)?;
-    let index = Index::new(founding.crl_url.to_string());
-    let signer = signer::signer(&root, key)?;
-    let crl = sign::crl(&signer, &index, sign::dated(now), Validity::Days(CRL_DAYS).not_after(now)?)?;
-    write(&folder.join(KEY), pem_key.as_bytes(), Access::Owner, false)?;
+    let charges = founding.charges()?;
+    let second = (charges.len() > 1).then(|| founding.authentication_crl_url.to_string());
+    let index = Index::new(founding.crl_url.to_string(), second);
     index.save_by(write, &folder.join(INDEX))?;
-    write_crl(write, folder, &crl, false)?;
-    let pem = pem("CERTIFICATE", &root);
-    Ok(write(&folder.join(CERTIFICATE), pem.as_bytes(), Access::Everyone, false)?)
+    for &charge in charges.iter().rev() {
+        let key = PrivateKey::generate(charge.algorithm(founding.algorithm))?;
+        let pem_key = key.pem(passphrase)?;
+        let root = sign::root(&key, &charge.common_name(founding.name), founding, now)?;
+        let signer = Signer { charge, certificate: Certificate::parse(&root)?, key };
+        let until = Validity::Days(CRL_DAYS).not_after(now)?;
+        let crl = sign::crl(&signer, &index, sign::dated(now), until)?;
+        let files = charge.files();
+        write(&folder.join(files.key), pem_key.as_bytes(), Access::Owner, false)?;
+        write_crl(write, folder, files, &crl, false)?;
+        let certificate = signer.certificate.pem();
+        write(&folder.join(files.certificate), certificate.as_bytes(), Access::Everyone, false)?;
+    }
+    Ok(())
 }
 
-/// Writes both forms of the CRL.
-pub(super) fn write_crl(write: Writing, folder: &Path, der: &[u8], force: bool) -> Result<(), Error> {
-    write(&folder.join(CRL), pem("X509 CRL", der).as_bytes(), Access::Everyone, force)?;
-    Ok(write(&folder.join(CRL_DER), der, Access::Everyone, force)?)
+/// Writes both forms of an issuer's CRL.
+pub(super) fn write_crl(
+    write: Writing,
+    folder: &Path,
+    files: &Files,
+    der: &[u8],
+    force: bool,
+) -> Result<(), Error> {
+    write(&folder.join(files.crl), pem("X509 CRL", der).as_bytes(), Access::Everyone, force)?;
+    Ok(write(&folder.join(files.crl_der), der, Access::Everyone, force)?)
+}
+
+/// The names of all files that a CA may have, but for its lock. The main certificate, which makes a folder a CA, comes first.
+fn names() -> impl DoubleEndedIterator<Item = &'static str> {
+    let of = |files: &'static Files| [files.certificate, files.key, files.crl, files.crl_der];
+    of(&MAIN).into_iter().chain([INDEX]).chain(of(&AUTHENTICATION))
 }
 
 fn check_vacant(folder: &Path) -> Result<(), Error> {
-    let Some(found) = [CERTIFICATE, KEY, INDEX, CRL, CRL_DER].into_iter().find(|n| folder.join(n).exists())
-    else {
-        return Ok(());
-    };
-    if folder.join(CERTIFICATE).exists() {
+    let Some(found) = names().find(|name| folder.join(name).exists()) else { return Ok(()) };
+    if folder.join(MAIN.certificate).exists() {
         return Err(occupied(folder));
     }
     Err(Error::new(
         Reason::Exists,
         format!("no CA was made in {}", folder.display()),
-        format!("{found} is there without {CERTIFICATE}: a CA that was never finished, or something else"),
+        format!(
+            "{found} is there without {}: a CA that was never finished, or something else",
+            MAIN.certificate
+        ),
         "if nothing in that folder matters, remove it, or name another folder with --dir",
     ))
 }

@@ -8,10 +8,7 @@ use der::{Decode, Encode, asn1::UintRef};
 use time::OffsetDateTime;
 use x509_cert::crl::{CertificateList, TbsCertList};
 
-use super::{
-    folder::{CRL, CRL_DER, INDEX},
-    sign::SKEW,
-};
+use super::{folder::INDEX, sign::SKEW, signer::Files};
 use crate::{
     Error, Reason,
     certificate::{Certificate, hex, pem_or_der},
@@ -26,15 +23,16 @@ pub(super) struct Published {
     /// thisUpdate.
     pub(super) this_update: OffsetDateTime,
     revoked: Vec<String>,
+    files: &'static Files,
 }
 
 impl Published {
-    /// Reads the CRL; `None` where there is no CRL that this CA has signed. The index is the truth, and the next CRL is made of
-    /// the index.
-    pub(super) fn read(folder: &Path, ca: &Certificate) -> Option<Self> {
-        [CRL, CRL_DER].into_iter().find_map(|name| {
+    /// Reads the CRL in these files; `None` where there is no CRL that this issuer has signed. The index is the truth, and the next
+    /// CRL is made of the index.
+    pub(super) fn read(folder: &Path, files: &'static Files, issuer: &Certificate) -> Option<Self> {
+        [files.crl, files.crl_der].into_iter().find_map(|name| {
             let der = pem_or_der("X509 CRL", &file::read(&folder.join(name)).ok()?).ok()?;
-            parse(&der, ca)
+            parse(&der, files, issuer)
         })
     }
 
@@ -46,6 +44,7 @@ impl Published {
         if self.this_update <= now + SKEW {
             return Ok(());
         }
+        let Files { crl, crl_der, .. } = self.files;
         Err(Error::new(
             Reason::Invalid,
             "no CRL was issued",
@@ -55,7 +54,7 @@ impl Published {
                 moment::display(now)
             ),
             format!(
-                "set the clock; if it was wrong when {CRL} was issued, move {CRL} and {CRL_DER} out of the folder, run cert-tool \
+                "set the clock; if it was wrong when {crl} was issued, move {crl} and {crl_der} out of the folder, run cert-tool \
                  ca crl and give verifiers the new CRL in place of that one"
             ),
         ))
@@ -71,15 +70,16 @@ impl Published {
             let next = format!("put {INDEX} back from a newer copy; nothing was changed");
             Err(Error::new(Reason::Damaged, what, why, next))
         };
+        let crl = self.files.crl;
         let revoked = |serial: &str| index.find(serial).is_some_and(|entry| entry.revoked_at.is_some());
         if let Some(serial) = self.revoked.iter().find(|serial| !revoked(serial)) {
             return damaged(format!(
-                "{CRL} lists certificate {serial} as revoked, and {INDEX} does not know of that: it is damaged, or an old copy"
+                "{crl} lists certificate {serial} as revoked, and {INDEX} does not know of that: it is damaged, or an old copy"
             ));
         }
         if index.crl_number < self.number {
             return damaged(format!(
-                "{CRL} has number {}, and {INDEX} knows of {} only: it is an old copy",
+                "{crl} has number {}, and {INDEX} knows of {} only: it is an old copy",
                 self.number, index.crl_number
             ));
         }
@@ -87,10 +87,10 @@ impl Published {
     }
 }
 
-fn parse(der: &[u8], ca: &Certificate) -> Option<Published> {
+fn parse(der: &[u8], files: &'static Files, issuer: &Certificate) -> Option<Published> {
     let list: CertificateList = CertificateList::from_der(der).ok()?;
     let tbs: &TbsCertList = &list.tbs_cert_list;
-    let key = PublicKey::parse(&ca.public_key)?;
+    let key = PublicKey::parse(&issuer.public_key)?;
     if !key.verify(&list.signature_algorithm, &tbs.to_der().ok()?, list.signature.as_bytes()?) {
         return None;
     }
@@ -103,5 +103,5 @@ fn parse(der: &[u8], ca: &Certificate) -> Option<Published> {
     let this_update = OffsetDateTime::from(tbs.this_update.to_system_time());
     let revoked = tbs.revoked_certificates.iter().flatten();
     let revoked = revoked.map(|entry| hex(entry.serial_number.as_bytes())).collect();
-    Some(Published { number, this_update, revoked })
+    Some(Published { number, this_update, revoked, files })
 }

@@ -2,12 +2,13 @@
 
 use time::OffsetDateTime;
 
-use super::refused;
+use super::{refused, signer::Signer};
 use crate::{
     Error,
-    certificate::Certificate,
     certificate_kind::Kind,
+    csr::Request,
     index::{Entry, Holder, Index, Revocation},
+    signature::name,
     subject::Subject,
 };
 
@@ -29,12 +30,29 @@ pub(super) fn one_holder_a_key(index: &Index, key: &str, kind: Kind, subject: &s
     Ok(())
 }
 
-/// A certificate for the CA's own key would let its holder issue, or the CA pay.
-pub(super) fn not_our_own(public_key: &[u8], ca: &Certificate) -> Result<(), Error> {
-    if public_key == ca.public_key {
+/// A certificate for a key of the CA's own would let its holder issue, or the CA pay.
+pub(super) fn not_our_own<'a>(
+    public_key: &[u8],
+    mut signers: impl Iterator<Item = &'a Signer>,
+) -> Result<(), Error> {
+    if signers.any(|signer| public_key == signer.certificate.public_key) {
         return Err(refused("its key is the CA's own".into()));
     }
     Ok(())
+}
+
+/// An issuer certifies keys of its own key's algorithm: whoever verifies a payment knows the payment's algorithm by the CA
+/// (docs/decisions/0051-two-issuers.md).
+pub(super) fn of_the_issuers_algorithm(request: &Request, kind: Kind, signer: &Signer) -> Result<(), Error> {
+    let own = signer.key.public().algorithm;
+    if request.algorithm == own {
+        return Ok(());
+    }
+    let [found, wanted] = [request.algorithm, own].map(|algorithm| name(algorithm).unwrap_or("no algorithm"));
+    Err(refused(format!(
+        "its key is of {found}, and this CA certifies keys for {kind} of {wanted} alone (cert-tool ca init --algorithm makes a CA of \
+         another algorithm)"
+    )))
 }
 
 /// An ID has one name as long as a certificate for it stands: a bank's backend knows the payer by the ID alone.

@@ -1,23 +1,34 @@
-//! What the CA signs: its own certificate, personal certificates, CRLs. Source: RFC 5280.
+//! What the CA signs: its own certificates, personal certificates, CRLs. Source: RFC 5280; for SM2 GM/T 0015.
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CrlDistributionPoint,
-    DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer as Signer, KeyIdMethod, KeyUsagePurpose,
-    PublicKeyData, RevocationReason, RevokedCertParams, SerialNumber, SignatureAlgorithm,
-};
+mod build;
+
+use der::asn1::{Ia5String, Uint};
 use time::{Duration, OffsetDateTime};
+use wire::algorithm::KeyAlgorithm;
+use x509_cert::{
+    Version,
+    crl::{RevokedCert, TbsCertList},
+    ext::pkix::{
+        BasicConstraints, CrlDistributionPoints, CrlNumber, CrlReason, ExtendedKeyUsage, KeyUsage, KeyUsages,
+        crl::dp::DistributionPoint,
+        name::{DistributionPointName, GeneralName},
+    },
+    serial_number::SerialNumber,
+};
 
+use self::build::{Content, broken, extension, key_identifier, list, moment, own_identifier};
+use super::signer::Signer;
 use crate::{
-    Error, Reason,
-    certificate_kind::Kind,
+    Error,
     csr::Request,
     index::{Index, Revocation},
     issuer::Order,
     key::random,
     moment::Validity,
-    signature::{PrivateKey, PublicKey, written},
-    subject::arcs,
+    signature::PrivateKey,
+    subject::name,
 };
+use const_oid::db::rfc4519::{CN, O};
 
 /// Certificates are valid from a little before they are made: a verifier's clock may be behind the CA's.
 pub(super) const SKEW: Duration = Duration::minutes(5);
@@ -29,81 +40,77 @@ pub struct Founding<'a> {
     pub name: &'a str,
     /// O of its certificate and of all that it issues: the bank.
     pub organisation: &'a str,
+    /// The algorithm of the keys of payment certificates, and of the key that signs them: P-256 or SM2. With SM2 the CA has a second
+    /// issuer, of P-256, for certificates for authentication.
+    pub algorithm: KeyAlgorithm,
     /// Where verifiers will fetch the CRL.
     pub crl_url: &'a str,
-    /// How long its certificate is valid.
+    /// Where verifiers will fetch the CRL of the second issuer, if there is one.
+    pub authentication_crl_url: &'a str,
+    /// How long its certificates are valid.
     pub validity: Validity,
 }
 
-/// The CA's own certificate, DER.
-pub(super) fn root(key: &PrivateKey, founding: &Founding<'_>, now: OffsetDateTime) -> Result<Vec<u8>, Error> {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::OrganizationName, founding.organisation);
-    params.distinguished_name.push(DnType::CommonName, founding.name);
-    params.not_before = now - SKEW;
-    params.not_after = founding.validity.not_after(now)?;
-    params.serial_number = Some(serial()?);
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    Ok(params.self_signed(key).map_err(broken)?.der().to_vec())
+/// The CA's own certificate for this key and common name, DER.
+pub(super) fn root(
+    key: &PrivateKey,
+    common_name: &str,
+    founding: &Founding<'_>,
+    now: OffsetDateTime,
+) -> Result<Vec<u8>, Error> {
+    let own = name(&[(O, founding.organisation.to_owned()), (CN, common_name.to_owned())])?;
+    let usage = KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign);
+    let content = Content {
+        serial: serial()?,
+        issuer: own.clone(),
+        subject: own,
+        from: now - SKEW,
+        until: founding.validity.not_after(now)?,
+        key: key.public().info(),
+        extensions: vec![
+            extension(&BasicConstraints { ca: true, path_len_constraint: Some(0) }, true)?,
+            extension(&usage, true)?,
+            key_identifier(key.public())?,
+        ],
+    };
+    content.signed(key)
 }
 
 /// A personal certificate, DER: the order's kind alone decides on its extensions.
 pub(super) fn certificate(
-    signer: &Signer<'_, PrivateKey>,
+    signer: &Signer,
     order: &Order<'_>,
     request: &Request,
     crl_url: &str,
     now: OffsetDateTime,
     not_after: OffsetDateTime,
 ) -> Result<Vec<u8>, Error> {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = order.subject.distinguished_name()?;
-    params.not_before = now - SKEW;
-    params.not_after = not_after;
-    params.serial_number = Some(serial()?);
-    params.is_ca = IsCa::ExplicitNoCa;
-    params.use_authority_key_identifier_extension = true;
-    params.key_usages = order.kind.usages().to_vec();
-    params.extended_key_usages = vec![match order.kind {
-        Kind::Authentication => ExtendedKeyUsagePurpose::ClientAuth,
-        Kind::Payment => ExtendedKeyUsagePurpose::Other(arcs(order.kind.purpose())),
-    }];
-    params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![crl_url.to_string()] }];
-    let key = Certified::parse(&request.public_key).ok_or_else(|| {
-        Error::new(
-            Reason::IssuerRefused,
-            "the CA could not sign",
-            "the key of the request is of no algorithm that is certified here",
-            "make a request for a key on P-256; nothing was issued",
-        )
-    })?;
-    Ok(params.signed_by(&key, signer).map_err(broken)?.der().to_vec())
+    let key = crate::signature::PublicKey::parse(&request.public_key)
+        .ok_or_else(|| broken("the request's key cannot be written"))?;
+    let (issuer, authority) = own_identifier(&signer.certificate)?;
+    let content = Content {
+        serial: serial()?,
+        issuer,
+        subject: order.subject.name()?,
+        from: now - SKEW,
+        until: not_after,
+        key: request.public_key.clone(),
+        extensions: vec![
+            authority,
+            key_identifier(&key)?,
+            extension(&BasicConstraints { ca: false, path_len_constraint: None }, true)?,
+            extension(&order.kind.usage(), true)?,
+            extension(&ExtendedKeyUsage(vec![order.kind.purpose()]), false)?,
+            extension(&distribution_point(crl_url)?, false)?,
+        ],
+    };
+    content.signed(&signer.key)
 }
 
-/// The key that a certificate is for.
-struct Certified {
-    algorithm: &'static SignatureAlgorithm,
-    point: Vec<u8>,
-}
-
-impl Certified {
-    /// Reads a SubjectPublicKeyInfo, DER.
-    fn parse(info: &[u8]) -> Option<Self> {
-        let PublicKey { algorithm, point } = PublicKey::parse(info)?;
-        Some(Self { algorithm: written(algorithm)?, point })
-    }
-}
-
-impl PublicKeyData for Certified {
-    fn der_bytes(&self) -> &[u8] {
-        &self.point
-    }
-
-    fn algorithm(&self) -> &'static SignatureAlgorithm {
-        self.algorithm
-    }
+fn distribution_point(url: &str) -> Result<CrlDistributionPoints, Error> {
+    let url = GeneralName::UniformResourceIdentifier(Ia5String::new(url).map_err(broken)?);
+    let distribution_point = Some(DistributionPointName::FullName(vec![url]));
+    Ok(CrlDistributionPoints(vec![DistributionPoint { distribution_point, reasons: None, crl_issuer: None }]))
 }
 
 /// The date that a CRL gives to what happens now. It lies a little back, as the beginning of a certificate does: a verifier whose
@@ -113,31 +120,42 @@ pub(super) fn dated(now: OffsetDateTime) -> OffsetDateTime {
     now - SKEW
 }
 
-/// The CRL of everything revoked, DER.
+/// The CRL of everything revoked that this issuer issued, DER.
 pub(super) fn crl(
-    signer: &Signer<'_, PrivateKey>,
+    signer: &Signer,
     index: &Index,
     this_update: OffsetDateTime,
     next_update: OffsetDateTime,
 ) -> Result<Vec<u8>, Error> {
-    let revoked = index.certificates.iter().filter_map(|entry| {
-        Some(RevokedCertParams {
-            serial_number: SerialNumber::from(bytes(&entry.serial)),
-            // A former version of this program, or a clock that was ahead, may have given the revocation a later date.
-            revocation_time: entry.revoked_at?.min(this_update),
-            reason_code: entry.reason.map(code),
-            invalidity_date: None,
-        })
+    let own = index.certificates.iter().filter(|entry| signer.charge.covers(entry.kind));
+    let revoked = own.filter_map(|entry| {
+        // A former version of this program, or a clock that was ahead, may have given the revocation a later date.
+        let at = entry.revoked_at?.min(this_update);
+        Some(revoked(&entry.serial, at, entry.reason))
     });
-    let params = CertificateRevocationListParams {
-        this_update,
-        next_update,
-        crl_number: SerialNumber::from(index.crl_number),
-        issuing_distribution_point: None,
-        revoked_certs: revoked.collect(),
-        key_identifier_method: KeyIdMethod::Sha256,
+    let revoked = revoked.collect::<Result<Vec<_>, Error>>()?;
+    let (issuer, authority) = own_identifier(&signer.certificate)?;
+    let number = CrlNumber(Uint::new(&index.crl_number.to_be_bytes()).map_err(broken)?);
+    let tbs = TbsCertList {
+        version: Version::V2,
+        signature: build::algorithm(&signer.key)?,
+        issuer,
+        this_update: moment(this_update)?,
+        next_update: Some(moment(next_update)?),
+        // The list is absent where nothing is revoked (RFC 5280, 5.1.2.6).
+        revoked_certificates: (!revoked.is_empty()).then_some(revoked),
+        crl_extensions: Some(vec![authority, extension(&number, false)?]),
     };
-    Ok(params.signed_by(signer).map_err(broken)?.der().to_vec())
+    list(tbs, &signer.key)
+}
+
+fn revoked(serial: &str, at: OffsetDateTime, reason: Option<Revocation>) -> Result<RevokedCert, Error> {
+    let reason = reason.map(|reason| extension(&code(reason), false)).transpose()?;
+    Ok(RevokedCert {
+        serial_number: SerialNumber::new(&bytes(serial)).map_err(broken)?,
+        revocation_date: moment(at)?,
+        crl_entry_extensions: reason.map(|reason| vec![reason]),
+    })
 }
 
 /// 20 random bytes, positive and of full length (RFC 5280, 4.1.2.2).
@@ -145,17 +163,17 @@ fn serial() -> Result<SerialNumber, Error> {
     let mut bytes = [0; 20];
     random(&mut bytes)?;
     bytes[0] = (bytes[0] & 0x7F) | 0x40;
-    Ok(SerialNumber::from_slice(&bytes))
+    SerialNumber::new(&bytes).map_err(broken)
 }
 
-fn code(reason: Revocation) -> RevocationReason {
+fn code(reason: Revocation) -> CrlReason {
     match reason {
-        Revocation::Unspecified => RevocationReason::Unspecified,
-        Revocation::KeyCompromise => RevocationReason::KeyCompromise,
-        Revocation::AffiliationChanged => RevocationReason::AffiliationChanged,
-        Revocation::Superseded => RevocationReason::Superseded,
-        Revocation::CessationOfOperation => RevocationReason::CessationOfOperation,
-        Revocation::PrivilegeWithdrawn => RevocationReason::PrivilegeWithdrawn,
+        Revocation::Unspecified => CrlReason::Unspecified,
+        Revocation::KeyCompromise => CrlReason::KeyCompromise,
+        Revocation::AffiliationChanged => CrlReason::AffiliationChanged,
+        Revocation::Superseded => CrlReason::Superseded,
+        Revocation::CessationOfOperation => CrlReason::CessationOfOperation,
+        Revocation::PrivilegeWithdrawn => CrlReason::PrivilegeWithdrawn,
     }
 }
 
@@ -166,13 +184,4 @@ fn bytes(serial: &str) -> Vec<u8> {
         .chunks(2)
         .filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
         .collect()
-}
-
-pub(super) fn broken(fault: rcgen::Error) -> Error {
-    Error::new(
-        Reason::IssuerRefused,
-        "the CA could not sign",
-        fault,
-        "check the CA's files; nothing was issued",
-    )
 }

@@ -1,153 +1,136 @@
-//! What a CA's certificate says of the CA as a signer: its name, the identifier of its key, and what the key is for. Whatever the
-//! CA signs repeats the name byte for byte (RFC 5280, 4.1.2.4 and 7.1).
-//!
-//! The crate that writes certificates can read a CA's certificate itself. It does so by a second reader of X.509, which brings a
-//! dozen crates, and we read certificates by the first.
+//! The issuers of a CA: one for all certificates, or one for each kind, with keys of two algorithms
+//! (docs/decisions/0051-two-issuers.md). Two issuers share the folder, the index and the numbers of the CRLs.
 
-use der::{Decode, Tag, Tagged, asn1::Any};
-use rcgen::{
-    CertificateParams, DistinguishedName, DnType, DnValue, Issuer as Signer, KeyIdMethod, KeyUsagePurpose,
-    string::BmpString,
+use std::path::Path;
+
+use wire::algorithm::KeyAlgorithm;
+use zeroize::Zeroizing;
+
+use crate::{
+    Error, Reason,
+    certificate::Certificate,
+    certificate_kind::Kind,
+    key,
+    signature::{PrivateKey, PublicKey},
 };
-use x509_cert::{
-    ext::pkix::{KeyUsage, SubjectKeyIdentifier},
-    name::Name,
+
+/// What an issuer issues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Charge {
+    /// Both kinds of certificates.
+    All,
+    /// Certificates for payment.
+    Payment,
+    /// Certificates for authentication, beside an issuer for payment.
+    Authentication,
+}
+
+/// The names of an issuer's files.
+pub(super) struct Files {
+    pub(super) certificate: &'static str,
+    pub(super) key: &'static str,
+    pub(super) crl: &'static str,
+    pub(super) crl_der: &'static str,
+}
+
+/// The files of the issuer that every CA has.
+pub(super) const MAIN: Files =
+    Files { certificate: "ca.pem", key: "ca-key.pem", crl: "crl.pem", crl_der: "crl.der" };
+/// The files of the issuer for authentication, where there are two.
+pub(super) const AUTHENTICATION: Files = Files {
+    certificate: "authentication-ca.pem",
+    key: "authentication-ca-key.pem",
+    crl: "authentication-crl.pem",
+    crl_der: "authentication-crl.der",
 };
 
-use super::sign::broken;
-use crate::{Error, Reason, signature::PrivateKey, subject::arcs};
-
-/// The signer with this certificate (DER) and the key that belongs to it.
-pub(super) fn signer(certificate: &[u8], key: PrivateKey) -> Result<Signer<'static, PrivateKey>, Error> {
-    let unread = |_: der::Error| refused("its certificate is not the DER of one X.509 certificate");
-    let certificate = x509_cert::Certificate::from_der(certificate).map_err(unread)?;
-    let tbs = certificate.tbs_certificate();
-    let mut params = CertificateParams::default();
-    params.distinguished_name = name(tbs.subject())?;
-    // Without an identifier in the certificate, the writer's own rule makes one of the key (RFC 7093, 2).
-    if let Some((_, identifier)) = tbs.get_extension::<SubjectKeyIdentifier>().map_err(unread)? {
-        params.key_identifier_method = KeyIdMethod::PreSpecified(identifier.0.as_bytes().to_vec());
+impl Charge {
+    /// The issuers of a CA, the main one first: two, or one.
+    pub(super) const fn of(two: bool) -> &'static [Self] {
+        if two { &[Self::Payment, Self::Authentication] } else { &[Self::All] }
     }
-    let usage = tbs.get_extension::<KeyUsage>().map_err(unread)?;
-    params.key_usages = usage.map_or_else(Vec::new, |(_, usage)| usages(&usage));
-    Ok(Signer::new(params, key))
-}
 
-/// A CA signs certificates and lists. Its other usages matter to nobody here: the writer looks at these two alone.
-fn usages(usage: &KeyUsage) -> Vec<KeyUsagePurpose> {
-    [(usage.key_cert_sign(), KeyUsagePurpose::KeyCertSign), (usage.crl_sign(), KeyUsagePurpose::CrlSign)]
-        .into_iter()
-        .filter_map(|(set, purpose)| set.then_some(purpose))
-        .collect()
-}
-
-/// The name, as the writer keeps names: each type of attribute once, and one attribute in each part of the name. A name of another
-/// form would be written as another name, so its CA is refused.
-fn name(name: &Name) -> Result<DistinguishedName, Error> {
-    let mut written = DistinguishedName::new();
-    for part in name.iter_rdn() {
-        let mut attributes = part.iter();
-        let (Some(attribute), None) = (attributes.next(), attributes.next()) else {
-            return Err(refused("a part of its name has several attributes"));
-        };
-        let kind = DnType::from_oid(&arcs(attribute.oid));
-        if written.get(&kind).is_some() {
-            return Err(refused("an attribute is twice in its name"));
+    /// Whether the issuer issues certificates of this kind.
+    pub(super) fn covers(self, kind: Kind) -> bool {
+        match self {
+            Self::All => true,
+            Self::Payment => kind == Kind::Payment,
+            Self::Authentication => kind == Kind::Authentication,
         }
-        written.push(kind, value(&attribute.value)?);
     }
-    Ok(written)
+
+    /// The names of its files.
+    pub(super) const fn files(self) -> &'static Files {
+        match self {
+            Self::All | Self::Payment => &MAIN,
+            Self::Authentication => &AUTHENTICATION,
+        }
+    }
+
+    /// Its common name, in a CA of this name: two CAs of one name and two keys would be one CA to many programs.
+    pub(super) fn common_name(self, name: &str) -> String {
+        match self {
+            Self::All | Self::Payment => name.to_owned(),
+            Self::Authentication => format!("{name} for authentication"),
+        }
+    }
+
+    /// The algorithm of its key, in a CA of this algorithm. Stock TLS and ssh programs verify no SM2.
+    pub(super) const fn algorithm(self, of_the_ca: KeyAlgorithm) -> KeyAlgorithm {
+        match self {
+            Self::All | Self::Payment => of_the_ca,
+            Self::Authentication => KeyAlgorithm::P256,
+        }
+    }
 }
 
-/// The value of an attribute, in the same type of string. UniversalString is no type that our reader of certificates knows.
-fn value(value: &Any) -> Result<DnValue, Error> {
-    let bytes = value.value();
-    let text =
-        || std::str::from_utf8(bytes).map_err(|_| refused("a text of its name has bytes that are no text"));
-    Ok(match value.tag() {
-        Tag::Utf8String => DnValue::Utf8String(text()?.to_owned()),
-        Tag::PrintableString => DnValue::PrintableString(text()?.try_into().map_err(broken)?),
-        Tag::Ia5String => DnValue::Ia5String(text()?.try_into().map_err(broken)?),
-        Tag::TeletexString => DnValue::TeletexString(text()?.try_into().map_err(broken)?),
-        Tag::BmpString => DnValue::BmpString(BmpString::from_utf16be(bytes.to_vec()).map_err(broken)?),
-        _ => return Err(refused("its name has a value that is no text")),
-    })
+/// An issuer whose key is not opened yet.
+pub(super) struct Sealed {
+    charge: Charge,
+    pub(super) certificate: Certificate,
+    pem: Zeroizing<Vec<u8>>,
+    pub(super) encrypted: bool,
 }
 
-fn refused(why: &'static str) -> Error {
-    Error::new(
-        Reason::Invalid,
-        "the CA was not opened",
-        why,
-        "make a CA with another name: cert-tool ca init --dir DIR",
-    )
+impl Sealed {
+    /// Finds the issuer's files.
+    ///
+    /// # Errors
+    /// Others may read its key or write its certificate, or a file is damaged.
+    pub(super) fn find(folder: &Path, charge: Charge) -> Result<Self, Error> {
+        let files = charge.files();
+        let (certificate, key) = (folder.join(files.certificate), folder.join(files.key));
+        file::check_closed(&certificate, "644")?;
+        let certificate = Certificate::parse(&file::read(&certificate)?)?;
+        let pem = Zeroizing::new(file::read(&key)?);
+        file::check_private(&key, "600")?;
+        let encrypted = key::is_encrypted(&pem)?;
+        Ok(Self { charge, certificate, pem, encrypted })
+    }
+
+    /// Opens the key.
+    ///
+    /// # Errors
+    /// The passphrase is wrong or missing, the key is damaged, or key and certificate do not belong together.
+    pub(super) fn open(self, folder: &Path, passphrase: Option<&[u8]>) -> Result<Signer, Error> {
+        let Self { charge, certificate, pem, .. } = self;
+        let key = PrivateKey::parse(&pem, passphrase)?;
+        if PublicKey::parse(&certificate.public_key).as_ref() == Some(key.public()) {
+            return Ok(Signer { charge, certificate, key });
+        }
+        let files = charge.files();
+        Err(Error::new(
+            Reason::WrongKey,
+            format!("the CA in {} was not opened", folder.display()),
+            format!("{} is not the key of {}", files.key, files.certificate),
+            "put the two files of one CA there; nothing was changed",
+        ))
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use der::Encode;
-    use std::str::FromStr;
-    use x509_cert::name::RdnSequence;
-
-    /// A certificate whose issuer is the signer. Its issuer's name must be the bytes that the signer's certificate has.
-    fn issuer_of(subject: &DistinguishedName) -> (Vec<u8>, Vec<u8>) {
-        let key = PrivateKey::generate().unwrap();
-        let mut root = CertificateParams::default();
-        root.distinguished_name = subject.clone();
-        root.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        root.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
-        let root = root.self_signed(&key).unwrap();
-        let signer = signer(root.der(), key).unwrap();
-        let mut leaf = CertificateParams::default();
-        leaf.use_authority_key_identifier_extension = true;
-        let leaf = leaf.signed_by(&rcgen::KeyPair::generate().unwrap(), &signer).unwrap();
-        let read = |der: &[u8]| x509_cert::Certificate::from_der(der).unwrap();
-        let (root, leaf) = (read(root.der()), read(leaf.der()));
-        let identifier = |found: &x509_cert::Certificate| {
-            found.tbs_certificate().get_extension::<SubjectKeyIdentifier>().unwrap().unwrap().1
-        };
-        let named = leaf
-            .tbs_certificate()
-            .get_extension::<x509_cert::ext::pkix::AuthorityKeyIdentifier>()
-            .unwrap()
-            .unwrap()
-            .1;
-        assert_eq!(named.key_identifier.unwrap().as_bytes(), identifier(&root).0.as_bytes());
-        (
-            root.tbs_certificate().subject().to_der().unwrap(),
-            leaf.tbs_certificate().issuer().to_der().unwrap(),
-        )
-    }
-
-    #[test]
-    fn what_is_signed_repeats_the_name_byte_for_byte() {
-        let mut all = DistinguishedName::new();
-        all.push(DnType::CountryName, DnValue::PrintableString("CN".try_into().unwrap()));
-        all.push(DnType::OrganizationName, DnValue::Utf8String("银行".into()));
-        all.push(DnType::OrganizationalUnitName, DnValue::TeletexString("Unit".try_into().unwrap()));
-        all.push(DnType::LocalityName, DnValue::BmpString("北京".try_into().unwrap()));
-        // domainComponent and an attribute that nobody knows.
-        let mail = DnType::from_oid(&[0, 9, 2342, 19200300, 100, 1, 25]);
-        all.push(mail, DnValue::Ia5String("example".try_into().unwrap()));
-        all.push(DnType::from_oid(&[1, 3, 6, 1, 4, 1, 32473, 1]), "own");
-        all.push(DnType::CommonName, "CA");
-        let (subject, issuer) = issuer_of(&all);
-        assert_eq!(subject, issuer);
-        let (subject, issuer) = issuer_of(&DistinguishedName::new());
-        assert_eq!(subject, issuer);
-    }
-
-    #[test]
-    fn a_name_that_would_be_written_otherwise_is_refused() {
-        let why = |text: &str| {
-            let der = RdnSequence::from_str(text).unwrap().to_der().unwrap();
-            name(&Name::from_der(&der).unwrap()).err().map(|error| error.why().to_string())
-        };
-        assert_eq!(why("CN=CA,O=Bank"), None);
-        assert!(why("CN=CA,OU=a,OU=b").unwrap().contains("twice"));
-        assert!(why("CN=CA+O=Bank").unwrap().contains("several"));
-        let number = Any::new(Tag::Integer, vec![1]).unwrap();
-        assert!(value(&number).unwrap_err().why().to_string().contains("no text"));
-    }
+/// An issuer with its key.
+pub(super) struct Signer {
+    pub(super) charge: Charge,
+    pub(super) certificate: Certificate,
+    pub(super) key: PrivateKey,
 }

@@ -1,17 +1,24 @@
+mod two;
 mod witness;
 
 use super::*;
-use crate::{certificate_kind::Kind, openssl, subject::tests::zhang};
-use rcgen::{CertificateParams, KeyPair};
+use crate::{certificate_kind::Kind, openssl, signature::PublicKey, subject::tests::zhang};
+use rcgen::{KeyPair, PublicKeyData as _, SigningKey as _};
 use std::fs;
+use wire::algorithm::KeyAlgorithm;
 
+const CERTIFICATE: &str = MAIN.certificate;
+const KEY: &str = MAIN.key;
+const CRL: &str = MAIN.crl;
 const PASSPHRASE: &str = "correct horse 电池";
 
 pub(crate) fn founding() -> Founding<'static> {
     Founding {
         name: "U-shield Test CA",
         organisation: DEFAULT_ORGANISATION,
+        algorithm: KeyAlgorithm::P256,
         crl_url: "http://crl.bank.example/ca.crl",
+        authentication_crl_url: "http://crl.bank.example/authentication-ca.crl",
         validity: Validity::Days(3650),
     }
 }
@@ -29,9 +36,9 @@ fn fresh() -> (tempfile::TempDir, PathBuf) {
 }
 
 fn request(key: &KeyPair, subject: &Subject) -> Vec<u8> {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = subject.distinguished_name().unwrap();
-    params.serialize_request(key).unwrap().der().to_vec()
+    let public = PublicKey::parse(&key.subject_public_key_info()).unwrap();
+    let info = csr::info(subject, &public).unwrap();
+    csr::signed(&info, public.algorithm, &key.sign(&info).unwrap()).unwrap()
 }
 
 fn issue(ca: &mut Authority, kind: Kind) -> Result<Certificate, Error> {
@@ -95,7 +102,9 @@ fn openssl_takes_both_certificates() {
     ] {
         let certificate = issue(&mut ca, kind).unwrap();
         assert!(
-            certificate.is_of(kind) && certificate.issued_by(ca.certificate()) && certificate.crl_pointed_at
+            certificate.is_of(kind)
+                && certificate.issued_by(ca.certificate(kind))
+                && certificate.crl_pointed_at
         );
         assert_eq!(certificate.holder(), Some(zhang()));
         let path = put(&folder, "cert.pem", &certificate);

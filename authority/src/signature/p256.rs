@@ -11,8 +11,7 @@ use pkcs8::SecretDocument;
 
 use super::Scheme;
 
-pub(super) const SCHEME: Scheme =
-    Scheme { name: "ECDSA on P-256 with SHA-256", written: &rcgen::PKCS_ECDSA_P256_SHA256, is_point, verify };
+pub(super) const SCHEME: Scheme = Scheme { name: "ECDSA on P-256 with SHA-256", is_point, verify };
 
 fn is_point(point: &[u8]) -> bool {
     VerifyingKey::from_sec1_bytes(point).is_ok()

@@ -3,12 +3,16 @@
 use std::path::PathBuf;
 
 use authority::{
-    ca::{DEFAULT_CRL_URL, Founding, found},
+    ca::{DEFAULT_AUTHENTICATION_CRL_URL, DEFAULT_CRL_URL, Founding, found},
     moment::Validity,
     subject::DEFAULT_ORGANISATION,
 };
-use clap::Args;
+use clap::{
+    Args,
+    builder::{PossibleValuesParser, TypedValueParser as _},
+};
 use serde_json::json;
+use wire::{algorithm::KeyAlgorithm, brand::ALGORITHMS};
 
 use super::{
     Report,
@@ -16,12 +20,16 @@ use super::{
 };
 use terminal::{Failure, secret::Secret};
 
-/// Make a bank CA: P-256, with its key, certificate, CRL and index in one folder
+/// Make a bank CA with its key, certificate, CRL and index in one folder
 #[derive(Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   cert-tool ca init --dir CA --name \"Test Bank CA\" --crl-url http://crl.bank.example/ca.crl
+  cert-tool ca init --dir CA --algorithm sm2
 
-The key is encrypted with a passphrase of 8 characters or more. A CA that is there already is never overwritten.")]
+A CA of SM2 certifies payment keys of SM2. It has a second issuer, of P-256, for certificates for authentication, because stock TLS and
+ssh programs verify no SM2: the files of that issuer are the authentication-… ones of the same folder.
+
+Keys are encrypted with a passphrase of 8 characters or more. A CA that is there already is never overwritten.")]
 pub(super) struct Init {
     /// The folder, which is made owner-only [default: ushield/ca in the user's state folder]
     #[arg(long, visible_alias = "ca", value_name = "DIR", env = "CERT_TOOL_CA")]
@@ -32,9 +40,15 @@ pub(super) struct Init {
     /// The bank (O), named in all certificates
     #[arg(long, value_name = "O", default_value = DEFAULT_ORGANISATION)]
     organisation: String,
+    /// The algorithm of payment keys, and of the CA's key for them
+    #[arg(long, value_name = "ALGORITHM", default_value = KeyAlgorithm::P256.name(), value_parser = algorithms())]
+    algorithm: KeyAlgorithm,
     /// Where verifiers will fetch the CRL
     #[arg(long, value_name = "URL", default_value = DEFAULT_CRL_URL)]
     crl_url: String,
+    /// Where verifiers will fetch the CRL of the issuer for authentication (with --algorithm sm2)
+    #[arg(long, value_name = "URL", default_value = DEFAULT_AUTHENTICATION_CRL_URL)]
+    authentication_crl_url: String,
     /// Valid for so many days
     #[arg(long, value_name = "N", default_value_t = 3650)]
     days: u32,
@@ -45,13 +59,21 @@ pub(super) struct Init {
     passphrase: PassphraseOptions,
 }
 
+/// The algorithms that a payment key may have, by their names.
+fn algorithms() -> impl clap::builder::TypedValueParser<Value = KeyAlgorithm> {
+    PossibleValuesParser::new(ALGORITHMS.map(KeyAlgorithm::name))
+        .map(|name| KeyAlgorithm::by_name(&name).unwrap_or(KeyAlgorithm::P256))
+}
+
 impl Init {
     pub(super) fn run(self) -> Result<Report, Failure> {
         let folder = folder(self.dir.as_deref())?;
         let founding = Founding {
             name: &self.name,
             organisation: &self.organisation,
+            algorithm: self.algorithm,
             crl_url: &self.crl_url,
+            authentication_crl_url: &self.authentication_crl_url,
             validity: Validity::Days(self.days),
         };
         founding.check(&folder)?;
@@ -63,16 +85,31 @@ impl Init {
         };
         found(&folder, &founding, passphrase.as_ref().map(Secret::bytes))?;
         let path = folder.display();
+        let two = self.algorithm != KeyAlgorithm::P256;
+        let second = match two {
+            true => format!(
+                "Its issuer for authentication, of P-256, is there too: authentication-ca.pem (give it to TLS and ssh servers), \
+                 authentication-crl.pem, authentication-crl.der (serve it at {}), authentication-ca-key.pem.\n",
+                self.authentication_crl_url
+            ),
+            false => String::new(),
+        };
         let text = format!(
             "The CA “{}” is in {path}: ca.pem (give it to verifiers), crl.pem, crl.der (serve it at {}), ca-key.pem \
-             ({}).\nNext: cert-tool enrol --ca {path} --name NAME --user-id ID\n",
+             ({}).\n{second}Next: cert-tool enrol --ca {path} --name NAME --user-id ID\n",
             self.name,
             self.crl_url,
             if passphrase.is_some() { "encrypted" } else { "in clear: for tests only" },
         );
         Ok(Report {
             text,
-            json: json!({ "ca": folder.to_string_lossy(), "name": self.name, "crl_url": self.crl_url }),
+            json: json!({
+                "ca": folder.to_string_lossy(),
+                "name": self.name,
+                "algorithm": self.algorithm.name(),
+                "crl_url": self.crl_url,
+                "authentication_crl_url": two.then_some(&self.authentication_crl_url),
+            }),
         })
     }
 }

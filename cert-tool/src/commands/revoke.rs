@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use authority::{certificate::Certificate, issuer::Issuer as _, moment};
+use authority::{certificate::Certificate, certificate_kind::Kind, moment};
 use clap::Args;
 use serde_json::json;
 
@@ -34,7 +34,7 @@ impl Revoke {
         let path = Path::new(&self.certificate);
         let serial = if path.is_file() {
             let certificate = Certificate::parse(&file::read(path)?)?;
-            if !certificate.issued_by(ca.certificate()) {
+            if !ca.issued(&certificate) {
                 return Err(Failure::of(
                     Reason::Invalid,
                     "nothing was revoked",
@@ -47,7 +47,10 @@ impl Revoke {
             serial(&self.certificate)?
         };
         let entry = ca.revoke(&serial, self.reason.into())?;
-        let crl = ca.crl_path();
+        let crl = match entry.kind {
+            Kind::Payment => ca.crl_path(),
+            Kind::Authentication => ca.authentication_crl_path(),
+        };
         let text = format!(
             "{} certificate {serial} ({}) is revoked; new CRL: {}",
             entry.kind,

@@ -6,13 +6,17 @@ use authority::{
     csr,
     issuer::Issuer,
     moment,
+    signature::name,
     subject::Subject,
 };
 use terminal::{Failure, Reason};
-use wire::shield::Information;
+use wire::{algorithm::KeyAlgorithm, shield::Information};
 
 use super::{Enrolled, Enrolment, Wish};
-use crate::{readiness, token::Token};
+use crate::{
+    readiness,
+    token::{self, Token},
+};
 
 /// The certificates on the token before: payment, then authentication.
 pub(super) type Former = [Option<Certificate>; 2];
@@ -77,6 +81,27 @@ pub(super) fn decide(
     }
 }
 
+/// Refuses a token whose keys the CA does not certify, before a key is made.
+pub(super) fn certified(issuer: &dyn Issuer, information: &Information) -> Result<(), Failure> {
+    let of = |algorithm: Option<KeyAlgorithm>| algorithm.and_then(name).unwrap_or("no algorithm");
+    for kind in Kind::ALL {
+        let (own, certified) = (token::algorithm(kind, information), issuer.algorithm(kind));
+        if certified != Some(own) {
+            return Err(Failure::of(
+                Reason::IssuerRefused,
+                format!("token {} was not enrolled", information.serial),
+                format!("its {kind} keys are of {}, and the CA certifies keys of {}", of(Some(own)), of(certified)),
+                format!(
+                    "name a CA of that algorithm (cert-tool ca init --algorithm {} makes one), or plug in a token of another brand",
+                    information.algorithm.name()
+                ),
+            )
+            .with_state("nothing was changed on the token"));
+        }
+    }
+    Ok(())
+}
+
 /// Decides on a renewal: it is for the person whose good ID the token has.
 fn renewed(
     issuer: &mut dyn Issuer,
@@ -97,7 +122,7 @@ fn renewed(
     let (Some(subject), Some(payment)) = (holder, &former[0]) else {
         return refuse(Reason::NotEnrolled, "the token carries no personal ID".into());
     };
-    if !payment.issued_by(issuer.certificate()) {
+    if !payment.issued_by(issuer.certificate(Kind::Payment)) {
         return refuse(Reason::IssuerRefused, format!("{subject} was certified by another CA"));
     }
     if !issuer.stands(payment)? {
@@ -119,7 +144,7 @@ fn kept(
         let good = certificate.holder().as_ref() == Some(subject)
             && certificate.is_of(kind)
             && certificate.valid_at(now)
-            && certificate.issued_by(issuer.certificate());
+            && certificate.issued_by(issuer.certificate(kind));
         if !good || !issuer.stands(certificate)? {
             return Ok(None);
         }

@@ -4,7 +4,11 @@ mod attested;
 
 use std::{cell::RefCell, rc::Rc};
 
-use authority::ca::{Authority, found_for_trial};
+use authority::{
+    ca::{Authority, found_for_trial},
+    signature::PublicKey,
+};
+use rcgen::{PublicKeyData as _, SigningKey as _};
 use terminal::Reason;
 use wire::{
     apdu::StatusWord,
@@ -29,8 +33,8 @@ fn disk_full() -> authority::Error {
 }
 
 impl Issuer for Frail {
-    fn certificate(&self) -> &Certificate {
-        self.ca.certificate()
+    fn certificate(&self, kind: Kind) -> &Certificate {
+        self.ca.certificate(kind)
     }
 
     fn organisation(&self) -> &str {
@@ -77,7 +81,7 @@ impl Scene {
         let parent =
             if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let folder = parent.path().join("ca");
-        let ca = found_for_trial(&folder, "Test CA").unwrap();
+        let ca = found_for_trial(&folder, "Test CA", wire::algorithm::KeyAlgorithm::P256).unwrap();
         let ca = Frail { ca, instead: None, refuse: None, cannot_record: false, issued: 0 };
         Self { _folder: parent, ca, token: Soft::new() }
     }
@@ -331,11 +335,11 @@ fn what_the_ca_issues_is_checked_before_it_is_installed() {
 fn each_thing_that_a_certificate_must_be() {
     let mut scene = Scene::new();
     let enrolled = scene.enrol().unwrap();
-    let root = scene.ca.certificate().clone();
-    let mut params = rcgen::CertificateParams::default();
-    params.distinguished_name = enrolled.subject.distinguished_name().unwrap();
+    let root = scene.ca.certificate(Kind::Payment).clone();
     let key = rcgen::KeyPair::generate().unwrap();
-    let request = params.serialize_request(&key).unwrap().der().to_vec();
+    let public = PublicKey::parse(&key.subject_public_key_info()).unwrap();
+    let info = csr::info(&enrolled.subject, &public).unwrap();
+    let request = csr::signed(&info, public.algorithm, &key.sign(&info).unwrap()).unwrap();
     let subject = &enrolled.subject;
     let order =
         Order { request: &request, kind: Kind::Payment, subject, validity: Validity::Days(1), token: None };

@@ -144,7 +144,8 @@ impl World {
     /// Makes a CA in `ca` and enrols the token, whose panel presses OK by itself.
     pub fn enrol_quietly(&self, up: &Up, pin: &str) {
         let ca = self.path("ca");
-        let mut authority = found_for_trial(&ca, "Test Bank CA").unwrap();
+        let mut authority =
+            found_for_trial(&ca, "Test Bank CA", wire::algorithm::KeyAlgorithm::P256).unwrap();
         let free = free(up);
         let mut card = card::road::open(&card::road::Selection::usbip(up.road())).unwrap();
         let mut shield = card::shield::Shield::select(&mut card).unwrap();

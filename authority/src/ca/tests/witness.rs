@@ -1,6 +1,7 @@
 //! What guards the CA's books: the checksum, the CRL beside the index, whose the folder is; and whom it does not certify.
 
 use super::*;
+use crate::signature::PrivateKey;
 use x509_cert::{crl::CertificateList, der::Decode};
 
 /// A CA without a passphrase, with one certificate that stands and one that is revoked.
@@ -125,8 +126,8 @@ fn issued_ahead(ca: &Authority, folder: &Path, ahead: OffsetDateTime) {
     let mut index = ca.index().unwrap();
     index.crl_number += 1;
     index.save(&folder.join(INDEX)).unwrap();
-    let crl = sign::crl(&ca.signer, &index, ahead, ahead + time::Duration::DAY).unwrap();
-    folder::write_crl(file::write, folder, &crl, true).unwrap();
+    let crl = sign::crl(&ca.main, &index, ahead, ahead + time::Duration::DAY).unwrap();
+    folder::write_crl(file::write, folder, &MAIN, &crl, true).unwrap();
 }
 
 /// Each later CRL would be from the future as well, and every verifier would refuse it for months.
@@ -194,9 +195,8 @@ fn the_cas_own_key_is_not_certified() {
     let pem = fs::read(folder.join(KEY)).unwrap();
     let own = PrivateKey::parse(&pem, None).unwrap();
     let subject = zhang();
-    let mut params = CertificateParams::default();
-    params.distinguished_name = subject.distinguished_name().unwrap();
-    let request = params.serialize_request(&own).unwrap().der().to_vec();
+    let info = csr::info(&subject, own.public()).unwrap();
+    let request = csr::signed(&info, KeyAlgorithm::P256, &own.sign(&info)).unwrap();
     let validity = Validity::Days(1);
     for kind in [Kind::Payment, Kind::Authentication] {
         let order = Order { request: &request, kind, subject: &subject, validity, token: None };

@@ -332,3 +332,31 @@ fn texts_of_a_ca_are_checked() {
         assert!(!folder.exists());
     }
 }
+
+/// What a CA signs repeats its name byte for byte, whatever types of strings another program wrote the name in
+/// (RFC 5280, 4.1.2.4 and 5.1.2.3), and the identifier that its own certificate has.
+#[test]
+fn a_foreign_cas_name_is_repeated_byte_for_byte() {
+    use der::{Decode as _, Encode as _};
+    use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, KeyIdMethod};
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CountryName, DnValue::PrintableString("CN".try_into().unwrap()));
+    name.push(DnType::OrganizationName, DnValue::BmpString("银行".try_into().unwrap()));
+    name.push(DnType::OrganizationalUnitName, DnValue::TeletexString("Unit".try_into().unwrap()));
+    name.push(DnType::from_oid(&[1, 3, 6, 1, 4, 1, 32473, 1]), "own");
+    let mut params = CertificateParams::default();
+    (params.distinguished_name, params.is_ca) = (name, IsCa::Ca(BasicConstraints::Constrained(0)));
+    params.key_identifier_method = KeyIdMethod::PreSpecified(vec![7; 11]);
+    let pair = KeyPair::generate().unwrap();
+    let certificate = Certificate::parse(params.self_signed(&pair).unwrap().der()).unwrap();
+    let key = crate::signature::PrivateKey::from_pkcs8(&pair.serialize_der()).unwrap();
+    let signer = Signer { charge: Charge::All, certificate, key };
+    let now = moment::now();
+    let index = Index::new("http://crl.bank.example/ca.crl".into(), None);
+    let crl = sign::crl(&signer, &index, now, now + time::Duration::DAY).unwrap();
+    let list: x509_cert::crl::CertificateList = x509_cert::crl::CertificateList::from_der(&crl).unwrap();
+    let root = x509_cert::Certificate::from_der(&signer.certificate.der).unwrap();
+    let subject = root.tbs_certificate().subject().to_der().unwrap();
+    assert_eq!(list.tbs_cert_list.issuer.to_der().unwrap(), subject);
+    assert!(crl.windows(13).any(|window| window == [&[0x80, 11], &[7; 11][..]].concat()));
+}

@@ -169,7 +169,13 @@ fn rows(arm: &Arm, taken: &Taken, softhsm: &Taken, floor: &[f64]) -> anyhow::Res
             "one" => row,
             _ => {
                 let ratio = paired(&samples(taken, threads)?, &samples(taken, "one")?);
-                row.beside("one thread", ratio, goal.and_then(at_least))
+                // Unpinned, one thread and its session may be on two cores, and wait for wake-ups across them.
+                let on_one_core = of(threads)? * p50 / 1e6;
+                row.beside("one thread", ratio, goal.and_then(at_least)).beside(
+                    "one thread on one core",
+                    on_one_core,
+                    None,
+                )
             }
         };
         rows.push(beside(row, "the rate of SoftHSM2", against(threads), None)?);

@@ -159,7 +159,8 @@ impl Talk {
         })?;
         let read =
             *self.inbox.bytes().first_chunk::<N>().ok_or(Error::Broken(ErrorKind::UnexpectedEof.into()))?;
-        self.inbox.take(N);
+        // Nothing is secret before a device is imported.
+        self.inbox.pass(N);
         Ok(read)
     }
 }

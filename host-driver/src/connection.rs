@@ -32,7 +32,7 @@ const LINGER: Duration = Duration::from_millis(4);
 /// How long a peer may take to notice that the connection ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// A connection. Each of its futures may be dropped and begun again without losing a byte.
+/// A connection. Each of its futures but [`Connection::tell`] may be dropped and begun again without losing a byte.
 #[derive(Debug)]
 pub(crate) struct Connection {
     socket: OwnedFd,
@@ -128,17 +128,33 @@ impl Connection {
         }
     }
 
-    /// Writes all replies, in one system call if the peer's window allows it.
-    pub(crate) async fn flush(&mut self) -> io::Result<()> {
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        while self.written < self.output.len() {
-            match send(&self.socket, &self.output[self.written..], flags) {
+    /// Writes what is no secret, and so need not be wiped. The output must be empty. Where this future is dropped, a part of the bytes was
+    /// written, and the connection is of no use any more.
+    pub(crate) async fn tell(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut written = 0;
+        while written < bytes.len() {
+            written += self.send(&bytes[written..]).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes once. Returns how many bytes the system took, which is at least one.
+    async fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match send(&self.socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => self.written += written,
+                Ok(written) => return Ok(written),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => ready(self.socket.as_fd(), Interest::WRITABLE).await?,
                 Err(error) => return Err(error.into()),
             }
+        }
+    }
+
+    /// Writes all replies, in one system call if the peer's window allows it.
+    pub(crate) async fn flush(&mut self) -> io::Result<()> {
+        while self.written < self.output.len() {
+            self.written += self.send(&self.output[self.written..]).await?;
         }
         self.output.as_mut_slice().zeroize();
         self.output.clear();

@@ -62,8 +62,8 @@ async fn greet(connection: &mut Connection, peer: Peer, bus: Arc<Bus>, timing: T
                     if let UsbIpCommand::OpReqImport { busid, .. } = command {
                         return import(connection, peer, &bus, &busid).await;
                     }
-                    *connection.output = reply::list(free(&bus).iter().map(|port| &**port));
-                    connection.flush().await?;
+                    let list = reply::list(free(&bus).iter().map(|port| &**port));
+                    connection.tell(&list).await?;
                 }
             }
         }

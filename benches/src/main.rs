@@ -34,7 +34,7 @@ struct Arguments {
     /// Rounds in which all arms take their turn.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
-    /// Only this section: sign, crypto, pin, labour, memory, scale, verify, pkcs11, run, or constant-time, which is measured only when named.
+    /// Only this section: sign, crypto, pin, labour, memory, scale, verify, pkcs11, run or constant-time.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
     /// Few operations: shows that everything runs; the figures mean nothing.
@@ -98,9 +98,6 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-/// Measured only when named: its rows are no times, and stand beside no floor.
-const CONSTANT_TIME: &str = "constant-time";
-
 /// What measures some rows of the table.
 type Section = fn(Scale) -> anyhow::Result<Vec<table::Row>>;
 
@@ -119,14 +116,10 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         ("verify", verify::measure),
         ("pkcs11", pkcs11::measure),
         ("run", run::measure),
-        (CONSTANT_TIME, constant_time::measure),
+        ("constant-time", constant_time::measure),
     ];
     for (name, section) in sections {
-        let wanted = match &arguments.only {
-            Some(only) => only == name,
-            None => arguments.smoke || name != CONSTANT_TIME,
-        };
-        if wanted {
+        if arguments.only.as_ref().is_none_or(|only| only == name) {
             rows.extend(section(scale)?);
         }
     }

@@ -1,0 +1,94 @@
+//! Accounts and their balances. A customer's balance never goes below zero: the statement that takes money says so, and the
+//! table says it again.
+
+use super::{from_row, statements};
+use crate::{clock::Moment, database::Connection, error::Result, money::Fen};
+
+statements! {
+    ADD = "INSERT INTO account (number, customer, title, kind, balance, opened_at) VALUES ($1, $2, $3, $4, 0, $5)
+           ON CONFLICT (number) DO NOTHING";
+    FIND = "SELECT number, customer, title, kind, balance FROM account WHERE number = $1";
+    OF_CUSTOMER = "SELECT number, customer, title, kind, balance FROM account
+                   WHERE customer = $1 ORDER BY number";
+    PAYEES = "SELECT number, customer, title, kind, balance FROM account WHERE kind = 'payee' ORDER BY number";
+    TAKE = "UPDATE account SET balance = balance - $1
+            WHERE number = $2 AND (kind = 'own' OR balance >= $1)";
+    GIVE = "UPDATE account SET balance = balance + $1 WHERE number = $2";
+    WRONG_BALANCES = "SELECT a.number FROM account a WHERE a.balance <>
+        CAST(COALESCE((SELECT SUM(p.amount) FROM posting p WHERE p.credit = a.number), 0) AS BIGINT)
+        - CAST(COALESCE((SELECT SUM(p.amount) FROM posting p WHERE p.debit = a.number), 0) AS BIGINT)
+        ORDER BY a.number";
+    SUM = "SELECT CAST(COALESCE(SUM(balance), 0) AS BIGINT) FROM account";
+}
+
+/// The bank's own account that cash goes in and out by.
+pub(crate) const VAULT: &str = "1001";
+/// The bank's own account for money on its way to other banks.
+pub(crate) const CLEARING: &str = "1002";
+
+/// An account.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    pub(crate) number: String,
+    pub(crate) customer: Option<String>,
+    pub(crate) title: String,
+    pub(crate) kind: String,
+    balance: i64,
+}
+from_row!(Account { number, customer, title, kind, balance });
+
+impl Account {
+    pub(crate) const fn balance(&self) -> Fen {
+        Fen(self.balance)
+    }
+}
+
+/// Whether the number was free.
+pub(crate) async fn add(
+    db: &mut Connection,
+    number: &str,
+    customer: Option<&str>,
+    title: &str,
+    kind: &str,
+    now: Moment,
+) -> Result<bool> {
+    let add = sqlx::query(ADD).bind(number).bind(customer).bind(title).bind(kind).bind(now);
+    Ok(add.execute(db).await?.rows_affected() == 1)
+}
+
+pub(crate) async fn find(db: &mut Connection, number: &str) -> Result<Option<Account>> {
+    Ok(sqlx::query_as(FIND).bind(number).fetch_optional(db).await?)
+}
+
+pub(crate) async fn of_customer(db: &mut Connection, customer: &str) -> Result<Vec<Account>> {
+    Ok(sqlx::query_as(OF_CUSTOMER).bind(customer).fetch_all(db).await?)
+}
+
+/// Whom a customer may pay a bill to.
+pub(crate) async fn payees(db: &mut Connection) -> Result<Vec<Account>> {
+    Ok(sqlx::query_as(PAYEES).fetch_all(db).await?)
+}
+
+/// Moves money between two balances, the lower number first, so that two that pay each other do not wait for each other for
+/// ever. Whether there was enough.
+pub(crate) async fn move_money(db: &mut Connection, from: &str, to: &str, amount: Fen) -> Result<bool> {
+    let steps = if from < to { [(TAKE, from), (GIVE, to)] } else { [(GIVE, to), (TAKE, from)] };
+    for (sql, number) in steps {
+        if sqlx::query(sql).bind(amount.0).bind(number).execute(&mut *db).await?.rows_affected() != 1 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The accounts whose balance is not the sum of their postings: none, or the books are wrong.
+pub(crate) async fn wrong_balances(db: &mut Connection) -> Result<Vec<String>> {
+    let found: Vec<(String,)> = sqlx::query_as(WRONG_BALANCES).fetch_all(db).await?;
+    Ok(found.into_iter().map(|(number,)| number).collect())
+}
+
+/// The sum of all balances: zero, or the books are wrong.
+pub(crate) async fn sum(db: &mut Connection) -> Result<Fen> {
+    let (sum,): (i64,) = sqlx::query_as(SUM).fetch_one(db).await?;
+    Ok(Fen(sum))
+}

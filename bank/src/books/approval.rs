@@ -1,0 +1,54 @@
+//! What wants a second teller: one asks, another one answers.
+
+use super::{from_row, statements};
+use crate::{clock::Moment, database::Connection, error::Result};
+
+statements! {
+    ADD = "INSERT INTO approval (id, action, customer, detail, state, asked_by, asked_at)
+           VALUES ($1, $2, $3, $4, 'waiting', $5, $6)";
+    FIND = "SELECT id, action, customer, detail, state, asked_by FROM approval WHERE id = $1";
+    WAITING = "SELECT id, action, customer, detail, state, asked_by FROM approval
+               WHERE state = 'waiting' ORDER BY asked_at, id LIMIT 200";
+    ANSWER = "UPDATE approval SET state = $1, answered_by = $2, answered_at = $3
+              WHERE id = $4 AND state = 'waiting' AND (asked_by <> $2 OR $1 = 'refused')";
+}
+
+/// A request of one teller that waits for another.
+#[derive(Clone, Debug)]
+pub(crate) struct Approval {
+    pub(crate) id: String,
+    pub(crate) action: String,
+    pub(crate) customer: String,
+    pub(crate) detail: String,
+    pub(crate) state: String,
+    pub(crate) asked_by: String,
+}
+from_row!(Approval { id, action, customer, detail, state, asked_by });
+
+pub(crate) async fn add(db: &mut Connection, new: &Approval, now: Moment) -> Result<()> {
+    let add = sqlx::query(ADD).bind(&new.id).bind(&new.action).bind(&new.customer).bind(&new.detail);
+    add.bind(&new.asked_by).bind(now).execute(db).await?;
+    Ok(())
+}
+
+pub(crate) async fn find(db: &mut Connection, id: &str) -> Result<Option<Approval>> {
+    Ok(sqlx::query_as(FIND).bind(id).fetch_optional(db).await?)
+}
+
+/// All that wait.
+pub(crate) async fn waiting(db: &mut Connection) -> Result<Vec<Approval>> {
+    Ok(sqlx::query_as(WAITING).fetch_all(db).await?)
+}
+
+/// waiting → approved or refused. Whether it waited, and for this teller: who asked cannot approve, but can take back.
+pub(crate) async fn answer(
+    db: &mut Connection,
+    id: &str,
+    is_approved: bool,
+    teller: &str,
+    now: Moment,
+) -> Result<bool> {
+    let state = if is_approved { "approved" } else { "refused" };
+    let answer = sqlx::query(ANSWER).bind(state).bind(teller).bind(now).bind(id);
+    Ok(answer.execute(db).await?.rows_affected() == 1)
+}

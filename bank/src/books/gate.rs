@@ -1,0 +1,106 @@
+//! The gate before a secret: five wrong answers in a row close it until midnight, and the second time for good, until the
+//! counter opens it.
+//!
+//! A try is paid before anything is compared, so twenty who guess at once have five tries between them.
+
+use super::statements;
+use crate::{
+    clock::{MINUTE, Moment, next_midnight},
+    database::{Connection, Database},
+    error::Result,
+    random,
+};
+
+statements! {
+    MAKE = "INSERT INTO gate (subject) VALUES ($1) ON CONFLICT (subject) DO NOTHING";
+    PAY = "UPDATE gate SET failures = CASE WHEN blocked_until > 0 THEN 1 ELSE failures + 1 END, blocked_until = 0
+           WHERE subject = $1 AND closed = 0
+           AND ((blocked_until = 0 AND failures < 5) OR (blocked_until > 0 AND blocked_until <= $2))";
+    RECORD = "INSERT INTO attempt (id, subject, order_id, at) VALUES ($1, $2, $3, $4)";
+    BLOCK = "UPDATE gate SET blocked_until = $1, blocks = blocks + 1,
+             closed = CASE WHEN blocks >= 1 THEN 1 ELSE 0 END
+             WHERE subject = $2 AND failures >= 5 AND blocked_until = 0";
+    LAST = "SELECT COALESCE(MAX(at), 0) FROM attempt WHERE subject = $1";
+    PASS = "UPDATE gate SET failures = 0, blocks = 0 WHERE subject = $1 AND closed = 0 AND blocked_until = 0";
+    OPEN = "UPDATE gate SET failures = 0, blocks = 0, blocked_until = 0, closed = 0 WHERE subject = $1";
+    FIND = "SELECT blocked_until, closed FROM gate WHERE subject = $1";
+}
+
+/// What stands behind a gate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Subject<'a> {
+    Card(&'a str),
+    Static(&'a str),
+}
+
+impl Subject<'_> {
+    fn key(&self) -> String {
+        match self {
+            Self::Card(card) => format!("card:{card}"),
+            Self::Static(customer) => format!("static:{customer}"),
+        }
+    }
+}
+
+/// How a gate stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    Open,
+    /// Closed until this moment.
+    Blocked(Moment),
+    /// Closed until the counter opens it.
+    Closed,
+}
+
+/// The gate, as it stands.
+pub(crate) async fn look(db: &mut Connection, subject: &Subject<'_>, now: Moment) -> Result<Gate> {
+    let found: Option<(i64, i64)> = sqlx::query_as(FIND).bind(subject.key()).fetch_optional(db).await?;
+    Ok(match found {
+        Some((_, 1)) => Gate::Closed,
+        Some((until, _)) if until > now => Gate::Blocked(until),
+        _ => Gate::Open,
+    })
+}
+
+/// Pays one try and keeps a record of it, in a transaction of its own: the try is paid whatever happens next. Whether the
+/// gate was open.
+pub(crate) async fn pay_try(
+    database: &Database,
+    subject: &Subject<'_>,
+    order: &str,
+    now: Moment,
+) -> Result<bool> {
+    let (key, mut work) = (subject.key(), database.begin().await?);
+    sqlx::query(MAKE).bind(&key).execute(&mut *work).await?;
+    if sqlx::query(PAY).bind(&key).bind(now).execute(&mut *work).await?.rows_affected() != 1 {
+        return Ok(false);
+    }
+    let record = sqlx::query(RECORD).bind(random::id()?).bind(&key).bind(order).bind(now);
+    record.execute(&mut *work).await?;
+    work.commit().await?;
+    Ok(true)
+}
+
+/// After a wrong answer: closes the gate if that was the fifth. Whether it was.
+pub(crate) async fn block_if_due(db: &mut Connection, subject: &Subject<'_>, now: Moment) -> Result<bool> {
+    let block = sqlx::query(BLOCK).bind(next_midnight(now)).bind(subject.key());
+    Ok(block.execute(db).await?.rows_affected() == 1)
+}
+
+/// Five tries were paid and nobody has said how they went: either they are being compared at this moment, or the process that
+/// compared them was killed. Whether they are so old that it was killed; then the gate closes.
+pub(crate) async fn block_if_stale(db: &mut Connection, subject: &Subject<'_>, now: Moment) -> Result<bool> {
+    let (last,): (i64,) = sqlx::query_as(LAST).bind(subject.key()).fetch_one(&mut *db).await?;
+    if now - last < MINUTE { Ok(false) } else { block_if_due(db, subject, now).await }
+}
+
+/// After a right answer, in the posting's transaction. Whether the gate is still open.
+pub(crate) async fn pass(db: &mut Connection, subject: &Subject<'_>) -> Result<bool> {
+    Ok(sqlx::query(PASS).bind(subject.key()).execute(db).await?.rows_affected() == 1)
+}
+
+/// The counter opens the gate.
+pub(crate) async fn open(db: &mut Connection, subject: &Subject<'_>) -> Result<()> {
+    sqlx::query(OPEN).bind(subject.key()).execute(db).await?;
+    Ok(())
+}

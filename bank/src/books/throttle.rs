@@ -1,0 +1,45 @@
+//! Failed log-ins, by account and address: whoever guesses waits, and a stranger elsewhere cannot lock a customer out
+//! (ASVS 6.1.1). In the database, so that all nodes count alike.
+
+use super::statements;
+use crate::{
+    clock::{DAY, MINUTE, Moment, SECOND},
+    database::Connection,
+    error::Result,
+};
+
+statements! {
+    MAKE = "INSERT INTO throttle (subject, failures, open_at, at) VALUES ($1, 0, 0, $2)
+            ON CONFLICT (subject) DO NOTHING";
+    PAY = "UPDATE throttle SET failures = CASE WHEN at < $2 THEN 1 ELSE failures + 1 END, at = $3
+           WHERE subject = $1 AND open_at <= $3 RETURNING failures";
+    WAIT = "UPDATE throttle SET open_at = $2 WHERE subject = $1 AND open_at < $2";
+    FORGET = "DELETE FROM throttle WHERE subject = $1";
+    SWEEP = "DELETE FROM throttle WHERE at < $1";
+}
+
+/// Pays one try of this subject, before anything is compared. `free` tries cost nothing; after them the next one waits a second,
+/// and twice as long each time, up to a quarter of an hour. Whether the subject may try.
+pub(crate) async fn pay(db: &mut Connection, subject: &str, free: i64, now: Moment) -> Result<bool> {
+    sqlx::query(MAKE).bind(subject).bind(now).execute(&mut *db).await?;
+    let pay = sqlx::query_as(PAY).bind(subject).bind(now - DAY).bind(now);
+    let Some((failures,)): Option<(i64,)> = pay.fetch_optional(&mut *db).await? else { return Ok(false) };
+    if failures >= free {
+        let doublings = u32::try_from(failures - free).unwrap_or(20).min(20);
+        let wait = (SECOND << doublings).min(15 * MINUTE);
+        sqlx::query(WAIT).bind(subject).bind(now + wait).execute(&mut *db).await?;
+    }
+    Ok(true)
+}
+
+/// A success forgets the failures of its own account and address.
+pub(crate) async fn forget(db: &mut Connection, subject: &str) -> Result<()> {
+    sqlx::query(FORGET).bind(subject).execute(db).await?;
+    Ok(())
+}
+
+/// Removes what is older than a day.
+pub(crate) async fn sweep(db: &mut Connection, now: Moment) -> Result<()> {
+    sqlx::query(SWEEP).bind(now - DAY).execute(db).await?;
+    Ok(())
+}

@@ -1,0 +1,323 @@
+//! The commands of `bank`.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use terminal::{Exit, Failure, Outcome, say};
+use time::Date;
+use tokio::{runtime::Runtime, signal::unix, sync::watch};
+
+use crate::{
+    bank::{Bank, Folder, failure},
+    books::{account, audit, posting, teller},
+    clock::{Clock, parse_day},
+    database::{Database, sqlite_url},
+    demo,
+    error::Error,
+    log, proxy,
+    proxy::{Network, Proxies},
+    secrets::Secrets,
+    serve::{Places, Server},
+    settings::Settings,
+};
+
+/// A bank: accounts, payments, a counter
+#[derive(Parser)]
+#[command(name = "bank", version)]
+pub(crate) struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a bank: its secrets and its database
+    Init(Place),
+    /// Serve the pages and the counter
+    Serve(Serve),
+    /// A bank with customers of all kinds, in a folder that goes away with it
+    Demo(Demo),
+    /// Bring the database to this program's state
+    Migrate(Place),
+    /// Tellers
+    #[command(subcommand)]
+    Teller(TellerCommand),
+    /// The audit
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+/// Which bank.
+#[derive(Args, Clone)]
+struct Place {
+    /// The bank's folder: secrets, configuration, and the database where no other is named
+    #[arg(long, value_name = "DIR", default_value = "bank-data")]
+    folder: PathBuf,
+    /// The database, such as postgres://bank@localhost/bank; a URL with a password belongs into the environment [default: SQLite
+    /// in the folder]
+    #[arg(long, value_name = "URL", env = "BANK_DATABASE", hide_env_values = true)]
+    database: Option<String>,
+}
+
+#[derive(Args)]
+struct Serve {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    listen: Listen,
+    /// What customers type, where a proxy with TLS stands before the bank
+    #[arg(long, value_name = "ORIGIN")]
+    public_origin: Option<String>,
+    /// A network whose machines may say in X-Forwarded-For where a request comes from; may be repeated
+    #[arg(long, value_name = "CIDR", value_parser = proxy::parse)]
+    trusted_proxy: Vec<Network>,
+}
+
+#[derive(Args)]
+struct Listen {
+    /// Where customers come
+    #[arg(long, value_name = "A:P", default_value = "127.0.0.1:8080")]
+    public: SocketAddr,
+    /// Where tellers come
+    #[arg(long, value_name = "A:P", default_value = "127.0.0.1:8081")]
+    counter: SocketAddr,
+    /// Where the metrics are
+    #[arg(long, value_name = "A:P", default_value = "127.0.0.1:8082")]
+    metrics: SocketAddr,
+    /// For tests: the day on which contracts are made and limits count
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
+    business_date: Option<Date>,
+}
+
+#[derive(Args)]
+struct Demo {
+    #[command(flatten)]
+    listen: Listen,
+}
+
+#[derive(Subcommand)]
+enum TellerCommand {
+    /// Add a teller; the password comes from a prompt, or from a file
+    Add(TellerAdd),
+    /// A teller no longer works here
+    Stop(TellerStop),
+}
+
+#[derive(Args)]
+struct TellerAdd {
+    name: String,
+    /// A file that holds the password, for its owner only
+    #[arg(long, value_name = "FILE")]
+    password_file: PathBuf,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Args)]
+struct TellerStop {
+    name: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Prove the books: the chain, its seals, and that balances are the sums of their postings
+    Verify(Place),
+}
+
+impl Line {
+    pub(crate) fn run(self) -> Outcome {
+        let runtime =
+            Runtime::new().map_err(|fault| Failure::new("the bank did not start").because(fault))?;
+        runtime.block_on(async {
+            match self.command {
+                Command::Init(place) => init(&place).await,
+                Command::Serve(serve) => serve.run().await,
+                Command::Demo(demo) => demo.run().await,
+                Command::Migrate(place) => migrate(&place).await,
+                Command::Teller(TellerCommand::Add(add)) => add.run().await,
+                Command::Teller(TellerCommand::Stop(stop)) => stop.run().await,
+                Command::Audit(AuditCommand::Verify(place)) => verify(&place).await,
+            }
+        })
+    }
+}
+
+fn told(what: &'static str) -> impl Fn(Error) -> Failure {
+    move |error| failure(what, &error)
+}
+
+impl Place {
+    async fn database(&self) -> Result<Database, Failure> {
+        let url = match &self.database {
+            Some(url) if std::env::args().any(|word| word.contains(url.as_str())) && has_password(url) => {
+                let what = Failure::new("the database was not opened");
+                return Err(what
+                    .because("every user of this machine can read the password in the command line")
+                    .next("put the URL into the environment variable BANK_DATABASE"));
+            }
+            Some(url) => url.clone(),
+            None => sqlite_url(&Folder(&self.folder).sqlite()),
+        };
+        Database::open(&url, 16).await.map_err(told("the database was not opened"))
+    }
+
+    async fn open(&self, clock: Clock) -> Result<Bank, Failure> {
+        let folder = Folder(&self.folder);
+        let secrets = Secrets::read(&folder.secrets())?;
+        let bank = Bank::new(self.database().await?, secrets, Settings::read(&folder.settings())?, clock);
+        if !bank.database.is_current().await {
+            return Err(Failure::new("the bank was not opened")
+                .because("its database lacks tables of this program")
+                .next("run `bank migrate`"));
+        }
+        Ok(bank)
+    }
+}
+
+fn has_password(url: &str) -> bool {
+    let authority = url.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
+    authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+}
+
+async fn init(place: &Place) -> Outcome {
+    file::make_private_folder(&place.folder)?;
+    Secrets::new().map_err(told("no secrets were made"))?.write(&Folder(&place.folder).secrets())?;
+    let outcome = migrate(place).await?;
+    let bank = place.open(Clock::default()).await?;
+    bank.found().await.map_err(told("the bank was not founded"))?;
+    say(&format!("a bank in {}; next: `bank teller add NAME`, `bank serve`", place.folder.display()));
+    Ok(outcome)
+}
+
+async fn migrate(place: &Place) -> Outcome {
+    let database = place.database().await?;
+    let done =
+        database.migrate(Clock::default().now()).await.map_err(told("the database was not changed"))?;
+    say(&if done.is_empty() { "nothing to do".to_owned() } else { done.join("\n") });
+    Ok(Exit::Done)
+}
+
+impl TellerAdd {
+    async fn run(self) -> Outcome {
+        file::check_private(&self.password_file, "600")?;
+        let bytes = file::read_secret(&self.password_file)?;
+        let password = std::str::from_utf8(&bytes).map_err(|_| Failure::new("the password is not UTF-8"))?;
+        let bank = self.place.open(Clock::default()).await?;
+        demo::add_teller(&bank, &self.name, password.trim_end_matches('\n'))
+            .await
+            .map_err(told("no teller was added"))?;
+        say(&format!("teller {}", self.name));
+        Ok(Exit::Done)
+    }
+}
+
+impl TellerStop {
+    async fn run(self) -> Outcome {
+        let bank = self.place.open(Clock::default()).await?;
+        let stop = async {
+            let mut work = bank.database.begin().await?;
+            let there = teller::stop(&mut work, &self.name).await?;
+            audit::add(&mut work, bank.clock.now(), "owner", "teller-stopped", &self.name, "").await?;
+            work.commit().await?;
+            Ok(there)
+        };
+        if stop.await.map_err(told("the teller was not stopped"))? {
+            return Ok(Exit::Done);
+        }
+        Err(Failure::new(format!("there is no teller {}", self.name)))
+    }
+}
+
+async fn verify(place: &Place) -> Outcome {
+    let bank = place.open(Clock::default()).await?;
+    let proof = async {
+        let mut db = bank.database.connection().await?;
+        let chain = audit::verify(&mut db, &bank.secrets).await?;
+        let wrong = account::wrong_balances(&mut db).await?;
+        let (sum, postings) = (account::sum(&mut db).await?, posting::count(&mut db).await?);
+        Ok((chain, wrong, sum, postings))
+    };
+    let (chain, wrong, sum, postings) = proof.await.map_err(told("the books were not read"))?;
+    let bad = |why: String| {
+        Failure::new("the books are wrong").because(why).next("stop the bank, and compare with the backup")
+    };
+    let rows = chain.map_err(bad)?;
+    if !wrong.is_empty() {
+        return Err(bad(format!("balances are not the sums of their postings: {}", wrong.join(", "))));
+    }
+    if sum.0 != 0 {
+        return Err(bad(format!("all balances together are {sum}, not zero")));
+    }
+    say(&format!("the books are right: {postings} postings sum to zero, {rows} rows of audit are a chain"));
+    Ok(Exit::Done)
+}
+
+impl Serve {
+    async fn run(self) -> Outcome {
+        let is_open = !self.listen.public.ip().is_loopback();
+        if is_open && !self.public_origin.as_ref().is_some_and(|origin| origin.starts_with("https://")) {
+            return Err(Failure::new("the bank was not opened")
+                .because(format!(
+                    "{} is not loopback, and passwords would travel in clear",
+                    self.listen.public
+                ))
+                .next("put a proxy with TLS before it, and say --public-origin https://…"));
+        }
+        let bank = self.place.open(Clock::new(self.listen.business_date)).await?;
+        run(bank, self.listen.places(self.public_origin, Proxies(self.trusted_proxy)), &[]).await
+    }
+}
+
+impl Listen {
+    fn places(&self, public_origin: Option<String>, proxies: Proxies) -> Places {
+        Places { public: self.public, counter: self.counter, metrics: self.metrics, public_origin, proxies }
+    }
+}
+
+impl Demo {
+    async fn run(self) -> Outcome {
+        let folder = demo::Folder::make()?;
+        let place = Place { folder: folder.path().to_owned(), database: None };
+        Secrets::new().map_err(told("no secrets were made"))?.write(&Folder(folder.path()).secrets())?;
+        let database = place.database().await?;
+        database.migrate(Clock::default().now()).await.map_err(told("the database was not made"))?;
+        database.close().await;
+        let clock = Clock::new(self.listen.business_date);
+        let bank = place.open(clock).await?;
+        let lines = demo::seed(&bank).await.map_err(told("the demo was not seeded"))?;
+        run(bank, self.listen.places(None, Proxies::default()), &lines).await
+    }
+}
+
+async fn run(bank: Bank, places: Places, lines: &[String]) -> Outcome {
+    let server = Server::open(bank, places).await?;
+    say(&format!("customers  {}", server.bank.public.main()));
+    say(&format!("tellers    {}", server.bank.counter.main()));
+    if let Some(metrics) = server.metrics() {
+        say(&format!("metrics    http://{metrics}/metrics"));
+    }
+    for line in lines {
+        say(line);
+    }
+    let (stop, stopped) = watch::channel(false);
+    let signals = [unix::SignalKind::terminate(), unix::SignalKind::interrupt()].map(unix::signal);
+    let [Ok(mut terminate), Ok(mut interrupt)] = signals else {
+        return Err(Failure::new("the bank cannot hear when it is to stop"));
+    };
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        log::event("closing");
+        let _ = stop.send(true);
+    });
+    server.run(stopped).await;
+    Ok(Exit::Done)
+}
+
+/// Loopback, any free port: what tests listen at.
+#[cfg(test)]
+pub(crate) fn anywhere() -> Places {
+    let place = SocketAddr::from(([127, 0, 0, 1], 0));
+    Places { public: place, counter: place, metrics: place, public_origin: None, proxies: Proxies::default() }
+}

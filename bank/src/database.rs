@@ -1,0 +1,150 @@
+//! The database: SQLite in the bank's folder, or PostgreSQL by one URL, behind one set of SQL (`docs/decisions/0052-the-bank.md`).
+
+use std::{path::Path, time::Duration};
+
+use sha2::{Digest, Sha256};
+use sqlx::{
+    Any, AnyPool, Executor, Transaction,
+    any::{AnyConnectOptions, AnyPoolOptions},
+};
+
+use crate::{
+    error::{Error, Result},
+    random::hex,
+};
+
+/// One connection, in or out of a transaction.
+pub(crate) type Connection = sqlx::AnyConnection;
+pub(crate) type Work = Transaction<'static, Any>;
+
+/// Which of the two it is: they differ in how a transaction begins, and in how a trigger is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// The bank's database.
+#[derive(Clone, Debug)]
+pub(crate) struct Database {
+    pool: AnyPool,
+    pub(crate) kind: Kind,
+}
+
+/// Each migration: its name, and its SQL in SQLite and in PostgreSQL.
+const MIGRATIONS: &[(&str, &str, &str)] = &[(
+    "0001_books",
+    include_str!("../migrations/sqlite/0001_books.sql"),
+    include_str!("../migrations/postgres/0001_books.sql"),
+)];
+
+const MAKE_MIGRATION: &str =
+    "CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY, digest TEXT NOT NULL, at BIGINT NOT NULL)";
+const FIND_MIGRATION: &str = "SELECT digest FROM migration WHERE name = $1";
+const ADD_MIGRATION: &str = "INSERT INTO migration (name, digest, at) VALUES ($1, $2, $3)";
+
+/// The URL of the SQLite database in this file.
+pub(crate) fn sqlite_url(file: &Path) -> String {
+    // What a URL gives a meaning to is written in hexadecimal.
+    let name: String = file.display().to_string().chars().fold(String::new(), |name, c| match c {
+        '%' | '?' | '#' => format!("{name}%{:02X}", c as u32),
+        _ => name + c.encode_utf8(&mut [0; 4]),
+    });
+    format!("sqlite://{name}?mode=rwc")
+}
+
+impl Database {
+    /// Opens the database that this URL names.
+    pub(crate) async fn open(url: &str, connections: u32) -> Result<Self> {
+        sqlx::any::install_default_drivers();
+        let kind = if url.starts_with("sqlite:") { Kind::Sqlite } else { Kind::Postgres };
+        // Each message of sqlx could repeat what is bound, so sqlx logs nothing.
+        let options: AnyConnectOptions = url.parse().map_err(without_url)?;
+        let pool = AnyPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(30))
+            .after_connect(move |connection, _| Box::pin(prepare(connection, kind)))
+            .connect_with(options)
+            .await
+            .map_err(without_url)?;
+        Ok(Self { pool, kind })
+    }
+
+    /// A connection for one statement, or for several that need not agree.
+    pub(crate) async fn connection(&self) -> Result<sqlx::pool::PoolConnection<Any>> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    /// Begins a transaction that will write. SQLite must take the lock of the writer at once: a transaction that first reads
+    /// and then writes fails there without waiting, whatever its busy time.
+    pub(crate) async fn begin(&self) -> Result<Work> {
+        let begin = match self.kind {
+            Kind::Sqlite => "BEGIN IMMEDIATE",
+            Kind::Postgres => "BEGIN",
+        };
+        Ok(self.pool.begin_with(begin).await?)
+    }
+
+    /// Brings the tables to this program's state. Whoever changed a migration that ran is told so.
+    pub(crate) async fn migrate(&self, now: i64) -> Result<Vec<&'static str>> {
+        let mut work = self.begin().await?;
+        let mut done = Vec::new();
+        sqlx::query(MAKE_MIGRATION).execute(&mut *work).await?;
+        for (name, sqlite, postgres) in MIGRATIONS {
+            let sql = if self.kind == Kind::Sqlite { sqlite } else { postgres };
+            let digest = hex(&Sha256::digest(sql.as_bytes()));
+            let ran: Option<(String,)> =
+                sqlx::query_as(FIND_MIGRATION).bind(*name).fetch_optional(&mut *work).await?;
+            match ran {
+                Some((before,)) if before == digest => {}
+                Some(_) => {
+                    return Err(Error::Broken(format!(
+                        "the migration {name} ran in another form; this database is another program's"
+                    )));
+                }
+                None => {
+                    sqlx::raw_sql(*sql).execute(&mut *work).await?;
+                    let add = sqlx::query(ADD_MIGRATION).bind(*name).bind(digest).bind(now);
+                    add.execute(&mut *work).await?;
+                    done.push(*name);
+                }
+            }
+        }
+        work.commit().await?;
+        Ok(done)
+    }
+
+    /// Whether all migrations ran: `serve` does not change a database that nobody asked it to change.
+    pub(crate) async fn is_current(&self) -> bool {
+        let Ok(mut connection) = self.connection().await else { return false };
+        for (name, ..) in MIGRATIONS {
+            let found = sqlx::query(FIND_MIGRATION).bind(*name).fetch_optional(&mut *connection).await;
+            if !matches!(found, Ok(Some(_))) {
+                return false;
+            }
+        }
+        true
+    }
+
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// PRAGMAs are each connection's own. FULL: a payment that was answered is on the disk.
+async fn prepare(connection: &mut Connection, kind: Kind) -> std::result::Result<(), sqlx::Error> {
+    if kind == Kind::Sqlite {
+        let pragmas = "PRAGMA busy_timeout = 20000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                       PRAGMA foreign_keys = ON;";
+        connection.execute(sqlx::raw_sql(pragmas)).await?;
+    }
+    Ok(())
+}
+
+/// The URL may hold a password, so what is said of a database that does not open never repeats it.
+fn without_url(fault: sqlx::Error) -> Error {
+    match fault {
+        sqlx::Error::Configuration(_) => Error::Broken("the URL of the database is not one".into()),
+        other => Error::Database(other),
+    }
+}

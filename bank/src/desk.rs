@@ -1,0 +1,262 @@
+//! What tellers do. Each function takes the [`Teller`], so that every action has a name in the audit, and most take the customer
+//! [`AtCounter`], whose document and card the teller has looked at.
+
+mod approval;
+
+use crate::{
+    bank::Bank,
+    books::{
+        account::{self, VAULT},
+        audit,
+        card::{self, COLUMNS, Card, ROWS},
+        contract::{self, Maker},
+        customer::{self, Customer},
+        posting::{self, Posting},
+        session::{self, SessionKind},
+    },
+    database::{Connection, Work},
+    error::{Error, Refusal, Result},
+    identity::AGREEMENT,
+    money::Fen,
+    random,
+    rights::{AtCounter, Teller},
+    settings::ONE_TIME,
+};
+
+pub(crate) use approval::{Action, answer, ask, waiting};
+
+/// Who opens an account.
+#[derive(Clone, Debug)]
+pub(crate) struct Opening {
+    pub(crate) name: String,
+    pub(crate) document: String,
+    pub(crate) phone: String,
+    /// Cash that is paid in at once; empty for none.
+    pub(crate) deposit: String,
+}
+
+/// The sixteen digits of a new card: the bank's prefix, random digits and the check digit of ISO/IEC 7812-1, annex B.
+fn new_number() -> Result<String> {
+    let mut number = String::from("622202");
+    for byte in random::bytes::<9>()? {
+        number.push(char::from(b'0' + byte % 10));
+    }
+    let doubled = |digit: u32| if digit > 4 { 2 * digit - 9 } else { 2 * digit };
+    let digits = number.chars().rev().filter_map(|c| c.to_digit(10)).enumerate();
+    let sum: u32 = digits.map(|(at, digit)| if at % 2 == 0 { doubled(digit) } else { digit }).sum();
+    Ok(format!("{number}{}", (10 - sum % 10) % 10))
+}
+
+fn plain(text: &str, least: usize, most: usize) -> Result<String> {
+    let text = text.trim();
+    let fits = (least..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if fits { Ok(text.to_owned()) } else { Err(Refusal::BadText.into()) }
+}
+
+/// Opens an account, for a new customer or for one whom the document names.
+///
+/// # Errors
+/// The document is another person's, or a text or the amount has not its form.
+pub(crate) async fn open_account(bank: &Bank, teller: &Teller, new: &Opening) -> Result<String> {
+    let deposit = match new.deposit.trim() {
+        "" => None,
+        typed => Some(Fen::parse(typed).ok_or(Refusal::BadAmount)?),
+    };
+    let document: String = plain(&new.document, 6, 32)?.to_uppercase();
+    let (name, phone) = (plain(&new.name, 1, 64)?, plain(&new.phone, 5, 20)?);
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    let person = Customer { id: random::id()?, name, document, phone };
+    let customer = if customer::add(&mut work, &person, now).await? {
+        person
+    } else {
+        let known = customer::by_document(&mut work, &person.document).await?;
+        let same = |known: &Customer| known.name == person.name;
+        known.filter(same).ok_or(Refusal::CustomerExists)?
+    };
+    let number = new_number()?;
+    if !account::add(&mut work, &number, Some(&customer.id), &customer.name, "customer", now).await? {
+        return Err(Error::Broken("a random number of an account is taken".into()));
+    }
+    if let Some(amount) = deposit {
+        let posting =
+            Posting { order: None, reverses: None, debit: VAULT, credit: &number, amount, memo: "deposit" };
+        posting::add(&mut work, &posting, now).await?;
+    }
+    audit::add(&mut work, now, &teller.actor(), "account-opened", &number, &customer.id).await?;
+    work.commit().await?;
+    Ok(number)
+}
+
+/// A password that the bank makes: shown once, good for ten days, and to be changed at the first log-in.
+async fn one_time_password(bank: &Bank) -> Result<(String, String)> {
+    const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
+    let mut password = String::new();
+    for _ in 0..12 {
+        let at = random::below(u32::try_from(LETTERS.len()).unwrap_or(1))?;
+        password.push(LETTERS.get(at as usize).map_or('x', |byte| char::from(*byte)));
+    }
+    let hash = bank.hasher.hash(&password).await?;
+    Ok((password, hash))
+}
+
+/// The application form: a contract of online banking for a customer who has none. Gives the first password.
+///
+/// # Errors
+/// There is a contract.
+pub(crate) async fn make_contract(bank: &Bank, teller: &Teller, at: &AtCounter) -> Result<String> {
+    let (password, hash) = one_time_password(bank).await?;
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    let (id, today) = (&at.customer().id, bank.clock.business_date());
+    if !contract::add(&mut work, id, Maker::Counter, &today, AGREEMENT, now).await? {
+        return Err(Refusal::ContractExists.into());
+    }
+    customer::set_one_time_login(&mut work, id, &hash, now + ONE_TIME).await?;
+    audit::add(&mut work, now, &teller.actor(), "contract-made", at.account(), AGREEMENT).await?;
+    work.commit().await?;
+    Ok(password)
+}
+
+/// The change form: the counter lets a contract of the web pay.
+///
+/// # Errors
+/// There is no contract.
+pub(crate) async fn enable(bank: &Bank, teller: &Teller, at: &AtCounter) -> Result<()> {
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    if !contract::enable(&mut work, &at.customer().id, &bank.clock.business_date()).await? {
+        return Err(Refusal::NoContract.into());
+    }
+    audit::add(&mut work, now, &teller.actor(), "contract-enabled", at.account(), "").await?;
+    work.commit().await?;
+    Ok(())
+}
+
+/// Lets a contract pay merchants.
+///
+/// # Errors
+/// There is no contract that the counter has enabled.
+pub(crate) async fn enable_ecommerce(bank: &Bank, teller: &Teller, at: &AtCounter) -> Result<()> {
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    if !contract::enable_ecommerce(&mut work, &at.customer().id).await? {
+        return Err(Refusal::NotEnabled.into());
+    }
+    audit::add(&mut work, now, &teller.actor(), "ecommerce-enabled", at.account(), "").await?;
+    work.commit().await?;
+    Ok(())
+}
+
+/// A card with its cells, as it is printed: once.
+#[derive(Debug)]
+pub(crate) struct Printed {
+    pub(crate) id: String,
+    /// The letters above the columns.
+    pub(crate) columns: Vec<char>,
+    /// Each row: its number, and its cells.
+    pub(crate) rows: Vec<(u32, Vec<String>)>,
+}
+
+fn print(bank: &Bank, card: &Card) -> Result<Printed> {
+    let cells = |row: u32| -> Result<(u32, Vec<String>)> {
+        let cell = |column: char| card.cell(&bank.secrets, &format!("{column}{row}"));
+        Ok((row, COLUMNS.chars().map(cell).collect::<Result<_>>()?))
+    };
+    let rows = (1..=ROWS).map(cells).collect::<Result<_>>()?;
+    Ok(Printed { id: card.id.clone(), columns: COLUMNS.chars().collect(), rows })
+}
+
+/// Issues the first password card of a customer. It ends the static password.
+///
+/// # Errors
+/// The customer has a card or had one, or the contract is not enabled.
+pub(crate) async fn issue_card(bank: &Bank, teller: &Teller, at: &AtCounter) -> Result<Printed> {
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    let id = &at.customer().id;
+    let enabled = contract::find(&mut work, id).await?.ok_or(Refusal::NoContract)?.enabled_on;
+    enabled.ok_or(Refusal::NotEnabled)?;
+    if card::of_customer(&mut work, id).await?.is_some() {
+        return Err(Refusal::CardExists.into());
+    }
+    let card = card::add(&mut work, id, bank.secrets.card_version(), now).await?;
+    audit::add(&mut work, now, &teller.actor(), "card-issued", &card.id, at.account()).await?;
+    work.commit().await?;
+    print(bank, &card)
+}
+
+/// Replaces a customer's card, whatever state it is in: the second teller has approved.
+async fn replace_card(bank: &Bank, work: &mut Work, customer: &str, now: i64) -> Result<Printed> {
+    card::of_customer(work, customer).await?.ok_or(Refusal::NoCard)?;
+    card::end(work, customer, "replaced").await?;
+    let card = card::add(work, customer, bank.secrets.card_version(), now).await?;
+    print(bank, &card)
+}
+
+/// Blocks a customer's card at once: a lost card waits for no second teller.
+///
+/// # Errors
+/// There is no card in use.
+pub(crate) async fn block_card(bank: &Bank, teller: &Teller, at: &AtCounter) -> Result<()> {
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    if !card::end(&mut work, &at.customer().id, "blocked").await? {
+        return Err(Refusal::NoCard.into());
+    }
+    audit::add(&mut work, now, &teller.actor(), "card-blocked", at.account(), "").await?;
+    work.commit().await?;
+    Ok(())
+}
+
+/// Resets a log-in password: the bank makes one, the customer must choose another, and all sessions end (ASVS 6.4.6).
+///
+/// # Errors
+/// There is no contract.
+pub(crate) async fn reset_login(bank: &Bank, teller: &Teller, at: &AtCounter) -> Result<String> {
+    let (password, hash) = one_time_password(bank).await?;
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    let id = &at.customer().id;
+    contract::find(&mut work, id).await?.ok_or(Refusal::NoContract)?;
+    customer::set_one_time_login(&mut work, id, &hash, now + ONE_TIME).await?;
+    session::end_all(&mut work, SessionKind::Customer, id).await?;
+    audit::add(&mut work, now, &teller.actor(), "login-reset", at.account(), "").await?;
+    work.commit().await?;
+    Ok(password)
+}
+
+/// Ends all sessions of a customer (ASVS 7.4.5).
+pub(crate) async fn end_sessions(bank: &Bank, teller: &Teller, at: &AtCounter) -> Result<()> {
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    session::end_all(&mut work, SessionKind::Customer, &at.customer().id).await?;
+    audit::add(&mut work, now, &teller.actor(), "sessions-ended", at.account(), "").await?;
+    work.commit().await?;
+    Ok(())
+}
+
+/// How a customer stands, for the teller's page.
+#[derive(Debug)]
+pub(crate) struct Overview {
+    pub(crate) accounts: Vec<account::Account>,
+    pub(crate) contract: Option<contract::Contract>,
+    pub(crate) card: Option<Card>,
+}
+
+pub(crate) async fn overview(db: &mut Connection, _teller: &Teller, at: &AtCounter) -> Result<Overview> {
+    let id = &at.customer().id;
+    Ok(Overview {
+        accounts: account::of_customer(db, id).await?,
+        contract: contract::find(db, id).await?,
+        card: card::of_customer(db, id).await?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::new_number;
+
+    #[test]
+    fn a_new_number_has_the_check_digit_of_iso_7812() {
+        for _ in 0..50 {
+            let number = new_number().expect("random numbers");
+            let digits = number.chars().rev().map(|c| c.to_digit(10).expect("a digit"));
+            let luhn: u32 =
+                digits.enumerate().map(|(at, d)| if at % 2 == 1 { d * 2 / 10 + d * 2 % 10 } else { d }).sum();
+            assert_eq!((number.len(), luhn % 10), (16, 0), "{number}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What wants a second teller: another card, the opening of a gate that wrong answers closed, and other limits.
+
+use super::{Printed, replace_card};
+use crate::{
+    bank::Bank,
+    books::{
+        allowance::{self, Period},
+        approval::{self, Approval},
+        audit, card,
+        gate::{self, Subject},
+    },
+    error::{Error, Refusal, Result},
+    money::Fen,
+    pay::standing::Method,
+    random,
+    rights::{AtCounter, Teller},
+};
+
+/// What one teller asks another to approve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Another card for a lost, used up or blocked one.
+    ReplaceCard,
+    /// Five wrong answers closed a method; the customer has shown a document.
+    OpenGate(Method),
+    /// Other limits of the password card: for a payment, and for a day.
+    Limits(Fen, Fen),
+}
+
+impl Action {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::ReplaceCard => "replace-card",
+            Self::OpenGate(_) => "open-gate",
+            Self::Limits(..) => "limits",
+        }
+    }
+
+    fn detail(self) -> String {
+        match self {
+            Self::ReplaceCard => String::new(),
+            Self::OpenGate(method) => method.name().to_owned(),
+            Self::Limits(payment, day) => format!("{} {}", payment.0, day.0),
+        }
+    }
+
+    /// What a row of the database asks for.
+    fn of(approval: &Approval) -> Result<Self> {
+        let detail = approval.detail.as_str();
+        let found = match approval.action.as_str() {
+            "replace-card" => Some(Self::ReplaceCard),
+            "open-gate" => Method::from_name(detail).map(Self::OpenGate),
+            "limits" => detail.split_once(' ').and_then(|(payment, day)| {
+                Some(Self::Limits(Fen(payment.parse().ok()?), Fen(day.parse().ok()?)))
+            }),
+            _ => None,
+        };
+        found.ok_or_else(|| Error::Broken("an approval in the database asks for nothing known".into()))
+    }
+}
+
+/// Asks; nothing happens before another teller has approved. Gives the number of the request.
+pub(crate) async fn ask(bank: &Bank, teller: &Teller, at: &AtCounter, action: Action) -> Result<String> {
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    let new = Approval {
+        id: random::id()?,
+        action: action.name().to_owned(),
+        customer: at.customer().id.clone(),
+        detail: action.detail(),
+        state: "waiting".to_owned(),
+        asked_by: teller.name().to_owned(),
+    };
+    approval::add(&mut work, &new, now).await?;
+    let detail = format!("{} {} {}", new.action, new.detail, at.account());
+    audit::add(&mut work, now, &teller.actor(), "approval-asked", &new.id, &detail).await?;
+    work.commit().await?;
+    Ok(new.id)
+}
+
+/// What waits for a second teller.
+pub(crate) async fn waiting(bank: &Bank, _teller: &Teller) -> Result<Vec<Approval>> {
+    approval::waiting(&mut *bank.database.connection().await?).await
+}
+
+/// The second teller answers. What is approved is done in the same transaction; a new card is printed here.
+///
+/// # Errors
+/// The same teller asked, or somebody has answered.
+pub(crate) async fn answer(
+    bank: &Bank,
+    teller: &Teller,
+    id: &str,
+    approves: bool,
+) -> Result<Option<Printed>> {
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    let approval = approval::find(&mut work, id).await?.ok_or(Refusal::NotFound)?;
+    if !approval::answer(&mut work, id, approves, teller.name(), now).await? {
+        let own = approval.state == "waiting";
+        return Err(if own { Refusal::SecondTeller } else { Refusal::AlreadyAnswered }.into());
+    }
+    let mut printed = None;
+    if approves {
+        let customer = approval.customer.as_str();
+        match Action::of(&approval)? {
+            Action::ReplaceCard => printed = Some(replace_card(bank, &mut work, customer, now).await?),
+            Action::OpenGate(Method::Card) => {
+                let card = card::of_customer(&mut work, customer).await?.ok_or(Refusal::NoCard)?;
+                gate::open(&mut work, &Subject::Card(&card.id)).await?;
+            }
+            Action::OpenGate(_) => gate::open(&mut work, &Subject::Static(customer)).await?,
+            Action::Limits(payment, day) => {
+                let period = bank.clock.business_date();
+                let today = Period { customer, method: Method::Card.name(), period: &period };
+                allowance::agree(&mut work, &today, payment, day).await?;
+            }
+        }
+    }
+    let action = if approves { "approved" } else { "approval-refused" };
+    let detail = format!("{} {} asked by {}", approval.action, approval.detail, approval.asked_by);
+    audit::add(&mut work, now, &teller.actor(), action, id, &detail).await?;
+    work.commit().await?;
+    Ok(printed)
+}

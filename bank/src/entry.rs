@@ -1,0 +1,344 @@
+//! What stands before every handler: `Host` and `Origin`, the language, the session's cookie, the token of forms, time limits, the
+//! headers of every answer, and what a request that fails is told.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Form, Json,
+    extract::{ConnectInfo, FromRequest, FromRequestParts, MatchedPath, Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::json;
+
+use crate::{
+    bank::{Bank, Open},
+    books::session::SessionKind,
+    error::{Error, Refusal, Result},
+    identity::From,
+    log,
+    origin::Origins,
+    page::{Page, RefusalPage, draw, go},
+    proxy::Proxies,
+    random,
+    rights::{Settled, SignedIn, Teller},
+    secrets::{Purpose, alike},
+    text::Language,
+};
+
+/// A request has this long, its body included: whoever sends a byte a second holds nothing for ever.
+const PATIENCE: Duration = Duration::from_secs(20);
+const VISIT: &str = "__Host-visit";
+const LANGUAGE: &str = "__Host-language";
+
+/// One of the two sites: for customers, or for tellers. Cookies know no ports, so each has a name of its own.
+#[derive(Clone)]
+pub(crate) struct Side {
+    pub(crate) bank: Open,
+    pub(crate) kind: SessionKind,
+    pub(crate) proxies: Arc<Proxies>,
+}
+
+impl Side {
+    fn origins(&self) -> &Origins {
+        match self.kind {
+            SessionKind::Customer => &self.bank.public,
+            SessionKind::Teller => &self.bank.counter,
+        }
+    }
+}
+
+const fn session_cookie(kind: SessionKind) -> &'static str {
+    match kind {
+        SessionKind::Customer => "__Host-session",
+        SessionKind::Teller => "__Host-teller",
+    }
+}
+
+/// What is known of a request before its handler runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Visit {
+    pub(crate) page: Page,
+    pub(crate) from: From,
+    /// The token of the session, as the cookie or the API's header has it.
+    session: Option<String>,
+    /// What the token of forms is made from.
+    secret: String,
+}
+
+/// The cookie that begins a session. `__Host-`: this host only, and no page of another subdomain can set it (ASVS 3.3.1 to 3.3.4).
+pub(crate) fn begin_session(kind: SessionKind, token: &str, answer: Response) -> Response {
+    with_cookie(answer, session_cookie(kind), token, "SameSite=Strict; HttpOnly")
+}
+
+/// The cookie that ends a session.
+pub(crate) fn end_session(kind: SessionKind, answer: Response) -> Response {
+    with_cookie(answer, session_cookie(kind), "", "SameSite=Strict; HttpOnly; Max-Age=0")
+}
+
+/// The cookie of the chosen language.
+pub(crate) fn choose_language(language: Language, answer: Response) -> Response {
+    with_cookie(answer, LANGUAGE, language.tag(), "SameSite=Lax; HttpOnly; Max-Age=31536000")
+}
+
+fn with_cookie(mut answer: Response, name: &str, value: &str, rest: &str) -> Response {
+    let cookie = format!("{name}={value}; Path=/; Secure; {rest}");
+    if let Ok(value) = HeaderValue::from_str(&cookie) {
+        answer.headers_mut().append(header::SET_COOKIE, value);
+    }
+    answer
+}
+
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(found, _)| *found == name).map(|(_, value)| value).filter(|value| value.len() <= 128)
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// Everything that a request passes, in and out.
+pub(crate) async fn guard(
+    State(side): State<Side>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let begun = Instant::now();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let route = request.extensions().get::<MatchedPath>().map_or("-", |path| path.as_str()).to_owned();
+    let new_visit = cookie(request.headers(), VISIT).is_none();
+    let visit = match enter(&side, peer, &request) {
+        Ok(visit) => visit,
+        Err(error) => return error.into_response(),
+    };
+    let checked = check(&side, &request);
+    request.extensions_mut().insert(visit.clone());
+    let answered = async {
+        checked?;
+        tokio::time::timeout(PATIENCE, next.run(request)).await.map_err(|_| Error::from(Refusal::TooSlow))
+    };
+    let mut answer = answered.await.unwrap_or_else(IntoResponse::into_response);
+    if let Some(failed) = answer.extensions_mut().remove::<Failed>() {
+        answer = tell(&side, &visit, &method, &path, failed);
+    }
+    if new_visit && method == Method::GET && answer.status().is_success() {
+        answer = with_cookie(answer, VISIT, &visit.secret, "SameSite=Strict; HttpOnly");
+    }
+    fortify(&side, &visit, &path, answer.headers_mut());
+    let took = begun.elapsed();
+    side.bank.metrics.request(answer.status().as_u16(), took);
+    log::request(&method, &route, answer.status().as_u16(), took, &visit.from.address);
+    answer
+}
+
+fn enter(side: &Side, peer: SocketAddr, request: &Request) -> Result<Visit> {
+    let headers = request.headers();
+    let bearer = text(headers, header::AUTHORIZATION).strip_prefix("Bearer ");
+    let session = match side.kind {
+        SessionKind::Teller if is_api(request.uri().path()) => bearer,
+        kind => cookie(headers, session_cookie(kind)),
+    };
+    let session = session.filter(|token| !token.is_empty() && token.len() <= 128).map(str::to_owned);
+    let chosen = cookie(headers, LANGUAGE).and_then(Language::from_tag);
+    let secret = match (&session, cookie(headers, VISIT)) {
+        (Some(token), _) => token.clone(),
+        (None, Some(visit)) => visit.to_owned(),
+        (None, None) => random::id()?,
+    };
+    let token = random::hex(side.bank.secrets.mac(Purpose::Form, &["form", &secret])?.as_slice());
+    let agent = text(headers, header::USER_AGENT).chars().take(120).collect();
+    let page = Page {
+        language: chosen.unwrap_or_else(|| Language::accepted(text(headers, header::ACCEPT_LANGUAGE))),
+        nonce: random::id()?,
+        token,
+        address: side.origins().main().to_owned(),
+        hotline: side.bank.settings.hotline.clone(),
+        path: request.uri().path().to_owned(),
+        is_signed_in: session.is_some(),
+    };
+    let address = side.proxies.address(peer.ip(), headers).to_string();
+    Ok(Visit { page, from: From { address, agent }, session, secret })
+}
+
+fn is_api(path: &str) -> bool {
+    path.starts_with("/api/")
+}
+
+/// `Host` is ours, and what changes anything comes from our own page. The API is no page: its token is in no cookie, so no other
+/// site can make a browser send it.
+fn check(side: &Side, request: &Request) -> Result<()> {
+    let (headers, path) = (request.headers(), request.uri().path());
+    let host = text(headers, header::HOST);
+    if path != "/healthz" && !side.origins().has_host(host) {
+        return Err(Refusal::ForeignHost.into());
+    }
+    let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
+    let is_same = side.origins().is_same(host, text(headers, header::ORIGIN));
+    if is_safe || is_api(path) || is_same { Ok(()) } else { Err(Refusal::ForeignForm.into()) }
+}
+
+fn fortify(side: &Side, visit: &Visit, path: &str, headers: &mut HeaderMap) {
+    let nonce = &visit.page.nonce;
+    let policy = format!(
+        "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src 'self'; connect-src 'self'; \
+         object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+    );
+    let mut set = |name, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    set(header::CONTENT_SECURITY_POLICY, &policy);
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::REFERRER_POLICY, "same-origin");
+    set(header::X_FRAME_OPTIONS, "DENY");
+    set(header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    set(header::HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()");
+    let caching = if path.starts_with("/asset/") { "public, max-age=3600" } else { "no-store" };
+    set(header::CACHE_CONTROL, caching);
+    if side.origins().is_https() {
+        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
+    }
+}
+
+/// Travels in an answer from a handler to [`guard`], which knows the language.
+#[derive(Clone, Debug)]
+struct Failed(Option<Refusal>);
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let (status, refusal) = match &self {
+            Self::Refused(refusal) => (refusal.status(), Some(*refusal)),
+            fault => {
+                log::fault(&fault.to_string());
+                (500, None)
+            }
+        };
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut answer = status.into_response();
+        answer.extensions_mut().insert(Failed(refusal));
+        answer
+    }
+}
+
+fn tell(side: &Side, visit: &Visit, method: &Method, path: &str, failed: Failed) -> Response {
+    let Failed(refusal) = failed;
+    if let Some(refusal) = refusal {
+        side.bank.metrics.refusal(refusal);
+    }
+    let code = refusal.map_or("fault", Refusal::code);
+    let status = StatusCode::from_u16(refusal.map_or(500, Refusal::status));
+    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let page = &visit.page;
+    let (why, next) = (page.t(format!("refusal-{code}")), page.t(format!("refusal-{code}-next")));
+    if is_api(path) {
+        return (status, Json(json!({ "code": code, "error": why, "next": next }))).into_response();
+    }
+    match refusal {
+        // Whoever follows a link while logged out is asked to log in, and not told off.
+        Some(Refusal::SignIn) if *method == Method::GET => go("/sign-in"),
+        Some(Refusal::ChangePasswordFirst) if *method == Method::GET => go("/password"),
+        _ => match draw(&RefusalPage { page, why, next }) {
+            Ok(mut answer) => {
+                *answer.status_mut() = status;
+                answer
+            }
+            Err(_) => status.into_response(),
+        },
+    }
+}
+
+/// A form of one of our own pages: whoever holds one has passed the check of its token.
+pub(crate) struct Sent<T>(pub(crate) T);
+
+#[derive(Deserialize)]
+struct WithToken<T> {
+    #[serde(default)]
+    token: String,
+    #[serde(flatten)]
+    fields: T,
+}
+
+impl<T: DeserializeOwned> FromRequest<Open> for Sent<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, bank: &Open) -> Result<Self> {
+        let visit = visit(request.extensions())?;
+        let form = Form::<WithToken<T>>::from_request(request, bank).await;
+        let Form(form) = form.map_err(|fault| refused(fault.into_response().status()))?;
+        let right = bank.secrets.mac(Purpose::Form, &["form", &visit.secret])?;
+        if !alike(form.token.as_bytes(), random::hex(right.as_slice()).as_bytes()) {
+            return Err(Refusal::ForeignForm.into());
+        }
+        Ok(Self(form.fields))
+    }
+}
+
+/// The JSON of the API.
+pub(crate) struct Told<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Open> for Told<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, bank: &Open) -> Result<Self> {
+        let json = Json::<T>::from_request(request, bank).await;
+        json.map(|Json(told)| Self(told)).map_err(|fault| refused(fault.into_response().status()))
+    }
+}
+
+fn refused(status: StatusCode) -> Error {
+    if status == StatusCode::PAYLOAD_TOO_LARGE { Refusal::TooLarge } else { Refusal::Malformed }.into()
+}
+
+fn visit(extensions: &axum::http::Extensions) -> Result<Visit> {
+    extensions.get::<Visit>().cloned().ok_or_else(|| Error::Broken("a route without the guard".into()))
+}
+
+impl FromRequestParts<Open> for Visit {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Open) -> Result<Self> {
+        visit(&parts.extensions)
+    }
+}
+
+async fn signed_in(parts: &Parts, bank: &Bank) -> Result<SignedIn> {
+    let visit = visit(&parts.extensions)?;
+    let token = visit.session.ok_or(Refusal::SignIn)?;
+    Ok(SignedIn::by_token(bank, &token).await?.ok_or(Refusal::SignIn)?)
+}
+
+impl FromRequestParts<Open> for SignedIn {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, bank: &Open) -> Result<Self> {
+        signed_in(parts, bank).await
+    }
+}
+
+impl FromRequestParts<Open> for Settled {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, bank: &Open) -> Result<Self> {
+        Ok(signed_in(parts, bank).await?.settle()?)
+    }
+}
+
+impl FromRequestParts<Open> for Teller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, bank: &Open) -> Result<Self> {
+        let visit = visit(&parts.extensions)?;
+        let token = visit.session.ok_or(Refusal::SignIn)?;
+        Ok(Self::by_token(bank, &token).await?.ok_or(Refusal::SignIn)?)
+    }
+}

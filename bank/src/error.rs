@@ -1,0 +1,105 @@
+//! What a request ends in when it does not end well. A [`Refusal`] is the customer's to mend, and has a text in each language;
+//! everything else is the bank's own fault, is logged, and tells the customer nothing of the inside.
+
+/// Why a request fails.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The bank refuses, and says why and what to do.
+    #[error("{}", .0.code())]
+    Refused(Refusal),
+    /// The database failed.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// Something that cannot be: the books contradict themselves, or the system gives no random numbers.
+    #[error("{0}")]
+    Broken(String),
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+/// Each refusal: its name, its HTTP status, and its code. The texts `refusal-CODE` (what and why) and `refusal-CODE-next` (what
+/// to do) are in `bank/texts`.
+macro_rules! refusals {
+    ($($name:ident = $status:literal $code:literal;)*) => {
+        /// Why the bank refuses.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Refusal { $($name),* }
+
+        impl Refusal {
+            #[cfg(test)]
+            pub(crate) const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The stable name, for programs and for the texts.
+            pub(crate) const fn code(self) -> &'static str {
+                match self { $(Self::$name => $code),* }
+            }
+
+            /// The HTTP status.
+            pub(crate) const fn status(self) -> u16 {
+                match self { $(Self::$name => $status),* }
+            }
+        }
+    };
+}
+
+refusals! {
+    NotFound = 404 "not-found";
+    SignIn = 401 "sign-in";
+    NotYours = 404 "not-yours";
+    ChangePasswordFirst = 403 "change-password-first";
+    ForeignForm = 403 "foreign-form";
+    ForeignHost = 421 "foreign-host";
+    Malformed = 400 "malformed";
+    TooLarge = 413 "too-large";
+    TooSlow = 408 "too-slow";
+    Busy = 503 "busy";
+    TooManyTries = 429 "too-many-tries";
+    WrongLogin = 401 "wrong-login";
+    NoMatch = 422 "no-match";
+    AgreementChanged = 409 "agreement-changed";
+    WeakPassword = 422 "weak-password";
+    PasswordsDiffer = 422 "passwords-differ";
+    WrongPassword = 422 "wrong-password";
+    SamePassword = 422 "same-password";
+    PaymentPasswordForm = 422 "payment-password-form";
+    BadAmount = 422 "bad-amount";
+    BadPayee = 422 "bad-payee";
+    BadText = 422 "bad-text";
+    SameAccount = 422 "same-account";
+    FormUsed = 409 "form-used";
+    OrderExpired = 409 "order-expired";
+    OrderEnded = 409 "order-ended";
+    ChallengeReplaced = 409 "challenge-replaced";
+    WrongAnswer = 422 "wrong-answer";
+    NoMoney = 422 "no-money";
+    NotEnabled = 403 "not-enabled";
+    NoEcommerce = 403 "no-ecommerce";
+    NoPaymentPassword = 403 "no-payment-password";
+    LargeByShield = 403 "large-by-shield";
+    StaticOnlyCounter = 403 "static-only-counter";
+    StaticTooLate = 403 "static-too-late";
+    StaticEnded = 403 "static-ended";
+    StaticUsedUp = 403 "static-used-up";
+    StaticBlocked = 403 "static-blocked";
+    NoCard = 403 "no-card";
+    CardNotActive = 403 "card-not-active";
+    CardBlocked = 403 "card-blocked";
+    CardClosed = 403 "card-closed";
+    CardUsedUp = 403 "card-used-up";
+    OverPayment = 403 "over-payment";
+    OverDay = 403 "over-day";
+    ShieldNotDelivered = 403 "shield-not-delivered";
+    CustomerExists = 409 "customer-exists";
+    ContractExists = 409 "contract-exists";
+    NoContract = 409 "no-contract";
+    CardExists = 409 "card-exists";
+    SecondTeller = 403 "second-teller";
+    AlreadyAnswered = 409 "already-answered";
+    TellerExists = 409 "teller-exists";
+}

@@ -1,0 +1,208 @@
+//! Who somebody is: log-in, self-registration, and the passwords that a customer chooses.
+
+use crate::{
+    bank::Bank,
+    books::{
+        audit, contract, customer,
+        session::{self, NewSession, SessionKind},
+        teller, throttle,
+    },
+    error::{Refusal, Result},
+    password,
+    rights::{Settled, SignedIn},
+    secrets::Secret,
+};
+
+/// The version of the agreement that the pages show. Which one a customer accepted, and when, is kept.
+pub(crate) const AGREEMENT: &str = "2026-11";
+/// So many tries for one account from one address cost nothing, and so many from one address for all accounts.
+const FREE_TRIES: i64 = 5;
+const FREE_TRIES_OF_ADDRESS: i64 = 50;
+
+/// Where a request comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct From {
+    /// The network address, without its port.
+    pub(crate) address: String,
+    /// What the browser calls itself, cut to 120 characters.
+    pub(crate) agent: String,
+}
+
+/// Pays a try for an account from an address, before anything is compared.
+async fn throttled(bank: &Bank, what: &str, account: &str, address: &str) -> Result<String> {
+    let (mut db, now) = (bank.database.connection().await?, bank.clock.now());
+    // What was typed can be anything, so a short digest of it names the row.
+    let own = format!("{what}:{}:{address}", digest(account));
+    let all = format!("{what}:*:{address}");
+    let may = throttle::pay(&mut db, &own, FREE_TRIES, now).await?
+        && throttle::pay(&mut db, &all, FREE_TRIES_OF_ADDRESS, now).await?;
+    if may { Ok(own) } else { Err(Refusal::TooManyTries.into()) }
+}
+
+fn digest(text: &str) -> String {
+    use sha2::Digest;
+    crate::random::hex(sha2::Sha256::digest(text.as_bytes()).get(..16).unwrap_or_default())
+}
+
+/// Logs a customer in, and gives the token of the new session. Unknown accounts and wrong passwords get the same answer after the
+/// same work.
+///
+/// # Errors
+/// The account or its password is wrong, or too many were tried.
+pub(crate) async fn sign_in(bank: &Bank, account: &str, password: &str, from: &From) -> Result<String> {
+    let account: String = account.chars().filter(|c| !c.is_whitespace()).take(64).collect();
+    let throttle = throttled(bank, "customer", &account, &from.address).await?;
+    let now = bank.clock.now();
+    let (customer, kept) = {
+        let mut db = bank.database.connection().await?;
+        let customer = customer::by_account(&mut db, &account).await?;
+        let kept = match &customer {
+            Some(customer) => customer::login(&mut db, &customer.id).await?,
+            None => None,
+        };
+        (customer, kept)
+    };
+    let is_right = bank.hasher.verify(password, kept.as_ref().map(|kept| kept.hash.as_str())).await?;
+    let is_late = kept.and_then(|kept| kept.one_time_until).is_some_and(|until| until <= now);
+    let Some(customer) = customer.filter(|_| is_right && !is_late) else {
+        return Err(Refusal::WrongLogin.into());
+    };
+    let mut work = bank.database.begin().await?;
+    throttle::forget(&mut work, &throttle).await?;
+    let new = NewSession {
+        kind: SessionKind::Customer,
+        subject: &customer.id,
+        address: &from.address,
+        agent: &from.agent,
+    };
+    let token = session::begin(&mut work, &new, now, now + bank.settings.session_life()).await?;
+    audit::add(&mut work, now, &format!("customer:{}", customer.id), "sign-in", "", &from.address).await?;
+    work.commit().await?;
+    Ok(token)
+}
+
+/// Logs a teller in.
+///
+/// # Errors
+/// The name or the password is wrong, or too many were tried.
+pub(crate) async fn sign_in_teller(bank: &Bank, name: &str, password: &str, from: &From) -> Result<String> {
+    let throttle = throttled(bank, "teller", name, &from.address).await?;
+    let kept = teller::hash(&mut *bank.database.connection().await?, name).await?;
+    if !bank.hasher.verify(password, kept.as_deref()).await? {
+        return Err(Refusal::WrongLogin.into());
+    }
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    throttle::forget(&mut work, &throttle).await?;
+    let new =
+        NewSession { kind: SessionKind::Teller, subject: name, address: &from.address, agent: &from.agent };
+    let token = session::begin(&mut work, &new, now, now + bank.settings.session_life()).await?;
+    audit::add(&mut work, now, &format!("teller:{name}"), "sign-in", "", &from.address).await?;
+    work.commit().await?;
+    Ok(token)
+}
+
+/// What somebody who registers types.
+pub(crate) struct Registration {
+    pub(crate) account: String,
+    pub(crate) document: String,
+    pub(crate) phone: String,
+    pub(crate) password: Secret,
+    /// The version of the agreement that was on the page.
+    pub(crate) agreement: String,
+}
+
+/// Registers a customer of the counter for online banking. Whatever does not match gets the same answer after the same work: nobody
+/// learns which accounts, documents or phones the bank knows, or who has registered.
+///
+/// # Errors
+/// Something does not match, the password is weak, the agreement has changed, or too many were tried.
+pub(crate) async fn register(bank: &Bank, new: &Registration, from: &From) -> Result<()> {
+    if new.agreement != AGREEMENT {
+        return Err(Refusal::AgreementChanged.into());
+    }
+    let plain = |text: &str| text.chars().filter(|c| !c.is_whitespace()).take(64).collect::<String>();
+    let (account, document, phone) = (plain(&new.account), plain(&new.document), plain(&new.phone));
+    password::check(&new.password, &[&account, &document, &phone])?;
+    throttled(bank, "register", &account, &from.address).await?;
+    let hash = bank.hasher.hash(&new.password).await?;
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    let found = customer::by_account(&mut work, &account).await?;
+    let right =
+        |found: &customer::Customer| found.document.eq_ignore_ascii_case(&document) && found.phone == phone;
+    let customer = found.filter(right).ok_or(Refusal::NoMatch)?;
+    let today = bank.clock.business_date();
+    let maker = contract::Maker::Web;
+    if !contract::add(&mut work, &customer.id, maker, &today, AGREEMENT, now).await? {
+        return Err(Refusal::NoMatch.into());
+    }
+    customer::set_chosen_login(&mut work, &customer.id, &hash, now).await?;
+    let actor = format!("customer:{}", customer.id);
+    audit::add(&mut work, now, &actor, "registered", &account, AGREEMENT).await?;
+    work.commit().await?;
+    Ok(())
+}
+
+/// A customer chooses another log-in password. All sessions end, and the caller begins a new one by logging in.
+///
+/// # Errors
+/// The former password is wrong, or the new one is the same or weak.
+pub(crate) async fn choose_password(
+    bank: &Bank,
+    who: &SignedIn,
+    former: &str,
+    chosen: &str,
+    from: &From,
+) -> Result<()> {
+    let customer = who.customer();
+    throttled(bank, "password", &customer.id, &from.address).await?;
+    let kept = customer::login(&mut *bank.database.connection().await?, &customer.id).await?;
+    if !bank.hasher.verify(former, kept.as_ref().map(|kept| kept.hash.as_str())).await? {
+        return Err(Refusal::WrongPassword.into());
+    }
+    if former == chosen {
+        return Err(Refusal::SamePassword.into());
+    }
+    password::check(chosen, &[&customer.document, &customer.phone])?;
+    let hash = bank.hasher.hash(chosen).await?;
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    customer::set_chosen_login(&mut work, &customer.id, &hash, now).await?;
+    session::end_all(&mut work, SessionKind::Customer, &customer.id).await?;
+    audit::add(&mut work, now, &format!("customer:{}", customer.id), "password-chosen", "", "").await?;
+    work.commit().await?;
+    Ok(())
+}
+
+/// A customer chooses a payment password: 6 to 30 digits and letters, with at least one of each. The log-in password is asked,
+/// because whoever finds an open session must not be able to choose it.
+///
+/// # Errors
+/// The log-in password is wrong, or the payment password has another form or is the same.
+pub(crate) async fn choose_payment_password(
+    bank: &Bank,
+    who: &Settled,
+    login: &str,
+    chosen: &str,
+    from: &From,
+) -> Result<()> {
+    let customer = who.customer();
+    throttled(bank, "password", &customer.id, &from.address).await?;
+    let kept = customer::login(&mut *bank.database.connection().await?, &customer.id).await?;
+    if !bank.hasher.verify(login, kept.as_ref().map(|kept| kept.hash.as_str())).await? {
+        return Err(Refusal::WrongPassword.into());
+    }
+    let is_plain = chosen.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let has = |kind: fn(&u8) -> bool| chosen.as_bytes().iter().any(kind);
+    let both = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);
+    if !(6..=30).contains(&chosen.len()) || !is_plain || !both {
+        return Err(Refusal::PaymentPasswordForm.into());
+    }
+    if chosen == login {
+        return Err(Refusal::SamePassword.into());
+    }
+    let hash = bank.hasher.hash(chosen).await?;
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    customer::set_payment_password(&mut work, &customer.id, &hash, now).await?;
+    audit::add(&mut work, now, &who.actor(), "payment-password-chosen", "", "").await?;
+    work.commit().await?;
+    Ok(())
+}

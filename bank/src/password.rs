@@ -1,0 +1,135 @@
+//! Passwords: Argon2id, on threads of its own and only so many at a time, so that no crowd of log-ins takes the memory or the
+//! runtime. An unknown user costs the same time as a known one (ASVS 6.3.8).
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::{sync::Semaphore, task::spawn_blocking};
+use zeroize::Zeroizing;
+
+use crate::{
+    error::{Error, Refusal, Result},
+    random::{self, hex},
+    secrets::alike,
+    settings::Settings,
+};
+
+/// So many wait for their turn; more are told that the bank is busy.
+const WAITING: usize = 256;
+
+/// Computes and compares hashes of passwords.
+pub(crate) struct Hasher {
+    turns: Semaphore,
+    places: Semaphore,
+    memory: u32,
+    passes: u32,
+}
+
+impl Hasher {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            turns: Semaphore::new(cores),
+            places: Semaphore::new(WAITING),
+            memory: settings.argon2_memory,
+            passes: settings.argon2_passes,
+        }
+    }
+
+    /// The hash of a password, as the database keeps it: `argon2id$memory$passes$salt$hash`.
+    pub(crate) async fn hash(&self, password: &str) -> Result<String> {
+        let salt = random::bytes::<16>()?;
+        let hash = self.compute(password, salt, self.memory, self.passes).await?;
+        Ok(format!("argon2id${}${}${}${}", self.memory, self.passes, hex(&salt), hex(hash.as_slice())))
+    }
+
+    /// Whether the password is the one of this hash. Without a hash, the same work is done for nothing.
+    pub(crate) async fn verify(&self, password: &str, kept: Option<&str>) -> Result<bool> {
+        let Some(kept) = kept else {
+            self.compute(password, [0; 16], self.memory, self.passes).await?;
+            return Ok(false);
+        };
+        let (memory, passes, salt, expected) =
+            parse(kept).ok_or_else(|| Error::Broken("a hash in the database is not one".into()))?;
+        let hash = self.compute(password, salt, memory, passes).await?;
+        Ok(alike(hex(hash.as_slice()).as_bytes(), expected.as_bytes()))
+    }
+
+    async fn compute(
+        &self,
+        password: &str,
+        salt: [u8; 16],
+        memory: u32,
+        passes: u32,
+    ) -> Result<Zeroizing<[u8; 32]>> {
+        let Ok(_place) = self.places.try_acquire() else { return Err(Refusal::Busy.into()) };
+        let turn = self.turns.acquire().await;
+        let _turn = turn.map_err(|_| Error::Broken("the hasher was closed".into()))?;
+        let password = Zeroizing::new(password.as_bytes().to_vec());
+        let work = move || {
+            let params = Params::new(memory, passes, 1, Some(32)).map_err(|fault| fault.to_string())?;
+            let mut hash = Zeroizing::new([0; 32]);
+            Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+                .hash_password_into(&password, &salt, hash.as_mut_slice())
+                .map_err(|fault| fault.to_string())?;
+            Ok(hash)
+        };
+        let done: std::result::Result<_, String> =
+            spawn_blocking(work).await.map_err(|fault| Error::Broken(fault.to_string()))?;
+        done.map_err(|fault| Error::Broken(format!("argon2: {fault}")))
+    }
+}
+
+fn parse(kept: &str) -> Option<(u32, u32, [u8; 16], &str)> {
+    let mut parts = kept.strip_prefix("argon2id$")?.split('$');
+    let (memory, passes) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let (salt, hash) = (parts.next()?, parts.next()?);
+    let mut bytes = [0; 16];
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(salt.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    (salt.len() == 32 && hash.len() == 64 && parts.next().is_none()).then_some((memory, passes, bytes, hash))
+}
+
+/// Passwords that everybody tries first, beside those that [`check`] finds by their form (ASVS 6.2.4).
+const COMMON: &str = include_str!("../assets/common-passwords.txt");
+
+/// Refuses a new password that is too short or too long, or one of the first that a guesser tries. Any character goes, and
+/// nothing is cut off (ASVS 6.2.1, 6.2.5, 6.2.8, 6.2.9).
+pub(crate) fn check(password: &str, known: &[&str]) -> std::result::Result<(), Refusal> {
+    let length = password.chars().count();
+    let lower = password.to_lowercase();
+    let common = COMMON.lines().any(|line| line == lower);
+    let alike = lower.chars().all(|c| lower.starts_with(c));
+    // A customer's own number is the first guess of whoever found the card.
+    let own = known.iter().any(|known| !known.is_empty() && lower.contains(&known.to_lowercase()));
+    if !(8..=128).contains(&length) || common || alike || own { Err(Refusal::WeakPassword) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Hasher, check};
+    use crate::settings::Settings;
+
+    #[tokio::test]
+    async fn only_the_password_itself_is_right() {
+        let hasher = Hasher::new(&Settings { argon2_memory: 8, argon2_passes: 1, ..Settings::default() });
+        let kept = hasher.hash("öffne dich 🔑 now").await.expect("a hash");
+        assert!(hasher.verify("öffne dich 🔑 now", Some(&kept)).await.expect("compared"));
+        for wrong in ["öffne dich 🔑 no", "öffne dich 🔑 now ", "Öffne dich 🔑 now", ""] {
+            assert!(!hasher.verify(wrong, Some(&kept)).await.expect("compared"), "{wrong}");
+        }
+        assert!(!hasher.verify("anything", None).await.expect("compared"));
+        assert!(hasher.verify("anything", Some("argon2id$8$1$00$00")).await.is_err());
+    }
+
+    #[test]
+    fn weak_passwords_are_refused_and_strange_ones_are_not() {
+        for weak in
+            ["short 7", "12345678", "Password", "aaaaaaaaaaaa", "my6222020200112233", &"x1".repeat(65)]
+        {
+            assert!(check(weak, &["6222020200112233"]).is_err(), "{weak}");
+        }
+        for good in ["correct horse", "七个字不够八个字才行", "  spaces too  ", &"ab".repeat(64)] {
+            assert!(check(good, &["6222020200112233", ""]).is_ok(), "{good}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Paying: an order is written, challenged, and answered. What a method wants is one table ([`condition::CONDITIONS`]).
+
+// The order is the law: a module uses only modules listed below it (tests/floors.rs).
+mod answer;
+mod ask;
+mod wish;
+pub(crate) mod remit;
+pub(crate) mod condition;
+pub(crate) mod standing;
+
+pub(crate) use answer::{Answer, answer};
+pub(crate) use ask::ask;
+pub(crate) use wish::{Wish, cancel, order};

@@ -1,0 +1,251 @@
+//! A challenge is answered, and the order is posted: limit, order, balances, posting, challenge, use of the card and audit in one
+//! transaction.
+
+use sqlx::Error::Database as Violation;
+use zeroize::Zeroizing;
+
+use super::{
+    condition::{Question, judge},
+    standing::{EVER, Method, STATIC_TOTAL, Standing, standing},
+};
+use crate::{
+    bank::Bank,
+    books::{
+        account::CLEARING,
+        allowance::{self, Period},
+        audit,
+        card::{self, Card},
+        challenge::{self, Challenge},
+        gate::{self, Subject},
+        order::{self, Order, OrderKind},
+        posting::{self, Posting},
+        remittance,
+    },
+    database::Connection,
+    error::{Error, Refusal, Result},
+    money::Fen,
+    rights::{OwnerOf, Settled},
+    secrets::{Secret, alike},
+};
+
+/// What the customer typed.
+pub(crate) struct Answer {
+    pub(crate) challenge: String,
+    pub(crate) password: Secret,
+    /// The six digits of a password card.
+    pub(crate) code: Secret,
+}
+
+/// A payment on its way: who pays what, and what was asked.
+struct Payment<'a> {
+    bank: &'a Bank,
+    customer: &'a str,
+    order: &'a Order,
+    challenge: Challenge,
+    method: Method,
+    standing: Standing,
+    now: i64,
+}
+
+/// Answers a challenge. An order that was paid before is paid: sending a page twice changes nothing.
+///
+/// # Errors
+/// The challenge is not the live one, the method can no longer pay, the answer is wrong, or money or limit is too small.
+pub(crate) async fn answer(
+    bank: &Bank,
+    customer: &Settled,
+    order: &OwnerOf<Order>,
+    answer: &Answer,
+) -> Result<()> {
+    let (order, now, id) = (order.order(), bank.clock.now(), customer.customer().id.as_str());
+    if order.state == "posted" {
+        return Ok(());
+    }
+    let mut db = bank.database.connection().await?;
+    let session = &customer.session().id;
+    let Some(challenge) = challenge::find(&mut db, &answer.challenge, &order.id, session, now).await? else {
+        return is_posted_or(bank, &mut db, order).await;
+    };
+    let broken = || Error::Broken("a challenge names a method that is none".into());
+    let method = Method::from_name(&challenge.method).ok_or_else(broken)?;
+    let standing = standing(bank, &mut db, id).await?;
+    let question = Question { kind: order.kind(), amount: Some(order.amount()) };
+    judge(method, &standing, question, &bank.settings)?;
+    drop(db);
+    let payment = Payment { bank, customer: id, order, challenge, method, standing, now };
+    payment.go(answer).await
+}
+
+/// Why there is no live challenge: the order is paid, or ended, or asked again.
+async fn is_posted_or(bank: &Bank, db: &mut Connection, order: &Order) -> Result<()> {
+    let now = bank.clock.now();
+    match order::find(db, &order.id).await? {
+        Some(order) if order.state == "posted" => Ok(()),
+        Some(order) if order.is_open(now) => Err(Refusal::ChallengeReplaced.into()),
+        Some(order) if now >= order.expires_at => Err(Refusal::OrderExpired.into()),
+        _ => Err(Refusal::OrderEnded.into()),
+    }
+}
+
+impl Payment<'_> {
+    /// What is guessed at, and so what five wrong answers close.
+    fn subject(&self) -> Subject<'_> {
+        match &self.standing.card {
+            Some(card) if self.method == Method::Card => Subject::Card(&card.id),
+            _ => Subject::Static(self.customer),
+        }
+    }
+
+    fn card(&self) -> Option<(&Card, &str)> {
+        let card = self.standing.card.as_ref().filter(|_| self.method == Method::Card)?;
+        Some((card, self.challenge.pair.as_deref()?))
+    }
+
+    async fn go(&self, answer: &Answer) -> Result<()> {
+        if !gate::pay_try(&self.bank.database, &self.subject(), &self.order.id, self.now).await? {
+            return self.shut().await;
+        }
+        if !self.is_right(answer).await? {
+            self.close_if_due().await?;
+            return Err(Refusal::WrongAnswer.into());
+        }
+        self.make_rows().await?;
+        match self.post().await {
+            Ok(()) => {
+                self.bank.metrics.payment(self.method.name());
+                Ok(())
+            }
+            Err(Error::Refused(refusal)) => self.refused(refusal).await,
+            // Another answer to the same order was faster, and wrote the one posting.
+            Err(Error::Database(Violation(fault))) if fault.is_unique_violation() => {
+                let mut db = self.bank.database.connection().await?;
+                is_posted_or(self.bank, &mut db, self.order).await
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    const fn blocked(&self) -> Refusal {
+        match self.method {
+            Method::Card => Refusal::CardBlocked,
+            _ => Refusal::StaticBlocked,
+        }
+    }
+
+    /// Compares, both secrets and always both, so that the time tells nobody which one is wrong.
+    async fn is_right(&self, answer: &Answer) -> Result<bool> {
+        let kept = self.standing.payment_password.as_deref();
+        let password = self.bank.hasher.verify(&answer.password, kept).await?;
+        let code = match self.card() {
+            Some((card, pair)) => {
+                let right = Zeroizing::new(card.answer(&self.bank.secrets, pair)?);
+                alike(right.as_bytes(), answer.code.trim().as_bytes())
+            }
+            None => self.method == Method::Static,
+        };
+        Ok(password & code)
+    }
+
+    /// No try is left: the gate is shut, or five tries are being compared at this moment.
+    async fn shut(&self) -> Result<()> {
+        let mut db = self.bank.database.connection().await?;
+        gate::block_if_stale(&mut db, &self.subject(), self.now).await?;
+        let is_open = gate::look(&mut db, &self.subject(), self.now).await? == gate::Gate::Open;
+        Err(if is_open { Refusal::TooManyTries } else { self.blocked() }.into())
+    }
+
+    /// After a wrong answer: the fifth closes the gate, and the pair is not asked again.
+    async fn close_if_due(&self) -> Result<()> {
+        let mut work = self.bank.database.begin().await?;
+        if gate::block_if_due(&mut work, &self.subject(), self.now).await? {
+            if let Some((card, pair)) = self.card() {
+                card::burn_pair(&mut work, &card.id, pair, self.now).await?;
+            }
+            challenge::kill(&mut work, &self.order.id).await?;
+            let actor = format!("customer:{}", self.customer);
+            audit::add(&mut work, self.now, &actor, "blocked", self.method.name(), &self.order.id).await?;
+            work.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// The period that this payment counts in, and its ceiling.
+    fn limit(&self) -> (String, Fen) {
+        match self.method {
+            Method::Card => (self.bank.clock.business_date(), self.standing.card_per_day),
+            _ => (EVER.to_owned(), STATIC_TOTAL),
+        }
+    }
+
+    async fn make_rows(&self) -> Result<()> {
+        let (period, ceiling) = self.limit();
+        let row = Period { customer: self.customer, method: self.method.name(), period: &period };
+        let mut db = self.bank.database.connection().await?;
+        allowance::make(&mut db, &row, ceiling).await
+    }
+
+    /// The posting. Each statement says itself whether it may happen; the first that may not ends the transaction, and nothing
+    /// has happened.
+    async fn post(&self) -> Result<()> {
+        let (order, now) = (self.order, self.bank.clock.now());
+        let must = |happened: bool, refusal: Refusal| if happened { Ok(()) } else { Err(refusal) };
+        let mut work = self.bank.database.begin().await?;
+        let (period, _) = self.limit();
+        let row = Period { customer: self.customer, method: self.method.name(), period: &period };
+        let over = if self.method == Method::Card { Refusal::OverDay } else { Refusal::StaticUsedUp };
+        must(allowance::spend(&mut work, &row, order.amount()).await?, over)?;
+        must(order::authorise(&mut work, &order.id, now).await?, Refusal::OrderEnded)?;
+        let consumed = challenge::consume(&mut work, &self.challenge.id, now).await?;
+        must(consumed, Refusal::ChallengeReplaced)?;
+        if let Some((card, pair)) = self.card() {
+            let used = card::count_use(&mut work, &card.id, pair, now).await?;
+            must(used, Refusal::ChallengeReplaced)?;
+        }
+        must(gate::pass(&mut work, &self.subject()).await?, self.blocked())?;
+        let credit = if order.kind() == OrderKind::Remittance { CLEARING } else { &order.payee };
+        let posting = Posting {
+            order: Some(&order.id),
+            reverses: None,
+            debit: &order.payer,
+            credit,
+            amount: order.amount(),
+            memo: &order.memo,
+        };
+        let posted = posting::add(&mut work, &posting, now).await?;
+        must(posted.is_some(), Refusal::NoMoney)?;
+        must(order::post(&mut work, &order.id, now).await?, Refusal::OrderEnded)?;
+        if order.kind() == OrderKind::Remittance {
+            remittance::add(&mut work, &order.id, now).await?;
+        }
+        let actor = format!("customer:{}", self.customer);
+        audit::add(&mut work, now, &actor, "paid", &order.id, self.method.name()).await?;
+        work.commit().await?;
+        Ok(())
+    }
+
+    /// The answer was right and nothing was posted. Money or limit too small ends the order; what another request has changed
+    /// meanwhile is looked at again.
+    async fn refused(&self, refusal: Refusal) -> Result<()> {
+        let mut work = self.bank.database.begin().await?;
+        // A right answer is no guess, so the try is given back.
+        gate::pass(&mut work, &self.subject()).await?;
+        let ends = matches!(refusal, Refusal::OverDay | Refusal::StaticUsedUp | Refusal::NoMoney);
+        if ends && order::refuse(&mut work, &self.order.id, refusal.code(), self.now).await? {
+            challenge::kill(&mut work, &self.order.id).await?;
+            let actor = format!("customer:{}", self.customer);
+            audit::add(&mut work, self.now, &actor, "refused", &self.order.id, refusal.code()).await?;
+        }
+        work.commit().await?;
+        let mut db = self.bank.database.connection().await?;
+        match refusal {
+            Refusal::OrderEnded | Refusal::ChallengeReplaced => {
+                is_posted_or(self.bank, &mut db, self.order).await
+            }
+            other if order::find(&mut db, &self.order.id).await?.is_some_and(|now| now.state == "posted") => {
+                let _ = other;
+                Ok(())
+            }
+            other => Err(other.into()),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The customers' site: a file for each resource.
+
+// The order is the law: a module uses only modules listed below it (tests/floors.rs).
+mod order;
+mod write;
+mod card;
+mod method;
+mod account;
+mod session;
+mod password;
+mod register;
+mod home;
+mod asset;
+
+use crate::site::Routes;
+
+/// All routes of the customers' site.
+pub(crate) fn routes() -> Routes {
+    let routes = [
+        home::routes(),
+        register::routes(),
+        session::routes(),
+        password::routes(),
+        account::routes(),
+        method::routes(),
+        card::routes(),
+        write::routes(),
+        order::routes(),
+        asset::routes(),
+    ];
+    routes.into_iter().fold(Routes::default(), Routes::and)
+}
+
+/// What both sites serve: the style.
+pub(crate) fn assets() -> Routes {
+    asset::routes()
+}

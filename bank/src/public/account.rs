@@ -1,0 +1,58 @@
+//! The customer's accounts: balances as they are now, and the last entries of each.
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+
+use crate::{
+    bank::Open,
+    books::{
+        account::{self, Account},
+        posting::{self, Entry},
+    },
+    entry::Visit,
+    error::Result,
+    page::{Page, draw},
+    rights::{PayerOf, Settled},
+    site::Routes,
+};
+
+pub(super) fn routes() -> Routes {
+    Routes::default().get("/account", list).get("/account/{number}", one)
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct Accounts<'a> {
+    page: &'a Page,
+    name: &'a str,
+    accounts: &'a [Account],
+}
+
+#[derive(Template)]
+#[template(path = "statement.html")]
+struct Statement<'a> {
+    page: &'a Page,
+    account: &'a Account,
+    entries: &'a [Entry],
+}
+
+async fn list(State(bank): State<Open>, visit: Visit, who: Settled) -> Result<Response> {
+    let mut db = bank.database.connection().await?;
+    let accounts = account::of_customer(&mut db, &who.customer().id).await?;
+    draw(&Accounts { page: &visit.page, name: &who.customer().name, accounts: &accounts })
+}
+
+async fn one(
+    State(bank): State<Open>,
+    visit: Visit,
+    who: Settled,
+    Path(number): Path<String>,
+) -> Result<Response> {
+    let mut db = bank.database.connection().await?;
+    let own = PayerOf::check(&mut db, &who, &number).await?;
+    let entries = posting::of_account(&mut db, &own.account().number).await?;
+    draw(&Statement { page: &visit.page, account: own.account(), entries: &entries })
+}

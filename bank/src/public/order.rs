@@ -1,0 +1,156 @@
+//! An order: the page where it is paid, and the public page on which a customer arrives from another site.
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use serde::Deserialize;
+
+use super::method::{Choice, choices};
+use crate::{
+    bank::Open,
+    books::{
+        challenge::{self, Challenge},
+        order::{self, Order},
+        remittance,
+    },
+    entry::{Sent, Visit},
+    error::{Refusal, Result},
+    page::{Page, draw, go},
+    pay::{self, Answer, standing::Method},
+    rights::{OwnerOf, Settled},
+    secrets::Secret,
+    site::Routes,
+};
+
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get("/pay/{id}", arrive)
+        .get("/order", list)
+        .get("/order/{id}", show)
+        .post("/order/{id}/ask", ask)
+        .post("/order/{id}/answer", answer)
+        .post("/order/{id}/cancel", cancel)
+}
+
+#[derive(Template)]
+#[template(path = "arrival.html")]
+struct Arrival<'a> {
+    page: &'a Page,
+    id: &'a str,
+}
+
+/// Another site has sent the customer here, so the browser sends no cookie that is SameSite=Strict. This page is public and says
+/// nothing of the order; the click on its link is of this site, and brings the cookie.
+async fn arrive(visit: Visit, Path(id): Path<String>) -> Result<Response> {
+    if id.len() != 32 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Refusal::NotFound.into());
+    }
+    draw(&Arrival { page: &visit.page, id: &id })
+}
+
+#[derive(Template)]
+#[template(path = "orders.html")]
+struct Orders<'a> {
+    page: &'a Page,
+    orders: &'a [Order],
+}
+
+async fn list(State(bank): State<Open>, visit: Visit, who: Settled) -> Result<Response> {
+    let mut db = bank.database.connection().await?;
+    order::expire(&mut db, bank.clock.now()).await?;
+    let orders = order::of_customer(&mut db, &who.customer().id).await?;
+    draw(&Orders { page: &visit.page, orders: &orders })
+}
+
+#[derive(Template)]
+#[template(path = "order.html")]
+struct OrderPage<'a> {
+    page: &'a Page,
+    order: &'a Order,
+    is_open: bool,
+    /// The methods, while the order is open and nothing is asked.
+    choices: &'a [Choice],
+    /// What is asked.
+    challenge: &'a Option<Challenge>,
+    /// What the other bank said of a remittance: its state and its words.
+    remittance: &'a Option<(String, String)>,
+}
+
+impl OrderPage<'_> {
+    /// The coordinates that a password card is asked.
+    fn pair(&self) -> Vec<&str> {
+        let pair = self.challenge.as_ref().and_then(|challenge| challenge.pair.as_deref());
+        pair.map(|pair| pair.split('-').collect()).unwrap_or_default()
+    }
+}
+
+async fn show(
+    State(bank): State<Open>,
+    visit: Visit,
+    who: Settled,
+    Path(id): Path<String>,
+) -> Result<Response> {
+    let (mut db, now) = (bank.database.connection().await?, bank.clock.now());
+    order::expire(&mut db, now).await?;
+    let own = OwnerOf::check(&mut db, &who, &id).await?;
+    let order = own.order();
+    let is_open = order.is_open(now);
+    let challenge = challenge::live(&mut db, &id, &who.session().id, now).await?.filter(|_| is_open);
+    let (_, choices) = choices(&bank, &mut db, &who, order.kind(), Some(order.amount())).await?;
+    let remittance = remittance::find(&mut db, &id).await?;
+    let (page, challenge, remittance) = (&visit.page, &challenge, &remittance);
+    draw(&OrderPage { page, order, is_open, choices: &choices, challenge, remittance })
+}
+
+#[derive(Deserialize)]
+struct Chosen {
+    method: String,
+}
+
+async fn ask(
+    State(bank): State<Open>,
+    who: Settled,
+    Path(id): Path<String>,
+    Sent(form): Sent<Chosen>,
+) -> Result<Response> {
+    let method = Method::from_name(&form.method).ok_or(Refusal::Malformed)?;
+    let own = OwnerOf::check(&mut *bank.database.connection().await?, &who, &id).await?;
+    pay::ask(&bank, &who, &own, method).await?;
+    Ok(go(&format!("/order/{id}")))
+}
+
+#[derive(Deserialize)]
+struct Typed {
+    challenge: String,
+    password: Secret,
+    #[serde(default)]
+    code: Secret,
+}
+
+async fn answer(
+    State(bank): State<Open>,
+    who: Settled,
+    Path(id): Path<String>,
+    Sent(form): Sent<Typed>,
+) -> Result<Response> {
+    let own = OwnerOf::check(&mut *bank.database.connection().await?, &who, &id).await?;
+    let Typed { challenge, password, code } = form;
+    pay::answer(&bank, &who, &own, &Answer { challenge, password, code }).await?;
+    Ok(go(&format!("/order/{id}")))
+}
+
+#[derive(Deserialize)]
+struct Nothing {}
+
+async fn cancel(
+    State(bank): State<Open>,
+    who: Settled,
+    Path(id): Path<String>,
+    Sent(Nothing {}): Sent<Nothing>,
+) -> Result<Response> {
+    let own = OwnerOf::check(&mut *bank.database.connection().await?, &who, &id).await?;
+    pay::cancel(&bank, &who, &own).await?;
+    Ok(go(&format!("/order/{id}")))
+}

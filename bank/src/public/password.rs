@@ -1,0 +1,89 @@
+//! The passwords that a customer chooses: for the log-in, and for payments.
+
+use askama::Template;
+use axum::{extract::State, response::Response};
+use serde::Deserialize;
+
+use crate::{
+    bank::Open,
+    books::{account, session::SessionKind},
+    entry::{Sent, Visit, begin_session},
+    error::{Refusal, Result},
+    identity::{choose_password, choose_payment_password, sign_in},
+    page::{Page, draw, go},
+    rights::{Settled, SignedIn},
+    secrets::Secret,
+    site::Routes,
+};
+
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get("/password", form)
+        .post("/password", choose)
+        .get("/payment-password", payment_form)
+        .post("/payment-password", choose_payment)
+}
+
+#[derive(Template)]
+#[template(path = "password.html")]
+struct Password<'a> {
+    page: &'a Page,
+}
+
+#[derive(Template)]
+#[template(path = "payment_password.html")]
+struct PaymentPassword<'a> {
+    page: &'a Page,
+}
+
+async fn form(visit: Visit, _: SignedIn) -> Result<Response> {
+    draw(&Password { page: &visit.page })
+}
+
+#[derive(Deserialize)]
+struct Chosen {
+    former: Secret,
+    password: Secret,
+    again: Secret,
+}
+
+/// All sessions end, and a new one begins here: whoever had the former password is out.
+async fn choose(
+    State(bank): State<Open>,
+    visit: Visit,
+    who: SignedIn,
+    Sent(form): Sent<Chosen>,
+) -> Result<Response> {
+    if form.password != form.again {
+        return Err(Refusal::PasswordsDiffer.into());
+    }
+    choose_password(&bank, &who, &form.former, &form.password, &visit.from).await?;
+    let accounts = account::of_customer(&mut *bank.database.connection().await?, &who.customer().id).await?;
+    let Some(account) = accounts.first() else { return Ok(go("/sign-in")) };
+    let token = sign_in(&bank, &account.number, &form.password, &visit.from).await?;
+    Ok(begin_session(SessionKind::Customer, &token, go("/account")))
+}
+
+async fn payment_form(visit: Visit, _: Settled) -> Result<Response> {
+    draw(&PaymentPassword { page: &visit.page })
+}
+
+#[derive(Deserialize)]
+struct ChosenPayment {
+    login: Secret,
+    password: Secret,
+    again: Secret,
+}
+
+async fn choose_payment(
+    State(bank): State<Open>,
+    visit: Visit,
+    who: Settled,
+    Sent(form): Sent<ChosenPayment>,
+) -> Result<Response> {
+    if form.password != form.again {
+        return Err(Refusal::PasswordsDiffer.into());
+    }
+    choose_payment_password(&bank, &who, &form.login, &form.password, &visit.from).await?;
+    Ok(go("/method"))
+}

@@ -1,0 +1,98 @@
+//! Log-in, and the customer's sessions.
+
+use askama::Template;
+use axum::{extract::State, response::Response};
+use serde::Deserialize;
+
+use crate::{
+    bank::Open,
+    books::session::{self, Session, SessionKind},
+    entry::{Sent, Visit, begin_session, end_session},
+    error::{Refusal, Result},
+    identity::sign_in,
+    page::{Page, draw, go},
+    rights::{Settled, SignedIn},
+    secrets::Secret,
+    site::Routes,
+};
+
+const KIND: SessionKind = SessionKind::Customer;
+
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get("/sign-in", form)
+        .post("/sign-in", enter)
+        .post("/sign-out", leave)
+        .get("/session", list)
+        .post("/session/end", end)
+        .post("/session/end-all", end_all)
+}
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignIn<'a> {
+    page: &'a Page,
+}
+
+#[derive(Template)]
+#[template(path = "session.html")]
+struct Sessions<'a> {
+    page: &'a Page,
+    /// The session of this very page.
+    own: &'a str,
+    sessions: &'a [Session],
+}
+
+async fn form(visit: Visit) -> Result<Response> {
+    draw(&SignIn { page: &visit.page })
+}
+
+#[derive(Deserialize)]
+struct Login {
+    account: String,
+    password: Secret,
+}
+
+async fn enter(State(bank): State<Open>, visit: Visit, Sent(form): Sent<Login>) -> Result<Response> {
+    let token = sign_in(&bank, &form.account, &form.password, &visit.from).await?;
+    Ok(begin_session(KIND, &token, go("/account")))
+}
+
+#[derive(Deserialize)]
+struct Nothing {}
+
+async fn leave(State(bank): State<Open>, who: SignedIn, Sent(Nothing {}): Sent<Nothing>) -> Result<Response> {
+    let mut db = bank.database.connection().await?;
+    session::end(&mut db, KIND, &who.customer().id, &who.session().id).await?;
+    Ok(end_session(KIND, go("/")))
+}
+
+async fn list(State(bank): State<Open>, visit: Visit, who: Settled) -> Result<Response> {
+    let (mut db, now) = (bank.database.connection().await?, bank.clock.now());
+    let id = &who.customer().id;
+    let sessions = session::of_subject(&mut db, KIND, id, now, bank.settings.idle()).await?;
+    draw(&Sessions { page: &visit.page, own: &who.session().id, sessions: &sessions })
+}
+
+#[derive(Deserialize)]
+struct Which {
+    id: String,
+}
+
+async fn end(State(bank): State<Open>, who: Settled, Sent(form): Sent<Which>) -> Result<Response> {
+    let mut db = bank.database.connection().await?;
+    if !session::end(&mut db, KIND, &who.customer().id, &form.id).await? {
+        return Err(Refusal::NotYours.into());
+    }
+    Ok(go("/session"))
+}
+
+async fn end_all(
+    State(bank): State<Open>,
+    who: Settled,
+    Sent(Nothing {}): Sent<Nothing>,
+) -> Result<Response> {
+    let mut db = bank.database.connection().await?;
+    session::end_all(&mut db, KIND, &who.customer().id).await?;
+    Ok(end_session(KIND, go("/sign-in")))
+}

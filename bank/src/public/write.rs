@@ -1,0 +1,102 @@
+//! The pages on which an order is written: a transfer, a remittance to another bank, and a bill.
+
+use askama::Template;
+use axum::{extract::State, response::Response};
+use serde::Deserialize;
+
+use crate::{
+    bank::Open,
+    books::{
+        account::{self, Account},
+        order::OrderKind,
+    },
+    entry::{Sent, Visit},
+    error::Result,
+    page::{Page, draw, go},
+    pay::{Wish, order},
+    random,
+    rights::{PayerOf, Settled},
+    site::Routes,
+};
+
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get("/transfer", transfer)
+        .post("/transfer", write_transfer)
+        .get("/remittance", remittance)
+        .post("/remittance", write_remittance)
+        .get("/payment", payment)
+        .post("/payment", write_payment)
+}
+
+#[derive(Template)]
+#[template(path = "write.html")]
+struct Blank<'a> {
+    page: &'a Page,
+    /// `transfer`, `remittance` or `payment`: where the form goes, and which texts it has.
+    kind: &'a str,
+    /// The accounts that can pay.
+    accounts: &'a [Account],
+    /// Whom a bill can be paid to.
+    payees: &'a [Account],
+    form_key: &'a str,
+}
+
+async fn blank(bank: &Open, visit: &Visit, who: &Settled, kind: OrderKind) -> Result<Response> {
+    let mut db = bank.database.connection().await?;
+    let accounts = account::of_customer(&mut db, &who.customer().id).await?;
+    let payees = if kind == OrderKind::Payment { account::payees(&mut db).await? } else { Vec::new() };
+    let form_key = &random::id()?;
+    let (page, kind) = (&visit.page, kind.name());
+    draw(&Blank { page, kind, accounts: &accounts, payees: &payees, form_key })
+}
+
+#[derive(Deserialize)]
+struct Form {
+    payer: String,
+    payee: String,
+    #[serde(default)]
+    payee_name: String,
+    #[serde(default)]
+    payee_bank: String,
+    amount: String,
+    #[serde(default)]
+    memo: String,
+    form_key: String,
+}
+
+async fn write(bank: &Open, who: &Settled, kind: OrderKind, form: Form) -> Result<Response> {
+    let payer = PayerOf::check(&mut *bank.database.connection().await?, who, &form.payer).await?;
+    let Form { payee, payee_name, payee_bank, amount, memo, form_key, .. } = form;
+    let wish = Wish { kind, payee, payee_name, payee_bank, amount, memo, form_key };
+    let order = order(bank, who, &payer, &wish).await?;
+    Ok(go(&format!("/order/{}", order.id)))
+}
+
+async fn transfer(State(bank): State<Open>, visit: Visit, who: Settled) -> Result<Response> {
+    blank(&bank, &visit, &who, OrderKind::Transfer).await
+}
+
+async fn remittance(State(bank): State<Open>, visit: Visit, who: Settled) -> Result<Response> {
+    blank(&bank, &visit, &who, OrderKind::Remittance).await
+}
+
+async fn payment(State(bank): State<Open>, visit: Visit, who: Settled) -> Result<Response> {
+    blank(&bank, &visit, &who, OrderKind::Payment).await
+}
+
+async fn write_transfer(State(bank): State<Open>, who: Settled, Sent(form): Sent<Form>) -> Result<Response> {
+    write(&bank, &who, OrderKind::Transfer, form).await
+}
+
+async fn write_remittance(
+    State(bank): State<Open>,
+    who: Settled,
+    Sent(form): Sent<Form>,
+) -> Result<Response> {
+    write(&bank, &who, OrderKind::Remittance, form).await
+}
+
+async fn write_payment(State(bank): State<Open>, who: Settled, Sent(form): Sent<Form>) -> Result<Response> {
+    write(&bank, &who, OrderKind::Payment, form).await
+}

@@ -1,0 +1,188 @@
+//! The listeners: two sites and the metrics, and how they stop.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, extract::ConnectInfo, extract::State, routing::get};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use terminal::Failure;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+    time::{interval, timeout},
+};
+
+use crate::{
+    bank::{Bank, Open},
+    books::{audit, order, remittance, session, session::SessionKind, throttle},
+    counter,
+    error::Result,
+    log,
+    origin::Origins,
+    pay::remit,
+    proxy::Proxies,
+    public,
+};
+
+/// So many connections of one listener at a time.
+const CONNECTIONS: usize = 512;
+/// A request's head comes within this time.
+const HEAD: Duration = Duration::from_secs(10);
+/// What is being answered when the bank stops has this long.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Where the listeners are to be.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    pub(crate) public: SocketAddr,
+    pub(crate) counter: SocketAddr,
+    pub(crate) metrics: SocketAddr,
+    /// What customers type, where a proxy stands before the bank.
+    pub(crate) public_origin: Option<String>,
+    pub(crate) proxies: Proxies,
+}
+
+/// Listeners that are open, and the bank behind them.
+pub(crate) struct Server {
+    pub(crate) bank: Open,
+    listeners: [TcpListener; 3],
+    sites: [Router; 3],
+}
+
+fn origins(of: &Origins, place: SocketAddr, public: Option<&String>) {
+    let own = [format!("http://localhost:{}", place.port()), format!("http://{place}")];
+    of.settle(public.map_or_else(|| own.to_vec(), |origin| vec![origin.clone()]));
+}
+
+async fn listen(place: SocketAddr) -> std::result::Result<TcpListener, Failure> {
+    TcpListener::bind(place).await.map_err(|fault| {
+        Failure::new(format!("{place} was not opened"))
+            .because(fault)
+            .next("name another port, or 0 for any that is free")
+    })
+}
+
+impl Server {
+    /// Opens the listeners. From now on connections wait, and [`Self::run`] answers them.
+    pub(crate) async fn open(bank: Bank, places: Places) -> std::result::Result<Self, Failure> {
+        let Places { public, counter, metrics, public_origin, proxies } = places;
+        let listeners = [listen(public).await?, listen(counter).await?, listen(metrics).await?];
+        let bank = Arc::new(bank);
+        let place = |at: usize| listeners.get(at).and_then(|listener| listener.local_addr().ok());
+        if let (Some(public), Some(counter)) = (place(0), place(1)) {
+            origins(&bank.public, public, public_origin.as_ref());
+            origins(&bank.counter, counter, None);
+        }
+        let proxies = Arc::new(proxies);
+        let sites = [
+            public::routes().site(bank.clone(), SessionKind::Customer, proxies.clone()),
+            counter::routes().and(public::assets()).site(bank.clone(), SessionKind::Teller, proxies),
+            Router::new().route("/metrics", get(metrics_page)).with_state(bank.clone()),
+        ];
+        Ok(Self { bank, listeners, sites })
+    }
+
+    /// The address of the metrics.
+    pub(crate) fn metrics(&self) -> Option<SocketAddr> {
+        self.listeners.last().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// Answers until `stop` says so; what is being answered then is answered to its end.
+    pub(crate) async fn run(self, stop: watch::Receiver<bool>) {
+        let mut tasks = JoinSet::new();
+        for (listener, site) in self.listeners.into_iter().zip(self.sites) {
+            tasks.spawn(accept(listener, site, stop.clone()));
+        }
+        tasks.spawn(keep_house(self.bank.clone(), stop));
+        while tasks.join_next().await.is_some() {}
+        self.bank.database.close().await;
+        log::event("closed");
+    }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // Whoever could say so is gone: that is a stop as well.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn accept(listener: TcpListener, site: Router, mut stop: watch::Receiver<bool>) {
+    let (places, mut connections) = (Arc::new(Semaphore::new(CONNECTIONS)), JoinSet::new());
+    loop {
+        let place = tokio::select! {
+            place = places.clone().acquire_owned() => place,
+            () = stopped(&mut stop) => break,
+        };
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    let (site, stop) = (site.clone(), stop.clone());
+                    connections.spawn(async move {
+                        serve(stream, peer, site, stop).await;
+                        drop(place);
+                    });
+                }
+                // No descriptor is free: the next one may be.
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            },
+            () = stopped(&mut stop) => break,
+        }
+        while connections.try_join_next().is_some() {}
+    }
+    let _ = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
+}
+
+async fn serve(stream: TcpStream, peer: SocketAddr, site: Router, mut stop: watch::Receiver<bool>) {
+    let site = site.layer(axum::Extension(ConnectInfo(peer)));
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_headers(64);
+    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(site));
+    tokio::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = stopped(&mut stop) => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}
+
+/// The outgoing queue, orders that are too old, and the hourly seal on the audit.
+async fn keep_house(bank: Open, mut stop: watch::Receiver<bool>) {
+    let (mut tick, mut round) = (interval(Duration::from_millis(500)), 0_u64);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = stopped(&mut stop) => return,
+        }
+        if let Err(error) = tidy(&bank, round).await {
+            log::fault(&format!("housekeeping: {error}"));
+        }
+        round += 1;
+    }
+}
+
+async fn tidy(bank: &Bank, round: u64) -> Result<()> {
+    while remit::step(bank).await? {}
+    if round.is_multiple_of(120) {
+        let (mut db, now) = (bank.database.connection().await?, bank.clock.now());
+        order::expire(&mut db, now).await?;
+        session::sweep(&mut db, now).await?;
+        throttle::sweep(&mut db, now).await?;
+    }
+    if round.is_multiple_of(7200) {
+        audit::seal(&mut *bank.database.connection().await?, &bank.secrets, bank.clock.now()).await?;
+    }
+    Ok(())
+}
+
+async fn metrics_page(State(bank): State<Open>) -> String {
+    let gauges = async {
+        let (mut db, now) = (bank.database.connection().await?, bank.clock.now());
+        Ok::<_, crate::error::Error>([
+            ("sessions", session::count(&mut db, now).await?),
+            ("remittances_waiting", remittance::waiting(&mut db).await?),
+        ])
+    };
+    bank.metrics.page(&gauges.await.map(Vec::from).unwrap_or_default())
+}

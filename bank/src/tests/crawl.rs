@@ -1,0 +1,230 @@
+//! The sites over HTTP: every route as every role, and requests that no page of ours sends.
+
+use std::{net::SocketAddr, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::watch,
+    time::timeout,
+};
+
+use super::world::{PASSWORD, World, from};
+use crate::{books::contract, commands::anywhere, counter, identity, public, serve::Server};
+
+struct Site {
+    public: SocketAddr,
+    counter: SocketAddr,
+    stop: watch::Sender<bool>,
+    server: tokio::task::JoinHandle<()>,
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+async fn raw(place: SocketAddr, request: &[u8]) -> Answer {
+    let mut stream = TcpStream::connect(place).await.expect("a connection");
+    // A server that has refused may close before it has read all.
+    let _ = stream.write_all(request).await;
+    let mut bytes = Vec::new();
+    let _ = timeout(Duration::from_secs(60), stream.read_to_end(&mut bytes)).await.expect("an answer");
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+    Answer { status, head: head.to_owned(), body: body.to_owned() }
+}
+
+async fn ask(place: SocketAddr, method: &str, path: &str, extra: &str, body: &str) -> Answer {
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {place}\r\nConnection: close\r\n{extra}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    raw(place, head.as_bytes()).await
+}
+
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
+
+/// A site with a customer in it; gives the account, another customer's account, and the world's tokens: of a customer, of one who
+/// must choose a password, and of a teller.
+async fn open() -> (Site, Vec<String>, [String; 3]) {
+    let world = World::new().await;
+    let one = world.person("张三", "2006-01-01").await;
+    let other = world.person("李四", "2006-01-01").await;
+    let order = world.order(&other, "7").await.expect("an order");
+    let opening = crate::desk::Opening {
+        name: "王五".into(),
+        document: "AB123456".into(),
+        phone: "13800000000".into(),
+        deposit: String::new(),
+    };
+    let new = crate::desk::open_account(&world.bank, &world.teller, &opening).await.expect("an account");
+    let at = world.at_counter(&new, "AB123456").await;
+    let first = crate::desk::make_contract(&world.bank, &world.teller, &at).await.expect("a contract");
+    let mut db = world.bank.database.connection().await.expect("a connection");
+    assert!(contract::find(&mut db, &at.customer().id).await.expect("read").expect("it").is_of_counter());
+    drop(db);
+    let tokens = [
+        identity::sign_in(&world.bank, &one.account, PASSWORD, &from()).await.expect("a session"),
+        identity::sign_in(&world.bank, &new, &first, &from()).await.expect("a session"),
+        identity::sign_in_teller(&world.bank, "lin", PASSWORD, &from()).await.expect("a session"),
+    ];
+    let names = vec![one.account, other.account, order.id];
+    let World { bank, .. } = world;
+    let server = Server::open(bank, anywhere()).await.expect("listeners");
+    let place = |origins: &crate::origin::Origins| {
+        origins.all()[1].strip_prefix("http://").expect("http").parse().expect("an address")
+    };
+    let (public, counter) = (place(&server.bank.public), place(&server.bank.counter));
+    let (stop, stopped) = watch::channel(false);
+    let server = tokio::spawn(server.run(stopped));
+    (Site { public, counter, stop, server }, names, tokens)
+}
+
+fn filled(path: &str) -> String {
+    path.replace("{id}", "00000000000000000000000000000000")
+        .replace("{number}", "6222020000000000")
+        .replace("{tag}", "en")
+        .replace("{name}", "contract")
+}
+
+/// The public routes, which everybody may GET.
+const PUBLIC: &[&str] = &[
+    "/",
+    "/register",
+    "/register/agreement",
+    "/registered",
+    "/sign-in",
+    "/pay/{id}",
+    "/asset/style.css",
+    "/healthz",
+    "/openapi.json",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_answers_every_role_as_the_table_says() {
+    let (site, _, [customer, newcomer, teller]) = open().await;
+    let roles = [
+        ("nobody", String::new()),
+        ("customer", format!("Cookie: __Host-session={customer}\r\n")),
+        ("newcomer", format!("Cookie: __Host-session={newcomer}\r\n")),
+        ("teller", format!("Cookie: __Host-teller={teller}\r\nAuthorization: Bearer {teller}\r\n")),
+    ];
+    let sides = [(site.public, public::routes().list, false), (site.counter, counter::routes().list, true)];
+    let mut asked = 0;
+    for (place, routes, is_counter) in sides {
+        for (method, path) in routes {
+            for (role, cookie) in &roles {
+                let extra = format!("{cookie}Origin: http://{place}\r\n{FORM}");
+                let got = ask(place, method, &filled(path), &extra, "").await.status;
+                let knows =
+                    if is_counter { *role == "teller" } else { ["customer", "newcomer"].contains(role) };
+                let may = match (method, path) {
+                    // No role makes a form without its token acceptable; the API wants JSON.
+                    ("POST", path) if path.starts_with("/api/") && path != "/api/sign-in" && !knows => {
+                        vec![401]
+                    }
+                    ("POST", "/api/sign-out") => vec![200, 401],
+                    ("POST", path) if path.starts_with("/api/") => vec![400, 415, 401],
+                    ("POST", "/sign-in" | "/register/data" | "/register/done") => vec![400, 403],
+                    ("POST", _) if knows => vec![400, 403],
+                    ("POST", _) => vec![401],
+                    ("GET", "/language/{tag}" | "/register/data") => vec![303],
+                    ("GET", "/api/approval") => vec![if knows { 200 } else { 401 }],
+                    ("GET", "/") if is_counter => vec![if knows { 200 } else { 303 }],
+                    ("GET", path) if PUBLIC.contains(&path) => vec![200],
+                    ("GET", "/password") if knows => vec![200],
+                    ("GET", _) if *role == "newcomer" => vec![303],
+                    ("GET", path) if knows && path.contains('{') => vec![404],
+                    ("GET", _) => vec![if knows { 200 } else { 303 }],
+                    other => panic!("{other:?}"),
+                };
+                assert!(may.contains(&got), "{method} {path} as {role}: {got}, not {may:?}");
+                asked += 1;
+                if path == "/api/sign-out" && knows {
+                    // The teller's session has ended; the rest of the list is asked for the codes of nobody elsewhere.
+                    break;
+                }
+            }
+            if path == "/api/sign-out" {
+                break;
+            }
+        }
+    }
+    assert!(asked > 150, "{asked} questions");
+    site.stop.send(true).expect("told to stop");
+    timeout(Duration::from_secs(60), site.server).await.expect("stopped").expect("no panic");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hostile_requests_are_refused() {
+    let (site, names, [customer, ..]) = open().await;
+    let [_, other_account, other_order] = &names[..] else { panic!("three names") };
+    let place = site.public;
+    let own = format!("Cookie: __Host-session={customer}\r\n");
+    // Another customer's account and order are not there.
+    for path in [format!("/account/{other_account}"), format!("/order/{other_order}")] {
+        assert_eq!(ask(place, "GET", &path, &own, "").await.status, 404, "{path}");
+    }
+    // A page of the bank, its token, and what the token does not open.
+    let page = ask(place, "GET", "/transfer", &own, "").await;
+    assert_eq!(page.status, 200);
+    let after =
+        |mark: &str| page.body.split(mark).nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+    let (token, key) = (after("name=\"token\" value=\""), after("name=\"form_key\" value=\""));
+    let form = format!(
+        "token={token}&form_key={key}&payer={other_account}&payee=6222020000000000&payee_name=x&amount=1"
+    );
+    let same = format!("{own}Origin: http://{place}\r\n{FORM}");
+    assert_eq!(ask(place, "POST", "/transfer", &same, &form).await.status, 404, "another's account pays");
+    for (why, extra) in [
+        ("no Origin", format!("{own}{FORM}")),
+        ("another Origin", format!("{own}Origin: https://evil.test\r\n{FORM}")),
+        ("Origin null", format!("{own}Origin: null\r\n{FORM}")),
+    ] {
+        assert_eq!(ask(place, "POST", "/transfer", &extra, &form).await.status, 403, "{why}");
+    }
+    let wrong = form.replace(token, &"0".repeat(64));
+    assert_eq!(ask(place, "POST", "/transfer", &same, &wrong).await.status, 403, "a wrong token");
+    assert_eq!(ask(place, "POST", "/transfer", &same, &"x".repeat(20_000)).await.status, 413);
+    assert_eq!(
+        raw(place, b"GET / HTTP/1.1\r\nHost: evil.test\r\nConnection: close\r\n\r\n").await.status,
+        421
+    );
+    assert_eq!(ask(place, "GET", "/nowhere", &own, "").await.status, 404);
+    assert_eq!(ask(place, "DELETE", "/transfer", &same, "").await.status, 404);
+    for session in ["0".repeat(64), "x".repeat(5000), "%00".into(), "' OR 1=1 --".into()] {
+        let stolen = format!("Cookie: __Host-session={session}\r\n");
+        let answer = ask(place, "GET", "/account", &stolen, "").await;
+        assert_eq!(answer.status, 303, "{session}");
+    }
+    let home = ask(place, "GET", "/", "Accept-Language: en\r\n", "").await;
+    let head = home.head.to_lowercase();
+    for header in [
+        "content-security-policy: default-src 'none'",
+        "x-content-type-options: nosniff",
+        "cache-control: no-store",
+    ] {
+        assert!(head.contains(header), "{header} is not in {head}");
+    }
+    assert!(head.contains("__host-visit=") && head.contains("httponly") && head.contains("samesite=strict"));
+    assert!(!home.body.contains("style=") && !home.body.contains("onclick"), "the policy would refuse it");
+    assert!(home.body.contains("Personal Online Banking"));
+    site.stop.send(true).expect("told to stop");
+    timeout(Duration::from_secs(60), site.server).await.expect("stopped").expect("no panic");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_never_comes_is_not_waited_for() {
+    let (site, _, _) = open().await;
+    let place = site.public;
+    let head = format!(
+        "POST /sign-in HTTP/1.1\r\nHost: {place}\r\nOrigin: http://{place}\r\n{FORM}Content-Length: 100\r\n\r\na="
+    );
+    // PATIENCE is 20 seconds: the answer comes without the body.
+    assert_eq!(raw(place, head.as_bytes()).await.status, 408);
+    site.stop.send(true).expect("told to stop");
+    timeout(Duration::from_secs(60), site.server).await.expect("stopped").expect("no panic");
+}

@@ -3,6 +3,7 @@
 use std::{fs, path::Path, thread, time::Duration};
 
 use card::shield::Shield;
+use ushield_tests::scene::Make;
 use wire::shield::Information;
 
 use crate::{
@@ -11,12 +12,18 @@ use crate::{
 };
 
 /// Kills a first start after `wait`, and looks at the second. Returns whether the kill hit the first start.
-pub fn kill(ushield: &Path, place: &Path, chosen_pin: bool, wait: Duration) -> Result<bool, Fault> {
-    let first = Server::start(ushield, place, chosen_pin)?;
+pub fn kill(
+    ushield: &Path,
+    place: &Path,
+    make: Make,
+    chosen_pin: bool,
+    wait: Duration,
+) -> Result<bool, Fault> {
+    let first = Server::start(ushield, place, make, chosen_pin)?;
     thread::sleep(wait);
     let ready = first.is_ready();
     first.kill()?;
-    let mut second = Server::start(ushield, place, chosen_pin)?;
+    let mut second = Server::start(ushield, place, make, chosen_pin)?;
     second
         .ready()
         .and_then(|()| look(&second.address, place, chosen_pin))

@@ -116,7 +116,8 @@ impl Hand<'_> {
         piv.verify(pin).map_err(refused("the PIN in PIV"))?;
         let signature = piv.sign(slot, Algorithm::P256, &DIGEST).map_err(refused("a PIV signature"))?;
         let signature = DerSignature::from_bytes(&signature).map_err(|error| error.to_string())?;
-        let key = VerifyingKey::from_sec1_bytes(point(public)?).map_err(|error| error.to_string())?;
+        let key = VerifyingKey::from_sec1_bytes(point(KeyAlgorithm::P256, public)?)
+            .map_err(|error| error.to_string())?;
         key.verify_prehash(&DIGEST, &signature)
             .map_err(|_| format!("the private key of {slot:?} does not fit its public key"))
     }
@@ -146,7 +147,8 @@ impl Hand<'_> {
             let public = public.ok_or("a certificate without a key")?;
             // SubjectPublicKeyInfo ends with the point.
             let certified = pkix::certificate_public_key(certificate).map_err(|error| error.to_string())?;
-            if !certified.ends_with(point(&public)?) {
+            let algorithm = if container == NINE_A { KeyAlgorithm::P256 } else { self.algorithm };
+            if !certified.ends_with(point(algorithm, &public)?) {
                 return Err(format!("the certificate of {} is for another key", container.name()));
             }
             if container == NINE_A {
@@ -174,8 +176,8 @@ impl Hand<'_> {
     }
 }
 
-fn point(template: &[u8]) -> Result<&[u8], Fault> {
-    match PublicKey::parse(KeyAlgorithm::P256, template) {
+fn point(algorithm: KeyAlgorithm, template: &[u8]) -> Result<&[u8], Fault> {
+    match PublicKey::parse(algorithm, template) {
         Ok(PublicKey::Point { point, .. }) => Ok(point),
         _ => Err("a public key is not a point".into()),
     }

@@ -1,6 +1,7 @@
 //! Kills `ushield up` while it changes its state, many times; see `tests/kill/run`.
 //!
-//! `kill USHIELD FOLDER KILLS`: the program to kill, an empty folder on a real file system, and how often.
+//! `kill USHIELD FOLDER KILLS`: the program to kill, an empty folder on a real file system, and how often. A token of each make is killed,
+//! in turn: one that pays with P-256, and one that pays with SM2.
 
 mod first;
 mod model;
@@ -27,7 +28,7 @@ use chacha20::{
 use model::Model;
 use operation::{End, Hand};
 use server::Server;
-use ushield_tests::bank::Bank;
+use ushield_tests::{bank::Bank, scene::Make};
 
 /// A fault: something was seen that must not be.
 type Fault = String;
@@ -51,20 +52,27 @@ fn main() -> ExitCode {
     let fresh = u64::try_from(now.as_micros()).unwrap_or_default();
     let seed = env::var("KILL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(fresh);
     println!("seed {seed} (KILL_SEED={seed} does the same again, but for the machine's own timing)");
-    let mut story = Story::new(PathBuf::from(ushield), Path::new(folder), seed);
+    let new = |make, name| Story::new(PathBuf::from(ushield), Path::new(folder).join(name), make, seed);
+    let mut stories = [new(Make::Standard, "p256"), new(Make::Jade, "sm2")];
+    let inside = |stories: &[Story; 2]| stories.iter().map(|story| story.inside).sum::<u32>();
     for kill in 1..=kills {
+        // Each token meets each kind of kill: ten rounds of one make, and then ten of the other.
+        let story = &mut stories[usize::from((kill - 1) / PERIOD % 2 == 1)];
         if let Err(fault) = story.round(kill) {
             eprintln!("kill {kill}, seed {seed}: FAULT: {fault}");
             return ExitCode::FAILURE;
         }
         if kill % PERIOD == 0 || kill == kills {
-            println!("{kill} kills, {} of them inside an operation", story.inside);
+            println!("{kill} kills, {} of them inside an operation", inside(&stories));
         }
     }
-    for (name, [inside, done]) in story.model.counts() {
-        println!("  {inside:>3} times inside {name}, {done} times whole");
+    for story in &stories {
+        println!("a token that pays with {}:", story.make.brand().algorithm.name());
+        for (name, [inside, done]) in story.model.counts() {
+            println!("  {inside:>3} times inside {name}, {done} times whole");
+        }
     }
-    println!("{kills} kills, {} of them inside an operation, 0 faults", story.inside);
+    println!("{kills} kills, {} of them inside an operation, 0 faults", inside(&stories));
     ExitCode::SUCCESS
 }
 
@@ -72,6 +80,7 @@ fn main() -> ExitCode {
 struct Story {
     ushield: PathBuf,
     folder: PathBuf,
+    make: Make,
     bank: Bank,
     model: Model,
     rng: ChaCha20Rng,
@@ -79,10 +88,10 @@ struct Story {
 }
 
 impl Story {
-    fn new(ushield: PathBuf, folder: &Path, seed: u64) -> Self {
+    fn new(ushield: PathBuf, folder: PathBuf, make: Make, seed: u64) -> Self {
         let rng = ChaCha20Rng::seed_from_u64(seed);
-        let (bank, model) = (Bank::new(), Model::new());
-        Self { ushield, folder: folder.into(), bank, model, rng, inside: 0 }
+        let (bank, model) = (Bank::of(make.brand().algorithm), Model::new());
+        Self { ushield, folder, make, bank, model, rng, inside: 0 }
     }
 
     fn round(&mut self, kill: u32) -> Result<(), Fault> {
@@ -90,7 +99,8 @@ impl Story {
             3 => {
                 let wait = self.wait();
                 let place = self.folder.join(format!("new-{kill}"));
-                self.inside += u32::from(first::kill(&self.ushield, &place, kill % 20 == 3, wait)?);
+                self.inside +=
+                    u32::from(first::kill(&self.ushield, &place, self.make, kill % 40 < 20, wait)?);
                 Ok(())
             }
             7 => self.kill_while_opening(),
@@ -106,7 +116,7 @@ impl Story {
 
     fn kill_while_opening(&mut self) -> Result<(), Fault> {
         let wait = self.wait() / 4;
-        let server = Server::start(&self.ushield, &self.folder.join("token"), true)?;
+        let server = Server::start(&self.ushield, &self.folder.join("token"), self.make, true)?;
         thread::sleep(wait);
         let ready = server.is_ready();
         server.kill()?;
@@ -116,7 +126,7 @@ impl Story {
 
     fn kill_at_work(&mut self, kill: u32) -> Result<(), Fault> {
         let place = self.folder.join("token");
-        let mut server = Server::start(&self.ushield, &place, true)?;
+        let mut server = Server::start(&self.ushield, &place, self.make, true)?;
         server.ready()?;
         if kill % PERIOD == 1 {
             server.refuses_a_second(&self.ushield)?;
@@ -126,6 +136,7 @@ impl Story {
         let (tell, told) = mpsc::channel();
         let mut hand = Hand {
             address: server.address.clone(),
+            algorithm: self.make.brand().algorithm,
             rng: ChaCha20Rng::seed_from_u64(self.rng.next_u64()),
             bank: &mut self.bank,
             model: &mut self.model,

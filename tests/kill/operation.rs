@@ -65,6 +65,8 @@ pub fn plug(address: &str) -> Result<Card, Fault> {
 /// The client.
 pub struct Hand<'a> {
     pub address: String,
+    /// The algorithm of the payment key.
+    pub algorithm: KeyAlgorithm,
     pub rng: ChaCha20Rng,
     pub bank: &'a mut Bank,
     pub model: &'a mut Model,
@@ -202,7 +204,7 @@ impl Hand<'_> {
         }
         let Some(mut shield) = self.shield(card)? else { return Ok(Some(End::Outside)) };
         self.model.pending.or_new();
-        let said = answered!(self, "GENERATE", shield.generate(Container::Payment, KeyAlgorithm::P256));
+        let said = answered!(self, "GENERATE", shield.generate(Container::Payment, self.algorithm));
         self.model.pending = May::is(Some(self.must("GENERATE", said)?));
         Ok(None)
     }

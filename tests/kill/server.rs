@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ushield_tests::scene::Make;
+
 use crate::Fault;
 
 /// The PIN that the token begins with.
@@ -17,25 +19,26 @@ pub const FIRST_PIN: &[u8] = b"135790";
 pub struct Server {
     child: Child,
     place: PathBuf,
+    make: Make,
     /// The address of the USB/IP server, once the server is ready.
     pub address: String,
 }
 
 impl Server {
     /// Starts the program. Below `place` are: `state`, `config/secret`, and what concerns only the run.
-    pub fn start(ushield: &Path, place: &Path, chosen_pin: bool) -> Result<Self, Fault> {
+    pub fn start(ushield: &Path, place: &Path, make: Make, chosen_pin: bool) -> Result<Self, Fault> {
         let run = place.join("run");
         fs::create_dir_all(&run).map_err(|error| error.to_string())?;
         let _ = fs::remove_file(run.join("ready"));
         let log = |name| File::create(run.join(name)).map_err(|error| error.to_string());
-        let mut command = up(ushield, place, "sock");
+        let mut command = up(ushield, place, make, "sock");
         if chosen_pin {
             fs::write(run.join("pin"), FIRST_PIN).map_err(|error| error.to_string())?;
             command.arg("--pin-file").arg(run.join("pin"));
         }
         command.arg("--ready-file").arg(run.join("ready")).stdout(log("said")?).stderr(log("complained")?);
         let child = command.spawn().map_err(|error| format!("{}: {error}", ushield.display()))?;
-        Ok(Self { child, place: place.into(), address: String::new() })
+        Ok(Self { child, place: place.into(), make, address: String::new() })
     }
 
     /// Whether tokens can be attached.
@@ -82,7 +85,8 @@ impl Server {
 
     /// While the program lives, nobody else opens its state. Whoever tries is told who holds the state.
     pub fn refuses_a_second(&self, ushield: &Path) -> Result<(), Fault> {
-        let second = up(ushield, &self.place, "second").output().map_err(|error| error.to_string())?;
+        let second =
+            up(ushield, &self.place, self.make, "second").output().map_err(|error| error.to_string())?;
         let said = String::from_utf8_lossy(&second.stderr).into_owned();
         let held = said.contains(&format!("process {}", self.child.id()));
         if ExitStatus::success(&second.status) || !held {
@@ -98,10 +102,14 @@ impl Drop for Server {
     }
 }
 
-fn up(ushield: &Path, place: &Path, socket: &str) -> Command {
+fn up(ushield: &Path, place: &Path, make: Make, socket: &str) -> Command {
     let mut command = Command::new(ushield);
+    let brand = match make {
+        Make::Standard => "standard",
+        Make::Jade => "jade",
+    };
     command
-        .args(["up", "--listen", "127.0.0.1:0", "--panel", "accept"])
+        .args(["up", "--listen", "127.0.0.1:0", "--panel", "accept", "--brand", brand])
         .arg("--state")
         .arg(place.join("state"))
         .arg("--secret")

@@ -2,7 +2,11 @@
 
 use cryptoki_sys as ck;
 use firmware::fixture::SharedFlash as Flash;
-use ushield_tests::{road::Road, story::Story};
+use ushield_tests::{
+    road::Road,
+    scene::{Make, Scene},
+    story::Story,
+};
 
 use crate::{
     call::{Call, number},
@@ -16,6 +20,7 @@ pub fn all() {
     the_first_key_is_one_that_signs(&flash);
     the_certificate_comes_last_and_is_nobodys(&flash);
     shown_it_signs_no_digest(&flash);
+    a_key_of_sm2_is_hidden_and_its_certificate_is_read();
 }
 
 /// Every handle of a class, in the order of C_FindObjects.
@@ -97,4 +102,34 @@ fn shown_it_signs_no_digest(flash: &Flash) {
     assert_eq!(rename.call("C_SetAttributeValue"), ck::CKR_ACTION_PROHIBITED);
     assert_eq!(rename.call("C_DestroyObject"), ck::CKR_ACTION_PROHIBITED);
     verifies(&world, &user, "authentication", &signature(&world, &user, "authentication"));
+}
+
+/// PKCS#11 v2.40 has no mechanism for SM2. So a token whose payment key is one shows the certificate, which a program reads and hands on,
+/// and no key of it, also to a program that wants to see the payment key. The other keys work as on every token.
+fn a_key_of_sm2_is_hidden_and_its_certificate_is_read() {
+    let mut story = Story::enrolled(Scene { road: Road::InProcess, make: Make::Jade });
+    let [payment, _] = story.id();
+    for show in [false, true] {
+        if show {
+            // SAFETY: as in `World::new`.
+            unsafe { std::env::set_var("USHIELD_PAYMENT_KEY", "show") };
+        }
+        let world = World::of(Make::Jade.profile(), &story.copy_of_flash());
+        world.call().must("C_Initialize");
+        // SAFETY: as above.
+        unsafe { std::env::remove_var("USHIELD_PAYMENT_KEY") };
+        let user = world.user();
+        for class in [ck::CKO_PRIVATE_KEY, ck::CKO_PUBLIC_KEY] {
+            let keys = every(&user, Some(class));
+            assert_eq!(names(&world, &user, &keys), [b"authentication"], "shown: {show}");
+        }
+        let certificate = world.find(&user, ck::CKO_CERTIFICATE, "payment");
+        assert_eq!(world.bytes(&user, certificate, ck::CKA_VALUE), payment, "the bytes that the bank issued");
+        let info = wire::pkix::certificate_public_key(&payment).expect("a certificate");
+        assert_eq!(world.bytes(&user, certificate, ck::CKA_PUBLIC_KEY_INFO), info);
+        for kind in [ck::CKA_SUBJECT, ck::CKA_ISSUER, ck::CKA_SERIAL_NUMBER] {
+            assert!(!world.bytes(&user, certificate, kind).is_empty());
+        }
+        verifies(&world, &user, "authentication", &signature(&world, &user, "authentication"));
+    }
 }

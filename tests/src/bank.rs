@@ -8,6 +8,7 @@ use std::{
 
 use payment::{EncodedOrder, Payment, Reason, order::Terms};
 use tempfile::TempDir;
+use wire::algorithm::KeyAlgorithm;
 
 /// The user's ID of everyone who enrols in a story, and, at this bank, the account too.
 pub const USER_ID: &str = "6222020000000001";
@@ -42,10 +43,16 @@ impl DerefMut for Bank {
 }
 
 impl Bank {
-    /// Founds a bank with a CA of its own.
+    /// Founds a bank with a CA of its own, whose payments are of P-256.
     pub fn new() -> Self {
+        Self::of(KeyAlgorithm::P256)
+    }
+
+    /// The same, with payments of this algorithm.
+    pub fn of(algorithm: KeyAlgorithm) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let bank = trial_bank::Bank::found(&folder.path().join("ca"), "Test CA").expect("a new CA");
+        let bank =
+            trial_bank::Bank::found_with(&folder.path().join("ca"), "Test CA", algorithm).expect("a new CA");
         Self { bank, orders: AtomicU64::new(1), _folder: folder }
     }
 

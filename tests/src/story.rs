@@ -123,7 +123,7 @@ impl Story {
         let (flash, holder) = (Flash::default(), Holder::default());
         drop(bench::manufacture(profile.clone(), pin, &flash, &holder));
         let pin = pin.unwrap_or(b"12345678").to_vec();
-        let bank = Bank::new();
+        let bank = Bank::of(profile.brand.algorithm);
         let mut story = Self { road, profile, flash, holder, bank, plugged: None, card: None, pin };
         story.plug();
         story

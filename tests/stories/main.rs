@@ -14,6 +14,7 @@ macro_rules! over_each_road {
     ($($story:ident),* $(,)?) => {
         super::over_each_pipe!($($story),*);
         super::played!(pcsc, Pcsc, Standard: $($story),*);
+        super::played!(jade_pcsc, Pcsc, Jade: $($story),*);
     };
 }
 use over_each_road;
@@ -24,6 +25,9 @@ macro_rules! over_each_pipe {
         super::played!(in_process, InProcess, Standard: $($story),*);
         super::played!(usbip, UsbIp, Standard: $($story),*);
         super::played!(unix, Unix, Standard: $($story),*);
+        super::played!(jade_in_process, InProcess, Jade: $($story),*);
+        super::played!(jade_usbip, UsbIp, Jade: $($story),*);
+        super::played!(jade_unix, Unix, Jade: $($story),*);
     };
 }
 use over_each_pipe;

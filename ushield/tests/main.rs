@@ -3,6 +3,7 @@
 // The order is the law: a module uses only modules listed below it.
 mod cli;
 mod failures;
+mod jade;
 mod labour;
 mod limits;
 mod memory;

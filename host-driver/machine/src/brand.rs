@@ -207,8 +207,8 @@ mod tests {
         assert!(different(&|brand| format!("{:?}", brand.usb)));
         assert!(different(&|brand| format!("{:?}", brand.historical_bytes)));
         assert!(different(&|brand| format!(
-            "{:?} {} {}",
-            brand.pin_length, brand.pin_tries, brand.puk_tries
+            "{:?} {} {} {:?}",
+            brand.pin_length, brand.pin_tries, brand.puk_tries, brand.algorithm
         )));
         for language in [0, 1] {
             assert!(different(&|brand| brand.product[language].clone()));

@@ -1,5 +1,6 @@
 //! `ushield demo`: the whole story, over real USB/IP on the loopback interface.
 
+mod judge;
 mod bank;
 mod thumb;
 mod pace;
@@ -11,12 +12,7 @@ use std::{
     time::SystemTime,
 };
 
-use authority::{
-    attestation::{Factory, TEST_BRAND},
-    certificate::pem,
-    certificate_kind,
-    moment::Validity,
-};
+use authority::{attestation::Factory, certificate::pem, certificate_kind, moment::Validity};
 use card::{Card, road, shield::Shield};
 use cert_tool::enrol::{Enrolled, Enrolment, Step, Wish, enrol};
 use clap::Args;
@@ -30,9 +26,15 @@ use host_driver::{
     paths,
     runtime::Waiter,
 };
+use machine::brand;
 use payment::{EncodedOrder, order, seal};
 use terminal::{Context, Exit, Failure, Outcome, Paint, Steps, refusal::explain, say, secret::Secret};
-use wire::{brand::Brand, pin::FACTORY_PIN, shield::Information};
+use wire::{
+    algorithm::KeyAlgorithm,
+    brand::{Brand, Generation},
+    pin::FACTORY_PIN,
+    shield::Information,
+};
 
 use bank::Bank;
 use pace::Pace;
@@ -49,7 +51,9 @@ const USER_ID: &str = "6222020200112233";
 /// Everything really happens, over USB/IP on the loopback interface; nothing is kept but the files that it leaves. At a terminal
 /// it goes step by step, and Enter is also the token's buttons.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  ushield demo\n  ushield demo --yes\n  ushield demo --out demo")]
+#[command(
+    after_help = "Examples:\n  ushield demo\n  ushield demo --yes\n  ushield demo --brand jade        payments in SM2\n  ushield demo --out demo"
+)]
 pub(crate) struct Demo {
     /// Where to leave ca.pem crl.pem cert.pem order.json order.der payment.cms [default: one folder among the temporary files]
     #[arg(long, value_name = "DIR")]
@@ -60,14 +64,19 @@ pub(crate) struct Demo {
     /// Run through without waiting for Enter
     #[arg(long)]
     yes: bool,
+    /// The brand of the token: one of `ushield brand list`, or a TOML file
+    #[arg(long, value_name = "NAME|FILE", default_value = brand::STANDARD)]
+    brand: String,
 }
 
 impl Demo {
     pub(crate) fn run(self) -> Outcome {
+        let brand = self.brand()?;
+        let algorithm = brand.algorithm;
         let folder = self.folder()?;
         let runtime = Waiter::start()?;
         let inside = runtime.enter();
-        let mut story = Story::begin(&runtime, Pace::choose(self.yes))?;
+        let mut story = Story::begin(&runtime, Pace::choose(self.yes), brand)?;
         story.change_pin()?;
         let mut bank = story.open_bank(&folder)?;
         let enrolled = story.enrol(&mut bank)?;
@@ -82,8 +91,22 @@ impl Demo {
         for (name, content) in FILES.into_iter().zip(contents) {
             file::write(&folder.join(name), content, Access::Everyone, self.force || self.out.is_none())?;
         }
-        tell(&folder);
+        tell(&folder, &judge::commands(algorithm, &folder.display().to_string(), &order, &document));
         Ok(Exit::Done)
+    }
+
+    /// The brand. The story wants a screen, on which the holder sees whom malware would pay.
+    fn brand(&self) -> Result<Brand, Failure> {
+        let brand = brand::named(&self.brand)?.brand;
+        if brand.generation == Generation::One {
+            return Err(Failure::new("the demo did not start")
+                .because(format!(
+                    "tokens of the brand {} have no screen, and the story is about what a screen shows",
+                    self.brand
+                ))
+                .next("name a brand with a screen, or none: ushield brand list"));
+        }
+        Ok(brand)
     }
 
     /// Makes the folder, and looks that it has none of the files, before anything else happens.
@@ -101,26 +124,23 @@ impl Demo {
     }
 }
 
-fn tell(folder: &Path) {
+fn tell(folder: &Path, commands: &[String]) {
     let paint = Paint::stdout();
     let name = folder.display();
     say("");
     say(&format!("{} {name}: {}", paint.bold("Files in"), FILES.join(" ")));
     say(&paint.bold("Check them with a program that is not ours:"));
-    say(&format!(
-        "  openssl cms -verify -inform DER -in {name}/payment.cms -CAfile {name}/ca.pem -purpose any -out {name}/verified.der"
-    ));
-    say(&format!("  cmp {name}/verified.der {name}/order.der"));
-    say(&format!("  openssl verify -CAfile {name}/ca.pem {name}/cert.pem"));
+    commands.iter().for_each(|command| say(&format!("  {command}")));
     say("");
     say(&paint.bold("What to try next"));
     for (what, command) in [
         ("a token of your own, and its screen", "ushield up"),
+        ("payments in SM2, as most banks in China have them", "ushield demo --brand jade"),
         ("a token for one command, as in CI", "ushield run -- sh -c 'echo $USHIELD_TOKENS'"),
         ("what works on this machine, and what does not", "ushield doctor"),
         ("the same story again, in one go", "ushield demo --yes"),
     ] {
-        say(&format!("  {what:<40} {command}"));
+        say(&format!("  {what:<50} {command}"));
     }
 }
 
@@ -130,6 +150,7 @@ struct Story {
     card: Card,
     thumb: Thumb,
     pace: Arc<Pace>,
+    brand: Brand,
     _exporter: Exporter,
 }
 
@@ -137,10 +158,10 @@ struct Story {
 const PATIENCE: u64 = 15 * 60 * 1000;
 
 impl Story {
-    fn begin(runtime: &Waiter, pace: Pace) -> Result<Self, Failure> {
+    fn begin(runtime: &Waiter, pace: Pace, brand: Brand) -> Result<Self, Failure> {
         let listen = Listen { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..Listen::default() };
         let exporter = runtime.block_on(Exporter::start(listen)).what("USB/IP is not served")?;
-        let profile = Profile::of(Brand { prompt_timeout: PATIENCE, ..Brand::standard() });
+        let profile = Profile::of(Brand { prompt_timeout: PATIENCE, ..brand.clone() });
         let mut batch = Batch::open(Home::Memory, profile, None, None)?;
         let mut served = batch.plug_in(&exporter, Habit::Wait)?;
         let Served { token, panel, .. } = served.pop().ok_or_else(|| Failure::new("there is no token"))?;
@@ -156,7 +177,7 @@ impl Story {
         let pace = Arc::new(pace);
         pace.wait("goes on");
         let thumb = Thumb::on(runtime, panel, pace.clone());
-        Ok(Self { steps, card, thumb, pace, _exporter: exporter })
+        Ok(Self { steps, card, thumb, pace, brand, _exporter: exporter })
     }
 
     fn shield(&mut self) -> Result<Shield<'_>, Failure> {
@@ -178,8 +199,12 @@ impl Story {
     }
 
     fn open_bank(&mut self, folder: &Path) -> Result<Bank, Failure> {
-        let bank = Bank::open(folder)?;
-        self.steps.done("A bank opens: its CA has a key, a certificate and a CRL", &[]);
+        let algorithm = self.brand.algorithm;
+        let bank = Bank::open(folder, algorithm)?;
+        let two =
+            "payment certificates are of SM2; those for TLS and ssh are of P-256, by an issuer of their own";
+        let details = if algorithm == KeyAlgorithm::Sm2 { &[two][..] } else { &[] };
+        self.steps.done("A bank opens: its CA has a key, a certificate and a CRL", details);
         self.pace.wait("goes on");
         Ok(bank)
     }
@@ -194,7 +219,7 @@ impl Story {
             }
         };
         let wish = Wish::Enrol { name: NAME, user_id: USER_ID, replace: false };
-        let factory = Factory::test(TEST_BRAND)?;
+        let factory = Factory::test(&self.brand.name)?;
         let enrolment = Enrolment {
             wish,
             brand: None,

@@ -34,9 +34,10 @@ use host_driver::{
     runtime::Waiter,
     usbip::Timing,
 };
+use machine::brand;
 use terminal::{Context, Exit, Failure, Outcome, warn_lines};
 use time::OffsetDateTime;
-use wire::pin::FACTORY_PUK;
+use wire::{algorithm::KeyAlgorithm, pin::FACTORY_PUK};
 use zeroize::Zeroizing;
 
 use super::panel::Panel;
@@ -62,7 +63,8 @@ const DAYS: u32 = 30;
 /// The command needs no root, no daemon and no kernel module. It finds in its environment: PCSCLITE_CSOCK_NAME (for every
 /// program that speaks PC/SC), USHIELD_PKCS11_MODULE and PKCS11_MODULE_PATH, USHIELD_JAVA_CFG (a SunPKCS11 configuration),
 /// USHIELD_PIN, USHIELD_PIN_FILE, USHIELD_PUK, USHIELD_CA (the issuing CA), USHIELD_CRL (its list of revoked certificates) and
-/// USHIELD_CERT (the first token's certificate, all three PEM), USHIELD_CONTROL (for `ushield screen`, `press`, `plug`), USHIELD_TOKENS (JSON).
+/// USHIELD_CERT (the first token's certificate for TLS and ssh, all three PEM), USHIELD_AUTHENTICATION_CA and
+/// USHIELD_AUTHENTICATION_CRL (of that certificate: with payments in SM2 it has another issuer), USHIELD_CONTROL (for `ushield screen`, `press`, `plug`), USHIELD_TOKENS (JSON).
 ///
 /// Exit codes: the command's; 125 we failed, 126 it cannot be run, 127 it was not found, 128+N signal N ended it.
 #[derive(Args)]
@@ -70,11 +72,15 @@ const DAYS: u32 = 30;
   ushield run -- pkcs11-tool --module /usr/lib/x86_64-linux-gnu/opensc-pkcs11.so --list-objects
   ushield run -- sh -c 'pkcs11-tool --module \"$USHIELD_PKCS11_MODULE\" --list-objects'
   ushield run --tokens 2 -- pytest
+  ushield run --brand jade -- make check                payments in SM2
   ushield run --panel reject --artifacts out -- make check")]
 pub(crate) struct Run {
     /// How many tokens
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=MOST))]
     tokens: u16,
+    /// The brand of the tokens: one of `ushield brand list`, or a TOML file
+    #[arg(long, value_name = "NAME|FILE", default_value = brand::STANDARD)]
+    brand: String,
     /// The tokens have the PIN in this file [default: a random one]
     #[arg(long, value_name = "FILE")]
     pin_file: Option<PathBuf>,
@@ -180,12 +186,13 @@ impl Run {
             Some(file) => make::chosen_pin(file)?,
             None => make::digits()?,
         };
-        let mut bank = self.bank(folder)?;
+        let brand = brand::named(&self.brand)?.brand;
+        let mut bank = self.bank(folder, brand.algorithm)?;
         if let Some(tested) = tested {
             // What the test found is asked again by each token.
             let _ = tested.join();
         }
-        let mut batch = Batch::open(Home::Memory, Profile::standard(), Some(pin.clone()), Some(self.tokens))?;
+        let mut batch = Batch::open(Home::Memory, Profile::of(brand), Some(pin.clone()), Some(self.tokens))?;
         let served = batch.plug_in(&exporter, Habit::Wait)?;
         let thumb = Thumb::default();
         served.iter().for_each(|served| thumb.watch(served.token.bus_id.clone(), served.panel.clone()));
@@ -216,10 +223,10 @@ impl Run {
         Ok(Stage { rack, service, thumb, pin, bank, holdings })
     }
 
-    /// Founds the bank, unless no token is enrolled.
-    fn bank(&self, folder: &Folder) -> Result<Option<Bank>, Failure> {
+    /// Founds the bank, unless no token is enrolled. Its payments are of the brand's algorithm.
+    fn bank(&self, folder: &Folder, algorithm: KeyAlgorithm) -> Result<Option<Bank>, Failure> {
         let validity = self.not_after.map_or(Validity::Days(DAYS), Validity::Until);
-        (!self.no_enrol).then(|| Bank::open(folder, validity)).transpose()
+        (!self.no_enrol).then(|| Bank::open(folder, validity, algorithm)).transpose()
     }
 
     /// Enrols each token. Returns the certificates of each token.

@@ -8,6 +8,7 @@ use std::{
 use host_driver::paths::{self, Scratch};
 use payment::{EncodedOrder, PaymentOrder, order::Terms};
 use terminal::{Context, Failure};
+use wire::algorithm::KeyAlgorithm;
 
 use crate::commands::order::issue;
 
@@ -23,9 +24,10 @@ pub(super) struct Bank {
 }
 
 impl Bank {
-    pub(super) fn open(folder: &Path) -> Result<Self, Failure> {
+    /// A bank whose payments are of this algorithm.
+    pub(super) fn open(folder: &Path, algorithm: KeyAlgorithm) -> Result<Self, Failure> {
         let folder = Scratch(paths::fresh_folder_in(folder, "bank")?);
-        let backend = trial_bank::Bank::found(&folder.0, "U-shield Demo CA")?;
+        let backend = trial_bank::Bank::found_with(&folder.0, "U-shield Demo CA", algorithm)?;
         let ca = file::read(&backend.authority.certificate_path())?;
         let crl = file::read(&backend.authority.crl_path())?;
         Ok(Self { backend, ca, crl, _folder: folder })

@@ -8,7 +8,7 @@ use card::{road, shield::Shield};
 use cert_tool::enrol::{Enrolled, Enrolment, Silent, Wish, enrol};
 use host_driver::control::rack::Served;
 use terminal::{Failure, refusal::explain, secret::Secret};
-use wire::shield::Container;
+use wire::{algorithm::KeyAlgorithm, shield::Container};
 
 use super::folder::Folder;
 
@@ -66,8 +66,12 @@ pub(super) struct Issued {
 }
 
 impl Bank {
-    pub(super) fn open(folder: &Folder, validity: Validity) -> Result<Self, Failure> {
-        let bank = trial_bank::Bank::found(&folder.path("ca"), "U-shield Run CA")?;
+    pub(super) fn open(
+        folder: &Folder,
+        validity: Validity,
+        algorithm: KeyAlgorithm,
+    ) -> Result<Self, Failure> {
+        let bank = trial_bank::Bank::found_with(&folder.path("ca"), "U-shield Run CA", algorithm)?;
         Ok(Self { bank, validity })
     }
 
@@ -79,6 +83,16 @@ impl Bank {
     /// Where crl.pem lies.
     pub(super) fn crl(&self) -> PathBuf {
         self.bank.authority.crl_path()
+    }
+
+    /// Where the certificate lies of the issuer of certificates for authentication: ca.pem, where one issuer issues all.
+    pub(super) fn authentication_certificate(&self) -> PathBuf {
+        self.bank.authority.authentication_certificate_path()
+    }
+
+    /// Where that issuer's CRL lies.
+    pub(super) fn authentication_crl(&self) -> PathBuf {
+        self.bank.authority.authentication_crl_path()
     }
 
     /// Enrols a served token for this holder.

@@ -72,6 +72,11 @@ impl Environment<'_> {
             ("USHIELD_PUK", secret(self.puk)),
             ("USHIELD_CA", self.bank.and_then(|bank| path(&bank.certificate()))),
             ("USHIELD_CRL", self.bank.and_then(|bank| path(&bank.crl()))),
+            (
+                "USHIELD_AUTHENTICATION_CA",
+                self.bank.and_then(|bank| path(&bank.authentication_certificate())),
+            ),
+            ("USHIELD_AUTHENTICATION_CRL", self.bank.and_then(|bank| path(&bank.authentication_crl()))),
             ("USHIELD_CERT", first.and_then(|issued| path(&issued.file))),
             ("USHIELD_CONTROL", path(self.control)),
             ("USHIELD_TOKENS", Some(tokens.into())),

@@ -256,6 +256,7 @@ async fn verify(place: &Place) -> Outcome {
 
 impl Serve {
     async fn run(self) -> Outcome {
+        self.listen.check_inner()?;
         let is_open = !self.listen.public.ip().is_loopback();
         if is_open && !self.public_origin.as_ref().is_some_and(|origin| origin.starts_with("https://")) {
             return Err(Failure::new("the bank was not opened")
@@ -271,6 +272,16 @@ impl Serve {
 }
 
 impl Listen {
+    /// Tellers and metrics are for this machine, until the bank itself speaks TLS: a tunnel brings a teller of another machine here.
+    fn check_inner(&self) -> Result<(), Failure> {
+        let open = [self.counter, self.metrics].into_iter().find(|place| !place.ip().is_loopback());
+        open.map_or(Ok(()), |place| {
+            Err(Failure::new("the bank was not opened")
+                .because(format!("{place} is not loopback, and tellers' passwords would travel in clear"))
+                .next("name an address of 127.0.0.1"))
+        })
+    }
+
     fn places(&self, public_origin: Option<String>, proxies: Proxies) -> Places {
         Places { public: self.public, counter: self.counter, metrics: self.metrics, public_origin, proxies }
     }
@@ -278,6 +289,12 @@ impl Listen {
 
 impl Demo {
     async fn run(self) -> Outcome {
+        self.listen.check_inner()?;
+        if !self.listen.public.ip().is_loopback() {
+            return Err(Failure::new("the demo was not opened")
+                .because("its passwords are printed, so it is for this machine only")
+                .next("name an address of 127.0.0.1"));
+        }
         let folder = demo::Folder::make()?;
         let place = Place { folder: folder.path().to_owned(), database: None };
         Secrets::new().map_err(told("no secrets were made"))?.write(&Folder(folder.path()).secrets())?;
@@ -298,7 +315,7 @@ async fn run(bank: Bank, places: Places, lines: &[String]) -> Outcome {
     if let Some(metrics) = server.metrics() {
         say(&format!("metrics    http://{metrics}/metrics"));
     }
-    for line in lines {
+    for line in lines.iter().flat_map(|line| line.split('\n')) {
         say(line);
     }
     let (stop, stopped) = watch::channel(false);

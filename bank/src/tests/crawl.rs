@@ -17,6 +17,7 @@ struct Site {
     counter: SocketAddr,
     stop: watch::Sender<bool>,
     server: tokio::task::JoinHandle<()>,
+    _folder: tempfile::TempDir,
 }
 
 struct Answer {
@@ -72,7 +73,7 @@ async fn open() -> (Site, Vec<String>, [String; 3]) {
         identity::sign_in_teller(&world.bank, "lin", PASSWORD, &from()).await.expect("a session"),
     ];
     let names = vec![one.account, other.account, order.id];
-    let World { bank, .. } = world;
+    let World { bank, folder, .. } = world;
     let server = Server::open(bank, anywhere()).await.expect("listeners");
     let place = |origins: &crate::origin::Origins| {
         origins.all()[1].strip_prefix("http://").expect("http").parse().expect("an address")
@@ -80,7 +81,7 @@ async fn open() -> (Site, Vec<String>, [String; 3]) {
     let (public, counter) = (place(&server.bank.public), place(&server.bank.counter));
     let (stop, stopped) = watch::channel(false);
     let server = tokio::spawn(server.run(stopped));
-    (Site { public, counter, stop, server }, names, tokens)
+    (Site { public, counter, stop, server, _folder: folder }, names, tokens)
 }
 
 fn filled(path: &str) -> String {
@@ -114,7 +115,9 @@ async fn every_route_answers_every_role_as_the_table_says() {
     ];
     let sides = [(site.public, public::routes().list, false), (site.counter, counter::routes().list, true)];
     let mut asked = 0;
-    for (place, routes, is_counter) in sides {
+    for (place, mut routes, is_counter) in sides {
+        // It ends the teller's session, so it comes last.
+        routes.sort_by_key(|(_, path)| *path == "/api/sign-out");
         for (method, path) in routes {
             for (role, cookie) in &roles {
                 let extra = format!("{cookie}Origin: http://{place}\r\n{FORM}");
@@ -143,13 +146,6 @@ async fn every_route_answers_every_role_as_the_table_says() {
                 };
                 assert!(may.contains(&got), "{method} {path} as {role}: {got}, not {may:?}");
                 asked += 1;
-                if path == "/api/sign-out" && knows {
-                    // The teller's session has ended; the rest of the list is asked for the codes of nobody elsewhere.
-                    break;
-                }
-            }
-            if path == "/api/sign-out" {
-                break;
             }
         }
     }

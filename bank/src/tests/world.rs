@@ -27,7 +27,7 @@ pub(super) struct World {
     pub(super) bank: Bank,
     pub(super) teller: Teller,
     pub(super) other_teller: Teller,
-    folder: tempfile::TempDir,
+    pub(super) folder: tempfile::TempDir,
 }
 
 pub(super) struct Person {

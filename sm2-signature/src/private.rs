@@ -41,7 +41,8 @@ impl PrivateKey {
         self.sign_digest(&self.public.digest(message)).bytes()
     }
 
-    fn sign_digest(&self, e: &[u8; FIELD]) -> Signature {
+    /// Signs e, which whoever calls has made of Z and the message (6.1, A2).
+    pub fn sign_digest(&self, e: &[u8; FIELD]) -> Signature {
         let secret = Zeroizing::new(self.secret.to_repr());
         let order: U256 = *Sm2::ORDER;
         let mut nonces = KGenerator::<Sm3, U256>::new(&secret, e, &[], &order);

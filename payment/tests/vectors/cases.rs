@@ -10,6 +10,7 @@ mod openssl;
 mod order;
 mod revocation;
 mod signer;
+mod sm2;
 mod text;
 
 /// All of them, in the order of the index.
@@ -23,6 +24,7 @@ pub(crate) fn all() -> Vec<Case> {
         revocation::cases(),
         bank::cases(),
         text::cases(),
+        sm2::cases(),
     ]
     .concat();
     openssl::mark(&mut all);

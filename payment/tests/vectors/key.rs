@@ -8,6 +8,10 @@ use aws_lc_rs::{
 };
 use p256::ecdsa::signature::{Signer, hazmat::PrehashSigner};
 
+use hex_literal::hex;
+use sm2::elliptic_curve::sec1::ToSec1Point as _;
+use sm3::Digest as _;
+
 use crate::der::{bits, oid, sequence, tlv, unsigned};
 
 pub(crate) const ECDSA_SHA1: &str = "1.2.840.10045.4.1";
@@ -16,6 +20,8 @@ pub(crate) const ECDSA_SHA384: &str = "1.2.840.10045.4.3.3";
 pub(crate) const RSA_SHA256: &str = "1.2.840.113549.1.1.11";
 pub(crate) const EC_PUBLIC_KEY: &str = "1.2.840.10045.2.1";
 pub(crate) const P256: &str = "1.2.840.10045.3.1.7";
+pub(crate) const SM2_SM3: &str = "1.2.156.10197.1.501";
+pub(crate) const SM2: &str = "1.2.156.10197.1.301";
 const P384: &str = "1.3.132.0.34";
 const ED25519: &str = "1.3.101.112";
 
@@ -25,13 +31,29 @@ const ORDER: [u8; 32] = [
     0xAD, 0xA7, 0x17, 0x9E, 0x84, 0xF3, 0xB9, 0xCA, 0xC2, 0xFC, 0x63, 0x25, 0x51,
 ];
 
+/// a ‖ b ‖ xG ‖ yG of SM2 (GB/T 32918.5, 2).
+const CURVE: [u8; 128] = hex!(
+    "FFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFC"
+    "28E9FA9E9D9F5E344D5A9E4BCF6509A7F39789F515AB8F92DDBCBD414D940E93"
+    "32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7"
+    "BC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0"
+);
+/// n of SM2.
+pub(crate) const SM2_ORDER: [u8; 32] =
+    hex!("FFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123");
+
 /// A key that signs the same bytes the same way each time (RFC 6979; RFC 8017, 8.2; RFC 8032).
 pub(crate) enum Key {
     P256(Box<p256::ecdsa::SigningKey>),
     P384(Box<p384::ecdsa::SigningKey>),
     Rsa(Box<RsaKeyPair>),
     Ed25519(Box<Ed25519KeyPair>),
+    /// With the identifier that goes into what is signed.
+    Sm2(Box<sm2::SecretKey>, &'static [u8]),
 }
+
+/// The identifier of everybody (GM/T 0009, clause 10).
+pub(crate) const DEFAULT_ID: &[u8] = b"1234567812345678";
 
 fn seed(name: &str) -> Vec<u8> {
     digest(&SHA256, format!("U-shield TEST key: {name}").as_bytes()).as_ref().to_vec()
@@ -47,6 +69,16 @@ impl Key {
     pub(crate) fn p384(name: &str) -> Self {
         let scalar = [vec![0; 16], seed(name)].concat();
         Self::P384(Box::new(p384::ecdsa::SigningKey::from_slice(&scalar).unwrap()))
+    }
+
+    /// The private key is the same number as for P-256.
+    pub(crate) fn sm2(name: &str) -> Self {
+        Self::sm2_as(name, DEFAULT_ID)
+    }
+
+    /// A key whose holder signs with another identifier.
+    pub(crate) fn sm2_as(name: &str, identifier: &'static [u8]) -> Self {
+        Self::Sm2(Box::new(sm2::SecretKey::from_slice(&seed(name)).unwrap()), identifier)
     }
 
     pub(crate) fn ed25519(name: &str) -> Self {
@@ -65,6 +97,7 @@ impl Key {
             Self::P384(key) => key.verifying_key().to_sec1_point(false).as_bytes().to_vec(),
             Self::Rsa(key) => key.public_key().as_ref().to_vec(),
             Self::Ed25519(key) => key.public_key().as_ref().to_vec(),
+            Self::Sm2(key, _) => key.public_key().to_sec1_point(false).as_bytes().to_vec(),
         }
     }
 
@@ -75,6 +108,7 @@ impl Key {
             Self::P384(_) => sequence(&[&oid(EC_PUBLIC_KEY), &oid(P384)]),
             Self::Rsa(_) => sequence(&[&oid("1.2.840.113549.1.1.1"), &tlv(5, &[])]),
             Self::Ed25519(_) => sequence(&[&oid(ED25519)]),
+            Self::Sm2(..) => sequence(&[&oid(EC_PUBLIC_KEY), &oid(SM2)]),
         };
         sequence(&[&algorithm, &bits(&self.public())])
     }
@@ -86,6 +120,7 @@ impl Key {
             Self::P384(_) => sequence(&[&oid(ECDSA_SHA384)]),
             Self::Rsa(_) => sequence(&[&oid(RSA_SHA256), &tlv(5, &[])]),
             Self::Ed25519(_) => sequence(&[&oid(ED25519)]),
+            Self::Sm2(..) => sequence(&[&oid(SM2_SM3)]),
         }
     }
 
@@ -107,7 +142,27 @@ impl Key {
                 signature
             }
             Self::Ed25519(key) => key.sign(message).as_ref().to_vec(),
+            Self::Sm2(_, identifier) => self.sign_e(&sm3(&[&self.z(identifier), message])),
         }
+    }
+
+    /// Z of a key of SM2 (GB/T 32918.2, 5.5).
+    pub(crate) fn z(&self, identifier: &[u8]) -> [u8; 32] {
+        let bits = u16::try_from(8 * identifier.len()).unwrap();
+        sm3(&[&bits.to_be_bytes(), identifier, &CURVE, &self.public()[1..]])
+    }
+
+    /// The signature of SM2 over e, DER.
+    pub(crate) fn sign_e(&self, e: &[u8; 32]) -> Vec<u8> {
+        let (r, s) = self.numbers(e);
+        sequence(&[&unsigned(&r), &unsigned(&s)])
+    }
+
+    /// r and s of SM2's signature over e.
+    pub(crate) fn numbers(&self, e: &[u8; 32]) -> ([u8; 32], [u8; 32]) {
+        let Self::Sm2(key, _) = self else { panic!("only SM2 signs e") };
+        let signature = sm2_signature::PrivateKey::new(key).unwrap().sign_digest(e);
+        (signature.r, signature.s)
     }
 
     /// P-384 with SHA-256, which standards allow and no payment key uses.
@@ -146,6 +201,11 @@ impl Key {
         sum[0] = u8::try_from(carry).unwrap();
         sequence(&[&unsigned(&sum), &unsigned(&s)])
     }
+}
+
+/// SM3 of the parts together.
+pub(crate) fn sm3(parts: &[&[u8]]) -> [u8; 32] {
+    sm3::Sm3::digest(parts.concat()).into()
 }
 
 fn minus(a: &[u8; 32], b: &[u8; 32]) -> [u8; 32] {

@@ -33,7 +33,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("trial-bank", &["wire", "sm2-signature", "file", "payment", "authority"]),
     // On card and authority only where it tells what they refuse, by a feature each: a bank's program goes without card.
     ("terminal", &["wire", "file", "card", "authority"]),
-    ("reader", &["wire", "lock", "card"]),
+    ("reader", &["wire", "file", "lock", "card"]),
     ("pkcs11", &["wire", "card"]),
     ("ifd", &["wire", "lock", "card"]),
     // To come: the library of the Chinese standard, skf, stands here too, on wire and card.

@@ -14,6 +14,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::folder::{self, folder};
+
 /// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -209,8 +211,7 @@ fn name_by(from: &Path, to: &Path, link: impl Fn(&Path, &Path) -> io::Result<()>
         Ok(()) => fs::remove_file(from),
         // link(2) fails with EPERM on a file system without links; some file systems say EOPNOTSUPP, ENOSYS or EINVAL.
         Err(fault) if [PermissionDenied, Unsupported, InvalidInput].contains(&fault.kind()) => {
-            let folder = File::open(folder(to))?;
-            folder.lock()?;
+            let _lock = folder::lock(to)?;
             if fs::symlink_metadata(to).is_ok() {
                 return Err(io::ErrorKind::AlreadyExists.into());
             }
@@ -218,11 +219,6 @@ fn name_by(from: &Path, to: &Path, link: impl Fn(&Path, &Path) -> io::Result<()>
         }
         failed => failed,
     }
-}
-
-/// The folder that a path lies in: "." for a bare name.
-pub fn folder(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Makes a rename durable: the name is durable once its folder is.

@@ -11,11 +11,15 @@ mod stream;
 #[cfg(unix)]
 pub mod socket;
 mod draft;
+mod folder;
 mod owner;
 mod error;
 
-pub use draft::{Access, folder, sweep};
+pub use draft::{Access, sweep};
 pub use error::Error;
+pub use folder::folder;
+#[cfg(unix)]
+pub use owner::is_trusted;
 pub use owner::{check_closed, check_private, check_private_found, make_private_folder};
 pub use read::{MAX_FILE, read, read_secret};
 pub use stream::{append, begin};

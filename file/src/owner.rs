@@ -82,6 +82,23 @@ pub(crate) fn own() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
+/// Whether a user of this machine is trusted as this program's own user is: root, and that user.
+#[cfg(unix)]
+pub fn is_trusted(user: u32) -> bool {
+    user == 0 || user == own()
+}
+
+/// Whether a file is a trusted user's.
+#[cfg(unix)]
+pub(crate) fn is_trusted_owner(found: &fs::Metadata) -> bool {
+    is_trusted(std::os::unix::fs::MetadataExt::uid(found))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn is_trusted_owner(_found: &fs::Metadata) -> bool {
+    true
+}
+
 /// Whether a path lies where only the system makes links: `/dev/stdout` and its like. What it leads to is written to, and the link
 /// stays.
 pub(crate) fn is_of_the_system(path: &Path) -> bool {
@@ -94,7 +111,7 @@ pub(crate) fn check_link(path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::MetadataExt;
     let found = fs::symlink_metadata(path).map_err(|fault| Error::system("read", path, fault))?;
     let (owner, own) = (found.uid(), own());
-    if !found.is_symlink() || [0, own].contains(&owner) {
+    if !found.is_symlink() || is_trusted(owner) {
         return Ok(());
     }
     Err(Error::Stranger { path: path.into(), owner, own })

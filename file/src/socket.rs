@@ -1,4 +1,4 @@
-//! Where the Unix sockets of this user's programs are.
+//! Unix sockets of this user's programs: where they are, and how they are made.
 //!
 //! A folder of sockets is the user's own, and closed to everybody else. The folders are, in this order:
 //!
@@ -13,7 +13,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::process::getuid;
+mod bound;
+#[cfg(target_os = "linux")]
+mod peer;
+
+pub use bound::{Bound, SocketError, bind, remove_dead};
+#[cfg(target_os = "linux")]
+pub use peer::Peer;
+
+use crate::owner::own;
 
 /// The longest path of a Unix socket that Linux takes (unix(7): 108 bytes with the final zero).
 pub const LONGEST: usize = 107;
@@ -56,8 +64,4 @@ pub fn folders(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Vec<PathBuf> {
 pub fn is_closed(folder: &Path) -> bool {
     fs::symlink_metadata(folder)
         .is_ok_and(|found| found.is_dir() && found.uid() == own() && found.mode() & 0o077 == 0)
-}
-
-fn own() -> u32 {
-    getuid().as_raw()
 }

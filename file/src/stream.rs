@@ -46,11 +46,12 @@ fn open(path: &Path, options: &mut OpenOptions) -> Result<File, Error> {
     // From here on a write waits for the reader of a pipe. Otherwise lines would be torn or lost.
     wait_for_readers(&file).map_err(failed)?;
     let found = file.metadata().map_err(failed)?;
-    if !found.is_file() {
+    if !found.is_file() && (owner::is_trusted(found.uid()) || owner::is_of_the_system(path)) {
         // A terminal, /dev/null, a pipe: nothing stays there for others to read.
         return Ok(file);
     }
     if found.uid() != owner::own() {
+        // A pipe, too: its owner would read along, or let the writer wait for ever.
         return Err(refused("it belongs to another user"));
     }
     if found.nlink() > 1 {
@@ -117,7 +118,14 @@ mod tests {
             assert!(append(&mine).is_err() && begin(&mine).is_err());
         }
         assert_eq!(fs::read(&mine).unwrap(), b"mine");
-        // A pipe that nobody reads.
+        // A pipe that another user reads, and one that nobody reads.
+        if owner::own() == 0 {
+            let pipe = folder.path().join("strangers");
+            assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+            chown(&pipe, Some(65_534), None).unwrap();
+            let _reader = File::options().read(true).write(true).open(&pipe).unwrap();
+            assert!(append(&pipe).is_err() && begin(&pipe).is_err());
+        }
         let pipe = folder.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         assert!(append(&pipe).is_err());

@@ -31,7 +31,8 @@ pub fn write_fleeting(path: &Path, bytes: &[u8], access: Access, force: bool) ->
 pub type Writing = fn(&Path, &[u8], Access, bool) -> Result<(), Error>;
 
 fn put(path: &Path, bytes: &[u8], access: Access, force: bool, flush: Flush) -> Result<(), Error> {
-    if force && owner::check_link(path).is_ok() && (is_no_file(path) || owner::is_of_the_system(path)) {
+    let is_stream = || fs::metadata(path).is_ok_and(|there| is_stream(&there));
+    if force && owner::check_link(path).is_ok() && (is_stream() || owner::is_of_the_system(path)) {
         // Replacing a device or a link of the system would take /dev/null or /dev/stdout away from the whole machine.
         return pour(path, bytes).map_err(|fault| Error::system("write", path, fault));
     }
@@ -59,20 +60,26 @@ pub fn check_place(path: &Path, force: bool) -> Result<(), Error> {
             return Err(Error::system("write", path, io::ErrorKind::IsADirectory.into()));
         }
         // A pipe is not tried: the reader of a pipe would see its end as soon as it was closed again.
-        Ok(there) if !there.is_file() => return Ok(()),
+        Ok(there) if is_stream(&there) => return Ok(()),
         _ => {}
     }
     let tried = Draft::begin(path, Access::Owner).and_then(|mut draft| draft.write(&[0; 16 * 1024]));
     tried.map_err(|fault| Error::system("write", path, fault))
 }
 
-/// A device or a pipe.
-fn is_no_file(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir())
+/// Whether this is a device or a pipe of the user's own, or of root. Another user's pipe is replaced as a file is: its owner would
+/// read along, or let the writer wait for ever.
+fn is_stream(found: &fs::Metadata) -> bool {
+    !found.is_file() && !found.is_dir() && owner::is_trusted_owner(found)
 }
 
 fn pour(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    fs::OpenOptions::new().write(true).open(path)?.write_all(bytes)
+    let mut stream = fs::OpenOptions::new().write(true).open(path)?;
+    // Another user may have put a pipe in the place since the place was looked at.
+    if !owner::is_trusted_owner(&stream.metadata()?) && !owner::is_of_the_system(path) {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"));
+    }
+    stream.write_all(bytes)
 }
 
 #[cfg(test)]
@@ -112,6 +119,29 @@ mod tests {
         write(&path, b"through", Access::Everyone, true).unwrap();
         assert_eq!(reader.join().unwrap(), b"through");
         assert!(fs::metadata(&path).unwrap().file_type().is_fifo());
+    }
+
+    /// Only root can give a pipe away.
+    #[cfg(unix)]
+    #[test]
+    fn a_strangers_pipe_is_replaced_and_not_written_to() {
+        if owner::own() != 0 {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("order.json");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        std::os::unix::fs::chown(&path, Some(65_534), None).unwrap();
+        check_place(&path, true).unwrap();
+        write(&path, b"mine", Access::Owner, true).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"mine");
+        // A pipe that was put there after the look.
+        assert!(
+            std::process::Command::new("mkfifo").arg(folder.path().join("late")).status().unwrap().success()
+        );
+        std::os::unix::fs::chown(folder.path().join("late"), Some(65_534), None).unwrap();
+        let _reader = fs::File::options().read(true).write(true).open(folder.path().join("late")).unwrap();
+        assert!(pour(&folder.path().join("late"), b"mine").is_err());
     }
 
     #[test]

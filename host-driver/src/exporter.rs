@@ -1,13 +1,14 @@
 //! The exporter: a bus of devices, served over USB/IP and usbredir.
 
 use std::{
-    fs, io,
+    io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
+use file::socket::{Bound, SocketError};
 use lock::lock;
 use tokio::task::JoinHandle;
 
@@ -20,7 +21,6 @@ use crate::{
     peer::Cidr,
     session::Timing,
     session_thread::SessionThreads,
-    socket,
     urb::Device,
 };
 
@@ -70,8 +70,8 @@ pub enum StartError {
     )]
     Open(SocketAddr),
     /// A socket could not be made at a path.
-    #[error("the socket {path} could not be made: {error}", path = .0.display(), error = .1)]
-    Path(PathBuf, #[source] io::Error),
+    #[error(transparent)]
+    Path(#[from] SocketError),
     /// Devices are driven by threads.
     #[error(
         "the system gives no thread for the tokens: {0}. Raise the limit of threads: ulimit -u for a user, pids.max for a container"
@@ -95,7 +95,7 @@ pub struct Entry {
 pub struct Exporter {
     local: SocketAddr,
     /// The Unix socket, where there is one.
-    path: Option<PathBuf>,
+    path: Option<Bound>,
     bus: Arc<Bus>,
     threads: Arc<SessionThreads>,
     accepting: Mutex<Vec<JoinHandle<()>>>,
@@ -122,9 +122,8 @@ impl Exporter {
     /// # Errors
     /// The socket cannot be made.
     pub fn listen_unix(&mut self, path: &Path, timing: Timing) -> Result<(), StartError> {
-        socket::remove_dead(path);
-        let listener = Listener::at_path(path).map_err(|error| StartError::Path(path.into(), error))?;
-        self.path = Some(path.into());
+        let (listener, bound) = Listener::at_path(path)?;
+        self.path = Some(bound);
         self.accept(listener, Vec::new(), timing, Protocol::UsbIp);
         tracing::info!(path = %path.display(), "listening");
         Ok(())
@@ -132,7 +131,10 @@ impl Exporter {
 
     /// The Unix socket as `USHIELD_USBIP` says it, where there is one: `unix:PATH`. A path that is not UTF-8 cannot be said.
     pub fn unix(&self) -> Option<String> {
-        self.path.as_deref().and_then(Path::to_str).map(|path| format!("{}{path}", wire::usbip::UNIX))
+        self.path
+            .as_ref()
+            .and_then(|bound| bound.path().to_str())
+            .map(|path| format!("{}{path}", wire::usbip::UNIX))
     }
 
     /// Where programs of this user's reach the devices: the Unix socket if there is one, else the TCP address.
@@ -246,9 +248,7 @@ impl Exporter {
 
     /// Pulls all devices out, hangs up, and waits until all sessions are over.
     pub async fn shutdown(mut self) {
-        if let Some(path) = self.path.take() {
-            let _ = fs::remove_file(path);
-        }
+        self.path = None;
         for port in self.bus.ports() {
             // An error says that the device is out already.
             let _ = self.bus.unplug(port.id());
@@ -270,10 +270,6 @@ impl Exporter {
 
 impl Drop for Exporter {
     fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            // The next server removes a socket that stays.
-            let _ = fs::remove_file(path);
-        }
         lock(&self.accepting).iter().for_each(JoinHandle::abort);
         self.threads.stop();
     }

@@ -27,7 +27,6 @@ pub mod urb;
 pub mod log;
 pub mod runtime;
 pub mod memory;
-mod socket;
 pub mod paths;
 
 pub use bus::{BusId, State, Unavailable};

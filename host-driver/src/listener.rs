@@ -7,7 +7,8 @@ use std::{
     path::Path,
 };
 
-use rustix::net::{SocketFlags, acceptfrom_with, getsockname, sockopt::socket_peercred};
+use file::socket::{self, Bound, SocketError};
+use rustix::net::{SocketFlags, acceptfrom_with, getsockname};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     net::TcpSocket,
@@ -16,7 +17,6 @@ use tokio::{
 use crate::{
     peer::{self, Admission, Cidr, Peer, Refused},
     readiness::watch,
-    socket,
 };
 
 /// Connections that the kernel keeps for us meanwhile (listen(2); net.core.somaxconn may allow fewer).
@@ -51,11 +51,12 @@ impl Listener {
         Self::of(socket.listen(BACKLOG)?.into_std()?.into(), Kind::Tcp)
     }
 
-    /// Listens at a path, for the own user only.
-    pub(crate) fn at_path(path: &Path) -> io::Result<Self> {
-        let listener = socket::bind(path)?;
-        listener.set_nonblocking(true)?;
-        Self::of(listener.into(), Kind::Unix)
+    /// Listens at a path, for the own user only. The name of the socket is removed when the second value is dropped.
+    pub(crate) fn at_path(path: &Path) -> Result<(Self, Bound), SocketError> {
+        let failed = |error| SocketError::System(path.into(), error);
+        let (listener, bound) = socket::bind(path)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        Ok((Self::of(listener.into(), Kind::Unix).map_err(failed)?, bound))
     }
 
     fn of(socket: OwnedFd, kind: Kind) -> io::Result<Self> {
@@ -86,8 +87,7 @@ fn host(socket: OwnedFd, from: SocketAddr, allow: &[Cidr]) -> io::Result<Accepte
 }
 
 fn process(socket: OwnedFd) -> io::Result<Accepted> {
-    let of = socket_peercred(&socket)?;
-    let (peer, decided): (Peer, Result<(), Refused>) = peer::admit_process(&of);
+    let (peer, decided): (Peer, Result<(), Refused>) = peer::admit_process(socket::Peer::of(&socket)?);
     Ok(Accepted { socket, peer, admission: Admission::Decided(decided) })
 }
 

@@ -10,8 +10,8 @@ use std::{
     str::FromStr,
 };
 
+use file::socket;
 use owner::Owner;
-use rustix::net::UCred;
 
 /// Bits before the IPv4 address in an IPv6 address that holds one (RFC 4291, 2.5.5.2).
 const MAPPED: u8 = 96;
@@ -76,15 +76,16 @@ impl Cidr {
 pub enum Peer {
     /// An address, at TCP.
     Host(SocketAddr),
-    /// A process of this machine, at a Unix socket.
-    Process(u32),
+    /// A process of this machine, at a Unix socket. There is no number where the process lives in a PID namespace of its own.
+    Process(Option<u32>),
 }
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Host(address) => write!(f, "{address}"),
-            Self::Process(number) => write!(f, "process {number}"),
+            Self::Process(Some(number)) => write!(f, "process {number}"),
+            Self::Process(None) => f.write_str("a process of another PID namespace"),
         }
     }
 }
@@ -149,15 +150,9 @@ pub(crate) fn admit(peer: SocketAddr, local: SocketAddr, allow: &[Cidr]) -> Admi
 
 /// Decides about a process that connected to a Unix socket. The socket's mode keeps other users out, too, but whoever owns
 /// the socket may have changed the mode.
-pub(crate) fn admit_process(peer: &UCred) -> (Peer, Result<(), Refused>) {
-    let uid = peer.uid.as_raw();
-    let decided = if is_served(uid) { Ok(()) } else { Err(Refused::Stranger(uid)) };
-    (Peer::Process(peer.pid.as_raw_pid().unsigned_abs()), decided)
-}
-
-/// Whether a user is served at sockets of this machine: root, and the server's own user.
-fn is_served(uid: u32) -> bool {
-    uid == 0 || uid == rustix::process::geteuid().as_raw()
+pub(crate) fn admit_process(peer: socket::Peer) -> (Peer, Result<(), Refused>) {
+    let decided = if file::is_trusted(peer.user) { Ok(()) } else { Err(Refused::Stranger(peer.user)) };
+    (Peer::Process(peer.process), decided)
 }
 
 impl Question {
@@ -173,7 +168,7 @@ impl Question {
 fn judge(uid: io::Result<Option<u32>>, address: IpAddr) -> Result<(), Refused> {
     let found = uid.and_then(|uid| uid.ok_or_else(|| io::Error::other("the connection is not an open one")));
     let uid = found.map_err(|error| Refused::Unknown(error, address))?;
-    if is_served(uid) { Ok(()) } else { Err(Refused::OtherUser(uid, address)) }
+    if file::is_trusted(uid) { Ok(()) } else { Err(Refused::OtherUser(uid, address)) }
 }
 
 #[cfg(test)]
@@ -222,14 +217,13 @@ mod tests {
 
     #[test]
     fn a_process_of_another_user_is_no_guest_at_a_unix_socket() {
-        use rustix::{net::sockopt::socket_peercred, process::Uid};
         let (end, _other) = std::os::unix::net::UnixStream::pair().unwrap();
-        let own = socket_peercred(&end).unwrap();
-        let (peer, decided) = admit_process(&own);
-        assert!(peer == Peer::Process(std::process::id()) && decided.is_ok());
-        assert!(admit_process(&UCred { uid: Uid::ROOT, ..own }).1.is_ok());
-        let stranger = UCred { uid: Uid::from_raw(own.uid.as_raw() + 1), ..own };
-        assert!(matches!(admit_process(&stranger).1, Err(Refused::Stranger(_))));
+        let own = socket::Peer::of(&end).unwrap();
+        let (peer, decided) = admit_process(own);
+        assert!(peer == Peer::Process(Some(std::process::id())) && decided.is_ok());
+        assert!(admit_process(socket::Peer { user: 0, process: None }).1.is_ok());
+        let stranger = socket::Peer { user: own.user + 1, ..own };
+        assert!(matches!(admit_process(stranger).1, Err(Refused::Stranger(_))));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use tokio::runtime::Builder;
 use ushield_tests::bench::{self, PIN, PUK};
 
 use card::{Card, road, shield::Shield};
+use wire::apdu::{Command, StatusWord};
 
 use crate::{
     call::Call,
@@ -135,6 +136,17 @@ fn what_another_program_changed_costs_one_try(flash: &Flash) {
         assert_ne!(Call { pin: Some(b"864213".to_vec()), ..one.clone() }.call("C_InitPIN"), ck::CKR_OK);
     }
     assert_eq!(tries(), [5, 5]);
+    let _ = one.call("C_Logout");
+
+    // The last session's end is a logout (v2.40, 5.6), although another program has the token open, too.
+    Call { pin: Some(PIN.to_vec()), ..one.clone() }.must("C_Login");
+    let mut beside = other();
+    // VERIFY without data (SP 800-73-4 part 2, 3.2.1), to whichever applet is selected: both take the same bytes.
+    let ask = Command::new(0x00, 0x20, 0x00, 0x80, &[]);
+    let is_verified = |beside: &mut Card| beside.transmit(&ask).expect("answered").status == StatusWord::OK;
+    assert!(is_verified(&mut beside), "the programs share the card");
+    call.must("C_CloseAllSessions");
+    assert!(!is_verified(&mut beside), "nobody signs on a PIN that another program was given");
     call.must("C_Finalize");
     // SAFETY: as above.
     unsafe { std::env::remove_var("PCSCLITE_CSOCK_NAME") };

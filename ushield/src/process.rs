@@ -7,9 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use file::socket::Peer;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    net::sockopt::socket_peercred,
     process::{Pid, PidfdFlags, pidfd_open},
 };
 
@@ -24,9 +24,13 @@ impl Process {
     /// Whoever listens at the socket.
     ///
     /// # Errors
-    /// Nobody does.
+    /// Nobody does, or this process does not see the one that does.
     pub(crate) fn behind(socket: &Path) -> io::Result<Self> {
-        let pid = socket_peercred(UnixStream::connect(socket)?)?.pid;
+        let elsewhere =
+            || io::Error::other("its process lives in another PID namespace, such as a container's");
+        let number =
+            Peer::of(&UnixStream::connect(socket)?)?.process.and_then(|number| i32::try_from(number).ok());
+        let pid = number.and_then(Pid::from_raw).ok_or_else(elsewhere)?;
         Ok(Self { pid, end: pidfd_open(pid, PidfdFlags::empty()).ok() })
     }
 

@@ -1,6 +1,10 @@
 //! The Unix socket of `up`: who finds it without being told, and what happens where it cannot be.
 
-use std::{fs, os::unix::fs::PermissionsExt, os::unix::net::UnixListener};
+use std::{
+    fs,
+    os::unix::{fs::PermissionsExt, net::UnixListener},
+    process::{Command, Stdio},
+};
 
 use crate::world::World;
 
@@ -87,4 +91,73 @@ fn where_no_socket_can_be_up_says_why_or_serves_tcp_alone() {
     let (_, said) = served_without_an_address(&world);
     assert!(!said.contains("3240.usbip"), "{said}");
     world.done(&["down"]);
+}
+
+#[test]
+fn a_file_that_is_named_as_a_socket_by_mistake_stays() {
+    let world = World::new();
+    let thesis = world.file("thesis.txt", "three years of work");
+    let up = ["up", "--memory", "--listen", "127.0.0.1:0"];
+    let mistakes: [&[&str]; 3] = [
+        &[&up[..], &["--control", &thesis]].concat(),
+        &[&up[..], &["--unix", &thesis]].concat(),
+        &["reader", "--usbip", "127.0.0.1:1", "--socket", &thesis],
+    ];
+    fs::set_permissions(world.path(""), fs::Permissions::from_mode(0o700)).unwrap();
+    for mistake in mistakes {
+        let ended = world.run(mistake);
+        assert!(
+            ended.code != 0 && ended.complained.contains("is no socket"),
+            "{mistake:?}: {}",
+            ended.complained
+        );
+        assert_eq!(fs::read_to_string(&thesis).unwrap(), "three years of work");
+    }
+}
+
+#[test]
+fn a_socket_serves_clients_of_another_pid_namespace() {
+    // Only root makes a namespace of its own everywhere, and some containers do not let root, either.
+    let is_possible = || {
+        Command::new("unshare")
+            .args(["--pid", "--fork", "true"])
+            .status()
+            .is_ok_and(|status| status.success())
+    };
+    if !rustix::process::getuid().is_root() || !is_possible() {
+        return;
+    }
+    let world = World::new();
+    let (socket, ready) = (world.path("run/s"), world.path("ready.json"));
+    fs::create_dir_all(world.path("run")).unwrap();
+    fs::set_permissions(world.path("run"), fs::Permissions::from_mode(0o700)).unwrap();
+    let told = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let inner = world.command(&[
+        "up",
+        "--memory",
+        "--listen",
+        "127.0.0.1:0",
+        "--unix",
+        &told(&socket),
+        "--ready-file",
+        &told(&ready),
+    ]);
+    let environment = inner.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    // Inside, the number of a process outside is 0.
+    let mut server = Command::new("unshare")
+        .args(["--pid", "--fork", "--kill-child"])
+        .arg(inner.get_program())
+        .args(inner.get_args())
+        .env_clear()
+        .envs(environment)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    crate::world::eventually("the server is ready", || ready.exists());
+    let tokens = card::usbip::list(&format!("unix:{}", told(&socket)));
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_eq!(tokens.unwrap().len(), 1);
 }

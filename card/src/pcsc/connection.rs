@@ -236,7 +236,8 @@ impl Connection {
                 (rv::RESET_CARD, of) => {
                     self.reconnect(disposition::LEAVE)?;
                     match of {
-                        Stage::Due { undisturbed: false } => {}
+                        // At once: who pauses finds the next reset.
+                        Stage::Due { undisturbed: false } => in_time(end)?,
                         Stage::Due { undisturbed: true } => return Err(Error::Disturbed),
                         Stage::Out | Stage::In => return Err(Error::WasReset),
                     }
@@ -300,7 +301,10 @@ impl card::Transmit for Connection {
             let request = Request::Begin(Begin { card: self.card, rv: 0 });
             match self.session.ask(&request, &[], Begin::LEN, Begin::parse, self.patience)?.rv {
                 rv::SHARING_VIOLATION => wait_turn(end)?,
-                rv::RESET_CARD => self.reconnect(disposition::LEAVE)?,
+                rv::RESET_CARD => {
+                    self.reconnect(disposition::LEAVE)?;
+                    in_time(end)?;
+                }
                 outcome => return succeed(outcome),
             }
         }
@@ -349,9 +353,12 @@ impl Drop for Connection {
 
 /// Another program has the card for itself. Waits a moment before the next try, until the time is up.
 fn wait_turn(end: Instant) -> Result<(), Error> {
-    if Instant::now() >= end {
-        return Err(Error::Busy);
-    }
+    in_time(end)?;
     thread::sleep(PAUSE);
     Ok(())
+}
+
+/// Whether another try may be made: other programs may reset the card again and again.
+fn in_time(end: Instant) -> Result<(), Error> {
+    if Instant::now() < end { Ok(()) } else { Err(Error::Busy) }
 }

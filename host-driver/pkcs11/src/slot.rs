@@ -142,8 +142,15 @@ impl Slot {
         if classes.contains(&object.class()) { Ok(object) } else { Err(Ckr::KEY_HANDLE_INVALID) }
     }
 
-    /// Gives the token back.
+    /// Logs the user out and gives the token back. Where other programs share the token, the token would not forget the PIN with
+    /// this program's handle alone.
     fn let_go(&mut self) {
+        if self.is_user()
+            && let Ok(token) = self.token()
+        {
+            // A token that does not answer is given back all the same.
+            let _ = token.log_out();
+        }
         self.place.let_go();
         self.forget_objects();
     }

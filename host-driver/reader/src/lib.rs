@@ -31,5 +31,6 @@ mod hub;
 mod token;
 mod socket;
 
+pub use file::socket::SocketError;
 pub use service::{Config, Service, StartError};
-pub use socket::{Access, SocketError};
+pub use socket::Access;

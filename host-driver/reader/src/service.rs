@@ -15,13 +15,14 @@ use std::{
 };
 
 use card::road::{DEFAULT_ADDRESS, Selection};
+use file::socket::SocketError;
 use lock::lock;
 use wire::pcsclite::MAX_READERS;
 
 use crate::{
     client::{self, Client},
     hub::Hub,
-    socket::{Access, Socket, SocketError},
+    socket::{Access, Socket},
     watch::{ScanError, Source, Watch},
 };
 

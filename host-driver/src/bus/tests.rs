@@ -11,7 +11,7 @@ fn bus() -> (Arc<Bus>, BusId) {
     (bus, id)
 }
 
-const PEER: Peer = Peer::Process(9);
+const PEER: Peer = Peer::Process(Some(9));
 
 #[test]
 fn a_name_has_one_spelling() {

@@ -1,6 +1,6 @@
 //! The server of the control socket.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{fmt, fs, path::Path, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use file::socket::{self, Bound};
 use serde::Deserialize;
 use terminal::Failure;
 use tokio::{net::UnixListener, sync::Semaphore, time::timeout};
@@ -22,7 +23,7 @@ use super::{
 };
 use crate::{
     panel::{NotPattern, Pattern},
-    paths, socket,
+    paths,
 };
 
 /// The longest time that a request may wait for a screen, in seconds.
@@ -43,21 +44,20 @@ pub struct ControlSocket {
 }
 
 impl ControlSocket {
-    /// Makes the socket, for its owner only. [`vacate`] has made the path free.
+    /// Makes the socket, for its owner only. What a killed server has left is removed. The name of the socket goes when the second
+    /// value is dropped: whoever stops a server waits until the name is gone.
     ///
     /// # Errors
     /// The socket cannot be made.
-    pub fn open(path: &Path) -> Result<Self, Failure> {
-        let made = socket::bind(path).and_then(|listener| {
-            listener.set_nonblocking(true)?;
-            UnixListener::from_std(listener)
-        });
-        let listener = made.map_err(|error| {
+    pub fn open(path: &Path) -> Result<(Self, Bound), Failure> {
+        let refused = |error: &dyn fmt::Display| {
             Failure::new(format!("the control socket {} could not be made", path.display()))
                 .because(error)
                 .next("name another one with --control SOCKET")
-        })?;
-        Ok(Self { listener })
+        };
+        let (listener, bound) = socket::bind(path).map_err(|error| refused(&error))?;
+        let made = listener.set_nonblocking(true).and_then(|()| UnixListener::from_std(listener));
+        Ok((Self { listener: made.map_err(|error| refused(&error))? }, bound))
     }
 
     /// Answers requests until the rack is stopped.
@@ -77,11 +77,11 @@ impl ControlSocket {
     }
 }
 
-/// Makes a path free for a socket: a socket that a killed server has left is removed. Must not be called inside a runtime.
+/// Refuses the path of another server's control socket, and says whose it is. Must not be called inside a runtime.
 ///
 /// # Errors
 /// Another server answers at the path, or the path is too long for a socket.
-pub fn vacate(path: &Path) -> Result<(), Failure> {
+pub fn check_free(path: &Path) -> Result<(), Failure> {
     paths::check_socket(path)?;
     let name = path.display();
     if let Some(other) = Client::open(path.to_owned())? {
@@ -91,7 +91,6 @@ pub fn vacate(path: &Path) -> Result<(), Failure> {
                 "stop it with `ushield down --control {name}`, or name another with --control SOCKET"
             )));
     }
-    socket::remove_dead(path);
     Ok(())
 }
 

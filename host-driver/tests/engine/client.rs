@@ -47,7 +47,7 @@ impl Client {
 
     /// Who the server takes this client for.
     pub fn peer(&self) -> Peer {
-        self.stream.local_addr().map_or(Peer::Process(std::process::id()), Peer::Host)
+        self.stream.local_addr().map_or(Peer::Process(Some(std::process::id())), Peer::Host)
     }
 
     pub fn send(&mut self, bytes: &[u8]) {

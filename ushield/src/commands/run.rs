@@ -19,6 +19,7 @@ use std::{
 
 use authority::moment::{self, Validity};
 use clap::Args;
+use file::socket::Bound;
 use firmware::profile::Profile;
 use host_driver::{
     Exporter, Listen,
@@ -217,10 +218,10 @@ impl Run {
             usbredir: Vec::new(),
             control: control.display().to_string(),
         };
-        let control_socket = ControlSocket::open(&control)?;
+        let (control_socket, bound) = ControlSocket::open(&control)?;
         let rack = Arc::new(Rack::new(health, exporter, served));
         runtime.spawn(control_socket.serve(rack.clone()));
-        Ok(Stage { rack, service, thumb, pin, bank, holdings })
+        Ok(Stage { rack, service, thumb, pin, bank, holdings, _control: bound })
     }
 
     /// Founds the bank, unless no token is enrolled. Its payments are of the brand's algorithm.
@@ -303,4 +304,6 @@ struct Stage {
     pin: Zeroizing<Vec<u8>>,
     bank: Option<Bank>,
     holdings: Vec<Holding>,
+    /// The control socket's name goes when the stage is struck.
+    _control: Bound,
 }

@@ -16,13 +16,14 @@ use std::{
 };
 
 use clap::Args;
+use file::socket::Bound;
 use firmware::profile::Profile;
 use host_driver::{
     Exporter, Listen,
     capture::Summary,
     control::{
         rack::Rack,
-        server::{ControlSocket, sweep, vacate},
+        server::{ControlSocket, check_free, sweep},
         view::{Health, Ready},
     },
     log,
@@ -133,13 +134,14 @@ impl Up {
                 paths::socket(&runtime, batch.state())
             }
         };
-        vacate(&control)?;
+        check_free(&control)?;
         let runtime = runtime::here()?;
-        let outcome = runtime.block_on(self.serve(batch, &control));
+        let mut name = None;
+        let outcome = runtime.block_on(self.serve(batch, &control, &mut name));
         // When the runtime ends, nothing holds the tokens' folders any more.
         runtime.shutdown_timeout(Duration::from_secs(5));
-        // The socket is removed last: `ushield down` waits until it is gone.
-        let _ = fs::remove_file(&control);
+        // The control socket is removed last: `ushield down` waits until the socket is gone.
+        drop(name);
         // An empty log is of no use.
         let log = log_file(&control);
         if self.detach && fs::metadata(&log).is_ok_and(|found| found.len() == 0) {
@@ -151,7 +153,8 @@ impl Up {
         outcome
     }
 
-    async fn serve(&self, mut batch: Batch, control: &Path) -> Outcome {
+    /// Serves until the end. The name of the control socket, once there is one, outlives the runtime.
+    async fn serve(&self, mut batch: Batch, control: &Path, name: &mut Option<Bound>) -> Outcome {
         let mut ends = Ends::new()?;
         let listen = Listen { address: self.listen, allow: self.allow.clone(), ..Listen::default() };
         let mut exporter = Exporter::start(listen)
@@ -168,7 +171,8 @@ impl Up {
         }
         let served = batch.plug_in(&exporter, self.panel.habit())?;
         let usbredir = redirection::open(&exporter, &self.usbredir, &self.allow).await?;
-        let control_socket = ControlSocket::open(control)?;
+        let (control_socket, bound) = ControlSocket::open(control)?;
+        *name = Some(bound);
         let health = Health {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::Arc,
+    sync::{Arc, MutexGuard},
     time::{Duration, Instant},
 };
 
@@ -31,12 +31,8 @@ impl Hub {
         gone: &dyn Fn() -> bool,
     ) -> Outcome<(i32, u32)> {
         check_mode(mode, preferred)?;
-        let (key, token) = self.available(name, gone)?;
         let direct = mode == share::DIRECT;
-        if !direct {
-            self.power_up(key, &token)?;
-        }
-        let mut state = self.state();
+        let (mut state, key) = self.ready(name, direct, gone)?;
         let card = state.fresh_handle()?;
         let slot = state.of_key(key).ok_or(rv::READER_UNAVAILABLE)?;
         if slot.exclusive || (mode == share::EXCLUSIVE && !slot.handles.is_empty()) {
@@ -55,6 +51,26 @@ impl Hub {
         let active = slot.protocol;
         state.tell();
         Ok((card, active))
+    }
+
+    /// The reader of that name, with its card powered unless the client wants the reader alone. The card may be switched off between
+    /// the moment it was powered and this one: then it is powered again.
+    fn ready(
+        &self,
+        name: &[u8],
+        direct: bool,
+        gone: &dyn Fn() -> bool,
+    ) -> Outcome<(MutexGuard<'_, State>, u64)> {
+        loop {
+            let (key, token) = self.available(name, gone)?;
+            if !direct {
+                self.power_up(key, &token)?;
+            }
+            let mut state = self.state();
+            if direct || state.of_key(key).ok_or(rv::READER_UNAVAILABLE)?.state & state::POWERED != 0 {
+                return Ok((state, key));
+            }
+        }
     }
 
     /// The reader of that name, once no transaction keeps other clients off.
@@ -317,7 +333,8 @@ impl Hub {
         let done = work(&token);
         let mut state = self.state();
         let slot = state.of_handle(card)?;
-        slot.unlock();
+        // Another handle may have the turn, where the card was lost meanwhile.
+        slot.end_turn(card);
         match done {
             Ok(Some(atr)) => slot.set_card(Ok(atr)),
             Ok(None) => slot.power_off(),

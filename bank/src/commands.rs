@@ -97,7 +97,7 @@ struct Demo {
 
 #[derive(Subcommand)]
 enum TellerCommand {
-    /// Add a teller; the password comes from a prompt, or from a file
+    /// Add a teller; the password is in a file that only you can open
     Add(TellerAdd),
     /// A teller no longer works here
     Stop(TellerStop),

@@ -86,7 +86,11 @@ pub(crate) fn wish(algorithm: Algorithm, uses: Uses) -> NewKey {
 }
 
 /// A new key on the token, and its point where it is an elliptic key.
-fn made(shield: &mut Shield<'_>, algorithm: Algorithm, uses: Uses) -> anyhow::Result<(Container, Vec<u8>)> {
+pub(crate) fn made(
+    shield: &mut Shield<'_>,
+    algorithm: Algorithm,
+    uses: Uses,
+) -> anyhow::Result<(Container, Vec<u8>)> {
     let (container, template) = shield.create_key(Place::Any, &wish(algorithm, uses))?;
     let key = algorithm.of_key_pair().unwrap_or(KeyAlgorithm::P256);
     let point = match PublicKey::parse(key, &template) {

@@ -3,6 +3,7 @@
 mod run;
 mod sign;
 mod constant_time;
+mod sm2;
 mod crypto;
 mod pin;
 mod labour;
@@ -34,7 +35,7 @@ struct Arguments {
     /// Rounds in which all arms take their turn.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
-    /// Only this section: sign, crypto, pin, labour, memory, scale, verify, pkcs11, run or constant-time.
+    /// Only this section: sign, crypto, sm2, pin, labour, memory, scale, verify, pkcs11, run or constant-time.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
     /// Few operations: shows that everything runs; the figures mean nothing.
@@ -106,9 +107,10 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let scale = Scale { rounds, smoke: arguments.smoke };
     process::pin()?;
     let mut rows = Vec::new();
-    let sections: [(&str, Section); 10] = [
+    let sections: [(&str, Section); 11] = [
         ("sign", sign::measure),
         ("crypto", crypto::measure),
+        ("sm2", sm2::measure),
         ("pin", pin::measure),
         ("labour", labour::measure),
         ("memory", memory::measure),

@@ -28,7 +28,7 @@ pub enum SocketError {
     #[error("the socket's path has {0} bytes, and the system takes 107: name a shorter one")]
     TooLong(usize),
     /// A server listens there, or may listen there.
-    #[error("a server has the socket {path} already: use that server, stop it, or name another socket", path = .0.display())]
+    #[error("a server listens at {path} already: use that server, stop it, or name another socket", path = .0.display())]
     Taken(PathBuf),
     /// Something else is there.
     #[error("{path} is there and is no socket: name another path", path = .0.display())]

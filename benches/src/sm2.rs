@@ -33,7 +33,7 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
         }
         let mut signature = Vec::new();
         signed.push(Samples::take(scale.count(2000), || {
-            signature = shield.use_key(container, Uses::SIGN, &DIGEST)?;
+            signature = shield.use_key(container, Uses::SIGN, &DIGEST)?.to_vec();
             Ok(())
         })?);
         let signature =

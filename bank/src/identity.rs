@@ -142,6 +142,14 @@ pub(crate) async fn register(bank: &Bank, new: &Registration, from: &From) -> Re
     Ok(())
 }
 
+/// Whoever has an open session proves to know the log-in password, too.
+async fn prove_login(bank: &Bank, customer: &str, login: &str, from: &From) -> Result<()> {
+    throttled(bank, "password", customer, &from.address).await?;
+    let kept = customer::login(&mut *bank.database.connection().await?, customer).await?;
+    let is_right = bank.hasher.verify(login, kept.as_ref().map(|kept| kept.hash.as_str())).await?;
+    if is_right { Ok(()) } else { Err(Refusal::WrongPassword.into()) }
+}
+
 /// A customer chooses another log-in password. All sessions end, and the caller begins a new one by logging in.
 ///
 /// # Errors
@@ -154,11 +162,7 @@ pub(crate) async fn choose_password(
     from: &From,
 ) -> Result<()> {
     let customer = who.customer();
-    throttled(bank, "password", &customer.id, &from.address).await?;
-    let kept = customer::login(&mut *bank.database.connection().await?, &customer.id).await?;
-    if !bank.hasher.verify(former, kept.as_ref().map(|kept| kept.hash.as_str())).await? {
-        return Err(Refusal::WrongPassword.into());
-    }
+    prove_login(bank, &customer.id, former, from).await?;
     if former == chosen {
         return Err(Refusal::SamePassword.into());
     }
@@ -185,11 +189,7 @@ pub(crate) async fn choose_payment_password(
     from: &From,
 ) -> Result<()> {
     let customer = who.customer();
-    throttled(bank, "password", &customer.id, &from.address).await?;
-    let kept = customer::login(&mut *bank.database.connection().await?, &customer.id).await?;
-    if !bank.hasher.verify(login, kept.as_ref().map(|kept| kept.hash.as_str())).await? {
-        return Err(Refusal::WrongPassword.into());
-    }
+    prove_login(bank, &customer.id, login, from).await?;
     let is_plain = chosen.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let has = |kind: fn(&u8) -> bool| chosen.as_bytes().iter().any(kind);
     let both = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);

@@ -23,4 +23,4 @@ pub use owner::is_trusted;
 pub use owner::{check_closed, check_private, check_private_found, make_private_folder};
 pub use read::{MAX_FILE, read, read_secret};
 pub use stream::{append, begin};
-pub use write::{Writing, check_place, write, write_fleeting};
+pub use write::{Writing, check_place, remove, write, write_fleeting};

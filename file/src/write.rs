@@ -31,9 +31,7 @@ pub fn write_fleeting(path: &Path, bytes: &[u8], access: Access, force: bool) ->
 pub type Writing = fn(&Path, &[u8], Access, bool) -> Result<(), Error>;
 
 fn put(path: &Path, bytes: &[u8], access: Access, force: bool, flush: Flush) -> Result<(), Error> {
-    let is_stream = || fs::metadata(path).is_ok_and(|there| is_stream(&there));
-    if force && owner::check_link(path).is_ok() && (is_stream() || owner::is_of_the_system(path)) {
-        // Replacing a device or a link of the system would take /dev/null or /dev/stdout away from the whole machine.
+    if force && owner::check_link(path).is_ok() && stays(path) {
         return pour(path, bytes).map_err(|fault| Error::system("write", path, fault));
     }
     let made = Draft::begin(path, access).and_then(|mut draft| {
@@ -65,6 +63,20 @@ pub fn check_place(path: &Path, force: bool) -> Result<(), Error> {
     }
     let tried = Draft::begin(path, Access::Owner).and_then(|mut draft| draft.write(&[0; 16 * 1024]));
     tried.map_err(|fault| Error::system("write", path, fault))
+}
+
+/// Removes what [`write()`] has made under this name, or would replace, and says nothing when nothing is there. What `write` writes to and
+/// leaves as it is stays here, too.
+pub fn remove(path: &Path) {
+    if !stays(path) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// Whether a file is written to in its place. To replace or remove a device or a link of the system would take /dev/null or
+/// /dev/stdout away from the whole machine, and whoever reads a pipe would wait for ever.
+fn stays(path: &Path) -> bool {
+    owner::is_of_the_system(path) || fs::metadata(path).is_ok_and(|there| is_stream(&there))
 }
 
 /// Whether this is a device or a pipe of the user's own, or of root. Another user's pipe is replaced as a file is: its owner would
@@ -104,6 +116,24 @@ mod tests {
         }
         assert!(check_place(folder.path(), true).is_err(), "a folder");
         check_place(Path::new("/dev/null"), true).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_what_was_written_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (made, pipe) = (folder.path().join("ready"), folder.path().join("pipe"));
+        remove(&made);
+        write(&made, b"{}", Access::Owner, true).unwrap();
+        remove(&made);
+        assert!(!made.exists());
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        remove(&pipe);
+        assert!(pipe.exists());
+        for of_the_system in ["/dev/null", "/dev/stdout"] {
+            remove(Path::new(of_the_system));
+            assert!(fs::symlink_metadata(of_the_system).is_ok(), "{of_the_system}");
+        }
     }
 
     #[test]

@@ -241,8 +241,7 @@ impl Payment<'_> {
             Refusal::OrderEnded | Refusal::ChallengeReplaced => {
                 is_posted_or(self.bank, &mut db, self.order).await
             }
-            other if order::find(&mut db, &self.order.id).await?.is_some_and(|now| now.state == "posted") => {
-                let _ = other;
+            _ if order::find(&mut db, &self.order.id).await?.is_some_and(|now| now.state == "posted") => {
                 Ok(())
             }
             other => Err(other.into()),

@@ -102,7 +102,7 @@ impl Reader {
         let mut ends = runtime.block_on(async { Ends::new() })?;
         // A ready file that a killed reader has left would make a waiting script go on too early.
         if let Some(file) = &self.ready_file {
-            let _ = fs::remove_file(file);
+            file::remove(file);
         }
         let service = Service::start(self.config(socket))
             .map_err(|error| Failure::new("the reader did not start").because(error))?;
@@ -114,7 +114,7 @@ impl Reader {
         });
         log::tell_now();
         if let Some(file) = &self.ready_file {
-            let _ = fs::remove_file(file);
+            file::remove(file);
         }
         service.shutdown();
         Ok(Exit::Done)

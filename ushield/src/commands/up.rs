@@ -167,7 +167,7 @@ impl Up {
         }
         // A ready file that a killed server has left would send a waiting script to an address where nobody listens.
         if let Some(file) = &self.ready_file {
-            let _ = fs::remove_file(file);
+            file::remove(file);
         }
         let served = batch.plug_in(&exporter, self.panel.habit())?;
         let usbredir = redirection::open(&exporter, &self.usbredir, &self.allow).await?;
@@ -192,7 +192,7 @@ impl Up {
             () = ends.any() => rack.stop(),
         }
         if let Some(file) = &self.ready_file {
-            let _ = fs::remove_file(file);
+            file::remove(file);
         }
         // A client that keeps its connection open delays the end only so long.
         let _ = tokio::time::timeout(Duration::from_secs(1), serving).await;

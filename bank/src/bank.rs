@@ -3,11 +3,25 @@
 use std::{path::Path, sync::Arc};
 
 use terminal::Failure;
+use tokio::sync::Semaphore;
 
 use crate::{
-    books::account, clock::Clock, database::Database, error::Result, metrics::Metrics, origin::Origins,
-    password::Hasher, secrets::Secrets, settings::Settings,
+    books::{
+        account, audit,
+        proof::{self, Proof},
+    },
+    clock::Clock,
+    database::Database,
+    error::Result,
+    metrics::Metrics,
+    origin::Origins,
+    password::Hasher,
+    secrets::Secrets,
+    settings::Settings,
 };
+
+/// So many requests that change something are at work at a time.
+const LABOUR: usize = 1024;
 
 /// A bank that is open.
 pub(crate) struct Bank {
@@ -17,6 +31,8 @@ pub(crate) struct Bank {
     pub(crate) clock: Clock,
     pub(crate) hasher: Hasher,
     pub(crate) metrics: Metrics,
+    /// Places for requests that change something: each is carried to its end, though its browser goes away.
+    pub(crate) labour: Arc<Semaphore>,
     /// Where the customers' pages are, and where the tellers' pages are.
     pub(crate) public: Origins,
     pub(crate) counter: Origins,
@@ -35,18 +51,39 @@ impl Bank {
             settings,
             clock,
             metrics: Metrics::default(),
+            labour: Arc::new(Semaphore::new(LABOUR)),
             public: Origins::default(),
             counter: Origins::default(),
         }
     }
 
+    /// Waits until nothing is at work any more.
+    pub(crate) async fn rest(&self) {
+        let _ = self.labour.acquire_many(u32::try_from(LABOUR).unwrap_or(u32::MAX)).await;
+    }
+
     /// The bank's own accounts, without which nothing can be posted.
     pub(crate) async fn found(&self) -> Result<()> {
         let (mut work, now) = (self.database.begin().await?, self.clock.now());
-        account::add(&mut work, account::VAULT, None, "现金 Vault", "own", now).await?;
-        account::add(&mut work, account::CLEARING, None, "清算 Clearing", "own", now).await?;
+        account::found(&mut work, now).await?;
         work.commit().await?;
         Ok(())
+    }
+}
+
+impl Bank {
+    /// Seals the head of the audit as it is now.
+    pub(crate) async fn seal(&self) -> Result<()> {
+        audit::seal(&mut *self.database.connection().await?, &self.secrets, self.clock.now()).await
+    }
+
+    /// Proves the books, as they stand at one moment; `known` is a head that was written down before.
+    pub(crate) async fn prove(
+        &self,
+        known: Option<&(i64, String)>,
+    ) -> Result<std::result::Result<Proof, String>> {
+        let mut snapshot = self.database.snapshot().await?;
+        proof::prove(&mut snapshot, &self.secrets, self.clock.now(), known).await
     }
 }
 

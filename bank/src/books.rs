@@ -5,13 +5,14 @@
 //! requests both see the last yuan.
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
-pub(crate) mod audit;
+pub(crate) mod proof;
 pub(crate) mod approval;
 pub(crate) mod teller;
 pub(crate) mod session;
 pub(crate) mod throttle;
 pub(crate) mod remittance;
 pub(crate) mod posting;
+pub(crate) mod audit;
 pub(crate) mod challenge;
 pub(crate) mod order;
 pub(crate) mod allowance;
@@ -48,13 +49,14 @@ use from_row;
 /// Every statement of every table.
 #[cfg(test)]
 pub(crate) const STATEMENTS: &[&[(&str, &str)]] = &[
-    audit::STATEMENTS,
+    proof::STATEMENTS,
     approval::STATEMENTS,
     teller::STATEMENTS,
     session::STATEMENTS,
     throttle::STATEMENTS,
     remittance::STATEMENTS,
     posting::STATEMENTS,
+    audit::STATEMENTS,
     challenge::STATEMENTS,
     order::STATEMENTS,
     allowance::STATEMENTS,

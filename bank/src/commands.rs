@@ -9,7 +9,7 @@ use tokio::{runtime::Runtime, signal::unix, sync::watch};
 
 use crate::{
     bank::{Bank, Folder, failure},
-    books::{account, audit, posting, teller},
+    books::{account, proof::Proof},
     clock::{Clock, parse_day},
     database::{Database, sqlite_url},
     demo,
@@ -122,8 +122,17 @@ struct TellerStop {
 
 #[derive(Subcommand)]
 enum AuditCommand {
-    /// Prove the books: the chain, its seals, and that balances are the sums of their postings
-    Verify(Place),
+    /// Prove the books: the chain and its seals, the ledger against the chain, and that balances are the sums of their postings
+    Verify(Verify),
+}
+
+#[derive(Args)]
+struct Verify {
+    #[command(flatten)]
+    place: Place,
+    /// The head that a former proof has printed, kept elsewhere: nobody can have put a former state back in place
+    #[arg(long, value_name = "ROW:HASH", value_parser = parse_head)]
+    head: Option<(i64, String)>,
 }
 
 impl Line {
@@ -138,7 +147,7 @@ impl Line {
                 Command::Migrate(place) => migrate(&place).await,
                 Command::Teller(TellerCommand::Add(add)) => add.run().await,
                 Command::Teller(TellerCommand::Stop(stop)) => stop.run().await,
-                Command::Audit(AuditCommand::Verify(place)) => verify(&place).await,
+                Command::Audit(AuditCommand::Verify(verify)) => verify.run().await,
             }
         })
     }
@@ -185,16 +194,15 @@ async fn init(place: &Place) -> Outcome {
     file::make_private_folder(&place.folder)?;
     Secrets::new().map_err(told("no secrets were made"))?.write(&Folder(&place.folder).secrets())?;
     let outcome = migrate(place).await?;
-    let bank = place.open(Clock::default()).await?;
-    bank.found().await.map_err(told("the bank was not founded"))?;
     say(&format!("a bank in {}; next: `bank teller add NAME`, `bank serve`", place.folder.display()));
     Ok(outcome)
 }
 
 async fn migrate(place: &Place) -> Outcome {
-    let database = place.database().await?;
-    let done =
-        database.migrate(Clock::default().now()).await.map_err(told("the database was not changed"))?;
+    let (database, now) = (place.database().await?, Clock::default().now());
+    let done = database.migrate(now).await.map_err(told("the database was not changed"))?;
+    let found = async { account::found(&mut *database.connection().await?, now).await };
+    found.await.map_err(told("the bank was not founded"))?;
     say(&if done.is_empty() { "nothing to do".to_owned() } else { done.join("\n") });
     Ok(Exit::Done)
 }
@@ -208,6 +216,7 @@ impl TellerAdd {
         demo::add_teller(&bank, &self.name, password.trim_end_matches('\n'))
             .await
             .map_err(told("no teller was added"))?;
+        bank.seal().await.map_err(told("the audit was not sealed"))?;
         say(&format!("teller {}", self.name));
         Ok(Exit::Done)
     }
@@ -216,42 +225,39 @@ impl TellerAdd {
 impl TellerStop {
     async fn run(self) -> Outcome {
         let bank = self.place.open(Clock::default()).await?;
-        let stop = async {
-            let mut work = bank.database.begin().await?;
-            let there = teller::stop(&mut work, &self.name).await?;
-            audit::add(&mut work, bank.clock.now(), "owner", "teller-stopped", &self.name, "").await?;
-            work.commit().await?;
-            Ok(there)
-        };
-        if stop.await.map_err(told("the teller was not stopped"))? {
+        if demo::stop_teller(&bank, &self.name).await.map_err(told("the teller was not stopped"))? {
+            bank.seal().await.map_err(told("the audit was not sealed"))?;
             return Ok(Exit::Done);
         }
-        Err(Failure::new(format!("there is no teller {}", self.name)))
+        Err(Failure::new(format!("no teller {} works here", self.name)))
     }
 }
 
-async fn verify(place: &Place) -> Outcome {
-    let bank = place.open(Clock::default()).await?;
-    let proof = async {
-        let mut db = bank.database.connection().await?;
-        let chain = audit::verify(&mut db, &bank.secrets).await?;
-        let wrong = account::wrong_balances(&mut db).await?;
-        let (sum, postings) = (account::sum(&mut db).await?, posting::count(&mut db).await?);
-        Ok((chain, wrong, sum, postings))
-    };
-    let (chain, wrong, sum, postings) = proof.await.map_err(told("the books were not read"))?;
-    let bad = |why: String| {
-        Failure::new("the books are wrong").because(why).next("stop the bank, and compare with the backup")
-    };
-    let rows = chain.map_err(bad)?;
-    if !wrong.is_empty() {
-        return Err(bad(format!("balances are not the sums of their postings: {}", wrong.join(", "))));
+impl Verify {
+    async fn run(self) -> Outcome {
+        let bank = self.place.open(Clock::default()).await?;
+        let proof = bank.prove(self.head.as_ref()).await.map_err(told("the books were not read"))?;
+        let Proof { postings, head: (rows, hash) } = proof.map_err(|why| {
+            Failure::new("the books are wrong")
+                .because(why)
+                .next("stop the bank, and compare with the backup")
+        })?;
+        say(&format!(
+            "the books are right: {postings} postings sum to zero, {rows} rows of audit are a chain\nhead {rows}:{hash}"
+        ));
+        Ok(Exit::Done)
     }
-    if sum.0 != 0 {
-        return Err(bad(format!("all balances together are {sum}, not zero")));
-    }
-    say(&format!("the books are right: {postings} postings sum to zero, {rows} rows of audit are a chain"));
-    Ok(Exit::Done)
+}
+
+/// Reads a head, as `bank audit verify` prints it.
+fn parse_head(text: &str) -> Result<(i64, String), String> {
+    let head = text.split_once(':').and_then(|(row, hash)| Some((row.parse::<i64>().ok()?, hash)));
+    let whole = |(row, hash): &(i64, &str)| {
+        *row > 0 && hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let (row, hash) =
+        head.filter(whole).ok_or("a head is written ROW:HASH, as `bank audit verify` prints it")?;
+    Ok((row, hash.to_ascii_lowercase()))
 }
 
 impl Serve {

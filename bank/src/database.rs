@@ -31,12 +31,18 @@ pub(crate) struct Database {
     pub(crate) kind: Kind,
 }
 
+macro_rules! migration {
+    ($name:literal) => {
+        (
+            $name,
+            include_str!(concat!("../migrations/sqlite/", $name, ".sql")),
+            include_str!(concat!("../migrations/postgres/", $name, ".sql")),
+        )
+    };
+}
+
 /// Each migration: its name, and its SQL in SQLite and in PostgreSQL.
-const MIGRATIONS: &[(&str, &str, &str)] = &[(
-    "0001_books",
-    include_str!("../migrations/sqlite/0001_books.sql"),
-    include_str!("../migrations/postgres/0001_books.sql"),
-)];
+const MIGRATIONS: &[(&str, &str, &str)] = &[migration!("0001_books"), migration!("0002_index")];
 
 const MAKE_MIGRATION: &str =
     "CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY, digest TEXT NOT NULL, at BIGINT NOT NULL)";
@@ -81,6 +87,15 @@ impl Database {
         let begin = match self.kind {
             Kind::Sqlite => "BEGIN IMMEDIATE",
             Kind::Postgres => "BEGIN",
+        };
+        Ok(self.pool.begin_with(begin).await?)
+    }
+
+    /// Begins a transaction that only reads, and sees the books as they are at one moment, while others write.
+    pub(crate) async fn snapshot(&self) -> Result<Work> {
+        let begin = match self.kind {
+            Kind::Sqlite => "BEGIN",
+            Kind::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         };
         Ok(self.pool.begin_with(begin).await?)
     }
@@ -131,12 +146,16 @@ impl Database {
     }
 }
 
-/// PRAGMAs are each connection's own. FULL: a payment that was answered is on the disk.
+/// What each connection is told. A payment that was answered is on the disk, whatever the server's defaults are. The conditional
+/// UPDATEs want READ COMMITTED: a stricter level would fail where they wait.
 async fn prepare(connection: &mut Connection, kind: Kind) -> std::result::Result<(), sqlx::Error> {
     if kind == Kind::Sqlite {
         let pragmas = "PRAGMA busy_timeout = 20000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                        PRAGMA foreign_keys = ON;";
         connection.execute(sqlx::raw_sql(pragmas)).await?;
+    } else {
+        let session = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; SET synchronous_commit = on;";
+        connection.execute(sqlx::raw_sql(session)).await?;
     }
     Ok(())
 }

@@ -6,7 +6,11 @@ use terminal::Failure;
 
 use crate::{
     bank::Bank,
-    books::{account, audit, contract, customer, teller},
+    books::{
+        account, approval, audit, contract, customer,
+        session::{self, SessionKind},
+        teller,
+    },
     desk::{self, Opening},
     error::{Refusal, Result},
     identity::{self, AGREEMENT, From, Registration},
@@ -51,6 +55,20 @@ pub(crate) async fn add_teller(bank: &Bank, name: &str, password: &str) -> Resul
     audit::add(&mut work, now, "owner", "teller-added", name, "").await?;
     work.commit().await?;
     Ok(())
+}
+
+/// A teller no longer works here: sessions end, and what the teller has asked for is not approved by anybody. Whether there was one.
+pub(crate) async fn stop_teller(bank: &Bank, name: &str) -> Result<bool> {
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    if !teller::stop(&mut work, name).await? {
+        return Ok(false);
+    }
+    session::end_all(&mut work, SessionKind::Teller, name).await?;
+    let withdrawn = approval::withdraw(&mut work, name, now).await?;
+    let detail = format!("{withdrawn} requests withdrawn");
+    audit::add(&mut work, now, "owner", "teller-stopped", name, &detail).await?;
+    work.commit().await?;
+    Ok(true)
 }
 
 /// The password of everybody in the demo. It is printed, and guards nothing but the demo.

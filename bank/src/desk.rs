@@ -14,7 +14,7 @@ use crate::{
         posting::{self, Posting},
         session::{self, SessionKind},
     },
-    database::{Connection, Work},
+    database::Work,
     error::{Error, Refusal, Result},
     identity::AGREEMENT,
     money::Fen,
@@ -78,9 +78,10 @@ pub(crate) async fn open_account(bank: &Bank, teller: &Teller, new: &Opening) ->
         return Err(Error::Broken("a random number of an account is taken".into()));
     }
     if let Some(amount) = deposit {
-        let posting =
-            Posting { order: None, reverses: None, debit: VAULT, credit: &number, amount, memo: "deposit" };
-        posting::add(&mut work, &posting, now).await?;
+        let (debit, credit, actor) = (VAULT, &number, &teller.actor());
+        let posting = Posting { order: None, reverses: None, debit, credit, amount, memo: "deposit", actor };
+        let missing = || Error::Broken("the bank has no vault; run `bank migrate`".into());
+        posting::add(&mut work, &posting, now).await?.ok_or_else(missing)?;
     }
     audit::add(&mut work, now, &teller.actor(), "account-opened", &number, &customer.id).await?;
     work.commit().await?;
@@ -236,13 +237,26 @@ pub(crate) struct Overview {
     pub(crate) card: Option<Card>,
 }
 
-pub(crate) async fn overview(db: &mut Connection, _teller: &Teller, at: &AtCounter) -> Result<Overview> {
-    let id = &at.customer().id;
-    Ok(Overview {
-        accounts: account::of_customer(db, id).await?,
-        contract: contract::find(db, id).await?,
-        card: card::of_customer(db, id).await?,
-    })
+/// Looks at a customer. That is an action like any other: the audit says which teller has seen whose balances.
+pub(crate) async fn overview(bank: &Bank, teller: &Teller, at: &AtCounter) -> Result<Overview> {
+    let (mut work, now, id) = (bank.database.begin().await?, bank.clock.now(), &at.customer().id);
+    let seen = Overview {
+        accounts: account::of_customer(&mut work, id).await?,
+        contract: contract::find(&mut work, id).await?,
+        card: card::of_customer(&mut work, id).await?,
+    };
+    audit::add(&mut work, now, &teller.actor(), "customer-seen", at.account(), "").await?;
+    work.commit().await?;
+    Ok(seen)
+}
+
+/// A teller logs out.
+pub(crate) async fn sign_out(bank: &Bank, teller: &Teller) -> Result<()> {
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    session::end(&mut work, SessionKind::Teller, teller.name(), &teller.session().id).await?;
+    audit::add(&mut work, now, &teller.actor(), "sign-out", "", "").await?;
+    work.commit().await?;
+    Ok(())
 }
 
 #[cfg(test)]

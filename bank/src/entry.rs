@@ -14,12 +14,14 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use http_body_util::LengthLimitError;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::{
     bank::{Bank, Open},
-    books::session::SessionKind,
+    books::session::{self, SessionKind},
     error::{Error, Refusal, Result},
     identity::From,
     log,
@@ -34,6 +36,8 @@ use crate::{
 
 /// A request has this long, its body included: whoever sends a byte a second holds nothing for ever.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// The most bytes of a request's body.
+pub(crate) const LONGEST_BODY: usize = 16 << 10;
 const VISIT: &str = "__Host-visit";
 const LANGUAGE: &str = "__Host-language";
 
@@ -73,8 +77,23 @@ pub(crate) struct Visit {
 }
 
 /// The cookie that begins a session. `__Host-`: this host only, and no page of another subdomain can set it (ASVS 3.3.1 to 3.3.4).
-pub(crate) fn begin_session(kind: SessionKind, token: &str, answer: Response) -> Response {
-    with_cookie(answer, session_cookie(kind), token, "SameSite=Strict; HttpOnly")
+pub(crate) async fn begin_session(
+    bank: &Bank,
+    visit: &Visit,
+    kind: SessionKind,
+    token: &str,
+    answer: Response,
+) -> Result<Response> {
+    end_former(bank, visit, kind).await?;
+    Ok(with_cookie(answer, session_cookie(kind), token, "SameSite=Strict; HttpOnly"))
+}
+
+/// Whoever logs in anew has no use for the session that this browser had before (ASVS 7.2.4).
+pub(crate) async fn end_former(bank: &Bank, visit: &Visit, kind: SessionKind) -> Result<()> {
+    match &visit.session {
+        Some(former) => session::end_token(&mut *bank.database.connection().await?, kind, former).await,
+        None => Ok(()),
+    }
 }
 
 /// The cookie that ends a session.
@@ -109,35 +128,74 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
 pub(crate) async fn guard(
     State(side): State<Side>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
     let begun = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let route = request.extensions().get::<MatchedPath>().map_or("-", |path| path.as_str()).to_owned();
-    let new_visit = cookie(request.headers(), VISIT).is_none();
+    let had_visit = cookie(request.headers(), VISIT).is_some();
     let visit = match enter(&side, peer, &request) {
         Ok(visit) => visit,
         Err(error) => return error.into_response(),
     };
-    let checked = check(&side, &request);
-    request.extensions_mut().insert(visit.clone());
     let answered = async {
-        checked?;
-        tokio::time::timeout(PATIENCE, next.run(request)).await.map_err(|_| Error::from(Refusal::TooSlow))
+        check(&side, &request)?;
+        carry_out(&side, &visit, request, next).await
     };
     let mut answer = answered.await.unwrap_or_else(IntoResponse::into_response);
     if let Some(failed) = answer.extensions_mut().remove::<Failed>() {
         answer = tell(&side, &visit, &method, &path, failed);
     }
-    if new_visit && method == Method::GET && answer.status().is_success() {
+    let is_asset = path.starts_with("/asset/") && answer.status().is_success();
+    // Where there is a session, its token is the secret, and stays in its own cookie. What is cached sets none.
+    let is_new = !had_visit && visit.session.is_none() && !is_asset;
+    if is_new && method == Method::GET && answer.status().is_success() {
         answer = with_cookie(answer, VISIT, &visit.secret, "SameSite=Strict; HttpOnly");
     }
-    fortify(&side, &visit, &path, answer.headers_mut());
+    fortify(&side, &visit, is_asset, answer.headers_mut());
     let took = begun.elapsed();
     side.bank.metrics.request(answer.status().as_u16(), took);
     log::request(&method, &route, answer.status().as_u16(), took, &visit.from.address);
     answer
+}
+
+/// Runs the handler. What changes anything is carried to its end though the browser goes away: an answer that was compared is
+/// posted or counted, and five impatient clicks are not five tries that nobody has judged. So its body is read before, and so
+/// many are at work at a time.
+async fn carry_out(side: &Side, visit: &Visit, request: Request, next: Next) -> Result<Response> {
+    let slow = |_| Error::from(Refusal::TooSlow);
+    let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
+    let mut request =
+        if is_safe { request } else { timeout(PATIENCE, whole(request)).await.map_err(slow)?? };
+    request.extensions_mut().insert(visit.clone());
+    if is_safe {
+        return timeout(PATIENCE, next.run(request)).await.map_err(slow);
+    }
+    let place = side.bank.labour.clone().try_acquire_owned().map_err(|_| Refusal::Busy)?;
+    let work = tokio::spawn(async move {
+        let answer = next.run(request).await;
+        drop(place);
+        answer
+    });
+    let done = timeout(PATIENCE, work).await.map_err(slow)?;
+    done.map_err(|fault| Error::Broken(format!("a handler ended early: {fault}")))
+}
+
+/// A request with its whole body.
+async fn whole(request: Request) -> Result<Request> {
+    let (parts, body) = request.into_parts();
+    let bytes = axum::body::to_bytes(body, LONGEST_BODY).await.map_err(|fault| {
+        let is_long =
+            std::error::Error::source(&fault).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
+        if is_long { Refusal::TooLarge } else { Refusal::Malformed }
+    })?;
+    // PostgreSQL keeps no U+0000 in a text, and nobody types one.
+    let has = |mark: &[u8]| bytes.windows(mark.len()).any(|part| part == mark);
+    if has(b"\0") || has(b"%00") || has(br"\u0000") {
+        return Err(Refusal::Malformed.into());
+    }
+    Ok(Request::from_parts(parts, axum::body::Body::from(bytes)))
 }
 
 fn enter(side: &Side, peer: SocketAddr, request: &Request) -> Result<Visit> {
@@ -177,6 +235,9 @@ fn is_api(path: &str) -> bool {
 /// site can make a browser send it.
 fn check(side: &Side, request: &Request) -> Result<()> {
     let (headers, path) = (request.headers(), request.uri().path());
+    if request.uri().path_and_query().is_some_and(|whole| whole.as_str().contains("%00")) {
+        return Err(Refusal::Malformed.into());
+    }
     let host = text(headers, header::HOST);
     if path != "/healthz" && !side.origins().has_host(host) {
         return Err(Refusal::ForeignHost.into());
@@ -186,7 +247,7 @@ fn check(side: &Side, request: &Request) -> Result<()> {
     if is_safe || is_api(path) || is_same { Ok(()) } else { Err(Refusal::ForeignForm.into()) }
 }
 
-fn fortify(side: &Side, visit: &Visit, path: &str, headers: &mut HeaderMap) {
+fn fortify(side: &Side, visit: &Visit, is_asset: bool, headers: &mut HeaderMap) {
     let nonce = &visit.page.nonce;
     let policy = format!(
         "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src 'self'; connect-src 'self'; \
@@ -203,7 +264,7 @@ fn fortify(side: &Side, visit: &Visit, path: &str, headers: &mut HeaderMap) {
     set(header::X_FRAME_OPTIONS, "DENY");
     set(header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     set(header::HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()");
-    let caching = if path.starts_with("/asset/") { "public, max-age=3600" } else { "no-store" };
+    let caching = if is_asset { "public, max-age=3600" } else { "no-store" };
     set(header::CACHE_CONTROL, caching);
     if side.origins().is_https() {
         set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");

@@ -7,8 +7,10 @@ use crate::{
         session::{self, NewSession, SessionKind},
         teller, throttle,
     },
+    database::Connection,
     error::{Refusal, Result},
     password,
+    proxy::household,
     rights::{Settled, SignedIn},
     secrets::Secret,
 };
@@ -28,15 +30,53 @@ pub(crate) struct From {
     pub(crate) agent: String,
 }
 
-/// Pays a try for an account from an address, before anything is compared.
-async fn throttled(bank: &Bank, what: &str, account: &str, address: &str) -> Result<String> {
-    let (mut db, now) = (bank.database.connection().await?, bank.clock.now());
+impl From {
+    /// What is counted as one place.
+    fn network(&self) -> String {
+        self.address.parse().map_or_else(|_| self.address.clone(), |address| household(address).to_string())
+    }
+}
+
+/// A try that was paid: for one account from one address, and from that address for all accounts.
+struct Try {
+    own: String,
+    all: String,
+}
+
+/// Pays a try for an account from an address, before anything is compared. The address is asked first, so that whoever invents
+/// accounts fills no table.
+async fn pay_try(bank: &Bank, what: &str, account: &str, from: &From) -> Result<Try> {
+    let (mut work, now, network) = (bank.database.begin().await?, bank.clock.now(), from.network());
     // What was typed can be anything, so a short digest of it names the row.
-    let own = format!("{what}:{}:{address}", digest(account));
-    let all = format!("{what}:*:{address}");
-    let may = throttle::pay(&mut db, &own, FREE_TRIES, now).await?
-        && throttle::pay(&mut db, &all, FREE_TRIES_OF_ADDRESS, now).await?;
-    if may { Ok(own) } else { Err(Refusal::TooManyTries.into()) }
+    let paid =
+        Try { own: format!("{what}:{}:{network}", digest(account)), all: format!("{what}:*:{network}") };
+    let may = throttle::pay(&mut work, &paid.all, FREE_TRIES_OF_ADDRESS, now).await?
+        && throttle::pay(&mut work, &paid.own, FREE_TRIES, now).await?;
+    if !may {
+        return Err(Refusal::TooManyTries.into());
+    }
+    work.commit().await?;
+    Ok(paid)
+}
+
+impl Try {
+    /// It was no guess: a household or an office that logs in all day is no guesser.
+    async fn succeed(&self, db: &mut Connection) -> Result<()> {
+        throttle::give_back(db, &self.all).await?;
+        throttle::forget(db, &self.own).await
+    }
+
+    /// Compares a password with its hash. When the bank is too busy to compare, the try is given back.
+    async fn verify(&self, bank: &Bank, password: &str, kept: Option<&str>) -> Result<bool> {
+        let verified = bank.hasher.verify(password, kept).await;
+        if verified.is_err() {
+            let mut work = bank.database.begin().await?;
+            throttle::give_back(&mut work, &self.all).await?;
+            throttle::give_back(&mut work, &self.own).await?;
+            work.commit().await?;
+        }
+        verified
+    }
 }
 
 fn digest(text: &str) -> String {
@@ -51,7 +91,7 @@ fn digest(text: &str) -> String {
 /// The account or its password is wrong, or too many were tried.
 pub(crate) async fn sign_in(bank: &Bank, account: &str, password: &str, from: &From) -> Result<String> {
     let account: String = account.chars().filter(|c| !c.is_whitespace()).take(64).collect();
-    let throttle = throttled(bank, "customer", &account, &from.address).await?;
+    let paid = pay_try(bank, "customer", &account, from).await?;
     let now = bank.clock.now();
     let (customer, kept) = {
         let mut db = bank.database.connection().await?;
@@ -62,13 +102,13 @@ pub(crate) async fn sign_in(bank: &Bank, account: &str, password: &str, from: &F
         };
         (customer, kept)
     };
-    let is_right = bank.hasher.verify(password, kept.as_ref().map(|kept| kept.hash.as_str())).await?;
+    let is_right = paid.verify(bank, password, kept.as_ref().map(|kept| kept.hash.as_str())).await?;
     let is_late = kept.and_then(|kept| kept.one_time_until).is_some_and(|until| until <= now);
     let Some(customer) = customer.filter(|_| is_right && !is_late) else {
         return Err(Refusal::WrongLogin.into());
     };
     let mut work = bank.database.begin().await?;
-    throttle::forget(&mut work, &throttle).await?;
+    paid.succeed(&mut work).await?;
     let new = NewSession {
         kind: SessionKind::Customer,
         subject: &customer.id,
@@ -86,13 +126,13 @@ pub(crate) async fn sign_in(bank: &Bank, account: &str, password: &str, from: &F
 /// # Errors
 /// The name or the password is wrong, or too many were tried.
 pub(crate) async fn sign_in_teller(bank: &Bank, name: &str, password: &str, from: &From) -> Result<String> {
-    let throttle = throttled(bank, "teller", name, &from.address).await?;
+    let paid = pay_try(bank, "teller", name, from).await?;
     let kept = teller::hash(&mut *bank.database.connection().await?, name).await?;
-    if !bank.hasher.verify(password, kept.as_deref()).await? {
+    if !paid.verify(bank, password, kept.as_deref()).await? {
         return Err(Refusal::WrongLogin.into());
     }
     let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
-    throttle::forget(&mut work, &throttle).await?;
+    paid.succeed(&mut work).await?;
     let new =
         NewSession { kind: SessionKind::Teller, subject: name, address: &from.address, agent: &from.agent };
     let token = session::begin(&mut work, &new, now, now + bank.settings.session_life()).await?;
@@ -123,7 +163,7 @@ pub(crate) async fn register(bank: &Bank, new: &Registration, from: &From) -> Re
     let plain = |text: &str| text.chars().filter(|c| !c.is_whitespace()).take(64).collect::<String>();
     let (account, document, phone) = (plain(&new.account), plain(&new.document), plain(&new.phone));
     password::check(&new.password, &[&account, &document, &phone])?;
-    throttled(bank, "register", &account, &from.address).await?;
+    let paid = pay_try(bank, "register", &account, from).await?;
     let hash = bank.hasher.hash(&new.password).await?;
     let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
     let found = customer::by_account(&mut work, &account).await?;
@@ -136,18 +176,60 @@ pub(crate) async fn register(bank: &Bank, new: &Registration, from: &From) -> Re
         return Err(Refusal::NoMatch.into());
     }
     customer::set_chosen_login(&mut work, &customer.id, &hash, now).await?;
+    paid.succeed(&mut work).await?;
     let actor = format!("customer:{}", customer.id);
     audit::add(&mut work, now, &actor, "registered", &account, AGREEMENT).await?;
     work.commit().await?;
     Ok(())
 }
 
-/// Whoever has an open session proves to know the log-in password, too.
+/// Whoever has an open session proves to know the log-in password, too. A password of the bank's making proves nothing after its
+/// end, though the session goes on.
 async fn prove_login(bank: &Bank, customer: &str, login: &str, from: &From) -> Result<()> {
-    throttled(bank, "password", customer, &from.address).await?;
+    let paid = pay_try(bank, "password", customer, from).await?;
     let kept = customer::login(&mut *bank.database.connection().await?, customer).await?;
-    let is_right = bank.hasher.verify(login, kept.as_ref().map(|kept| kept.hash.as_str())).await?;
-    if is_right { Ok(()) } else { Err(Refusal::WrongPassword.into()) }
+    let is_right = paid.verify(bank, login, kept.as_ref().map(|kept| kept.hash.as_str())).await?;
+    let is_late = kept.and_then(|kept| kept.one_time_until).is_some_and(|until| until <= bank.clock.now());
+    if !is_right || is_late {
+        return Err(Refusal::WrongPassword.into());
+    }
+    let mut work = bank.database.begin().await?;
+    paid.succeed(&mut work).await?;
+    work.commit().await?;
+    Ok(())
+}
+
+/// A customer logs out.
+pub(crate) async fn sign_out(bank: &Bank, who: &SignedIn) -> Result<()> {
+    end_session(bank, &who.customer().id, &who.session().id, "sign-out").await.map(drop)
+}
+
+/// A customer ends one session, perhaps of another browser.
+///
+/// # Errors
+/// The customer has no such session.
+pub(crate) async fn end_one(bank: &Bank, who: &Settled, session: &str) -> Result<()> {
+    let there = end_session(bank, &who.customer().id, session, "session-ended").await?;
+    if there { Ok(()) } else { Err(Refusal::NotYours.into()) }
+}
+
+async fn end_session(bank: &Bank, customer: &str, session: &str, action: &str) -> Result<bool> {
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    let there = session::end(&mut work, SessionKind::Customer, customer, session).await?;
+    if there {
+        audit::add(&mut work, now, &format!("customer:{customer}"), action, "", "").await?;
+        work.commit().await?;
+    }
+    Ok(there)
+}
+
+/// A customer ends all sessions of the customer's own.
+pub(crate) async fn end_all(bank: &Bank, who: &Settled) -> Result<()> {
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    session::end_all(&mut work, SessionKind::Customer, &who.customer().id).await?;
+    audit::add(&mut work, now, &who.actor(), "sessions-ended", "", "").await?;
+    work.commit().await?;
+    Ok(())
 }
 
 /// A customer chooses another log-in password. All sessions end, and the caller begins a new one by logging in.

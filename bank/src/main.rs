@@ -23,6 +23,7 @@ mod settings;
 mod secrets;
 mod database;
 mod random;
+mod crowd;
 mod proxy;
 mod origin;
 mod metrics;

@@ -1,6 +1,8 @@
 //! Passwords: Argon2id, on threads of its own and only so many at a time, so that no crowd of log-ins takes the memory or the
 //! runtime. An unknown user costs the same time as a known one (ASVS 6.3.8).
 
+use std::sync::Arc;
+
 use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 use zeroize::Zeroizing;
@@ -17,8 +19,8 @@ const WAITING: usize = 256;
 
 /// Computes and compares hashes of passwords.
 pub(crate) struct Hasher {
-    turns: Semaphore,
-    places: Semaphore,
+    turns: Arc<Semaphore>,
+    places: Arc<Semaphore>,
     memory: u32,
     passes: u32,
 }
@@ -27,8 +29,8 @@ impl Hasher {
     pub(crate) fn new(settings: &Settings) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            turns: Semaphore::new(cores),
-            places: Semaphore::new(WAITING),
+            turns: Arc::new(Semaphore::new(cores)),
+            places: Arc::new(Semaphore::new(WAITING)),
             memory: settings.argon2_memory,
             passes: settings.argon2_passes,
         }
@@ -60,11 +62,13 @@ impl Hasher {
         memory: u32,
         passes: u32,
     ) -> Result<Zeroizing<[u8; 32]>> {
-        let Ok(_place) = self.places.try_acquire() else { return Err(Refusal::Busy.into()) };
-        let turn = self.turns.acquire().await;
-        let _turn = turn.map_err(|_| Error::Broken("the hasher was closed".into()))?;
+        let Ok(place) = self.places.clone().try_acquire_owned() else { return Err(Refusal::Busy.into()) };
+        let turn = self.turns.clone().acquire_owned().await;
+        let turn = turn.map_err(|_| Error::Broken("the hasher was closed".into()))?;
         let password = Zeroizing::new(password.as_bytes().to_vec());
         let work = move || {
+            // The thread holds both: a thread cannot be stopped, so it counts until it is done, whoever has gone away.
+            let _held = (place, turn);
             let params = Params::new(memory, passes, 1, Some(32)).map_err(|fault| fault.to_string())?;
             let mut hash = Zeroizing::new([0; 32]);
             Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
@@ -119,6 +123,25 @@ mod tests {
         }
         assert!(!hasher.verify("anything", None).await.expect("compared"));
         assert!(hasher.verify("anything", Some("argon2id$8$1$00$00")).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn whoever_goes_away_while_a_hash_is_computed_frees_no_turn() {
+        // Half a minute of work, were it not for the optimiser; long enough in any case.
+        let settings = Settings { argon2_memory: 65_536, argon2_passes: 20, ..Settings::default() };
+        let hasher = std::sync::Arc::new(Hasher::new(&settings));
+        let all = hasher.turns.available_permits();
+        let asked = hasher.clone();
+        let task = tokio::spawn(async move { asked.hash("gone before it is done").await });
+        while hasher.turns.available_permits() == all {
+            tokio::task::yield_now().await;
+        }
+        task.abort();
+        assert!(task.await.is_err_and(|end| end.is_cancelled()), "it was stopped before it was done");
+        assert_eq!(hasher.turns.available_permits(), all - 1, "memory is still in use");
+        while hasher.turns.available_permits() < all {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Whose address counts: behind a balancer that the bank trusts, the last address that the balancer names.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use axum::http::HeaderMap;
 
@@ -32,6 +32,17 @@ fn number(address: IpAddr) -> (u128, u32) {
     }
 }
 
+/// What counts as one place: an address, or the 64 bits of IPv6 that one household has (RFC 6177).
+pub(crate) fn household(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(six) => {
+            let [a, b, c, d, ..] = six.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        four => four,
+    }
+}
+
 impl Network {
     fn has(&self, address: IpAddr) -> bool {
         let ((own, length), (other, others)) = (number(self.address), number(address));
@@ -41,7 +52,7 @@ impl Network {
 }
 
 impl Proxies {
-    fn trusts(&self, address: IpAddr) -> bool {
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.has(address))
     }
 

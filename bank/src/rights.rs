@@ -69,20 +69,29 @@ impl Settled {
     }
 }
 
-/// The right to pay from an account.
+/// The right to pay from an account, and whose right it is.
 #[derive(Debug)]
-pub(crate) struct PayerOf<T>(T);
+pub(crate) struct PayerOf<T> {
+    of: T,
+    customer: String,
+}
 
 impl PayerOf<Account> {
     /// The customer's own account of this number. Another customer's account is not found: nobody learns that it exists.
     pub(crate) async fn check(db: &mut Connection, customer: &Settled, number: &str) -> Result<Self> {
         let found = account::find(db, number).await?;
-        let own = |account: &Account| account.customer.as_deref() == Some(&customer.customer().id);
-        Ok(Self(found.filter(own).ok_or(Refusal::NotYours)?))
+        let customer = &customer.customer().id;
+        let own = |account: &Account| account.customer.as_deref() == Some(customer);
+        Ok(Self { of: found.filter(own).ok_or(Refusal::NotYours)?, customer: customer.clone() })
     }
 
     pub(crate) const fn account(&self) -> &Account {
-        &self.0
+        &self.of
+    }
+
+    /// The number of the customer who pays.
+    pub(crate) fn customer(&self) -> &str {
+        &self.customer
     }
 }
 

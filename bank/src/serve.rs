@@ -17,8 +17,9 @@ use tokio::{
 
 use crate::{
     bank::{Bank, Open},
-    books::{audit, order, remittance, session, session::SessionKind, throttle},
+    books::{order, remittance, session, session::SessionKind, throttle},
     counter,
+    crowd::Crowd,
     error::Result,
     log,
     origin::Origins,
@@ -29,6 +30,10 @@ use crate::{
 
 /// So many connections of one listener at a time.
 const CONNECTIONS: usize = 512;
+/// So many of them come from one place, unless a trusted proxy is there: one stranger does not take them all.
+const CONNECTIONS_OF_ONE: usize = 128;
+/// The bytes that one connection may have waiting.
+const BUFFER: usize = 64 << 10;
 /// A request's head comes within this time.
 const HEAD: Duration = Duration::from_secs(10);
 /// What is being answered when the bank stops has this long.
@@ -50,6 +55,7 @@ pub(crate) struct Server {
     pub(crate) bank: Open,
     listeners: [TcpListener; 3],
     sites: [Router; 3],
+    proxies: Arc<Proxies>,
 }
 
 fn origins(of: &Origins, place: SocketAddr, public: Option<&String>) {
@@ -79,10 +85,10 @@ impl Server {
         let proxies = Arc::new(proxies);
         let sites = [
             public::routes().site(bank.clone(), SessionKind::Customer, proxies.clone()),
-            counter::routes().and(public::assets()).site(bank.clone(), SessionKind::Teller, proxies),
+            counter::routes().and(public::assets()).site(bank.clone(), SessionKind::Teller, proxies.clone()),
             Router::new().route("/metrics", get(metrics_page)).with_state(bank.clone()),
         ];
-        Ok(Self { bank, listeners, sites })
+        Ok(Self { bank, listeners, sites, proxies })
     }
 
     /// The address of the metrics.
@@ -94,10 +100,14 @@ impl Server {
     pub(crate) async fn run(self, stop: watch::Receiver<bool>) {
         let mut tasks = JoinSet::new();
         for (listener, site) in self.listeners.into_iter().zip(self.sites) {
-            tasks.spawn(accept(listener, site, stop.clone()));
+            tasks.spawn(accept(listener, site, self.proxies.clone(), stop.clone()));
         }
         tasks.spawn(keep_house(self.bank.clone(), stop));
         while tasks.join_next().await.is_some() {}
+        let _ = timeout(GRACE, self.bank.rest()).await;
+        if let Err(error) = self.bank.seal().await {
+            log::fault(&format!("the audit was not sealed: {error}"));
+        }
         self.bank.database.close().await;
         log::event("closed");
     }
@@ -108,7 +118,8 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-async fn accept(listener: TcpListener, site: Router, mut stop: watch::Receiver<bool>) {
+async fn accept(listener: TcpListener, site: Router, proxies: Arc<Proxies>, mut stop: watch::Receiver<bool>) {
+    let crowd = Crowd::default();
     let (places, mut connections) = (Arc::new(Semaphore::new(CONNECTIONS)), JoinSet::new());
     loop {
         let place = tokio::select! {
@@ -118,11 +129,14 @@ async fn accept(listener: TcpListener, site: Router, mut stop: watch::Receiver<b
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    let (site, stop) = (site.clone(), stop.clone());
-                    connections.spawn(async move {
-                        serve(stream, peer, site, stop).await;
-                        drop(place);
-                    });
+                    let most = if proxies.trusts(peer.ip()) { CONNECTIONS } else { CONNECTIONS_OF_ONE };
+                    if let Some(counted) = crowd.enter(peer.ip(), most) {
+                        let (site, stop) = (site.clone(), stop.clone());
+                        connections.spawn(async move {
+                            serve(stream, peer, site, stop).await;
+                            drop((place, counted));
+                        });
+                    }
                 }
                 // No descriptor is free: the next one may be.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -137,7 +151,7 @@ async fn accept(listener: TcpListener, site: Router, mut stop: watch::Receiver<b
 async fn serve(stream: TcpStream, peer: SocketAddr, site: Router, mut stop: watch::Receiver<bool>) {
     let site = site.layer(axum::Extension(ConnectInfo(peer)));
     let mut builder = hyper::server::conn::http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_headers(64);
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_headers(64).max_buf_size(BUFFER);
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(site));
     tokio::pin!(connection);
     tokio::select! {
@@ -171,7 +185,7 @@ async fn tidy(bank: &Bank, round: u64) -> Result<()> {
         throttle::sweep(&mut db, now).await?;
     }
     if round.is_multiple_of(7200) {
-        audit::seal(&mut *bank.database.connection().await?, &bank.secrets, bank.clock.now()).await?;
+        bank.seal().await?;
     }
     Ok(())
 }

@@ -15,13 +15,10 @@ use axum::{
 use crate::{
     bank::Open,
     books::session::SessionKind,
-    entry::{Side, guard},
+    entry::{LONGEST_BODY, Side, guard},
     error::{Error, Refusal},
     proxy::Proxies,
 };
-
-/// The most bytes of a request's body.
-const LONGEST_BODY: usize = 16 << 10;
 
 /// Routes, and the list of them.
 #[derive(Default)]

@@ -1,8 +1,11 @@
 //! What the whole bank must show, on SQLite, and on PostgreSQL where `BANK_TEST_POSTGRES` names one (`bank/README.md`).
 #![cfg(test)]
 
+mod attack;
 mod crawl;
 mod model;
 mod payment;
+mod proof;
+mod session;
 mod statement;
 mod world;

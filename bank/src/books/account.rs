@@ -14,11 +14,6 @@ statements! {
     TAKE = "UPDATE account SET balance = balance - $1
             WHERE number = $2 AND (kind = 'own' OR balance >= $1)";
     GIVE = "UPDATE account SET balance = balance + $1 WHERE number = $2";
-    WRONG_BALANCES = "SELECT a.number FROM account a WHERE a.balance <>
-        CAST(COALESCE((SELECT SUM(p.amount) FROM posting p WHERE p.credit = a.number), 0) AS BIGINT)
-        - CAST(COALESCE((SELECT SUM(p.amount) FROM posting p WHERE p.debit = a.number), 0) AS BIGINT)
-        ORDER BY a.number";
-    SUM = "SELECT CAST(COALESCE(SUM(balance), 0) AS BIGINT) FROM account";
 }
 
 /// The bank's own account that cash goes in and out by.
@@ -41,6 +36,13 @@ impl Account {
     pub(crate) const fn balance(&self) -> Fen {
         Fen(self.balance)
     }
+}
+
+/// The bank's own accounts, without which nothing can be posted.
+pub(crate) async fn found(db: &mut Connection, now: Moment) -> Result<()> {
+    add(db, VAULT, None, "现金 Vault", "own", now).await?;
+    add(db, CLEARING, None, "清算 Clearing", "own", now).await?;
+    Ok(())
 }
 
 /// Whether the number was free.
@@ -79,16 +81,4 @@ pub(crate) async fn move_money(db: &mut Connection, from: &str, to: &str, amount
         }
     }
     Ok(true)
-}
-
-/// The accounts whose balance is not the sum of their postings: none, or the books are wrong.
-pub(crate) async fn wrong_balances(db: &mut Connection) -> Result<Vec<String>> {
-    let found: Vec<(String,)> = sqlx::query_as(WRONG_BALANCES).fetch_all(db).await?;
-    Ok(found.into_iter().map(|(number,)| number).collect())
-}
-
-/// The sum of all balances: zero, or the books are wrong.
-pub(crate) async fn sum(db: &mut Connection) -> Result<Fen> {
-    let (sum,): (i64,) = sqlx::query_as(SUM).fetch_one(db).await?;
-    Ok(Fen(sum))
 }

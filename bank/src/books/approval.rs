@@ -10,7 +10,10 @@ statements! {
     WAITING = "SELECT id, action, customer, detail, state, asked_by FROM approval
                WHERE state = 'waiting' ORDER BY asked_at, id LIMIT 200";
     ANSWER = "UPDATE approval SET state = $1, answered_by = $2, answered_at = $3
-              WHERE id = $4 AND state = 'waiting' AND (asked_by <> $2 OR $1 = 'refused')";
+              WHERE id = $4 AND state = 'waiting' AND ($1 = 'refused' OR asked_by <> $2)
+              AND EXISTS (SELECT 1 FROM teller WHERE name = $2 AND active = 1)";
+    WITHDRAW = "UPDATE approval SET state = 'refused', answered_by = $1, answered_at = $2
+                WHERE asked_by = $1 AND state = 'waiting'";
 }
 
 /// A request of one teller that waits for another.
@@ -51,4 +54,9 @@ pub(crate) async fn answer(
     let state = if is_approved { "approved" } else { "refused" };
     let answer = sqlx::query(ANSWER).bind(state).bind(teller).bind(now).bind(id);
     Ok(answer.execute(db).await?.rows_affected() == 1)
+}
+
+/// What a teller who no longer works here has asked is not to be approved any more. How many there were.
+pub(crate) async fn withdraw(db: &mut Connection, teller: &str, now: Moment) -> Result<u64> {
+    Ok(sqlx::query(WITHDRAW).bind(teller).bind(now).execute(db).await?.rows_affected())
 }

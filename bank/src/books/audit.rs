@@ -25,6 +25,9 @@ statements! {
     SEALS = "SELECT seq, hash, at, mac FROM audit_seal ORDER BY seq";
 }
 
+/// The action of the rows that repeat a posting.
+pub(crate) const POSTED: &str = "posted";
+
 /// A row of the audit.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
@@ -53,8 +56,8 @@ impl Row {
     }
 }
 
-/// Writes a row, as the last statement of the transaction that does what the row tells: the row of the head is the lock of the
-/// chain, and nobody should hold it for long.
+/// Writes a row, near the end of the transaction that does what the row tells: the row of the head is the lock of the chain, and
+/// nobody should hold it for long. After it the transaction takes no lock that another one may hold.
 pub(crate) async fn add(
     db: &mut Connection,
     now: Moment,
@@ -103,11 +106,13 @@ fn seal_of(secrets: &Secrets, seq: i64, hash: &str, at: Moment) -> Result<String
     Ok(hex(mac.as_slice()))
 }
 
-/// Looks at the whole chain and at all seals: how many rows there are, and what is wrong with the first bad one.
+/// Looks at the whole chain and at all seals: how many rows there are and the hash of the last one, or what is wrong with the first
+/// bad row. `known` is a head that was written down before: its row must still be there, as it was.
 pub(crate) async fn verify(
     db: &mut Connection,
     secrets: &Secrets,
-) -> Result<std::result::Result<i64, String>> {
+    known: Option<&(i64, String)>,
+) -> Result<std::result::Result<(i64, String), String>> {
     let seals: Vec<(i64, String, i64, String)> = sqlx::query_as(SEALS).fetch_all(&mut *db).await?;
     let mut seals = seals.into_iter().peekable();
     let (mut seq, mut previous) = (0, String::new());
@@ -123,6 +128,9 @@ pub(crate) async fn verify(
             if row.previous != previous || row.hash != row.digest() {
                 return Ok(Err(format!("row {} was changed, or a row before it", row.seq)));
             }
+            if known.is_some_and(|(at, hash)| *at == row.seq && *hash != row.hash) {
+                return Ok(Err(format!("row {} is not the one whose hash you know", row.seq)));
+            }
             while let Some((_, hash, at, mac)) = seals.next_if(|seal| seal.0 == row.seq) {
                 let right = seal_of(secrets, row.seq, &hash, at)?;
                 if hash != row.hash || !alike(right.as_bytes(), mac.as_bytes()) {
@@ -135,9 +143,12 @@ pub(crate) async fn verify(
     if let Some((sealed, ..)) = seals.next() {
         return Ok(Err(format!("row {sealed} was sealed, and is gone")));
     }
+    if let Some((known, _)) = known.filter(|(known, _)| *known > seq) {
+        return Ok(Err(format!("row {known}, whose hash you know, is gone: the last row is {seq}")));
+    }
     let (head, hash): (i64, String) = sqlx::query_as(HEAD).fetch_one(&mut *db).await?;
     if head != seq || hash != previous {
         return Ok(Err(format!("the head names row {head}, and the last row is {seq}")));
     }
-    Ok(Ok(seq))
+    Ok(Ok((seq, hash)))
 }

@@ -12,7 +12,7 @@ use crate::{
 
 statements! {
     ADD = "INSERT INTO card (id, customer, key_version, state, issued_at) VALUES ($1, $2, $3, 'issued', $4)";
-    OF_CUSTOMER = "SELECT id, key_version, state, uses FROM card WHERE customer = $1
+    OF_CUSTOMER = "SELECT id, key_version, state, uses, pair FROM card WHERE customer = $1
                    ORDER BY CASE state WHEN 'active' THEN 0 WHEN 'issued' THEN 1 WHEN 'blocked' THEN 2 ELSE 3 END,
                    issued_at DESC LIMIT 1";
     ACTIVATE = "UPDATE card SET state = 'active', activated_at = $1
@@ -33,6 +33,9 @@ pub(crate) const ROWS: u32 = 8;
 /// A card is good for so many payments.
 pub(crate) const MOST_USES: i64 = 1000;
 
+/// A thousand uses and as many blocks leave a third of the pairs, so one of a hundred draws is new.
+const DRAWS: usize = 100;
+
 /// A password card.
 #[derive(Clone, Debug)]
 pub(crate) struct Card {
@@ -40,14 +43,16 @@ pub(crate) struct Card {
     key_version: i64,
     pub(crate) state: String,
     pub(crate) uses: i64,
+    /// The coordinates that the card asks at present.
+    pub(crate) pair: Option<String>,
 }
-from_row!(Card { id, key_version, state, uses });
+from_row!(Card { id, key_version, state, uses, pair });
 
 /// Makes a card. Its number is printed on it, and activates it.
 pub(crate) async fn add(db: &mut Connection, customer: &str, version: i64, now: Moment) -> Result<Card> {
     let id: String = random::bytes::<12>()?.iter().map(|byte| char::from(b'0' + byte % 10)).collect();
     sqlx::query(ADD).bind(&id).bind(customer).bind(version).bind(now).execute(db).await?;
-    Ok(Card { id, key_version: version, state: "issued".to_owned(), uses: 0 })
+    Ok(Card { id, key_version: version, state: "issued".to_owned(), uses: 0, pair: None })
 }
 
 /// The customer's card: the one in use, or else the last one.
@@ -67,9 +72,9 @@ pub(crate) async fn end(db: &mut Connection, customer: &str, state: &str) -> Res
 }
 
 /// The pair that the card asks for: the one that stands, whatever order it was asked for, or else a new one that was never
-/// asked. [`None`]: the card is not in use.
+/// asked. [`None`]: the card is not in use, or hardly a pair is left that was never asked.
 pub(crate) async fn ask(db: &mut Connection, card: &str) -> Result<Option<String>> {
-    loop {
+    for _ in 0..DRAWS {
         let standing: Option<(Option<String>,)> =
             sqlx::query_as(PAIR).bind(card).fetch_optional(&mut *db).await?;
         if let Some((Some(pair),)) = standing {
@@ -87,6 +92,7 @@ pub(crate) async fn ask(db: &mut Connection, card: &str) -> Result<Option<String
         let (pair,): (Option<String>,) = sqlx::query_as(PAIR).bind(card).fetch_one(&mut *db).await?;
         return Ok(pair);
     }
+    Ok(None)
 }
 
 /// One of the 3,160 pairs, in the order of their coordinates.

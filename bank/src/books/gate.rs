@@ -21,6 +21,9 @@ statements! {
              closed = CASE WHEN blocks >= 1 THEN 1 ELSE 0 END
              WHERE subject = $2 AND failures >= 5 AND blocked_until = 0";
     LAST = "SELECT COALESCE(MAX(at), 0) FROM attempt WHERE subject = $1";
+    FULL = "SELECT COUNT(*) FROM gate WHERE subject = $1 AND failures >= 5 AND blocked_until = 0 AND closed = 0";
+    GIVE_BACK = "UPDATE gate SET failures = failures - 1
+                 WHERE subject = $1 AND failures > 0 AND closed = 0 AND blocked_until = 0";
     PASS = "UPDATE gate SET failures = 0, blocks = 0 WHERE subject = $1 AND closed = 0 AND blocked_until = 0";
     OPEN = "UPDATE gate SET failures = 0, blocks = 0, blocked_until = 0, closed = 0 WHERE subject = $1";
     FIND = "SELECT blocked_until, closed FROM gate WHERE subject = $1";
@@ -87,11 +90,23 @@ pub(crate) async fn block_if_due(db: &mut Connection, subject: &Subject<'_>, now
     Ok(block.execute(db).await?.rows_affected() == 1)
 }
 
-/// Five tries were paid and nobody has said how they went: either they are being compared at this moment, or the process that
-/// compared them was killed. Whether they are so old that it was killed; then the gate closes.
-pub(crate) async fn block_if_stale(db: &mut Connection, subject: &Subject<'_>, now: Moment) -> Result<bool> {
+/// Whether five tries are paid and nobody has said yet how they went: whoever comes now waits, and pays no try.
+pub(crate) async fn is_full(db: &mut Connection, subject: &Subject<'_>) -> Result<bool> {
+    let (count,): (i64,) = sqlx::query_as(FULL).bind(subject.key()).fetch_one(db).await?;
+    Ok(count > 0)
+}
+
+/// Whether the tries of a full gate are so old that the process which compared them was killed.
+pub(crate) async fn is_stale(db: &mut Connection, subject: &Subject<'_>, now: Moment) -> Result<bool> {
     let (last,): (i64,) = sqlx::query_as(LAST).bind(subject.key()).fetch_one(&mut *db).await?;
-    if now - last < MINUTE { Ok(false) } else { block_if_due(db, subject, now).await }
+    Ok(now - last >= MINUTE)
+}
+
+/// Gives one try back: nothing was compared, or the answer was right and the order could not be paid. The tries of others stay
+/// paid: a right answer to a question that is no longer asked must not buy five guesses at the next one.
+pub(crate) async fn give_back(db: &mut Connection, subject: &Subject<'_>) -> Result<()> {
+    sqlx::query(GIVE_BACK).bind(subject.key()).execute(db).await?;
+    Ok(())
 }
 
 /// After a right answer, in the posting's transaction. Whether the gate is still open.

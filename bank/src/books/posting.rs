@@ -1,6 +1,6 @@
 //! Postings: the ledger. A row takes from one account and gives to another, and stays for ever.
 
-use super::{account, from_row, statements};
+use super::{account, audit, from_row, statements};
 use crate::{clock::Moment, database::Connection, error::Result, money::Fen, random};
 
 statements! {
@@ -9,7 +9,6 @@ statements! {
     OF_ACCOUNT = "SELECT debit, credit, amount, memo, posted_at FROM posting
                   WHERE debit = $1 OR credit = $1 ORDER BY posted_at DESC, id LIMIT 50";
     OF_ORDER = "SELECT id FROM posting WHERE order_id = $1";
-    COUNT = "SELECT COUNT(*) FROM posting";
 }
 
 /// A posting that is to be.
@@ -23,6 +22,8 @@ pub(crate) struct Posting<'a> {
     pub(crate) credit: &'a str,
     pub(crate) amount: Fen,
     pub(crate) memo: &'a str,
+    /// Who lets it happen, as the audit names it.
+    pub(crate) actor: &'a str,
 }
 
 /// A line of an account's statement.
@@ -43,14 +44,24 @@ impl Entry {
     }
 }
 
-/// Moves the money and writes the row. [`None`]: the account has not enough.
+impl Posting<'_> {
+    /// As the audit keeps it. [`super::proof`] writes the same in SQL.
+    fn line(&self) -> String {
+        let (order, reverses) = (self.order.unwrap_or("-"), self.reverses.unwrap_or("-"));
+        format!("{} {} {} {order} {reverses} {}", self.debit, self.credit, self.amount.0, self.memo)
+    }
+}
+
+/// Moves the money, and writes the row into the ledger and into the chain of the audit: whoever changes the one betrays it by the
+/// other. [`None`]: the account has not enough.
 pub(crate) async fn add(db: &mut Connection, new: &Posting<'_>, now: Moment) -> Result<Option<String>> {
     if !account::move_money(db, new.debit, new.credit, new.amount).await? {
         return Ok(None);
     }
     let id = random::id()?;
     let add = sqlx::query(ADD).bind(&id).bind(new.order).bind(new.reverses).bind(new.debit).bind(new.credit);
-    add.bind(new.amount.0).bind(new.memo).bind(now).execute(db).await?;
+    add.bind(new.amount.0).bind(new.memo).bind(now).execute(&mut *db).await?;
+    audit::add(db, now, new.actor, audit::POSTED, &id, &new.line()).await?;
     Ok(Some(id))
 }
 
@@ -63,9 +74,4 @@ pub(crate) async fn of_account(db: &mut Connection, account: &str) -> Result<Vec
 pub(crate) async fn of_order(db: &mut Connection, order: &str) -> Result<Option<String>> {
     let found: Option<(String,)> = sqlx::query_as(OF_ORDER).bind(order).fetch_optional(db).await?;
     Ok(found.map(|(id,)| id))
-}
-
-pub(crate) async fn count(db: &mut Connection) -> Result<i64> {
-    let (count,): (i64,) = sqlx::query_as(COUNT).fetch_one(db).await?;
-    Ok(count)
 }

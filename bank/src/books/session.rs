@@ -19,6 +19,7 @@ statements! {
     OF_SUBJECT = "SELECT id, subject, address, agent, made_at, seen_at FROM session
                   WHERE kind = $1 AND subject = $2 AND ends_at > $3 AND seen_at > $4 ORDER BY seen_at DESC";
     END = "DELETE FROM session WHERE id = $1 AND kind = $2 AND subject = $3";
+    END_TOKEN = "DELETE FROM session WHERE token = $1 AND kind = $2";
     END_ALL = "DELETE FROM session WHERE kind = $1 AND subject = $2";
     SWEEP = "DELETE FROM session WHERE ends_at <= $1";
     COUNT = "SELECT COUNT(*) FROM session WHERE ends_at > $1";
@@ -108,6 +109,12 @@ pub(crate) async fn of_subject(
 pub(crate) async fn end(db: &mut Connection, kind: SessionKind, subject: &str, id: &str) -> Result<bool> {
     let end = sqlx::query(END).bind(id).bind(kind.name()).bind(subject);
     Ok(end.execute(db).await?.rows_affected() == 1)
+}
+
+/// Ends the session of this token: whoever logs in again leaves none behind (ASVS 7.2.4).
+pub(crate) async fn end_token(db: &mut Connection, kind: SessionKind, token: &str) -> Result<()> {
+    sqlx::query(END_TOKEN).bind(digest(token)).bind(kind.name()).execute(db).await?;
+    Ok(())
 }
 
 /// Ends all of this subject.

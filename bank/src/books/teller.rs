@@ -6,7 +6,7 @@ use crate::{clock::Moment, database::Connection, error::Result};
 statements! {
     ADD = "INSERT INTO teller (name, hash, active, made_at) VALUES ($1, $2, 1, $3) ON CONFLICT (name) DO NOTHING";
     HASH = "SELECT hash FROM teller WHERE name = $1 AND active = 1";
-    STOP = "UPDATE teller SET active = 0 WHERE name = $1";
+    STOP = "UPDATE teller SET active = 0 WHERE name = $1 AND active = 1";
 }
 
 /// Whether the name was free.

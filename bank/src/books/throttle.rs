@@ -14,11 +14,13 @@ statements! {
     PAY = "UPDATE throttle SET failures = CASE WHEN at < $2 THEN 1 ELSE failures + 1 END, at = $3
            WHERE subject = $1 AND open_at <= $3 RETURNING failures";
     WAIT = "UPDATE throttle SET open_at = $2 WHERE subject = $1 AND open_at < $2";
+    GIVE_BACK = "UPDATE throttle SET failures = failures - 1, open_at = 0 WHERE subject = $1 AND failures > 0";
     FORGET = "DELETE FROM throttle WHERE subject = $1";
     SWEEP = "DELETE FROM throttle WHERE at < $1";
 }
 
-/// Pays one try of this subject, before anything is compared. `free` tries cost nothing; after them the next one waits a second,
+/// Pays one try of this subject, before anything is compared, in one transaction: two that try at once do not both come before
+/// the wait. `free` tries cost nothing; after them the next one waits a second,
 /// and twice as long each time, up to a quarter of an hour. Whether the subject may try.
 pub(crate) async fn pay(db: &mut Connection, subject: &str, free: i64, now: Moment) -> Result<bool> {
     sqlx::query(MAKE).bind(subject).bind(now).execute(&mut *db).await?;
@@ -30,6 +32,12 @@ pub(crate) async fn pay(db: &mut Connection, subject: &str, free: i64, now: Mome
         sqlx::query(WAIT).bind(subject).bind(now + wait).execute(&mut *db).await?;
     }
     Ok(true)
+}
+
+/// Gives a try back that was no guess. It was allowed, so nobody had to wait when it was paid, and nobody has to wait now.
+pub(crate) async fn give_back(db: &mut Connection, subject: &str) -> Result<()> {
+    sqlx::query(GIVE_BACK).bind(subject).execute(db).await?;
+    Ok(())
 }
 
 /// A success forgets the failures of its own account and address.

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use super::action::{Done, Fields, perform};
 use crate::{
     bank::Open,
-    books::session::{self, SessionKind},
+    books::session::SessionKind,
     desk::{self, Printed},
-    entry::{Told, Visit},
+    entry::{Told, Visit, end_former},
     error::Result,
     identity::sign_in_teller,
     rights::Teller,
@@ -43,12 +43,12 @@ struct Login {
 
 async fn sign_in(State(bank): State<Open>, visit: Visit, Told(login): Told<Login>) -> Result<Json<Value>> {
     let token = sign_in_teller(&bank, &login.name, &login.password, &visit.from).await?;
+    end_former(&bank, &visit, SessionKind::Teller).await?;
     Ok(Json(json!({ "token": token })))
 }
 
 async fn sign_out(State(bank): State<Open>, teller: Teller) -> Result<Json<Value>> {
-    let mut db = bank.database.connection().await?;
-    session::end(&mut db, SessionKind::Teller, teller.name(), &teller.session().id).await?;
+    desk::sign_out(&bank, &teller).await?;
     Ok(Json(json!({})))
 }
 

@@ -66,10 +66,12 @@ async fn customer(
     teller: Teller,
     Sent(form): Sent<Papers>,
 ) -> Result<Response> {
-    let mut db = bank.database.connection().await?;
     let document = form.document.trim().to_uppercase();
-    let at = AtCounter::check(&mut db, &teller, form.account.trim(), &document).await?;
-    let overview = desk::overview(&mut db, &teller, &at).await?;
+    let at = {
+        let mut db = bank.database.connection().await?;
+        AtCounter::check(&mut db, &teller, form.account.trim(), &document).await?
+    };
+    let overview = desk::overview(&bank, &teller, &at).await?;
     let (page, customer, account) = (&visit.page, at.customer(), at.account());
     draw(&CustomerPage { page, customer, account, overview: &overview })
 }

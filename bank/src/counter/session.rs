@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use crate::{
     bank::Open,
-    books::session::{self, SessionKind},
+    books::session::SessionKind,
+    desk,
     entry::{Sent, Visit, begin_session, end_session},
     error::Result,
     identity::sign_in_teller,
@@ -40,7 +41,7 @@ struct Login {
 
 async fn enter(State(bank): State<Open>, visit: Visit, Sent(form): Sent<Login>) -> Result<Response> {
     let token = sign_in_teller(&bank, &form.name, &form.password, &visit.from).await?;
-    Ok(begin_session(KIND, &token, go("/")))
+    begin_session(&bank, &visit, KIND, &token, go("/")).await
 }
 
 #[derive(Deserialize)]
@@ -51,7 +52,6 @@ async fn leave(
     teller: Teller,
     Sent(Nothing {}): Sent<Nothing>,
 ) -> Result<Response> {
-    let mut db = bank.database.connection().await?;
-    session::end(&mut db, KIND, teller.name(), &teller.session().id).await?;
+    desk::sign_out(&bank, &teller).await?;
     Ok(end_session(KIND, go("/sign-in")))
 }

@@ -116,7 +116,9 @@ pub(crate) async fn answer(
         }
     }
     let action = if approves { "approved" } else { "approval-refused" };
-    let detail = format!("{} {} asked by {}", approval.action, approval.detail, approval.asked_by);
+    let card = printed.as_ref().map(|card| format!(" card {}", card.id)).unwrap_or_default();
+    let Approval { action: wanted, detail, customer, asked_by, .. } = &approval;
+    let detail = format!("{wanted} {detail} for {customer} asked by {asked_by}{card}");
     audit::add(&mut work, now, &teller.actor(), action, id, &detail).await?;
     work.commit().await?;
     Ok(printed)

@@ -1,7 +1,10 @@
 //! A challenge is answered, and the order is posted: limit, order, balances, posting, challenge, use of the card and audit in one
 //! transaction.
 
+use std::time::{Duration, Instant};
+
 use sqlx::Error::Database as Violation;
+use tokio::time::sleep;
 use zeroize::Zeroizing;
 
 use super::{
@@ -11,7 +14,7 @@ use super::{
 use crate::{
     bank::Bank,
     books::{
-        account::CLEARING,
+        account::{Account, CLEARING},
         allowance::{self, Period},
         audit,
         card::{self, Card},
@@ -24,9 +27,13 @@ use crate::{
     database::Connection,
     error::{Error, Refusal, Result},
     money::Fen,
-    rights::{OwnerOf, Settled},
+    rights::{OwnerOf, PayerOf, Settled},
     secrets::{Secret, alike},
 };
+
+/// A sixth answer waits so long for one of five that are being compared.
+const WAIT: Duration = Duration::from_secs(8);
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// What the customer typed.
 pub(crate) struct Answer {
@@ -54,12 +61,16 @@ struct Payment<'a> {
 pub(crate) async fn answer(
     bank: &Bank,
     customer: &Settled,
+    payer: &PayerOf<Account>,
     order: &OwnerOf<Order>,
     answer: &Answer,
 ) -> Result<()> {
-    let (order, now, id) = (order.order(), bank.clock.now(), customer.customer().id.as_str());
+    let (order, now, id) = (order.order(), bank.clock.now(), payer.customer());
     if order.state == "posted" {
         return Ok(());
+    }
+    if order.payer != payer.account().number {
+        return Err(Refusal::NotYours.into());
     }
     let mut db = bank.database.connection().await?;
     let session = &customer.session().id;
@@ -71,6 +82,11 @@ pub(crate) async fn answer(
     let standing = standing(bank, &mut db, id).await?;
     let question = Question { kind: order.kind(), amount: Some(order.amount()) };
     judge(method, &standing, question, &bank.settings)?;
+    // A pair that was used for another order meanwhile is no question any more, so it costs no try either.
+    let asked = standing.card.as_ref().and_then(|card| card.pair.as_ref());
+    if challenge.pair.is_some() && challenge.pair.as_ref() != asked {
+        return Err(Refusal::ChallengeReplaced.into());
+    }
     drop(db);
     let payment = Payment { bank, customer: id, order, challenge, method, standing, now };
     payment.go(answer).await
@@ -102,15 +118,25 @@ impl Payment<'_> {
     }
 
     async fn go(&self, answer: &Answer) -> Result<()> {
-        if !gate::pay_try(&self.bank.database, &self.subject(), &self.order.id, self.now).await? {
-            return self.shut().await;
+        self.pay_try().await?;
+        match self.is_right(answer).await {
+            Ok(true) => self.settle().await,
+            Ok(false) => {
+                self.close_if_due().await?;
+                Err(Refusal::WrongAnswer.into())
+            }
+            // Nothing was compared: a busy bank must not close a customer's card.
+            Err(fault) => self.give_back(fault).await,
         }
-        if !self.is_right(answer).await? {
-            self.close_if_due().await?;
-            return Err(Refusal::WrongAnswer.into());
-        }
-        self.make_rows().await?;
-        match self.post().await {
+    }
+
+    /// The answer was right.
+    async fn settle(&self) -> Result<()> {
+        let posted = match self.make_rows().await {
+            Ok(()) => self.post().await,
+            Err(fault) => Err(fault),
+        };
+        match posted {
             Ok(()) => {
                 self.bank.metrics.payment(self.method.name());
                 Ok(())
@@ -121,7 +147,30 @@ impl Payment<'_> {
                 let mut db = self.bank.database.connection().await?;
                 is_posted_or(self.bank, &mut db, self.order).await
             }
-            Err(other) => Err(other),
+            Err(fault) => self.give_back(fault).await,
+        }
+    }
+
+    async fn give_back(&self, fault: Error) -> Result<()> {
+        gate::give_back(&mut *self.bank.database.connection().await?, &self.subject()).await?;
+        Err(fault)
+    }
+
+    /// Pays a try. While five are being compared, whoever comes next waits until one of them is told right or wrong.
+    async fn pay_try(&self) -> Result<()> {
+        let until = Instant::now() + WAIT;
+        loop {
+            let is_full =
+                gate::is_full(&mut *self.bank.database.connection().await?, &self.subject()).await?;
+            let (database, now) = (&self.bank.database, self.bank.clock.now());
+            if !is_full && gate::pay_try(database, &self.subject(), &self.order.id, now).await? {
+                return Ok(());
+            }
+            self.check_open().await?;
+            if Instant::now() >= until {
+                return Err(Refusal::TooManyTries.into());
+            }
+            sleep(GLANCE).await;
         }
     }
 
@@ -146,22 +195,27 @@ impl Payment<'_> {
         Ok(password & code)
     }
 
-    /// No try is left: the gate is shut, or five tries are being compared at this moment.
-    async fn shut(&self) -> Result<()> {
+    /// No try was left: the gate is shut, or five tries are being compared at this moment.
+    async fn check_open(&self) -> Result<()> {
+        let now = self.bank.clock.now();
         let mut db = self.bank.database.connection().await?;
-        gate::block_if_stale(&mut db, &self.subject(), self.now).await?;
-        let is_open = gate::look(&mut db, &self.subject(), self.now).await? == gate::Gate::Open;
-        Err(if is_open { Refusal::TooManyTries } else { self.blocked() }.into())
+        if gate::is_stale(&mut db, &self.subject(), now).await? {
+            drop(db);
+            self.close_if_due().await?;
+            db = self.bank.database.connection().await?;
+        }
+        let is_open = gate::look(&mut db, &self.subject(), now).await? == gate::Gate::Open;
+        if is_open { Ok(()) } else { Err(self.blocked().into()) }
     }
 
     /// After a wrong answer: the fifth closes the gate, and the pair is not asked again.
     async fn close_if_due(&self) -> Result<()> {
         let mut work = self.bank.database.begin().await?;
         if gate::block_if_due(&mut work, &self.subject(), self.now).await? {
+            challenge::kill(&mut work, &self.order.id).await?;
             if let Some((card, pair)) = self.card() {
                 card::burn_pair(&mut work, &card.id, pair, self.now).await?;
             }
-            challenge::kill(&mut work, &self.order.id).await?;
             let actor = format!("customer:{}", self.customer);
             audit::add(&mut work, self.now, &actor, "blocked", self.method.name(), &self.order.id).await?;
             work.commit().await?;
@@ -185,7 +239,7 @@ impl Payment<'_> {
     }
 
     /// The posting. Each statement says itself whether it may happen; the first that may not ends the transaction, and nothing
-    /// has happened.
+    /// has happened. Locks are taken in the order of `docs/decisions/0052-the-bank.md`.
     async fn post(&self) -> Result<()> {
         let (order, now) = (self.order, self.bank.clock.now());
         let must = |happened: bool, refusal: Refusal| if happened { Ok(()) } else { Err(refusal) };
@@ -194,6 +248,11 @@ impl Payment<'_> {
         let row = Period { customer: self.customer, method: self.method.name(), period: &period };
         let over = if self.method == Method::Card { Refusal::OverDay } else { Refusal::StaticUsedUp };
         must(allowance::spend(&mut work, &row, order.amount()).await?, over)?;
+        must(gate::pass(&mut work, &self.subject()).await?, self.blocked())?;
+        // The counter may have issued a card or agreed another limit while the passwords were compared.
+        let fresh = standing(self.bank, &mut work, self.customer).await?.before(self.method, order.amount());
+        let question = Question { kind: order.kind(), amount: Some(order.amount()) };
+        judge(self.method, &fresh, question, &self.bank.settings)?;
         must(order::authorise(&mut work, &order.id, now).await?, Refusal::OrderEnded)?;
         let consumed = challenge::consume(&mut work, &self.challenge.id, now).await?;
         must(consumed, Refusal::ChallengeReplaced)?;
@@ -201,7 +260,7 @@ impl Payment<'_> {
             let used = card::count_use(&mut work, &card.id, pair, now).await?;
             must(used, Refusal::ChallengeReplaced)?;
         }
-        must(gate::pass(&mut work, &self.subject()).await?, self.blocked())?;
+        let actor = &format!("customer:{}", self.customer);
         let credit = if order.kind() == OrderKind::Remittance { CLEARING } else { &order.payee };
         let posting = Posting {
             order: Some(&order.id),
@@ -210,6 +269,7 @@ impl Payment<'_> {
             credit,
             amount: order.amount(),
             memo: &order.memo,
+            actor,
         };
         let posted = posting::add(&mut work, &posting, now).await?;
         must(posted.is_some(), Refusal::NoMoney)?;
@@ -217,8 +277,7 @@ impl Payment<'_> {
         if order.kind() == OrderKind::Remittance {
             remittance::add(&mut work, &order.id, now).await?;
         }
-        let actor = format!("customer:{}", self.customer);
-        audit::add(&mut work, now, &actor, "paid", &order.id, self.method.name()).await?;
+        audit::add(&mut work, now, actor, "paid", &order.id, self.method.name()).await?;
         work.commit().await?;
         Ok(())
     }
@@ -228,7 +287,7 @@ impl Payment<'_> {
     async fn refused(&self, refusal: Refusal) -> Result<()> {
         let mut work = self.bank.database.begin().await?;
         // A right answer is no guess, so the try is given back.
-        gate::pass(&mut work, &self.subject()).await?;
+        gate::give_back(&mut work, &self.subject()).await?;
         let ends = matches!(refusal, Refusal::OverDay | Refusal::StaticUsedUp | Refusal::NoMoney);
         if ends && order::refuse(&mut work, &self.order.id, refusal.code(), self.now).await? {
             challenge::kill(&mut work, &self.order.id).await?;

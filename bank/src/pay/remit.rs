@@ -54,8 +54,9 @@ pub(crate) async fn step(bank: &Bank) -> Result<bool> {
             credit: &order.payer,
             amount: order.amount(),
             memo: why,
+            actor: "bank",
         };
-        posting::add(&mut work, &back, now).await?;
+        posting::add(&mut work, &back, now).await?.ok_or_else(broken)?;
     }
     let action = if word == Word::Accepted { "remitted" } else { "returned" };
     audit::add(&mut work, now, "bank", action, &id, words).await?;

@@ -59,6 +59,15 @@ pub(crate) struct Standing {
     pub(crate) card_spent: Fen,
 }
 
+impl Standing {
+    /// How it stood before this much was spent by this method.
+    pub(super) fn before(mut self, method: Method, amount: Fen) -> Self {
+        let spent = if method == Method::Card { &mut self.card_spent } else { &mut self.static_spent };
+        *spent = Fen(spent.0 - amount.0);
+        self
+    }
+}
+
 /// How this customer stands now.
 pub(crate) async fn standing(bank: &Bank, db: &mut Connection, customer: &str) -> Result<Standing> {
     let (now, today) = (bank.clock.now(), bank.clock.business_date());

@@ -50,12 +50,7 @@ fn digits(text: &str) -> Result<String> {
 ///
 /// # Errors
 /// The wish is none that can be paid, or the page was sent before with another wish.
-pub(crate) async fn order(
-    bank: &Bank,
-    customer: &Settled,
-    payer: &PayerOf<Account>,
-    wish: &Wish,
-) -> Result<Order> {
+pub(crate) async fn order(bank: &Bank, payer: &PayerOf<Account>, wish: &Wish) -> Result<Order> {
     let form_key = wish.form_key.clone();
     if form_key.len() != 32 || !form_key.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Refusal::Malformed.into());
@@ -80,11 +75,10 @@ pub(crate) async fn order(
         }
     };
     let memo = text(&wish.memo, 0, 60)?;
-    let payer = payer.account().number.clone();
+    let (customer, payer) = (payer.customer(), payer.account().number.clone());
     let new =
         NewOrder { kind: wish.kind, payer, payee: number, payee_name, payee_bank, amount, memo, form_key };
     let (id, now) = (random::id()?, bank.clock.now());
-    let customer = &customer.customer().id;
     if order::add(&mut work, &id, customer, &new, now, now + bank.settings.order_life()).await? {
         audit::add(&mut work, now, &format!("customer:{customer}"), "order", &id, new.kind.name()).await?;
         work.commit().await?;

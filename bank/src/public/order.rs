@@ -19,7 +19,7 @@ use crate::{
     error::{Refusal, Result},
     page::{Page, draw, go},
     pay::{self, Answer, standing::Method},
-    rights::{OwnerOf, Settled},
+    rights::{OwnerOf, PayerOf, Settled},
     secrets::Secret,
     site::Routes,
 };
@@ -135,9 +135,14 @@ async fn answer(
     Path(id): Path<String>,
     Sent(form): Sent<Typed>,
 ) -> Result<Response> {
-    let own = OwnerOf::check(&mut *bank.database.connection().await?, &who, &id).await?;
+    let (own, payer) = {
+        let mut db = bank.database.connection().await?;
+        let own = OwnerOf::check(&mut db, &who, &id).await?;
+        let payer = PayerOf::check(&mut db, &who, &own.order().payer).await?;
+        (own, payer)
+    };
     let Typed { challenge, password, code } = form;
-    pay::answer(&bank, &who, &own, &Answer { challenge, password, code }).await?;
+    pay::answer(&bank, &who, &payer, &own, &Answer { challenge, password, code }).await?;
     Ok(go(&format!("/order/{id}")))
 }
 

@@ -61,7 +61,7 @@ async fn choose(
     let accounts = account::of_customer(&mut *bank.database.connection().await?, &who.customer().id).await?;
     let Some(account) = accounts.first() else { return Ok(go("/sign-in")) };
     let token = sign_in(&bank, &account.number, &form.password, &visit.from).await?;
-    Ok(begin_session(SessionKind::Customer, &token, go("/account")))
+    begin_session(&bank, &visit, SessionKind::Customer, &token, go("/account")).await
 }
 
 async fn payment_form(visit: Visit, _: Settled) -> Result<Response> {

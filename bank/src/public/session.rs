@@ -8,8 +8,8 @@ use crate::{
     bank::Open,
     books::session::{self, Session, SessionKind},
     entry::{Sent, Visit, begin_session, end_session},
-    error::{Refusal, Result},
-    identity::sign_in,
+    error::Result,
+    identity::{self, end_one, sign_in, sign_out},
     page::{Page, draw, go},
     rights::{Settled, SignedIn},
     secrets::Secret,
@@ -55,15 +55,14 @@ struct Login {
 
 async fn enter(State(bank): State<Open>, visit: Visit, Sent(form): Sent<Login>) -> Result<Response> {
     let token = sign_in(&bank, &form.account, &form.password, &visit.from).await?;
-    Ok(begin_session(KIND, &token, go("/account")))
+    begin_session(&bank, &visit, KIND, &token, go("/account")).await
 }
 
 #[derive(Deserialize)]
 struct Nothing {}
 
 async fn leave(State(bank): State<Open>, who: SignedIn, Sent(Nothing {}): Sent<Nothing>) -> Result<Response> {
-    let mut db = bank.database.connection().await?;
-    session::end(&mut db, KIND, &who.customer().id, &who.session().id).await?;
+    sign_out(&bank, &who).await?;
     Ok(end_session(KIND, go("/")))
 }
 
@@ -80,10 +79,7 @@ struct Which {
 }
 
 async fn end(State(bank): State<Open>, who: Settled, Sent(form): Sent<Which>) -> Result<Response> {
-    let mut db = bank.database.connection().await?;
-    if !session::end(&mut db, KIND, &who.customer().id, &form.id).await? {
-        return Err(Refusal::NotYours.into());
-    }
+    end_one(&bank, &who, &form.id).await?;
     Ok(go("/session"))
 }
 
@@ -92,7 +88,6 @@ async fn end_all(
     who: Settled,
     Sent(Nothing {}): Sent<Nothing>,
 ) -> Result<Response> {
-    let mut db = bank.database.connection().await?;
-    session::end_all(&mut db, KIND, &who.customer().id).await?;
+    identity::end_all(&bank, &who).await?;
     Ok(end_session(KIND, go("/sign-in")))
 }

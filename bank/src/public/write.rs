@@ -69,7 +69,7 @@ async fn write(bank: &Open, who: &Settled, kind: OrderKind, form: Form) -> Resul
     let payer = PayerOf::check(&mut *bank.database.connection().await?, who, &form.payer).await?;
     let Form { payee, payee_name, payee_bank, amount, memo, form_key, .. } = form;
     let wish = Wish { kind, payee, payee_name, payee_bank, amount, memo, form_key };
-    let order = order(bank, who, &payer, &wish).await?;
+    let order = order(bank, &payer, &wish).await?;
     Ok(go(&format!("/order/{}", order.id)))
 }
 

@@ -44,9 +44,13 @@ fn payments_are_what_the_model_says() {
                 credit: crate::books::account::VAULT,
                 amount: crate::money::Fen(1_000_000 - balance),
                 memo: "",
+                actor: "test",
             };
             let mut work = world.bank.database.begin().await.expect("a transaction");
-            crate::books::posting::add(&mut work, &surplus, 0).await.expect("posted").expect("enough");
+            crate::books::posting::add(&mut work, &surplus, world.bank.clock.now())
+                .await
+                .expect("posted")
+                .expect("enough");
             work.commit().await.expect("committed");
             let mut model = Model { balance, spent: 0 };
             for fen in amounts {

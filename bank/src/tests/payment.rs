@@ -250,7 +250,7 @@ async fn another_bank_takes_a_remittance_or_sends_it_back() {
             memo: String::new(),
             form_key: random::id().expect("random numbers"),
         };
-        let order = crate::pay::order(&world.bank, &person.customer, &payer, &wish).await.expect("an order");
+        let order = crate::pay::order(&world.bank, &payer, &wish).await.expect("an order");
         let (challenge, pair) = world.ask(&person, &order.id, Method::Card).await.expect("a challenge");
         let digits = code(&card, &pair.expect("a pair"));
         world.answer(&person, &order.id, &challenge, PAYMENT, &digits).await.expect("paid");

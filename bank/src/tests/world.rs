@@ -142,7 +142,7 @@ impl World {
             memo: "水费".into(),
             form_key: form_key.into(),
         };
-        pay::order(&self.bank, &person.customer, &payer, &wish).await
+        pay::order(&self.bank, &payer, &wish).await
     }
 
     pub(super) async fn payer(&self, person: &Person) -> Result<PayerOf<Account>> {
@@ -177,7 +177,7 @@ impl World {
     ) -> Result<()> {
         let own = self.own(person, order).await?;
         let answer = Answer { challenge: challenge.into(), password: password.into(), code: code.into() };
-        pay::answer(&self.bank, &person.customer, &own, &answer).await
+        pay::answer(&self.bank, &person.customer, &self.payer(person).await?, &own, &answer).await
     }
 
     /// The whole payment by static password.
@@ -214,12 +214,8 @@ impl World {
 
     /// The proof of `bank audit verify`.
     pub(super) async fn is_proven(&self) -> bool {
-        let mut db = self.bank.database.connection().await.expect("a connection");
-        let chain = crate::books::audit::verify(&mut db, &self.bank.secrets).await.expect("read");
-        let wrong = crate::books::account::wrong_balances(&mut db).await.expect("read");
-        let sum = crate::books::account::sum(&mut db).await.expect("read");
         assert!(self.folder.path().exists());
-        chain.is_ok() && wrong.is_empty() && sum.0 == 0
+        self.bank.prove(None).await.expect("read").is_ok()
     }
 }
 

@@ -1,0 +1,90 @@
+//! The proof of the books: what each table says is held against what another one says, so that nobody changes one of them unnoticed.
+//!
+//! The ledger is bound to the chain of the audit, and the chain is sealed with a key outside the database. What is left to somebody
+//! who writes into the database: rows younger than the last seal, and a whole former state with its seals. Against the latter the
+//! head of a former proof is written down elsewhere.
+
+use super::{audit, statements};
+use crate::{
+    clock::{HOUR, Moment},
+    database::Connection,
+    error::Result,
+    secrets::Secrets,
+};
+
+statements! {
+    BALANCES = "SELECT a.number FROM account a WHERE a.balance <>
+        CAST(COALESCE((SELECT SUM(p.amount) FROM posting p WHERE p.credit = a.number), 0) AS BIGINT)
+        - CAST(COALESCE((SELECT SUM(p.amount) FROM posting p WHERE p.debit = a.number), 0) AS BIGINT)
+        ORDER BY a.number LIMIT 10";
+    SUM = "SELECT CAST(COALESCE(SUM(balance), 0) AS BIGINT) FROM account";
+    COUNT = "SELECT COUNT(*) FROM posting";
+    UNKNOWN = "SELECT p.id FROM posting p LEFT JOIN audit a ON a.subject = p.id AND a.action = 'posted' AND a.at = p.posted_at
+        AND a.detail = p.debit || ' ' || p.credit || ' ' || CAST(p.amount AS TEXT) || ' ' || COALESCE(p.order_id, '-')
+        || ' ' || COALESCE(p.reverses, '-') || ' ' || p.memo
+        WHERE a.seq IS NULL ORDER BY p.id LIMIT 10";
+    LOST = "SELECT a.subject FROM audit a LEFT JOIN posting p ON p.id = a.subject
+        WHERE a.action = 'posted' AND p.id IS NULL ORDER BY a.subject LIMIT 10";
+    ORDERS = "SELECT o.id FROM payment_order o LEFT JOIN posting p ON p.order_id = o.id
+        WHERE (o.state <> 'posted' AND p.id IS NOT NULL) OR (o.state = 'posted' AND (p.id IS NULL OR p.amount <> o.amount
+        OR p.debit <> o.payer OR (o.kind <> 'remittance' AND p.credit <> o.payee))) ORDER BY o.id LIMIT 10";
+    SPENT = "SELECT o.customer FROM payment_order o LEFT JOIN allowance a
+        ON a.customer = o.customer AND a.method = 'static' AND a.period = 'ever'
+        WHERE o.method = 'static' AND o.state = 'posted' GROUP BY o.customer, a.spent
+        HAVING CAST(SUM(o.amount) AS BIGINT) <> COALESCE(a.spent, 0) ORDER BY o.customer LIMIT 10";
+    UNSEALED = "SELECT COALESCE(MIN(seq), 0) FROM audit
+        WHERE at < $1 AND seq > (SELECT COALESCE(MAX(seq), 0) FROM audit_seal)";
+}
+
+/// The bank seals each hour and when it stops, so a row of this age is sealed.
+const SEALED_WITHIN: Moment = 2 * HOUR;
+
+/// What was proven.
+#[derive(Clone, Debug)]
+pub(crate) struct Proof {
+    pub(crate) postings: i64,
+    /// The last row of the audit, and its hash.
+    pub(crate) head: (i64, String),
+}
+
+/// Each question finds what is wrong, by its name.
+const QUESTIONS: &[(&str, &str)] = &[
+    (BALANCES, "balances are not the sums of their postings"),
+    (UNKNOWN, "postings are not as the audit has them"),
+    (LOST, "the audit has postings that are gone"),
+    (ORDERS, "orders are not what was posted for them"),
+    (SPENT, "what static passwords have spent is not what was posted for them"),
+];
+
+/// Proves the books, or says what is wrong with them.
+pub(crate) async fn prove(
+    db: &mut Connection,
+    secrets: &Secrets,
+    now: Moment,
+    known: Option<&(i64, String)>,
+) -> Result<std::result::Result<Proof, String>> {
+    let head = match audit::verify(db, secrets, known).await? {
+        Ok(head) => head,
+        Err(why) => return Ok(Err(why)),
+    };
+    for (question, what) in QUESTIONS {
+        let found: Vec<(String,)> = sqlx::query_as(*question).fetch_all(&mut *db).await?;
+        if !found.is_empty() {
+            let names: Vec<_> = found.into_iter().map(|(name,)| name).collect();
+            return Ok(Err(format!("{what}: {}", names.join(", "))));
+        }
+    }
+    let (sum,): (i64,) = sqlx::query_as(SUM).fetch_one(&mut *db).await?;
+    if sum != 0 {
+        return Ok(Err(format!("all balances together are {sum} fen, not zero")));
+    }
+    let (unsealed,): (i64,) = sqlx::query_as(UNSEALED).bind(now - SEALED_WITHIN).fetch_one(&mut *db).await?;
+    if unsealed != 0 {
+        return Ok(Err(format!(
+            "row {unsealed} of the audit is older than two hours and no seal is on it or after it: the bank did not stop in order, or \
+             seals were removed"
+        )));
+    }
+    let (postings,): (i64,) = sqlx::query_as(COUNT).fetch_one(db).await?;
+    Ok(Ok(Proof { postings, head }))
+}

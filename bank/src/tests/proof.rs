@@ -1,0 +1,125 @@
+//! `bank audit verify`: what somebody who writes into the database cannot do unnoticed.
+
+use std::sync::Arc;
+
+use super::world::World;
+use crate::{books::audit, database::Kind};
+
+const OLD: &str = "2006-08-31";
+
+impl World {
+    /// Takes the triggers away that refuse changes, as the owner of the database can.
+    async fn take_triggers(&self) {
+        let (sqlite, postgres) = (
+            "DROP TRIGGER posting_no_update; DROP TRIGGER posting_no_delete; DROP TRIGGER audit_no_delete; \
+             DROP TRIGGER audit_no_update; DROP TRIGGER audit_seal_no_delete",
+            "DROP TRIGGER posting_append_only ON posting; DROP TRIGGER audit_append_only ON audit; \
+             DROP TRIGGER audit_seal_append_only ON audit_seal",
+        );
+        let sql = if self.bank.database.kind == Kind::Sqlite { sqlite } else { postgres };
+        self.tamper(sql.into()).await.expect("no triggers");
+    }
+
+    async fn why(&self) -> String {
+        self.bank.prove(None).await.expect("read").expect_err("nothing was noticed")
+    }
+}
+
+#[tokio::test]
+async fn a_posting_and_its_balances_are_not_changed_together() {
+    let world = World::new().await;
+    let person = world.person("张三", OLD).await;
+    world.pay_static(&person, "7").await.expect("paid");
+    world.bank.seal().await.expect("sealed");
+    assert!(world.is_proven().await);
+    world.take_triggers().await;
+    // Ten fen more for the payee, in the ledger, in the order and in both balances: the sums are right.
+    for sql in [
+        "UPDATE posting SET amount = amount + 10 WHERE order_id IS NOT NULL",
+        "UPDATE payment_order SET amount = amount + 10",
+        "UPDATE allowance SET spent = spent + 10",
+        "UPDATE account SET balance = balance + 10 WHERE kind = 'payee'",
+        "UPDATE account SET balance = balance - 10 WHERE kind = 'customer'",
+    ] {
+        world.tamper(sql.into()).await.expect("changed");
+    }
+    assert!(world.why().await.contains("postings are not as the audit has them"));
+}
+
+#[tokio::test]
+async fn a_posting_that_is_gone_is_missed() {
+    let world = World::new().await;
+    let person = world.person("张三", OLD).await;
+    world.pay_static(&person, "7").await.expect("paid");
+    world.take_triggers().await;
+    for sql in [
+        "DELETE FROM posting WHERE order_id IS NOT NULL",
+        "UPDATE payment_order SET state = 'expired'",
+        "UPDATE allowance SET spent = 0",
+        "UPDATE account SET balance = balance - 700 WHERE kind = 'payee'",
+        "UPDATE account SET balance = balance + 700 WHERE kind = 'customer'",
+    ] {
+        world.tamper(sql.into()).await.expect("changed");
+    }
+    assert!(world.why().await.contains("the audit has postings that are gone"));
+}
+
+#[tokio::test]
+async fn an_order_and_a_limit_are_held_against_the_ledger() {
+    for (sql, why) in [
+        ("UPDATE allowance SET spent = 0", "what static passwords have spent"),
+        ("DELETE FROM allowance", "what static passwords have spent"),
+        ("UPDATE payment_order SET amount = 1", "orders are not what was posted"),
+        ("UPDATE payment_order SET state = 'cancelled'", "orders are not what was posted"),
+        ("UPDATE payment_order SET payee = '6222029876543210'", "orders are not what was posted"),
+    ] {
+        let world = World::new().await;
+        let person = world.person("张三", OLD).await;
+        world.pay_static(&person, "7").await.expect("paid");
+        assert!(world.is_proven().await);
+        world.tamper(sql.into()).await.expect("changed");
+        assert!(world.why().await.contains(why), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn rows_that_nobody_sealed_and_heads_that_are_gone_are_told() {
+    let world = World::new().await;
+    let mut work = world.bank.database.begin().await.expect("a transaction");
+    audit::add(&mut work, 1, "owner", "long ago", "", "").await.expect("written");
+    work.commit().await.expect("committed");
+    assert!(world.why().await.contains("no seal is on it or after it"));
+    world.bank.seal().await.expect("sealed");
+    let head = world.bank.prove(None).await.expect("read").expect("proven").head;
+    let person = world.person("张三", OLD).await;
+    world.pay_static(&person, "7").await.expect("paid");
+    assert!(world.bank.prove(Some(&head)).await.expect("read").is_ok());
+    let other = (head.0, "0".repeat(64));
+    assert!(world.bank.prove(Some(&other)).await.expect("read").is_err());
+    let later = (head.0 + 1000, head.1.clone());
+    assert!(world.bank.prove(Some(&later)).await.expect("read").is_err(), "a former state was put back");
+    world.take_triggers().await;
+    world.tamper("DELETE FROM audit_seal".into()).await.expect("no seals");
+    assert!(world.why().await.contains("no seal is on it or after it"));
+}
+
+/// The nightly proof runs while customers pay.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn books_that_are_being_written_are_proven_as_they_were_at_one_moment() {
+    let world = Arc::new(World::new().await);
+    let person = world.person("张三", OLD).await;
+    let payer = world.clone();
+    let paying = tokio::spawn(async move {
+        for _ in 0..40 {
+            payer.pay_static(&person, "7").await.expect("paid");
+        }
+    });
+    let mut proofs = 0;
+    while !paying.is_finished() {
+        let proof = world.bank.prove(None).await.expect("read");
+        assert!(proof.is_ok(), "{proof:?}");
+        proofs += 1;
+    }
+    paying.await.expect("all were paid");
+    assert!(proofs > 0);
+}

@@ -93,15 +93,19 @@ fn parse(kept: &str) -> Option<(u32, u32, [u8; 16], &str)> {
     (salt.len() == 32 && hash.len() == 64 && parts.next().is_none()).then_some((memory, passes, bytes, hash))
 }
 
-/// Passwords that everybody tries first, beside those that [`check`] finds by their form (ASVS 6.2.4).
+/// Passwords that everybody tries first, from a published list, beside those that [`check`] finds by their form (ASVS 6.2.4).
 const COMMON: &str = include_str!("../assets/common-passwords.txt");
+
+fn common() -> impl Iterator<Item = &'static str> {
+    COMMON.lines().filter(|line| !line.starts_with('#'))
+}
 
 /// Refuses a new password that is too short or too long, or one of the first that a guesser tries. Any character goes, and
 /// nothing is cut off (ASVS 6.2.1, 6.2.5, 6.2.8, 6.2.9).
 pub(crate) fn check(password: &str, known: &[&str]) -> std::result::Result<(), Refusal> {
     let length = password.chars().count();
     let lower = password.to_lowercase();
-    let common = COMMON.lines().any(|line| line == lower);
+    let common = common().any(|line| line == lower);
     let alike = lower.chars().all(|c| lower.starts_with(c));
     // A customer's own number is the first guess of whoever found the card.
     let own = known.iter().any(|known| !known.is_empty() && lower.contains(&known.to_lowercase()));
@@ -141,6 +145,16 @@ mod tests {
         assert_eq!(hasher.turns.available_permits(), all - 1, "memory is still in use");
         while hasher.turns.available_permits() < all {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    #[test]
+    fn the_list_has_three_thousand_that_the_length_alone_does_not_refuse() {
+        let all: std::collections::BTreeSet<_> = super::common().collect();
+        assert_eq!(all.len(), 3000);
+        for common in all {
+            assert!(common.chars().count() >= 8 && common == common.to_lowercase(), "{common}");
+            assert!(check(common, &[]).is_err() && check(&common.to_uppercase(), &[]).is_err(), "{common}");
         }
     }
 

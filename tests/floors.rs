@@ -26,6 +26,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("lock", &[]),
     ("sm2-signature", &["wire"]),
     ("file", &["wire"]),
+    ("peer", &["file", "lock"]),
     ("firmware", &["wire"]),
     ("card", &["wire", "file", "lock"]),
     ("payment", &["wire", "sm2-signature"]),
@@ -39,7 +40,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     // To come: the library of the Chinese standard, skf, stands here too, on wire and card.
     ("machine", &["wire", "file", "card", "terminal"]),
     ("cert-tool", &["wire", "file", "card", "authority", "terminal"]),
-    ("host-driver", &["wire", "file", "lock", "firmware", "terminal"]),
+    ("host-driver", &["wire", "file", "lock", "peer", "firmware", "terminal"]),
     // To come: authority and payment, with the shield and merchants. Never card: a bank knows shields by what they signed.
     ("bank", &["wire", "file", "authority", "payment", "terminal"]),
     // To come: assistant, on card, machine, payment and cert-tool; world, shield, assistant and bank as processes and links none of them.
@@ -49,6 +50,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "wire",
             "file",
             "lock",
+            "peer",
             "firmware",
             "card",
             "payment",
@@ -76,6 +78,7 @@ const EVERYTHING: &[&str] = &[
     "sm2-signature",
     "file",
     "lock",
+    "peer",
     "firmware",
     "card",
     "payment",

@@ -46,6 +46,7 @@ const FOLDERS: &[&str] = &[
     "firmware/src",
     "payment/src",
     "lock/src",
+    "peer/src",
     "file/src",
     "authority/src",
     "terminal/src",

@@ -19,6 +19,7 @@ use std::{
 
 use firmware::seams::Millis;
 use lock::lock;
+use peer::Peer;
 use tokio::sync::Notify;
 
 pub use id::BusId;
@@ -29,7 +30,6 @@ use crate::{
     capture::Capture,
     labour::{Lanes, Turns},
     panel::Handle,
-    peer::Peer,
     urb::Device,
 };
 use port::{Slot, Status};

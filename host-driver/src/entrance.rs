@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, future::Future, io, os::fd::OwnedFd, sync::Arc, time::Duration};
 
+use peer::{Admission, Cidr, Peer, Refused};
 use rustix::io::Errno;
 use tokio::{
     task::{AbortHandle, JoinError, JoinSet},
@@ -11,7 +12,6 @@ use tokio::{
 use crate::{
     bus::{Bus, BusId},
     listener::{Accepted, Listener},
-    peer::{Admission, Cidr, Peer, Refused},
     session::Timing,
     session_thread::SessionThreads,
     usbip, usbredir,

@@ -10,6 +10,7 @@ use std::{
 
 use file::socket::{Bound, SocketError};
 use lock::lock;
+use peer::Cidr;
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -18,7 +19,6 @@ use crate::{
     entrance::{Entrance, Protocol},
     listener::Listener,
     panel::Handle,
-    peer::Cidr,
     session::Timing,
     session_thread::SessionThreads,
     urb::Device,

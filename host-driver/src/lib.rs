@@ -20,7 +20,6 @@ pub mod session_thread;
 pub mod bus;
 pub mod labour;
 pub mod panel;
-pub mod peer;
 pub mod store;
 pub mod capture;
 pub mod urb;

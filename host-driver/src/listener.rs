@@ -8,16 +8,14 @@ use std::{
 };
 
 use file::socket::{self, Bound, SocketError};
+use peer::{Admission, Cidr, Peer, Refused};
 use rustix::net::{SocketFlags, acceptfrom_with, getsockname};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     net::TcpSocket,
 };
 
-use crate::{
-    peer::{self, Admission, Cidr, Peer, Refused},
-    readiness::watch,
-};
+use crate::readiness::watch;
 
 /// Connections that the kernel keeps for us meanwhile (listen(2); net.core.somaxconn may allow fewer).
 const BACKLOG: u32 = 4096;

@@ -6,12 +6,12 @@
 use std::{error::Error, future::Future, io, time::Duration};
 
 use firmware::seams::Millis;
+use peer::Peer;
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
     bus::{self, BusId, Gone, Lease, Unavailable},
     connection::Connection,
-    peer::Peer,
     session_thread::{Company, SessionThreads},
     urb::{Device, Limits, Queue},
 };

@@ -9,7 +9,8 @@ use engine::{
     client::GET_DEVICE,
     guest::{Guest, QEMU, bulk},
 };
-use host_driver::{BusId, State, peer::Peer};
+use host_driver::{BusId, State};
+use peer::Peer;
 use wire::{
     usb::Setup,
     usbredir::{Bulk, Capabilities, Control, DeviceConnect, Interrupt, Status, ToGuest, ToHost, packet},

@@ -7,13 +7,13 @@ use std::{
 };
 
 use lock::lock;
+use peer::Peer;
 use tokio::sync::Notify;
 
 use super::{State, Unavailable, id::BusId};
 use crate::{
     labour::Turns,
     panel::Handle,
-    peer::Peer,
     urb::{Descriptors, Device},
 };
 

@@ -2,6 +2,7 @@
 
 use std::{os::fd::OwnedFd, sync::Arc};
 
+use peer::Peer;
 use tokio::time::{Instant, timeout_at};
 use usbip::usbip_protocol::UsbIpCommand;
 use wire::{usb::Setup, usbip::op_status};
@@ -14,7 +15,6 @@ use super::{
 use crate::{
     bus::{self, Bus, BusId, Lease, State, Unavailable},
     connection::Connection,
-    peer::Peer,
     session::{self, PeerProtocol, Session, Step, Timing},
     session_thread::SessionThreads,
     urb::{Device, Queue, Request, Urb},

@@ -3,6 +3,7 @@
 
 use std::{os::fd::OwnedFd, sync::Arc};
 
+use peer::Peer;
 use tokio::time::{Instant, timeout_at};
 use wire::usbredir::{Capabilities, Hello, ToGuest, ToHost};
 
@@ -14,7 +15,6 @@ use super::{
 use crate::{
     bus::{Bus, BusId, Lease, State, Unavailable},
     connection::Connection,
-    peer::Peer,
     session::{self, Session, Timing},
     session_thread::{Company, SessionThreads},
 };

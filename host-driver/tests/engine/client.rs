@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use host_driver::{BusId, peer::Peer};
+use host_driver::BusId;
+use peer::Peer;
 use wire::{
     usb::Setup,
     usbip::{self, Device, Return, Submit, Unlink},

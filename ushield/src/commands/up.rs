@@ -28,11 +28,10 @@ use host_driver::{
     },
     log,
     make::{self, Batch, Home},
-    memory, paths,
-    peer::Cidr,
-    raise_descriptor_limit, runtime,
+    memory, paths, raise_descriptor_limit, runtime,
 };
 use machine::brand;
+use peer::Cidr;
 use terminal::{Context, Exit, Failure, Outcome, Paint, say, say_lines, signal::go_on_in_background, warn};
 use wire::pin::FACTORY_PUK;
 

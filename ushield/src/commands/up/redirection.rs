@@ -2,7 +2,8 @@
 
 use std::{net::SocketAddr, str::FromStr};
 
-use host_driver::{BusId, Exporter, Listen, control::view, peer::Cidr};
+use host_driver::{BusId, Exporter, Listen, control::view};
+use peer::Cidr;
 use terminal::Failure;
 
 /// A value of the option: `ADDRESS:PORT`, or `ADDRESS:PORT=ID` for the token of that bus id.

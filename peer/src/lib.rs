@@ -1,5 +1,8 @@
 //! Who may connect: on the loopback interface root and the server's own user, and from elsewhere the addresses of `--allow`.
+//!
+//! The server of tokens and the assistant ask here. The answer comes from the kernel, because a peer's own word proves nothing.
 
+// The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod owner;
 mod diag;
 mod table;
@@ -114,7 +117,7 @@ pub enum Refused {
 
 /// What is known of a connection at once.
 #[derive(Debug)]
-pub(crate) enum Admission {
+pub enum Admission {
     /// It is known whether the peer is served.
     Decided(Result<(), Refused>),
     /// The connection has to be looked for in the kernel's table.
@@ -123,7 +126,7 @@ pub(crate) enum Admission {
 
 /// A connection whose owner is looked for.
 #[derive(Debug)]
-pub(crate) struct Question {
+pub struct Question {
     ends: table::Ends,
     address: IpAddr,
 }
@@ -133,7 +136,7 @@ pub(crate) struct Question {
 /// On the loopback interface the kernel says whose the peer's socket is. Where it does not (we know how to ask Linux
 /// only), or knows no such connection, the peer is refused: whoever wants to serve all local users says so with
 /// `--allow 127.0.0.0/8`.
-pub(crate) fn admit(peer: SocketAddr, local: SocketAddr, allow: &[Cidr]) -> Admission {
+pub fn admit(peer: SocketAddr, local: SocketAddr, allow: &[Cidr]) -> Admission {
     let address = peer.ip().to_canonical();
     if allow.iter().any(|range| range.contains(address)) {
         return Admission::Decided(Ok(()));
@@ -150,7 +153,7 @@ pub(crate) fn admit(peer: SocketAddr, local: SocketAddr, allow: &[Cidr]) -> Admi
 
 /// Decides about a process that connected to a Unix socket. The socket's mode keeps other users out, too, but whoever owns
 /// the socket may have changed the mode.
-pub(crate) fn admit_process(peer: socket::Peer) -> (Peer, Result<(), Refused>) {
+pub fn admit_process(peer: socket::Peer) -> (Peer, Result<(), Refused>) {
     let decided = if file::is_trusted(peer.user) { Ok(()) } else { Err(Refused::Stranger(peer.user)) };
     (Peer::Process(peer.process), decided)
 }
@@ -160,7 +163,7 @@ impl Question {
     ///
     /// # Errors
     /// The peer must not be served.
-    pub(crate) async fn answer(self) -> Result<(), Refused> {
+    pub async fn answer(self) -> Result<(), Refused> {
         judge(table::ask(self.ends).await, self.address)
     }
 }

@@ -27,7 +27,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("sm2-signature", &["wire"]),
     ("file", &["wire"]),
     ("peer", &["file", "lock"]),
-    ("firmware", &["wire"]),
+    ("firmware", &["wire", "sm2-signature"]),
     ("card", &["wire", "file", "lock"]),
     ("payment", &["wire", "sm2-signature"]),
     ("authority", &["wire", "sm2-signature", "file"]),

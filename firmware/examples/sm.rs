@@ -36,13 +36,22 @@ fn answer(operation: &str, arguments: &[&[u8]]) -> Result<String> {
         ("point", &[secret]) => hexadecimal(&Key::from_bytes(secret)?.public().point()),
         ("sign", &[secret, identifier, message, extra]) => {
             let key = Key::from_bytes(secret)?;
-            hexadecimal(&key.sign(Identifier::new(identifier)?, message, extra).bytes())
+            hexadecimal(&key.sign(named(identifier)?, message, extra).bytes())
         }
         ("verify", &[point, identifier, message, signature]) => {
             let key = PublicKey::from_point(point)?;
-            let e = key.digest(Identifier::new(identifier)?, message);
+            let e = key.digest(named(identifier)?, message);
             let right = Signature::parse(signature).is_ok_and(|signature| key.verifies(&e, &signature));
             (if right { "yes" } else { "no" }).into()
+        }
+        // The keys of banks: the default identifier, and no random bytes in the nonce.
+        ("bank-sign", &[secret, message]) => {
+            let key = sm2_signature::PrivateKey::new(&::sm2::SecretKey::from_slice(secret)?);
+            hexadecimal(&key.ok_or("no private key")?.sign(message))
+        }
+        ("bank-verify", &[point, message, signature]) => {
+            let key = sm2_signature::PublicKey::from_point(point).ok_or("no point")?;
+            (if key.verifies(message, signature) { "yes" } else { "no" }).into()
         }
         ("encrypt", &[point, text, seed]) => {
             let mut rng = ChaCha20Rng::from_seed(seed.try_into()?);
@@ -55,10 +64,10 @@ fn answer(operation: &str, arguments: &[&[u8]]) -> Result<String> {
         }
         ("exchange", &[role, secret, own, ephemeral, key, peer, theirs]) => {
             let (key, theirs) = (PublicKey::from_point(key)?, PublicKey::from_point(theirs)?);
-            let peer = Party { identifier: Identifier::new(peer)?, key: &key, ephemeral: &theirs };
+            let peer = Party { identifier: named(peer)?, key: &key, ephemeral: &theirs };
             let role = if role == [1] { Role::Initiator } else { Role::Responder };
             let (secret, ephemeral) = (Key::from_bytes(secret)?, Key::from_bytes(ephemeral)?);
-            hexadecimal(&secret.exchange(role, Identifier::new(own)?, &ephemeral, peer, 32)?.key)
+            hexadecimal(&secret.exchange(role, named(own)?, &ephemeral, peer, 32)?.key)
         }
         ("sm3", &[message]) => hexadecimal(&sm3::hash(&[message])),
         (mode, &[key, iv, text]) => {
@@ -78,6 +87,10 @@ fn answer(operation: &str, arguments: &[&[u8]]) -> Result<String> {
         }
         _ => return Err(format!("no operation {operation} of {} arguments", arguments.len()).into()),
     })
+}
+
+fn named(identifier: &[u8]) -> Result<Identifier<'_>> {
+    Ok(Identifier::new(identifier).ok_or("the identifier is too long")?)
 }
 
 fn bytes(word: &str) -> Result<Vec<u8>> {

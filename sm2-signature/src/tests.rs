@@ -2,7 +2,11 @@
 
 use hex_literal::hex;
 use proptest::prelude::*;
-use sm2::{NonZeroScalar, SecretKey, elliptic_curve::PrimeField as _};
+use sm2::{
+    NonZeroScalar, ProjectivePoint, Scalar, SecretKey,
+    elliptic_curve::{Group as _, PrimeField as _, point::AffineCoordinates as _},
+};
+use std::format;
 use wire::sm2::Signature;
 
 use super::*;
@@ -18,6 +22,10 @@ const SIGNATURE: Signature = Signature {
     r: hex!("F5A03B0648D2C4630EEAC513E1BB81A15944DA3827D5B74143AC7EACEEE720B3"),
     s: hex!("B1B6AA29DF212FD8763182BC0D421CA1BB9038FD1F7F42D4840B69C485BBC1AA"),
 };
+
+fn secret() -> Secret {
+    Secret::new(&SecretKey::from_slice(&SECRET).unwrap()).unwrap()
+}
 
 fn key(secret: &[u8]) -> Option<PrivateKey> {
     SecretKey::from_slice(secret).ok().and_then(|secret| PrivateKey::new(&secret))
@@ -37,7 +45,11 @@ fn annex_a() {
     assert_eq!(public.digest(b"message digest"), E);
     assert_eq!(key.public().digest(b"message digest"), E);
     let nonce = NonZeroScalar::try_from(&NONCE[..]).unwrap();
-    assert_eq!(key.sign_with(&E, &nonce), Some(SIGNATURE));
+    assert_eq!(secret().sign_with(&E, &nonce), Some(SIGNATURE));
+    assert_eq!(
+        z(Identifier::DEFAULT, &POINT),
+        hex!("B2E14C5C79C6DF5B85F4FE7ED8DB7A262B9DA7E07CCB0EA9F4747B8CCDA8A4F3")
+    );
     assert!(public.verifies_digest(&E, &SIGNATURE));
     assert!(public.verifies(b"message digest", &SIGNATURE.bytes()));
     assert!(!public.verifies(b"message digests", &SIGNATURE.bytes()));
@@ -68,6 +80,39 @@ fn a_signature_that_leads_to_infinity_is_refused() {
     assert!(!key.public().verifies_digest(&E, &signature));
 }
 
+/// A nonce that gives r = 0, or r + k = n, is passed over: e is chosen so that it would.
+#[test]
+fn a_nonce_that_makes_no_signature() {
+    let (key, nonce) = (secret(), NonZeroScalar::try_from(&NONCE[..]).unwrap());
+    let x = reduced(&ProjectivePoint::mul_by_generator(&nonce).to_affine().x().into());
+    for e in [-x, -x - *nonce] {
+        assert_eq!(key.sign_with(&e.to_repr().into(), &nonce), None);
+    }
+    assert!(key.sign_with(&(-x + Scalar::ONE).to_repr().into(), &nonce).is_some());
+}
+
+/// Two signatures over one digest differ with the additional data, and are the same without.
+#[test]
+fn nonces_are_hedged() {
+    let key = secret();
+    let [a, b] = [[1; 32], [2; 32]].map(|extra| key.sign(&E, &extra));
+    assert_ne!(a, b);
+    let public = PublicKey::from_point(&POINT).unwrap();
+    assert!(public.verifies_digest(&E, &a) && public.verifies_digest(&E, &b));
+    assert_eq!(key.sign(&E, &[]), key.sign(&E, &[]));
+    assert_ne!(key.sign(&E, &[]).r, key.sign(&[7; 32], &[]).r);
+}
+
+/// The length of the identifier stands in front of it in bits, in two bytes.
+#[test]
+fn identifiers() {
+    let z = |bytes: &[u8]| Identifier::new(bytes).map(|identifier| z(identifier, &POINT));
+    let all = [&b""[..], b"1", b"1234567812345678", &[b'1'; 8191]].map(|bytes| z(bytes).unwrap());
+    assert_eq!(Identifier::new(b"1234567812345678"), Some(Identifier::DEFAULT));
+    assert!((1..4).all(|at| !all[..at].contains(&all[at])));
+    assert_eq!(z(&[b'1'; 8192]), None);
+}
+
 #[test]
 fn what_is_no_key() {
     assert!(key(&[0; 32]).is_none() && key(&order(0)).is_none() && key(&order(1)).is_none());
@@ -78,7 +123,7 @@ fn what_is_no_key() {
     for wrong in [&off[..], &compressed, &POINT[..64], &[0], &[]] {
         assert!(PublicKey::from_point(wrong).is_none(), "{wrong:02X?}");
     }
-    assert_eq!(format!("{:?}", key(&SECRET).unwrap()), "PrivateKey(SM2)");
+    assert_eq!(format!("{:?} {:?}", key(&SECRET).unwrap(), secret()), "PrivateKey(SM2) Secret(SM2)");
 }
 
 proptest! {

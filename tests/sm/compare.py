@@ -229,6 +229,12 @@ def judge(ours, foreign, cases, draw):
         answer = ours("verify", point, identifier, message, signature)
         check(answer == "yes", "their signature is refused", *facts, signature)
         check(ours("verify", point, identifier, changed, signature) == "no", "a wrong text is accepted here", *facts)
+        if identifier == DEFAULT:
+            # The keys of banks, which know the default identifier alone.
+            check(ours("bank-verify", point, message, signature) == "yes", "their signature is refused by banks", *facts, signature)
+            check(ours("bank-verify", point, changed, signature) == "no", "a wrong text is accepted by banks", *facts)
+            signature = ours("bank-sign", secret, message)
+            check(foreign.verify(point, identifier, message, signature), "a bank's signature is refused", *facts, signature)
 
         # A text of 4 bytes and more: the stream of a shorter one may be zeros, which the standard refuses and not all programs do.
         text = draw.randbytes(draw.randrange(4, 300)).hex()
@@ -257,6 +263,7 @@ def main():
     parser.add_argument("--node", required=True)
     parser.add_argument("--cases", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
+    parser.add_argument("--only", default="")
     given = parser.parse_args()
     ours = Lines(given.ours)
     print(f"seed {given.seed}", flush=True)
@@ -267,6 +274,8 @@ def main():
             (Openssl(folder), given.cases // 10),
             (Gmssl(), given.cases),
         ):
+            if given.only not in foreign.name:
+                continue
             judged = judge(ours, foreign, cases, random.Random(given.seed))
             print(f"{foreign.name}: {judged} signatures and {judged} ciphertexts each way, SM3, SM4: the same", flush=True)
 

@@ -1,8 +1,8 @@
 //! SM2 (GB/T 32918-2016): keys, the hash of who signs, signatures, encryption and key exchange.
 //!
-//! The arithmetic of the curve is a crate's. What stands on the arithmetic is here, because the crate's keys for signing and
-//! for decrypting are not wiped, its signing has no way to begin again, and it has no key exchange
-//! (docs/decisions/0048-sm2-on-the-token.md).
+//! The arithmetic of the curve is a crate's, and the equation of signatures is `sm2-signature`'s, with which banks verify
+//! (docs/decisions/0057-one-equation-of-sm2.md). Encryption and key exchange are here, because the crate's key for decrypting is not
+//! wiped, and the crate has no key exchange (docs/decisions/0048-sm2-on-the-token.md).
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod exchange;
@@ -15,14 +15,16 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use sm2::{
-    NonZeroScalar, ProjectivePoint, Scalar, SecretKey, U256,
+    ProjectivePoint, SecretKey,
     elliptic_curve::{
-        Generate as _, PrimeField as _, ops::Reduce as _, pkcs8::EncodePublicKey as _,
-        point::AffineCoordinates as _, sec1::ToSec1Point as _,
+        Generate as _, PrimeField as _, pkcs8::EncodePublicKey as _, point::AffineCoordinates as _,
+        sec1::ToSec1Point as _,
     },
 };
+pub use sm2_signature::Identifier;
+use sm2_signature::Secret;
 use wire::{algorithm::Curve, piv};
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 pub use self::exchange::{Agreed, Party, Role};
 use super::sm3;
@@ -32,23 +34,6 @@ use crate::{refusal::Refusal, seams::CryptoRng};
 pub const FIELD: usize = Curve::Sm2.field();
 /// Bytes of an uncompressed point.
 pub const POINT: usize = Curve::Sm2.point();
-
-/// The distinguishing identifier of who signs (GB/T 32918.2, 5.5): it goes into the hash that is signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identifier<'a>(&'a [u8]);
-
-impl<'a> Identifier<'a> {
-    /// The one that is meant where none is named (GM/T 0009, clause 10).
-    pub const DEFAULT: Self = Self(b"1234567812345678");
-
-    /// The length in bits must fit 16 bits.
-    ///
-    /// # Errors
-    /// `WrongData`: more than 8191 bytes.
-    pub const fn new(bytes: &'a [u8]) -> Result<Self, Refusal> {
-        if bytes.len() > 8191 { Err(Refusal::WrongData) } else { Ok(Self(bytes)) }
-    }
-}
 
 /// A public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,10 +60,7 @@ impl PublicKey {
 
     /// Z of this key's owner (GB/T 32918.2, 5.5).
     pub fn z(&self, identifier: Identifier<'_>) -> [u8; sm3::LENGTH] {
-        let bits = u16::try_from(identifier.0.len().saturating_mul(8)).unwrap_or(u16::MAX);
-        let point = self.point();
-        let coordinates = point.get(1..).unwrap_or_default();
-        sm3::hash(&[&bits.to_be_bytes(), identifier.0, CURVE, coordinates])
+        sm2_signature::z(identifier, &self.point())
     }
 
     /// e: what is signed of a message (GB/T 32918.2, 6.1, A1 and A2).
@@ -91,29 +73,11 @@ impl PublicKey {
     }
 }
 
-/// a ‖ b ‖ xG ‖ yG (GB/T 32918.5, 2).
-const CURVE: &[u8] = &hex_literal::hex!(
-    "FFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFC"
-    "28E9FA9E9D9F5E344D5A9E4BCF6509A7F39789F515AB8F92DDBCBD414D940E93"
-    "32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7"
-    "BC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0"
-);
-
 /// A private key with its public half at hand. Wiped when dropped.
 #[derive(Clone)]
 pub struct Key {
-    /// d.
-    secret: NonZeroScalar,
-    /// (1 + d)⁻¹, which each signature takes.
-    inverse: Scalar,
+    secret: Secret,
     public: PublicKey,
-}
-
-impl Drop for Key {
-    fn drop(&mut self) {
-        self.secret.zeroize();
-        self.inverse.zeroize();
-    }
 }
 
 impl fmt::Debug for Key {
@@ -144,17 +108,14 @@ impl Key {
         Self::new(&secret).ok_or(Refusal::WrongData)
     }
 
-    #[allow(clippy::arithmetic_side_effects, reason = "numbers modulo n do not overflow")]
     fn new(secret: &SecretKey) -> Option<Self> {
-        let (scalar, public) = (secret.to_nonzero_scalar(), PublicKey(secret.public_key()));
-        let inverse = (*scalar + Scalar::ONE).invert().into_option()?;
-        Some(Self { secret: scalar, inverse, public })
+        Some(Self { secret: Secret::new(secret)?, public: PublicKey(secret.public_key()) })
     }
 
     /// The private key, big-endian.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let mut bytes = Zeroizing::new(Vec::with_capacity(FIELD));
-        bytes.extend_from_slice(&Zeroizing::new(self.secret.to_repr()));
+        bytes.extend_from_slice(&Zeroizing::new(self.secret.scalar().to_repr()));
         bytes
     }
 
@@ -172,11 +133,6 @@ impl Key {
     pub(super) fn spki(&self) -> Vec<u8> {
         self.public.0.to_public_key_der().map(|der| der.to_vec()).unwrap_or_default()
     }
-}
-
-/// The bytes as a number modulo n.
-fn reduced(bytes: &[u8; FIELD]) -> Scalar {
-    Scalar::reduce(&U256::from_be_slice(bytes))
 }
 
 /// Both coordinates of a point, to be wiped: many such points are secret. `None`: the point at infinity.

@@ -53,7 +53,7 @@ impl Key {
     /// `WrongData`: not encrypted for this key, or changed.
     pub fn decrypt(&self, ciphertext: &Ciphertext) -> Result<Zeroizing<Vec<u8>>, Refusal> {
         let point = PublicKey::from_point(&ciphertext.point())?;
-        let mut shared = point.projective() * *self.secret;
+        let mut shared = point.projective() * **self.secret.scalar();
         let secret = coordinates(&shared);
         shared.zeroize();
         let secret = secret.ok_or(Refusal::WrongData)?;

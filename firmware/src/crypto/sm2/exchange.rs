@@ -4,9 +4,10 @@
 use alloc::vec::Vec;
 
 use sm2::{ProjectivePoint, elliptic_curve::Group as _};
+use sm2_signature::reduced;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{FIELD, Identifier, Key, PublicKey, coordinates, derive, reduced};
+use super::{FIELD, Identifier, Key, PublicKey, coordinates, derive};
 use crate::{crypto::sm3, refusal::Refusal};
 
 /// Who began.
@@ -78,7 +79,7 @@ impl Key {
     pub(super) fn shared(&self, ephemeral: &Self, peer: Party<'_>) -> Result<ProjectivePoint, Refusal> {
         let own = reduced(&half(ephemeral.public())?);
         let theirs = reduced(&half(peer.ephemeral)?);
-        let t = Zeroizing::new(*self.secret + own * *ephemeral.secret);
+        let t = Zeroizing::new(**self.secret.scalar() + own * **ephemeral.secret.scalar());
         let point = peer.key.projective() + peer.ephemeral.projective() * theirs;
         let shared = point * *t;
         if bool::from(shared.is_identity()) { Err(Refusal::WrongData) } else { Ok(shared) }

@@ -15,7 +15,7 @@ use std::path::Path;
 use const_oid::db::rfc4519::SERIAL_NUMBER;
 use der::Decode;
 use wire::{
-    attest::{KEY_DESCRIPTION, KeyDescription, Origin, Pin},
+    attest::{ALGORITHM, KEY_DESCRIPTION, KeyDescription, Origin, Pin},
     shield::Container,
 };
 
@@ -24,6 +24,7 @@ use crate::{
     Error, Reason,
     certificate::{self, Certificate, display_name},
     moment,
+    signature::PublicKey,
 };
 
 /// What a token says of a key, and the certificate of the key that signed it.
@@ -121,6 +122,10 @@ fn judge(factory: &Factory, attestation: &Attestation, expected: &Expected<'_>) 
     );
     let rules = [
         (token.issued_by(root), &*issued),
+        (
+            attests(&token),
+            "the token's attestation key is of another algorithm than those of tokens' factories",
+        ),
         (token.is_authority(), "the token's certificate is not one that signs statements"),
         (statement.issued_by(&token), "the statement is not signed by the token's attestation key"),
         (!statement.is_authority(), "the statement is a CA's certificate"),
@@ -148,6 +153,11 @@ fn judge(factory: &Factory, attestation: &Attestation, expected: &Expected<'_>) 
         None => Ok(()),
         Some((_, why)) => Err(why.into()),
     }
+}
+
+/// Whether a key is one that factories and tokens attest with, whatever the algorithm of the keys that they attest.
+fn attests(certificate: &Certificate) -> bool {
+    PublicKey::parse(&certificate.public_key).is_some_and(|key| key.algorithm == ALGORITHM)
 }
 
 fn read(der: &[u8], what: &str) -> Result<Certificate, String> {

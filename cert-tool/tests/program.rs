@@ -166,6 +166,35 @@ fn nothing_is_overwritten_or_taken_on_trust() {
     assert!(text(&wrong.stderr).contains("passphrase is wrong"), "{}", text(&wrong.stderr));
 }
 
+/// The places of CRLs stand in every certificate. A CA of SM2 has two, and whoever names one gets no example for the other.
+#[test]
+fn a_ca_of_sm2_is_told_both_places_of_its_crls_or_none() {
+    let scene = Scene::new();
+    const MAIN: [&str; 2] = ["--crl-url", "http://crl.bank.test/sm2.crl"];
+    const SECOND: [&str; 2] = ["--authentication-crl-url", "http://crl.bank.test/p256.crl"];
+    const SM2: [&str; 2] = ["--algorithm", "sm2"];
+    let init = |more: &[&[&'static str]]| [&["ca", "init", "--dir", "ca"][..], &more.concat()].concat();
+    for one in [MAIN, SECOND] {
+        let said = scene.refused(&init(&[&SM2, &one]));
+        assert!(said.contains("only one of the two places") && said.contains("give both"), "{said}");
+    }
+    let same = ["--authentication-crl-url", MAIN[1]];
+    assert!(scene.refused(&init(&[&SM2, &MAIN, &same])).contains("one place"));
+    assert!(scene.refused(&init(&[&SECOND])).contains("has one issuer"));
+    assert!(!scene.path("ca").exists(), "nothing was made");
+    scene.good(&init(&[&SM2, &MAIN, &SECOND]));
+    for (kind, own, curve) in [("payment", MAIN[1], "SM2"), ("authentication", SECOND[1], "prime256v1")] {
+        scene.accepted(&["ecparam", "-name", curve, "-genkey", "-noout", "-out", "key.pem"]);
+        let subject = ["-subj", "/O=U-shield Test Bank/CN=张三/serialNumber=6222"];
+        let distid = if curve == "SM2" { &["-sm3", "-sigopt", "distid:1234567812345678"][..] } else { &[] };
+        let request = ["req", "-new", "-utf8", "-key", "key.pem", "-out", "r.csr"];
+        scene.accepted(&[&request[..], &subject, distid].concat());
+        scene.good(&issue(&["--kind", kind, "--out", "cert.pem", "--force"]));
+        let shown = scene.accepted(&["x509", "-in", "cert.pem", "-noout", "-ext", "crlDistributionPoints"]);
+        assert!(shown.contains(&format!("URI:{own}\n")), "{kind}: {shown}");
+    }
+}
+
 #[test]
 fn a_failure_is_json_too_and_usage_is_2() {
     let scene = Scene::new();

@@ -149,8 +149,8 @@ fn founding(text: &str) {
     let validity = moment::parse(end).map_or(Validity::Days(1), Validity::Until);
     // Both kinds of CA, by the length of the text.
     let algorithm = if text.len() % 2 == 0 { KeyAlgorithm::P256 } else { KeyAlgorithm::Sm2 };
-    let founding =
-        Founding { name, organisation, algorithm, crl_url, authentication_crl_url: crl_url, validity };
+    let authentication_crl_url = "http://crl.example/9a.der";
+    let founding = Founding { name, organisation, algorithm, crl_url, authentication_crl_url, validity };
     let place = SCENE.folder.with_file_name("another");
     if found(&place, &founding, None).is_ok() {
         open(&place).expect("a CA that was just made").issue_crl(1).expect("its CRL");

@@ -7,7 +7,7 @@ use wire::attest;
 use crate::{
     Error, Reason,
     certificate::{Certificate, display_name},
-    signature::{PrivateKey, names},
+    signature::{PrivateKey, name},
 };
 
 /// The brand of the tokens that `ushield` makes unless told otherwise.
@@ -21,19 +21,20 @@ impl Factory {
     /// Reads a factory's CA certificate, PEM or DER.
     ///
     /// # Errors
-    /// [`Reason::Damaged`]: no certificate. [`Reason::Invalid`]: not one of a CA that signs itself with an algorithm of ours.
+    /// [`Reason::Damaged`]: no certificate. [`Reason::Invalid`]: not one of a CA that signs itself, or one whose key is not of
+    /// [`attest::ALGORITHM`].
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let certificate = Certificate::parse(bytes)?;
-        if certificate.is_authority() && certificate.issued_by(&certificate) {
+        if super::attests(&certificate) && certificate.is_authority() && certificate.issued_by(&certificate) {
             return Ok(Self(certificate));
         }
         Err(Error::new(
             Reason::Invalid,
             "the factory's CA was not taken",
             format!(
-                "“{}” is not the certificate of a CA that signs itself ({})",
+                "“{}” is not the certificate of a CA that signs itself with {}, as the factories of tokens do",
                 display_name(&certificate.subject),
-                names()
+                name(attest::ALGORITHM).unwrap_or_default()
             ),
             "name the CA certificate that the tokens' maker publishes: --factory-ca FILE",
         ))

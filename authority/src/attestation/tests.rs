@@ -1,13 +1,16 @@
 //! Every rule of the check, broken once, with chains that are otherwise right; openssl reads the same chains.
 
 use der::Encode;
+use wire::algorithm::KeyAlgorithm;
 use x509_cert::der::asn1::ObjectIdentifier;
 
 use super::{
     maker::{Maker, SERIAL, certificate, key, spki},
     *,
 };
-use crate::{certificate_kind::Kind, openssl};
+use crate::{
+    ca::found_for_trial, certificate_kind::Kind, issuer::Issuer as _, openssl, signature::PrivateKey,
+};
 
 fn why(factory: &Factory, attestation: &Attestation, kind: Kind) -> String {
     let expected = Expected { container: kind.container(), public_key: &spki(&key(5)), serial: Some(SERIAL) };
@@ -66,6 +69,26 @@ fn each_rule_broken_once() {
     let foreign = why(&good.factory(), &good.attest(&spki(&key(6))), kind);
     assert!(foreign.contains("another key"), "{foreign}");
     assert!(why(&good.factory(), &good.attest(&mine), Kind::Authentication).contains("another container"));
+}
+
+/// Factories and tokens attest with P-256, whatever the algorithm of the keys that they attest. A CA of SM2 signs itself as a factory
+/// does, and is none; a token with an attestation key of SM2 is refused, though its factory certified it.
+#[test]
+fn sm2_attests_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca = found_for_trial(&folder.path().join("ca"), "TEST factory CA", KeyAlgorithm::Sm2).unwrap();
+    let certificate = |kind| ca.certificate(kind).clone();
+    let refused = Factory::parse(&certificate(Kind::Payment).der).unwrap_err();
+    assert_eq!(refused.reason(), Reason::Invalid);
+    assert!(refused.why().contains("signs itself with ECDSA on P-256 with SHA-256"), "{refused}");
+    Factory::parse(&certificate(Kind::Authentication).der).unwrap();
+
+    let (maker, mine) = (Maker::new(Kind::Payment), spki(&key(5)));
+    let own = PrivateKey::of_scalar(KeyAlgorithm::Sm2, &[2; 32]).unwrap().public().info();
+    let tbs = wire::attest::token([7; 16], maker.brand, maker.serial, &own, &[2; 20], &[1; 20]);
+    let token = maker::certificate(&tbs, &maker.factory);
+    let found = why(&maker.factory(), &Attestation { token, ..maker.attest(&mine) }, Kind::Payment);
+    assert!(found.contains("of another algorithm"), "{found}");
 }
 
 /// What stands in the wrong place, or is no certificate at all.

@@ -46,6 +46,14 @@ impl Founding<'_> {
         check_text("organisation", self.organisation)?;
         check_url(self.crl_url)?;
         check_url(self.authentication_crl_url)?;
+        if self.charges()?.len() > 1 && self.crl_url == self.authentication_crl_url {
+            return Err(Error::new(
+                Reason::Invalid,
+                "no CA was made",
+                format!("the CRLs of its two issuers would lie at one place, {}", self.crl_url),
+                "give each CRL a place of its own",
+            ));
+        }
         self.validity.not_after(moment::now())?;
         // A folder that has only some of the files may be a CA that another process is founding. Whoever takes the lock learns that.
         if folder.join(MAIN.certificate).exists() { Err(occupied(folder)) } else { Ok(()) }

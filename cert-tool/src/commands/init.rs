@@ -18,13 +18,15 @@ use super::{
     Report,
     options::{PassphraseOptions, folder},
 };
-use terminal::{Failure, secret::Secret};
+use terminal::{Failure, Reason, secret::Secret};
 
 /// Make a bank CA with its key, certificate, CRL and index in one folder
 #[derive(Args)]
 #[command(after_help = "Examples:
   cert-tool ca init --dir CA --name \"Test Bank CA\" --crl-url http://crl.bank.example/ca.crl
   cert-tool ca init --dir CA --algorithm sm2
+  cert-tool ca init --dir CA --algorithm sm2 --crl-url http://crl.bank.example/sm2.crl \
+    --authentication-crl-url http://crl.bank.example/p256.crl
 
 A CA of SM2 certifies payment keys of SM2. It has a second issuer, of P-256, for certificates for authentication, because stock TLS and
 ssh programs verify no SM2: the files of that issuer are the authentication-… ones of the same folder.
@@ -43,12 +45,12 @@ pub(super) struct Init {
     /// The algorithm of payment keys, and of the CA's key for them
     #[arg(long, value_name = "ALGORITHM", default_value = KeyAlgorithm::P256.name(), value_parser = algorithms())]
     algorithm: KeyAlgorithm,
-    /// Where verifiers will fetch the CRL
-    #[arg(long, value_name = "URL", default_value = DEFAULT_CRL_URL)]
-    crl_url: String,
-    /// Where verifiers will fetch the CRL of the issuer for authentication (with --algorithm sm2)
-    #[arg(long, value_name = "URL", default_value = DEFAULT_AUTHENTICATION_CRL_URL)]
-    authentication_crl_url: String,
+    /// Where verifiers will fetch the CRL [default: a place at crl.bank.example, for tests]
+    #[arg(long, value_name = "URL")]
+    crl_url: Option<String>,
+    /// Where verifiers will fetch the CRL of the issuer for authentication (with --algorithm sm2, and then with --crl-url)
+    #[arg(long, value_name = "URL")]
+    authentication_crl_url: Option<String>,
     /// Valid for so many days
     #[arg(long, value_name = "N", default_value_t = 3650)]
     days: u32,
@@ -68,12 +70,14 @@ fn algorithms() -> impl clap::builder::TypedValueParser<Value = KeyAlgorithm> {
 impl Init {
     pub(super) fn run(self) -> Result<Report, Failure> {
         let folder = folder(self.dir.as_deref())?;
+        let two = self.algorithm != KeyAlgorithm::P256;
+        let (crl_url, authentication_crl_url) = self.places(two)?;
         let founding = Founding {
             name: &self.name,
             organisation: &self.organisation,
             algorithm: self.algorithm,
-            crl_url: &self.crl_url,
-            authentication_crl_url: &self.authentication_crl_url,
+            crl_url,
+            authentication_crl_url,
             validity: Validity::Days(self.days),
         };
         founding.check(&folder)?;
@@ -85,12 +89,11 @@ impl Init {
         };
         found(&folder, &founding, passphrase.as_ref().map(Secret::bytes))?;
         let path = folder.display();
-        let two = self.algorithm != KeyAlgorithm::P256;
         let second = match two {
             true => format!(
                 "Its issuer for authentication, of P-256, is there too: authentication-ca.pem (give it to TLS and ssh servers), \
                  authentication-crl.pem, authentication-crl.der (serve it at {}), authentication-ca-key.pem.\n",
-                self.authentication_crl_url
+                authentication_crl_url
             ),
             false => String::new(),
         };
@@ -98,7 +101,7 @@ impl Init {
             "The CA “{}” is in {path}: ca.pem (give it to verifiers), crl.pem, crl.der (serve it at {}), ca-key.pem \
              ({}).\n{second}Next: cert-tool enrol --ca {path} --name NAME --user-id ID\n",
             self.name,
-            self.crl_url,
+            crl_url,
             if passphrase.is_some() { "encrypted" } else { "in clear: for tests only" },
         );
         Ok(Report {
@@ -107,9 +110,28 @@ impl Init {
                 "ca": folder.to_string_lossy(),
                 "name": self.name,
                 "algorithm": self.algorithm.name(),
-                "crl_url": self.crl_url,
-                "authentication_crl_url": two.then_some(&self.authentication_crl_url),
+                "crl_url": crl_url,
+                "authentication_crl_url": two.then_some(authentication_crl_url),
             }),
         })
+    }
+
+    /// Where the CRLs will be: that of the main issuer, and that of the second one, where there are two issuers. An address is in every
+    /// certificate for ever, so nobody who names one place gets an example for the other.
+    fn places(&self, two: bool) -> Result<(&str, &str), Failure> {
+        let refused = |why: &str, next: &str| Err(Failure::of(Reason::Invalid, "no CA was made", why, next));
+        match (self.crl_url.as_deref(), self.authentication_crl_url.as_deref()) {
+            (_, Some(_)) if !two => refused(
+                "--authentication-crl-url is for a CA with two issuers, and a CA of P-256 has one issuer and one CRL",
+                "leave --authentication-crl-url out, or say --algorithm sm2",
+            ),
+            (Some(_), None) | (None, Some(_)) if two => refused(
+                "a CA of SM2 has two issuers with a CRL each, and only one of the two places was named",
+                "give both --crl-url and --authentication-crl-url, each with a place of its own",
+            ),
+            (main, second) => {
+                Ok((main.unwrap_or(DEFAULT_CRL_URL), second.unwrap_or(DEFAULT_AUTHENTICATION_CRL_URL)))
+            }
+        }
     }
 }

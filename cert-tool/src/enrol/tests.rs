@@ -11,6 +11,7 @@ use authority::{
 use rcgen::{PublicKeyData as _, SigningKey as _};
 use terminal::Reason;
 use wire::{
+    algorithm::KeyAlgorithm,
     apdu::StatusWord,
     shield::{Information, status},
 };
@@ -76,12 +77,17 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
+        Self::of(KeyAlgorithm::P256)
+    }
+
+    /// With a CA whose payment certificates are for keys of this algorithm.
+    fn of(algorithm: KeyAlgorithm) -> Self {
         // In memory where there is such a place: hundreds of cuts need no real disk.
         let memory = std::path::Path::new("/dev/shm");
         let parent =
             if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let folder = parent.path().join("ca");
-        let ca = found_for_trial(&folder, "Test CA", wire::algorithm::KeyAlgorithm::P256).unwrap();
+        let ca = found_for_trial(&folder, "Test CA", algorithm).unwrap();
         let ca = Frail { ca, instead: None, refuse: None, cannot_record: false, issued: 0 };
         Self { _folder: parent, ca, token: Soft::new() }
     }
@@ -129,6 +135,39 @@ fn the_happy_day() {
     assert_eq!(lines[0], "token U-shield 00C0FFEE found");
     assert_eq!(lines.last().unwrap(), "read back and compared: the new personal ID is on the token");
     assert!(lines.iter().any(|line| line.contains("press OK")), "{lines:?}");
+}
+
+/// A CA certifies payment keys of its own algorithm. A token of another algorithm is refused before a key is made on the token and before
+/// anybody is asked for a PIN.
+#[test]
+fn a_token_of_another_algorithm_than_the_cas_is_left_alone() {
+    for (of_the_ca, of_the_token, names) in [
+        (
+            KeyAlgorithm::P256,
+            KeyAlgorithm::Sm2,
+            ["keys are of SM2 with SM3", "certifies keys of ECDSA on P-256"],
+        ),
+        (
+            KeyAlgorithm::Sm2,
+            KeyAlgorithm::P256,
+            ["keys are of ECDSA on P-256", "certifies keys of SM2 with SM3"],
+        ),
+    ] {
+        let mut scene = Scene::of(of_the_ca);
+        scene.token.information.algorithm = of_the_token;
+        let enrolment =
+            Enrolment { wish: zhang(false), brand: None, validity: Validity::Days(1), factory: None };
+        let mut pin = |_: &Information| -> Result<_, Failure> { panic!("nobody is asked for a PIN") };
+        let refused = enrol(&mut scene.token, &mut scene.ca, &enrolment, &mut pin, &mut Silent).unwrap_err();
+        let why = refused.why().unwrap();
+        assert_eq!(refused.code(), Some("issuer-refused"), "{refused}");
+        assert!(names.iter().all(|name| why.contains(name)), "{why}");
+        let next = format!("--algorithm {}", of_the_token.name());
+        assert!(refused.to_string().contains(&next), "{refused}");
+        assert!(refused.state().unwrap().contains("nothing was changed"), "{refused}");
+        assert!(scene.token.pending.is_empty() && scene.token.keys.is_empty());
+        assert_eq!((scene.ca.issued, scene.on_their_way()), (0, 0));
+    }
 }
 
 #[test]

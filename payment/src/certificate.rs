@@ -13,7 +13,11 @@ use x509_cert::{
     name::Name,
 };
 
-use crate::{Reason, algorithm::PublicKey, payer::Holder};
+use crate::{
+    Reason,
+    algorithm::PublicKey,
+    payer::{Holder, Signer},
+};
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const SERIAL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.5");
@@ -22,6 +26,7 @@ const SERIAL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.5");
 #[derive(Clone, Debug)]
 pub(crate) struct Leaf {
     pub(crate) holder: Holder,
+    pub(crate) signer: Signer,
     pub(crate) key: PublicKey,
 }
 
@@ -39,7 +44,10 @@ impl Leaf {
             _ => return Err(Reason::CertificateMalformed),
         };
         let name = common_name(tbs.subject());
-        Ok(Self { holder: Holder { user_id, name, fingerprint: fingerprint(bytes) }, key })
+        let serial = crate::order::hex(tbs.serial_number().as_bytes()).to_ascii_uppercase();
+        let issuer = tbs.issuer().to_der().map_err(|_| Reason::CertificateMalformed)?;
+        let holder = Holder { user_id, name, fingerprint: fingerprint(bytes) };
+        Ok(Self { holder, signer: Signer { serial, issuer }, key })
     }
 }
 

@@ -76,7 +76,42 @@
 //! - The order is the one that was issued. It lives no longer than a day, or than the bank allows; its time has come and
 //!   is not over.
 //! - The holder may pay from the account ([`PayerBook`]).
-//! - The order was not accepted before ([`ReplayStore`]), which is recorded last and only if all else was good.
+//! - The order was not accepted before ([`ReplayStore`]), which is recorded last and only if all else was good. [`Verifier::examine`]
+//!   stops before this check.
+//!
+//! # A bank with a database
+//!
+//! [`Verifier::verify`] records an order before it is paid. A process that is killed between the two leaves an order that nobody paid and
+//! nobody can pay. So a bank calls [`Verifier::examine`], which records nothing, and records in its own transaction:
+//!
+//! ```
+//! # use payment::{Against, PayerBook, Reason, Verifier};
+//! # struct Transaction;
+//! # impl Transaction {
+//! #     /// INSERT INTO accepted (order_key) VALUES ($1) ON CONFLICT DO NOTHING: whether a row was written.
+//! #     fn insert_order_key(&mut self, _: &[u8]) -> bool { true }
+//! #     /// SELECT … FROM certificate WHERE serial = $1 AND revoked_at IS NULL
+//! #     fn certificate_stands(&mut self, _: &str) -> bool { true }
+//! #     fn post(&mut self, _: &payment::PaymentOrder) {}
+//! #     fn commit(self) {}
+//! # }
+//! # fn begin() -> Transaction { Transaction }
+//! fn pay(verifier: &Verifier, document: &[u8], against: &Against<'_>) -> Result<(), Reason> {
+//!     let verified = verifier.examine(document, against)?;
+//!     let mut transaction = begin();
+//!     if !transaction.certificate_stands(&verified.signer().serial) {
+//!         return Err(Reason::CertificateRevoked);
+//!     }
+//!     if !transaction.insert_order_key(verified.order_key().as_bytes()) {
+//!         return Err(Reason::OrderReplayed);
+//!     }
+//!     transaction.post(verified.order());
+//!     transaction.commit();
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # What changes no verdict
 //!
 //! The order in which CA certificates, CRLs and a document's certificates are given never changes a verdict, and neither
 //! does what was verified before, but for replay.
@@ -86,6 +121,7 @@
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod verify;
+mod verified;
 mod seal;
 mod trust;
 mod path;
@@ -105,11 +141,10 @@ pub mod order;
 
 pub use document::{MAX_CERTIFICATES, MAX_DOCUMENT};
 pub use order::{EncodedOrder, PaymentOrder};
-pub use payer::{Accounts, Holder, PayerBook, SameId};
+pub use payer::{Accounts, Holder, PayerBook, SameId, Signer};
 pub use reason::{PathCertificate, Reason};
 pub use replay::{MemoryReplay, OrderKey, Recorded, ReplayStore, Unavailable};
 pub use seal::{SealError, seal};
 pub use trust_error::TrustError;
-pub use verify::{
-    CLOCK_SKEW, Check, LifetimeError, MAX_ORDER_LIFETIME, ORDER_LIFETIME, Payment, Revocation, Verifier,
-};
+pub use verified::{Payment, Revocation, Verified};
+pub use verify::{Against, CLOCK_SKEW, Check, LifetimeError, MAX_ORDER_LIFETIME, ORDER_LIFETIME, Verifier};

@@ -15,6 +15,15 @@ pub struct Holder {
     pub fingerprint: [u8; 32],
 }
 
+/// A certificate as the books of its CA name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signer {
+    /// Its serial number in upper-case hexadecimal, as openssl prints it.
+    pub serial: String,
+    /// The distinguished name of its issuer, DER.
+    pub issuer: Vec<u8>,
+}
+
 /// The bank's book: binds the payer of an order to the holder of a certificate. A certificate names a user, an order
 /// names an account, and only the bank knows whose account it is.
 ///

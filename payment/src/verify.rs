@@ -2,16 +2,19 @@
 
 use std::{
     fmt,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 use wire::{display::check_order, payment::PaymentOrder};
 
 use crate::{
-    Reason, document,
-    payer::{Holder, PayerBook},
-    replay::{OrderKey, Recorded, ReplayStore, seconds},
+    Reason,
+    certificate::Leaf,
+    document,
+    payer::PayerBook,
+    replay::{ReplayStore, seconds},
     trust::Trust,
     trust_error::TrustError,
+    verified::{Payment, Revocation, Verified},
 };
 
 /// How far the clocks of those who issue and those who verify may be apart.
@@ -36,41 +39,29 @@ pub struct Verifier {
 )]
 pub struct LifetimeError;
 
-/// Whether revocation was checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Revocation {
-    /// A current CRL answers for every certificate on the path, and no CRL lists one.
-    Checked,
-    /// The verifier has no CRL, so that a revoked certificate looks as good as another.
-    NotChecked,
-}
-
-/// What a document is held against.
+/// What a document is held against, whoever remembers the orders that were accepted.
 #[derive(Clone, Copy)]
-pub struct Check<'a> {
+pub struct Against<'a> {
     /// The time of the verification; for a payment that came just now, `SystemTime::now()`.
     pub at: SystemTime,
     /// Who may pay from which account.
     pub payers: &'a dyn PayerBook,
-    /// The orders accepted before.
-    pub replay: &'a dyn ReplayStore,
     /// The order as the bank issued it (DER), where the bank has kept the order. Without it the bank cannot tell an order of its own
     /// from one that the customer's program made up, number, nonce and all.
     pub issued: Option<&'a [u8]>,
 }
 
-/// A document that passed every check.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Payment {
-    /// What to pay.
-    pub order: PaymentOrder,
-    /// The bytes that were signed: keep them as evidence, with the document.
-    pub order_der: Vec<u8>,
-    /// Who signed.
-    pub holder: Holder,
-    /// Whether revocation was checked.
-    pub revocation: Revocation,
+/// What a document is held against, with a store of the orders that were accepted. The fields are those of [`Against`].
+#[derive(Clone, Copy)]
+pub struct Check<'a> {
+    /// The time of the verification.
+    pub at: SystemTime,
+    /// Who may pay from which account.
+    pub payers: &'a dyn PayerBook,
+    /// The orders accepted before.
+    pub replay: &'a dyn ReplayStore,
+    /// The order as the bank issued it (DER).
+    pub issued: Option<&'a [u8]>,
 }
 
 impl Verifier {
@@ -104,39 +95,43 @@ impl Verifier {
         self.trust.foreign_crls()
     }
 
-    /// Verifies one document. The order is recorded in the replay store only when everything else is good.
+    /// Verifies one document, and records its order in the store when everything else is good: [`Self::examine`], then
+    /// [`Verified::record`]. A caller that posts the payment in a database should call [`Self::examine`] itself, and record the order in
+    /// the transaction of the posting: between this call and a posting elsewhere the process may be killed.
     ///
     /// # Errors
     /// The first check that fails, in the order of [`Reason::ALL`].
     pub fn verify(&self, document: &[u8], check: &Check<'_>) -> Result<Payment, Reason> {
+        let Check { at, payers, replay, issued } = *check;
+        self.examine(document, &Against { at, payers, issued })?.record(replay)
+    }
+
+    /// Makes every check but the last one, and records nothing. The caller records [`Verified::order_key`], and takes the payment only
+    /// if that key was not recorded before.
+    ///
+    /// # Errors
+    /// The first check that fails, in the order of [`Reason::ALL`].
+    pub fn examine(&self, document: &[u8], against: &Against<'_>) -> Result<Verified, Reason> {
         let document = document::read(document)?;
         let order = PaymentOrder::parse(document.order).map_err(|_| Reason::OrderMalformed)?;
         check_order(&order).map_err(|_| Reason::OrderUnshowable)?;
-        let at = seconds(check.at);
+        let at = seconds(against.at);
         let trusted = self.trust.check(document.signer, &document.certificates, at)?;
-        trusted.leaf.key.check(document.scheme, document.order, document.signature)?;
-        if check.issued.is_some_and(|issued| issued != document.order) {
+        let Leaf { holder, signer, key } = &trusted.leaf;
+        key.check(document.scheme, document.order, document.signature)?;
+        if against.issued.is_some_and(|issued| issued != document.order) {
             return Err(Reason::OrderMismatch);
         }
         check_lifetime(&order, self.order_lifetime)?;
         check_time(&order, at)?;
-        let holder = &trusted.leaf.holder;
-        match check.payers.may_pay(holder, &order.payer_account) {
+        match against.payers.may_pay(holder, &order.payer_account) {
             Ok(true) => {}
             Ok(false) => return Err(Reason::PayerMismatch),
             Err(_) => return Err(Reason::PayerUnavailable),
         }
-        match check.replay.record(
-            OrderKey::of(&order),
-            UNIX_EPOCH + order.expires.to_unix_duration(),
-            check.at,
-        ) {
-            Ok(Recorded::First) => {}
-            Ok(Recorded::Again) => return Err(Reason::OrderReplayed),
-            Err(_) => return Err(Reason::ReplayUnavailable),
-        }
         let revocation = if self.trust.has_crls() { Revocation::Checked } else { Revocation::NotChecked };
-        Ok(Payment { order, order_der: document.order.to_vec(), holder: holder.clone(), revocation })
+        let (order_der, holder, signer) = (document.order.to_vec(), holder.clone(), signer.clone());
+        Ok(Verified::new(Payment { order, order_der, holder, signer, revocation }, against.at))
     }
 }
 

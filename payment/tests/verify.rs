@@ -6,8 +6,8 @@ use crate::bank::{
     purpose, verify_at,
 };
 use payment::{
-    Accounts, Check, EncodedOrder, Holder, MemoryReplay, OrderKey, PayerBook, Recorded, ReplayStore, SameId,
-    SealError, Unavailable, Verifier, seal,
+    Accounts, Against, Check, EncodedOrder, Holder, MemoryReplay, OrderKey, PayerBook, Recorded, ReplayStore,
+    SameId, SealError, Unavailable, Verifier, seal,
 };
 use rcgen::{DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 use std::{collections::HashMap, time::SystemTime};
@@ -440,4 +440,43 @@ fn threads_share_a_verifier() {
     });
     assert_eq!(codes.iter().filter(|code| **code == "accepted").count(), 1);
     assert_eq!(codes.iter().filter(|code| **code == "order_replayed").count(), 7);
+}
+
+/// What a bank with a database does: it verifies, looks at its own books, and records in its own transaction. Until it has recorded, the
+/// same document is as good as before.
+#[test]
+fn a_document_is_verified_without_being_recorded() {
+    let (ca, order) = (Ca::new(), an_order("1"));
+    let customer = ca.customer();
+    let (document, verifier, replay) = (customer.seal(&order), ca.verifier(), MemoryReplay::default());
+    let against = Against { at: at(NOW), payers: &SameId, issued: Some(&order) };
+    for _killed_before_the_posting in 0..3 {
+        let verified = verifier.examine(&document, &against).unwrap();
+        assert_eq!((verified.order(), verified.order_der()), (order.order(), &order[..]));
+        assert_eq!(verified.order_key(), OrderKey::of(order.order()));
+        assert_eq!(verified.holder().user_id, PAYER);
+    }
+    let certificate = named(&customer.certificate);
+    let payment = verifier.examine(&document, &against).unwrap().record(&replay).unwrap();
+    assert_eq!((&payment.signer.serial, &payment.signer.issuer), (&certificate.0, &certificate.1));
+    let again = verifier.examine(&document, &against).unwrap();
+    assert_eq!(again.record(&replay), Err(payment::Reason::OrderReplayed));
+    // Whoever records by other means has the payment all the same, and it is the same payment.
+    assert_eq!(verifier.examine(&document, &against).unwrap().into_payment(), payment);
+    // What is wrong is refused before anything could be recorded.
+    let other = an_order("2");
+    let refused = verifier.examine(&document, &Against { issued: Some(&other), ..against });
+    assert_eq!(refused.unwrap_err().code(), "order_mismatch");
+    let stranger = |_: &Holder, _: &str| false;
+    let refused = verifier.examine(&document, &Against { payers: &stranger, ..against });
+    assert_eq!(refused.unwrap_err().code(), "payer_mismatch");
+}
+
+/// Serial number in hexadecimal, and the issuer's name in DER, by another reader.
+fn named(certificate: &[u8]) -> (String, Vec<u8>) {
+    use der::{Decode, Encode};
+    let certificate = x509_cert::Certificate::from_der(certificate).unwrap();
+    let tbs = certificate.tbs_certificate();
+    let serial: String = tbs.serial_number().as_bytes().iter().map(|byte| format!("{byte:02X}")).collect();
+    (serial, tbs.issuer().to_der().unwrap())
 }

@@ -14,6 +14,7 @@
 //! The index is written before a certificate leaves the CA, so that the index knows every certificate. A revocation is
 //! in the index before it is in the CRL.
 
+mod signers;
 mod rule;
 mod published;
 mod folder;
@@ -23,21 +24,20 @@ mod signer;
 use std::path::{Path, PathBuf};
 
 use file::Writing;
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 pub use folder::{DEFAULT_AUTHENTICATION_CRL_URL, DEFAULT_CRL_URL, found, found_for_trial};
-pub use sign::Founding;
+pub use sign::{Founding, dated};
+pub use signers::Signers;
 
 use crate::{
     Error, Reason,
-    certificate::{Certificate, display_name, hex},
+    certificate::Certificate,
     certificate_kind::Kind,
-    csr,
     index::{Entry, Index, Revocation},
     issuer::{Issuer, Order},
     moment::{self, Validity},
-    subject::{DEFAULT_ORGANISATION, Subject, TEST_UNIT},
+    subject::Subject,
 };
 use folder::{INDEX, Lock};
 use published::Published;
@@ -49,11 +49,7 @@ pub const CRL_DAYS: u32 = 30;
 /// An opened CA.
 pub struct Authority {
     folder: PathBuf,
-    organisation: String,
-    /// The issuer of certificates for payment, and of all where there is one issuer.
-    main: Signer,
-    /// The issuer of certificates for authentication, where there are two.
-    second: Option<Signer>,
+    signers: Signers,
     /// How its files are written: durably, but for a CA that ends with its process.
     write: Writing,
 }
@@ -95,7 +91,7 @@ impl Authority {
     /// # Errors
     /// As [`Index::load`], and when a CRL in the folder knows more than the index.
     pub fn index(&self) -> Result<Index, Error> {
-        index(&self.folder, self.signers().map(|signer| (signer.charge, &signer.certificate)))
+        index(&self.folder, self.signers.all().map(|signer| (signer.charge, &signer.certificate)))
     }
 
     /// Where the CA's certificate in PEM lies: that of the issuer for payment, which verifiers of payments are given.
@@ -111,27 +107,17 @@ impl Authority {
     /// Where the certificate in PEM lies of the issuer for authentication. It is [`Self::certificate_path`] where one issuer issues
     /// all.
     pub fn authentication_certificate_path(&self) -> PathBuf {
-        self.folder.join(self.signer(Kind::Authentication).charge.files().certificate)
+        self.folder.join(self.signers.of(Kind::Authentication).charge.files().certificate)
     }
 
     /// Where the CRL in PEM lies of the issuer for authentication. It is [`Self::crl_path`] where one issuer issues all.
     pub fn authentication_crl_path(&self) -> PathBuf {
-        self.folder.join(self.signer(Kind::Authentication).charge.files().crl)
+        self.folder.join(self.signers.of(Kind::Authentication).charge.files().crl)
     }
 
     /// Whether this CA issued the certificate, with the key that it has for the certificate's kind or for the other.
     pub fn issued(&self, certificate: &Certificate) -> bool {
-        self.signers().any(|signer| certificate.issued_by(&signer.certificate))
-    }
-
-    /// The issuers, the main one first.
-    fn signers(&self) -> impl Iterator<Item = &Signer> {
-        std::iter::once(&self.main).chain(&self.second)
-    }
-
-    /// The issuer of certificates of this kind.
-    fn signer(&self, kind: Kind) -> &Signer {
-        self.second.as_ref().filter(|signer| signer.charge.covers(kind)).unwrap_or(&self.main)
+        self.signers.issued(certificate)
     }
 
     /// Revokes a certificate by its serial number and issues the CRL anew.
@@ -155,7 +141,7 @@ impl Authority {
                     "nothing needs to be done; cert-tool ca crl issues the CRL anew",
                 );
             }
-            entry.revoke(sign::dated(now), reason);
+            entry.revoke(dated(now), reason);
             Ok(entry.clone())
         })
     }
@@ -189,8 +175,8 @@ impl Authority {
     /// that was set back a little does not make the newer CRL look older than the former one. After a CRL from the future no CRL is
     /// issued: every later CRL would be from the future too, and no verifier would take it.
     fn write_crl(&self, index: &mut Index, now: OffsetDateTime, days: u32) -> Result<u64, Error> {
-        let mut this_update = sign::dated(now);
-        for signer in self.signers() {
+        let mut this_update = dated(now);
+        for signer in self.signers.all() {
             if let Some(former) = Published::read(&self.folder, signer.charge.files(), &signer.certificate) {
                 former.check_clock(now)?;
                 this_update = this_update.max(former.this_update);
@@ -199,41 +185,12 @@ impl Authority {
         index.crl_number = index.crl_number.saturating_add(1);
         let next_update = Validity::Days(days).not_after(now.max(this_update))?;
         let crl = |signer: &Signer| sign::crl(signer, index, this_update, next_update);
-        let crls = self.signers().map(crl).collect::<Result<Vec<_>, Error>>()?;
+        let crls = self.signers.all().map(crl).collect::<Result<Vec<_>, Error>>()?;
         index.save_by(self.write, &self.folder.join(INDEX))?;
-        for (signer, crl) in self.signers().zip(&crls) {
+        for (signer, crl) in self.signers.all().zip(&crls) {
             folder::write_crl(self.write, &self.folder, signer.charge.files(), crl, true)?;
         }
         Ok(index.crl_number)
-    }
-
-    /// Checks the rules that do not depend on the request, and gives the last moment of the certificate's validity.
-    fn not_after(
-        &self,
-        signer: &Signer,
-        subject: &Subject,
-        validity: Validity,
-        now: OffsetDateTime,
-    ) -> Result<OffsetDateTime, Error> {
-        subject.check()?;
-        if subject.organisation != self.organisation {
-            return Err(refused(format!(
-                "the subject says “{}”, and this CA certifies for “{}” only",
-                subject.organisation, self.organisation
-            )));
-        }
-        if subject.unit.as_deref().is_some_and(|unit| unit != TEST_UNIT) {
-            return Err(refused("the subject has a unit that this CA does not certify".into()));
-        }
-        let not_after = validity.not_after(now)?;
-        if not_after > signer.certificate.not_after {
-            return Err(refused(format!(
-                "it would end on {}, after the CA's own certificate ({})",
-                moment::display(not_after),
-                moment::display(signer.certificate.not_after)
-            )));
-        }
-        Ok(not_after)
     }
 }
 
@@ -256,64 +213,30 @@ impl Closed {
     /// The passphrase is wrong or missing, a key is damaged, or key and certificate do not belong together.
     pub fn open(self, passphrase: Option<&[u8]>) -> Result<Authority, Error> {
         let Self { folder, issuers } = self;
-        let mut opened = issuers.into_iter().map(|issuer| issuer.open(&folder, passphrase));
-        let main = opened.next().unwrap_or_else(|| Err(refused("it has no issuer".into())))?;
-        let second = opened.next().transpose()?;
-        let subject = &main.certificate.subject;
-        let organisation = subject
-            .iter()
-            .find(|(oid, _)| *oid == const_oid::db::rfc4519::O)
-            .map_or_else(|| DEFAULT_ORGANISATION.to_string(), |(_, text)| text.clone());
-        drop(opened);
-        Ok(Authority { folder, organisation, main, second, write: file::write })
+        let signers = Signers::unseal(issuers, &folder, passphrase)?;
+        Ok(Authority { folder, signers, write: file::write })
     }
 }
 
 impl Issuer for Authority {
     fn certificate(&self, kind: Kind) -> &Certificate {
-        &self.signer(kind).certificate
+        self.signers.certificate(kind)
     }
 
     fn organisation(&self) -> &str {
-        &self.organisation
+        self.signers.organisation()
     }
 
     fn ready(&mut self, subject: &Subject, validity: Validity) -> Result<(), Error> {
-        for signer in self.signers() {
-            self.not_after(signer, subject, validity, moment::now())?;
-        }
+        self.signers.ready(subject, validity, moment::now())?;
         let _lock = Lock::take(&self.folder)?;
         self.index().map(drop)
     }
 
     fn issue(&mut self, order: &Order<'_>) -> Result<Vec<u8>, Error> {
-        let now = moment::now();
-        let signer = self.signer(order.kind);
-        let not_after = self.not_after(signer, order.subject, order.validity, now)?;
-        let request = csr::check_for(order.request, order.subject)?;
-        rule::of_the_issuers_algorithm(&request, order.kind, signer)?;
-        rule::not_our_own(&request.public_key, self.signers())?;
         let _lock = Lock::take(&self.folder)?;
         let mut index = self.index()?;
-        let key = hex(&Sha256::digest(&request.public_key));
-        let subject = display_name(&request.subject);
-        rule::one_holder_a_key(&index, &key, order.kind, &subject)?;
-        rule::one_name_an_id(&index, order.subject, now)?;
-        let point = index.distribution_point(order.kind);
-        let der = sign::certificate(signer, order, &request, point, now, not_after)?;
-        index.certificates.push(Entry {
-            serial: Certificate::parse(&der)?.serial,
-            kind: order.kind,
-            subject,
-            holder: Some(order.subject.into()),
-            key,
-            issued_at: now,
-            not_after,
-            token: order.token.map(str::to_string),
-            delivered_at: None,
-            revoked_at: None,
-            reason: None,
-        });
+        let der = self.signers.issue(order, &mut index, moment::now())?;
         index.save_by(self.write, &self.folder.join(INDEX))?;
         Ok(der)
     }
@@ -332,7 +255,7 @@ impl Issuer for Authority {
             if serials.contains(&entry.serial) {
                 entry.delivered_at.get_or_insert(now);
             } else if entry.token.as_deref() == Some(token) && entry.is_on_its_way() {
-                entry.revoke(sign::dated(now), Revocation::Superseded);
+                entry.revoke(dated(now), Revocation::Superseded);
                 lost = true;
             }
         }
@@ -348,7 +271,7 @@ impl Issuer for Authority {
         }
         self.change(|index, now| {
             for entry in index.certificates.iter_mut().filter(|entry| serials.contains(&entry.serial)) {
-                entry.revoke(sign::dated(now), Revocation::CessationOfOperation);
+                entry.revoke(dated(now), Revocation::CessationOfOperation);
             }
             Ok(())
         })

@@ -1,4 +1,4 @@
-//! The index of a CA: what it has issued and revoked, in a versioned file with a checksum. An index that is damaged or of an
+//! The index of a CA in a folder: what it has issued and revoked, in a versioned file with a checksum. An index that is damaged or of an
 //! unknown version is refused, and never overwritten.
 //!
 //! The checksum is SHA-256 of the file with 64 zeros in the checksum's place. The checksum tells damage, not malice: whoever
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use crate::{Error, Reason, certificate::hex, certificate_kind::Kind};
+use crate::{Error, Reason, certificate::hex, certificate_kind::Kind, register::Register};
 use file::{Access, Writing};
 
 /// The version of the file that this program writes.
@@ -115,14 +115,6 @@ impl Index {
         }
     }
 
-    /// The distribution point of certificates of this kind.
-    pub fn distribution_point(&self, kind: Kind) -> &str {
-        match (kind, &self.authentication_crl_url) {
-            (Kind::Authentication, Some(url)) => url,
-            _ => &self.crl_url,
-        }
-    }
-
     /// Reads the file.
     ///
     /// # Errors
@@ -208,6 +200,27 @@ impl Index {
     /// The entry with this serial number.
     pub fn find(&self, serial: &str) -> Option<&Entry> {
         self.certificates.iter().find(|entry| entry.serial == serial)
+    }
+}
+
+impl Register for Index {
+    fn entries(&self) -> &[Entry] {
+        &self.certificates
+    }
+
+    fn record(&mut self, entry: Entry) {
+        self.certificates.push(entry);
+    }
+
+    fn distribution_point(&self, kind: Kind) -> &str {
+        match (kind, &self.authentication_crl_url) {
+            (Kind::Authentication, Some(url)) => url,
+            _ => &self.crl_url,
+        }
+    }
+
+    fn crl_number(&self) -> u64 {
+        self.crl_number
     }
 }
 

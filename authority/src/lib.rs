@@ -12,6 +12,7 @@ pub mod attestation;
 pub mod ca;
 mod key;
 pub mod index;
+pub mod register;
 pub mod issuer;
 pub mod csr;
 pub mod certificate;

@@ -6,7 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use time::OffsetDateTime;
 use wire::algorithm::KeyAlgorithm;
+use zeroize::Zeroizing;
 
 use super::{
     Authority, CRL_DAYS, sign,
@@ -83,11 +85,37 @@ pub fn found(folder: &Path, founding: &Founding<'_>, passphrase: Option<&[u8]>) 
     found_by(file::write, folder, founding, passphrase)
 }
 
+/// Makes the keys and certificates of a CA whose books are not in its folder.
+pub(super) fn found_signers(
+    folder: &Path,
+    founding: &Founding<'_>,
+    passphrase: Option<&[u8]>,
+) -> Result<(), Error> {
+    in_vacant(folder, founding, passphrase, || {
+        let now = moment::now();
+        for &charge in founding.charges()?.iter().rev() {
+            let made = make(founding, charge, passphrase, now)?;
+            write_signer(file::write, folder, &made)?;
+        }
+        Ok(())
+    })
+}
+
 fn found_by(
     write: Writing,
     folder: &Path,
     founding: &Founding<'_>,
     passphrase: Option<&[u8]>,
+) -> Result<(), Error> {
+    in_vacant(folder, founding, passphrase, || fill(write, folder, founding, passphrase))
+}
+
+/// Makes the folder, and fills it where no CA is. What was written goes away again when the filling fails.
+fn in_vacant(
+    folder: &Path,
+    founding: &Founding<'_>,
+    passphrase: Option<&[u8]>,
+    fill: impl FnOnce() -> Result<(), Error>,
 ) -> Result<(), Error> {
     founding.check(folder)?;
     if let Some(passphrase) = passphrase {
@@ -96,7 +124,7 @@ fn found_by(
     file::make_private_folder(folder)?;
     let _lock = Lock::take(folder)?;
     check_vacant(folder)?;
-    fill(write, folder, founding, passphrase).inspect_err(|_| {
+    fill().inspect_err(|_| {
         // None of these files was there before, and the lock is held: this process made them, and may remove them.
         for name in names().rev() {
             let _ = fs::remove_file(folder.join(name));
@@ -135,19 +163,39 @@ fn fill(
     let index = Index::new(founding.crl_url.to_string(), second);
     index.save_by(write, &folder.join(INDEX))?;
     for &charge in charges.iter().rev() {
-        let key = PrivateKey::generate(charge.algorithm(founding.algorithm))?;
-        let pem_key = key.pem(passphrase)?;
-        let root = sign::root(&key, &charge.common_name(founding.name), founding, now)?;
-        let signer = Signer { charge, certificate: Certificate::parse(&root)?, key };
+        let made = make(founding, charge, passphrase, now)?;
         let until = Validity::Days(CRL_DAYS).not_after(now)?;
-        let crl = sign::crl(&signer, &index, sign::dated(now), until)?;
-        let files = charge.files();
-        write(&folder.join(files.key), pem_key.as_bytes(), Access::Owner, false)?;
-        write_crl(write, folder, files, &crl, false)?;
-        let certificate = signer.certificate.pem();
-        write(&folder.join(files.certificate), certificate.as_bytes(), Access::Everyone, false)?;
+        let crl = sign::crl(&made.signer, &index, sign::dated(now), until)?;
+        write_crl(write, folder, charge.files(), &crl, false)?;
+        write_signer(write, folder, &made)?;
     }
     Ok(())
+}
+
+/// A new issuer, and its key as it is written.
+struct Made {
+    signer: Signer,
+    key: Zeroizing<String>,
+}
+
+fn make(
+    founding: &Founding<'_>,
+    charge: Charge,
+    passphrase: Option<&[u8]>,
+    now: OffsetDateTime,
+) -> Result<Made, Error> {
+    let private = PrivateKey::generate(charge.algorithm(founding.algorithm))?;
+    let key = private.pem(passphrase)?;
+    let root = sign::root(&private, &charge.common_name(founding.name), founding, now)?;
+    Ok(Made { signer: Signer { charge, certificate: Certificate::parse(&root)?, key: private }, key })
+}
+
+/// Writes an issuer's key, and then the issuer's certificate.
+fn write_signer(write: Writing, folder: &Path, made: &Made) -> Result<(), Error> {
+    let files = made.signer.charge.files();
+    write(&folder.join(files.key), made.key.as_bytes(), Access::Owner, false)?;
+    let certificate = made.signer.certificate.pem();
+    Ok(write(&folder.join(files.certificate), certificate.as_bytes(), Access::Everyone, false)?)
 }
 
 /// Writes both forms of an issuer's CRL.

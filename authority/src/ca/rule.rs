@@ -7,14 +7,14 @@ use crate::{
     Error,
     certificate_kind::Kind,
     csr::Request,
-    index::{Entry, Holder, Index, Revocation},
+    index::{Entry, Holder, Revocation},
     signature::name,
     subject::Subject,
 };
 
 /// A key has one use and one holder. With a key that both pays and authenticates, a login could be turned into a payment.
-pub(super) fn one_holder_a_key(index: &Index, key: &str, kind: Kind, subject: &str) -> Result<(), Error> {
-    let same = index.certificates.iter().filter(|entry| entry.key == key);
+pub(super) fn one_holder_a_key(entries: &[Entry], key: &str, kind: Kind, subject: &str) -> Result<(), Error> {
+    let same = entries.iter().filter(|entry| entry.key == key);
     for entry in same {
         if entry.kind != kind {
             let why = format!("its key has a certificate for {} already ({})", entry.kind, entry.serial);
@@ -56,9 +56,9 @@ pub(super) fn of_the_issuers_algorithm(request: &Request, kind: Kind, signer: &S
 }
 
 /// An ID has one name as long as a certificate for it stands: a bank's backend knows the payer by the ID alone.
-pub(super) fn one_name_an_id(index: &Index, subject: &Subject, now: OffsetDateTime) -> Result<(), Error> {
+pub(super) fn one_name_an_id(entries: &[Entry], subject: &Subject, now: OffsetDateTime) -> Result<(), Error> {
     let stands = |entry: &&Entry| entry.revoked_at.is_none() && entry.not_after >= now;
-    let other = index.certificates.iter().filter(stands).find(|entry| match &entry.holder {
+    let other = entries.iter().filter(stands).find(|entry| match &entry.holder {
         Some(holder) => is_same_id(&holder.user_id, &subject.user_id) && holder.name != subject.name,
         // An entry of the former version has the subject as people see it.
         None => {

@@ -19,14 +19,8 @@ use x509_cert::{
 use self::build::{Content, broken, extension, key_identifier, list, moment, own_identifier};
 use super::signer::Signer;
 use crate::{
-    Error,
-    csr::Request,
-    index::{Index, Revocation},
-    issuer::Order,
-    key::random,
-    moment::Validity,
-    signature::PrivateKey,
-    subject::name,
+    Error, csr::Request, index::Revocation, issuer::Order, key::random, moment::Validity, register::Register,
+    signature::PrivateKey, subject::name,
 };
 use const_oid::db::rfc4519::{CN, O};
 
@@ -116,18 +110,18 @@ fn distribution_point(url: &str) -> Result<CrlDistributionPoints, Error> {
 /// The date that a CRL gives to what happens now. It lies a little back, as the beginning of a certificate does: a verifier whose
 /// clock is behind would take a CRL of this moment for one from the future. A revocation has the same date, so that no revocation
 /// is younger than the CRL that lists it.
-pub(super) fn dated(now: OffsetDateTime) -> OffsetDateTime {
+pub fn dated(now: OffsetDateTime) -> OffsetDateTime {
     now - SKEW
 }
 
 /// The CRL of everything revoked that this issuer issued, DER.
 pub(super) fn crl(
     signer: &Signer,
-    index: &Index,
+    page: &dyn Register,
     this_update: OffsetDateTime,
     next_update: OffsetDateTime,
 ) -> Result<Vec<u8>, Error> {
-    let own = index.certificates.iter().filter(|entry| signer.charge.covers(entry.kind));
+    let own = page.entries().iter().filter(|entry| signer.charge.covers(entry.kind));
     let revoked = own.filter_map(|entry| {
         // A former version of this program, or a clock that was ahead, may have given the revocation a later date.
         let at = entry.revoked_at?.min(this_update);
@@ -135,7 +129,7 @@ pub(super) fn crl(
     });
     let revoked = revoked.collect::<Result<Vec<_>, Error>>()?;
     let (issuer, authority) = own_identifier(&signer.certificate)?;
-    let number = CrlNumber(Uint::new(&index.crl_number.to_be_bytes()).map_err(broken)?);
+    let number = CrlNumber(Uint::new(&page.crl_number().to_be_bytes()).map_err(broken)?);
     let tbs = TbsCertList {
         version: Version::V2,
         signature: build::algorithm(&signer.key)?,

@@ -1,8 +1,12 @@
+mod books;
 mod two;
 mod witness;
 
 use super::*;
-use crate::{certificate_kind::Kind, openssl, signature::PublicKey, subject::tests::zhang};
+use crate::{
+    certificate::hex, certificate_kind::Kind, csr, openssl, signature::PublicKey,
+    subject::DEFAULT_ORGANISATION, subject::tests::zhang,
+};
 use rcgen::{KeyPair, PublicKeyData as _, SigningKey as _};
 use std::fs;
 use wire::algorithm::KeyAlgorithm;

@@ -126,7 +126,7 @@ fn issued_ahead(ca: &Authority, folder: &Path, ahead: OffsetDateTime) {
     let mut index = ca.index().unwrap();
     index.crl_number += 1;
     index.save(&folder.join(INDEX)).unwrap();
-    let crl = sign::crl(&ca.main, &index, ahead, ahead + time::Duration::DAY).unwrap();
+    let crl = sign::crl(&ca.signers.main, &index, ahead, ahead + time::Duration::DAY).unwrap();
     folder::write_crl(file::write, folder, &MAIN, &crl, true).unwrap();
 }
 

@@ -41,7 +41,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("machine", &["wire", "file", "card", "terminal"]),
     ("cert-tool", &["wire", "file", "card", "authority", "terminal"]),
     ("host-driver", &["wire", "file", "lock", "peer", "firmware", "terminal"]),
-    // To come: authority and payment, with the shield and merchants. Never card: a bank knows shields by what they signed.
+    // Never card: a bank knows shields by what they signed.
     ("bank", &["wire", "file", "authority", "payment", "terminal"]),
     // To come: assistant, on card, machine, payment and cert-tool; world, shield, assistant and bank as processes and links none of them.
     (

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use crate::{Error, Reason, certificate::hex, certificate_kind::Kind, register::Register};
+use crate::{Error, Reason, certificate::hex, certificate_kind::Kind};
 use file::{Access, Writing};
 
 /// The version of the file that this program writes.
@@ -200,27 +200,6 @@ impl Index {
     /// The entry with this serial number.
     pub fn find(&self, serial: &str) -> Option<&Entry> {
         self.certificates.iter().find(|entry| entry.serial == serial)
-    }
-}
-
-impl Register for Index {
-    fn entries(&self) -> &[Entry] {
-        &self.certificates
-    }
-
-    fn record(&mut self, entry: Entry) {
-        self.certificates.push(entry);
-    }
-
-    fn distribution_point(&self, kind: Kind) -> &str {
-        match (kind, &self.authentication_crl_url) {
-            (Kind::Authentication, Some(url)) => url,
-            _ => &self.crl_url,
-        }
-    }
-
-    fn crl_number(&self) -> u64 {
-        self.crl_number
     }
 }
 

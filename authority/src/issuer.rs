@@ -1,10 +1,10 @@
-//! Who issues certificates, as enrolment sees it: a folder today, a bank's server behind the same trait tomorrow.
+//! Who issues certificates, as enrolment sees it: a folder, or a bank's server behind the same trait.
 
 use wire::algorithm::KeyAlgorithm;
 
 use crate::{
-    Error, certificate::Certificate, certificate_kind::Kind, moment::Validity, signature::PublicKey,
-    subject::Subject,
+    Error, attestation::Attestation, certificate::Certificate, certificate_kind::Kind, moment::Validity,
+    signature::PublicKey, subject::Subject,
 };
 
 /// What an issuer is asked for.
@@ -47,6 +47,23 @@ pub trait Issuer {
     /// # Errors
     /// It refuses, or could not record it; then there is no such certificate.
     fn issue(&mut self, order: &Order<'_>) -> Result<Vec<u8>, Error>;
+
+    /// Whether it issues nothing without the token's statement on the key ([`Self::issue_attested`]).
+    fn wants_attestation(&self) -> bool {
+        false
+    }
+
+    /// As [`Self::issue`], with what the token says of the key. A CA that stands beside the token leaves that check to enrolment.
+    ///
+    /// # Errors
+    /// As [`Self::issue`].
+    fn issue_attested(
+        &mut self,
+        order: &Order<'_>,
+        _attestation: Option<&Attestation>,
+    ) -> Result<Vec<u8>, Error> {
+        self.issue(order)
+    }
 
     /// Whether it issued this certificate and has not revoked it.
     ///

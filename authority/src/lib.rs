@@ -8,12 +8,12 @@
 //! Every [`Error`] says what happened, why, in what state things are now, and what to do next.
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
-pub mod attestation;
 pub mod ca;
 mod key;
-pub mod index;
 pub mod register;
+pub mod index;
 pub mod issuer;
+pub mod attestation;
 pub mod csr;
 pub mod certificate;
 pub mod signature;

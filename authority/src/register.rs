@@ -4,7 +4,10 @@
 //! A register is a page and no store. Whoever issues reads the page under a lock or in a transaction, lets the CA write on the page, and
 //! makes the page durable before the certificate leaves the CA (`docs/decisions/0056-the-register-behind-a-trait.md`).
 
-use crate::{certificate_kind::Kind, index::Entry};
+use crate::{
+    certificate_kind::Kind,
+    index::{Entry, Index},
+};
 
 /// A page of a CA's books.
 pub trait Register {
@@ -20,4 +23,26 @@ pub trait Register {
 
     /// The number of the CRL that is being issued. The number is spent already: no other CRL of the CA ever has it (RFC 5280, 5.2.3).
     fn crl_number(&self) -> u64;
+}
+
+/// The index of a CA in a folder.
+impl Register for Index {
+    fn entries(&self) -> &[Entry] {
+        &self.certificates
+    }
+
+    fn record(&mut self, entry: Entry) {
+        self.certificates.push(entry);
+    }
+
+    fn distribution_point(&self, kind: Kind) -> &str {
+        match (kind, &self.authentication_crl_url) {
+            (Kind::Authentication, Some(url)) => url,
+            _ => &self.crl_url,
+        }
+    }
+
+    fn crl_number(&self) -> u64 {
+        self.crl_number
+    }
 }

@@ -12,12 +12,13 @@ use crate::{
     },
     clock::Clock,
     database::Database,
-    error::Result,
+    error::{Error, Result},
     metrics::Metrics,
     origin::Origins,
     password::Hasher,
     secrets::Secrets,
     settings::Settings,
+    shields::Shields,
 };
 
 /// So many requests that change something are at work at a time.
@@ -33,6 +34,8 @@ pub(crate) struct Bank {
     pub(crate) metrics: Metrics,
     /// Places for requests that change something: each is carried to its end, though its browser goes away.
     pub(crate) labour: Arc<Semaphore>,
+    /// The CA and what belongs to shields; commands that need none of it open none of it.
+    shields: Option<Shields>,
     /// Where the customers' pages are, and where the tellers' pages are.
     pub(crate) public: Origins,
     pub(crate) counter: Origins,
@@ -52,6 +55,7 @@ impl Bank {
             clock,
             metrics: Metrics::default(),
             labour: Arc::new(Semaphore::new(LABOUR)),
+            shields: None,
             public: Origins::default(),
             counter: Origins::default(),
         }
@@ -60,6 +64,19 @@ impl Bank {
     /// Waits until nothing is at work any more.
     pub(crate) async fn rest(&self) {
         let _ = self.labour.acquire_many(u32::try_from(LABOUR).unwrap_or(u32::MAX)).await;
+    }
+
+    /// The bank with its CA.
+    pub(crate) fn with_shields(self, shields: Shields) -> Self {
+        Self { shields: Some(shields), ..self }
+    }
+
+    /// The CA.
+    ///
+    /// # Errors
+    /// It was not opened.
+    pub(crate) fn shields(&self) -> Result<&Shields> {
+        self.shields.as_ref().ok_or_else(|| Error::Broken("the bank's CA was not opened".into()))
     }
 
     /// The bank's own accounts, without which nothing can be posted.
@@ -99,12 +116,22 @@ impl Folder<'_> {
         self.0.join("bank.toml")
     }
 
+    /// The keys and certificates of the CA.
+    pub(crate) fn authority(&self) -> std::path::PathBuf {
+        self.0.join("ca")
+    }
+
+    /// The certificates of the factories whose shields are trusted.
+    pub(crate) fn factories(&self) -> std::path::PathBuf {
+        self.0.join("factory")
+    }
+
     pub(crate) fn sqlite(&self) -> std::path::PathBuf {
         self.0.join("bank.sqlite")
     }
 }
 
 /// What a command says of an error of the bank.
-pub(crate) fn failure(what: &str, error: &crate::error::Error) -> Failure {
+pub(crate) fn failure(what: &str, error: &Error) -> Failure {
     Failure::new(what).because(error)
 }

@@ -11,6 +11,11 @@ pub(crate) mod teller;
 pub(crate) mod session;
 pub(crate) mod throttle;
 pub(crate) mod remittance;
+pub(crate) mod signed;
+pub(crate) mod crl;
+pub(crate) mod certificate;
+pub(crate) mod authorisation;
+pub(crate) mod shield;
 pub(crate) mod posting;
 pub(crate) mod audit;
 pub(crate) mod challenge;
@@ -55,6 +60,11 @@ pub(crate) const STATEMENTS: &[&[(&str, &str)]] = &[
     session::STATEMENTS,
     throttle::STATEMENTS,
     remittance::STATEMENTS,
+    signed::STATEMENTS,
+    crl::STATEMENTS,
+    certificate::STATEMENTS,
+    authorisation::STATEMENTS,
+    shield::STATEMENTS,
     posting::STATEMENTS,
     audit::STATEMENTS,
     challenge::STATEMENTS,

@@ -2,10 +2,12 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use authority::attestation::{Factory, TEST_BRAND};
 use clap::{Args, Parser, Subcommand};
 use terminal::{Exit, Failure, Outcome, say};
 use time::Date;
 use tokio::{runtime::Runtime, signal::unix, sync::watch};
+use wire::algorithm::KeyAlgorithm;
 
 use crate::{
     bank::{Bank, Folder, failure},
@@ -19,6 +21,7 @@ use crate::{
     secrets::Secrets,
     serve::{Places, Server},
     settings::Settings,
+    shields::Shields,
 };
 
 /// A bank: accounts, payments, a counter
@@ -31,8 +34,8 @@ pub(crate) struct Line {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make a bank: its secrets and its database
-    Init(Place),
+    /// Make a bank: its secrets, its CA and its database
+    Init(Init),
     /// Serve the pages and the counter
     Serve(Serve),
     /// A bank with customers of all kinds, in a folder that goes away with it
@@ -57,6 +60,21 @@ struct Place {
     /// in the folder]
     #[arg(long, value_name = "URL", env = "BANK_DATABASE", hide_env_values = true)]
     database: Option<String>,
+}
+
+#[derive(Args)]
+struct Init {
+    #[command(flatten)]
+    place: Place,
+    /// What the bank's shields sign with: p256 or sm2
+    #[arg(long, value_name = "NAME", default_value = "p256", value_parser = algorithm)]
+    algorithm: KeyAlgorithm,
+}
+
+fn algorithm(name: &str) -> Result<KeyAlgorithm, String> {
+    let known = [("p256", KeyAlgorithm::P256), ("sm2", KeyAlgorithm::Sm2)];
+    let found = known.into_iter().find(|(own, _)| *own == name).map(|(_, algorithm)| algorithm);
+    found.ok_or_else(|| "a bank's shields sign with p256 or with sm2".to_owned())
 }
 
 #[derive(Args)]
@@ -141,7 +159,7 @@ impl Line {
             Runtime::new().map_err(|fault| Failure::new("the bank did not start").because(fault))?;
         runtime.block_on(async {
             match self.command {
-                Command::Init(place) => init(&place).await,
+                Command::Init(init) => init.run().await,
                 Command::Serve(serve) => serve.run().await,
                 Command::Demo(demo) => demo.run().await,
                 Command::Migrate(place) => migrate(&place).await,
@@ -185,20 +203,52 @@ impl Place {
     }
 }
 
+impl Place {
+    /// The bank with its CA, whose keys take a moment to open.
+    async fn open_whole(&self, clock: Clock) -> Result<Bank, Failure> {
+        let bank = self.open(clock).await?;
+        let folder = Folder(&self.folder);
+        if !folder.authority().exists() {
+            return Err(Failure::new("the bank was not opened")
+                .because("it has no CA: a former version of this program has made it")
+                .next("run `bank migrate`"));
+        }
+        let shields =
+            Shields::open(&folder.authority(), Some(bank.secrets.passphrase()), &folder.factories())?;
+        Ok(bank.with_shields(shields))
+    }
+}
+
 fn has_password(url: &str) -> bool {
     let authority = url.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
     authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
 }
 
+impl Init {
+    async fn run(self) -> Outcome {
+        file::make_private_folder(&self.place.folder)?;
+        let (secrets, folder) =
+            (Secrets::new().map_err(told("no secrets were made"))?, Folder(&self.place.folder));
+        secrets.write(&folder.secrets())?;
+        Shields::found(&folder.authority(), self.algorithm, Some(secrets.passphrase()))?;
+        file::make_private_folder(&folder.factories())?;
+        init(&self.place).await
+    }
+}
+
 async fn init(place: &Place) -> Outcome {
-    file::make_private_folder(&place.folder)?;
-    Secrets::new().map_err(told("no secrets were made"))?.write(&Folder(&place.folder).secrets())?;
     let outcome = migrate(place).await?;
     say(&format!("a bank in {}; next: `bank teller add NAME`, `bank serve`", place.folder.display()));
     Ok(outcome)
 }
 
 async fn migrate(place: &Place) -> Outcome {
+    let folder = Folder(&place.folder);
+    // A bank of a former version has no CA yet.
+    if folder.secrets().exists() && !folder.authority().exists() {
+        let secrets = Secrets::read(&folder.secrets())?;
+        Shields::found(&folder.authority(), KeyAlgorithm::P256, Some(secrets.passphrase()))?;
+    }
     let (database, now) = (place.database().await?, Clock::default().now());
     let done = database.migrate(now).await.map_err(told("the database was not changed"))?;
     let found = async { account::found(&mut *database.connection().await?, now).await };
@@ -272,7 +322,7 @@ impl Serve {
                 ))
                 .next("put a proxy with TLS before it, and say --public-origin https://…"));
         }
-        let bank = self.place.open(Clock::new(self.listen.business_date)).await?;
+        let bank = self.place.open_whole(Clock::new(self.listen.business_date)).await?;
         run(bank, self.listen.places(self.public_origin, Proxies(self.trusted_proxy)), &[]).await
     }
 }
@@ -303,12 +353,17 @@ impl Demo {
         }
         let folder = demo::Folder::make()?;
         let place = Place { folder: folder.path().to_owned(), database: None };
-        Secrets::new().map_err(told("no secrets were made"))?.write(&Folder(folder.path()).secrets())?;
+        let (secrets, own) = (Secrets::new().map_err(told("no secrets were made"))?, Folder(folder.path()));
+        secrets.write(&own.secrets())?;
+        // The demo's folder is its own and goes away with it, so its CA's keys lie there in clear, and it opens at once.
+        Shields::found(&own.authority(), KeyAlgorithm::P256, None)?;
         let database = place.database().await?;
         database.migrate(Clock::default().now()).await.map_err(told("the database was not made"))?;
         database.close().await;
         let clock = Clock::new(self.listen.business_date);
-        let bank = place.open(clock).await?;
+        let shields = Shields::open(&own.authority(), None, &own.factories())?;
+        let shields = shields.trusting(Factory::test(TEST_BRAND)?);
+        let bank = place.open(clock).await?.with_shields(shields);
         let lines = demo::seed(&bank).await.map_err(told("the demo was not seeded"))?;
         run(bank, self.listen.places(None, Proxies::default()), &lines).await
     }

@@ -42,7 +42,8 @@ macro_rules! migration {
 }
 
 /// Each migration: its name, and its SQL in SQLite and in PostgreSQL.
-const MIGRATIONS: &[(&str, &str, &str)] = &[migration!("0001_books"), migration!("0002_index")];
+const MIGRATIONS: &[(&str, &str, &str)] =
+    &[migration!("0001_books"), migration!("0002_index"), migration!("0003_shield")];
 
 const MAKE_MIGRATION: &str =
     "CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY, digest TEXT NOT NULL, at BIGINT NOT NULL)";

@@ -2,6 +2,7 @@
 //! [`AtCounter`], whose document and card the teller has looked at.
 
 mod approval;
+mod shield;
 
 use crate::{
     bank::Bank,
@@ -13,6 +14,7 @@ use crate::{
         customer::{self, Customer},
         posting::{self, Posting},
         session::{self, SessionKind},
+        shield::{self as shield_book, Shield},
     },
     database::Work,
     error::{Error, Refusal, Result},
@@ -23,7 +25,8 @@ use crate::{
     settings::ONE_TIME,
 };
 
-pub(crate) use approval::{Action, answer, ask, waiting};
+pub(crate) use approval::{Action, Brought, answer, ask, waiting};
+pub(crate) use shield::{check_serial, issue_shield, lose_shield};
 
 /// Who opens an account.
 #[derive(Clone, Debug)]
@@ -235,6 +238,7 @@ pub(crate) struct Overview {
     pub(crate) accounts: Vec<account::Account>,
     pub(crate) contract: Option<contract::Contract>,
     pub(crate) card: Option<Card>,
+    pub(crate) shield: Option<Shield>,
 }
 
 /// Looks at a customer. That is an action like any other: the audit says which teller has seen whose balances.
@@ -244,6 +248,7 @@ pub(crate) async fn overview(bank: &Bank, teller: &Teller, at: &AtCounter) -> Re
         accounts: account::of_customer(&mut work, id).await?,
         contract: contract::find(&mut work, id).await?,
         card: card::of_customer(&mut work, id).await?,
+        shield: shield_book::of_customer(&mut work, id).await?,
     };
     audit::add(&mut work, now, &teller.actor(), "customer-seen", at.account(), "").await?;
     work.commit().await?;

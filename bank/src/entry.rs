@@ -76,6 +76,18 @@ pub(crate) struct Visit {
     secret: String,
 }
 
+impl Visit {
+    /// Whether this is the token of the forms of this visit.
+    ///
+    /// # Errors
+    /// The form is another site's, or of another session.
+    pub(crate) fn check_form(&self, bank: &Bank, token: &[u8]) -> Result<()> {
+        let right = bank.secrets.mac(Purpose::Form, &["form", &self.secret])?;
+        let is_right = alike(token, random::hex(right.as_slice()).as_bytes());
+        if is_right { Ok(()) } else { Err(Refusal::ForeignForm.into()) }
+    }
+}
+
 /// The cookie that begins a session. `__Host-`: this host only, and no page of another subdomain can set it (ASVS 3.3.1 to 3.3.4).
 pub(crate) async fn begin_session(
     bank: &Bank,
@@ -336,10 +348,7 @@ impl<T: DeserializeOwned> FromRequest<Open> for Sent<T> {
         let visit = visit(request.extensions())?;
         let form = Form::<WithToken<T>>::from_request(request, bank).await;
         let Form(form) = form.map_err(|fault| refused(fault.into_response().status()))?;
-        let right = bank.secrets.mac(Purpose::Form, &["form", &visit.secret])?;
-        if !alike(form.token.as_bytes(), random::hex(right.as_slice()).as_bytes()) {
-            return Err(Refusal::ForeignForm.into());
-        }
+        visit.check_form(bank, form.token.as_bytes())?;
         Ok(Self(form.fields))
     }
 }

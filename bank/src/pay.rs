@@ -3,7 +3,9 @@
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod answer;
 mod ask;
+pub(crate) mod shield;
 mod wish;
+mod settle;
 pub(crate) mod remit;
 pub(crate) mod condition;
 pub(crate) mod standing;

@@ -1,6 +1,8 @@
 //! The customers' site: a file for each resource.
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
+mod shield;
+mod id;
 mod order;
 mod write;
 mod card;
@@ -26,6 +28,8 @@ pub(crate) fn routes() -> Routes {
         card::routes(),
         write::routes(),
         order::routes(),
+        shield::routes(),
+        id::routes(),
         asset::routes(),
     ];
     routes.into_iter().fold(Routes::default(), Routes::and)

@@ -91,6 +91,11 @@ impl Secrets {
         self.0.card.keys().next_back().copied().unwrap_or_default()
     }
 
+    /// What opens the keys of the bank's CA.
+    pub(crate) fn passphrase(&self) -> &[u8] {
+        self.0.authority.0.as_bytes()
+    }
+
     /// HMAC-SHA-256 over the parts, each with its length before it, so that no two lists of parts are alike.
     pub(crate) fn mac(&self, purpose: Purpose, parts: &[&str]) -> Result<Zeroizing<[u8; 32]>> {
         let key = match purpose {

@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     /// How long a session lasts without a click, and at most.
     pub(crate) idle_minutes: i64,
     pub(crate) session_hours: i64,
+    /// How long the certificates of a shield are valid.
+    pub(crate) certificate_days: u32,
     /// The hotline that the home page prints.
     pub(crate) hotline: String,
     /// The memory of one argon2 computation in KiB, and its passes.
@@ -42,6 +44,7 @@ impl Default for Settings {
             // EU 2018/389 art. 4 (3) d: no more than five minutes without a click.
             idle_minutes: 5,
             session_hours: 8,
+            certificate_days: 1826,
             hotline: "95588".into(),
             // OWASP, Password Storage: Argon2id with 19 MiB and two passes.
             argon2_memory: 19_456,
@@ -76,6 +79,9 @@ impl Settings {
         }
         if sums.iter().any(|sum| !(0..=1_000_000_000).contains(sum)) {
             return Err(wrong("an amount is not between 0 and 1000000000 yuan".into()));
+        }
+        if !(1..=3660).contains(&settings.certificate_days) {
+            return Err(wrong("certificate_days is not between 1 and 3660".into()));
         }
         if !(8..=1_048_576).contains(&settings.argon2_memory) || !(1..=100).contains(&settings.argon2_passes)
         {

@@ -7,5 +7,7 @@ mod model;
 mod payment;
 mod proof;
 mod session;
+mod shield;
+mod shield_code;
 mod statement;
 mod world;

@@ -169,7 +169,8 @@ impl Attempt<'_> {
         for ((kind, request), attestation) in Kind::ALL.into_iter().zip(&requests).zip(&attestations) {
             self.check_attested(kind, request, attestation.as_ref())?;
         }
-        let [payment, authentication] = [&requests[0], &requests[1]];
+        let [payment, authentication] =
+            [(&*requests[0], &attestations[0]), (&*requests[1], &attestations[1])];
         let certificates = [
             self.issue(Kind::Payment, payment, subject, validity)?,
             self.issue(Kind::Authentication, authentication, subject, validity)?,
@@ -179,9 +180,12 @@ impl Attempt<'_> {
         Ok(certificates)
     }
 
-    /// The token's statement on its pending key, where attestation is asked for.
+    /// The token's statement on its pending key, where attestation is asked for: here, or by the issuer.
     fn attest(&mut self, kind: Kind) -> Result<Option<Attestation>, Failure> {
-        let Some(factory) = self.factory else { return Ok(None) };
+        let Some(factory) = self.factory else {
+            let wanted = self.issuer.wants_attestation();
+            return if wanted { Ok(self.token.attest_pending(kind.container())?) } else { Ok(None) };
+        };
         let attestation = self.token.attest_pending(kind.container())?;
         let Some(found) = &attestation else {
             attestation::check(factory, None, &self.expected(kind, &[]))?;
@@ -213,12 +217,13 @@ impl Attempt<'_> {
     fn issue(
         &mut self,
         kind: Kind,
-        request: &[u8],
+        (request, attestation): (&[u8], &Option<Attestation>),
         subject: &Subject,
         validity: Validity,
     ) -> Result<Certificate, Failure> {
         let token = Some(self.information.serial.as_str());
-        let der = self.issuer.issue(&Order { request, kind, subject, validity, token })?;
+        let order = Order { request, kind, subject, validity, token };
+        let der = self.issuer.issue_attested(&order, attestation.as_ref())?;
         let certificate = Certificate::parse(&der)?;
         self.issued.push(certificate.serial.clone());
         check::issued(&certificate, kind, request, subject, self.issuer.certificate(kind))?;

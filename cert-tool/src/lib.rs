@@ -10,6 +10,7 @@
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 pub mod commands;
 pub mod enrol;
+pub mod bank;
 pub mod install;
 pub mod request;
 pub mod progress;

@@ -70,11 +70,14 @@ pub enum Variable {
     NewPuk,
     /// The passphrase of the CA's key.
     Passphrase,
+    /// Reference and authorisation code from a bank's counter.
+    Code,
 }
 
 impl Variable {
     /// All.
-    pub const ALL: [Self; 5] = [Self::Pin, Self::Puk, Self::NewPin, Self::NewPuk, Self::Passphrase];
+    pub const ALL: [Self; 6] =
+        [Self::Pin, Self::Puk, Self::NewPin, Self::NewPuk, Self::Passphrase, Self::Code];
 
     /// Its name in the environment.
     pub const fn name(self) -> &'static str {
@@ -84,6 +87,7 @@ impl Variable {
             Self::NewPin => "USHIELD_NEW_PIN",
             Self::NewPuk => "USHIELD_NEW_PUK",
             Self::Passphrase => "CERT_TOOL_PASSPHRASE",
+            Self::Code => "CERT_TOOL_CODE",
         }
     }
 }

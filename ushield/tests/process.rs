@@ -84,15 +84,15 @@ fn in_the_background_nothing_of_the_starters_is_kept() {
     fs::create_dir(world.path("sub")).unwrap();
     // The names hold in the starter's folder only. The PIN comes from one descriptor of the starter, and another descriptor has a
     // lock.
-    let secrets =
-        "export USHIELD_PIN=1 USHIELD_PUK=1 USHIELD_NEW_PIN=1 USHIELD_NEW_PUK=1 CERT_TOOL_PASSPHRASE=1; ";
+    let secrets = "export USHIELD_PIN=1 USHIELD_PUK=1 USHIELD_NEW_PIN=1 USHIELD_NEW_PUK=1 CERT_TOOL_PASSPHRASE=1 CERT_TOOL_CODE=1; ";
     let up = "cd sub; exec 5>lock; \"$0\" up -d --memory --pin-file /dev/fd/4 --panel none --listen 127.0.0.1:0 \
               --control c --ready-file r.json 4<../pin";
     done(&mut shell(&world, &(secrets.to_owned() + up)));
     let ready = json(&world.path("sub/r.json"));
     let environment = fs::read(format!("/proc/{}/environ", pid(&ready).as_raw_nonzero())).unwrap();
     let environment = String::from_utf8_lossy(&environment).into_owned();
-    let secret = ["_PIN=", "_PUK=", "_PASSPHRASE="].into_iter().find(|secret| environment.contains(secret));
+    let secret =
+        ["_PIN=", "_PUK=", "_PASSPHRASE=", "_CODE="].into_iter().find(|secret| environment.contains(secret));
     assert_eq!(secret, None, "in the environment of the background process");
     assert_eq!(holds(&world, pid(&ready)), ("/".into(), vec![]));
     let control = ready["control"].as_str().unwrap();

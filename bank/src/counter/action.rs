@@ -8,6 +8,7 @@ use crate::{
     error::{Refusal, Result},
     money::Fen,
     pay::standing::Method,
+    personal_id::Code,
     rights::{AtCounter, Teller},
 };
 
@@ -24,6 +25,8 @@ pub(crate) struct Fields {
     pub(crate) method: String,
     pub(crate) per_payment: String,
     pub(crate) per_day: String,
+    /// The serial number of a shield.
+    pub(crate) serial: String,
 }
 
 /// What came of it.
@@ -35,6 +38,8 @@ pub(crate) enum Done {
     Password(String),
     /// A card to print: shown once.
     Card(Printed),
+    /// Reference and authorisation code of a shield: shown once.
+    Code(Code),
     /// The number of a request that waits for a second teller.
     Asked(String),
     /// Nothing more to say.
@@ -50,6 +55,10 @@ pub(crate) const ACTIONS: &[&str] = &[
     "card",
     "block-card",
     "replace-card",
+    "shield",
+    "lose-shield",
+    "replace-shield",
+    "shield-code",
     "open-gate",
     "limits",
     "reset-login",
@@ -80,6 +89,10 @@ pub(crate) async fn perform(bank: &Bank, teller: &Teller, action: &str, fields: 
         "reset-login" => Ok(Done::Password(desk::reset_login(bank, teller, &at).await?)),
         "card" => Ok(Done::Card(desk::issue_card(bank, teller, &at).await?)),
         "replace-card" => ask(Action::ReplaceCard).await,
+        "shield" => Ok(Done::Code(desk::issue_shield(bank, teller, &at, &fields.serial).await?)),
+        "lose-shield" => desk::lose_shield(bank, teller, &at).await.map(|()| Done::Well),
+        "replace-shield" => ask(Action::ReplaceShield(desk::check_serial(&fields.serial)?)).await,
+        "shield-code" => ask(Action::ShieldCode).await,
         "open-gate" => {
             ask(Action::OpenGate(Method::from_name(&fields.method).ok_or(Refusal::Malformed)?)).await
         }

@@ -11,10 +11,11 @@ use super::action::{Done, Fields, perform};
 use crate::{
     bank::Open,
     books::session::SessionKind,
-    desk::{self, Printed},
+    desk::{self, Brought, Printed},
     entry::{Told, Visit, end_former},
     error::Result,
     identity::sign_in_teller,
+    personal_id::Code,
     rights::Teller,
     secrets::Secret,
     site::Routes,
@@ -57,6 +58,10 @@ fn printed(card: &Printed) -> Value {
     json!({ "card": { "number": card.id, "columns": card.columns, "rows": rows } })
 }
 
+fn handed_out(code: &Code) -> Value {
+    json!({ "shield": code.serial, "reference": code.reference, "code": code.code })
+}
+
 async fn act(
     State(bank): State<Open>,
     teller: Teller,
@@ -67,6 +72,7 @@ async fn act(
         Done::Account(number) => json!({ "account": number }),
         Done::Password(password) => json!({ "password": password }),
         Done::Card(card) => printed(&card),
+        Done::Code(code) => handed_out(&code),
         Done::Asked(id) => json!({ "approval": id }),
         Done::Well => json!({}),
     }))
@@ -91,6 +97,9 @@ async fn answer(
     Path(id): Path<String>,
     Told(word): Told<Word>,
 ) -> Result<Json<Value>> {
-    let card = desk::answer(&bank, &teller, &id, word.approve).await?;
-    Ok(Json(card.map_or_else(|| json!({}), |card| printed(&card))))
+    Ok(Json(match desk::answer(&bank, &teller, &id, word.approve).await? {
+        Some(Brought::Card(card)) => printed(&card),
+        Some(Brought::Code(code)) => handed_out(&code),
+        None => json!({}),
+    }))
 }

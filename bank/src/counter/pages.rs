@@ -15,7 +15,7 @@ use crate::{
         audit::{self, Row},
         customer::Customer,
     },
-    desk::{self, Overview, Printed},
+    desk::{self, Brought, Overview, Printed},
     entry::{Sent, Visit},
     error::Result,
     page::{Page, draw, go},
@@ -136,7 +136,8 @@ async fn answer(
     Sent(form): Sent<Word>,
 ) -> Result<Response> {
     match desk::answer(&bank, &teller, &id, form.approve == "yes").await? {
-        Some(card) => draw(&CardPage { page: &visit.page, card: &card }),
+        Some(Brought::Card(card)) => draw(&CardPage { page: &visit.page, card: &card }),
+        Some(Brought::Code(code)) => show(&visit.page, &Done::Code(code)),
         None => Ok(go("/approval")),
     }
 }

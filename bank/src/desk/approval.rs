@@ -1,6 +1,9 @@
 //! What wants a second teller: another card, the opening of a gate that wrong answers closed, and other limits.
 
-use super::{Printed, replace_card};
+use super::{
+    Printed, replace_card,
+    shield::{check_serial, renew_code, replace_shield},
+};
 use crate::{
     bank::Bank,
     books::{
@@ -12,12 +15,20 @@ use crate::{
     error::{Error, Refusal, Result},
     money::Fen,
     pay::standing::Method,
+    personal_id::Code,
     random,
     rights::{AtCounter, Teller},
 };
 
+/// What an approval brings forth: shown once.
+#[derive(Debug)]
+pub(crate) enum Brought {
+    Card(Printed),
+    Code(Code),
+}
+
 /// What one teller asks another to approve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Another card for a lost, used up or blocked one.
     ReplaceCard,
@@ -25,20 +36,27 @@ pub(crate) enum Action {
     OpenGate(Method),
     /// Other limits of the password card: for a payment, and for a day.
     Limits(Fen, Fen),
+    /// Another shield, of this serial number, for a lost or damaged one.
+    ReplaceShield(String),
+    /// Another authorisation code for the shield that the customer has.
+    ShieldCode,
 }
 
 impl Action {
-    const fn name(self) -> &'static str {
+    const fn name(&self) -> &'static str {
         match self {
             Self::ReplaceCard => "replace-card",
             Self::OpenGate(_) => "open-gate",
             Self::Limits(..) => "limits",
+            Self::ReplaceShield(_) => "replace-shield",
+            Self::ShieldCode => "shield-code",
         }
     }
 
-    fn detail(self) -> String {
+    fn detail(&self) -> String {
         match self {
-            Self::ReplaceCard => String::new(),
+            Self::ReplaceCard | Self::ShieldCode => String::new(),
+            Self::ReplaceShield(serial) => serial.clone(),
             Self::OpenGate(method) => method.name().to_owned(),
             Self::Limits(payment, day) => format!("{} {}", payment.0, day.0),
         }
@@ -49,6 +67,8 @@ impl Action {
         let detail = approval.detail.as_str();
         let found = match approval.action.as_str() {
             "replace-card" => Some(Self::ReplaceCard),
+            "replace-shield" => check_serial(detail).ok().map(Self::ReplaceShield),
+            "shield-code" => Some(Self::ShieldCode),
             "open-gate" => Method::from_name(detail).map(Self::OpenGate),
             "limits" => detail.split_once(' ').and_then(|(payment, day)| {
                 Some(Self::Limits(Fen(payment.parse().ok()?), Fen(day.parse().ok()?)))
@@ -91,18 +111,28 @@ pub(crate) async fn answer(
     teller: &Teller,
     id: &str,
     approves: bool,
-) -> Result<Option<Printed>> {
+) -> Result<Option<Brought>> {
     let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
     let approval = approval::find(&mut work, id).await?.ok_or(Refusal::NotFound)?;
     if !approval::answer(&mut work, id, approves, teller.name(), now).await? {
         let own = approval.state == "waiting";
         return Err(if own { Refusal::SecondTeller } else { Refusal::AlreadyAnswered }.into());
     }
-    let mut printed = None;
+    let mut brought = None;
     if approves {
         let customer = approval.customer.as_str();
         match Action::of(&approval)? {
-            Action::ReplaceCard => printed = Some(replace_card(bank, &mut work, customer, now).await?),
+            Action::ReplaceCard => {
+                brought = Some(Brought::Card(replace_card(bank, &mut work, customer, now).await?));
+            }
+            Action::ReplaceShield(serial) => {
+                let of = (serial.as_str(), approval.asked_by.as_str());
+                let code = replace_shield(bank, &mut work, customer, of, now).await?;
+                brought = Some(Brought::Code(code));
+            }
+            Action::ShieldCode => {
+                brought = Some(Brought::Code(renew_code(bank, &mut work, customer, now).await?));
+            }
             Action::OpenGate(Method::Card) => {
                 let card = card::of_customer(&mut work, customer).await?.ok_or(Refusal::NoCard)?;
                 gate::open(&mut work, &Subject::Card(&card.id)).await?;
@@ -116,10 +146,14 @@ pub(crate) async fn answer(
         }
     }
     let action = if approves { "approved" } else { "approval-refused" };
-    let card = printed.as_ref().map(|card| format!(" card {}", card.id)).unwrap_or_default();
+    let card = match &brought {
+        Some(Brought::Card(card)) => format!(" card {}", card.id),
+        Some(Brought::Code(code)) => format!(" shield {} reference {}", code.serial, code.reference),
+        None => String::new(),
+    };
     let Approval { action: wanted, detail, customer, asked_by, .. } = &approval;
     let detail = format!("{wanted} {detail} for {customer} asked by {asked_by}{card}");
     audit::add(&mut work, now, &teller.actor(), action, id, &detail).await?;
     work.commit().await?;
-    Ok(printed)
+    Ok(brought)
 }

@@ -9,20 +9,19 @@ use zeroize::Zeroizing;
 
 use super::{
     condition::{Question, judge},
+    settle::settle,
     standing::{EVER, Method, STATIC_TOTAL, Standing, standing},
 };
 use crate::{
     bank::Bank,
     books::{
-        account::{Account, CLEARING},
+        account::Account,
         allowance::{self, Period},
         audit,
         card::{self, Card},
         challenge::{self, Challenge},
         gate::{self, Subject},
-        order::{self, Order, OrderKind},
-        posting::{self, Posting},
-        remittance,
+        order::{self, Order},
     },
     database::Connection,
     error::{Error, Refusal, Result},
@@ -79,6 +78,9 @@ pub(crate) async fn answer(
     };
     let broken = || Error::Broken("a challenge names a method that is none".into());
     let method = Method::from_name(&challenge.method).ok_or_else(broken)?;
+    if method == Method::Shield {
+        return Err(Refusal::SignOnShield.into());
+    }
     let standing = standing(bank, &mut db, id).await?;
     let question = Question { kind: order.kind(), amount: Some(order.amount()) };
     judge(method, &standing, question, &bank.settings)?;
@@ -260,24 +262,9 @@ impl Payment<'_> {
             let used = card::count_use(&mut work, &card.id, pair, now).await?;
             must(used, Refusal::ChallengeReplaced)?;
         }
-        let actor = &format!("customer:{}", self.customer);
-        let credit = if order.kind() == OrderKind::Remittance { CLEARING } else { &order.payee };
-        let posting = Posting {
-            order: Some(&order.id),
-            reverses: None,
-            debit: &order.payer,
-            credit,
-            amount: order.amount(),
-            memo: &order.memo,
-            actor,
-        };
-        let posted = posting::add(&mut work, &posting, now).await?;
-        must(posted.is_some(), Refusal::NoMoney)?;
-        must(order::post(&mut work, &order.id, now).await?, Refusal::OrderEnded)?;
-        if order.kind() == OrderKind::Remittance {
-            remittance::add(&mut work, &order.id, now).await?;
-        }
-        audit::add(&mut work, now, actor, "paid", &order.id, self.method.name()).await?;
+        settle(&mut work, order, now).await?;
+        let actor = format!("customer:{}", self.customer);
+        audit::add(&mut work, now, &actor, "paid", &order.id, self.method.name()).await?;
         work.commit().await?;
         Ok(())
     }

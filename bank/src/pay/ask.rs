@@ -2,6 +2,7 @@
 
 use super::{
     condition::{Question, judge},
+    shield::issue,
     standing::{Method, standing},
 };
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
         card,
         challenge::{self, Challenge},
         order::{self, Order},
+        signed,
     },
     error::{Refusal, Result},
     random,
@@ -47,6 +49,9 @@ pub(crate) async fn ask(
     }
     let expires = order.expires_at.min(now + CHALLENGE);
     challenge::replace(&mut work, &challenge, &order.id, &customer.session().id, now, expires).await?;
+    if method == Method::Shield {
+        signed::ask(&mut work, &challenge.id, &issue(order, now, expires)?).await?;
+    }
     work.commit().await?;
     Ok(challenge)
 }

@@ -2,7 +2,7 @@
 
 use super::standing::{Method, STATIC_TOTAL, Standing};
 use crate::{
-    books::{card::MOST_USES, gate::Gate, order::OrderKind},
+    books::{card::MOST_USES, gate::Gate, order::OrderKind, shield::Shield},
     error::Refusal,
     money::Fen,
     settings::Settings,
@@ -62,7 +62,9 @@ pub(crate) const CONDITIONS: &[Condition] = &[
     row(Method::Static, Refusal::StaticTooLate, |standing, _, _| {
         standing.contract.as_ref().is_some_and(|contract| contract.made_on.as_str() < STATIC_ENDS)
     }),
-    row(Method::Static, Refusal::StaticEnded, |standing, _, _| standing.card.is_none()),
+    row(Method::Static, Refusal::StaticEnded, |standing, _, _| {
+        standing.card.is_none() && standing.shield.is_none()
+    }),
     row(Method::Static, Refusal::NoEcommerce, |standing, question, _| may_shop(standing, question.kind)),
     row(Method::Static, Refusal::NoPaymentPassword, |standing, _, _| standing.payment_password.is_some()),
     row(Method::Static, Refusal::StaticBlocked, |standing, _, _| standing.static_gate == Gate::Open),
@@ -100,9 +102,14 @@ pub(crate) const CONDITIONS: &[Condition] = &[
     row(Method::Card, Refusal::OverDay, |standing, question, _| {
         fits(question.amount, left(standing.card_per_day, standing.card_spent))
     }),
-    // The shield's own conditions come with the shield: until its ID is delivered, nothing is paid by it.
     row(Method::Shield, Refusal::NotEnabled, |standing, _, _| is_enabled(standing)),
-    row(Method::Shield, Refusal::ShieldNotDelivered, |_, _, _| false),
+    row(Method::Shield, Refusal::NoShield, |standing, _, _| {
+        standing.shield.as_ref().is_some_and(Shield::is_held)
+    }),
+    row(Method::Shield, Refusal::ShieldNotDelivered, |standing, _, _| {
+        standing.shield.as_ref().is_some_and(Shield::is_delivered)
+    }),
+    row(Method::Shield, Refusal::NoEcommerce, |standing, question, _| may_shop(standing, question.kind)),
 ];
 
 /// The first condition that does not hold.

@@ -8,6 +8,7 @@ use crate::{
         contract::{self, Contract},
         customer,
         gate::{self, Gate, Subject},
+        shield::{self, Shield},
     },
     database::Connection,
     error::Result,
@@ -57,6 +58,7 @@ pub(crate) struct Standing {
     pub(crate) card_per_payment: Fen,
     pub(crate) card_per_day: Fen,
     pub(crate) card_spent: Fen,
+    pub(crate) shield: Option<Shield>,
 }
 
 impl Standing {
@@ -92,5 +94,6 @@ pub(crate) async fn standing(bank: &Bank, db: &mut Connection, customer: &str) -
         card_per_payment,
         card_per_day,
         card_spent: allowance::spent(db, &period(Method::Card, &today)).await?,
+        shield: shield::of_customer(db, customer).await?,
     })
 }

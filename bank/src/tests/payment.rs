@@ -138,7 +138,8 @@ async fn the_thousandth_use_works_and_the_next_one_needs_a_new_card() {
     let again = desk::answer(&world.bank, &world.other_teller, &asked, true).await;
     assert_eq!(refused(again), Refusal::AlreadyAnswered);
     assert_eq!(refused(world.pay_card(&person, &card, "1").await), Refusal::CardNotActive);
-    let (new, mut db) = (new.expect("a card"), world.bank.database.connection().await.expect("a connection"));
+    let Some(desk::Brought::Card(new)) = new else { panic!("no card") };
+    let mut db = world.bank.database.connection().await.expect("a connection");
     let id = &person.customer.customer().id;
     assert!(crate::books::card::activate(&mut db, &new.id, id, 0).await.expect("activated"));
     drop(db);
@@ -201,7 +202,7 @@ async fn each_method_says_why_it_does_not_pay() {
     assert_eq!(refused(world.pay_static(&new, "7").await), Refusal::StaticTooLate);
     let order = world.order(&new, "7").await.expect("an order");
     assert_eq!(refused(world.ask(&new, &order.id, Method::Card).await), Refusal::NoCard);
-    assert_eq!(refused(world.ask(&new, &order.id, Method::Shield).await), Refusal::ShieldNotDelivered);
+    assert_eq!(refused(world.ask(&new, &order.id, Method::Shield).await), Refusal::NoShield);
     let old = world.person("赵六", OLD).await;
     world.pay_static(&old, "300").await.expect("300 yuan");
     assert_eq!(refused(world.pay_static(&old, "0.01").await), Refusal::StaticUsedUp);

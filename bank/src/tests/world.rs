@@ -65,6 +65,7 @@ impl World {
         // Argon2 with the least memory: these tests hash thousands of times, and look at other things.
         let settings = Settings { argon2_memory: 8, argon2_passes: 1, ..Settings::default() };
         let bank = Bank::new(database, Secrets::new().expect("secrets"), settings, Clock::default());
+        let bank = bank.with_shields(super::shield::shields(&folder.path().join("ca")));
         bank.found().await.expect("founded");
         let mut work = bank.database.begin().await.expect("a transaction");
         crate::books::account::add(&mut work, PAYEE, None, "上海水务", "payee", 0).await.expect("a payee");

@@ -1,5 +1,8 @@
 //! `cert-tool enrol` and `cert-tool renew`.
 
+use std::path::PathBuf;
+
+use authority::{issuer::Issuer, subject::Subject};
 use clap::Args;
 use serde_json::json;
 
@@ -10,19 +13,28 @@ use super::{
         token_json, with_token,
     },
 };
-use crate::enrol::{Enrolled, Enrolment, Step, Wish, enrol};
-use terminal::{Failure, PinOptions, TokenOptions, progress, warn};
+use crate::{
+    bank::{self, Bank},
+    enrol::{Enrolled, Enrolment, Step, Wish, enrol},
+};
+use terminal::{
+    Failure, PinOptions, Reason, TokenOptions, progress,
+    secret::{Source, Variable},
+    warn,
+};
 
 /// The self-download: make a personal ID on the plugged token and install it, in one step
 #[derive(Args)]
 #[command(after_help = "Example:
   cert-tool enrol --ca CA --name 张三 --user-id 6222020200112233 --brand U-shield --require-attestation
+  cert-tool enrol --bank http://localhost:8080 --code-file code.txt
 
+With --bank the bank's books say whom the ID names, and the bank's counter hands out the reference and the code.
 Whatever interrupts it, the former ID on the token works on; run the same command again.
 Where the token has a good ID of that person already, nothing is done.")]
 pub(super) struct Enrol {
     #[command(flatten)]
-    holder: HolderOptions,
+    holder: Option<HolderOptions>,
     /// Make a new ID even if the token has a good one, or somebody else's
     #[arg(long)]
     replace: bool,
@@ -43,24 +55,81 @@ struct RoadToId {
     #[command(flatten)]
     ca: CaOptions,
     #[command(flatten)]
+    bank: BankOptions,
+    #[command(flatten)]
     token: TokenOptions,
     #[command(flatten)]
     pin: PinOptions,
 }
 
+/// A bank's server in place of a CA's folder.
+#[derive(Args)]
+struct BankOptions {
+    /// The bank that issues the ID, as its home page names itself
+    #[arg(long, value_name = "URL", conflicts_with_all = ["ca", "name", "user_id"])]
+    bank: Option<String>,
+    /// The file with reference and authorisation code, a space between the two; else CERT_TOOL_CODE, else you are asked
+    #[arg(long, value_name = "FILE", requires = "bank")]
+    code_file: Option<PathBuf>,
+}
+
+impl BankOptions {
+    /// Shows the code to the bank, if one is named.
+    fn present(&self) -> Result<Option<Bank>, Failure> {
+        let Some(url) = &self.bank else { return Ok(None) };
+        let source = Source {
+            name: "authorisation code",
+            file: self.code_file.as_deref(),
+            variable: Variable::Code,
+            option: "--code-file",
+        };
+        Ok(Some(Bank::present(
+            url,
+            &source.ask("reference and authorisation code, with a space between: ")?,
+        )?))
+    }
+}
+
 impl Enrol {
     pub(super) fn run(self) -> Result<Report, Failure> {
-        let wish =
-            Wish::Enrol { name: &self.holder.name, user_id: &self.holder.user_id, replace: self.replace };
-        self.road.go(wish)
+        if let Some(mut bank) = self.road.bank.present()? {
+            let Subject { name, user_id, .. } = bank.subject().clone();
+            return self
+                .road
+                .by_bank(&mut bank, Wish::Enrol { name: &name, user_id: &user_id, replace: self.replace });
+        }
+        let Some(HolderOptions { name, user_id }) = &self.holder else {
+            return Err(Failure::of(
+                Reason::Usage,
+                "nobody was enrolled",
+                "a CA in a folder has to be told whom it certifies",
+                "say --name NAME and --user-id ID, or --bank URL for a bank that knows",
+            ));
+        };
+        self.road.by_folder(Wish::Enrol { name, user_id, replace: self.replace })
     }
 }
 
 impl RoadToId {
     /// The CA is opened first: a wrong passphrase must not cost a PIN try.
-    fn go(&self, wish: Wish<'_>) -> Result<Report, Failure> {
-        let factory = self.attestation.factory()?;
+    fn by_folder(&self, wish: Wish<'_>) -> Result<Report, Failure> {
         let mut ca = self.ca.open()?;
+        self.go(&mut ca, wish, |_| Ok(()))
+    }
+
+    /// The bank has accepted the code before this.
+    fn by_bank(&self, bank: &mut Bank, wish: Wish<'_>) -> Result<Report, Failure> {
+        let serial = bank.serial().to_owned();
+        self.go(bank, wish, |found| Ok(bank::check_token(&serial, found)?))
+    }
+
+    fn go(
+        &self,
+        issuer: &mut dyn Issuer,
+        wish: Wish<'_>,
+        check: impl FnOnce(&str) -> Result<(), Failure>,
+    ) -> Result<Report, Failure> {
+        let factory = self.attestation.factory()?;
         let enrolment = Enrolment {
             wish,
             brand: self.brand.as_deref(),
@@ -69,7 +138,8 @@ impl RoadToId {
         };
         let mut tell = |step: &Step<'_>| progress(step);
         let enrolled = with_token(&self.token, |token| {
-            enrol(token, &mut ca, &enrolment, &mut |token| self.pin.ask(token), &mut tell)
+            check(&token.information()?.serial)?;
+            enrol(token, issuer, &enrolment, &mut |token| self.pin.ask(token), &mut tell)
         })?;
         for warning in &enrolled.warnings {
             warn(&format!("warning: {warning}"));
@@ -81,7 +151,8 @@ impl RoadToId {
 /// Renew the personal ID on the token: the same holder, new keys; the former ID works until then
 #[derive(Args)]
 #[command(after_help = "Example:
-  cert-tool renew --ca CA --days 730")]
+  cert-tool renew --ca CA --days 730
+  cert-tool renew --bank http://localhost:8080")]
 pub(super) struct Renew {
     #[command(flatten)]
     road: RoadToId,
@@ -89,7 +160,10 @@ pub(super) struct Renew {
 
 impl Renew {
     pub(super) fn run(self) -> Result<Report, Failure> {
-        self.road.go(Wish::Renew)
+        match self.road.bank.present()? {
+            Some(mut bank) => self.road.by_bank(&mut bank, Wish::Renew),
+            None => self.road.by_folder(Wish::Renew),
+        }
     }
 }
 

@@ -1,0 +1,263 @@
+//! Certificates: the register of the bank's CA. A row is written in the transaction that spends the authorisation code, and never
+//! removed.
+
+use authority::{certificate_kind::Kind, index};
+use time::OffsetDateTime;
+
+use super::{from_row, statements};
+use crate::{
+    clock::{Moment, SECOND},
+    database::Connection,
+    error::{Error, Result},
+};
+
+statements! {
+    ADD = "INSERT INTO certificate (serial, kind, shield, reference, subject, holder, user_id, key_digest, fingerprint, der,
+           issued_at, not_after) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    CONCERNING = "SELECT serial, kind, subject, holder, user_id, key_digest, issued_at, not_after, delivered_at, revoked_at,
+                  reason FROM certificate WHERE key_digest = $1 OR user_id = $2 ORDER BY issued_at, serial";
+    REVOKED = "SELECT serial, kind, subject, holder, user_id, key_digest, issued_at, not_after, delivered_at, revoked_at,
+               reason FROM certificate WHERE revoked_at IS NOT NULL ORDER BY serial";
+    STANDING = "SELECT serial, kind, subject, holder, user_id, key_digest, issued_at, not_after, delivered_at, revoked_at,
+                reason FROM certificate WHERE shield = $1 AND revoked_at IS NULL ORDER BY issued_at, serial";
+    FIND = "SELECT c.serial, s.customer, s.state, c.delivered_at, c.revoked_at, c.not_after
+            FROM certificate c JOIN shield s ON s.id = c.shield WHERE c.serial = $1 AND c.fingerprint = $2";
+    DELIVER = "UPDATE certificate SET delivered_at = COALESCE(delivered_at, $1)
+               WHERE serial = $2 AND shield = $3 AND revoked_at IS NULL";
+    WITHDRAW = "UPDATE certificate SET revoked_at = $1, reason = 'cessation-of-operation'
+                WHERE serial = $2 AND shield = $3 AND delivered_at IS NULL AND revoked_at IS NULL";
+    REVOKE_ON_THE_WAY = "UPDATE certificate SET revoked_at = $1, reason = 'superseded'
+                         WHERE shield = $2 AND kind = $3 AND delivered_at IS NULL AND revoked_at IS NULL";
+    REVOKE_FORMER = "UPDATE certificate SET revoked_at = $1, reason = 'superseded'
+                     WHERE shield = $2 AND serial <> $3 AND serial <> $4 AND revoked_at IS NULL";
+    REVOKE_ALL = "UPDATE certificate SET revoked_at = $1, reason = $2 WHERE shield = $3 AND revoked_at IS NULL";
+    COUNT_REVOCATIONS = "UPDATE crl_head SET revocations = revocations + $1 WHERE id = 1";
+    COUNT_PAYMENT = "UPDATE certificate SET payments = payments + 1
+                     WHERE serial = $1 AND fingerprint = $2 AND kind = 'payment' AND delivered_at IS NOT NULL
+                     AND revoked_at IS NULL AND not_after > $3
+                     AND EXISTS (SELECT 1 FROM shield s WHERE s.id = certificate.shield AND s.customer = $4
+                                 AND s.state = 'delivered')";
+}
+
+/// A certificate, as the rules and the CRL look at it.
+#[derive(Clone, Debug)]
+pub(crate) struct Certificate {
+    pub(crate) serial: String,
+    kind: String,
+    subject: String,
+    holder: String,
+    user_id: String,
+    key_digest: String,
+    pub(crate) issued_at: Moment,
+    pub(crate) not_after: Moment,
+    pub(crate) delivered_at: Option<Moment>,
+    revoked_at: Option<Moment>,
+    reason: Option<String>,
+}
+from_row!(Certificate {
+    serial,
+    kind,
+    subject,
+    holder,
+    user_id,
+    key_digest,
+    issued_at,
+    not_after,
+    delivered_at,
+    revoked_at,
+    reason
+});
+
+impl Certificate {
+    pub(crate) fn kind(&self) -> Kind {
+        if self.kind == Kind::Payment.name() { Kind::Payment } else { Kind::Authentication }
+    }
+
+    /// The row as the CA's rules read it.
+    pub(crate) fn entry(&self) -> Result<index::Entry> {
+        let moment = |at: Moment| {
+            OffsetDateTime::from_unix_timestamp(at.div_euclid(SECOND))
+                .map_err(|_| Error::Broken(format!("certificate {} has no date", self.serial)))
+        };
+        Ok(index::Entry {
+            serial: self.serial.clone(),
+            kind: self.kind(),
+            subject: self.subject.clone(),
+            holder: Some(index::Holder { name: self.holder.clone(), user_id: self.user_id.clone() }),
+            key: self.key_digest.clone(),
+            issued_at: moment(self.issued_at)?,
+            not_after: moment(self.not_after)?,
+            token: None,
+            delivered_at: self.delivered_at.map(moment).transpose()?,
+            revoked_at: self.revoked_at.map(moment).transpose()?,
+            reason: self.reason.as_deref().map(reason).transpose()?,
+        })
+    }
+}
+
+/// Why a whole shield's certificates are revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// The shield is lost: somebody else may have it.
+    Lost,
+    /// Another shield takes its place.
+    Replaced,
+}
+
+impl Why {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Lost => "key-compromise",
+            Self::Replaced => "superseded",
+        }
+    }
+}
+
+/// The reasons that this file writes.
+fn reason(name: &str) -> Result<index::Revocation> {
+    match name {
+        "key-compromise" => Ok(index::Revocation::KeyCompromise),
+        "superseded" => Ok(index::Revocation::Superseded),
+        "cessation-of-operation" => Ok(index::Revocation::CessationOfOperation),
+        _ => Err(Error::Broken("a certificate in the database is revoked for no known reason".into())),
+    }
+}
+
+/// Where a new certificate belongs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) shield: &'a str,
+    /// The code that it is issued for.
+    pub(crate) reference: &'a str,
+    /// SHA-256 of the DER, in hexadecimal.
+    pub(crate) fingerprint: &'a str,
+    pub(crate) der: &'a [u8],
+}
+
+fn milliseconds(at: OffsetDateTime) -> Moment {
+    at.unix_timestamp().saturating_mul(SECOND)
+}
+
+pub(crate) async fn add(db: &mut Connection, entry: &index::Entry, place: Place<'_>) -> Result<()> {
+    let none = index::Holder { name: String::new(), user_id: String::new() };
+    let holder = entry.holder.as_ref().unwrap_or(&none);
+    let add = sqlx::query(ADD).bind(&entry.serial).bind(entry.kind.name()).bind(place.shield);
+    let add = add.bind(place.reference).bind(&entry.subject).bind(&holder.name).bind(&holder.user_id);
+    let add = add.bind(&entry.key).bind(place.fingerprint).bind(place.der.to_vec());
+    add.bind(milliseconds(entry.issued_at)).bind(milliseconds(entry.not_after)).execute(db).await?;
+    Ok(())
+}
+
+/// What the rules of issuing look at: all certificates of this key, and all of this ID.
+pub(crate) async fn concerning(db: &mut Connection, key: &str, user_id: &str) -> Result<Vec<Certificate>> {
+    Ok(sqlx::query_as(CONCERNING).bind(key).bind(user_id).fetch_all(db).await?)
+}
+
+/// All that are revoked.
+pub(crate) async fn revoked(db: &mut Connection) -> Result<Vec<Certificate>> {
+    Ok(sqlx::query_as(REVOKED).fetch_all(db).await?)
+}
+
+/// All certificates of this shield that are not revoked, oldest first.
+pub(crate) async fn standing(db: &mut Connection, shield: &str) -> Result<Vec<Certificate>> {
+    Ok(sqlx::query_as(STANDING).bind(shield).fetch_all(db).await?)
+}
+
+/// What is known of a certificate that signed a payment.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) customer: String,
+    shield: String,
+    delivered_at: Option<Moment>,
+    revoked_at: Option<Moment>,
+    pub(crate) not_after: Moment,
+}
+
+impl Known {
+    /// Whether it was revoked, or its shield was taken back.
+    pub(crate) fn is_revoked(&self) -> bool {
+        self.revoked_at.is_some() || !matches!(self.shield.as_str(), "bound" | "delivered")
+    }
+
+    pub(crate) fn is_delivered(&self) -> bool {
+        self.delivered_at.is_some() && self.shield == "delivered"
+    }
+}
+
+/// The certificate of this serial number and fingerprint, and whose it is.
+pub(crate) async fn find(db: &mut Connection, serial: &str, fingerprint: &str) -> Result<Option<Known>> {
+    type Row = (String, String, String, Option<Moment>, Option<Moment>, Moment);
+    let row: Option<Row> = sqlx::query_as(FIND).bind(serial).bind(fingerprint).fetch_optional(db).await?;
+    Ok(row.map(|(_, customer, shield, delivered_at, revoked_at, not_after)| Known {
+        customer,
+        shield,
+        delivered_at,
+        revoked_at,
+        not_after,
+    }))
+}
+
+/// It is on its shield. Whether it is this shield's, and not revoked.
+pub(crate) async fn deliver(db: &mut Connection, serial: &str, shield: &str, now: Moment) -> Result<bool> {
+    let deliver = sqlx::query(DELIVER).bind(now).bind(serial).bind(shield);
+    Ok(deliver.execute(db).await?.rows_affected() == 1)
+}
+
+async fn counted(db: &mut Connection, revoked: u64) -> Result<u64> {
+    if revoked > 0 {
+        let count = i64::try_from(revoked).unwrap_or(i64::MAX);
+        sqlx::query(COUNT_REVOCATIONS).bind(count).execute(db).await?;
+    }
+    Ok(revoked)
+}
+
+/// It never reached its shield. How many were revoked.
+pub(crate) async fn withdraw(db: &mut Connection, serial: &str, shield: &str, now: Moment) -> Result<u64> {
+    let withdraw = sqlx::query(WITHDRAW).bind(now).bind(serial).bind(shield);
+    let revoked = withdraw.execute(&mut *db).await?.rows_affected();
+    counted(db, revoked).await
+}
+
+/// Revokes what was issued for this shield and never arrived. How many.
+pub(crate) async fn revoke_on_the_way(
+    db: &mut Connection,
+    shield: &str,
+    kind: Kind,
+    now: Moment,
+) -> Result<u64> {
+    let revoke = sqlx::query(REVOKE_ON_THE_WAY).bind(now).bind(shield).bind(kind.name());
+    let revoked = revoke.execute(&mut *db).await?.rows_affected();
+    counted(db, revoked).await
+}
+
+/// Revokes all of this shield but these two, whose keys have taken the place of the former ones. How many.
+pub(crate) async fn revoke_former(
+    db: &mut Connection,
+    shield: &str,
+    kept: [&str; 2],
+    now: Moment,
+) -> Result<u64> {
+    let revoke = sqlx::query(REVOKE_FORMER).bind(now).bind(shield).bind(kept[0]).bind(kept[1]);
+    let revoked = revoke.execute(&mut *db).await?.rows_affected();
+    counted(db, revoked).await
+}
+
+/// Revokes all of this shield. How many.
+pub(crate) async fn revoke_all(db: &mut Connection, shield: &str, why: Why, now: Moment) -> Result<u64> {
+    let revoke = sqlx::query(REVOKE_ALL).bind(now).bind(why.name()).bind(shield);
+    let revoked = revoke.execute(&mut *db).await?.rows_affected();
+    counted(db, revoked).await
+}
+
+/// Counts a payment, in the posting's transaction, and holds the row: a revocation comes before the payment or after it. Whether the
+/// certificate stands at this moment, and is on this customer's shield.
+pub(crate) async fn count_payment(
+    db: &mut Connection,
+    serial: &str,
+    fingerprint: &str,
+    customer: &str,
+    now: Moment,
+) -> Result<bool> {
+    let count = sqlx::query(COUNT_PAYMENT).bind(serial).bind(fingerprint).bind(now).bind(customer);
+    Ok(count.execute(db).await?.rows_affected() == 1)
+}

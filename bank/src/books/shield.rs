@@ -1,0 +1,69 @@
+//! Shields: which one the counter has given to whom.
+
+use super::{from_row, statements};
+use crate::{clock::Moment, database::Connection, error::Result};
+
+statements! {
+    ADD = "INSERT INTO shield (id, serial, customer, user_id, state, bound_by, bound_at)
+           VALUES ($1, $2, $3, $4, 'bound', $5, $6) ON CONFLICT DO NOTHING";
+    FIND = "SELECT id, serial, customer, user_id, state, bound_at, delivered_at FROM shield WHERE id = $1";
+    OF_CUSTOMER = "SELECT id, serial, customer, user_id, state, bound_at, delivered_at FROM shield WHERE customer = $1
+                   ORDER BY CASE WHEN state IN ('bound', 'delivered') THEN 0 ELSE 1 END, bound_at DESC, id LIMIT 1";
+    DELIVER = "UPDATE shield SET state = 'delivered', delivered_at = COALESCE(delivered_at, $1)
+               WHERE id = $2 AND state IN ('bound', 'delivered')";
+    END = "UPDATE shield SET state = $1, ended_at = $2 WHERE id = $3 AND state IN ('bound', 'delivered')";
+}
+
+/// A shield and its holder.
+#[derive(Clone, Debug)]
+pub(crate) struct Shield {
+    pub(crate) id: String,
+    /// The serial number that the shield's factory attests.
+    pub(crate) serial: String,
+    pub(crate) customer: String,
+    /// What its certificates name: the card number that the counter has seen.
+    pub(crate) user_id: String,
+    /// `bound`, `delivered`, `lost` or `replaced`.
+    pub(crate) state: String,
+    pub(crate) bound_at: Moment,
+    /// When its ID was first confirmed to be on the shield.
+    pub(crate) delivered_at: Option<Moment>,
+}
+from_row!(Shield { id, serial, customer, user_id, state, bound_at, delivered_at });
+
+impl Shield {
+    /// Whether it is its holder's still.
+    pub(crate) fn is_held(&self) -> bool {
+        matches!(self.state.as_str(), "bound" | "delivered")
+    }
+
+    /// Whether its ID was delivered, so that it pays.
+    pub(crate) fn is_delivered(&self) -> bool {
+        self.state == "delivered"
+    }
+}
+
+/// Gives a shield to a customer. Whether the customer had none, and nobody else has this one.
+pub(crate) async fn add(db: &mut Connection, new: &Shield, teller: &str) -> Result<bool> {
+    let add = sqlx::query(ADD).bind(&new.id).bind(&new.serial).bind(&new.customer).bind(&new.user_id);
+    Ok(add.bind(teller).bind(new.bound_at).execute(db).await?.rows_affected() == 1)
+}
+
+pub(crate) async fn find(db: &mut Connection, id: &str) -> Result<Option<Shield>> {
+    Ok(sqlx::query_as(FIND).bind(id).fetch_optional(db).await?)
+}
+
+/// The shield that the customer has, or else the last one that the customer had.
+pub(crate) async fn of_customer(db: &mut Connection, customer: &str) -> Result<Option<Shield>> {
+    Ok(sqlx::query_as(OF_CUSTOMER).bind(customer).fetch_optional(db).await?)
+}
+
+/// Its ID is on it. Whether it is its holder's still.
+pub(crate) async fn deliver(db: &mut Connection, id: &str, now: Moment) -> Result<bool> {
+    Ok(sqlx::query(DELIVER).bind(now).bind(id).execute(db).await?.rows_affected() == 1)
+}
+
+/// It is `lost` or `replaced`. Whether it was its holder's.
+pub(crate) async fn end(db: &mut Connection, id: &str, state: &str, now: Moment) -> Result<bool> {
+    Ok(sqlx::query(END).bind(state).bind(now).bind(id).execute(db).await?.rows_affected() == 1)
+}

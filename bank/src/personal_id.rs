@@ -1,0 +1,312 @@
+//! The personal ID by API: a program shows reference and authorisation code, and fetches the two certificates of one shield.
+//!
+//! ```text
+//! the counter      binds a shield's serial number, hands out reference and code
+//! present          the code is right: whose ID it is, from the bank's books
+//! certify (twice)  request and attestation → certificate; what was issued before and never arrived is revoked
+//! deliver          both are on the shield: the code is spent, and the shield pays
+//! ```
+//!
+//! A program that is interrupted anywhere starts again with the same code.
+
+use authority::{attestation::Attestation, certificate_kind::Kind, csr, subject::Subject};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    bank::Bank,
+    books::{
+        audit,
+        authorisation::{self, Authorisation},
+        certificate::{self, Place},
+        contract, customer,
+        shield::{self, Shield},
+    },
+    clock::{DAY, Moment},
+    database::Work,
+    error::{Error, Refusal, Result},
+    random::{self, hex},
+    rights::Settled,
+    secrets::{Purpose, Secret, alike},
+    shields::{Page, Shields, Wanted},
+};
+
+/// What the counter hands out: shown once.
+#[derive(Debug)]
+pub(crate) struct Code {
+    pub(crate) serial: String,
+    pub(crate) reference: String,
+    pub(crate) code: String,
+}
+
+fn digits(count: usize) -> Result<String> {
+    (0..count).map(|_| Ok(char::from_digit(random::below(10)?, 10).unwrap_or('0'))).collect()
+}
+
+fn mac(bank: &Bank, reference: &str, code: &str) -> Result<String> {
+    Ok(hex(bank.secrets.mac(Purpose::Form, &["authorisation", reference, code])?.as_slice()))
+}
+
+/// Makes reference and code for a shield, in place of the former ones.
+pub(crate) async fn hand_out(bank: &Bank, work: &mut Work, shield: &Shield, now: Moment) -> Result<Code> {
+    let (reference, code) = (digits(12)?, digits(10)?);
+    let mac = mac(bank, &reference, &code)?;
+    authorisation::replace(work, &reference, &shield.id, &mac, now).await?;
+    Ok(Code { serial: shield.serial.clone(), reference, code })
+}
+
+/// What a program shows.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct Words {
+    pub(crate) reference: String,
+    pub(crate) code: Secret,
+}
+
+/// The right to fetch the ID of one shield: the code was right.
+#[derive(Debug)]
+pub(crate) struct Granted {
+    authorisation: Authorisation,
+    shield: Shield,
+    /// The holder's name in the books.
+    name: String,
+}
+
+impl Granted {
+    /// Checks reference and code. A wrong code costs one of five tries; unknown references and wrong codes have one answer.
+    ///
+    /// # Errors
+    /// The code is wrong, dead or too old, or the shield was taken back.
+    pub(crate) async fn check(bank: &Bank, words: &Words) -> Result<Self> {
+        let plain = |text: &str| text.chars().filter(|c| !c.is_whitespace() && *c != '-').collect::<String>();
+        let reference = plain(&words.reference);
+        let code = zeroize::Zeroizing::new(plain(&words.code));
+        let given = mac(bank, &reference, &code)?;
+        let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+        let Some(authorisation) = authorisation::pay_try(&mut work, &reference, now).await? else {
+            let state = authorisation::state(&mut work, &reference).await?;
+            let is_late = state.is_some_and(|(_, expires)| expires <= now);
+            return Err(if is_late { Refusal::CodeExpired } else { Refusal::CodeWrong }.into());
+        };
+        if !alike(given.as_bytes(), authorisation.mac.as_bytes()) {
+            if authorisation::die_if_due(&mut work, &reference).await? {
+                audit::add(&mut work, now, "bank", "code-dead", &reference, "").await?;
+            }
+            work.commit().await?;
+            return Err(Refusal::CodeWrong.into());
+        }
+        authorisation::give_back(&mut work, &reference).await?;
+        let missing = || Error::Broken("a code is for a shield that is not there".into());
+        let shield = shield::find(&mut work, &authorisation.shield).await?.ok_or_else(missing)?;
+        let customer = customer::by_id(&mut work, &shield.customer).await?.ok_or_else(missing)?;
+        work.commit().await?;
+        if !shield.is_held() {
+            return Err(Refusal::ShieldEnded.into());
+        }
+        Ok(Self { authorisation, shield, name: customer.name })
+    }
+
+    pub(crate) fn subject(&self, shields: &Shields) -> Subject {
+        shields.subject(&self.name, &self.shield.user_id)
+    }
+
+    pub(crate) fn serial(&self) -> &str {
+        &self.shield.serial
+    }
+
+    fn actor(&self) -> String {
+        format!("customer:{}", self.shield.customer)
+    }
+}
+
+/// The serial numbers of the shield's certificates that stand, so that a program sees whether there is anything to do.
+pub(crate) async fn standing(bank: &Bank, granted: &Granted) -> Result<Vec<String>> {
+    let mut db = bank.database.connection().await?;
+    let standing = certificate::standing(&mut db, &granted.shield.id).await?;
+    Ok(standing.into_iter().map(|certificate| certificate.serial).collect())
+}
+
+/// Issues one certificate: the subject is the books' and the request must say the same, and the key must be attested as made on the
+/// shield that the counter has bound. What was issued before for the same shield and kind, and never arrived, is revoked.
+///
+/// # Errors
+/// The code is spent, or the request or its attestation is refused. Then nothing was issued, and what was on its way stays as it was.
+pub(crate) async fn certify(
+    bank: &Bank,
+    granted: &Granted,
+    kind: Kind,
+    request: Vec<u8>,
+    attestation: &Attestation,
+) -> Result<Vec<u8>> {
+    let shields = bank.shields()?;
+    if granted.authorisation.is_spent() {
+        return Err(Refusal::IdDelivered.into());
+    }
+    let key = csr::check(&request).map_err(|_| Refusal::RequestRefused)?.public_key;
+    shields.check_attested(kind, &key, &granted.shield.serial, attestation)?;
+    let subject = granted.subject(shields);
+    let rows = {
+        let mut db = bank.database.connection().await?;
+        let digest = authority::certificate::hex(&Sha256::digest(&key));
+        certificate::concerning(&mut db, &digest, &subject.user_id).await?
+    };
+    let entries = rows.iter().map(certificate::Certificate::entry).collect::<Result<Vec<_>>>()?;
+    let page = Page::of(entries, bank.public.main(), 0);
+    let (serial, days) = (granted.shield.serial.clone(), bank.settings.certificate_days);
+    let (der, page) = shields.issue(Wanted { kind, request, subject, serial, days }, page).await?;
+    record(bank, granted, kind, &der, &page).await?;
+    Ok(der)
+}
+
+async fn record(bank: &Bank, granted: &Granted, kind: Kind, der: &[u8], page: &Page) -> Result<()> {
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    let Granted { authorisation, shield, .. } = granted;
+    // The code's row first: two programs with one code wait for each other here.
+    if !authorisation::count(&mut work, &authorisation.reference, now).await? {
+        return Err(Refusal::CodeWrong.into());
+    }
+    certificate::revoke_on_the_way(&mut work, &shield.id, kind, now).await?;
+    let fingerprint = hex(&Sha256::digest(der));
+    let reference = authorisation.reference.as_str();
+    let place = Place { shield: &shield.id, reference, fingerprint: &fingerprint, der };
+    for entry in &page.new {
+        certificate::add(&mut work, entry, place).await.map_err(|error| match error {
+            // Another request certified the key meanwhile.
+            Error::Database(sqlx::Error::Database(fault)) if fault.is_unique_violation() => {
+                Refusal::RequestRefused.into()
+            }
+            other => other,
+        })?;
+        let detail = format!("{} {}", kind.name(), shield.serial);
+        audit::add(&mut work, now, &granted.actor(), "certificate-issued", &entry.serial, &detail).await?;
+    }
+    work.commit().await?;
+    Ok(())
+}
+
+/// Both certificates are on the shield: the code is spent, the shield pays, and what the shield had before is revoked. Confirming
+/// twice changes nothing.
+///
+/// # Errors
+/// These are not the two certificates that were issued for the shield.
+pub(crate) async fn deliver(bank: &Bank, granted: &Granted, serials: &[String; 2]) -> Result<()> {
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    let (shield, reference) = (&granted.shield, granted.authorisation.reference.as_str());
+    let is_first = authorisation::spend(&mut work, reference, now).await?;
+    for serial in serials {
+        if !certificate::deliver(&mut work, serial, &shield.id, now).await? {
+            return Err(Refusal::NotIssued.into());
+        }
+    }
+    let standing = certificate::standing(&mut work, &shield.id).await?;
+    let has = |kind| standing.iter().any(|row| row.kind() == kind && serials.contains(&row.serial));
+    if !Kind::ALL.into_iter().all(has) {
+        return Err(Refusal::NotIssued.into());
+    }
+    let [one, other] = serials;
+    let former = certificate::revoke_former(&mut work, &shield.id, [one, other], now).await?;
+    if !shield::deliver(&mut work, &shield.id, now).await? {
+        return Err(Refusal::ShieldEnded.into());
+    }
+    if is_first || former > 0 {
+        let detail = format!("{one} {other}, {former} revoked");
+        audit::add(&mut work, now, &granted.actor(), "id-delivered", &shield.serial, &detail).await?;
+    }
+    work.commit().await?;
+    Ok(())
+}
+
+/// Certificates that never reached the shield are revoked; the code stays good.
+pub(crate) async fn withdraw(bank: &Bank, granted: &Granted, serials: &[String]) -> Result<()> {
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    for serial in serials {
+        if certificate::withdraw(&mut work, serial, &granted.shield.id, now).await? > 0 {
+            audit::add(&mut work, now, &granted.actor(), "certificate-withdrawn", serial, "").await?;
+        }
+    }
+    work.commit().await?;
+    Ok(())
+}
+
+/// From so long before the end of a certificate until so long after it, the holder renews it alone.
+const RENEWAL: (Moment, Moment) = (90 * DAY, 30 * DAY);
+
+/// When the payment certificate of a shield ends, and whether its holder may renew it now.
+pub(crate) async fn end_of(bank: &Bank, shield: &Shield) -> Result<Option<(Moment, bool)>> {
+    let mut db = bank.database.connection().await?;
+    let standing = certificate::standing(&mut db, &shield.id).await?;
+    let own = standing.iter().rev().find(|row| row.kind() == Kind::Payment && row.delivered_at.is_some());
+    let now = bank.clock.now();
+    Ok(own.map(|row| {
+        let may =
+            shield.is_delivered() && now >= row.not_after - RENEWAL.0 && now <= row.not_after + RENEWAL.1;
+        (row.not_after, may)
+    }))
+}
+
+/// The holder asks for a new ID on the same shield.
+///
+/// # Errors
+/// There is no shield with an ID, or it is too early or too late.
+pub(crate) async fn renew(bank: &Bank, who: &Settled) -> Result<Code> {
+    let found = shield::of_customer(&mut *bank.database.connection().await?, &who.customer().id).await?;
+    let shield = found.filter(Shield::is_delivered).ok_or(Refusal::ShieldNotDelivered)?;
+    let end = end_of(bank, &shield).await?.ok_or(Refusal::ShieldNotDelivered)?;
+    if !end.1 {
+        return Err(Refusal::NotYetRenewed.into());
+    }
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    let code = hand_out(bank, &mut work, &shield, now).await?;
+    audit::add(&mut work, now, &who.actor(), "renewal-asked", &shield.serial, &code.reference).await?;
+    work.commit().await?;
+    Ok(code)
+}
+
+/// Gives a shield to a customer, and hands out the first code.
+///
+/// # Errors
+/// The number is none, the contract does not pay, or the customer or somebody else has a shield (this one).
+pub(crate) async fn bind(
+    bank: &Bank,
+    work: &mut Work,
+    (customer, user_id): (&str, &str),
+    serial: &str,
+    teller: &str,
+    now: Moment,
+) -> Result<Code> {
+    let contract = contract::find(work, customer).await?.ok_or(Refusal::NoContract)?;
+    contract.enabled_on.ok_or(Refusal::NotEnabled)?;
+    let new = Shield {
+        id: random::id()?,
+        serial: serial_number(serial)?,
+        customer: customer.to_owned(),
+        user_id: user_id.to_owned(),
+        state: "bound".to_owned(),
+        bound_at: now,
+        delivered_at: None,
+    };
+    if !shield::add(work, &new, teller).await? {
+        return Err(Refusal::ShieldExists.into());
+    }
+    hand_out(bank, work, &new, now).await
+}
+
+/// A serial number as the shield's label has it.
+pub(crate) fn serial_number(typed: &str) -> Result<String> {
+    let number: String = typed.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_uppercase();
+    let right = (4..=32).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if right { Ok(number) } else { Err(Refusal::BadShield.into()) }
+}
+
+/// Takes a shield back: its certificates are revoked, and its code is dead.
+pub(crate) async fn take_back(
+    work: &mut Work,
+    shield: &Shield,
+    why: certificate::Why,
+    now: Moment,
+) -> Result<u64> {
+    let state = if why == certificate::Why::Lost { "lost" } else { "replaced" };
+    if !shield::end(work, &shield.id, state, now).await? {
+        return Err(Refusal::ShieldEnded.into());
+    }
+    authorisation::kill(work, &shield.id).await?;
+    certificate::revoke_all(work, &shield.id, why, now).await
+}

@@ -1,0 +1,66 @@
+//! The lists of revoked certificates: made of the books when somebody asks and something has changed.
+
+use std::sync::Arc;
+
+use authority::{
+    ca::dated,
+    certificate_kind::Kind,
+    moment::{self, Validity},
+};
+use time::OffsetDateTime;
+
+use crate::{
+    bank::Bank,
+    books::{
+        certificate,
+        crl::{self, Crl},
+    },
+    clock::{DAY, Moment, SECOND},
+    error::{Error, Result},
+    shields::Page,
+};
+
+/// A list is good for so long, and made anew when half of that is over or something was revoked.
+const LIFE: Moment = 2 * DAY;
+
+/// The list of revoked certificates, as it is now.
+pub(crate) async fn current(bank: &Bank, kind: Kind) -> Result<Crl> {
+    let mut db = bank.database.connection().await?;
+    let (latest, revocations) = (crl::latest(&mut db, kind).await?, crl::revocations(&mut db).await?);
+    drop(db);
+    let is_fresh =
+        |list: &Crl| list.revocations == revocations && list.next_update - bank.clock.now() > LIFE / 2;
+    match latest.filter(is_fresh) {
+        Some(list) => Ok(list),
+        None => make(bank, kind).await,
+    }
+}
+
+/// Makes both lists under one number. The number is spent first, and its row holds off whoever else would make a list.
+async fn make(bank: &Bank, kind: Kind) -> Result<Crl> {
+    let shields = bank.shields()?;
+    let mut work = bank.database.begin().await?;
+    let (number, revocations) = crl::next(&mut work).await?;
+    let rows = certificate::revoked(&mut work).await?;
+    let entries = rows.iter().map(certificate::Certificate::entry).collect::<Result<Vec<_>>>()?;
+    let spent = u64::try_from(number).map_err(|_| Error::Broken("the number of the list is none".into()))?;
+    let page = Arc::new(Page::of(entries, bank.public.main(), spent));
+    let this_update = dated(moment::now());
+    let days = u32::try_from(LIFE / DAY).unwrap_or(1);
+    let until = Validity::Days(days).not_after(moment::now()).map_err(|_| Error::Broken("no date".into()))?;
+    let mut wanted = None;
+    for each in Kind::ALL {
+        let der = shields.crl(each, page.clone(), this_update, until).await?;
+        let milliseconds = |at: OffsetDateTime| at.unix_timestamp().saturating_mul(SECOND);
+        let (this_update, next_update) = (milliseconds(this_update), milliseconds(until));
+        let list = Crl { number, revocations, this_update, next_update, der };
+        crl::add(&mut work, each, &list).await?;
+        if each == kind {
+            wanted = Some(list);
+        }
+    }
+    // Whoever is sending an old list has read it already.
+    crl::sweep(&mut work, number - 10).await?;
+    work.commit().await?;
+    wanted.ok_or_else(|| Error::Broken("no list was made".into()))
+}

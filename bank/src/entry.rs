@@ -38,6 +38,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The most bytes of a request's body.
 pub(crate) const LONGEST_BODY: usize = 16 << 10;
+/// Where programs send signed documents.
+pub(crate) const DOCUMENT: &str = "/api/payment";
 const VISIT: &str = "__Host-visit";
 const LANGUAGE: &str = "__Host-language";
 
@@ -202,6 +204,11 @@ async fn whole(request: Request) -> Result<Request> {
             std::error::Error::source(&fault).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
         if is_long { Refusal::TooLarge } else { Refusal::Malformed }
     })?;
+    // A signed document is no text, and each text in it is judged by `payment`.
+    let kind = text(&parts.headers, header::CONTENT_TYPE);
+    if parts.uri.path() == DOCUMENT || kind.starts_with("multipart/form-data") {
+        return Ok(Request::from_parts(parts, axum::body::Body::from(bytes)));
+    }
     // PostgreSQL keeps no U+0000 in a text, and nobody types one.
     let has = |mark: &[u8]| bytes.windows(mark.len()).any(|part| part == mark);
     if has(b"\0") || has(b"%00") || has(br"\u0000") {

@@ -17,7 +17,7 @@ use crate::{
         shield::{self, Shield},
         signed,
     },
-    entry::{Sent, Visit},
+    entry::{DOCUMENT, Sent, Visit},
     error::{Refusal, Result},
     page::{Page, draw, go},
     pay,
@@ -32,7 +32,7 @@ pub(super) fn routes() -> Routes {
         .post("/shield/renew", renew)
         .get("/order/{id}/order.json", order)
         .post("/order/{id}/document", upload)
-        .post("/api/payment", submit)
+        .post(DOCUMENT, submit)
 }
 
 #[derive(Template)]

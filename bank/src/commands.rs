@@ -1,10 +1,10 @@
 //! The commands of `bank`.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{io::IsTerminal, net::SocketAddr, path::PathBuf};
 
 use authority::attestation::{Factory, TEST_BRAND};
 use clap::{Args, Parser, Subcommand};
-use terminal::{Exit, Failure, Outcome, say};
+use terminal::{Exit, Failure, Outcome, say, say_lines};
 use time::Date;
 use tokio::{runtime::Runtime, signal::unix, sync::watch};
 use wire::algorithm::KeyAlgorithm;
@@ -111,6 +111,9 @@ struct Listen {
 struct Demo {
     #[command(flatten)]
     listen: Listen,
+    /// Write addresses, customers and passwords into this file as JSON, once the pages are served
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -323,7 +326,14 @@ impl Serve {
                 .next("put a proxy with TLS before it, and say --public-origin https://…"));
         }
         let bank = self.place.open_whole(Clock::new(self.listen.business_date)).await?;
-        run(bank, self.listen.places(self.public_origin, Proxies(self.trusted_proxy)), &[]).await
+        run(bank, self.listen.places(self.public_origin, Proxies(self.trusted_proxy)), |at| {
+            say_lines(&format!(
+                "customers  {}\ntellers    {}\nmetrics    {}",
+                at.public, at.counter, at.metrics
+            ));
+            Ok(())
+        })
+        .await
     }
 }
 
@@ -364,21 +374,32 @@ impl Demo {
         let shields = Shields::open(&own.authority(), None, &own.factories())?;
         let shields = shields.trusting(Factory::test(TEST_BRAND)?);
         let bank = place.open(clock).await?.with_shields(shields);
-        let lines = demo::seed(&bank).await.map_err(told("the demo was not seeded"))?;
-        run(bank, self.listen.places(None, Proxies::default()), &lines).await
+        let made = demo::seed(&bank).await.map_err(told("the demo was not seeded"))?;
+        // The guide stays on the screen: the log of requests is for whoever sends it elsewhere.
+        log::keep_requests(!std::io::stderr().is_terminal());
+        run(bank, self.listen.places(None, Proxies::default()), |at| {
+            say_lines(&demo::guide(at, &made));
+            let Some(path) = &self.ready_file else { return Ok(()) };
+            let ready = serde_json::json!({ "addresses": at, "demo": made }).to_string();
+            Ok(file::write_fleeting(path, ready.as_bytes(), file::Access::Owner, true)?)
+        })
+        .await
     }
 }
 
-async fn run(bank: Bank, places: Places, lines: &[String]) -> Outcome {
+/// Opens the listeners, tells where they are, and answers until a signal comes.
+async fn run(
+    bank: Bank,
+    places: Places,
+    tell: impl FnOnce(&demo::Addresses) -> Result<(), Failure>,
+) -> Outcome {
     let server = Server::open(bank, places).await?;
-    say(&format!("customers  {}", server.bank.public.main()));
-    say(&format!("tellers    {}", server.bank.counter.main()));
-    if let Some(metrics) = server.metrics() {
-        say(&format!("metrics    http://{metrics}/metrics"));
-    }
-    for line in lines.iter().flat_map(|line| line.split('\n')) {
-        say(line);
-    }
+    let metrics = server.metrics().map(|metrics| format!("http://{metrics}/metrics"));
+    tell(&demo::Addresses {
+        public: server.bank.public.main().to_owned(),
+        counter: server.bank.counter.main().to_owned(),
+        metrics: metrics.unwrap_or_default(),
+    })?;
     let (stop, stopped) = watch::channel(false);
     let signals = [unix::SignalKind::terminate(), unix::SignalKind::interrupt()].map(unix::signal);
     let [Ok(mut terminate), Ok(mut interrupt)] = signals else {

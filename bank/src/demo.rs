@@ -1,7 +1,10 @@
 //! `bank demo`: a bank with customers of all kinds, made through the same doors as everybody's.
 
+mod guide;
+
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use terminal::Failure;
 
 use crate::{
@@ -11,12 +14,14 @@ use crate::{
         session::{self, SessionKind},
         teller,
     },
-    desk::{self, Opening},
+    desk::{self, Opening, Printed},
     error::{Refusal, Result},
     identity::{self, AGREEMENT, From, Registration},
     password, random,
     rights::{AtCounter, Teller},
 };
+
+pub(crate) use guide::{Addresses, guide};
 
 /// A folder that goes away with the demo.
 pub(crate) struct Folder(PathBuf);
@@ -74,11 +79,46 @@ pub(crate) async fn stop_teller(bank: &Bank, name: &str) -> Result<bool> {
 /// The password of everybody in the demo. It is printed, and guards nothing but the demo.
 const PASSWORD: &str = "demo only 2026";
 const PAYMENT_PASSWORD: &str = "demo2026";
+const TELLERS: [&str; 2] = ["lin", "zhao"];
+const PHONE: &str = "13800000000";
 
-/// Fills the bank, and says what to click.
-pub(crate) async fn seed(bank: &Bank) -> Result<Vec<String>> {
+/// What the demo has made. The guide tells it to people, and the ready file to programs.
+#[derive(Serialize)]
+pub(crate) struct Seeded {
+    password: &'static str,
+    payment_password: &'static str,
+    tellers: [&'static str; 2],
+    people: [Person; 4],
+}
+
+/// A customer of the demo.
+#[derive(Serialize)]
+struct Person {
+    kind: Kind,
+    name: &'static str,
+    document: &'static str,
+    phone: &'static str,
+    account: String,
+    card: Option<Printed>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    /// Pays by static password: the contract is of 2006.
+    Static,
+    /// Has a password card, which waits for its activation.
+    Card,
+    /// Has registered on the web.
+    Web,
+    /// Has an account only, and can register.
+    Account,
+}
+
+/// Fills the bank.
+pub(crate) async fn seed(bank: &Bank) -> Result<Seeded> {
     bank.found().await?;
-    for name in ["lin", "zhao"] {
+    for name in TELLERS {
         add_teller(bank, name, PASSWORD).await?;
     }
     let from = From { address: "127.0.0.1".into(), agent: "demo".into() };
@@ -89,88 +129,73 @@ pub(crate) async fn seed(bank: &Bank) -> Result<Vec<String>> {
     account::add(&mut work, "6222021234567890", None, "上海水务", "payee", now).await?;
     account::add(&mut work, "6222029876543210", None, "北京书店", "payee", now).await?;
     work.commit().await?;
+    let person = async |kind, name, document| make(bank, &teller, &from, kind, name, document).await;
     let people = [
-        ("张三", "110101198001011234"),
-        ("李四", "110101198202022345"),
-        ("王五", "110101199003033456"),
-        ("赵六", "110101199104044567"),
+        person(Kind::Static, "张三", "110101198001011234").await?,
+        person(Kind::Card, "李四", "110101198202022345").await?,
+        person(Kind::Web, "王五", "110101199003033456").await?,
+        person(Kind::Account, "赵六", "110101199104044567").await?,
     ];
-    let mut accounts = Vec::new();
-    for (name, document) in people {
-        let opening = Opening {
-            name: name.into(),
-            document: document.into(),
-            phone: "13800000000".into(),
-            deposit: "10000".into(),
-        };
-        accounts.push((desk::open_account(bank, &teller, &opening).await?, document));
-    }
-    let mut lines =
-        vec![String::new(), format!("password of all: {PASSWORD}   payment password: {PAYMENT_PASSWORD}")];
-    for ((account, document), ((name, _), kind)) in accounts.iter().zip(people.iter().zip(KINDS)) {
-        let mut db = bank.database.connection().await?;
-        let at = AtCounter::check(&mut db, &teller, account, document).await?;
-        drop(db);
-        let extra = make(bank, &teller, &at, &from, kind).await?;
-        lines.push(format!("{account}  {name}  document {document}  phone 13800000000  {}{extra}", kind.0));
-    }
-    lines.push("tellers lin and zhao have the same password: one asks, the other one approves".into());
-    Ok(lines)
-}
-
-/// The kinds of customer, in the order of the people.
-const KINDS: [(&str, Kind); 4] = [
-    ("static password (contract of 2006)", Kind::Static),
-    ("password card", Kind::Card),
-    ("registered on the web: sees balances, pays nothing", Kind::Web),
-    ("has an account only: can register", Kind::Account),
-];
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Static,
-    Card,
-    Web,
-    Account,
+    Ok(Seeded { password: PASSWORD, payment_password: PAYMENT_PASSWORD, tellers: TELLERS, people })
 }
 
 async fn make(
     bank: &Bank,
     teller: &Teller,
-    at: &AtCounter,
     from: &From,
-    kind: (&str, Kind),
-) -> Result<String> {
-    let (id, now) = (at.customer().id.as_str(), bank.clock.now());
-    match kind.1 {
-        Kind::Account => return Ok(String::new()),
+    kind: Kind,
+    name: &'static str,
+    document: &'static str,
+) -> Result<Person> {
+    let opening = Opening {
+        name: name.into(),
+        document: document.into(),
+        phone: PHONE.into(),
+        deposit: "10000".into(),
+    };
+    let account = desk::open_account(bank, teller, &opening).await?;
+    let mut db = bank.database.connection().await?;
+    let at = AtCounter::check(&mut db, teller, &account, document).await?;
+    drop(db);
+    let card = match kind {
+        Kind::Account => None,
         Kind::Web => {
-            let new = Registration {
-                account: at.account().to_owned(),
-                document: at.customer().document.clone(),
-                phone: at.customer().phone.clone(),
-                password: PASSWORD.into(),
-                agreement: AGREEMENT.to_owned(),
-            };
-            identity::register(bank, &new, from).await?;
-            return Ok(String::new());
+            register(bank, &at, from).await?;
+            None
         }
-        Kind::Static | Kind::Card => {}
-    }
-    let day = if kind.1 == Kind::Static { "2006-08-15".to_owned() } else { bank.clock.business_date() };
+        Kind::Static => {
+            make_contract(bank, teller, &at, "2006-08-15").await?;
+            None
+        }
+        Kind::Card => {
+            make_contract(bank, teller, &at, &bank.clock.business_date()).await?;
+            Some(desk::issue_card(bank, teller, &at).await?)
+        }
+    };
+    Ok(Person { kind, name, document, phone: PHONE, account, card })
+}
+
+async fn register(bank: &Bank, at: &AtCounter, from: &From) -> Result<()> {
+    let new = Registration {
+        account: at.account().to_owned(),
+        document: at.customer().document.clone(),
+        phone: at.customer().phone.clone(),
+        password: PASSWORD.into(),
+        agreement: AGREEMENT.to_owned(),
+    };
+    identity::register(bank, &new, from).await
+}
+
+/// A contract of that day, with passwords as if the customer had chosen them.
+async fn make_contract(bank: &Bank, teller: &Teller, at: &AtCounter, day: &str) -> Result<()> {
+    let (id, now) = (at.customer().id.as_str(), bank.clock.now());
     let (login, payment) = (bank.hasher.hash(PASSWORD).await?, bank.hasher.hash(PAYMENT_PASSWORD).await?);
     let mut work = bank.database.begin().await?;
-    contract::add(&mut work, id, contract::Maker::Counter, &day, AGREEMENT, now).await?;
+    contract::add(&mut work, id, contract::Maker::Counter, day, AGREEMENT, now).await?;
     contract::enable_ecommerce(&mut work, id).await?;
     customer::set_chosen_login(&mut work, id, &login, now).await?;
     customer::set_payment_password(&mut work, id, &payment, now).await?;
     audit::add(&mut work, now, &teller.actor(), "contract-made", at.account(), "demo").await?;
     work.commit().await?;
-    if kind.1 == Kind::Static {
-        return Ok(String::new());
-    }
-    let card = desk::issue_card(bank, teller, at).await?;
-    let head: String = card.columns.iter().map(|column| format!("   {column}")).collect();
-    let rows = card.rows.iter().map(|(row, cells)| format!("\n    {row} {}", cells.join(" ")));
-    Ok(format!("\n  card {} (activate it on its page)\n     {head}{}", card.id, rows.collect::<String>()))
+    Ok(())
 }

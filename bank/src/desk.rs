@@ -4,6 +4,8 @@
 mod approval;
 mod shield;
 
+use serde::Serialize;
+
 use crate::{
     bank::Bank,
     books::{
@@ -25,7 +27,7 @@ use crate::{
     settings::ONE_TIME,
 };
 
-pub(crate) use approval::{Action, Brought, answer, ask, waiting};
+pub(crate) use approval::{Action, Brought, answer, ask, detail, waiting};
 pub(crate) use shield::{check_serial, issue_shield, lose_shield};
 
 /// Who opens an account.
@@ -149,7 +151,7 @@ pub(crate) async fn enable_ecommerce(bank: &Bank, teller: &Teller, at: &AtCounte
 }
 
 /// A card with its cells, as it is printed: once.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub(crate) struct Printed {
     pub(crate) id: String,
     /// The letters above the columns.
@@ -239,6 +241,51 @@ pub(crate) struct Overview {
     pub(crate) contract: Option<contract::Contract>,
     pub(crate) card: Option<Card>,
     pub(crate) shield: Option<Shield>,
+}
+
+impl Overview {
+    /// What the counter can do about the contract: the application form where there is none, else the change form.
+    pub(crate) fn contract_actions(&self) -> Vec<&'static str> {
+        let Some(contract) = &self.contract else { return vec!["contract"] };
+        let is_enabled = contract.enabled_on.is_some();
+        let changes = [
+            ("enable", !is_enabled),
+            ("ecommerce", is_enabled && !contract.has_ecommerce()),
+            ("reset-login", true),
+            ("end-sessions", true),
+        ];
+        changes.into_iter().filter(|(_, makes_sense)| *makes_sense).map(|(name, _)| name).collect()
+    }
+
+    /// What the counter can do about the password card.
+    pub(crate) fn card_actions(&self) -> Vec<&'static str> {
+        let is_enabled = self.contract.as_ref().is_some_and(|contract| contract.enabled_on.is_some());
+        match &self.card {
+            Some(card) if ["issued", "active"].contains(&card.state.as_str()) => {
+                vec!["block-card", "replace-card"]
+            }
+            Some(_) => vec!["replace-card"],
+            None if is_enabled => vec!["card"],
+            None => Vec::new(),
+        }
+    }
+
+    /// What the counter can do about the shield by its serial number.
+    pub(crate) fn serial_action(&self) -> Option<&'static str> {
+        let is_enabled = self.contract.as_ref().is_some_and(|contract| contract.enabled_on.is_some());
+        let action = if self.shield.is_some() { "replace-shield" } else { "shield" };
+        is_enabled.then_some(action)
+    }
+
+    /// What the counter can do about the shield that the customer has.
+    pub(crate) fn shield_actions(&self) -> Vec<&'static str> {
+        match &self.shield {
+            Some(shield) if ["bound", "delivered"].contains(&shield.state.as_str()) => {
+                vec!["shield-code", "lose-shield"]
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// Looks at a customer. That is an action like any other: the audit says which teller has seen whose balances.

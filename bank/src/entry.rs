@@ -26,7 +26,7 @@ use crate::{
     identity::From,
     log,
     origin::Origins,
-    page::{Page, RefusalPage, draw, go},
+    page::{Page, RefusalPage, above, draw, go, home_of, status},
     proxy::Proxies,
     random,
     rights::{Settled, SignedIn, Teller},
@@ -159,7 +159,12 @@ pub(crate) async fn guard(
     };
     let mut answer = answered.await.unwrap_or_else(IntoResponse::into_response);
     if let Some(failed) = answer.extensions_mut().remove::<Failed>() {
+        let allow = answer.headers_mut().remove(header::ALLOW);
         answer = tell(&side, &visit, &method, &path, failed);
+        // RFC 9110, 15.5.6: whoever is told that a method is not allowed is told which are.
+        allow.and_then(|allow| answer.headers_mut().insert(header::ALLOW, allow));
+    } else if let Some(refusal) = answer.extensions_mut().remove::<Refusal>() {
+        side.bank.metrics.refusal(refusal);
     }
     let is_asset = path.starts_with("/asset/") && answer.status().is_success();
     // Where there is a session, its token is the secret, and stays in its own cookie. What is cached sets none.
@@ -239,11 +244,15 @@ fn enter(side: &Side, peer: SocketAddr, request: &Request) -> Result<Visit> {
         token,
         address: side.origins().main().to_owned(),
         hotline: side.bank.settings.hotline.clone(),
-        path: request.uri().path().to_owned(),
+        path: home_of(request.uri().path(), is_read(request.method())).to_owned(),
         is_signed_in: session.is_some(),
     };
     let address = side.proxies.address(peer.ip(), headers).to_string();
     Ok(Visit { page, from: From { address, agent }, session, secret })
+}
+
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }
 
 fn is_api(path: &str) -> bool {
@@ -261,7 +270,7 @@ fn check(side: &Side, request: &Request) -> Result<()> {
     if path != "/healthz" && !side.origins().has_host(host) {
         return Err(Refusal::ForeignHost.into());
     }
-    let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
+    let is_safe = is_read(request.method());
     let is_same = side.origins().is_same(host, text(headers, header::ORIGIN));
     if is_safe || is_api(path) || is_same { Ok(()) } else { Err(Refusal::ForeignForm.into()) }
 }
@@ -316,24 +325,46 @@ fn tell(side: &Side, visit: &Visit, method: &Method, path: &str, failed: Failed)
         side.bank.metrics.refusal(refusal);
     }
     let code = refusal.map_or("fault", Refusal::code);
-    let status = StatusCode::from_u16(refusal.map_or(500, Refusal::status));
-    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = refusal.map_or(StatusCode::INTERNAL_SERVER_ERROR, status);
     let page = &visit.page;
     let (why, next) = (page.t(format!("refusal-{code}")), page.t(format!("refusal-{code}-next")));
     if is_api(path) {
         return (status, Json(json!({ "code": code, "error": why, "next": next }))).into_response();
     }
-    match refusal {
-        // Whoever follows a link while logged out is asked to log in, and not told off.
-        Some(Refusal::SignIn) if *method == Method::GET => go("/sign-in"),
-        Some(Refusal::ChangePasswordFirst) if *method == Method::GET => go("/password"),
-        _ => match draw(&RefusalPage { page, why, next }) {
-            Ok(mut answer) => {
-                *answer.status_mut() = status;
-                answer
+    let had_session = refusal == Some(Refusal::SignIn) && visit.session.is_some();
+    let answer = match refusal {
+        // Whoever follows a link while logged out is asked to log in, and is told only when a session has ended.
+        Some(Refusal::SignIn) if is_read(method) => go(if had_session { SESSION_ENDED } else { "/sign-in" }),
+        Some(Refusal::ChangePasswordFirst) if is_read(method) => go("/password"),
+        _ => {
+            // A page that says that the session has ended has no links for somebody who is logged in.
+            let page = &Page { is_signed_in: page.is_signed_in && !had_session, ..page.clone() };
+            let (back, back_text) = way_on(refusal, page, method);
+            match draw(&RefusalPage { page, why, next, back, back_text }) {
+                Ok(mut answer) => {
+                    *answer.status_mut() = status;
+                    answer
+                }
+                Err(_) => status.into_response(),
             }
-            Err(_) => status.into_response(),
-        },
+        }
+    };
+    if had_session { end_session(side.kind, answer) } else { answer }
+}
+
+/// The log-in, for somebody whose session has ended.
+const SESSION_ENDED: &str = "/sign-in?ended";
+
+/// Where the button of a refusal leads, and its text.
+fn way_on<'a>(refusal: Option<Refusal>, page: &'a Page, method: &Method) -> (&'a str, &'a str) {
+    match refusal {
+        Some(Refusal::SignIn) => ("/sign-in", "sign-in"),
+        Some(Refusal::ChangePasswordFirst) => ("/password", "choose-password"),
+        Some(Refusal::NoPaymentPassword) => ("/payment-password", "choose-payment-password"),
+        Some(Refusal::CardNotActive) => ("/card", "to-card"),
+        None | Some(Refusal::NotFound | Refusal::ForeignHost) => ("/", "home"),
+        Some(_) if is_read(method) => (above(&page.path), "go-back"),
+        Some(_) => (&page.path, "go-back"),
     }
 }
 

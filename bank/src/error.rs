@@ -23,6 +23,15 @@ impl From<Refusal> for Error {
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
+/// Takes a refusal out, for a page that shows its form again; faults stay errors.
+pub(crate) fn refusable<T>(result: Result<T>) -> Result<std::result::Result<T, Refusal>> {
+    match result {
+        Ok(done) => Ok(Ok(done)),
+        Err(Error::Refused(refusal)) => Ok(Err(refusal)),
+        Err(fault) => Err(fault),
+    }
+}
+
 /// Each refusal: its name, its HTTP status, and its code. The texts `refusal-CODE` (what and why) and `refusal-CODE-next` (what
 /// to do) are in `bank/texts`.
 macro_rules! refusals {
@@ -50,6 +59,7 @@ macro_rules! refusals {
 
 refusals! {
     NotFound = 404 "not-found";
+    WrongMethod = 405 "wrong-method";
     SignIn = 401 "sign-in";
     NotYours = 404 "not-yours";
     ChangePasswordFirst = 403 "change-password-first";
@@ -88,6 +98,7 @@ refusals! {
     StaticUsedUp = 403 "static-used-up";
     StaticBlocked = 403 "static-blocked";
     NoCard = 403 "no-card";
+    NotThatCard = 422 "not-that-card";
     CardNotActive = 403 "card-not-active";
     CardBlocked = 403 "card-blocked";
     CardClosed = 403 "card-closed";

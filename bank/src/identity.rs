@@ -16,7 +16,9 @@ use crate::{
 };
 
 /// The version of the agreement that the pages show. Which one a customer accepted, and when, is kept.
-pub(crate) const AGREEMENT: &str = "2026-11";
+pub(crate) const AGREEMENT: &str = "2026-11-28";
+/// Its articles: the texts `agreement-N` and `agreement-N-text`. A test holds their words to the version.
+pub(crate) const ARTICLES: [u8; 6] = [1, 2, 3, 4, 5, 6];
 /// So many tries for one account from one address cost nothing, and so many from one address for all accounts.
 const FREE_TRIES: i64 = 5;
 const FREE_TRIES_OF_ADDRESS: i64 = 50;

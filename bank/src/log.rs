@@ -1,6 +1,10 @@
 //! The log: a line of JSON on standard error for each event. A line names routes, never what a customer typed.
 
-use std::{io::Write, time::Duration};
+use std::{
+    io::Write,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -15,9 +19,16 @@ fn line(mut event: Value) {
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
+static KEEPS_REQUESTS: AtomicBool = AtomicBool::new(!cfg!(test));
+
+/// Whether each request has a line, which is so from the start.
+pub(crate) fn keep_requests(keep: bool) {
+    KEEPS_REQUESTS.store(keep, Ordering::Relaxed);
+}
+
 /// A request was answered. `route` is the pattern, so that no number of an account or order is logged.
 pub(crate) fn request(method: &Method, route: &str, status: u16, took: Duration, address: &str) {
-    if !cfg!(test) {
+    if KEEPS_REQUESTS.load(Ordering::Relaxed) {
         let milliseconds = took.as_secs_f64() * 1000.0;
         line(
             json!({ "event": "request", "method": method.as_str(), "route": route, "status": status, "ms": milliseconds,

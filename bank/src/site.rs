@@ -56,7 +56,7 @@ impl Routes {
         let side = Side { bank: bank.clone(), kind, proxies };
         self.router
             .fallback(nowhere)
-            .method_not_allowed_fallback(nowhere)
+            .method_not_allowed_fallback(not_so)
             .layer(DefaultBodyLimit::max(LONGEST_BODY))
             .layer(middleware::from_fn_with_state(side, guard))
             .with_state(bank)
@@ -65,4 +65,8 @@ impl Routes {
 
 async fn nowhere(_: Request) -> Result<Response, Error> {
     Err(Refusal::NotFound.into())
+}
+
+async fn not_so(_: Request) -> Result<Response, Error> {
+    Err(Refusal::WrongMethod.into())
 }

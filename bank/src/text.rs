@@ -39,6 +39,14 @@ impl Language {
         }
     }
 
+    /// What its speakers call it.
+    pub(crate) const fn own_name(self) -> &'static str {
+        match self {
+            Self::Chinese => "中文",
+            Self::English => "English",
+        }
+    }
+
     pub(crate) fn from_tag(tag: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|language| language.tag() == tag)
     }
@@ -125,6 +133,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_agreement_is_that_of_its_version() {
+        use sha2::{Digest, Sha256};
+
+        use crate::identity::{AGREEMENT, ARTICLES};
+
+        let mut text = Sha256::new();
+        for language in Language::ALL {
+            for article in ARTICLES {
+                for key in [format!("agreement-{article}"), format!("agreement-{article}-text")] {
+                    let words = language.text(&key, &[]);
+                    assert_ne!(words, key, "{} lacks it", language.tag());
+                    text.update(words);
+                }
+            }
+        }
+        let found = (AGREEMENT, crate::random::hex(&text.finalize()));
+        // A customer has accepted these words: other words are another version, with another hash here.
+        let known = ("2026-11-28", "b23b1bd43883b4683e07b29d2f9c808d204fb6475d730b02638b9f32afd5f7c1");
+        assert_eq!((found.0, found.1.as_str()), known);
     }
 
     #[test]

@@ -6,9 +6,11 @@ use crate::{clock::Moment, database::Connection, error::Result};
 statements! {
     ADD = "INSERT INTO approval (id, action, customer, detail, state, asked_by, asked_at)
            VALUES ($1, $2, $3, $4, 'waiting', $5, $6)";
-    FIND = "SELECT id, action, customer, detail, state, asked_by FROM approval WHERE id = $1";
-    WAITING = "SELECT id, action, customer, detail, state, asked_by FROM approval
-               WHERE state = 'waiting' ORDER BY asked_at, id LIMIT 200";
+    FIND = "SELECT a.id, a.action, a.customer, c.name AS customer_name, a.detail, a.state, a.asked_by
+            FROM approval a JOIN customer c ON c.id = a.customer WHERE a.id = $1";
+    WAITING = "SELECT a.id, a.action, a.customer, c.name AS customer_name, a.detail, a.state, a.asked_by
+               FROM approval a JOIN customer c ON c.id = a.customer
+               WHERE a.state = 'waiting' ORDER BY a.asked_at, a.id LIMIT 200";
     ANSWER = "UPDATE approval SET state = $1, answered_by = $2, answered_at = $3
               WHERE id = $4 AND state = 'waiting' AND ($1 = 'refused' OR asked_by <> $2)
               AND EXISTS (SELECT 1 FROM teller WHERE name = $2 AND active = 1)";
@@ -22,11 +24,12 @@ pub(crate) struct Approval {
     pub(crate) id: String,
     pub(crate) action: String,
     pub(crate) customer: String,
+    pub(crate) customer_name: String,
     pub(crate) detail: String,
     pub(crate) state: String,
     pub(crate) asked_by: String,
 }
-from_row!(Approval { id, action, customer, detail, state, asked_by });
+from_row!(Approval { id, action, customer, customer_name, detail, state, asked_by });
 
 pub(crate) async fn add(db: &mut Connection, new: &Approval, now: Moment) -> Result<()> {
     let add = sqlx::query(ADD).bind(&new.id).bind(&new.action).bind(&new.customer).bind(&new.detail);

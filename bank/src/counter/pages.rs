@@ -82,6 +82,9 @@ async fn customer(
 struct DonePage<'a> {
     page: &'a Page,
     done: &'a Done,
+    /// Whose page the button leads back to; empty where no customer stood at the counter.
+    account: &'a str,
+    document: &'a str,
 }
 
 /// The card, to be printed: it is on this page and on no other.
@@ -92,10 +95,10 @@ struct CardPage<'a> {
     card: &'a Printed,
 }
 
-fn show(page: &Page, done: &Done) -> Result<Response> {
+fn show(page: &Page, done: &Done, account: &str, document: &str) -> Result<Response> {
     match done {
         Done::Card(card) => draw(&CardPage { page, card }),
-        done => draw(&DonePage { page, done }),
+        done => draw(&DonePage { page, done, account, document }),
     }
 }
 
@@ -106,7 +109,12 @@ async fn act(
     Path(name): Path<String>,
     Sent(fields): Sent<Fields>,
 ) -> Result<Response> {
-    show(&visit.page, &perform(&bank, &teller, &name, fields).await?)
+    let papers = (fields.account.clone(), fields.document.clone());
+    let done = perform(&bank, &teller, &name, fields).await?;
+    match &done {
+        Done::Account(number) => show(&visit.page, &done, number, &papers.1),
+        done => show(&visit.page, done, &papers.0, &papers.1),
+    }
 }
 
 #[derive(Template)]
@@ -115,6 +123,12 @@ struct Approvals<'a> {
     page: &'a Page,
     teller: &'a str,
     waiting: &'a [Approval],
+}
+
+impl Approvals<'_> {
+    fn detail(&self, row: &Approval) -> String {
+        desk::detail(row, |key| self.page.t(key))
+    }
 }
 
 async fn approvals(State(bank): State<Open>, visit: Visit, teller: Teller) -> Result<Response> {
@@ -137,7 +151,7 @@ async fn answer(
 ) -> Result<Response> {
     match desk::answer(&bank, &teller, &id, form.approve == "yes").await? {
         Some(Brought::Card(card)) => draw(&CardPage { page: &visit.page, card: &card }),
-        Some(Brought::Code(code)) => show(&visit.page, &Done::Code(code)),
+        Some(Brought::Code(code)) => show(&visit.page, &Done::Code(code), "", ""),
         None => Ok(go("/approval")),
     }
 }

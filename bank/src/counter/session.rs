@@ -1,7 +1,10 @@
 //! A teller logs in and out.
 
 use askama::Template;
-use axum::{extract::State, response::Response};
+use axum::{
+    extract::{RawQuery, State},
+    response::Response,
+};
 use serde::Deserialize;
 
 use crate::{
@@ -9,9 +12,9 @@ use crate::{
     books::session::SessionKind,
     desk,
     entry::{Sent, Visit, begin_session, end_session},
-    error::Result,
+    error::{Refusal, Result, refusable},
     identity::sign_in_teller,
-    page::{Page, draw, go},
+    page::{Page, again, draw, go},
     rights::Teller,
     secrets::Secret,
     site::Routes,
@@ -27,10 +30,14 @@ pub(super) fn routes() -> Routes {
 #[template(path = "counter/sign_in.html")]
 struct SignIn<'a> {
     page: &'a Page,
+    name: &'a str,
+    why: Option<Refusal>,
 }
 
-async fn form(visit: Visit) -> Result<Response> {
-    draw(&SignIn { page: &visit.page })
+/// With the query `ended`, for somebody whose session has ended.
+async fn form(visit: Visit, RawQuery(query): RawQuery) -> Result<Response> {
+    let why = query.filter(|query| query == "ended").map(|_| Refusal::SignIn);
+    draw(&SignIn { page: &visit.page, name: "", why })
 }
 
 #[derive(Deserialize)]
@@ -40,8 +47,10 @@ struct Login {
 }
 
 async fn enter(State(bank): State<Open>, visit: Visit, Sent(form): Sent<Login>) -> Result<Response> {
-    let token = sign_in_teller(&bank, &form.name, &form.password, &visit.from).await?;
-    begin_session(&bank, &visit, KIND, &token, go("/")).await
+    match refusable(sign_in_teller(&bank, &form.name, &form.password, &visit.from).await)? {
+        Ok(token) => begin_session(&bank, &visit, KIND, &token, go("/")).await,
+        Err(why) => again(why, &SignIn { page: &visit.page, name: &form.name, why: Some(why) }),
+    }
 }
 
 #[derive(Deserialize)]

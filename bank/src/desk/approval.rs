@@ -79,6 +79,16 @@ impl Action {
     }
 }
 
+/// What a request asks for, as the second teller reads it: money in yuan, and the method in the page's language.
+pub(crate) fn detail(approval: &Approval, name: impl Fn(&str) -> String) -> String {
+    match Action::of(approval) {
+        Ok(Action::OpenGate(method)) => name(&format!("method-{}", method.name())),
+        Ok(Action::Limits(payment, day)) => format!("¥{payment} / ¥{day}"),
+        Ok(Action::ReplaceShield(serial)) => serial,
+        Ok(Action::ReplaceCard | Action::ShieldCode) | Err(_) => String::new(),
+    }
+}
+
 /// Asks; nothing happens before another teller has approved. Gives the number of the request.
 pub(crate) async fn ask(bank: &Bank, teller: &Teller, at: &AtCounter, action: Action) -> Result<String> {
     let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
@@ -86,6 +96,7 @@ pub(crate) async fn ask(bank: &Bank, teller: &Teller, at: &AtCounter, action: Ac
         id: random::id()?,
         action: action.name().to_owned(),
         customer: at.customer().id.clone(),
+        customer_name: at.customer().name.clone(),
         detail: action.detail(),
         state: "waiting".to_owned(),
         asked_by: teller.name().to_owned(),

@@ -12,6 +12,7 @@ use crate::{
         account::{self, Account},
         posting::{self, Entry},
     },
+    clock::Moment,
     entry::Visit,
     error::Result,
     page::{Page, draw},
@@ -29,6 +30,7 @@ struct Accounts<'a> {
     page: &'a Page,
     name: &'a str,
     accounts: &'a [Account],
+    now: Moment,
 }
 
 #[derive(Template)]
@@ -37,12 +39,14 @@ struct Statement<'a> {
     page: &'a Page,
     account: &'a Account,
     entries: &'a [Entry],
+    now: Moment,
 }
 
 async fn list(State(bank): State<Open>, visit: Visit, who: Settled) -> Result<Response> {
     let mut db = bank.database.connection().await?;
     let accounts = account::of_customer(&mut db, &who.customer().id).await?;
-    draw(&Accounts { page: &visit.page, name: &who.customer().name, accounts: &accounts })
+    let (page, name, now) = (&visit.page, who.customer().name.as_str(), bank.clock.now());
+    draw(&Accounts { page, name, accounts: &accounts, now })
 }
 
 async fn one(
@@ -54,5 +58,6 @@ async fn one(
     let mut db = bank.database.connection().await?;
     let own = PayerOf::check(&mut db, &who, &number).await?;
     let entries = posting::of_account(&mut db, &own.account().number).await?;
-    draw(&Statement { page: &visit.page, account: own.account(), entries: &entries })
+    let (page, account, now) = (&visit.page, own.account(), bank.clock.now());
+    draw(&Statement { page, account, entries: &entries, now })
 }

@@ -1,4 +1,4 @@
-//! The style, the choice of the language, and the sign of life.
+//! The style, the mark, the choice of the language, and the sign of life.
 
 use axum::{
     extract::{Path, Query, State},
@@ -17,12 +17,20 @@ use crate::{
 };
 
 pub(super) fn routes() -> Routes {
-    Routes::default().get("/asset/style.css", style).get("/language/{tag}", language).get("/healthz", health)
+    Routes::default()
+        .get("/asset/style.css", style)
+        .get("/asset/mark.svg", mark)
+        .get("/language/{tag}", language)
+        .get("/healthz", health)
 }
 
 async fn style() -> Response {
     let css = include_str!("../../assets/style.css");
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], css).into_response()
+}
+
+async fn mark() -> Response {
+    ([(header::CONTENT_TYPE, "image/svg+xml")], include_str!("../../assets/mark.svg")).into_response()
 }
 
 #[derive(Deserialize)]

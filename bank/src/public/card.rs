@@ -12,7 +12,7 @@ use crate::{
     },
     entry::{Sent, Visit},
     error::{Refusal, Result},
-    page::{Page, draw, go},
+    page::{Page, again, draw, go},
     rights::Settled,
     site::Routes,
 };
@@ -27,11 +27,12 @@ struct Shown<'a> {
     page: &'a Page,
     card: &'a Option<Card>,
     most: i64,
+    why: Option<Refusal>,
 }
 
 async fn show(State(bank): State<Open>, visit: Visit, who: Settled) -> Result<Response> {
     let card = card::of_customer(&mut *bank.database.connection().await?, &who.customer().id).await?;
-    draw(&Shown { page: &visit.page, card: &card, most: MOST_USES })
+    draw(&Shown { page: &visit.page, card: &card, most: MOST_USES, why: None })
 }
 
 #[derive(Deserialize)]
@@ -39,11 +40,17 @@ struct Number {
     number: String,
 }
 
-async fn activate(State(bank): State<Open>, who: Settled, Sent(form): Sent<Number>) -> Result<Response> {
+async fn activate(
+    State(bank): State<Open>,
+    visit: Visit,
+    who: Settled,
+    Sent(form): Sent<Number>,
+) -> Result<Response> {
     let number: String = form.number.chars().filter(|c| !c.is_whitespace()).take(32).collect();
     let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
     if !card::activate(&mut work, &number, &who.customer().id, now).await? {
-        return Err(Refusal::NoCard.into());
+        let (card, why) = (card::of_customer(&mut work, &who.customer().id).await?, Refusal::NotThatCard);
+        return again(why, &Shown { page: &visit.page, card: &card, most: MOST_USES, why: Some(why) });
     }
     audit::add(&mut work, now, &who.actor(), "card-activated", &number, "").await?;
     work.commit().await?;

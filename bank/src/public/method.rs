@@ -65,11 +65,12 @@ struct Methods<'a> {
     choices: &'a [Choice],
     standing: &'a Standing,
     static_total: Fen,
+    large: Fen,
 }
 
 async fn list(State(bank): State<Open>, visit: Visit, who: Settled) -> Result<Response> {
     let mut db = bank.database.connection().await?;
     let (standing, choices) = choices(&bank, &mut db, &who, OrderKind::Payment, None).await?;
-    let page = &visit.page;
-    draw(&Methods { page, choices: &choices, standing: &standing, static_total: STATIC_TOTAL })
+    let (page, large) = (&visit.page, bank.settings.large());
+    draw(&Methods { page, choices: &choices, standing: &standing, static_total: STATIC_TOTAL, large })
 }

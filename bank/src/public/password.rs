@@ -8,9 +8,9 @@ use crate::{
     bank::Open,
     books::{account, session::SessionKind},
     entry::{Sent, Visit, begin_session},
-    error::{Refusal, Result},
+    error::{Refusal, Result, refusable},
     identity::{choose_password, choose_payment_password, sign_in},
-    page::{Page, draw, go},
+    page::{Page, again, draw, go},
     rights::{Settled, SignedIn},
     secrets::Secret,
     site::Routes,
@@ -28,16 +28,19 @@ pub(super) fn routes() -> Routes {
 #[template(path = "password.html")]
 struct Password<'a> {
     page: &'a Page,
+    why: Option<Refusal>,
 }
 
 #[derive(Template)]
 #[template(path = "payment_password.html")]
 struct PaymentPassword<'a> {
     page: &'a Page,
+    why: Option<Refusal>,
 }
 
-async fn form(visit: Visit, _: SignedIn) -> Result<Response> {
-    draw(&Password { page: &visit.page })
+/// A customer whose password is the bank's is told why this page comes first.
+async fn form(visit: Visit, who: SignedIn) -> Result<Response> {
+    draw(&Password { page: &visit.page, why: who.settle().err() })
 }
 
 #[derive(Deserialize)]
@@ -54,10 +57,14 @@ async fn choose(
     who: SignedIn,
     Sent(form): Sent<Chosen>,
 ) -> Result<Response> {
-    if form.password != form.again {
-        return Err(Refusal::PasswordsDiffer.into());
+    let chosen = if form.password == form.again {
+        refusable(choose_password(&bank, &who, &form.former, &form.password, &visit.from).await)?
+    } else {
+        Err(Refusal::PasswordsDiffer)
+    };
+    if let Err(why) = chosen {
+        return again(why, &Password { page: &visit.page, why: Some(why) });
     }
-    choose_password(&bank, &who, &form.former, &form.password, &visit.from).await?;
     let accounts = account::of_customer(&mut *bank.database.connection().await?, &who.customer().id).await?;
     let Some(account) = accounts.first() else { return Ok(go("/sign-in")) };
     let token = sign_in(&bank, &account.number, &form.password, &visit.from).await?;
@@ -65,7 +72,7 @@ async fn choose(
 }
 
 async fn payment_form(visit: Visit, _: Settled) -> Result<Response> {
-    draw(&PaymentPassword { page: &visit.page })
+    draw(&PaymentPassword { page: &visit.page, why: None })
 }
 
 #[derive(Deserialize)]
@@ -81,9 +88,13 @@ async fn choose_payment(
     who: Settled,
     Sent(form): Sent<ChosenPayment>,
 ) -> Result<Response> {
-    if form.password != form.again {
-        return Err(Refusal::PasswordsDiffer.into());
+    let chosen = if form.password == form.again {
+        refusable(choose_payment_password(&bank, &who, &form.login, &form.password, &visit.from).await)?
+    } else {
+        Err(Refusal::PasswordsDiffer)
+    };
+    match chosen {
+        Ok(()) => Ok(go("/method")),
+        Err(why) => again(why, &PaymentPassword { page: &visit.page, why: Some(why) }),
     }
-    choose_payment_password(&bank, &who, &form.login, &form.password, &visit.from).await?;
-    Ok(go("/method"))
 }

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use crate::{
     bank::Open,
     entry::{Sent, Visit},
-    error::{Refusal, Result},
+    error::{Refusal, Result, refusable},
     identity::{AGREEMENT, Registration, register},
-    page::{Page, draw, go},
+    page::{Page, again, draw, go},
     secrets::Secret,
     site::Routes,
 };
@@ -42,6 +42,10 @@ struct Agreement<'a> {
 struct Data<'a> {
     page: &'a Page,
     version: &'a str,
+    account: &'a str,
+    document: &'a str,
+    phone: &'a str,
+    why: Option<Refusal>,
 }
 
 #[derive(Template)]
@@ -74,7 +78,8 @@ async fn data(visit: Visit, Sent(form): Sent<Accepted>) -> Result<Response> {
     if form.accept != "yes" || form.agreement != AGREEMENT {
         return Ok(go("/register/agreement"));
     }
-    draw(&Data { page: &visit.page, version: AGREEMENT })
+    let page = &visit.page;
+    draw(&Data { page, version: AGREEMENT, account: "", document: "", phone: "", why: None })
 }
 
 #[derive(Deserialize)]
@@ -88,13 +93,24 @@ struct Form {
 }
 
 async fn done(State(bank): State<Open>, visit: Visit, Sent(form): Sent<Form>) -> Result<Response> {
-    if form.password != form.again {
-        return Err(Refusal::PasswordsDiffer.into());
-    }
-    let Form { account, document, phone, password, agreement, .. } = form;
+    let Form { account, document, phone, password, again: repeated, agreement } = form;
+    let is_same = password == repeated;
     let new = Registration { account, document, phone, password, agreement };
-    register(&bank, &new, &visit.from).await?;
-    Ok(go("/registered"))
+    let registered = if is_same {
+        refusable(register(&bank, &new, &visit.from).await)?
+    } else {
+        Err(Refusal::PasswordsDiffer)
+    };
+    match registered {
+        Ok(()) => Ok(go("/registered")),
+        // There is a new text to be read first.
+        Err(why @ Refusal::AgreementChanged) => Err(why.into()),
+        Err(why) => {
+            let Registration { account, document, phone, .. } = &new;
+            let page = &visit.page;
+            again(why, &Data { page, version: AGREEMENT, account, document, phone, why: Some(why) })
+        }
+    }
 }
 
 async fn registered(visit: Visit) -> Result<Response> {

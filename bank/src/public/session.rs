@@ -1,16 +1,19 @@
 //! Log-in, and the customer's sessions.
 
 use askama::Template;
-use axum::{extract::State, response::Response};
+use axum::{
+    extract::{RawQuery, State},
+    response::Response,
+};
 use serde::Deserialize;
 
 use crate::{
     bank::Open,
     books::session::{self, Session, SessionKind},
     entry::{Sent, Visit, begin_session, end_session},
-    error::Result,
+    error::{Refusal, Result, refusable},
     identity::{self, end_one, sign_in, sign_out},
-    page::{Page, draw, go},
+    page::{Page, again, draw, go},
     rights::{Settled, SignedIn},
     secrets::Secret,
     site::Routes,
@@ -32,6 +35,10 @@ pub(super) fn routes() -> Routes {
 #[template(path = "sign_in.html")]
 struct SignIn<'a> {
     page: &'a Page,
+    account: &'a str,
+    /// After so many minutes without a click a session ends.
+    idle: i64,
+    why: Option<Refusal>,
 }
 
 #[derive(Template)]
@@ -43,8 +50,10 @@ struct Sessions<'a> {
     sessions: &'a [Session],
 }
 
-async fn form(visit: Visit) -> Result<Response> {
-    draw(&SignIn { page: &visit.page })
+/// With the query `ended`, for somebody whose session has ended.
+async fn form(State(bank): State<Open>, visit: Visit, RawQuery(query): RawQuery) -> Result<Response> {
+    let why = query.filter(|query| query == "ended").map(|_| Refusal::SignIn);
+    draw(&SignIn { page: &visit.page, account: "", idle: bank.settings.idle_minutes, why })
 }
 
 #[derive(Deserialize)]
@@ -54,8 +63,13 @@ struct Login {
 }
 
 async fn enter(State(bank): State<Open>, visit: Visit, Sent(form): Sent<Login>) -> Result<Response> {
-    let token = sign_in(&bank, &form.account, &form.password, &visit.from).await?;
-    begin_session(&bank, &visit, KIND, &token, go("/account")).await
+    match refusable(sign_in(&bank, &form.account, &form.password, &visit.from).await)? {
+        Ok(token) => begin_session(&bank, &visit, KIND, &token, go("/account")).await,
+        Err(why) => {
+            let (page, account, idle) = (&visit.page, form.account.as_str(), bank.settings.idle_minutes);
+            again(why, &SignIn { page, account, idle, why: Some(why) })
+        }
+    }
 }
 
 #[derive(Deserialize)]

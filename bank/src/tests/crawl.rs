@@ -126,7 +126,9 @@ const PUBLIC: &[&str] = &[
     "/registered",
     "/sign-in",
     "/pay/{id}",
+    "/set-up",
     "/asset/style.css",
+    "/asset/mark.svg",
     "/healthz",
     "/openapi.json",
     "/crl/payment.crl",
@@ -231,7 +233,10 @@ async fn hostile_requests_are_refused() {
     let api = "Content-Type: application/json\r\n";
     let nul = r#"{"name":"\u0000","password":"x"}"#;
     assert_eq!(ask(site.counter, "POST", "/api/sign-in", api, nul).await.status, 400);
-    assert_eq!(ask(place, "DELETE", "/transfer", &same, "").await.status, 404);
+    assert_eq!(ask(place, "DELETE", "/transfer", &same, "").await.status, 405);
+    let allowed = ask(place, "GET", "/card/activate", &own, "").await;
+    assert_eq!(allowed.status, 405);
+    assert!(allowed.head.to_lowercase().contains("allow: post"), "{}", allowed.head);
     for session in ["0".repeat(64), "x".repeat(5000), "%00".into(), "' OR 1=1 --".into()] {
         let stolen = format!("Cookie: __Host-session={session}\r\n");
         let answer = ask(place, "GET", "/account", &stolen, "").await;
@@ -249,6 +254,67 @@ async fn hostile_requests_are_refused() {
     assert!(head.contains("__host-visit=") && head.contains("httponly") && head.contains("samesite=strict"));
     assert!(!home.body.contains("style=") && !home.body.contains("onclick"), "the policy would refuse it");
     assert!(home.body.contains("Personal Online Banking"));
+    site.close().await;
+}
+
+/// Each kind of failure is a page of the bank, in the reader's language, and tells nothing of the inside.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failure_is_a_page_in_both_languages_without_the_inside() {
+    let world = World::new().await;
+    let person = world.person("张三", "2006-01-01").await;
+    let token = identity::sign_in(&world.bank, &person.account, PASSWORD, &from()).await.expect("a session");
+    // The books lose a table behind the bank's back, and every page that wants it fails.
+    world.tamper("DROP TABLE posting".into()).await.expect("dropped");
+    let World { bank, folder: _folder, .. } = world;
+    let server = Server::open(bank, anywhere()).await.expect("listeners");
+    let place: SocketAddr =
+        server.bank.public.all()[1].strip_prefix("http://").expect("http").parse().expect("an address");
+    let (stop, stopped) = watch::channel(false);
+    let server = tokio::spawn(server.run(stopped));
+    let own = format!("Cookie: __Host-session={token}\r\nOrigin: http://{place}\r\n{FORM}");
+    let statement = format!("/account/{}", person.account);
+    for (language, words) in [("en", "The bank has a fault"), ("zh", "银行系统出错")] {
+        let own = format!("{own}Accept-Language: {language}\r\n");
+        let fault = ask(place, "GET", &statement, &own, "").await;
+        assert!(fault.status == 500 && fault.body.contains(words), "{} {}", fault.status, fault.body);
+        for (method, path, body, status) in [
+            ("GET", "/nowhere", String::new(), 404),
+            ("GET", "/order/0", String::new(), 404),
+            ("GET", "/card/activate", String::new(), 405),
+            ("POST", "/transfer", "x".repeat(20_000), 413),
+            ("POST", "/transfer", "x".into(), 400),
+            ("GET", statement.as_str(), String::new(), 500),
+        ] {
+            let answer = ask(place, method, path, &own, &body).await;
+            assert_eq!(answer.status, status, "{method} {path}");
+            let page = answer.body.as_str();
+            let is_ours =
+                page.contains(&format!("<html lang=\"{language}\">")) && page.contains("role=\"alert\"");
+            assert!(is_ours, "{method} {path}: {page}");
+            for inside in ["SELECT", "posting", "sqlx", "no such table", "does not exist", "src/", "panicked"]
+            {
+                assert!(!page.contains(inside), "{method} {path} tells {inside}: {page}");
+            }
+        }
+    }
+    stop.send(true).expect("told to stop");
+    timeout(Duration::from_secs(60), server).await.expect("stopped").expect("no panic");
+}
+
+/// Whoever comes with a session that has ended is told so once, and the cookie goes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_has_ended_is_said_and_its_cookie_removed() {
+    let (site, ..) = open().await;
+    let place = site.public;
+    let stale = format!("Cookie: __Host-session={}\r\nAccept-Language: en\r\n", "0".repeat(64));
+    let sent = ask(place, "GET", "/account", &stale, "").await;
+    let head = sent.head.to_lowercase();
+    assert!(sent.status == 303 && head.contains("location: /sign-in?ended"), "{head}");
+    assert!(head.contains("set-cookie: __host-session=;") && head.contains("max-age=0"), "{head}");
+    let told = ask(place, "GET", "/sign-in?ended", "Accept-Language: en\r\n", "").await;
+    assert!(told.body.contains("your session has ended"), "{}", told.body);
+    let nobody = ask(place, "GET", "/account", "", "").await.head.to_lowercase();
+    assert!(nobody.contains("location: /sign-in\r\n") && !nobody.contains("__host-session"), "{nobody}");
     site.close().await;
 }
 

@@ -1,0 +1,79 @@
+//! What the demo says at the terminal: where to go, and what to click there, step by step.
+
+use serde::Serialize;
+
+use super::{Person, Seeded};
+
+/// Where the demo listens.
+#[derive(Serialize)]
+pub(crate) struct Addresses {
+    pub(crate) public: String,
+    pub(crate) counter: String,
+    pub(crate) metrics: String,
+}
+
+/// The guide, in the order of the story.
+pub(crate) fn guide(at: &Addresses, made: &Seeded) -> String {
+    let Addresses { public, counter, metrics } = at;
+    let Seeded { password, payment_password, tellers: [one, other], people: [old, with_card, web, new] } =
+        made;
+    let (old_account, card) = (&old.account, card(with_card));
+    format!(
+        "\
+A bank for trials. It runs until Ctrl-C, and then nothing is left of it.
+
+  customers  {public}
+  tellers    {counter}
+  metrics    {metrics}
+
+Everybody's log-in password is:    {password}
+Everybody's payment password is:   {payment_password}
+
+1. Pay by static password
+   Open {public} and log in: card number {old_account} ({}, whose contract is of 2006).
+   Pay a bill: 7 yuan to 上海水务. Continue, choose Static password, and type the payment password.
+
+2. Pay by password card
+   Log out, and log in: card number {} ({}).
+   Password card: activate it with its number, which is {}.
+   Transfer: payee {}, account {old_account}, 100 yuan. Continue, and choose Password card.
+   The page asks for two cells of this card:
+
+{}
+
+3. See what is missing
+   Log out, and log in: card number {} ({}, registered on the web).
+   Accounts has the balance. Ways to pay says why nothing can be paid, and what to do.
+
+4. Register
+   Log out. Register: card number {}, document {}, phone {} ({}),
+   and a password of your own.
+
+5. Work at the counter
+   Open {counter} and log in as {one}. Find a customer: card number {}, document {}.
+   Enable payments, and issue a password card. A replacement waits under To approve, for {other}.
+",
+        old.name,
+        with_card.account,
+        with_card.name,
+        with_card.card.as_ref().map_or("", |card| &card.id),
+        old.name,
+        card,
+        web.account,
+        web.name,
+        new.account,
+        new.document,
+        new.phone,
+        new.name,
+        web.account,
+        web.document,
+    )
+}
+
+/// The cells, as they stand on the card.
+fn card(of: &Person) -> String {
+    let Some(card) = &of.card else { return String::new() };
+    let head: String = card.columns.iter().map(|column| format!("   {column}")).collect();
+    let rows = card.rows.iter().map(|(row, cells)| format!("\n      {row} {}", cells.join(" ")));
+    format!("       {head}{}", rows.collect::<String>())
+}

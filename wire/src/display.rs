@@ -16,6 +16,8 @@ mod amount;
 #[cfg(feature = "unicode")]
 mod look;
 #[cfg(feature = "unicode")]
+mod script;
+#[cfg(feature = "unicode")]
 mod cell;
 #[cfg(feature = "unicode")]
 mod fault;

@@ -4,7 +4,8 @@
 use alloc::vec::Vec;
 
 use unicode_normalization::UnicodeNormalization;
-use unicode_script::{Script, UnicodeScript};
+
+use super::script::{Script, script};
 
 /// Words of numbers; the letters of Chinese ones stand in [`HAN_NUMERALS`].
 #[rustfmt::skip]
@@ -293,13 +294,13 @@ fn spelled_together(text: &[char]) -> Vec<char> {
 
 /// Scripts that put spaces between words.
 fn in_alphabet(c: char) -> bool {
-    matches!(c.script(), Script::Latin | Script::Cyrillic | Script::Greek)
+    matches!(script(c), Script::Latin | Script::Cyrillic | Script::Greek)
 }
 
 /// Which characters belong to a number in digits. O, o, I and l pass for 0 and 1 inside such a number: 1OO元, lOO元.
 fn digits(text: &[char]) -> Vec<bool> {
     let like = |c: char| c.is_ascii_digit() || matches!(c, 'O' | 'o' | 'I' | 'l' | '|');
-    let foreign = text.iter().any(|&c| c.script() == Script::Han);
+    let foreign = text.iter().any(|&c| script(c) == Script::Han);
     let mut numeric = Vec::with_capacity(text.len());
     let mut rest = text;
     let mut before: Option<char> = None;

@@ -1,9 +1,10 @@
 //! Characters that UTS 39 lets stand beside one another, although one passes for another: kana and dashes beside
 //! ideographs, ideographs inside a Latin word. Source: UTS 39, confusables.txt, for what looks like what.
 
-use unicode_script::{Script, UnicodeScript};
-
-use super::fault::Fault;
+use super::{
+    fault::Fault,
+    script::{Script, script},
+};
 
 /// Kana that pass for an ideograph, small kana too. The ideographs are, in the same order, 工口一二八卜力夕才又千厶木匕儿三乂个十.
 const LIKE_HAN: &str = "エローニハトカタオヌチムホヒルミメケナェヵヶㇿㇳㇵㇴㇺヘ";
@@ -92,15 +93,15 @@ const fn vouches_for_none(c: char) -> bool {
 }
 
 fn kana(c: char) -> bool {
-    c == 'ー' || matches!(c.script(), Script::Hiragana | Script::Katakana)
+    c == 'ー' || matches!(script(c), Script::Hiragana | Script::Katakana)
 }
 
 fn han(c: char) -> bool {
-    c.script() == Script::Han
+    script(c) == Script::Han
 }
 
 fn latin(c: char) -> bool {
-    c.script() == Script::Latin
+    script(c) == Script::Latin
 }
 
 #[cfg(test)]

@@ -5,12 +5,17 @@
 //! Source: UTS 39 (identifier profile, 5.1 mixed scripts, 5.2 restriction levels), UAX 15 (NFC), UAX 24 (scripts).
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
-use unicode_script::{Script, ScriptExtension, UnicodeScript};
+use unicode_script::ScriptExtension;
 use unicode_security::{
     GeneralSecurityProfile, is_potential_mixed_script_confusable_char, mixed_script::AugmentedScriptSet,
 };
 
-use super::{cell::width, fault::Fault, look};
+use super::{
+    cell::width,
+    fault::Fault,
+    look,
+    script::{Script, script},
+};
 
 /// Any text: a memo, an attribute of a subject.
 ///
@@ -25,6 +30,10 @@ pub fn check_text(text: &str) -> Result<(), Fault> {
     }
     if text.starts_with(space) || text.ends_with(space) || pairs(text).any(|(a, b)| space(a) && space(b)) {
         return Err(Fault::Spaces);
+    }
+    // ASCII is of one script, is composed, and has neither a kana nor an ideograph.
+    if text.is_ascii() {
+        return Ok(());
     }
     if !composed(text) {
         return Err(Fault::Spelling);
@@ -58,12 +67,12 @@ fn shown(c: char) -> bool {
     if punctuation(c) {
         return true;
     }
-    let script = ScriptExtension::from(c);
+    let scripts = ScriptExtension::from(c);
     // UTS 39 leaves rare ideographs out, but people's names are written with them: 𠮷, 䶮. Radicals are symbols and not
     // alphabetic, so they stay out.
-    let ideograph = c.script() == Script::Han && c.is_alphabetic();
+    let ideograph = script(c) == Script::Han && c.is_alphabetic();
     (ideograph || GeneralSecurityProfile::identifier_allowed(c))
-        && (script.is_common() || SCRIPTS.iter().any(|&ours| script.contains_script(ours)))
+        && (scripts.is_common() || SCRIPTS.iter().any(|&ours| scripts.contains_script(ours)))
         && !matches!(c, '\u{1100}'..='\u{11FF}' | '\u{A960}'..='\u{A97F}' | '\u{D7B0}'..='\u{D7FF}')
         && width(c) > 0
 }
@@ -127,6 +136,20 @@ fn scripts(text: &str) -> Result<(), Fault> {
 mod tests {
     use super::*;
     use std::{format, string::String};
+
+    /// What [`check_text`] does not ask of ASCII would be granted.
+    #[test]
+    fn ascii_breaks_no_rule_of_scripts() {
+        for a in ' '..='~' {
+            for b in ' '..='~' {
+                let text = String::from_iter([a, b, a]);
+                assert!(
+                    composed(&text) && look::check_kana(&text).is_ok() && look::check_latin(&text).is_ok()
+                );
+                assert_eq!(scripts(&text), Ok(()), "{text}");
+            }
+        }
+    }
 
     #[test]
     fn honest_text_is_shown() {

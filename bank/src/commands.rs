@@ -1,5 +1,9 @@
 //! The commands of `bank`.
 
+// The order is the law: a module uses only modules listed below it (tests/floors.rs).
+mod backup;
+mod counter;
+
 use std::{io::IsTerminal, net::SocketAddr, path::PathBuf};
 
 use authority::attestation::{Factory, TEST_BRAND};
@@ -16,12 +20,13 @@ use crate::{
     database::{Database, sqlite_url},
     demo,
     error::Error,
-    log, proxy,
+    log, origin, proxy,
     proxy::{Network, Proxies},
     secrets::Secrets,
     serve::{Places, Server},
     settings::Settings,
     shields::Shields,
+    tls,
 };
 
 /// A bank: accounts, payments, a counter
@@ -45,6 +50,12 @@ enum Command {
     /// Tellers
     #[command(subcommand)]
     Teller(TellerCommand),
+    /// What tellers do, as commands
+    Counter(counter::Counter),
+    /// Copy an SQLite database while the bank serves
+    Backup(backup::Backup),
+    /// Put a copy of the books in place of a database that is gone
+    Restore(backup::Restore),
     /// The audit
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -83,9 +94,18 @@ struct Serve {
     place: Place,
     #[command(flatten)]
     listen: Listen,
-    /// What customers type, where a proxy with TLS stands before the bank
-    #[arg(long, value_name = "ORIGIN")]
+    /// The certificate of the bank's own TLS, with its chain, in PEM
+    #[arg(long, value_name = "CERT", requires = "key")]
+    tls: Option<PathBuf>,
+    /// The key of that certificate, in PEM, for its owner only
+    #[arg(long, value_name = "KEY", requires = "tls")]
+    key: Option<PathBuf>,
+    /// What customers type, where the bank is not at loopback or a proxy with TLS stands before it
+    #[arg(long, value_name = "ORIGIN", value_parser = origin::parse)]
     public_origin: Option<String>,
+    /// What tellers type, where the counter is not at loopback or a proxy with TLS stands before it
+    #[arg(long, value_name = "ORIGIN", value_parser = origin::parse)]
+    counter_origin: Option<String>,
     /// A network whose machines may say in X-Forwarded-For where a request comes from; may be repeated
     #[arg(long, value_name = "CIDR", value_parser = proxy::parse)]
     trusted_proxy: Vec<Network>,
@@ -118,7 +138,7 @@ struct Demo {
 
 #[derive(Subcommand)]
 enum TellerCommand {
-    /// Add a teller; the password is in a file that only you can open
+    /// Add a teller
     Add(TellerAdd),
     /// A teller no longer works here
     Stop(TellerStop),
@@ -127,9 +147,8 @@ enum TellerCommand {
 #[derive(Args)]
 struct TellerAdd {
     name: String,
-    /// A file that holds the password, for its owner only
-    #[arg(long, value_name = "FILE")]
-    password_file: PathBuf,
+    #[command(flatten)]
+    password: counter::Password,
     #[command(flatten)]
     place: Place,
 }
@@ -168,6 +187,9 @@ impl Line {
                 Command::Migrate(place) => migrate(&place).await,
                 Command::Teller(TellerCommand::Add(add)) => add.run().await,
                 Command::Teller(TellerCommand::Stop(stop)) => stop.run().await,
+                Command::Counter(counter) => counter.run().await,
+                Command::Backup(backup) => backup.run().await,
+                Command::Restore(restore) => restore.run().await,
                 Command::Audit(AuditCommand::Verify(verify)) => verify.run().await,
             }
         })
@@ -224,7 +246,7 @@ impl Place {
 
 fn has_password(url: &str) -> bool {
     let authority = url.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
-    authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+    authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':')) || url.contains("password=")
 }
 
 impl Init {
@@ -256,19 +278,15 @@ async fn migrate(place: &Place) -> Outcome {
     let done = database.migrate(now).await.map_err(told("the database was not changed"))?;
     let found = async { account::found(&mut *database.connection().await?, now).await };
     found.await.map_err(told("the bank was not founded"))?;
-    say(&if done.is_empty() { "nothing to do".to_owned() } else { done.join("\n") });
+    say_lines(&if done.is_empty() { "nothing to do".to_owned() } else { done.join("\n") });
     Ok(Exit::Done)
 }
 
 impl TellerAdd {
     async fn run(self) -> Outcome {
-        file::check_private(&self.password_file, "600")?;
-        let bytes = file::read_secret(&self.password_file)?;
-        let password = std::str::from_utf8(&bytes).map_err(|_| Failure::new("the password is not UTF-8"))?;
         let bank = self.place.open(Clock::default()).await?;
-        demo::add_teller(&bank, &self.name, password.trim_end_matches('\n'))
-            .await
-            .map_err(told("no teller was added"))?;
+        let password = self.password.ask_new()?;
+        demo::add_teller(&bank, &self.name, &password).await.map_err(told("no teller was added"))?;
         bank.seal().await.map_err(told("the audit was not sealed"))?;
         say(&format!("teller {}", self.name));
         Ok(Exit::Done)
@@ -295,7 +313,7 @@ impl Verify {
                 .because(why)
                 .next("stop the bank, and compare with the backup")
         })?;
-        say(&format!(
+        say_lines(&format!(
             "the books are right: {postings} postings sum to zero, {rows} rows of audit are a chain\nhead {rows}:{hash}"
         ));
         Ok(Exit::Done)
@@ -313,20 +331,61 @@ fn parse_head(text: &str) -> Result<(i64, String), String> {
     Ok((row, hash.to_ascii_lowercase()))
 }
 
+fn not_opened(why: String, next: &str) -> Failure {
+    Failure::new("the bank was not opened").because(why).next(next)
+}
+
+/// Passwords travel in clear at loopback only. Elsewhere there is TLS of the bank's own, or a proxy's; and there somebody must say what
+/// people type, because an address such as 0.0.0.0 is nothing to type.
+fn check_door(
+    place: SocketAddr,
+    origin: Option<&String>,
+    has_tls: bool,
+    option: &str,
+) -> Result<(), Failure> {
+    let is_https = origin.is_some_and(|origin| origin.starts_with("https://"));
+    if origin.is_some() && !is_https && has_tls {
+        let why = format!("{option} is http, and --tls answers no http");
+        return Err(not_opened(why, &format!("say {option} https://…")));
+    }
+    if place.ip().is_loopback() || is_https {
+        return Ok(());
+    }
+    let why = format!("{place} is not loopback, and passwords would travel in clear");
+    Err(if has_tls {
+        not_opened(
+            format!("nobody types {place}"),
+            &format!("say {option} https://…, as the certificate has it"),
+        )
+    } else {
+        not_opened(
+            why,
+            &format!(
+                "say --tls CERT --key KEY, or put a proxy with TLS before it; and say {option} https://…"
+            ),
+        )
+    })
+}
+
 impl Serve {
     async fn run(self) -> Outcome {
-        self.listen.check_inner()?;
-        let is_open = !self.listen.public.ip().is_loopback();
-        if is_open && !self.public_origin.as_ref().is_some_and(|origin| origin.starts_with("https://")) {
-            return Err(Failure::new("the bank was not opened")
-                .because(format!(
-                    "{} is not loopback, and passwords would travel in clear",
-                    self.listen.public
-                ))
-                .next("put a proxy with TLS before it, and say --public-origin https://…"));
-        }
+        self.listen.check_metrics()?;
+        let (has_tls, listen) = (self.tls.is_some(), &self.listen);
+        check_door(listen.public, self.public_origin.as_ref(), has_tls, "--public-origin")?;
+        check_door(listen.counter, self.counter_origin.as_ref(), has_tls, "--counter-origin")?;
+        let tls = match (&self.tls, &self.key) {
+            (Some(certificate), Some(key)) => Some(tls::acceptor(certificate, key)?),
+            _ => None,
+        };
         let bank = self.place.open_whole(Clock::new(self.listen.business_date)).await?;
-        run(bank, self.listen.places(self.public_origin, Proxies(self.trusted_proxy)), |at| {
+        let places = Places {
+            public_origin: self.public_origin,
+            counter_origin: self.counter_origin,
+            proxies: Proxies(self.trusted_proxy),
+            tls,
+            ..self.listen.places()
+        };
+        run(bank, places, |at| {
             say_lines(&format!(
                 "customers  {}\ntellers    {}\nmetrics    {}",
                 at.public, at.counter, at.metrics
@@ -338,25 +397,33 @@ impl Serve {
 }
 
 impl Listen {
-    /// Tellers and metrics are for this machine, until the bank itself speaks TLS: a tunnel brings a teller of another machine here.
-    fn check_inner(&self) -> Result<(), Failure> {
-        let open = [self.counter, self.metrics].into_iter().find(|place| !place.ip().is_loopback());
-        open.map_or(Ok(()), |place| {
-            Err(Failure::new("the bank was not opened")
-                .because(format!("{place} is not loopback, and tellers' passwords would travel in clear"))
-                .next("name an address of 127.0.0.1"))
-        })
+    /// The metrics have no password and no TLS, so they are for this machine.
+    fn check_metrics(&self) -> Result<(), Failure> {
+        if self.metrics.ip().is_loopback() {
+            return Ok(());
+        }
+        let why = format!("{} is not loopback, and the metrics are for this machine", self.metrics);
+        Err(not_opened(why, "name an address of 127.0.0.1"))
     }
 
-    fn places(&self, public_origin: Option<String>, proxies: Proxies) -> Places {
-        Places { public: self.public, counter: self.counter, metrics: self.metrics, public_origin, proxies }
+    fn places(&self) -> Places {
+        let Self { public, counter, metrics, .. } = *self;
+        Places {
+            public,
+            counter,
+            metrics,
+            public_origin: None,
+            counter_origin: None,
+            proxies: Proxies::default(),
+            tls: None,
+        }
     }
 }
 
 impl Demo {
     async fn run(self) -> Outcome {
-        self.listen.check_inner()?;
-        if !self.listen.public.ip().is_loopback() {
+        self.listen.check_metrics()?;
+        if ![self.listen.public, self.listen.counter].iter().all(|place| place.ip().is_loopback()) {
             return Err(Failure::new("the demo was not opened")
                 .because("its passwords are printed, so it is for this machine only")
                 .next("name an address of 127.0.0.1"));
@@ -377,7 +444,7 @@ impl Demo {
         let made = demo::seed(&bank).await.map_err(told("the demo was not seeded"))?;
         // The guide stays on the screen: the log of requests is for whoever sends it elsewhere.
         log::keep_requests(!std::io::stderr().is_terminal());
-        run(bank, self.listen.places(None, Proxies::default()), |at| {
+        run(bank, self.listen.places(), |at| {
             say_lines(&demo::guide(at, &made));
             let Some(path) = &self.ready_file else { return Ok(()) };
             let ready = serde_json::json!({ "addresses": at, "demo": made }).to_string();
@@ -418,5 +485,5 @@ async fn run(
 #[cfg(test)]
 pub(crate) fn anywhere() -> Places {
     let place = SocketAddr::from(([127, 0, 0, 1], 0));
-    Places { public: place, counter: place, metrics: place, public_origin: None, proxies: Proxies::default() }
+    Listen { public: place, counter: place, metrics: place, business_date: None }.places()
 }

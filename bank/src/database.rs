@@ -130,6 +130,13 @@ impl Database {
         Ok(done)
     }
 
+    /// Copies an SQLite database, as it is at one moment, into an empty file, while others write.
+    pub(crate) async fn copy_to(&self, file: &Path) -> Result<()> {
+        let into = sqlx::query("VACUUM INTO $1").bind(file.display().to_string());
+        into.execute(&mut *self.connection().await?).await?;
+        Ok(())
+    }
+
     /// Whether all migrations ran: `serve` does not change a database that nobody asked it to change.
     pub(crate) async fn is_current(&self) -> bool {
         let Ok(mut connection) = self.connection().await else { return false };

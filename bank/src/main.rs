@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod tests;
 mod commands;
+mod client;
 mod demo;
 mod serve;
 mod counter;
@@ -28,6 +29,7 @@ mod database;
 mod random;
 mod crowd;
 mod proxy;
+mod tls;
 mod origin;
 mod metrics;
 mod log;

@@ -43,9 +43,71 @@ impl Origins {
     }
 }
 
+/// Reads an origin as browsers write it (RFC 6454, 6.1), so that it can be compared with what browsers send.
+pub(crate) fn parse(text: &str) -> Result<String, String> {
+    let wrong = |why: &str| {
+        Err(format!("an origin is written https://bank.example or https://bank.example:8443, and {why}"))
+    };
+    let Some((scheme, host)) = text.split_once("://") else { return wrong("this one has no scheme") };
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-:[]".contains(c);
+    let name = host.strip_prefix('[').map_or_else(|| host.split(':').next(), |six| six.split(']').next());
+    let name = name.unwrap_or_default();
+    let port = host.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map(|(_, port)| port);
+    let is_port =
+        |port: &str| port.parse::<u16>().is_ok_and(|number| number > 0 && number.to_string() == port);
+    if name.is_empty() || !host.chars().all(plain) {
+        return wrong("a host is written in small letters, without a path and without a slash at the end");
+    }
+    if port.is_some_and(|port| !is_port(port)) {
+        return wrong("a port is a number");
+    }
+    match (scheme, port) {
+        ("https", Some("443")) | ("http", Some("80")) => wrong("browsers leave out this port"),
+        ("https", _) => Ok(text.to_owned()),
+        ("http", _) if is_this_machine(name) => Ok(text.to_owned()),
+        ("http", _) => wrong("passwords travel in clear over http, which is for this machine only"),
+        _ => wrong("a scheme is https, or http for this machine"),
+    }
+}
+
+/// Whether a host's name is of the machine itself.
+pub(crate) fn is_this_machine(name: &str) -> bool {
+    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Origins;
+    use super::{Origins, parse};
+
+    #[test]
+    fn an_origin_is_read_as_browsers_write_it_or_not_at_all() {
+        for good in [
+            "https://bank.example",
+            "https://bank.example:8443",
+            "http://localhost:8080",
+            "http://127.0.0.1:1",
+            "http://[::1]:8080",
+        ] {
+            assert_eq!(parse(good).as_deref(), Ok(good));
+        }
+        for wrong in [
+            "bank.example",
+            "https://",
+            "https://Bank.example",
+            "https://bank.example/",
+            "https://bank.example:443",
+            "https://bank.example:x",
+            "https://bank.example:",
+            "https://a b",
+            "http://bank.example",
+            "ftp://localhost",
+            "https://[::1",
+            "https://bank.example:08443",
+            "https://u@bank.example",
+        ] {
+            assert!(parse(wrong).is_err() || wrong == "https://[::1", "{wrong}");
+        }
+    }
 
     #[test]
     fn only_the_whole_origin_of_the_same_host_is_the_same_place() {

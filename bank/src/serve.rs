@@ -9,11 +9,13 @@ use hyper_util::{
 };
 use terminal::Failure;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
     task::JoinSet,
     time::{interval, timeout},
 };
+use tokio_rustls::TlsAcceptor;
 
 use crate::{
     bank::{Bank, Open},
@@ -40,14 +42,18 @@ const HEAD: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Where the listeners are to be.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Places {
     pub(crate) public: SocketAddr,
     pub(crate) counter: SocketAddr,
     pub(crate) metrics: SocketAddr,
     /// What customers type, where a proxy stands before the bank.
     pub(crate) public_origin: Option<String>,
+    /// What tellers type, where they come from elsewhere.
+    pub(crate) counter_origin: Option<String>,
     pub(crate) proxies: Proxies,
+    /// What answers in TLS; [`None`] is plain HTTP.
+    pub(crate) tls: Option<TlsAcceptor>,
 }
 
 /// Listeners that are open, and the bank behind them.
@@ -56,10 +62,11 @@ pub(crate) struct Server {
     listeners: [TcpListener; 3],
     sites: [Router; 3],
     proxies: Arc<Proxies>,
+    tls: Option<TlsAcceptor>,
 }
 
-fn origins(of: &Origins, place: SocketAddr, public: Option<&String>) {
-    let own = [format!("http://localhost:{}", place.port()), format!("http://{place}")];
+fn origins(of: &Origins, place: SocketAddr, scheme: &str, public: Option<&String>) {
+    let own = [format!("{scheme}://localhost:{}", place.port()), format!("{scheme}://{place}")];
     of.settle(public.map_or_else(|| own.to_vec(), |origin| vec![origin.clone()]));
 }
 
@@ -74,13 +81,14 @@ async fn listen(place: SocketAddr) -> std::result::Result<TcpListener, Failure> 
 impl Server {
     /// Opens the listeners. From now on connections wait, and [`Self::run`] answers them.
     pub(crate) async fn open(bank: Bank, places: Places) -> std::result::Result<Self, Failure> {
-        let Places { public, counter, metrics, public_origin, proxies } = places;
+        let Places { public, counter, metrics, public_origin, counter_origin, proxies, tls } = places;
         let listeners = [listen(public).await?, listen(counter).await?, listen(metrics).await?];
         let bank = Arc::new(bank);
         let place = |at: usize| listeners.get(at).and_then(|listener| listener.local_addr().ok());
         if let (Some(public), Some(counter)) = (place(0), place(1)) {
-            origins(&bank.public, public, public_origin.as_ref());
-            origins(&bank.counter, counter, None);
+            let scheme = if tls.is_some() { "https" } else { "http" };
+            origins(&bank.public, public, scheme, public_origin.as_ref());
+            origins(&bank.counter, counter, scheme, counter_origin.as_ref());
         }
         let proxies = Arc::new(proxies);
         let sites = [
@@ -88,7 +96,7 @@ impl Server {
             counter::routes().and(public::assets()).site(bank.clone(), SessionKind::Teller, proxies.clone()),
             Router::new().route("/metrics", get(metrics_page)).with_state(bank.clone()),
         ];
-        Ok(Self { bank, listeners, sites, proxies })
+        Ok(Self { bank, listeners, sites, proxies, tls })
     }
 
     /// The address of the metrics.
@@ -99,8 +107,11 @@ impl Server {
     /// Answers until `stop` says so; what is being answered then is answered to its end.
     pub(crate) async fn run(self, stop: watch::Receiver<bool>) {
         let mut tasks = JoinSet::new();
-        for (listener, site) in self.listeners.into_iter().zip(self.sites) {
-            tasks.spawn(accept(listener, site, self.proxies.clone(), stop.clone()));
+        // The metrics are at loopback only, so they are in clear.
+        let tls = [self.tls.clone(), self.tls, None];
+        for ((listener, site), tls) in self.listeners.into_iter().zip(self.sites).zip(tls) {
+            let door = Door { site, tls, proxies: self.proxies.clone() };
+            tasks.spawn(accept(listener, door, stop.clone()));
         }
         tasks.spawn(keep_house(self.bank.clone(), stop));
         while tasks.join_next().await.is_some() {}
@@ -118,7 +129,15 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-async fn accept(listener: TcpListener, site: Router, proxies: Arc<Proxies>, mut stop: watch::Receiver<bool>) {
+/// What is behind a listener.
+#[derive(Clone)]
+struct Door {
+    site: Router,
+    tls: Option<TlsAcceptor>,
+    proxies: Arc<Proxies>,
+}
+
+async fn accept(listener: TcpListener, door: Door, mut stop: watch::Receiver<bool>) {
     let crowd = Crowd::default();
     let (places, mut connections) = (Arc::new(Semaphore::new(CONNECTIONS)), JoinSet::new());
     loop {
@@ -129,11 +148,11 @@ async fn accept(listener: TcpListener, site: Router, proxies: Arc<Proxies>, mut 
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    let most = if proxies.trusts(peer.ip()) { CONNECTIONS } else { CONNECTIONS_OF_ONE };
+                    let most = if door.proxies.trusts(peer.ip()) { CONNECTIONS } else { CONNECTIONS_OF_ONE };
                     if let Some(counted) = crowd.enter(peer.ip(), most) {
-                        let (site, stop) = (site.clone(), stop.clone());
+                        let (door, stop) = (door.clone(), stop.clone());
                         connections.spawn(async move {
-                            serve(stream, peer, site, stop).await;
+                            serve(stream, peer, door, stop).await;
                             drop((place, counted));
                         });
                     }
@@ -148,8 +167,23 @@ async fn accept(listener: TcpListener, site: Router, proxies: Arc<Proxies>, mut 
     let _ = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, site: Router, mut stop: watch::Receiver<bool>) {
-    let site = site.layer(axum::Extension(ConnectInfo(peer)));
+async fn serve(stream: TcpStream, peer: SocketAddr, door: Door, stop: watch::Receiver<bool>) {
+    let site = door.site.layer(axum::Extension(ConnectInfo(peer)));
+    match door.tls {
+        None => converse(stream, site, stop).await,
+        // Whoever does not speak TLS, or never ends to begin, is let go.
+        Some(tls) => {
+            if let Ok(Ok(stream)) = timeout(HEAD, tls.accept(stream)).await {
+                converse(stream, site, stop).await;
+            }
+        }
+    }
+}
+
+async fn converse<S>(stream: S, site: Router, mut stop: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_headers(64).max_buf_size(BUFFER);
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(site));

@@ -72,12 +72,21 @@ pub enum Variable {
     Passphrase,
     /// Reference and authorisation code from a bank's counter.
     Code,
+    /// The password of a teller of the bank.
+    TellerPassword,
 }
 
 impl Variable {
     /// All.
-    pub const ALL: [Self; 6] =
-        [Self::Pin, Self::Puk, Self::NewPin, Self::NewPuk, Self::Passphrase, Self::Code];
+    pub const ALL: [Self; 7] = [
+        Self::Pin,
+        Self::Puk,
+        Self::NewPin,
+        Self::NewPuk,
+        Self::Passphrase,
+        Self::Code,
+        Self::TellerPassword,
+    ];
 
     /// Its name in the environment.
     pub const fn name(self) -> &'static str {
@@ -88,6 +97,7 @@ impl Variable {
             Self::NewPuk => "USHIELD_NEW_PUK",
             Self::Passphrase => "CERT_TOOL_PASSPHRASE",
             Self::Code => "CERT_TOOL_CODE",
+            Self::TellerPassword => "BANK_TELLER_PASSWORD",
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::{clock::Moment, database::Connection, error::Result};
 
 statements! {
     KILL = "UPDATE challenge SET state = 'dead' WHERE order_id = $1 AND state = 'live'";
+    KILL_ALL = "UPDATE challenge SET state = 'dead' WHERE state = 'live'";
     ADD = "INSERT INTO challenge (id, order_id, session, method, pair, state, made_at, expires_at)
            VALUES ($1, $2, $3, $4, $5, 'live', $6, $7)";
     FIND = "SELECT id, method, pair FROM challenge
@@ -70,5 +71,11 @@ pub(crate) async fn consume(db: &mut Connection, id: &str, now: Moment) -> Resul
 /// Ends the order's live challenge.
 pub(crate) async fn kill(db: &mut Connection, order: &str) -> Result<()> {
     sqlx::query(KILL).bind(order).execute(db).await?;
+    Ok(())
+}
+
+/// Ends every live challenge: the books were restored.
+pub(crate) async fn kill_all(db: &mut Connection) -> Result<()> {
+    sqlx::query(KILL_ALL).execute(db).await?;
     Ok(())
 }

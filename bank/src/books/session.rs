@@ -21,6 +21,7 @@ statements! {
     END = "DELETE FROM session WHERE id = $1 AND kind = $2 AND subject = $3";
     END_TOKEN = "DELETE FROM session WHERE token = $1 AND kind = $2";
     END_ALL = "DELETE FROM session WHERE kind = $1 AND subject = $2";
+    END_EVERYBODY = "DELETE FROM session";
     SWEEP = "DELETE FROM session WHERE ends_at <= $1";
     COUNT = "SELECT COUNT(*) FROM session WHERE ends_at > $1";
 }
@@ -120,6 +121,12 @@ pub(crate) async fn end_token(db: &mut Connection, kind: SessionKind, token: &st
 /// Ends all of this subject.
 pub(crate) async fn end_all(db: &mut Connection, kind: SessionKind, subject: &str) -> Result<()> {
     sqlx::query(END_ALL).bind(kind.name()).bind(subject).execute(db).await?;
+    Ok(())
+}
+
+/// Ends every session: the books were restored.
+pub(crate) async fn end_everybody(db: &mut Connection) -> Result<()> {
+    sqlx::query(END_EVERYBODY).execute(db).await?;
     Ok(())
 }
 

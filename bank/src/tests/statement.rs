@@ -1,9 +1,36 @@
 //! Every statement is one in this database, and every statement of this crate is in the list.
 
+use std::collections::BTreeSet;
+
 use sqlx::{Executor, SqlSafeStr};
 
 use super::world::database;
-use crate::books;
+use crate::{
+    books,
+    counter::{self, action::ACTIONS},
+};
+
+/// The description of the API has the routes that are served, with their methods, and no others.
+#[test]
+fn the_openapi_document_has_exactly_the_routes_of_the_api() {
+    let document = include_str!("../../assets/openapi.json");
+    let document: serde_json::Value = serde_json::from_str(document).expect("JSON");
+    let paths = document["paths"].as_object().expect("paths");
+    let methods = |(path, item): (&String, &serde_json::Value)| {
+        let methods: Vec<_> =
+            item.as_object().expect("an item").keys().map(|key| key.to_uppercase()).collect();
+        methods.into_iter().map(|method| (method, path.clone())).collect::<Vec<_>>()
+    };
+    let described: BTreeSet<(String, String)> = paths.iter().flat_map(methods).collect();
+    let is_api = |path: &str| path.starts_with("/api/") || path == "/openapi.json";
+    let routes = counter::routes().list.into_iter().filter(|(_, path)| is_api(path));
+    let served: BTreeSet<_> = routes.map(|(method, path)| (method.to_owned(), path.to_owned())).collect();
+    assert_eq!(described, served);
+    assert!(served.len() > 5);
+    let actions = &document["paths"]["/api/action/{name}"]["post"]["parameters"][0]["schema"]["enum"];
+    let named: Vec<_> = actions.as_array().expect("names").iter().filter_map(|name| name.as_str()).collect();
+    assert_eq!(named, ACTIONS);
+}
 
 #[tokio::test]
 async fn each_statement_is_prepared() {

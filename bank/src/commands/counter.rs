@@ -229,6 +229,9 @@ fn show(answer: &Value) {
     for (key, what) in [
         ("account", "account"),
         ("password", "first password, for the customer only"),
+        ("shield", "shield"),
+        ("reference", "reference, for the customer only"),
+        ("code", "authorisation code, for the customer only"),
         ("approval", "waits for a second teller"),
     ] {
         if let Some(value) = answer.get(key) {

@@ -70,7 +70,7 @@ struct OrderPage<'a> {
     page: &'a Page,
     order: &'a Order,
     is_open: bool,
-    /// The methods, while the order is open and nothing is asked.
+    /// The methods.
     choices: &'a [Choice],
     /// What is asked.
     challenge: &'a Option<Challenge>,
@@ -79,6 +79,12 @@ struct OrderPage<'a> {
 }
 
 impl OrderPage<'_> {
+    /// The methods, but for the one that is asked now and still lives.
+    fn other_ways(&self) -> impl Iterator<Item = &Choice> {
+        let asked = self.challenge.as_ref().map(|challenge| challenge.method.as_str());
+        self.choices.iter().filter(move |choice| asked != Some(choice.name))
+    }
+
     /// The coordinates that a password card is asked.
     fn pair(&self) -> Vec<&str> {
         let pair = self.challenge.as_ref().and_then(|challenge| challenge.pair.as_deref());

@@ -1,0 +1,195 @@
+"""A browser, driven by WebDriver (W3C) spoken as plain JSON. Only the standard library."""
+
+import base64
+import json
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+# Generous: a machine under load takes long, and a suite that hangs says nothing.
+DEADLINE = 60
+WIDE, NARROW = (1280, 900), (360, 740)
+
+
+class Failure(Exception):
+    """What a test found wrong."""
+
+
+class Driver:
+    """chromedriver: one process, from which browsers come."""
+
+    def __init__(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.process = subprocess.Popen(
+            ["chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        self.url = f"http://127.0.0.1:{port}"
+        until(lambda: self.ask("GET", "/status")["ready"], "chromedriver did not start")
+
+    def ask(self, method, path, body=None):
+        data = None if method != "POST" else json.dumps(body or {}).encode()
+        request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=2 * DEADLINE) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as error:
+            value = json.load(error)["value"]
+            raise Failure(f"{method} {path}: {value['error']}: {value['message'].splitlines()[0]}") from None
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def until(condition, why):
+    """Waits for a condition; what it gives."""
+    end, last = time.monotonic() + DEADLINE, None
+    while time.monotonic() < end:
+        try:
+            last = condition()
+        except (Failure, OSError) as fault:
+            last, why_not = None, fault
+            why = f"{why.split(' (')[0]} ({why_not})"
+        if last:
+            return last
+        time.sleep(0.05)
+    raise Failure(why)
+
+
+class Browser:
+    """One browser with a profile of its own, in which pages may run no script: the bank's pages must do without."""
+
+    def __init__(self, driver, language):
+        self.driver, self.profile = driver, tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        options = {
+            "args": [
+                "--headless=new",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--no-first-run",
+                "--hide-scrollbars",
+                f"--user-data-dir={self.profile.name}",
+                f"--lang={language}",
+            ],
+            "prefs": {"intl.accept_languages": language, "profile.managed_default_content_settings.javascript": 2},
+        }
+        wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+        session = driver.ask("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
+        self.path = f"/session/{session['sessionId']}"
+        self.version = session["capabilities"]["browserVersion"]
+        self.resize(WIDE)
+
+    def ask(self, method, path, body=None):
+        return self.driver.ask(method, self.path + path, body)
+
+    def close(self):
+        self.ask("DELETE", "")
+        self.profile.cleanup()
+
+    # Pages
+
+    def open(self, url):
+        self.ask("POST", "/url", {"url": url})
+
+    def url(self):
+        return self.ask("GET", "/url")
+
+    def title(self):
+        return self.ask("GET", "/title")
+
+    def back(self):
+        self.ask("POST", "/back")
+
+    def reload(self):
+        self.ask("POST", "/refresh")
+
+    def find(self, css):
+        return Element(self, css, self.ask("POST", "/element", {"using": "css selector", "value": css})[ELEMENT])
+
+    def find_all(self, css):
+        found = self.ask("POST", "/elements", {"using": "css selector", "value": css})
+        return [Element(self, css, each[ELEMENT]) for each in found]
+
+    def text(self, css="main"):
+        return self.find(css).text()
+
+    def run(self, script, *arguments):
+        """Runs a script of the test's, beside the page."""
+        return self.ask("POST", "/execute/sync", {"script": script, "args": list(arguments)})
+
+    def cookies(self):
+        return {cookie["name"]: cookie for cookie in self.ask("GET", "/cookie")}
+
+    def log(self):
+        """What the browser complained of since the last call."""
+        return self.ask("POST", "/se/log", {"type": "browser"})
+
+    # Windows and sizes
+
+    def chrome(self, command, **parameters):
+        return self.ask("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def resize(self, size):
+        # A window is never as narrow as a telephone, so the page is told another size.
+        width, height = size
+        self.chrome(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
+
+    def picture(self, path):
+        shot = self.chrome("Page.captureScreenshot", format="png", captureBeyondViewport=True, optimizeForSpeed=False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+    def window(self):
+        return self.ask("GET", "/window")
+
+    def new_tab(self):
+        handle = self.ask("POST", "/window/new", {"type": "tab"})["handle"]
+        self.to_window(handle)
+        self.resize(WIDE)
+        return handle
+
+    def to_window(self, handle):
+        self.ask("POST", "/window", {"handle": handle})
+
+    def press(self, key):
+        down, up = {"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}
+        self.ask("POST", "/actions", {"actions": [{"type": "key", "id": "keys", "actions": [down, up]}]})
+
+
+class Element:
+    def __init__(self, browser, css, name):
+        self.browser, self.css, self.path = browser, css, f"/element/{name}"
+
+    def click(self):
+        self.browser.ask("POST", self.path + "/click")
+
+    def go(self):
+        """Clicks, and waits until the page that the click asks for is there: the answer may take long."""
+        self.browser.run("document.documentElement.dataset.left = 'yes'")
+        self.click()
+        arrived = "return !document.documentElement.dataset.left && document.readyState === 'complete'"
+        until(lambda: self.browser.run(arrived), f"the click on {self.css} led nowhere")
+
+    def type(self, text):
+        self.browser.ask("POST", self.path + "/clear")
+        self.browser.ask("POST", self.path + "/value", {"text": text})
+
+    def text(self):
+        return self.browser.ask("GET", self.path + "/text")
+
+    def attribute(self, name):
+        return self.browser.ask("GET", f"{self.path}/property/{name}")
+
+    def choose(self, value):
+        self.browser.ask("POST", "/element", {"using": "css selector", "value": f"{self.css} option[value='{value}']"})
+        option = self.browser.find(f"{self.css} option[value='{value}']")
+        option.click()

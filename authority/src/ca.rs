@@ -14,6 +14,7 @@
 //! The index is written before a certificate leaves the CA, so that the index knows every certificate. A revocation is
 //! in the index before it is in the CRL.
 
+pub mod ocsp;
 mod signers;
 mod rule;
 mod published;

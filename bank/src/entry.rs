@@ -209,9 +209,11 @@ async fn whole(request: Request) -> Result<Request> {
             std::error::Error::source(&fault).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
         if is_long { Refusal::TooLarge } else { Refusal::Malformed }
     })?;
-    // A signed document is no text, and each text in it is judged by `payment`.
+    // A signed document and a question of RFC 6960 are no texts, and each text in a document is judged by `payment`.
     let kind = text(&parts.headers, header::CONTENT_TYPE);
-    if parts.uri.path() == DOCUMENT || kind.starts_with("multipart/form-data") {
+    let is_binary =
+        ["multipart/form-data", "application/ocsp-request"].iter().any(|own| kind.starts_with(own));
+    if parts.uri.path() == DOCUMENT || is_binary {
         return Ok(Request::from_parts(parts, axum::body::Body::from(bytes)));
     }
     // PostgreSQL keeps no U+0000 in a text, and nobody types one.

@@ -80,6 +80,10 @@ impl Granted {
         let reference = plain(&words.reference);
         let code = zeroize::Zeroizing::new(plain(&words.code));
         let given = mac(bank, &reference, &code)?;
+        // Whoever guesses references takes no lock: only a reference that is there is written to.
+        if authorisation::state(&mut *bank.database.connection().await?, &reference).await?.is_none() {
+            return Err(Refusal::CodeWrong.into());
+        }
         let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
         let Some(authorisation) = authorisation::pay_try(&mut work, &reference, now).await? else {
             let state = authorisation::state(&mut work, &reference).await?;

@@ -1,9 +1,13 @@
-//! The lists of revoked certificates: made of the books when somebody asks and something has changed.
+//! What outsiders are told of certificates, from the books: lists that are made when somebody asks and something has changed, and answers
+//! to single questions (RFC 6960).
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use authority::{
-    ca::dated,
+    ca::{
+        dated,
+        ocsp::{self, Status},
+    },
     certificate_kind::Kind,
     moment::{self, Validity},
 };
@@ -63,4 +67,29 @@ async fn make(bank: &Bank, kind: Kind) -> Result<Crl> {
     crl::sweep(&mut work, number - 10).await?;
     work.commit().await?;
     wanted.ok_or_else(|| Error::Broken("no list was made".into()))
+}
+
+/// An answer is good for so long.
+const ANSWER_LIFE: time::Duration = time::Duration::hours(1);
+
+/// The answer to a question about certificates of this kind, DER. What is no question gets an answer that says so.
+pub(crate) async fn answer(bank: &Bank, kind: Kind, request: &[u8]) -> Result<Vec<u8>> {
+    let Some(asked) = ocsp::read(request) else { return Ok(ocsp::MALFORMED.to_vec()) };
+    let mut known = HashMap::new();
+    let mut db = bank.database.connection().await?;
+    for serial in asked.serials() {
+        let status = match certificate::status(&mut db, &serial, kind).await? {
+            None => Status::Unknown,
+            Some(None) => Status::Good,
+            Some(Some((at, why))) => Status::Revoked(at, why),
+        };
+        known.insert(serial, status);
+    }
+    drop(db);
+    let responder = bank.shields()?.responder(kind).await?;
+    let now = moment::now();
+    let status = |serial: &str| known.get(serial).copied().unwrap_or(Status::Unknown);
+    // One signature takes less time than a thread that may block takes to begin.
+    let answer = responder.answer(&asked, status, dated(now), now + ANSWER_LIFE);
+    answer.map_err(|error| Error::Broken(format!("no answer was signed: {}", error.why())))
 }

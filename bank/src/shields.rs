@@ -3,10 +3,14 @@
 //! The keys lie in the folder `ca` of the bank's folder, closed by a passphrase from the file of secrets; the register is the table
 //! `certificate` (`docs/decisions/0056-the-register-behind-a-trait.md`).
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use authority::{
     attestation::{self, Attestation, Expected, Factory},
+    ca::ocsp::Responder,
     ca::{DEFAULT_AUTHENTICATION_CRL_URL, DEFAULT_CRL_URL, Founding, Signers},
     certificate_kind::Kind,
     index::Entry,
@@ -39,6 +43,8 @@ pub(crate) struct Shields {
     /// Knows the CA's certificate and no CRL: whether a certificate stands is asked of its row, in the posting's transaction.
     pub(crate) verifier: Verifier,
     factories: Vec<Factory>,
+    /// The responders of both kinds, in the order of [`Kind::ALL`], since somebody asked.
+    responders: Mutex<[Option<Arc<Responder>>; 2]>,
 }
 
 /// A page of the register: the rows that were read, and what is to be written.
@@ -121,7 +127,7 @@ impl Shields {
                 trusted.push(Factory::parse(&file::read(&entry.map_err(unread)?.path())?)?);
             }
         }
-        Ok(Self { signers: Arc::new(signers), verifier, factories: trusted })
+        Ok(Self { signers: Arc::new(signers), verifier, factories: trusted, responders: Mutex::default() })
     }
 
     /// Trusts one factory more.
@@ -182,6 +188,27 @@ impl Shields {
         let issued = spawn_blocking(issue).await.map_err(|_| Error::Broken("signing panicked".into()))?;
         // Why is not logged: the reason names people.
         issued.map_err(|_| Refusal::RequestRefused.into())
+    }
+
+    /// The responder for certificates of this kind, which is made anew before its certificate ends.
+    pub(crate) async fn responder(&self, kind: Kind) -> Result<Arc<Responder>> {
+        let place = usize::from(kind != Kind::Payment);
+        let now = moment::now();
+        let held = || self.responders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Some(known)) = held().get(place)
+            && known.is_fresh(now)
+        {
+            return Ok(known.clone());
+        }
+        let signers = self.signers.clone();
+        let made = spawn_blocking(move || signers.responder(kind, now)).await;
+        let made = made.map_err(|_| Error::Broken("signing panicked".into()))?;
+        let made = made.map_err(|error| Error::Broken(format!("no responder was made: {}", error.why())))?;
+        let made = Arc::new(made);
+        if let Some(place) = held().get_mut(place) {
+            *place = Some(made.clone());
+        }
+        Ok(made)
     }
 
     /// Signs the list of what is revoked on the page.

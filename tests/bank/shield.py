@@ -4,7 +4,7 @@
 Open an account, hand out a token, download its ID (with the line cut at every step), pay, transfer a large sum, lose, replace, pay again.
 Programs: bank, cert-tool and ushield of target/debug. Argument: the algorithm, p256 or sm2."""
 
-import http.client, json, os, re, socket, subprocess, sys, tempfile, threading, time, urllib.parse
+import base64, http.client, json, os, re, socket, subprocess, sys, tempfile, threading, time, urllib.parse
 
 PROGRAMS = os.environ.get("PROGRAMS", "target/debug")
 ALGORITHM = sys.argv[1] if len(sys.argv) > 1 else "p256"
@@ -258,6 +258,25 @@ def main():
         crl = subprocess.run(["openssl", "crl", "-inform", "DER", "-in", path("payment.crl"), "-CAfile", path("payment.pem"), "-noout",
                               "-text"], capture_output=True, text=True)
         must("openssl verifies the bank's CRL", "verify OK" in crl.stderr and "Key Compromise" in crl.stdout, crl.stderr)
+        printed = ["openssl", "pkcs7", "-inform", "DER", "-print_certs"]
+        for name in ["payment.cms", "new.cms"]:
+            out = subprocess.run([*printed, "-in", path(name)], capture_output=True, text=True, check=True).stdout
+            write(name + ".pem", out)
+        for hash in ["-sha1", "-sha256"]:
+            asked = ["openssl", "ocsp", "-issuer", path("payment.pem"), "-CAfile", path("payment.pem"), hash, "-cert",
+                     path("payment.cms.pem"), "-cert", path("new.cms.pem"), "-url", f"http://{to}/api/ocsp/payment", "-header", f"Host={to}"]
+            ocsp = subprocess.run(asked, capture_output=True, text=True)
+            right = "Response verify OK" in ocsp.stderr and "revoked" in ocsp.stdout and "good" in ocsp.stdout
+            must(f"openssl ocsp takes the bank's answers ({hash})", right and "WARNING" not in ocsp.stderr, ocsp.stdout + ocsp.stderr)
+        subprocess.run([*asked[:-4], "-reqout", path("request")], check=True, capture_output=True)
+        with open(path("request"), "rb") as file:
+            encoded = urllib.parse.quote(base64.b64encode(file.read()).decode(), safe="")
+        status, _, body = site.ask("GET", f"/api/ocsp/payment/{encoded}")
+        with open(path("answer"), "wb") as file:
+            file.write(body)
+        taken = subprocess.run(["openssl", "ocsp", "-respin", path("answer"), "-reqin", path("request"), "-issuer", path("payment.pem"),
+                                "-CAfile", path("payment.pem")], capture_output=True, text=True)
+        must("and the answer to GET", status == 200 and "Response verify OK" in taken.stderr, taken.stderr)
     processes[0].terminate()
     must("the bank stops in order", processes[0].wait(60) == 0)
     said = run("bank", "audit", "verify", "--folder", bank)

@@ -1,6 +1,6 @@
 //! What the CA signs: its own certificates, personal certificates, CRLs. Source: RFC 5280; for SM2 GM/T 0015.
 
-mod build;
+pub(super) mod build;
 
 use der::asn1::{Ia5String, Uint};
 use time::{Duration, OffsetDateTime};
@@ -153,14 +153,14 @@ fn revoked(serial: &str, at: OffsetDateTime, reason: Option<Revocation>) -> Resu
 }
 
 /// 20 random bytes, positive and of full length (RFC 5280, 4.1.2.2).
-fn serial() -> Result<SerialNumber, Error> {
+pub(super) fn serial() -> Result<SerialNumber, Error> {
     let mut bytes = [0; 20];
     random(&mut bytes)?;
     bytes[0] = (bytes[0] & 0x7F) | 0x40;
     SerialNumber::new(&bytes).map_err(broken)
 }
 
-fn code(reason: Revocation) -> CrlReason {
+pub(super) fn code(reason: Revocation) -> CrlReason {
     match reason {
         Revocation::Unspecified => CrlReason::Unspecified,
         Revocation::KeyCompromise => CrlReason::KeyCompromise,

@@ -1,4 +1,5 @@
 mod books;
+mod ocsp;
 mod two;
 mod witness;
 

@@ -22,6 +22,7 @@ statements! {
                 reason FROM certificate WHERE shield = $1 AND revoked_at IS NULL ORDER BY issued_at, serial";
     FIND = "SELECT c.serial, s.customer, s.state, c.delivered_at, c.revoked_at, c.not_after
             FROM certificate c JOIN shield s ON s.id = c.shield WHERE c.serial = $1 AND c.fingerprint = $2";
+    STATUS = "SELECT revoked_at, reason FROM certificate WHERE serial = $1 AND kind = $2";
     DELIVER = "UPDATE certificate SET delivered_at = COALESCE(delivered_at, $1)
                WHERE serial = $2 AND shield = $3 AND revoked_at IS NULL";
     WITHDRAW = "UPDATE certificate SET revoked_at = $1, reason = 'cessation-of-operation'
@@ -195,6 +196,25 @@ pub(crate) async fn find(db: &mut Connection, serial: &str, fingerprint: &str) -
         revoked_at,
         not_after,
     }))
+}
+
+/// What an outsider is told of this serial number: [`None`] where no such certificate was issued, else when and why it was revoked.
+pub(crate) async fn status(
+    db: &mut Connection,
+    serial: &str,
+    kind: Kind,
+) -> Result<Option<Option<(OffsetDateTime, index::Revocation)>>> {
+    type Row = (Option<Moment>, Option<String>);
+    let row: Option<Row> = sqlx::query_as(STATUS).bind(serial).bind(kind.name()).fetch_optional(db).await?;
+    match row {
+        None => Ok(None),
+        Some((Some(at), Some(why))) => {
+            let at = OffsetDateTime::from_unix_timestamp(at.div_euclid(SECOND))
+                .map_err(|_| Error::Broken(format!("certificate {serial} has no date")))?;
+            Ok(Some(Some((at, reason(&why)?))))
+        }
+        Some(_) => Ok(Some(None)),
+    }
 }
 
 /// It is on its shield. Whether it is this shield's, and not revoked.

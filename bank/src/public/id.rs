@@ -8,7 +8,8 @@ use authority::{
 };
 use axum::{
     Json,
-    extract::State,
+    body::Bytes,
+    extract::{Path, State},
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
@@ -32,6 +33,10 @@ pub(super) fn routes() -> Routes {
         .post("/api/id/withdraw", withdraw)
         .get("/crl/payment.crl", payment_crl)
         .get("/crl/authentication.crl", authentication_crl)
+        .post("/api/ocsp/payment", payment_ocsp)
+        .post("/api/ocsp/authentication", authentication_ocsp)
+        .get("/api/ocsp/payment/{*request}", payment_ocsp_by_url)
+        .get("/api/ocsp/authentication/{*request}", authentication_ocsp_by_url)
         .get("/ca/payment.pem", payment_ca)
         .get("/ca/authentication.pem", authentication_ca)
 }
@@ -114,6 +119,37 @@ async fn payment_crl(State(bank): State<Open>) -> Result<Response> {
 
 async fn authentication_crl(State(bank): State<Open>) -> Result<Response> {
     crl(&bank, Kind::Authentication).await
+}
+
+/// RFC 6960, appendix A: by POST, or by GET with the request in base64 and escaped.
+async fn ocsp(bank: &Bank, kind: Kind, request: &[u8]) -> Result<Response> {
+    Ok(file("application/ocsp-response", revocation::answer(bank, kind, request).await?))
+}
+
+async fn payment_ocsp(State(bank): State<Open>, request: Bytes) -> Result<Response> {
+    ocsp(&bank, Kind::Payment, &request).await
+}
+
+async fn authentication_ocsp(State(bank): State<Open>, request: Bytes) -> Result<Response> {
+    ocsp(&bank, Kind::Authentication, &request).await
+}
+
+fn decoded(base64: &str) -> Vec<u8> {
+    let lines: Vec<_> = base64.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+    let pem = format!("-----BEGIN OCSP REQUEST-----\n{}\n-----END OCSP REQUEST-----\n", lines.join("\n"));
+    // What is not base64 becomes no bytes, and those are no request.
+    pem_or_der("OCSP REQUEST", pem.as_bytes()).unwrap_or_default()
+}
+
+async fn payment_ocsp_by_url(State(bank): State<Open>, Path(request): Path<String>) -> Result<Response> {
+    ocsp(&bank, Kind::Payment, &decoded(&request)).await
+}
+
+async fn authentication_ocsp_by_url(
+    State(bank): State<Open>,
+    Path(request): Path<String>,
+) -> Result<Response> {
+    ocsp(&bank, Kind::Authentication, &decoded(&request)).await
 }
 
 async fn payment_ca(State(bank): State<Open>) -> Result<Response> {

@@ -36,20 +36,20 @@ use crate::{
 };
 
 /// What a certificate is to say.
-pub(super) struct Content {
-    pub(super) serial: SerialNumber,
-    pub(super) issuer: Name,
-    pub(super) subject: Name,
-    pub(super) from: OffsetDateTime,
-    pub(super) until: OffsetDateTime,
+pub(in crate::ca) struct Content {
+    pub(in crate::ca) serial: SerialNumber,
+    pub(in crate::ca) issuer: Name,
+    pub(in crate::ca) subject: Name,
+    pub(in crate::ca) from: OffsetDateTime,
+    pub(in crate::ca) until: OffsetDateTime,
     /// SubjectPublicKeyInfo, DER.
-    pub(super) key: Vec<u8>,
-    pub(super) extensions: Vec<Extension>,
+    pub(in crate::ca) key: Vec<u8>,
+    pub(in crate::ca) extensions: Vec<Extension>,
 }
 
 impl Content {
     /// The certificate, DER, signed with this key.
-    pub(super) fn signed(self, key: &PrivateKey) -> Result<Vec<u8>, Error> {
+    pub(in crate::ca) fn signed(self, key: &PrivateKey) -> Result<Vec<u8>, Error> {
         let validity = Validity::new(moment(self.from)?, moment(self.until)?);
         let subject_key = SubjectPublicKeyInfoOwned::from_der(&self.key).map_err(broken)?;
         let serial = self.serial.clone();
@@ -79,7 +79,7 @@ impl BuilderProfile for Content {
 }
 
 /// The CRL, DER, signed with this key.
-pub(super) fn list(tbs: TbsCertList, key: &PrivateKey) -> Result<Vec<u8>, Error> {
+pub(in crate::ca) fn list(tbs: TbsCertList, key: &PrivateKey) -> Result<Vec<u8>, Error> {
     let signature = key.sign(&tbs.to_der().map_err(broken)?);
     let signature_algorithm = tbs.signature.clone();
     let signature = BitString::from_bytes(&signature).map_err(broken)?;
@@ -87,25 +87,28 @@ pub(super) fn list(tbs: TbsCertList, key: &PrivateKey) -> Result<Vec<u8>, Error>
 }
 
 /// What a signature of this key is named, without parameters (RFC 5758, 3.2; GM/T 0015, 5.2.3).
-pub(super) fn algorithm(key: &PrivateKey) -> Result<AlgorithmIdentifierOwned, Error> {
+pub(in crate::ca) fn algorithm(key: &PrivateKey) -> Result<AlgorithmIdentifierOwned, Error> {
     let oid =
         key.public().algorithm.signature().ok_or_else(|| broken("a key of its algorithm signs nothing"))?;
     Ok(AlgorithmIdentifierOwned { oid, parameters: None })
 }
 
 /// An extension with this value.
-pub(super) fn extension<T: Encode + AssociatedOid>(value: &T, critical: bool) -> Result<Extension, Error> {
+pub(in crate::ca) fn extension<T: Encode + AssociatedOid>(
+    value: &T,
+    critical: bool,
+) -> Result<Extension, Error> {
     let extn_value = value.to_der().and_then(OctetString::new).map_err(broken)?;
     Ok(Extension { extn_id: T::OID, critical, extn_value })
 }
 
 /// The subjectKeyIdentifier of a key.
-pub(super) fn key_identifier(key: &PublicKey) -> Result<Extension, Error> {
+pub(in crate::ca) fn key_identifier(key: &PublicKey) -> Result<Extension, Error> {
     extension(&SubjectKeyIdentifier(identifier(key)?), false)
 }
 
 /// The name of a CA, and the authorityKeyIdentifier of what it issues: the identifier that its own certificate has.
-pub(super) fn own_identifier(ca: &Certificate) -> Result<(Name, Extension), Error> {
+pub(in crate::ca) fn own_identifier(ca: &Certificate) -> Result<(Name, Extension), Error> {
     let read = x509_cert::Certificate::from_der(&ca.der).map_err(broken)?;
     let tbs = read.tbs_certificate();
     let key_identifier = match tbs.get_extension::<SubjectKeyIdentifier>().map_err(broken)? {
@@ -126,11 +129,11 @@ fn identifier(key: &PublicKey) -> Result<OctetString, Error> {
 }
 
 /// A moment as certificates and CRLs have it: UTCTime until 2049, and GeneralizedTime after (RFC 5280, 4.1.2.5).
-pub(super) fn moment(moment: OffsetDateTime) -> Result<Time, Error> {
+pub(in crate::ca) fn moment(moment: OffsetDateTime) -> Result<Time, Error> {
     Time::try_from(SystemTime::from(moment)).map_err(broken)
 }
 
-pub(super) fn broken(fault: impl std::fmt::Display) -> Error {
+pub(in crate::ca) fn broken(fault: impl std::fmt::Display) -> Error {
     Error::new(
         Reason::IssuerRefused,
         "the CA could not sign",

@@ -41,9 +41,14 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("machine", &["wire", "file", "card", "terminal"]),
     ("cert-tool", &["wire", "file", "card", "authority", "terminal"]),
     ("host-driver", &["wire", "file", "lock", "peer", "firmware", "terminal"]),
+    // Never firmware, nor host-driver: what a browser reaches has no road to a private key.
+    (
+        "assistant",
+        &["wire", "file", "lock", "peer", "card", "payment", "authority", "terminal", "machine", "cert-tool"],
+    ),
     // Never card: a bank knows shields by what they signed.
     ("bank", &["wire", "file", "authority", "payment", "terminal"]),
-    // To come: assistant, on card, machine, payment and cert-tool; world, shield, assistant and bank as processes and links none of them.
+    // To come: world, with shield, assistant and bank as processes; it links none of them.
     (
         "ushield",
         &[
@@ -61,6 +66,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "machine",
             "cert-tool",
             "host-driver",
+            "assistant",
         ],
     ),
     ("ushield-tests", EVERYTHING),
@@ -91,6 +97,7 @@ const EVERYTHING: &[&str] = &[
     "machine",
     "cert-tool",
     "host-driver",
+    "assistant",
     "ushield",
     "ushield-tests",
 ];

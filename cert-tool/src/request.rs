@@ -3,7 +3,9 @@
 //! The whole CertificationRequestInfo goes to the token, which shows the subject, hashes and signs. No digest crosses the line: the
 //! token would not take a digest.
 
-use authority::{certificate_kind::Kind, csr, signature::PublicKey, subject::Subject};
+use authority::{
+    attestation::Attestation, certificate_kind::Kind, csr, signature::PublicKey, subject::Subject,
+};
 use terminal::{Failure, secret::Secret};
 use wire::{algorithm::KeyAlgorithm, shield::Information};
 
@@ -62,4 +64,50 @@ pub fn prepare(
     progress.step(&Step::Signing { kind, subject: &subject, shown: information.generation > 1 });
     make(token, &pin, (kind, algorithm), &key, &subject)
         .map_err(|error| error.with_state("the certificates and keys in use on the token are untouched"))
+}
+
+/// A request for a pending key, and what the token says of that key.
+#[derive(Clone, Debug)]
+pub struct Attested {
+    /// What the key is for.
+    pub kind: Kind,
+    /// The request, DER.
+    pub request: Vec<u8>,
+    /// The token's statement; `None` from a token that cannot attest.
+    pub attestation: Option<Attestation>,
+}
+
+/// Makes both pending keys of a personal ID and a request for each key, for an authority that is far away: what comes back goes to
+/// [`crate::install::install_checked`]. The caller has checked the token ([`readiness::check`]) and knows its PIN.
+///
+/// # Errors
+/// As [`make`].
+pub fn prepare_both(
+    token: &mut dyn Token,
+    pin: &Secret,
+    information: &Information,
+    subject: &Subject,
+    progress: &mut dyn Progress,
+) -> Result<[Attested; 2], Failure> {
+    let subject = Subject { unit: readiness::unit(information), ..subject.clone() };
+    subject.check()?;
+    token.verify(pin.bytes())?;
+    progress.step(&Step::PinVerified);
+    let mut key = |kind: Kind| {
+        let algorithm = token::algorithm(kind, information);
+        let key = token.generate(kind.container(), algorithm)?;
+        progress.step(&Step::Generated(kind));
+        // Before anybody is asked to press OK.
+        let attestation = token.attest_pending(kind.container())?;
+        Ok::<_, Failure>((key, attestation))
+    };
+    let keys = [key(Kind::Payment)?, key(Kind::Authentication)?];
+    let mut attested = |kind: Kind, (key, attestation): (Vec<u8>, Option<Attestation>)| {
+        progress.step(&Step::Signing { kind, subject: &subject, shown: information.generation > 1 });
+        let algorithm = token::algorithm(kind, information);
+        let request = make(token, pin, (kind, algorithm), &key, &subject)?;
+        Ok::<_, Failure>(Attested { kind, request, attestation })
+    };
+    let [payment, authentication] = keys;
+    Ok([attested(Kind::Payment, payment)?, attested(Kind::Authentication, authentication)?])
 }

@@ -11,6 +11,7 @@ mod press;
 mod screen;
 mod plug;
 mod reader;
+mod assistant;
 mod attach;
 mod detach;
 mod ports;
@@ -65,6 +66,7 @@ enum Command {
     Screen(screen::Screen),
     Press(press::Press),
     Reader(reader::Reader),
+    Assistant(assistant::Assistant),
     Attach(attach::Attach),
     Detach(detach::Detach),
     Ports(ports::Ports),
@@ -106,6 +108,7 @@ impl Program {
             Command::Screen(command) => command.run(),
             Command::Press(command) => command.run(),
             Command::Reader(command) => command.run(),
+            Command::Assistant(command) => command.run(),
             Command::Attach(command) => command.run(),
             Command::Detach(command) => command.run(),
             Command::Ports(command) => command.run(),

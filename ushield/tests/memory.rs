@@ -200,3 +200,80 @@ fn the_command_of_a_run_has_the_limits_of_whoever_started_it() {
         assert_eq!(theirs, limit("self", what), "{what}");
     }
 }
+
+/// The PIN passes through the assistant, to the shield. No page can ask for the PIN, and neither memory nor log has it afterwards.
+#[test]
+fn no_pin_stays_in_the_assistant() {
+    let world = World::new();
+    let pin = world.file("pin", &format!("{PIN}\n"));
+    let next = world.file("next", &format!("{NEXT}\n"));
+    let up = ["up", "--listen", "127.0.0.1:0", "--pin-file", &pin, "--panel", "accept"];
+    let (state, secret) = (world.path("state"), world.path("secret"));
+    let kept = ["--state", state.to_str().unwrap(), "--secret", secret.to_str().unwrap()];
+    let _tokens = Server::start(&world, &[&up[..], &kept].concat());
+    let ready = || -> serde_json::Value {
+        serde_json::from_slice(&fs::read(world.path("ready.json")).unwrap()).unwrap()
+    };
+    let road = ready()["listen"].as_str().unwrap().to_owned();
+    let log = world.path("assistant.log");
+    let bank = "https://bank.example";
+    let ready_file = world.path("assistant.json");
+    let mut command = world.command(&[
+        "assistant",
+        "--bank",
+        bank,
+        "--port",
+        "0",
+        "--usbip",
+        &road,
+        "--pin-file",
+        &pin,
+        "--new-pin-file",
+        &next,
+    ]);
+    command.args(["--ready-file", ready_file.to_str().unwrap()]);
+    command.env("USHIELD_DEBUGGABLE", "1").env("USHIELD_LOG", "trace");
+    command.stdout(std::process::Stdio::null()).stderr(File::create(&log).unwrap());
+    let assistant = Server(command.spawn().unwrap());
+    let end = Instant::now() + Duration::from_secs(120);
+    let address = loop {
+        let told = fs::read(&ready_file)
+            .ok()
+            .and_then(|json| serde_json::from_slice::<serde_json::Value>(&json).ok());
+        if let Some(told) = told {
+            break told["address"].as_str().unwrap().to_owned();
+        }
+        assert!(Instant::now() < end, "no assistant");
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    let call = |path: &str, more: &str| -> serde_json::Value {
+        use std::io::Write;
+        let body = format!(r#"{{"protocol":1,"page":"page-0123456789abcdef"{more}}}"#);
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nOrigin: {bank}\r\nContent-Type: application/json\r\nX-UShield: 1\r\n"
+        );
+        let mut stream = std::net::TcpStream::connect(&address).unwrap();
+        write!(stream, "{head}Connection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    };
+    let begun = call("/change_pin", "");
+    let operation = begun["operation"].as_str().unwrap_or_else(|| panic!("{begun}")).to_owned();
+    loop {
+        let told = call("/wait", &format!(r#","operation":"{operation}""#));
+        std::thread::sleep(Duration::from_millis(50));
+        match told["phase"].as_str() {
+            Some("done") => break,
+            Some("failed" | "cancelled") | None => panic!("{told}"),
+            Some(_) => assert!(Instant::now() < end, "{told}"),
+        }
+    }
+    // The place of the file is kept, and found. So this way of looking finds what is there.
+    assert!(assistant.copies(bank.as_bytes()) > 0, "nothing is found");
+    assistant.forgets("the PIN", PIN.as_bytes());
+    assistant.forgets("the new PIN", NEXT.as_bytes());
+    let log = fs::read_to_string(log).unwrap();
+    assert!(log.contains("change_pin"), "{log}");
+    assert!(!log.contains(PIN) && !log.contains(NEXT), "{log}");
+}

@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 
 pub use finding::{Finding, Severity};
 pub use fix::Fix;
-pub use token::{Card, Holding, Reached, Roads};
+pub use token::{Card, Holding, Reached, Reaching, Roads};
 pub use treatment::{Mended, Verdict, treat};
 
 use crate::system::System;

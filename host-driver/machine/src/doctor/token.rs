@@ -35,15 +35,26 @@ pub struct Roads;
 
 impl Card for Roads {
     fn reach(&self) -> Vec<Reached> {
+        Selection::from_environment()
+            .map_or_else(|error| vec![Err(error)], |selection| Reaching(selection).reach())
+    }
+}
+
+/// The tokens that fit a selection.
+#[derive(Clone, Debug)]
+pub struct Reaching(pub Selection);
+
+impl Card for Reaching {
+    fn reach(&self) -> Vec<Reached> {
+        let Self(selection) = self;
         let all = || -> Result<Vec<Reached>, card::Error> {
-            let selection = Selection::from_environment()?;
-            let found = road::discover(&selection)?;
+            let found = road::discover(selection)?;
             if found.is_empty() {
                 // The attempt to open a token says why: there is none, or none is free.
-                return road::open(&selection).map(|mut card| vec![holding(&mut card)]);
+                return road::open(selection).map(|mut card| vec![Holding::of(&mut card)]);
             }
             let one =
-                |road| road::open_road(road, selection.patience).and_then(|mut card| holding(&mut card));
+                |road| road::open_road(road, selection.patience).and_then(|mut card| Holding::of(&mut card));
             let mut reached: Vec<Reached> = found.iter().map(|token| one(&token.road)).collect();
             // A card in another reader is no token of ours. It is told of only where there is nothing else.
             let ours = |reached: &Reached| !matches!(reached, Err(card::Error::Refused(_)));
@@ -56,14 +67,20 @@ impl Card for Roads {
     }
 }
 
-fn holding(card: &mut card::Card) -> Reached {
-    let mut shield = card::shield::Shield::select(card)?;
-    let information = shield.information()?;
-    let mut certificates = Vec::new();
-    for container in [Container::Payment, Container::Piv(Slot::Authentication)] {
-        certificates.push((container.name(), shield.certificate(container)?));
+impl Holding {
+    /// Asks a token.
+    ///
+    /// # Errors
+    /// The card is no token of ours, or the line broke.
+    pub fn of(card: &mut card::Card) -> Reached {
+        let mut shield = card::shield::Shield::select(card)?;
+        let information = shield.information()?;
+        let mut certificates = Vec::new();
+        for container in [Container::Payment, Container::Piv(Slot::Authentication)] {
+            certificates.push((container.name(), shield.certificate(container)?));
+        }
+        Ok(Self { information, certificates })
     }
-    Ok(Holding { information, certificates })
 }
 
 /// The tokens on the bus: smart card readers, and devices with a brand's identifiers whatever they look like.

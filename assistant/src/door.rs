@@ -1,0 +1,176 @@
+//! The door: who is answered at all. What reaches a call was sent by a script of a page whose origin the configuration names.
+//!
+//! The checks stand in this order (docs/assistant.md says which attack each stops): Host, Origin, the kind of fetch, method, headers,
+//! size. Whoever fails at the first two learns nothing but that something listens.
+
+use std::{sync::Arc, time::Duration};
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Body, Bytes},
+    header::{
+        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+        ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap,
+        HeaderName, HeaderValue, ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS,
+    },
+};
+use tokio::time::timeout;
+
+use crate::{
+    call::{self, Answer},
+    desk::Desk,
+    origin::Origin,
+};
+
+/// The header that no form and no image sends, and no script of another origin without asking first.
+const X_USHIELD: HeaderName = HeaderName::from_static("x-ushield");
+/// Fetch Metadata. A page that came over http, other than this machine's own, sends none.
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+/// The most bytes of a body. An installation has two certificates in PEM, of some two thousand bytes.
+const LONGEST: usize = 16 << 10;
+
+/// The door of one address.
+pub(crate) struct Door {
+    /// What Host must be: `127.0.0.1:PORT`.
+    pub host: String,
+    /// The origins that are let in.
+    pub banks: Vec<Origin>,
+    /// Who does what is asked for.
+    pub desk: Arc<Desk>,
+    /// How long a body may take.
+    pub patience: Duration,
+}
+
+type Answered = Response<Full<Bytes>>;
+
+impl Door {
+    /// Answers a request.
+    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Answered
+    where
+        B: Body + Send,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let Some(origin) = self.admitted(request.headers()) else { return shut() };
+        let answer = match self.judge(&request) {
+            Judged::Refused => return with_origin(shut(), origin),
+            Judged::Preflight => return with_origin(preflight(), origin),
+            Judged::Call => self.called(origin, request).await,
+            Judged::Nowhere => call::refuse(404, "unknown_call"),
+        };
+        with_origin(told(answer), origin)
+    }
+
+    /// The origin, if Host and Origin are as they must be. Each must be there once: which of two counts is anybody's guess.
+    fn admitted(&self, headers: &HeaderMap) -> Option<&Origin> {
+        if one(headers, &HOST)? != self.host.as_bytes() {
+            return None;
+        }
+        let origin = one(headers, &ORIGIN)?;
+        self.banks.iter().find(|bank| bank.as_str().as_bytes() == origin)
+    }
+
+    fn judge<B>(&self, request: &Request<B>) -> Judged {
+        let headers = request.headers();
+        let fetched =
+            |name, wanted: &[u8]| !headers.contains_key(&name) || one(headers, &name) == Some(wanted);
+        if !fetched(SEC_FETCH_MODE, b"cors") || !fetched(SEC_FETCH_DEST, b"empty") {
+            return Judged::Refused;
+        }
+        match *request.method() {
+            Method::OPTIONS => Judged::Preflight,
+            Method::POST if is_json(headers) && one(headers, &X_USHIELD) == Some(b"1") => Judged::Call,
+            Method::POST => Judged::Refused,
+            _ => Judged::Nowhere,
+        }
+    }
+
+    async fn called<B>(&self, origin: &Origin, request: Request<B>) -> Answer
+    where
+        B: Body + Send,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (head, body) = request.into_parts();
+        let said =
+            head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if said.is_some_and(|length| length > LONGEST as u64) {
+            return call::refuse(413, "too_large");
+        }
+        let body = match timeout(self.patience, Box::pin(Limited::new(body, LONGEST).collect())).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+                return call::refuse(413, "too_large");
+            }
+            Ok(Err(_)) => return call::refuse(400, "malformed"),
+            Err(_) => return call::refuse(408, "too_slow"),
+        };
+        call::answer(&self.desk, origin, head.uri.path(), &body).await
+    }
+}
+
+enum Judged {
+    /// The door stays shut.
+    Refused,
+    /// The browser asks whether the script may.
+    Preflight,
+    /// A call.
+    Call,
+    /// Another method: there is nothing.
+    Nowhere,
+}
+
+/// The value of a header that is there once.
+fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none()).map(HeaderValue::as_bytes)
+}
+
+/// Whether the body is said to be JSON, which no form can say (Fetch Standard, "CORS-safelisted request-header").
+fn is_json(headers: &HeaderMap) -> bool {
+    one(headers, &CONTENT_TYPE).is_some_and(|kind| {
+        [&b"application/json"[..], b"application/json;charset=utf-8", b"application/json; charset=utf-8"]
+            .contains(&kind)
+    })
+}
+
+/// The answer to whoever is not let in: the same for every path, method and reason.
+fn shut() -> Answered {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = StatusCode::FORBIDDEN;
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
+}
+
+/// The answer to a preflight: no credentials, one method, two headers (Fetch Standard, "CORS-preflight fetch").
+fn preflight() -> Answered {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    let headers = answer.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type, x-ushield"));
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    answer
+}
+
+fn told((status, json): Answer) -> Answered {
+    let mut answer = Response::new(Full::from(json.to_string()));
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
+}
+
+/// Lets the page read the answer: this one origin, and no other that a cache might serve.
+fn with_origin(mut answer: Answered, origin: &Origin) -> Answered {
+    let headers = answer.headers_mut();
+    if let Ok(origin) = HeaderValue::from_str(origin.as_str()) {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    }
+    headers.insert(VARY, HeaderValue::from_static("Origin"));
+    answer
+}

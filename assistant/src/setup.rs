@@ -1,0 +1,104 @@
+//! The files that start the assistant at login: a unit of systemd for the user, and an autostart file for desktops without systemd.
+//! Both are the user's own. Nothing here needs root, loosens a browser or a system, or loads anything.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use file::Access;
+use terminal::Failure;
+
+use crate::origin::Origin;
+
+/// The folder of a user's configuration (XDG Base Directory Specification).
+#[derive(Clone, Debug)]
+pub struct Home(pub PathBuf);
+
+impl Home {
+    /// Where the user's environment says; `None` when it does not say.
+    pub fn of_user() -> Option<Self> {
+        let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config"))).map(Self)
+    }
+
+    /// Writes both files, over former ones, and gives their paths.
+    ///
+    /// # Errors
+    /// A file cannot be written, or the program's path cannot stand in such files.
+    pub fn write(&self, program: &Path, banks: &[Origin]) -> Result<[PathBuf; 2], Failure> {
+        let program = program.to_str().filter(|path| path.chars().all(plain)).ok_or_else(|| {
+            Failure::new("the assistant is not started at login")
+                .because("the path of this program has characters that such files do not hold")
+                .next("put the program into a folder such as /usr/local/bin, and run the command again")
+        })?;
+        let command = command(program, banks);
+        let files = [
+            (self.0.join("systemd/user/ushield-assistant.service"), unit(&command)),
+            (self.0.join("autostart/ushield-assistant.desktop"), autostart(&command)),
+        ];
+        for (path, text) in &files {
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder).map_err(|error| {
+                    Failure::new(format!("the folder {} was not made", folder.display())).because(error)
+                })?;
+            }
+            file::write(path, text.as_bytes(), Access::Owner, true)?;
+        }
+        Ok(files.map(|(path, _)| path))
+    }
+}
+
+/// What neither systemd nor a desktop reads as anything but itself (systemd.service(5), "COMMAND LINES"; Desktop Entry
+/// Specification, "The Exec key").
+const fn plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+')
+}
+
+/// The command line. An origin has no character that wants a quote.
+fn command(program: &str, banks: &[Origin]) -> String {
+    let banks: Vec<String> = banks.iter().map(|bank| format!(" --bank {bank}")).collect();
+    format!("{program} assistant{}", banks.concat())
+}
+
+fn unit(command: &str) -> String {
+    format!(
+        "# By ushield assistant setup.\n[Unit]\nDescription=Online Banking Assistant\nPartOf=graphical-session.target\n\
+         After=graphical-session.target\n\n[Service]\nExecStart={command}\nRestart=on-failure\nNoNewPrivileges=yes\n\n\
+         [Install]\nWantedBy=graphical-session.target\n"
+    )
+}
+
+/// Where systemd starts the assistant, the desktop does not: the second one would find the port taken.
+fn autostart(command: &str) -> String {
+    format!(
+        "# By ushield assistant setup.\n[Desktop Entry]\nType=Application\nName=Online Banking Assistant\nName[zh_CN]=网银助手\n\
+         Exec={command}\nTerminal=false\nX-systemd-skip=true\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_files_start_the_assistant_for_the_banks() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home(folder.path().join("config"));
+        let banks: Vec<Origin> =
+            ["https://bank.example", "http://localhost:8080"].map(|bank| bank.parse().unwrap()).into();
+        let command =
+            "/usr/local/bin/ushield assistant --bank https://bank.example --bank http://localhost:8080";
+        let [unit, autostart] = home.write(Path::new("/usr/local/bin/ushield"), &banks).unwrap();
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+        assert!(read(&unit).contains(&format!("\nExecStart={command}\n")));
+        assert!(read(&autostart).contains(&format!("\nExec={command}\n")));
+        // Again, over the former ones.
+        home.write(Path::new("/usr/local/bin/ushield"), &banks[..1]).unwrap();
+        assert!(!read(&unit).contains("localhost"));
+        for odd in ["/opt/my programs/ushield", "/opt/%h/ushield", "/opt/\"x\"/ushield", "/opt/$HOME/ushield"]
+        {
+            assert!(home.write(Path::new(odd), &banks).is_err(), "{odd}");
+        }
+    }
+}

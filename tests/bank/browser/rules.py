@@ -47,6 +47,10 @@ for (const e of all('button, .button, input:not([type=hidden]), select, nav a, .
   if (box.height < 24 || box.width < 24) say('2.5.8', 'too small: ' + box.width + ' × ' + box.height, e);
 }
 
+for (const cell of all('td, th, dd, p, label').filter(visible)) {
+  if (cell.textContent.trim().length > 12 && cell.getBoundingClientRect().width < 48) say('readable', 'a column of single letters', cell);
+}
+
 const parts = colour => colour.match(/[\d.]+/g).map(Number);
 const light = ([r, g, b]) => {
   const [x, y, z] = [r, g, b].map(c => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);

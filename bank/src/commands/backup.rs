@@ -1,4 +1,4 @@
-//! `bank backup` and `bank restore`. The secrets are no part of a backup: a copy of them is kept apart.
+//! `bank backup` and `bank restore`. The secrets and the keys of the CA are no part of a backup: a copy of them is kept apart.
 
 use std::{
     fs::{self, OpenOptions},
@@ -52,7 +52,7 @@ impl Backup {
             return Err(told("nothing was copied")(error));
         }
         say(&format!(
-            "{} has all of the books, and none of the secrets: keep a copy of secrets.json elsewhere",
+            "{} has all of the books, and none of the secrets: keep a copy of secrets.json and of ca elsewhere",
             self.to.display()
         ));
         Ok(Exit::Done)

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+import rules
 from driver import Browser, Failure, until
 from pages import Customer
 
@@ -44,6 +45,48 @@ def home_page(story):
     site.is_at("/set-up")
     site.look("set-up")
     site.says("set-up-not-yet")
+
+
+def the_rules_find_what_is_wrong(story):
+    """Each rule of rules.py is broken in turn on a page that keeps them all: a rule that finds nothing here would find nothing anywhere."""
+    site = story.site
+    breaks = {
+        "3.1.1": "document.documentElement.lang = 'fr'",
+        "2.4.2": "document.title = 'bank'",
+        "1.3.1": "document.querySelector('h1').remove()",
+        "3.3.2": "document.querySelector('main label').replaceWith(document.querySelector('main label input'))",
+        "1.3.5": "document.querySelector('[type=password]').removeAttribute('autocomplete')",
+        "4.1.2": "document.querySelector('main button').textContent = ''",
+        "ASVS 3.5.1": "document.querySelector('main [name=token]').remove()",
+        "CSP": "document.body.append(document.createElement('script'))",
+        "1.4.10": "document.querySelector('main form').style.cssText = 'max-width: none; width: 2000px'",
+        "2.5.8": "document.querySelector('main button').style.cssText = 'min-height: 0; height: 9px; padding: 0'",
+        "1.4.3": "document.querySelector('h1').style.color = '#bbb'",
+        "1.4.11": "document.querySelector('main input:not([type=hidden])').style.borderColor = '#eee'",
+        "text": "document.querySelector('h1').textContent = 'personal-banking'",
+        "readable": "document.querySelector('main label').style.width = '20px'",
+    }
+    for clause, change in breaks.items():
+        site.open("/sign-in")
+        rules.check(site.browser, story.language, "the whole page")
+        site.browser.run(change)
+        try:
+            rules.check(site.browser, story.language, "the broken page")
+        except Failure as found:
+            if f"\n  {clause} " in str(found):
+                continue
+            raise Failure(f"{clause} was broken, and the rules found {found}") from None
+        raise Failure(f"{clause} was broken, and the rules found nothing")
+    # Focus that is not seen, and a link that Tab does not reach.
+    for change in ("e => e.style.outline = 'none'", "e => e.tabIndex = -1"):
+        site.open("/sign-in")
+        site.browser.run(f"document.querySelectorAll('main a').forEach({change})")
+        try:
+            rules.check_keyboard(site.browser, "the broken page")
+        except Failure:
+            continue
+        raise Failure(f"the keyboard's rule did not find {change}")
+    site.browser.log()
 
 
 def the_other_language(story):
@@ -459,6 +502,7 @@ def log_in_is_throttled(story):
 
 CHAPTERS = [
     home_page,
+    the_rules_find_what_is_wrong,
     the_other_language,
     registration,
     log_in_and_see_the_balance,

@@ -66,7 +66,7 @@ struct RoadToId {
 #[derive(Args)]
 struct BankOptions {
     /// The bank that issues the ID, as its home page names itself
-    #[arg(long, value_name = "URL", conflicts_with_all = ["ca", "name", "user_id"])]
+    #[arg(long, value_name = "URL", conflicts_with = "ca")]
     bank: Option<String>,
     /// The file with reference and authorisation code, a space between the two; else CERT_TOOL_CODE, else you are asked
     #[arg(long, value_name = "FILE", requires = "bank")]
@@ -92,6 +92,14 @@ impl BankOptions {
 
 impl Enrol {
     pub(super) fn run(self) -> Result<Report, Failure> {
+        if self.road.bank.bank.is_some() && self.holder.is_some() {
+            return Err(Failure::of(
+                Reason::Usage,
+                "nobody was enrolled",
+                "a bank knows from its books whom the ID names",
+                "leave --name and --user-id away, or say --ca DIR in place of --bank URL",
+            ));
+        }
         if let Some(mut bank) = self.road.bank.present()? {
             let Subject { name, user_id, .. } = bank.subject().clone();
             return self

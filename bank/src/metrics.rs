@@ -40,8 +40,8 @@ impl Metrics {
         self.change(|counts| *counts.payments.entry(method).or_default() += 1);
     }
 
-    /// The page, with the gauges that were read for it.
-    pub(crate) fn page(&self, gauges: &[(&str, i64)]) -> String {
+    /// The page, with the KiB that hashes of passwords have filled, and the gauges that were read for it.
+    pub(crate) fn page(&self, hashed: u64, gauges: &[(&str, i64)]) -> String {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut page = String::new();
         let mut line = |text: String| page.push_str(&(text + "\n"));
@@ -62,6 +62,7 @@ impl Metrics {
         for (method, count) in &counts.payments {
             line(format!("bank_payments_total{{method=\"{method}\"}} {count}"));
         }
+        line(format!("# TYPE bank_password_kib_total counter\nbank_password_kib_total {hashed}"));
         for (name, value) in gauges {
             line(format!("# TYPE bank_{name} gauge\nbank_{name} {value}"));
         }

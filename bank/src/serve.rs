@@ -232,5 +232,5 @@ async fn metrics_page(State(bank): State<Open>) -> String {
             ("remittances_waiting", remittance::waiting(&mut db).await?),
         ])
     };
-    bank.metrics.page(&gauges.await.map(Vec::from).unwrap_or_default())
+    bank.metrics.page(bank.hasher.work(), &gauges.await.map(Vec::from).unwrap_or_default())
 }

@@ -12,6 +12,10 @@ use serde_json::{Value, json};
 use crate::clock::Clock;
 
 fn line(mut event: Value) {
+    // The unit tests' output is for their results. `bank/tests` reads the log of a whole bank.
+    if cfg!(test) {
+        return;
+    }
     event["at"] = json!(Clock::default().now());
     let mut line = event.to_string();
     line.push('\n');

@@ -154,7 +154,13 @@ fn is_on() -> bool {
 /// Looks at the environment once, and at the config file where the environment says nothing.
 fn start() -> bool {
     let wish = environment::variable(ENVIRONMENT).or_else(|| config::read().ok()?.debug.map(Into::into));
-    match wish.as_deref().and_then(open) {
+    let sink = wish.as_deref().and_then(|wish| {
+        open(wish).unwrap_or_else(|error| {
+            let _ = writeln!(io::stderr(), "ushield: no trace is written: {}", printed(error));
+            None
+        })
+    });
+    match sink {
         Some(sink) => {
             *lock(&SINK) = Some(sink);
             STATE.store(ON, Ordering::Release);
@@ -167,20 +173,15 @@ fn start() -> bool {
     }
 }
 
-fn open(wish: &OsStr) -> Option<Box<dyn Write + Send>> {
+/// Where the trace goes, if one is wished.
+fn open(wish: &OsStr) -> Result<Option<Box<dyn Write + Send>>, file::Error> {
     if wish.is_empty() || wish == "0" {
-        return None;
+        return Ok(None);
     }
     if wish == "1" {
-        return Some(Box::new(io::stderr()));
+        return Ok(Some(Box::new(io::stderr())));
     }
-    match file::append(Path::new(wish)) {
-        Ok(file) => Some(Box::new(file)),
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "ushield: no trace is written: {}", printed(error));
-            None
-        }
-    }
+    Ok(Some(Box::new(file::append(Path::new(wish))?)))
 }
 
 #[cfg(test)]
@@ -271,15 +272,15 @@ mod tests {
         #[cfg(target_os = "linux")]
         {
             std::os::unix::fs::symlink(&file, &link).unwrap();
-            assert!(open(link.as_os_str()).is_none());
+            assert!(open(link.as_os_str()).is_err());
         }
-        assert!(open(file.as_os_str()).is_some());
+        assert!(open(file.as_os_str()).unwrap().is_some());
     }
 
     #[test]
     fn the_wish_of_the_environment() {
-        assert!(open(OsStr::new("")).is_none() && open(OsStr::new("0")).is_none());
-        assert!(open(OsStr::new("1")).is_some());
-        assert!(open(OsStr::new("/proc/no/such/folder")).is_none());
+        assert!(open(OsStr::new("")).unwrap().is_none() && open(OsStr::new("0")).unwrap().is_none());
+        assert!(open(OsStr::new("1")).unwrap().is_some());
+        assert!(open(OsStr::new("/proc/no/such/folder")).is_err());
     }
 }

@@ -12,6 +12,7 @@ use std::{
 use crate::{
     code::{self, Code, Dword},
     device::Device,
+    journal,
     slot::{Power, Slot},
     table,
 };
@@ -78,8 +79,7 @@ fn create(lun: Dword, device: Result<Device, String>) -> Result<Code, Code> {
             Ok(code::SUCCESS)
         }
         Err(why) => {
-            use std::io::Write;
-            let _ = writeln!(std::io::stderr(), "ifd_ushield: {}", wire::display::printed(&why));
+            journal::say(&why);
             Err(code::NO_SUCH_DEVICE)
         }
     }

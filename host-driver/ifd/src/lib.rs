@@ -19,6 +19,7 @@ pub mod entry;
 mod table;
 mod slot;
 mod device;
+mod journal;
 pub mod code;
 
 pub use device::Device;

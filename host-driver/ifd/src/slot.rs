@@ -1,9 +1,6 @@
 //! One reader of pcscd, and the token behind the reader. The token may come and go.
 
-use std::{
-    io::Write,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use card::{Error, Pipe, ccid::Reader, feature};
 use wire::ccid::IccStatus;
@@ -12,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::{
     code::{self, Code},
     device::Device,
+    journal,
 };
 
 /// What a power action is (`ifdhandler.h`).
@@ -172,10 +170,10 @@ impl Slot {
         }
     }
 
-    /// Logs a line once, on pcscd's standard error, which is pcscd's journal.
+    /// Logs a line once.
     fn say(&mut self, what: String) {
         if self.said.as_ref() != Some(&what) {
-            let _ = writeln!(std::io::stderr(), "ifd_ushield: {}", wire::display::printed(&what));
+            journal::say(&what);
             self.said = Some(what);
         }
     }

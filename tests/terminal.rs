@@ -16,8 +16,7 @@ const SINKS: &[(&str, &str)] = &[
         "a pipe to the program's own starter, which prints it by say_lines",
     ),
     ("card/src/trace.rs", "hexadecimal, and one line that is escaped"),
-    ("host-driver/ifd/src/slot.rs", "pcscd's journal: the line is escaped"),
-    ("host-driver/ifd/src/entry.rs", "pcscd's journal: the line is escaped"),
+    ("host-driver/ifd/src/journal.rs", "pcscd's journal: the line is escaped"),
 ];
 
 /// Who may print several lines at once: a stranger's line end would begin one, so each part that is not ours is escaped

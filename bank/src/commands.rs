@@ -269,12 +269,17 @@ async fn init(place: &Place) -> Outcome {
 
 async fn migrate(place: &Place) -> Outcome {
     let folder = Folder(&place.folder);
-    // A bank of a former version has no CA yet.
+    let (database, now) = (place.database().await?, Clock::default().now());
     if folder.secrets().exists() && !folder.authority().exists() {
+        // Certificates that another CA has issued would be worth nothing: a CA is founded where the books know of none.
+        if database.has_migration("0003_shield").await {
+            return Err(Failure::new("nothing was changed")
+                .because("the books know of a CA, and its folder ca is not there")
+                .next("put the copy of ca back, which is kept apart with secrets.json"));
+        }
         let secrets = Secrets::read(&folder.secrets())?;
         Shields::found(&folder.authority(), KeyAlgorithm::P256, Some(secrets.passphrase()))?;
     }
-    let (database, now) = (place.database().await?, Clock::default().now());
     let done = database.migrate(now).await.map_err(told("the database was not changed"))?;
     let found = async { account::found(&mut *database.connection().await?, now).await };
     found.await.map_err(told("the bank was not founded"))?;

@@ -139,14 +139,19 @@ impl Database {
 
     /// Whether all migrations ran: `serve` does not change a database that nobody asked it to change.
     pub(crate) async fn is_current(&self) -> bool {
-        let Ok(mut connection) = self.connection().await else { return false };
         for (name, ..) in MIGRATIONS {
-            let found = sqlx::query(FIND_MIGRATION).bind(*name).fetch_optional(&mut *connection).await;
-            if !matches!(found, Ok(Some(_))) {
+            if !self.has_migration(name).await {
                 return false;
             }
         }
         true
+    }
+
+    /// Whether this migration ran.
+    pub(crate) async fn has_migration(&self, name: &'static str) -> bool {
+        let Ok(mut connection) = self.connection().await else { return false };
+        let found = sqlx::query(FIND_MIGRATION).bind(name).fetch_optional(&mut *connection).await;
+        matches!(found, Ok(Some(_)))
     }
 
     pub(crate) async fn close(&self) {

@@ -50,8 +50,14 @@ fn mac(bank: &Bank, reference: &str, code: &str) -> Result<String> {
 pub(crate) async fn hand_out(bank: &Bank, work: &mut Work, shield: &Shield, now: Moment) -> Result<Code> {
     let (reference, code) = (digits(12)?, digits(10)?);
     let mac = mac(bank, &reference, &code)?;
+    held(work, shield).await?;
     authorisation::replace(work, &reference, &shield.id, &mac, now).await?;
     Ok(Code { serial: shield.serial.clone(), reference, code })
+}
+
+/// The shield's row first, in each transaction that changes what belongs to the shield.
+async fn held(work: &mut Work, shield: &Shield) -> Result<()> {
+    if shield::hold(work, &shield.id).await? { Ok(()) } else { Err(Refusal::ShieldEnded.into()) }
 }
 
 /// What a program shows.
@@ -163,7 +169,7 @@ pub(crate) async fn certify(
 async fn record(bank: &Bank, granted: &Granted, kind: Kind, der: &[u8], page: &Page) -> Result<()> {
     let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
     let Granted { authorisation, shield, .. } = granted;
-    // The code's row first: two programs with one code wait for each other here.
+    held(&mut work, shield).await?;
     if !authorisation::count(&mut work, &authorisation.reference, now).await? {
         return Err(Refusal::CodeWrong.into());
     }
@@ -194,6 +200,7 @@ async fn record(bank: &Bank, granted: &Granted, kind: Kind, der: &[u8], page: &P
 pub(crate) async fn deliver(bank: &Bank, granted: &Granted, serials: &[String; 2]) -> Result<()> {
     let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
     let (shield, reference) = (&granted.shield, granted.authorisation.reference.as_str());
+    held(&mut work, shield).await?;
     let is_first = authorisation::spend(&mut work, reference, now).await?;
     for serial in serials {
         if !certificate::deliver(&mut work, serial, &shield.id, now).await? {
@@ -218,9 +225,19 @@ pub(crate) async fn deliver(bank: &Bank, granted: &Granted, serials: &[String; 2
     Ok(())
 }
 
+/// So many certificates are withdrawn at once: two for each of the times that a code issues.
+const WITHDRAWN: usize = 40;
+
 /// Certificates that never reached the shield are revoked; the code stays good.
+///
+/// # Errors
+/// More than [`WITHDRAWN`] are named, or the shield is its holder's no more.
 pub(crate) async fn withdraw(bank: &Bank, granted: &Granted, serials: &[String]) -> Result<()> {
+    if serials.len() > WITHDRAWN {
+        return Err(Refusal::NotIssued.into());
+    }
     let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    held(&mut work, &granted.shield).await?;
     for serial in serials {
         if certificate::withdraw(&mut work, serial, &granted.shield.id, now).await? > 0 {
             audit::add(&mut work, now, &granted.actor(), "certificate-withdrawn", serial, "").await?;

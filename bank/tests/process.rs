@@ -371,6 +371,14 @@ fn a_backup_is_restored_and_proves_itself() {
         assert!(scene.refused(&["restore", &copy]).contains("former database"));
         scene.forget();
         assert!(scene.refused(&["restore"]).contains("no file was named"));
+        let empty = scene.at("empty");
+        fs::write(&empty, "").expect("written");
+        assert!(scene.refused(&["restore", &empty]).contains("no books"));
+        let (ca, kept) = (scene.path("bank").join("ca"), scene.path("kept"));
+        fs::rename(&ca, &kept).expect("moved");
+        assert!(scene.refused(&["restore", &copy]).contains("the copy of ca"), "no other CA is founded");
+        fs::rename(&kept, &ca).expect("moved back");
+        assert!(!scene.path("bank").join("bank.sqlite").exists(), "what was refused is not there");
         scene.done(&["restore", &copy]);
     }
     let said = scene.done(&["audit", "verify"]);
@@ -387,5 +395,6 @@ fn a_backup_is_restored_and_proves_itself() {
         let other = Scene::new();
         other.forget();
         assert!(other.refused(&["restore", &copy]).contains("not to be trusted"));
+        assert!(other.refused(&["backup", &other.at("nothing")]).contains("no books"));
     }
 }

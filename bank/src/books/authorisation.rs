@@ -9,6 +9,7 @@ use crate::{
 
 statements! {
     KILL = "UPDATE authorisation SET state = 'dead' WHERE shield = $1 AND state = 'live'";
+    KILL_ALL = "UPDATE authorisation SET state = 'dead' WHERE state <> 'dead'";
     ADD = "INSERT INTO authorisation (reference, shield, mac, state, made_at, expires_at)
            VALUES ($1, $2, $3, 'live', $4, $5)";
     PAY = "UPDATE authorisation SET tries = tries + 1
@@ -53,6 +54,12 @@ pub(crate) async fn replace(
     kill(db, shield).await?;
     let add = sqlx::query(ADD).bind(reference).bind(shield).bind(mac).bind(now).bind(now + LIFE);
     add.execute(db).await?;
+    Ok(())
+}
+
+/// No code is good any more.
+pub(crate) async fn kill_all(db: &mut Connection) -> Result<()> {
+    sqlx::query(KILL_ALL).execute(db).await?;
     Ok(())
 }
 

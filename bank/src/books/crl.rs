@@ -3,13 +3,18 @@
 use authority::certificate_kind::Kind;
 
 use super::{from_row, statements};
-use crate::{clock::Moment, database::Connection, error::Result};
+use crate::{
+    clock::{Moment, SECOND},
+    database::Connection,
+    error::Result,
+};
 
 statements! {
     LATEST = "SELECT number, revocations, this_update, next_update, der FROM crl WHERE kind = $1
               ORDER BY number DESC LIMIT 1";
     REVOCATIONS = "SELECT revocations FROM crl_head WHERE id = 1";
     NEXT = "UPDATE crl_head SET number = number + 1 WHERE id = 1 RETURNING number, revocations";
+    LEAP = "UPDATE crl_head SET number = CASE WHEN number < $1 THEN $1 ELSE number + 1 END WHERE id = 1";
     ADD = "INSERT INTO crl (number, kind, revocations, this_update, next_update, der) VALUES ($1, $2, $3, $4, $5, $6)";
     SWEEP = "DELETE FROM crl WHERE number < $1";
 }
@@ -39,6 +44,13 @@ pub(crate) async fn revocations(db: &mut Connection) -> Result<i64> {
 /// Spends the next number, and holds it until the end of the transaction: the number, and how many revocations there are.
 pub(crate) async fn next(db: &mut Connection) -> Result<(i64, i64)> {
     Ok(sqlx::query_as(NEXT).fetch_one(db).await?)
+}
+
+/// Goes on from the number of this second: above what was given before, where the books are older than the lists that were handed out
+/// (RFC 5280, 5.2.3: numbers only grow).
+pub(crate) async fn leap(db: &mut Connection, now: Moment) -> Result<()> {
+    sqlx::query(LEAP).bind(now.div_euclid(SECOND)).execute(db).await?;
+    Ok(())
 }
 
 pub(crate) async fn add(db: &mut Connection, kind: Kind, new: &Crl) -> Result<()> {

@@ -11,6 +11,7 @@ statements! {
                    ORDER BY CASE WHEN state IN ('bound', 'delivered') THEN 0 ELSE 1 END, bound_at DESC, id LIMIT 1";
     DELIVER = "UPDATE shield SET state = 'delivered', delivered_at = COALESCE(delivered_at, $1)
                WHERE id = $2 AND state IN ('bound', 'delivered')";
+    HOLD = "UPDATE shield SET state = state WHERE id = $1 AND state IN ('bound', 'delivered')";
     END = "UPDATE shield SET state = $1, ended_at = $2 WHERE id = $3 AND state IN ('bound', 'delivered')";
 }
 
@@ -56,6 +57,13 @@ pub(crate) async fn find(db: &mut Connection, id: &str) -> Result<Option<Shield>
 /// The shield that the customer has, or else the last one that the customer had.
 pub(crate) async fn of_customer(db: &mut Connection, customer: &str) -> Result<Option<Shield>> {
     Ok(sqlx::query_as(OF_CUSTOMER).bind(customer).fetch_optional(db).await?)
+}
+
+/// Holds the row until the end of the transaction. Whoever changes what belongs to a shield (its codes, its certificates) holds the row
+/// first, so that two who change at once wait for each other here, and nothing is given to a shield that is lost. Whether it is its
+/// holder's still.
+pub(crate) async fn hold(db: &mut Connection, id: &str) -> Result<bool> {
+    Ok(sqlx::query(HOLD).bind(id).execute(db).await?.rows_affected() == 1)
 }
 
 /// Its ID is on it. Whether it is its holder's still.

@@ -9,12 +9,12 @@ use std::{
 
 use clap::Args;
 use file::Access;
-use terminal::{Exit, Failure, Outcome, say};
+use terminal::{Exit, Failure, Outcome, say, say_lines};
 
 use super::{Place, migrate, told};
 use crate::{
     bank::{Bank, Folder},
-    books::{audit, challenge, session},
+    books::{audit, authorisation, challenge, crl, session},
     clock::Clock,
     database::Kind,
     error::Result,
@@ -46,6 +46,11 @@ impl Backup {
                 .because("PostgreSQL has a program of its own for this, which no other one replaces")
                 .next("run pg_dump --no-owner --file FILE URL"));
         }
+        if !database.is_current().await {
+            return Err(Failure::new("nothing was copied")
+                .because("the database has no books, or those of a former version")
+                .next("name the bank's folder or database; after an update run `bank migrate`"));
+        }
         file::write(&self.to, b"", Access::Owner, false)?;
         if let Err(error) = database.copy_to(&self.to).await {
             file::remove(&self.to);
@@ -61,50 +66,106 @@ impl Backup {
 
 impl Restore {
     pub(super) async fn run(self) -> Outcome {
-        let refused = |why: String, next: &str| Failure::new("nothing was restored").because(why).next(next);
-        let is_postgres = self.place.database.as_ref().is_some_and(|url| !url.starts_with("sqlite:"));
+        let url = self.place.database.as_ref();
+        let is_postgres = url.is_some_and(|url| !url.starts_with("sqlite:"));
         match (&self.from, is_postgres) {
-            (Some(_), true) => {
-                let why =
-                    "a file is a copy of an SQLite database, and the database is a PostgreSQL".to_owned();
-                return Err(refused(why, "let psql read the dump, and run `bank restore` without a file"));
-            }
+            (Some(_), true) => Err(refused(
+                "a file is a copy of an SQLite database, and the database is a PostgreSQL".into(),
+                "let psql read the dump, and run `bank restore` without a file",
+            )),
             (None, false) => {
-                return Err(refused("no file was named".into(), "name the copy that `bank backup` made"));
+                Err(refused("no file was named".into(), "name the copy that `bank backup` made"))
             }
-            (None, true) => {}
-            (Some(from), false) => {
-                let to = Folder(&self.place.folder).sqlite();
-                copy(from, &to).map_err(|fault| {
-                    let why = format!("{} was not copied to {}: {fault}", from.display(), to.display());
-                    refused(why, "stop the bank, and move the former bank.sqlite, bank.sqlite-wal and bank.sqlite-shm away")
-                })?;
-            }
+            (Some(_), false) if url.is_some() => Err(refused(
+                "a copy goes to bank.sqlite in the bank's folder, and another database was named".into(),
+                "leave --database and BANK_DATABASE away",
+            )),
+            (None, true) => renew(&self.place).await,
+            (Some(from), false) => self.restore(from).await,
         }
-        migrate(&self.place).await?;
-        let bank = self.place.open(Clock::default()).await?;
-        let proven = bank.prove_stored().await.map_err(told("the books were not read"))?;
-        proven.map_err(|why| {
-            let next = "take another copy, or the secrets that belong to it; move what was restored away";
-            Failure::new("the copy is not to be trusted").because(why).next(next)
-        })?;
-        end_all(&bank).await.map_err(told("the sessions were not ended"))?;
-        bank.seal().await.map_err(told("the audit was not sealed"))?;
-        say("the books are as they were when the copy was made; all sessions have ended");
-        Ok(Exit::Done)
+    }
+
+    /// The copy gets its name when its books are proven and all that was open has ended: whatever comes between, no bank serves it.
+    async fn restore(&self, from: &Path) -> Outcome {
+        let to = Folder(&self.place.folder).sqlite();
+        let beside = to.with_extension("restored");
+        let why = |fault: io::Error| {
+            let why = format!("{} was not copied to {}: {fault}", from.display(), to.display());
+            refused(
+                why,
+                "stop the bank, and move the former bank.sqlite, bank.sqlite-wal and bank.sqlite-shm away",
+            )
+        };
+        vacant(&to).map_err(why)?;
+        clear(&beside);
+        copy(from, &beside).map_err(why)?;
+        let place =
+            Place { folder: self.place.folder.clone(), database: Some(crate::database::sqlite_url(&beside)) };
+        let renewed = renew(&place).await;
+        if renewed.is_ok() {
+            // Whoever has made a database here meanwhile keeps it: a link takes no name that is taken.
+            fs::hard_link(&beside, &to)
+                .or_else(|_| vacant(&to).and_then(|()| fs::rename(&beside, &to)))
+                .map_err(why)?;
+            fs::File::open(&self.place.folder).and_then(|folder| folder.sync_all()).map_err(why)?;
+        }
+        clear(&beside);
+        renewed
     }
 }
 
-/// Copies into a file that is not there yet, for its owner only, and on the disk before anything is said. What SQLite has left beside a
-/// former database would be written into the new one, so it must not be there either.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    for left in ["-wal", "-shm", "-journal"] {
-        let mut beside = to.as_os_str().to_owned();
-        beside.push(left);
-        if Path::new(&beside).exists() {
+fn refused(why: String, next: &str) -> Failure {
+    Failure::new("nothing was restored").because(why).next(next)
+}
+
+/// Proves the books of this place, and ends what was open in them.
+async fn renew(place: &Place) -> Outcome {
+    if !place.database().await?.has_migration("0001_books").await {
+        return Err(refused("there are no books in it".into(), "name the copy that `bank backup` made"));
+    }
+    migrate(place).await?;
+    let bank = place.open(Clock::default()).await?;
+    let proven = bank.prove_stored().await.map_err(told("the books were not read"))?;
+    proven.map_err(|why| {
+        let next = "take another copy, or the secrets that belong to it; move what was restored away";
+        Failure::new("the copy is not to be trusted").because(why).next(next)
+    })?;
+    end_all(&bank).await.map_err(told("the sessions were not ended"))?;
+    bank.seal().await.map_err(told("the audit was not sealed"))?;
+    bank.database.close().await;
+    say_lines(
+        "the books are as they were when the copy was made; all sessions and all codes for shields have ended\n\
+         next: what was done since is not in the books. Before customers come back, report again at the counter each shield that was \
+         lost or replaced since, and revoke what was issued since by replacing its shield",
+    );
+    Ok(Exit::Done)
+}
+
+/// Refuses where a database is, or what SQLite has left beside one: that would be written into the new one.
+fn vacant(to: &Path) -> io::Result<()> {
+    for left in ["", "-wal", "-shm", "-journal"] {
+        if fs::symlink_metadata(with(to, left)).is_ok() {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, "files of a former database are there"));
         }
     }
+    Ok(())
+}
+
+/// Removes what an interrupted restore has left.
+fn clear(beside: &Path) {
+    for left in ["", "-wal", "-shm", "-journal"] {
+        let _ = fs::remove_file(with(beside, left));
+    }
+}
+
+fn with(file: &Path, left: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(left);
+    name.into()
+}
+
+/// Copies into a file that is not there yet, for its owner only, and on the disk before anything is said.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let mut source = fs::File::open(from)?;
     let mut target = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
     io::copy(&mut source, &mut target)?;
@@ -116,6 +177,8 @@ async fn end_all(bank: &Bank) -> Result<()> {
     let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
     challenge::kill_all(&mut work).await?;
     session::end_everybody(&mut work).await?;
+    authorisation::kill_all(&mut work).await?;
+    crl::leap(&mut work, now).await?;
     audit::add(&mut work, now, "owner", "restored", "", "").await?;
     work.commit().await.map_err(Into::into)
 }

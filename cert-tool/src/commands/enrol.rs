@@ -9,8 +9,7 @@ use serde_json::json;
 use super::{
     Report,
     options::{
-        AttestationOptions, CaOptions, HolderOptions, ValidityOptions, certificate_json, describe,
-        token_json, with_token,
+        AttestationOptions, CaOptions, ValidityOptions, certificate_json, describe, token_json, with_token,
     },
 };
 use crate::{
@@ -33,8 +32,12 @@ With --bank the bank's books say whom the ID names, and the bank's counter hands
 Whatever interrupts it, the former ID on the token works on; run the same command again.
 Where the token has a good ID of that person already, nothing is done.")]
 pub(super) struct Enrol {
-    #[command(flatten)]
-    holder: Option<HolderOptions>,
+    /// The holder's name, as the token's screen will show it
+    #[arg(long, value_name = "NAME", required_unless_present = "bank", conflicts_with = "bank")]
+    name: Option<String>,
+    /// The holder's ID at the bank
+    #[arg(long, value_name = "ID", required_unless_present = "bank", conflicts_with = "bank")]
+    user_id: Option<String>,
     /// Make a new ID even if the token has a good one, or somebody else's
     #[arg(long)]
     replace: bool,
@@ -92,21 +95,13 @@ impl BankOptions {
 
 impl Enrol {
     pub(super) fn run(self) -> Result<Report, Failure> {
-        if self.road.bank.bank.is_some() && self.holder.is_some() {
-            return Err(Failure::of(
-                Reason::Usage,
-                "nobody was enrolled",
-                "a bank knows from its books whom the ID names",
-                "leave --name and --user-id away, or say --ca DIR in place of --bank URL",
-            ));
-        }
         if let Some(mut bank) = self.road.bank.present()? {
             let Subject { name, user_id, .. } = bank.subject().clone();
             return self
                 .road
                 .by_bank(&mut bank, Wish::Enrol { name: &name, user_id: &user_id, replace: self.replace });
         }
-        let Some(HolderOptions { name, user_id }) = &self.holder else {
+        let (Some(name), Some(user_id)) = (&self.name, &self.user_id) else {
             return Err(Failure::of(
                 Reason::Usage,
                 "nobody was enrolled",

@@ -125,13 +125,15 @@ impl Hand<'_> {
 
     fn operate(&mut self, card: &mut Card) -> Course {
         let [tries, puk_tries] = [0, 1].map(|which| *self.model.tries[which].former());
+        // A kill inside an operation leaves its try spent, and only a success brings the tries back: the last one is not risked.
         match self.below(16) {
+            _ if tries <= 1 && puk_tries > 1 => self.unblock(card),
             0 | 1 => self.put_object(card),
             2 | 3 => self.make_signature_key(card),
             4 | 5 if tries > 3 => self.wrong_pin(card),
             6 if tries > 3 => self.change_by_wrong_pin(card),
             7 if puk_tries > 3 => self.unblock_by_wrong_puk(card),
-            7 | 8 => self.unblock(card),
+            7 | 8 if puk_tries > 1 => self.unblock(card),
             9 | 10 => self.change_pin(card),
             11 | 12 => self.make_pending_key(card),
             13 | 14 => self.enrol(card),

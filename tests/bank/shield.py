@@ -307,7 +307,7 @@ def fetch(site, order):
 
 
 def is_paid(site, order):
-    return b'<td id="state">paid</td>' in site.ask("GET", order)[2]
+    return b'<dd id="state"><strong>paid</strong></dd>' in site.ask("GET", order)[2]
 
 
 try:

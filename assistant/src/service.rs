@@ -1,23 +1,18 @@
 //! The service at 127.0.0.1: its ports, its connections, and who may connect.
 
 use std::{
-    collections::VecDeque,
     io,
     net::{Ipv4Addr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use peer::Admission;
+use peer::{Admission, Asking, Crowd};
 use terminal::{Failure, Reason};
 use tokio::{
     net::{TcpListener, TcpStream},
-    task::{AbortHandle, JoinSet},
     time::sleep,
 };
 
@@ -28,8 +23,6 @@ use crate::{desk::Desk, door::Door, origin::Origin};
 pub const PORTS: [u16; 3] = [17_320, 17_321, 17_322];
 /// Connections at a time. A browser opens six to one host.
 const CONNECTIONS: usize = 64;
-/// So many connections that were ended may still hold memory, until their tasks are gone.
-const LEAVING: usize = 16;
 /// The most bytes of a request's head.
 const LONGEST_HEAD: usize = 16 << 10;
 /// How long to wait when the system has no more descriptors.
@@ -83,18 +76,34 @@ impl Service {
     }
 
     async fn accept(&self) {
-        let mut crowd = Crowd::default();
+        let mut crowd = Crowd::of(CONNECTIONS);
         loop {
             tokio::select! {
-                accepted = self.listener.accept(), if crowd.tasks.len() < CONNECTIONS + LEAVING => match accepted {
-                    Ok((stream, peer)) => crowd.take(stream, peer, self),
+                accepted = self.listener.accept(), if crowd.has_room() => match accepted {
+                    Ok((stream, peer)) => crowd.take(|asking| self.answer(stream, peer, asking)),
                     Err(error) => {
                         tracing::warn!(%error, "no connection accepted");
                         crowd.end_one();
                         sleep(PAUSE).await;
                     }
                 },
-                Some(_) = crowd.tasks.join_next() => {}
+                Some(()) = crowd.left() => {}
+            }
+        }
+    }
+
+    /// Serves one connection, if this user may.
+    fn answer(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        asking: Asking,
+    ) -> impl Future<Output = ()> + use<> {
+        let (door, patience, local) = (Arc::clone(&self.door), self.patience, self.address);
+        async move {
+            match admitted(peer, local).await {
+                Ok(()) => answer(stream, door, patience, asking).await,
+                Err(refused) => tracing::warn!(%peer, "a connection was refused: {refused}"),
             }
         }
     }
@@ -110,48 +119,6 @@ fn not_started(ports: &[u16], error: &io::Error) -> Failure {
     )
 }
 
-/// The connections, oldest first.
-#[derive(Default)]
-struct Crowd {
-    tasks: JoinSet<()>,
-    order: VecDeque<Connection>,
-}
-
-struct Connection {
-    task: AbortHandle,
-    /// How many requests of the connection are being answered.
-    asking: Arc<AtomicUsize>,
-}
-
-impl Crowd {
-    /// Serves one more connection. When there are too many, a connection without a request ends.
-    fn take(&mut self, stream: TcpStream, peer: SocketAddr, service: &Service) {
-        self.order.retain(|connection| !connection.task.is_finished());
-        if self.order.len() >= CONNECTIONS {
-            self.end_one();
-            tracing::warn!("{CONNECTIONS} connections are open: the oldest that asks nothing was closed");
-        }
-        let asking = Arc::<AtomicUsize>::default();
-        let (door, patience, counted) = (Arc::clone(&service.door), service.patience, Arc::clone(&asking));
-        let local = service.address;
-        let task = self.tasks.spawn(async move {
-            match admitted(peer, local).await {
-                Ok(()) => answer(stream, door, patience, counted).await,
-                Err(refused) => tracing::warn!(%peer, "a connection was refused: {refused}"),
-            }
-        });
-        self.order.push_back(Connection { task, asking });
-    }
-
-    /// Ends the oldest connection without a request; where each has a request, the oldest connection.
-    fn end_one(&mut self) {
-        let idle = self.order.iter().position(|connection| connection.asking.load(Ordering::Relaxed) == 0);
-        if let Some(connection) = self.order.remove(idle.unwrap_or(0)) {
-            connection.task.abort();
-        }
-    }
-}
-
 /// Whether whoever connects is root or this user: another user of the machine has a browser too.
 async fn admitted(peer: SocketAddr, local: SocketAddr) -> Result<(), peer::Refused> {
     match peer::admit(peer, local, &[]) {
@@ -161,9 +128,9 @@ async fn admitted(peer: SocketAddr, local: SocketAddr) -> Result<(), peer::Refus
 }
 
 /// Serves one connection. Nothing is upgraded: there is no websocket.
-async fn answer(stream: TcpStream, door: Arc<Door>, patience: Duration, asking: Arc<AtomicUsize>) {
+async fn answer(stream: TcpStream, door: Arc<Door>, patience: Duration, asking: Asking) {
     let service = service_fn(|request: Request<Incoming>| {
-        let counted = Asking::begin(&asking);
+        let counted = asking.begin();
         let door = Arc::clone(&door);
         async move {
             let _counted = counted;
@@ -179,22 +146,6 @@ async fn answer(stream: TcpStream, door: Arc<Door>, patience: Duration, asking: 
     // An error says that the client has gone, or that it does not speak HTTP.
     if let Err(error) = served {
         tracing::debug!(%error, "a connection ended early");
-    }
-}
-
-/// Counts a request as being answered, until this value is dropped.
-struct Asking(Arc<AtomicUsize>);
-
-impl Asking {
-    fn begin(asking: &Arc<AtomicUsize>) -> Self {
-        asking.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(asking))
-    }
-}
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

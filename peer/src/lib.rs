@@ -1,8 +1,10 @@
 //! Who may connect: on the loopback interface root and the server's own user, and from elsewhere the addresses of `--allow`.
 //!
 //! The server of tokens and the assistant ask here. The answer comes from the kernel, because a peer's own word proves nothing.
+//! [`Crowd`] holds the connections of those who are served.
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
+mod crowd;
 mod owner;
 mod diag;
 mod table;
@@ -13,6 +15,7 @@ use std::{
     str::FromStr,
 };
 
+pub use crowd::{Asking, Crowd};
 use file::socket;
 use owner::Owner;
 

@@ -6,7 +6,7 @@
 use std::{
     io::{Read, Write},
     net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use authority::{Error, Reason};
@@ -16,10 +16,10 @@ use zeroize::Zeroizing;
 
 use super::AGAIN;
 
-/// How long the bank may be silent.
+/// How long one answer may take, from the question to its last byte.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The longest answer.
-const LONGEST: u64 = 256 << 10;
+const LONGEST: usize = 256 << 10;
 
 /// Where the bank is.
 pub(super) struct Server {
@@ -100,14 +100,11 @@ impl Server {
 
     fn exchange(&self, parts: &[&[u8]]) -> std::io::Result<Vec<u8>> {
         let mut stream = self.connect()?;
-        stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         for part in parts {
             stream.write_all(part)?;
         }
-        let mut answer = Vec::new();
-        stream.take(LONGEST).read_to_end(&mut answer)?;
-        Ok(answer)
+        read_whole(&mut stream, Instant::now() + PATIENCE)
     }
 
     fn connect(&self) -> std::io::Result<TcpStream> {
@@ -120,6 +117,22 @@ impl Server {
         }
         Err(last)
     }
+}
+
+/// Reads until the bank closes. A bank that sends a byte now and then gets no more time than others.
+fn read_whole(stream: &mut TcpStream, end: Instant) -> std::io::Result<Vec<u8>> {
+    let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
+    while answer.len() < LONGEST {
+        let left = end.saturating_duration_since(Instant::now());
+        // A time-out of zero is refused by the system.
+        stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+        let count = stream.read(&mut piece)?;
+        if count == 0 || left.is_zero() {
+            break;
+        }
+        answer.extend_from_slice(piece.get(..count).unwrap_or_default());
+    }
+    Ok(answer)
 }
 
 /// Status and JSON of a whole answer. An answer that is cut off is none: what it would have said is not known.

@@ -17,7 +17,7 @@ use crate::{
     enrol::{Enrolled, Enrolment, Step, Wish, enrol},
 };
 use terminal::{
-    Failure, PinOptions, Reason, TokenOptions, progress,
+    Failure, PinOptions, TokenOptions, progress,
     secret::{Source, Variable},
     warn,
 };
@@ -101,14 +101,8 @@ impl Enrol {
                 .road
                 .by_bank(&mut bank, Wish::Enrol { name: &name, user_id: &user_id, replace: self.replace });
         }
-        let (Some(name), Some(user_id)) = (&self.name, &self.user_id) else {
-            return Err(Failure::of(
-                Reason::Usage,
-                "nobody was enrolled",
-                "a CA in a folder has to be told whom it certifies",
-                "say --name NAME and --user-id ID, or --bank URL for a bank that knows",
-            ));
-        };
+        // Without a bank both are required, so neither is empty by default.
+        let [name, user_id] = [&self.name, &self.user_id].map(|given| given.as_deref().unwrap_or_default());
         self.road.by_folder(Wish::Enrol { name, user_id, replace: self.replace })
     }
 }

@@ -201,7 +201,19 @@ fn told(what: &'static str) -> impl Fn(Error) -> Failure {
 }
 
 impl Place {
+    /// The database that is there.
     async fn database(&self) -> Result<Database, Failure> {
+        let file = Folder(&self.folder).sqlite();
+        if self.database.is_none() && !file.exists() {
+            return Err(Failure::new("the database was not opened")
+                .because(format!("there is no {}", file.display()))
+                .next("name the bank's folder with --folder, or make a bank: `bank init`"));
+        }
+        self.make_database().await
+    }
+
+    /// The database, which is made in the folder where there is none.
+    async fn make_database(&self) -> Result<Database, Failure> {
         let url = match &self.database {
             Some(url) if std::env::args().any(|word| word.contains(url.as_str())) && has_password(url) => {
                 let what = Failure::new("the database was not opened");
@@ -257,6 +269,7 @@ impl Init {
         secrets.write(&folder.secrets())?;
         Shields::found(&folder.authority(), self.algorithm, Some(secrets.passphrase()))?;
         file::make_private_folder(&folder.factories())?;
+        self.place.make_database().await?.close().await;
         init(&self.place).await
     }
 }
@@ -283,6 +296,7 @@ async fn migrate(place: &Place) -> Outcome {
     let done = database.migrate(now).await.map_err(told("the database was not changed"))?;
     let found = async { account::found(&mut *database.connection().await?, now).await };
     found.await.map_err(told("the bank was not founded"))?;
+    database.close().await;
     say_lines(&if done.is_empty() { "nothing to do".to_owned() } else { done.join("\n") });
     Ok(Exit::Done)
 }
@@ -439,7 +453,7 @@ impl Demo {
         secrets.write(&own.secrets())?;
         // The demo's folder is its own and goes away with it, so its CA's keys lie there in clear, and it opens at once.
         Shields::found(&own.authority(), KeyAlgorithm::P256, None)?;
-        let database = place.database().await?;
+        let database = place.make_database().await?;
         database.migrate(Clock::default().now()).await.map_err(told("the database was not made"))?;
         database.close().await;
         let clock = Clock::new(self.listen.business_date);

@@ -45,6 +45,8 @@ macro_rules! migration {
 const MIGRATIONS: &[(&str, &str, &str)] =
     &[migration!("0001_books"), migration!("0002_index"), migration!("0003_shield")];
 
+/// SQLite, "PRAGMA wal_checkpoint": whether somebody was in the way, pages in the log, pages that were moved.
+const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 const MAKE_MIGRATION: &str =
     "CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY, digest TEXT NOT NULL, at BIGINT NOT NULL)";
 const FIND_MIGRATION: &str = "SELECT digest FROM migration WHERE name = $1";
@@ -145,6 +147,19 @@ impl Database {
             }
         }
         true
+    }
+
+    /// Brings all that was written into the one file of an SQLite database, so that the file can be moved.
+    ///
+    /// # Errors
+    /// Somebody else reads or writes the database.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        if self.kind == Kind::Postgres {
+            return Ok(());
+        }
+        let mut connection = self.connection().await?;
+        let (busy, ..): (i64, i64, i64) = sqlx::query_as(CHECKPOINT).fetch_one(&mut *connection).await?;
+        if busy == 0 { Ok(()) } else { Err(Error::Broken("another program uses the database".into())) }
     }
 
     /// Whether this migration ran.

@@ -32,12 +32,14 @@ pub(crate) async fn current(bank: &Bank, kind: Kind) -> Result<Crl> {
     let mut db = bank.database.connection().await?;
     let (latest, revocations) = (crl::latest(&mut db, kind).await?, crl::revocations(&mut db).await?);
     drop(db);
-    let is_fresh =
-        |list: &Crl| list.revocations == revocations && list.next_update - bank.clock.now() > LIFE / 2;
-    match latest.filter(is_fresh) {
+    match latest.filter(|list| is_fresh(bank, list, revocations)) {
         Some(list) => Ok(list),
         None => make(bank, kind).await,
     }
+}
+
+fn is_fresh(bank: &Bank, list: &Crl, revocations: i64) -> bool {
+    list.revocations == revocations && list.next_update - bank.clock.now() > LIFE / 2
 }
 
 /// Makes both lists under one number. The number is spent first, and its row holds off whoever else would make a list.
@@ -45,6 +47,11 @@ async fn make(bank: &Bank, kind: Kind) -> Result<Crl> {
     let shields = bank.shields()?;
     let mut work = bank.database.begin().await?;
     let (number, revocations) = crl::next(&mut work).await?;
+    // Of all who wait here for the row, one signs.
+    let latest = crl::latest(&mut work, kind).await?;
+    if let Some(list) = latest.filter(|list| is_fresh(bank, list, revocations)) {
+        return Ok(list);
+    }
     let rows = certificate::revoked(&mut work).await?;
     let entries = rows.iter().map(certificate::Certificate::entry).collect::<Result<Vec<_>>>()?;
     let spent = u64::try_from(number).map_err(|_| Error::Broken("the number of the list is none".into()))?;

@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) session_hours: i64,
     /// How long the certificates of a shield are valid.
     pub(crate) certificate_days: u32,
+    /// How many seconds an answer waits for its turn, while five of the same customer are being compared.
+    pub(crate) answer_seconds: u64,
     /// The hotline that the home page prints.
     pub(crate) hotline: String,
     /// The memory of one argon2 computation in KiB, and its passes.
@@ -45,6 +47,7 @@ impl Default for Settings {
             idle_minutes: 5,
             session_hours: 8,
             certificate_days: 1826,
+            answer_seconds: 8,
             hotline: "95588".into(),
             // OWASP, Password Storage: Argon2id with 19 MiB and two passes.
             argon2_memory: 19_456,
@@ -79,6 +82,9 @@ impl Settings {
         }
         if sums.iter().any(|sum| !(0..=1_000_000_000).contains(sum)) {
             return Err(wrong("an amount is not between 0 and 1000000000 yuan".into()));
+        }
+        if !(1..=15).contains(&settings.answer_seconds) {
+            return Err(wrong("answer_seconds is not between 1 and 15".into()));
         }
         if !(1..=3660).contains(&settings.certificate_days) {
             return Err(wrong("certificate_days is not between 1 and 3660".into()));

@@ -395,6 +395,9 @@ fn a_backup_is_restored_and_proves_itself() {
         let other = Scene::new();
         other.forget();
         assert!(other.refused(&["restore", &copy]).contains("not to be trusted"));
-        assert!(other.refused(&["backup", &other.at("nothing")]).contains("no books"));
+        for lost in [&["backup", "nothing"][..], &["migrate"]] {
+            assert!(other.refused(lost).contains("there is no"), "{lost:?}");
+        }
+        assert!(!other.path("bank").join("bank.sqlite").exists(), "no file was made");
     }
 }

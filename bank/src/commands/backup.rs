@@ -82,19 +82,27 @@ impl Restore {
             )),
             (None, true) => renew(&self.place).await,
             (Some(from), false) => self.restore(from).await,
-        }
+        }?;
+        say_lines(
+            "the books are as they were when the copy was made; all sessions and all codes for shields have ended\n\
+             next: what was done since is not in the books. Before customers come back, report again at the counter each shield that \
+             was lost or replaced since, and revoke what was issued since by replacing its shield",
+        );
+        Ok(Exit::Done)
     }
 
     /// The copy gets its name when its books are proven and all that was open has ended: whatever comes between, no bank serves it.
-    async fn restore(&self, from: &Path) -> Outcome {
+    async fn restore(&self, from: &Path) -> std::result::Result<(), Failure> {
         let to = Folder(&self.place.folder).sqlite();
         let beside = to.with_extension("restored");
         let why = |fault: io::Error| {
-            let why = format!("{} was not copied to {}: {fault}", from.display(), to.display());
-            refused(
-                why,
-                "stop the bank, and move the former bank.sqlite, bank.sqlite-wal and bank.sqlite-shm away",
-            )
+            let next = match fault.kind() {
+                io::ErrorKind::AlreadyExists => {
+                    "stop the bank, and move the former bank.sqlite, bank.sqlite-wal and bank.sqlite-shm away"
+                }
+                _ => "check the two names, the rights and the free space, and run it again",
+            };
+            refused(format!("{} was not copied to {}: {fault}", from.display(), to.display()), next)
         };
         vacant(&to).map_err(why)?;
         clear(&beside);
@@ -103,10 +111,7 @@ impl Restore {
             Place { folder: self.place.folder.clone(), database: Some(crate::database::sqlite_url(&beside)) };
         let renewed = renew(&place).await;
         if renewed.is_ok() {
-            // Whoever has made a database here meanwhile keeps it: a link takes no name that is taken.
-            fs::hard_link(&beside, &to)
-                .or_else(|_| vacant(&to).and_then(|()| fs::rename(&beside, &to)))
-                .map_err(why)?;
+            vacant(&to).and_then(|()| fs::rename(&beside, &to)).map_err(why)?;
             fs::File::open(&self.place.folder).and_then(|folder| folder.sync_all()).map_err(why)?;
         }
         clear(&beside);
@@ -119,8 +124,11 @@ fn refused(why: String, next: &str) -> Failure {
 }
 
 /// Proves the books of this place, and ends what was open in them.
-async fn renew(place: &Place) -> Outcome {
-    if !place.database().await?.has_migration("0001_books").await {
+async fn renew(place: &Place) -> std::result::Result<(), Failure> {
+    let database = place.database().await?;
+    let has_books = database.has_migration("0001_books").await;
+    database.close().await;
+    if !has_books {
         return Err(refused("there are no books in it".into(), "name the copy that `bank backup` made"));
     }
     migrate(place).await?;
@@ -132,13 +140,9 @@ async fn renew(place: &Place) -> Outcome {
     })?;
     end_all(&bank).await.map_err(told("the sessions were not ended"))?;
     bank.seal().await.map_err(told("the audit was not sealed"))?;
+    bank.database.settle().await.map_err(told("the books were not written"))?;
     bank.database.close().await;
-    say_lines(
-        "the books are as they were when the copy was made; all sessions and all codes for shields have ended\n\
-         next: what was done since is not in the books. Before customers come back, report again at the counter each shield that was \
-         lost or replaced since, and revoke what was issued since by replacing its shield",
-    );
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// Refuses where a database is, or what SQLite has left beside one: that would be written into the new one.

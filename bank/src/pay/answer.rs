@@ -30,8 +30,7 @@ use crate::{
     secrets::{Secret, alike},
 };
 
-/// A sixth answer waits so long for one of five that are being compared.
-const WAIT: Duration = Duration::from_secs(8);
+/// Between two looks whether there is room.
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// What the customer typed.
@@ -160,7 +159,7 @@ impl Payment<'_> {
 
     /// Pays a try. While five are being compared, whoever comes next waits until one of them is told right or wrong.
     async fn pay_try(&self) -> Result<()> {
-        let until = Instant::now() + WAIT;
+        let until = Instant::now() + Duration::from_secs(self.bank.settings.answer_seconds);
         loop {
             let is_full =
                 gate::is_full(&mut *self.bank.database.connection().await?, &self.subject()).await?;

@@ -63,7 +63,8 @@ impl World {
         let database = database(folder.path()).await;
         database.migrate(0).await.expect("the tables");
         // Argon2 with the least memory: these tests hash thousands of times, and look at other things.
-        let settings = Settings { argon2_memory: 8, argon2_passes: 1, ..Settings::default() };
+        let settings =
+            Settings { argon2_memory: 8, argon2_passes: 1, answer_seconds: 120, ..Settings::default() };
         let bank = Bank::new(database, Secrets::new().expect("secrets"), settings, Clock::default());
         let bank = bank.with_shields(super::shield::shields(&folder.path().join("ca")));
         bank.found().await.expect("founded");

@@ -20,14 +20,14 @@ class Failure(Exception):
 
 
 class Driver:
-    """chromedriver: one process, from which browsers come."""
+    """chromedriver: one process, from which browsers come. `wrapper` is a command that starts it, such as setpriv."""
 
-    def __init__(self):
+    def __init__(self, wrapper=()):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.process = subprocess.Popen(
-            ["chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [*wrapper, "chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         self.url = f"http://127.0.0.1:{port}"
         until(lambda: self.ask("GET", "/status")["ready"], "chromedriver did not start")
@@ -63,9 +63,9 @@ def until(condition, why):
 
 
 class Browser:
-    """One browser with a profile of its own, in which pages may run no script: the bank's pages must do without."""
+    """One browser with a profile of its own. Without `scripts` pages may run none: most of the bank's pages must do without."""
 
-    def __init__(self, driver, language):
+    def __init__(self, driver, language, scripts=False, arguments=()):
         self.driver, self.profile = driver, tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         options = {
             "args": [
@@ -77,8 +77,12 @@ class Browser:
                 "--hide-scrollbars",
                 f"--user-data-dir={self.profile.name}",
                 f"--lang={language}",
+                *arguments,
             ],
-            "prefs": {"intl.accept_languages": language, "profile.managed_default_content_settings.javascript": 2},
+            "prefs": {
+                "intl.accept_languages": language,
+                "profile.managed_default_content_settings.javascript": 1 if scripts else 2,
+            },
         }
         wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
         session = driver.ask("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})

@@ -27,6 +27,21 @@ fn documents() -> Vec<String> {
     found
 }
 
+/// The page of the assistant has each attack that is driven, and no other.
+#[test]
+fn each_attack_on_the_assistant_is_in_its_table() {
+    let source = read("tests/assistant/browser/attacks.py");
+    let driven = source.split_once("\nATTACKS = [\n").and_then(|(_, list)| list.split_once("\n]")).unwrap().0;
+    let driven: BTreeSet<&str> = driven.lines().map(|line| line.trim().trim_end_matches(',')).collect();
+    let page = read("docs/assistant.md");
+    let table = page.split_once("## Attacks in a browser").unwrap().1.split_once("\n## ").unwrap().0;
+    let rows =
+        table.lines().filter_map(|line| line.strip_prefix("| ")?.rsplit_once(" | ").map(|(_, last)| last));
+    let named: BTreeSet<&str> = rows.flat_map(quoted).collect();
+    assert!(driven.len() > 15);
+    assert_eq!(driven, named);
+}
+
 /// What stands between backticks on one line.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
@@ -52,7 +67,8 @@ fn files_and_tests_that_are_named_are_there() {
                 wrong.push(format!("{document} names {path}, which is not there"));
             } else if let Some(test) = test {
                 tests += 1;
-                if !read(path).contains(&format!("fn {test}(")) {
+                let begins = if path.ends_with(".py") { "def" } else { "fn" };
+                if !read(path).contains(&format!("{begins} {test}(")) {
                     wrong.push(format!("{document} names {path}#{test}, which is not there"));
                 }
             }

@@ -5,7 +5,10 @@ mod prompts;
 mod settings;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::Instant,
 };
@@ -53,6 +56,8 @@ pub struct Desk {
     pub(crate) shields: Shields,
     pub(crate) prompter: Box<dyn Prompter>,
     state: Mutex<State>,
+    /// So many requests have waited for news.
+    requests: AtomicU64,
     /// Something about the operation has changed.
     news: Notify,
     /// An operation was begun.
@@ -75,6 +80,7 @@ impl Desk {
             shields,
             prompter,
             state: Mutex::default(),
+            requests: AtomicU64::new(0),
             news: Notify::new(),
             begun: Notify::new(),
             looking: tokio::sync::Mutex::new(()),
@@ -127,18 +133,20 @@ impl Desk {
         Ok(view)
     }
 
-    /// How far the page's operation is, once that is later than `after`, or in the end as it is then. `None`: the page has no such
-    /// operation.
+    /// How far the page's operation is, once that is later than `after`, or in the end as it is then. Where too many requests of the
+    /// page wait, the oldest is answered at once. `None`: the page has no such operation.
     pub(crate) async fn wait(&self, page: &Page, id: &str, after: u64) -> Option<Value> {
-        let _present = self.come(page, id)?;
+        let present = self.come(page, id)?;
         let later = async {
             loop {
                 let news = self.news.notified();
                 let mut news = std::pin::pin!(news);
                 // From here on no news is missed.
                 news.as_mut().enable();
-                let view =
-                    self.look(page, id, |operation| (operation.revision > after).then(|| operation.view()));
+                let view = self.look(page, id, |operation| {
+                    let told = operation.revision > after || !operation.is_waited_for_by(present.request);
+                    told.then(|| operation.view())
+                });
                 match view {
                     None => return None,
                     Some(Some(view)) => return Some(view),
@@ -172,8 +180,10 @@ impl Desk {
 
     /// The page waits, until the value is dropped: when the answer is sent, or when the connection breaks.
     fn come(&self, page: &Page, id: &str) -> Option<Present<'_>> {
-        self.look(page, id, |operation| operation.waiting += 1)?;
-        Some(Present { desk: self, id: id.to_owned() })
+        let request = self.requests.fetch_add(1, Ordering::Relaxed);
+        self.look(page, id, |operation| operation.come(request))?;
+        self.news.notify_waiters();
+        Some(Present { desk: self, id: id.to_owned(), request })
     }
 
     /// Ends what nobody waits for, and forgets the PIN in time. Runs until it is dropped, and sleeps while there is no operation.
@@ -191,7 +201,8 @@ impl Desk {
         let mut state = self.state();
         let Some(operation) = &mut state.operation else { return };
         operation.forget_late_pin(now);
-        let alone = operation.waiting == 0 && now.duration_since(operation.seen) >= self.settings.page_gone;
+        let alone =
+            !operation.is_waited_for() && now.duration_since(operation.seen) >= self.settings.page_gone;
         if !alone {
             return;
         }
@@ -219,12 +230,14 @@ impl Desk {
 struct Present<'a> {
     desk: &'a Desk,
     id: String,
+    /// The number of its request.
+    request: u64,
 }
 
 impl Drop for Present<'_> {
     fn drop(&mut self) {
         self.desk.change(&self.id, |operation| {
-            operation.waiting = operation.waiting.saturating_sub(1);
+            operation.leave(self.request);
             operation.seen = Instant::now();
         });
     }

@@ -53,23 +53,27 @@ impl Door {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let Some(origin) = self.admitted(request.headers()) else { return shut() };
+        let origin = match self.admitted(request.headers()) {
+            Ok(origin) => origin,
+            Err(why) => return refused(why, request.method()),
+        };
         let answer = match self.judge(&request) {
-            Judged::Refused => return with_origin(shut(), origin),
+            Judged::Refused(why) => return with_origin(refused(why, request.method()), origin),
             Judged::Preflight => return with_origin(preflight(), origin),
             Judged::Call => self.called(origin, request).await,
             Judged::Nowhere => call::refuse(404, "unknown_call"),
         };
+        tracing::debug!(%origin, status = answer.0, "a call was answered");
         with_origin(told(answer), origin)
     }
 
     /// The origin, if Host and Origin are as they must be. Each must be there once: which of two counts is anybody's guess.
-    fn admitted(&self, headers: &HeaderMap) -> Option<&Origin> {
-        if one(headers, &HOST)? != self.host.as_bytes() {
-            return None;
+    fn admitted(&self, headers: &HeaderMap) -> Result<&Origin, &'static str> {
+        if one(headers, &HOST) != Some(self.host.as_bytes()) {
+            return Err("host");
         }
-        let origin = one(headers, &ORIGIN)?;
-        self.banks.iter().find(|bank| bank.as_str().as_bytes() == origin)
+        let origin = one(headers, &ORIGIN);
+        self.banks.iter().find(|bank| Some(bank.as_str().as_bytes()) == origin).ok_or("origin")
     }
 
     fn judge<B>(&self, request: &Request<B>) -> Judged {
@@ -77,12 +81,12 @@ impl Door {
         let fetched =
             |name, wanted: &[u8]| !headers.contains_key(&name) || one(headers, &name) == Some(wanted);
         if !fetched(SEC_FETCH_MODE, b"cors") || !fetched(SEC_FETCH_DEST, b"empty") {
-            return Judged::Refused;
+            return Judged::Refused("fetch");
         }
         match *request.method() {
             Method::OPTIONS => Judged::Preflight,
             Method::POST if is_json(headers) && one(headers, &X_USHIELD) == Some(b"1") => Judged::Call,
-            Method::POST => Judged::Refused,
+            Method::POST => Judged::Refused("header"),
             _ => Judged::Nowhere,
         }
     }
@@ -112,8 +116,8 @@ impl Door {
 }
 
 enum Judged {
-    /// The door stays shut.
-    Refused,
+    /// The door stays shut, for this reason.
+    Refused(&'static str),
     /// The browser asks whether the script may.
     Preflight,
     /// A call.
@@ -134,6 +138,15 @@ fn is_json(headers: &HeaderMap) -> bool {
         [&b"application/json"[..], b"application/json;charset=utf-8", b"application/json; charset=utf-8"]
             .contains(&kind)
     })
+}
+
+/// Keeps somebody out. The log has the reason, and the answer has none. What somebody sent is not repeated: the log would be a place to
+/// write to.
+fn refused(why: &'static str, method: &Method) -> Answered {
+    let method =
+        if [Method::GET, Method::POST, Method::OPTIONS].contains(method) { method.as_str() } else { "other" };
+    tracing::debug!(why, method, "a request was refused");
+    shut()
 }
 
 /// The answer to whoever is not let in: the same for every path, method and reason.

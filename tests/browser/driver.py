@@ -88,6 +88,7 @@ class Browser:
         session = driver.ask("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         self.path = f"/session/{session['sessionId']}"
         self.version = session["capabilities"]["browserVersion"]
+        self.ask("POST", "/timeouts", {"script": DEADLINE * 1000})
         self.resize(WIDE)
 
     def ask(self, method, path, body=None):
@@ -127,6 +128,12 @@ class Browser:
     def run(self, script, *arguments):
         """Runs a script of the test's, beside the page."""
         return self.ask("POST", "/execute/sync", {"script": script, "args": list(arguments)})
+
+    def wait(self, script, *arguments):
+        """Runs a script of the test's that gives a promise, and waits for what the promise gives."""
+        body = "const tell = arguments[arguments.length - 1]; (async function () {" + script + "})"
+        body += ".apply(null, arguments).then(tell, fault => tell({fault: String(fault)}));"
+        return self.ask("POST", "/execute/async", {"script": body, "args": list(arguments)})
 
     def cookies(self):
         return {cookie["name"]: cookie for cookie in self.ask("GET", "/cookie")}

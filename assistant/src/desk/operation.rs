@@ -1,6 +1,6 @@
 //! One operation, from its start until its page has heard how it ended.
 
-use std::time::Instant;
+use std::{collections::VecDeque, time::Instant};
 
 use serde_json::{Value, json};
 
@@ -10,6 +10,10 @@ use crate::{
     trouble::Trouble,
     work::{Ended, Kept, Phase},
 };
+
+/// So many requests of a page wait for news at a time. A browser has six connections to one host, for all of its tabs: a tab that waits with
+/// all of them would keep each other tab from cancelling.
+const MOST_WAITING: usize = 2;
 
 /// An operation.
 pub(super) struct Operation {
@@ -23,8 +27,8 @@ pub(super) struct Operation {
     pub revision: u64,
     /// When somebody last heard of the page.
     pub seen: Instant,
-    /// So many requests of the page wait for news.
-    pub waiting: usize,
+    /// The requests of the page that wait for news, by the number of each.
+    waiting: VecDeque<u64>,
     course: Course,
 }
 
@@ -71,9 +75,32 @@ impl Operation {
             stop: Stop::default(),
             revision: 1,
             seen: now,
-            waiting: 0,
+            waiting: VecDeque::new(),
             course: Course::AtWork(Phase::Starting),
         })
+    }
+
+    /// One more request waits. Where too many do, the one that has waited longest waits no more.
+    pub(super) fn come(&mut self, request: u64) {
+        self.waiting.push_back(request);
+        if self.waiting.len() > MOST_WAITING {
+            self.waiting.pop_front();
+        }
+    }
+
+    /// The request waits no more.
+    pub(super) fn leave(&mut self, request: u64) {
+        self.waiting.retain(|waiting| *waiting != request);
+    }
+
+    /// Whether this request still waits.
+    pub(super) fn is_waited_for_by(&self, request: u64) -> bool {
+        self.waiting.contains(&request)
+    }
+
+    /// Whether any request waits.
+    pub(super) fn is_waited_for(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     pub(super) const fn is_at_work(&self) -> bool {

@@ -115,10 +115,10 @@ fn the_way_of_one_apdu_has_the_recorded_bytes() {
     let length = u32::try_from(sent).expect("short");
     // dwMaxCCIDMessageLength, which the class descriptor in the transcript tells: the most that card asks for.
     let most = firmware_message_length(&transcript);
-    assert_eq!(blocks(&document, "submit"), [submit(33, false, 1, length), submit(34, true, 2, most)]);
+    assert_eq!(blocks(&document, "submit"), [submit(32, false, 1, length), submit(33, true, 2, most)]);
     let reply =
         |sequence: u32, length: usize| format!("00000003{sequence:08X}{:032}{length:08X}{:040}", 0, 0);
-    assert_eq!(blocks(&document, "return"), [reply(33, sent), reply(34, taken)]);
+    assert_eq!(blocks(&document, "return"), [reply(32, sent), reply(33, taken)]);
 }
 
 /// dwMaxCCIDMessageLength, at offset 44 of the class descriptor, which opens with 36 21 (CCID 1.1, table 5.1-1).

@@ -20,6 +20,9 @@ use crate::{
     pipe::{CONTROL_TIMEOUT, Interface, MAX_CONFIGURATION, Secret, descriptor_request},
 };
 
+/// Bytes of configuration that are asked for before the device has said how long its configuration is. Windows asks for as many, so
+/// that every device knows the request; a reader's configuration has some ninety.
+const USUAL_CONFIGURATION: u16 = 255;
 /// How long a token may take to take a bulk OUT transfer.
 const OUT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a server may take to answer UNLINK before the line counts as dead.
@@ -72,15 +75,23 @@ impl Link {
 }
 
 /// The descriptors, then SET_CONFIGURATION (USB 2.0, 9.1.2, steps 6 to 8; the server chooses the address).
+///
+/// Both descriptors are asked for in one write, and the configuration with all that belongs to it: a device that has less than
+/// was asked for sends what it has (USB 2.0, 9.4.3).
 fn enumerate(urbs: &mut Urbs) -> Result<Interface, Error> {
-    let device = urbs.control(descriptor_request(descriptor::DEVICE, 0, 0, 18), &[])?;
-    let device = DeviceDescriptor::parse(&device)?;
-    let head = urbs.control(descriptor_request(descriptor::CONFIGURATION, 0, 0, 9), &[])?;
-    let &[9, descriptor::CONFIGURATION, low, high, ..] = head.as_slice() else {
+    let device = urbs.queue_control(descriptor_request(descriptor::DEVICE, 0, 0, 18), &[])?;
+    let configuration =
+        urbs.queue_control(descriptor_request(descriptor::CONFIGURATION, 0, 0, USUAL_CONFIGURATION), &[])?;
+    urbs.flush()?;
+    let device = DeviceDescriptor::parse(&urbs.finish_control(device)?)?;
+    let mut configuration = urbs.finish_control(configuration)?;
+    let &[9, descriptor::CONFIGURATION, low, high, ..] = configuration.as_slice() else {
         return Err(Error::nonsense("configuration descriptor", "not nine bytes of type 2"));
     };
     let total = u16::from_le_bytes([low, high]).min(MAX_CONFIGURATION);
-    let configuration = urbs.control(descriptor_request(descriptor::CONFIGURATION, 0, 0, total), &[])?;
+    if total > USUAL_CONFIGURATION {
+        configuration = urbs.control(descriptor_request(descriptor::CONFIGURATION, 0, 0, total), &[])?;
+    }
     let interface = Interface::find(device, &configuration)?;
     let setup = Setup {
         request_type: 0,
@@ -197,13 +208,21 @@ struct Urbs {
 
 impl Urbs {
     fn control(&mut self, setup: Setup, data: &[u8]) -> Result<Vec<u8>, Error> {
-        let mut answer = Vec::new();
-        let sequence = if setup.is_in() {
-            self.queue_in(0, setup.bytes(), setup.length.into())?
-        } else {
-            self.queue_out(0, setup.bytes(), data)?
-        };
+        let sequence = self.queue_control(setup, data)?;
         self.flush()?;
+        self.finish_control(sequence)
+    }
+
+    fn queue_control(&mut self, setup: Setup, data: &[u8]) -> Result<u32, Error> {
+        if setup.is_in() {
+            self.queue_in(0, setup.bytes(), setup.length.into())
+        } else {
+            self.queue_out(0, setup.bytes(), data)
+        }
+    }
+
+    fn finish_control(&mut self, sequence: u32) -> Result<Vec<u8>, Error> {
+        let mut answer = Vec::new();
         self.finish(sequence, &mut answer, Deadline::within(CONTROL_TIMEOUT, "a control transfer"))?;
         Ok(answer)
     }

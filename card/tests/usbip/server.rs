@@ -198,7 +198,7 @@ pub(crate) fn enumerated(serve: impl FnOnce(TcpStream, Commands) + Send + 'stati
         assert!(matches!(commands.next(), Some(UsbIpCommand::OpReqImport { .. })));
         stream.write_all(&imported("1-1")).unwrap();
         let mut token = Token::default();
-        for _ in 0..4 {
+        for _ in 0..3 {
             let (header, length, setup, _) = commands.submit();
             let data = token.control(setup).unwrap();
             let length = if header.direction == 1 { data.len() as u32 } else { length };

@@ -145,6 +145,34 @@ fn cut_at_every_byte() {
 
 /// The host sends a command and the request for its answer in one write: a second write would be a second packet on the
 /// line.
+/// USB 2.0, 9.4.3: a device sends as much of a descriptor as was asked for. The client asks again where that was not all.
+#[test]
+fn a_long_configuration_is_read_whole() {
+    let (tell, lengths) = witness();
+    let address = once(move |mut stream| {
+        let mut commands = Commands::of(&stream);
+        commands.next();
+        stream.write_all(&imported("1-1")).unwrap();
+        let mut token = Token::default();
+        for _ in 0..4 {
+            let (header, length, setup, _) = commands.submit();
+            let mut data = token.control(setup).unwrap();
+            if setup.value == u16::from(wire::usb::descriptor::CONFIGURATION) << 8 {
+                tell.send(setup.length).unwrap();
+                data[2..4].copy_from_slice(&300_u16.to_le_bytes());
+                // Descriptors of a kind that the client does not know.
+                data.extend([207, 0xFF]);
+                data.resize(300, 0);
+                data.truncate(setup.length.into());
+            }
+            let length = if header.direction == 1 { data.len() as u32 } else { length };
+            stream.write_all(&returned(&header, 0, length, &data)).unwrap();
+        }
+    });
+    drop(Link::import(&address, "1-1").unwrap());
+    assert_eq!(lengths.iter().collect::<Vec<_>>(), [255, 300]);
+}
+
 #[test]
 fn out_and_in_travel_in_one_write() {
     let (seen, sees) = witness();

@@ -76,7 +76,7 @@ impl Card for Fake {
 
 fn work() -> Job {
     let inputs = vec![(vec![1].into(), [2; 16])];
-    Job::Stretch(Stretch { inputs, secret: [3; 32].into(), cost: None })
+    Job::Stretch(Stretch { inputs, secret: [3; 32].into(), cost: Some((8, 1)) })
 }
 
 /// A payment that takes more than one page.

@@ -56,8 +56,12 @@ impl fmt::Debug for GenerateRsa {
 }
 
 impl Job {
+    /// Whether the job takes microseconds and no memory: PINs of a token that lives in memory only are not stretched.
+    pub const fn is_quick(&self) -> bool {
+        matches!(self, Self::Stretch(Stretch { cost: None, .. }))
+    }
+
     /// [`Self::run_in`], in memory of its own.
-    #[cfg(test)]
     pub fn run(self) -> Outcome {
         self.run_in(&mut Memory::default())
     }

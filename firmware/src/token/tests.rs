@@ -271,7 +271,11 @@ fn compare(path: &str, lines: &str) {
 
 /// A token that is ready to be asked: it is configured, powered and enrolled, and its PIN is verified.
 fn ready() -> Host {
-    let mut host = Host::new();
+    ready_of(factory_token())
+}
+
+fn ready_of(token: Tested) -> Host {
+    let mut host = Host::with(token);
     host.control(hex!("0009 0100 0000 0000"));
     host.message(to_reader::ICC_POWER_ON, [0; 3], &[]);
     host.ok(apdu::Command::new(0, piv::instruction::SELECT, 4, 0, &shield::AID));
@@ -345,13 +349,16 @@ fn unplugging_wipes_what_ram_knows_of_the_pin() {
         assert!(host.answer().ends_with(&[0x90, 0x00]));
         stretched
     };
-    let mut host = ready();
-    assert!(!stretches(&mut host));
-    host.token.unplug();
-    host.token.attach();
-    host.control(hex!("0009 0100 0000 0000"));
-    assert!(stretches(&mut host));
-    assert!(!stretches(&mut host));
+    // A token that lives in memory only stretches nothing, and gives nothing out.
+    for cost in [Some((8, 1)), None] {
+        let mut host = ready_of(token_of(Profile { stretch: cost, ..fixture::profile() }));
+        assert!(!stretches(&mut host));
+        host.token.unplug();
+        host.token.attach();
+        host.control(hex!("0009 0100 0000 0000"));
+        assert_eq!(stretches(&mut host), cost.is_some());
+        assert!(!stretches(&mut host));
+    }
 }
 
 #[test]

@@ -103,7 +103,7 @@ impl Service {
         async move {
             match admitted(peer, local).await {
                 Ok(()) => answer(stream, door, patience, asking).await,
-                Err(refused) => tracing::warn!(%peer, "a connection was refused: {refused}"),
+                Err(refused) => tell(&refused),
             }
         }
     }
@@ -124,6 +124,18 @@ async fn admitted(peer: SocketAddr, local: SocketAddr) -> Result<(), peer::Refus
     match peer::admit(peer, local, &[]) {
         Admission::Decided(decided) => decided,
         Admission::Open(question) => question.answer().await,
+    }
+}
+
+/// Tells who was refused. A browser that asks its user for a permission opens a connection and closes it at once: that is no news.
+fn tell(refused: &peer::Refused) {
+    match refused {
+        peer::Refused::OtherUser(user, _) => {
+            tracing::warn!(
+                "a connection was refused: it belongs to user {user}, and root and this user alone are served"
+            );
+        }
+        _ => tracing::debug!("a connection was refused: it was gone before the system said whose it is"),
     }
 }
 

@@ -1,45 +1,67 @@
-"""Drives pages against the assistant: `tests/assistant/run attacks`. `run.py attacks fetch form` runs those attacks alone."""
+"""Drives pages against the assistant: `tests/assistant/run attacks firefox`. `run.py attacks fetch form` runs those two alone."""
 
 import sys
 import time
 import traceback
 
 import attacks
+import firefox
 from assistant import Desk
 from driver import Driver
 
 
-def tell(stage, attack):
+def attempt(name, act, said):
     begun = time.monotonic()
     try:
-        getattr(attack, "prepare", type(stage).serve)(stage)
-        attack(stage)
+        act()
     except Exception:
         traceback.print_exc()
-        said = stage.assistant.log.read_text() if stage.assistant else ""
-        print(f"FAILED  {attack.__name__}\n{said}", flush=True)
+        print(f"FAILED  {name}\n{said()}", flush=True)
         return False
+    print(f"ok  {name} ({time.monotonic() - begun:.1f} s)", flush=True)
+    return True
+
+
+def attack(stage, act):
+    """One attack, on an assistant of its own."""
+
+    def whole():
+        getattr(act, "prepare", type(stage).serve)(stage)
+        act(stage)
+
+    try:
+        return attempt(act.__name__, whole, lambda: stage.assistant.log.read_text() if stage.assistant else "")
     finally:
         if stage.assistant:
             stage.assistant.stop()
             stage.assistant = None
-    print(f"ok  {attack.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
-    return True
 
 
-def main(wanted):
-    chosen = [attack for attack in attacks.ATTACKS if not wanted or attack.__name__ in wanted]
-    assert chosen, f"no attack of {wanted}"
-    driver, desk = Driver(), Desk()
+def in_chromium(desk, wanted):
+    driver = Driver()
     stage = attacks.Stage(driver, desk)
     try:
-        told = [tell(stage, attack) for attack in chosen]
+        return [attack(stage, act) for act in attacks.ATTACKS if not wanted or act.__name__ in wanted]
     finally:
         stage.close()
-        desk.close()
         driver.stop()
+
+
+def in_firefox(desk, wanted):
+    said = (desk.folder / "assistant.log").read_text
+    chapters = [act for act in firefox.CHAPTERS if not wanted or act.__name__ in wanted]
+    return [attempt(act.__name__, lambda act=act: act(desk), said) for act in chapters]
+
+
+def main(part, *wanted):
+    desk = Desk()
+    try:
+        told = {"attacks": in_chromium, "firefox": in_firefox}[part](desk, wanted)
+    finally:
+        desk.close()
+    assert told, f"{part} has no {wanted}"
     return 0 if all(told) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(*sys.argv[1:]))

@@ -2,6 +2,8 @@
 
 import http.server
 import socket
+import ssl
+import subprocess
 import threading
 
 PAGE = "<!doctype html><meta charset=utf-8><title>{name}</title><h1>{name}</h1><iframe name=frame></iframe>{more}"
@@ -32,6 +34,16 @@ def calls(assistant):
     return CALLS.replace("URL_", repr(assistant.url))
 
 
+def keys(folder, *names):
+    """Certificate and key of a site that nobody but a test trusts."""
+    made = folder / "site.pem", folder / "site.key"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    command += ["-subj", "/CN=site", "-addext", "subjectAltName=" + ",".join(f"DNS:{name}" for name in names)]
+    command += ["-out", made[0], "-keyout", made[1]]
+    subprocess.run(command, check=True, capture_output=True)
+    return made
+
+
 class Server(http.server.ThreadingHTTPServer):
     """Ends its connections with itself: a browser holds some in reserve."""
 
@@ -56,7 +68,9 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Site:
-    def __init__(self, name, more="", port=0, host="127.0.0.1"):
+    """`keys` are the files of certificate and key of a site that comes over TLS."""
+
+    def __init__(self, name, more="", port=0, keys=None):
         page = PAGE.format(name=name, more=more).encode()
         self.asked = asked = []
 
@@ -72,12 +86,18 @@ class Site:
             def log_message(self, *_):
                 pass
 
-        self.server = Server((host, port), Handler)
+        self.server = Server(("127.0.0.1", port), Handler)
+        self.scheme = "http"
+        if keys:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*keys)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+            self.scheme = "https"
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def origin(self, host):
-        return f"http://{host}:{self.port}"
+        return f"{self.scheme}://{host}:{self.port}"
 
     def close(self):
         self.server.end()

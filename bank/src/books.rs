@@ -6,6 +6,10 @@
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 pub(crate) mod proof;
+pub(crate) mod webhook;
+pub(crate) mod idempotency;
+pub(crate) mod purchase;
+pub(crate) mod merchant;
 pub(crate) mod approval;
 pub(crate) mod teller;
 pub(crate) mod session;
@@ -55,6 +59,10 @@ use from_row;
 #[cfg(test)]
 pub(crate) const STATEMENTS: &[&[(&str, &str)]] = &[
     proof::STATEMENTS,
+    webhook::STATEMENTS,
+    idempotency::STATEMENTS,
+    purchase::STATEMENTS,
+    merchant::STATEMENTS,
     approval::STATEMENTS,
     teller::STATEMENTS,
     session::STATEMENTS,

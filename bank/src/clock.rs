@@ -2,7 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use time::{Date, OffsetDateTime, UtcOffset, macros::format_description};
+use time::{
+    Date, OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339, macros::format_description,
+};
 
 /// A moment, in milliseconds since 1970.
 pub(crate) type Moment = i64;
@@ -57,6 +59,12 @@ pub(crate) fn day(at: Moment) -> String {
 pub(crate) fn shown(at: Moment) -> String {
     let form = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
     local(at).format(form).unwrap_or_default()
+}
+
+/// A moment for programs, in UTC (RFC 3339): `2026-11-28T04:30:05.123Z`.
+pub(crate) fn for_programs(at: Moment) -> String {
+    let utc = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at) * 1_000_000);
+    utc.ok().and_then(|utc| utc.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
 fn written(date: Date) -> String {

@@ -3,6 +3,7 @@
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod backup;
 mod counter;
+mod merchant;
 
 use std::{io::IsTerminal, net::SocketAddr, path::PathBuf};
 
@@ -19,6 +20,7 @@ use crate::{
     clock::{Clock, parse_day},
     database::{Database, sqlite_url},
     demo,
+    dial::Caller,
     error::Error,
     log, origin, proxy,
     proxy::{Network, Proxies},
@@ -50,6 +52,9 @@ enum Command {
     /// Tellers
     #[command(subcommand)]
     Teller(TellerCommand),
+    /// Merchants: who they are, their keys, and what they are told
+    #[command(subcommand)]
+    Merchant(merchant::Merchant),
     /// What tellers do, as commands
     Counter(counter::Counter),
     /// Copy an SQLite database while the bank serves
@@ -109,6 +114,8 @@ struct Serve {
     /// A network whose machines may say in X-Forwarded-For where a request comes from; may be repeated
     #[arg(long, value_name = "CIDR", value_parser = proxy::parse)]
     trusted_proxy: Vec<Network>,
+    #[command(flatten)]
+    telling: Telling,
 }
 
 #[derive(Args)]
@@ -125,6 +132,25 @@ struct Listen {
     /// For tests: the day on which contracts are made and limits count
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
     business_date: Option<Date>,
+}
+
+/// How merchants are told.
+#[derive(Args)]
+struct Telling {
+    /// For trials: webhooks may go to private addresses, and by http to loopback
+    #[arg(long)]
+    allow_private_webhooks: bool,
+    /// The authorities of which one has signed the certificate of a merchant's server
+    #[arg(long, value_name = "FILE", default_value = counter::AUTHORITIES)]
+    webhook_ca: PathBuf,
+}
+
+impl Telling {
+    fn caller(&self) -> Result<Caller, Failure> {
+        // Without a list of authorities the bank still serves: whoever is to be told by https waits, and the operator sees why.
+        let tls = if self.webhook_ca.exists() { Some(tls::connector(&self.webhook_ca)?) } else { None };
+        Ok(Caller { allows_private: self.allow_private_webhooks, tls })
+    }
 }
 
 #[derive(Args)]
@@ -187,6 +213,7 @@ impl Line {
                 Command::Migrate(place) => migrate(&place).await,
                 Command::Teller(TellerCommand::Add(add)) => add.run().await,
                 Command::Teller(TellerCommand::Stop(stop)) => stop.run().await,
+                Command::Merchant(merchant) => merchant.run().await,
                 Command::Counter(counter) => counter.run().await,
                 Command::Backup(backup) => backup.run().await,
                 Command::Restore(restore) => restore.run().await,
@@ -402,6 +429,7 @@ impl Serve {
             counter_origin: self.counter_origin,
             proxies: Proxies(self.trusted_proxy),
             tls,
+            caller: self.telling.caller()?,
             ..self.listen.places()
         };
         run(bank, places, |at| {
@@ -435,6 +463,7 @@ impl Listen {
             counter_origin: None,
             proxies: Proxies::default(),
             tls: None,
+            caller: Caller { allows_private: true, tls: None },
         }
     }
 }

@@ -42,8 +42,12 @@ macro_rules! migration {
 }
 
 /// Each migration: its name, and its SQL in SQLite and in PostgreSQL.
-const MIGRATIONS: &[(&str, &str, &str)] =
-    &[migration!("0001_books"), migration!("0002_index"), migration!("0003_shield")];
+pub(crate) const MIGRATIONS: &[(&str, &str, &str)] = &[
+    migration!("0001_books"),
+    migration!("0002_index"),
+    migration!("0003_shield"),
+    migration!("0005_merchant"),
+];
 
 /// SQLite, "PRAGMA wal_checkpoint": whether somebody was in the way, pages in the log, pages that were moved.
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";

@@ -40,18 +40,6 @@ pub(crate) struct Opening {
     pub(crate) deposit: String,
 }
 
-/// The sixteen digits of a new card: the bank's prefix, random digits and the check digit of ISO/IEC 7812-1, annex B.
-fn new_number() -> Result<String> {
-    let mut number = String::from("622202");
-    for byte in random::bytes::<9>()? {
-        number.push(char::from(b'0' + byte % 10));
-    }
-    let doubled = |digit: u32| if digit > 4 { 2 * digit - 9 } else { 2 * digit };
-    let digits = number.chars().rev().filter_map(|c| c.to_digit(10)).enumerate();
-    let sum: u32 = digits.map(|(at, digit)| if at % 2 == 0 { doubled(digit) } else { digit }).sum();
-    Ok(format!("{number}{}", (10 - sum % 10) % 10))
-}
-
 fn plain(text: &str, least: usize, most: usize) -> Result<String> {
     let text = text.trim();
     let fits = (least..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control);
@@ -78,7 +66,7 @@ pub(crate) async fn open_account(bank: &Bank, teller: &Teller, new: &Opening) ->
         let same = |known: &Customer| known.name == person.name;
         known.filter(same).ok_or(Refusal::CustomerExists)?
     };
-    let number = new_number()?;
+    let number = account::new_number()?;
     if !account::add(&mut work, &number, Some(&customer.id), &customer.name, "customer", now).await? {
         return Err(Error::Broken("a random number of an account is taken".into()));
     }
@@ -309,20 +297,4 @@ pub(crate) async fn sign_out(bank: &Bank, teller: &Teller) -> Result<()> {
     audit::add(&mut work, now, &teller.actor(), "sign-out", "", "").await?;
     work.commit().await?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::new_number;
-
-    #[test]
-    fn a_new_number_has_the_check_digit_of_iso_7812() {
-        for _ in 0..50 {
-            let number = new_number().expect("random numbers");
-            let digits = number.chars().rev().map(|c| c.to_digit(10).expect("a digit"));
-            let luhn: u32 =
-                digits.enumerate().map(|(at, d)| if at % 2 == 1 { d * 2 / 10 + d * 2 % 10 } else { d }).sum();
-            assert_eq!((number.len(), luhn % 10), (16, 0), "{number}");
-        }
-    }
 }

@@ -26,7 +26,7 @@ use crate::{
     identity::From,
     log,
     origin::Origins,
-    page::{Page, RefusalPage, above, draw, go, home_of, status},
+    page::{Page, RefusalPage, above, draw, go, home_of, is_id, status},
     proxy::Proxies,
     random,
     rights::{Settled, SignedIn, Teller},
@@ -336,7 +336,7 @@ fn tell(side: &Side, visit: &Visit, method: &Method, path: &str, failed: Failed)
     let had_session = refusal == Some(Refusal::SignIn) && visit.session.is_some();
     let answer = match refusal {
         // Whoever follows a link while logged out is asked to log in, and is told only when a session has ended.
-        Some(Refusal::SignIn) if is_read(method) => go(if had_session { SESSION_ENDED } else { "/sign-in" }),
+        Some(Refusal::SignIn) if is_read(method) => go(&sign_in_from(path, had_session)),
         Some(Refusal::ChangePasswordFirst) if is_read(method) => go("/password"),
         _ => {
             // A page that says that the session has ended has no links for somebody who is logged in.
@@ -354,8 +354,12 @@ fn tell(side: &Side, visit: &Visit, method: &Method, path: &str, failed: Failed)
     if had_session { end_session(side.kind, answer) } else { answer }
 }
 
-/// The log-in, for somebody whose session has ended.
-const SESSION_ENDED: &str = "/sign-in?ended";
+/// The log-in, which tells somebody whose session has ended, and leads whoever wants to pay a merchant back to the merchant's order.
+fn sign_in_from(path: &str, had_session: bool) -> String {
+    let checkout = path.strip_prefix("/checkout/").filter(|id| is_id(id)).map(|id| format!("checkout={id}"));
+    let parts: Vec<_> = [had_session.then(|| "ended".to_owned()), checkout].into_iter().flatten().collect();
+    if parts.is_empty() { "/sign-in".to_owned() } else { format!("/sign-in?{}", parts.join("&")) }
+}
 
 /// Where the button of a refusal leads, and its text.
 fn way_on<'a>(refusal: Option<Refusal>, page: &'a Page, method: &Method) -> (&'a str, &'a str) {

@@ -136,4 +136,13 @@ refusals! {
     SecondTeller = 403 "second-teller";
     AlreadyAnswered = 409 "already-answered";
     TellerExists = 409 "teller-exists";
+    KeyWrong = 401 "key-wrong";
+    NoIdempotencyKey = 400 "no-idempotency-key";
+    IdempotencyKeyReused = 422 "idempotency-key-reused";
+    StillRunning = 409 "still-running";
+    BadReturn = 422 "bad-return";
+    PurchaseEnded = 409 "purchase-ended";
+    MerchantExists = 409 "merchant-exists";
+    MerchantUnknown = 404 "merchant-unknown";
+    BadWebhook = 422 "bad-webhook";
 }

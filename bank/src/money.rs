@@ -27,6 +27,13 @@ impl Fen {
     }
 }
 
+impl Fen {
+    /// As programs and shields write it: `1234.50`.
+    pub(crate) fn plain(self) -> String {
+        format!("{}.{:02}", self.0 / 100, self.0 % 100)
+    }
+}
+
 impl fmt::Display for Fen {
     /// As people write it: `1,234.50`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

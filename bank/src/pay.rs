@@ -4,6 +4,7 @@
 mod answer;
 mod ask;
 pub(crate) mod shield;
+mod purchase;
 mod wish;
 mod settle;
 pub(crate) mod remit;
@@ -12,4 +13,5 @@ pub(crate) mod standing;
 
 pub(crate) use answer::{Answer, answer};
 pub(crate) use ask::ask;
+pub(crate) use purchase::purchase;
 pub(crate) use wish::{Wish, cancel, order};

@@ -4,6 +4,8 @@
 mod shield;
 mod id;
 mod order;
+mod checkout;
+mod merchant;
 mod write;
 mod card;
 mod method;
@@ -28,6 +30,8 @@ pub(crate) fn routes() -> Routes {
         card::routes(),
         write::routes(),
         order::routes(),
+        checkout::routes(),
+        merchant::routes(),
         shield::routes(),
         id::routes(),
         asset::routes(),

@@ -6,6 +6,7 @@ use crate::{
     books::{
         account::{self, Account},
         customer::{self, Customer},
+        merchant::{self, Merchant},
         order::{self, Order},
         session::{self, Session, SessionKind},
         teller,
@@ -141,6 +142,22 @@ impl Teller {
     /// How the audit names the teller.
     pub(crate) fn actor(&self) -> String {
         format!("teller:{}", self.name)
+    }
+}
+
+/// A merchant whose program has shown a key.
+#[derive(Debug)]
+pub(crate) struct Shop(Merchant);
+
+impl Shop {
+    /// Whoever holds this key.
+    pub(crate) async fn by_key(bank: &Bank, key: &str) -> Result<Option<Self>> {
+        let mut db = bank.database.connection().await?;
+        Ok(merchant::by_key(&mut db, key, bank.clock.now()).await?.map(Self))
+    }
+
+    pub(crate) const fn merchant(&self) -> &Merchant {
+        &self.0
     }
 }
 

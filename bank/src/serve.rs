@@ -19,15 +19,16 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     bank::{Bank, Open},
-    books::{order, remittance, session, session::SessionKind, throttle},
+    books::{self, idempotency, order, remittance, session, session::SessionKind, throttle},
     counter,
     crowd::Crowd,
+    dial::Caller,
     error::Result,
-    log,
+    log, merchant,
     origin::Origins,
     pay::remit,
     proxy::Proxies,
-    public,
+    public, webhook,
 };
 
 /// So many connections of one listener at a time.
@@ -54,6 +55,8 @@ pub(crate) struct Places {
     pub(crate) proxies: Proxies,
     /// What answers in TLS; [`None`] is plain HTTP.
     pub(crate) tls: Option<TlsAcceptor>,
+    /// What sends webhooks.
+    pub(crate) caller: Caller,
 }
 
 /// Listeners that are open, and the bank behind them.
@@ -63,6 +66,7 @@ pub(crate) struct Server {
     sites: [Router; 3],
     proxies: Arc<Proxies>,
     tls: Option<TlsAcceptor>,
+    caller: Caller,
 }
 
 fn origins(of: &Origins, place: SocketAddr, scheme: &str, public: Option<&String>) {
@@ -81,7 +85,7 @@ async fn listen(place: SocketAddr) -> std::result::Result<TcpListener, Failure> 
 impl Server {
     /// Opens the listeners. From now on connections wait, and [`Self::run`] answers them.
     pub(crate) async fn open(bank: Bank, places: Places) -> std::result::Result<Self, Failure> {
-        let Places { public, counter, metrics, public_origin, counter_origin, proxies, tls } = places;
+        let Places { public, counter, metrics, public_origin, counter_origin, proxies, tls, caller } = places;
         let listeners = [listen(public).await?, listen(counter).await?, listen(metrics).await?];
         let bank = Arc::new(bank);
         let place = |at: usize| listeners.get(at).and_then(|listener| listener.local_addr().ok());
@@ -96,7 +100,7 @@ impl Server {
             counter::routes().and(public::assets()).site(bank.clone(), SessionKind::Teller, proxies.clone()),
             Router::new().route("/metrics", get(metrics_page)).with_state(bank.clone()),
         ];
-        Ok(Self { bank, listeners, sites, proxies, tls })
+        Ok(Self { bank, listeners, sites, proxies, tls, caller })
     }
 
     /// The address of the metrics.
@@ -113,6 +117,7 @@ impl Server {
             let door = Door { site, tls, proxies: self.proxies.clone() };
             tasks.spawn(accept(listener, door, stop.clone()));
         }
+        tasks.spawn(webhook::run(self.bank.clone(), self.caller, stop.clone()));
         tasks.spawn(keep_house(self.bank.clone(), stop));
         while tasks.join_next().await.is_some() {}
         let _ = timeout(GRACE, self.bank.rest()).await;
@@ -212,11 +217,15 @@ async fn keep_house(bank: Open, mut stop: watch::Receiver<bool>) {
 
 async fn tidy(bank: &Bank, round: u64) -> Result<()> {
     while remit::step(bank).await? {}
+    if round.is_multiple_of(10) {
+        merchant::expire_late(bank).await?;
+    }
     if round.is_multiple_of(120) {
         let (mut db, now) = (bank.database.connection().await?, bank.clock.now());
         order::expire(&mut db, now).await?;
         session::sweep(&mut db, now).await?;
         throttle::sweep(&mut db, now).await?;
+        idempotency::sweep(&mut db, now).await?;
     }
     if round.is_multiple_of(7200) {
         bank.seal().await?;
@@ -230,6 +239,8 @@ async fn metrics_page(State(bank): State<Open>) -> String {
         Ok::<_, crate::error::Error>([
             ("sessions", session::count(&mut db, now).await?),
             ("remittances_waiting", remittance::waiting(&mut db).await?),
+            ("webhooks_waiting", books::webhook::count(&mut db, "waiting").await?),
+            ("webhooks_failed", books::webhook::count(&mut db, "failed").await?),
         ])
     };
     bank.metrics.page(bank.hasher.work(), &gauges.await.map(Vec::from).unwrap_or_default())

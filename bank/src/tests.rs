@@ -3,6 +3,7 @@
 
 mod attack;
 mod crawl;
+mod merchant;
 mod model;
 mod payment;
 mod proof;
@@ -10,4 +11,5 @@ mod session;
 mod shield;
 mod shield_code;
 mod statement;
+mod webhook;
 mod world;

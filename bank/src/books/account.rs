@@ -2,7 +2,7 @@
 //! table says it again.
 
 use super::{from_row, statements};
-use crate::{clock::Moment, database::Connection, error::Result, money::Fen};
+use crate::{clock::Moment, database::Connection, error::Result, money::Fen, random};
 
 statements! {
     ADD = "INSERT INTO account (number, customer, title, kind, balance, opened_at) VALUES ($1, $2, $3, $4, 0, $5)
@@ -45,6 +45,18 @@ pub(crate) async fn found(db: &mut Connection, now: Moment) -> Result<()> {
     Ok(())
 }
 
+/// The sixteen digits of a new card: the bank's prefix, random digits and the check digit of ISO/IEC 7812-1, annex B.
+pub(crate) fn new_number() -> Result<String> {
+    let mut number = String::from("622202");
+    for byte in random::bytes::<9>()? {
+        number.push(char::from(b'0' + byte % 10));
+    }
+    let doubled = |digit: u32| if digit > 4 { 2 * digit - 9 } else { 2 * digit };
+    let digits = number.chars().rev().filter_map(|c| c.to_digit(10)).enumerate();
+    let sum: u32 = digits.map(|(at, digit)| if at % 2 == 0 { doubled(digit) } else { digit }).sum();
+    Ok(format!("{number}{}", (10 - sum % 10) % 10))
+}
+
 /// Whether the number was free.
 pub(crate) async fn add(
     db: &mut Connection,
@@ -81,4 +93,20 @@ pub(crate) async fn move_money(db: &mut Connection, from: &str, to: &str, amount
         }
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::new_number;
+
+    #[test]
+    fn a_new_number_has_the_check_digit_of_iso_7812() {
+        for _ in 0..50 {
+            let number = new_number().expect("random numbers");
+            let digits = number.chars().rev().map(|c| c.to_digit(10).expect("a digit"));
+            let luhn: u32 =
+                digits.enumerate().map(|(at, d)| if at % 2 == 1 { d * 2 / 10 + d * 2 % 10 } else { d }).sum();
+            assert_eq!((number.len(), luhn % 10), (16, 0), "{number}");
+        }
+    }
 }

@@ -5,14 +5,15 @@ use crate::{clock::Moment, database::Connection, error::Result, money::Fen};
 
 statements! {
     ADD = "INSERT INTO payment_order (id, customer, kind, payer, payee, payee_name, payee_bank, amount, memo, state,
-           form_key, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'created', $10, $11, $12)
+           form_key, created_at, expires_at, purchase)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'created', $10, $11, $12, $13)
            ON CONFLICT (customer, form_key) DO NOTHING";
     FIND = "SELECT id, customer, kind, payer, payee, payee_name, payee_bank, amount, memo, state, method, refusal,
-            created_at, expires_at FROM payment_order WHERE id = $1";
+            created_at, expires_at, purchase FROM payment_order WHERE id = $1";
     BY_FORM = "SELECT id, customer, kind, payer, payee, payee_name, payee_bank, amount, memo, state, method, refusal,
-               created_at, expires_at FROM payment_order WHERE customer = $1 AND form_key = $2";
+               created_at, expires_at, purchase FROM payment_order WHERE customer = $1 AND form_key = $2";
     OF_CUSTOMER = "SELECT id, customer, kind, payer, payee, payee_name, payee_bank, amount, memo, state, method,
-                   refusal, created_at, expires_at FROM payment_order WHERE customer = $1
+                   refusal, created_at, expires_at, purchase FROM payment_order WHERE customer = $1
                    ORDER BY created_at DESC, id LIMIT 50";
     CHALLENGE = "UPDATE payment_order SET state = 'challenged', method = $1
                  WHERE id = $2 AND state IN ('created', 'challenged') AND expires_at > $3";
@@ -66,6 +67,8 @@ pub(crate) struct Order {
     pub(crate) refusal: Option<String>,
     pub(crate) created_at: Moment,
     pub(crate) expires_at: Moment,
+    /// The merchant's order that it pays.
+    pub(crate) purchase: Option<String>,
 }
 from_row!(Order {
     id,
@@ -81,7 +84,8 @@ from_row!(Order {
     method,
     refusal,
     created_at,
-    expires_at
+    expires_at,
+    purchase
 });
 
 /// An order that is to be.
@@ -96,6 +100,8 @@ pub(crate) struct NewOrder {
     pub(crate) memo: String,
     /// The hidden key of the page that it was written on.
     pub(crate) form_key: String,
+    /// The merchant's order that it pays.
+    pub(crate) purchase: Option<String>,
 }
 
 impl Order {
@@ -125,6 +131,7 @@ impl Order {
             && self.payee_bank == new.payee_bank
             && self.amount == new.amount.0
             && self.memo == new.memo
+            && self.purchase == new.purchase
     }
 }
 
@@ -140,7 +147,7 @@ pub(crate) async fn add(
     let add =
         sqlx::query(ADD).bind(id).bind(customer).bind(new.kind.name()).bind(&new.payer).bind(&new.payee);
     let add = add.bind(&new.payee_name).bind(&new.payee_bank).bind(new.amount.0).bind(&new.memo);
-    let add = add.bind(&new.form_key).bind(now).bind(expires);
+    let add = add.bind(&new.form_key).bind(now).bind(expires).bind(&new.purchase);
     Ok(add.execute(db).await?.rows_affected() == 1)
 }
 

@@ -28,6 +28,11 @@ statements! {
     ORDERS = "SELECT o.id FROM payment_order o LEFT JOIN posting p ON p.order_id = o.id
         WHERE (o.state <> 'posted' AND p.id IS NOT NULL) OR (o.state = 'posted' AND (p.id IS NULL OR p.amount <> o.amount
         OR p.debit <> o.payer OR (o.kind <> 'remittance' AND p.credit <> o.payee))) ORDER BY o.id LIMIT 10";
+    PURCHASES = "SELECT b.id FROM purchase b JOIN merchant m ON m.id = b.merchant LEFT JOIN payment_order o ON o.id = b.payment
+        WHERE b.state = 'paid' AND (o.id IS NULL OR o.state <> 'posted' OR o.purchase <> b.id OR o.amount <> b.amount
+        OR o.payee <> m.account)
+        UNION SELECT o.purchase FROM payment_order o JOIN purchase b ON b.id = o.purchase
+        WHERE o.state = 'posted' AND b.payment IS NULL LIMIT 10";
     SPENT = "SELECT o.customer FROM payment_order o LEFT JOIN allowance a
         ON a.customer = o.customer AND a.method = 'static' AND a.period = 'ever'
         WHERE o.method = 'static' AND o.state = 'posted' GROUP BY o.customer, a.spent
@@ -53,6 +58,7 @@ const QUESTIONS: &[(&str, &str)] = &[
     (UNKNOWN, "postings are not as the audit has them"),
     (LOST, "the audit has postings that are gone"),
     (ORDERS, "orders are not what was posted for them"),
+    (PURCHASES, "merchants' orders are not what was posted for them"),
     (SPENT, "what static passwords have spent is not what was posted for them"),
 ];
 

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::client::Client;
 
 /// Where the system keeps the authorities that it trusts (Debian, ca-certificates).
-const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
+pub(super) const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 #[derive(Args)]
 pub(super) struct Counter {

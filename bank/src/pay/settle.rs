@@ -9,13 +9,17 @@ use crate::{
     },
     database::Work,
     error::{Refusal, Result},
+    merchant,
 };
 
 /// Moves the money of an authorised order, in the transaction that has authorised it.
 ///
 /// # Errors
-/// [`Refusal::NoMoney`], or another request has ended the order.
+/// [`Refusal::NoMoney`], or another request has ended the order or the merchant's order.
 pub(super) async fn settle(work: &mut Work, order: &Order, now: i64) -> Result<()> {
+    if let Some(purchase) = &order.purchase {
+        merchant::paid(work, purchase, order, now).await?;
+    }
     let must = |happened: bool, refusal: Refusal| if happened { Ok(()) } else { Err(refusal) };
     let credit = if order.kind() == OrderKind::Remittance { CLEARING } else { &order.payee };
     let posting = Posting {

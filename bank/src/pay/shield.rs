@@ -30,8 +30,7 @@ use crate::{
 /// # Errors
 /// A text of the order is one that no shield shows.
 pub(super) fn issue(order: &Order, now: Moment, expires: Moment) -> Result<EncodedOrder> {
-    let fen = order.amount().0;
-    let amount = format!("{}.{:02}", fen / 100, fen % 100);
+    let amount = order.amount().plain();
     // The screen has a line for the payee and none for the payee's bank, and what is signed must say where the money goes.
     let payee = match order.kind() {
         OrderKind::Remittance => format!("{}, {}", order.payee_name, order.payee_bank),
@@ -146,7 +145,7 @@ impl Payment<'_> {
         if order.as_ref().is_some_and(|order| order.state == "posted") {
             return is_paid_by(&mut work, self.order, self.verified).await;
         }
-        if refusal == Refusal::NoMoney
+        if matches!(refusal, Refusal::NoMoney | Refusal::PurchaseEnded)
             && order::refuse(&mut work, &self.order.id, refusal.code(), now).await?
         {
             challenge::kill(&mut work, &self.order.id).await?;

@@ -7,10 +7,12 @@ use crate::{
         audit, challenge,
         order::{self, NewOrder, Order, OrderKind},
     },
+    clock::Moment,
     error::{Error, Refusal, Result},
     money::Fen,
     random,
     rights::{OwnerOf, PayerOf, Settled},
+    wording::text,
 };
 
 /// What a form wants paid, as it was typed.
@@ -25,21 +27,6 @@ pub(crate) struct Wish {
     pub(crate) form_key: String,
 }
 
-/// A text that fits into an order, without the characters that change how others are shown.
-fn text(text: &str, least: usize, most: usize) -> Result<String> {
-    let text = text.trim();
-    let length = text.chars().count();
-    let bad = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
-    };
-    if (least..=most).contains(&length) && !text.chars().any(bad) {
-        Ok(text.to_owned())
-    } else {
-        Err(Refusal::BadText.into())
-    }
-}
-
 fn digits(text: &str) -> Result<String> {
     let digits: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     let right = (4..=32).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -51,13 +38,10 @@ fn digits(text: &str) -> Result<String> {
 /// # Errors
 /// The wish is none that can be paid, or the page was sent before with another wish.
 pub(crate) async fn order(bank: &Bank, payer: &PayerOf<Account>, wish: &Wish) -> Result<Order> {
-    let form_key = wish.form_key.clone();
-    if form_key.len() != 32 || !form_key.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(Refusal::Malformed.into());
-    }
+    let form_key = form_key(&wish.form_key)?;
     let amount = Fen::parse(&wish.amount).ok_or(Refusal::BadAmount)?;
     let (number, name) = (digits(&wish.payee)?, wish.payee_name.trim());
-    let mut work = bank.database.begin().await?;
+    let mut db = bank.database.connection().await?;
     if number == payer.account().number {
         return Err(Refusal::SameAccount.into());
     }
@@ -65,7 +49,7 @@ pub(crate) async fn order(bank: &Bank, payer: &PayerOf<Account>, wish: &Wish) ->
         OrderKind::Remittance => (text(name, 1, 64)?, text(&wish.payee_bank, 1, 64)?),
         kind => {
             let wanted = if kind == OrderKind::Payment { "payee" } else { "customer" };
-            let found = account::find(&mut work, &number).await?.filter(|account| account.kind == wanted);
+            let found = account::find(&mut db, &number).await?.filter(|account| account.kind == wanted);
             let found = found.ok_or(Refusal::BadPayee)?;
             // Who transfers must know whom to: an account's number alone tells nobody its owner's name.
             if kind == OrderKind::Transfer && found.title != name {
@@ -76,10 +60,33 @@ pub(crate) async fn order(bank: &Bank, payer: &PayerOf<Account>, wish: &Wish) ->
     };
     let memo = text(&wish.memo, 0, 60)?;
     let (customer, payer) = (payer.customer(), payer.account().number.clone());
-    let new =
-        NewOrder { kind: wish.kind, payer, payee: number, payee_name, payee_bank, amount, memo, form_key };
+    drop(db);
+    let kind = wish.kind;
+    let new = NewOrder {
+        kind,
+        payer,
+        payee: number,
+        payee_name,
+        payee_bank,
+        amount,
+        memo,
+        form_key,
+        purchase: None,
+    };
+    write(bank, customer, &new, Moment::MAX).await
+}
+
+/// The hidden key of a page.
+pub(super) fn form_key(key: &str) -> Result<String> {
+    let right = key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if right { Ok(key.to_owned()) } else { Err(Refusal::Malformed.into()) }
+}
+
+/// Writes an order that ends at this moment or before, or finds the one that the same page has made.
+pub(super) async fn write(bank: &Bank, customer: &str, new: &NewOrder, end: Moment) -> Result<Order> {
     let (id, now) = (random::id()?, bank.clock.now());
-    if order::add(&mut work, &id, customer, &new, now, now + bank.settings.order_life()).await? {
+    let mut work = bank.database.begin().await?;
+    if order::add(&mut work, &id, customer, new, now, end.min(now + bank.settings.order_life())).await? {
         audit::add(&mut work, now, &format!("customer:{customer}"), "order", &id, new.kind.name()).await?;
         work.commit().await?;
         let mut db = bank.database.connection().await?;
@@ -87,7 +94,7 @@ pub(crate) async fn order(bank: &Bank, payer: &PayerOf<Account>, wish: &Wish) ->
         return order::find(&mut db, &id).await?.ok_or_else(missing);
     }
     let before = order::by_form(&mut work, customer, &new.form_key).await?;
-    before.filter(|before| before.is_as(&new)).ok_or_else(|| Refusal::FormUsed.into())
+    before.filter(|before| before.is_as(new)).ok_or_else(|| Refusal::FormUsed.into())
 }
 
 /// Cancels an order that is not paid.

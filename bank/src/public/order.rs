@@ -7,17 +7,22 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::method::{Choice, choices};
+use super::{
+    checkout::found,
+    method::{Choice, choices},
+};
 use crate::{
     bank::Open,
     books::{
         challenge::{self, Challenge},
+        merchant::Merchant,
         order::{self, Order},
+        purchase::Purchase,
         remittance,
     },
     entry::{Sent, Visit},
     error::{Refusal, Result},
-    page::{Page, draw, go},
+    page::{Page, draw, go, is_id},
     pay::{self, Answer, standing::Method},
     rights::{OwnerOf, PayerOf, Settled},
     secrets::Secret,
@@ -38,16 +43,20 @@ pub(super) fn routes() -> Routes {
 #[template(path = "arrival.html")]
 struct Arrival<'a> {
     page: &'a Page,
+    /// Where the order is: a customer's own, or a merchant's.
+    path: &'a str,
     id: &'a str,
 }
 
 /// Another site has sent the customer here, so the browser sends no cookie that is SameSite=Strict. This page is public and says
 /// nothing of the order; the click on its link is of this site, and brings the cookie.
-async fn arrive(visit: Visit, Path(id): Path<String>) -> Result<Response> {
-    if id.len() != 32 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+async fn arrive(State(bank): State<Open>, visit: Visit, Path(id): Path<String>) -> Result<Response> {
+    if !is_id(&id) {
         return Err(Refusal::NotFound.into());
     }
-    draw(&Arrival { page: &visit.page, id: &id })
+    let is_purchase = found(&mut *bank.database.connection().await?, &id).await?.is_some();
+    let path = if is_purchase { "/checkout" } else { "/order" };
+    draw(&Arrival { page: &visit.page, path, id: &id })
 }
 
 #[derive(Template)]
@@ -76,6 +85,8 @@ struct OrderPage<'a> {
     challenge: &'a Option<Challenge>,
     /// What the other bank said of a remittance: its state and its words.
     remittance: &'a Option<(String, String)>,
+    /// The merchant's order that it pays.
+    shop: &'a Option<(Purchase, Merchant)>,
 }
 
 impl OrderPage<'_> {
@@ -106,8 +117,12 @@ async fn show(
     let challenge = challenge::live(&mut db, &id, &who.session().id, now).await?.filter(|_| is_open);
     let (_, choices) = choices(&bank, &mut db, &who, order.kind(), Some(order.amount())).await?;
     let remittance = remittance::find(&mut db, &id).await?;
-    let (page, challenge, remittance) = (&visit.page, &challenge, &remittance);
-    draw(&OrderPage { page, order, is_open, choices: &choices, challenge, remittance })
+    let shop = match &order.purchase {
+        Some(purchase) => found(&mut db, purchase).await?,
+        None => None,
+    };
+    let (page, challenge, remittance, shop) = (&visit.page, &challenge, &remittance, &shop);
+    draw(&OrderPage { page, order, is_open, choices: &choices, challenge, remittance, shop })
 }
 
 #[derive(Deserialize)]

@@ -13,7 +13,7 @@ use crate::{
     entry::{Sent, Visit, begin_session, end_session},
     error::{Refusal, Result, refusable},
     identity::{self, end_one, sign_in, sign_out},
-    page::{Page, again, draw, go},
+    page::{Page, again, draw, go, is_id},
     rights::{Settled, SignedIn},
     secrets::Secret,
     site::Routes,
@@ -36,6 +36,8 @@ pub(super) fn routes() -> Routes {
 struct SignIn<'a> {
     page: &'a Page,
     account: &'a str,
+    /// The merchant's order that the customer wants to pay, or nothing.
+    checkout: &'a str,
     /// After so many minutes without a click a session ends.
     idle: i64,
     why: Option<Refusal>,
@@ -50,24 +52,41 @@ struct Sessions<'a> {
     sessions: &'a [Session],
 }
 
-/// With the query `ended`, for somebody whose session has ended.
+/// With the query `ended`, for somebody whose session has ended; and with `checkout=ID`, for somebody who wants to pay a merchant.
 async fn form(State(bank): State<Open>, visit: Visit, RawQuery(query): RawQuery) -> Result<Response> {
-    let why = query.filter(|query| query == "ended").map(|_| Refusal::SignIn);
-    draw(&SignIn { page: &visit.page, account: "", idle: bank.settings.idle_minutes, why })
+    let query = query.unwrap_or_default();
+    let why = query.split('&').any(|part| part == "ended").then_some(Refusal::SignIn);
+    let checkout = query.split('&').find_map(|part| part.strip_prefix("checkout=")).unwrap_or_default();
+    let (page, idle, checkout) = (&visit.page, bank.settings.idle_minutes, checked(checkout));
+    draw(&SignIn { page, account: "", checkout, idle, why })
 }
 
 #[derive(Deserialize)]
 struct Login {
     account: String,
     password: Secret,
+    #[serde(default)]
+    checkout: String,
+}
+
+/// The number of an order, or nothing: no other place of the site, and no other site.
+fn checked(id: &str) -> &str {
+    if is_id(id) { id } else { "" }
 }
 
 async fn enter(State(bank): State<Open>, visit: Visit, Sent(form): Sent<Login>) -> Result<Response> {
     match refusable(sign_in(&bank, &form.account, &form.password, &visit.from).await)? {
-        Ok(token) => begin_session(&bank, &visit, KIND, &token, go("/account")).await,
+        Ok(token) => {
+            let to = match checked(&form.checkout) {
+                "" => "/account".to_owned(),
+                id => format!("/checkout/{id}"),
+            };
+            begin_session(&bank, &visit, KIND, &token, go(&to)).await
+        }
         Err(why) => {
             let (page, account, idle) = (&visit.page, form.account.as_str(), bank.settings.idle_minutes);
-            again(why, &SignIn { page, account, idle, why: Some(why) })
+            let checkout = checked(&form.checkout);
+            again(why, &SignIn { page, account, checkout, idle, why: Some(why) })
         }
     }
 }

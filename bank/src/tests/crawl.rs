@@ -162,6 +162,8 @@ async fn every_route_answers_every_role_as_the_table_says() {
                     // Programs show a code or a signed document, and no session.
                     ("POST", "/api/payment") => vec![422],
                     (_, path) if path.starts_with("/api/ocsp/") => vec![200],
+                    // A merchant's key is none of these roles.
+                    (_, path) if path.starts_with("/api/merchant/") => vec![401],
                     ("POST", path) if path.starts_with("/api/id/") => vec![400],
                     // No role makes a form without its token acceptable; the API wants JSON.
                     ("POST", path) if path.starts_with("/api/") && path != "/api/sign-in" && !knows => {

@@ -1,0 +1,62 @@
+//! What a merchant is told: the order as it stands, in the transaction that has changed it.
+
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use crate::{
+    bank::Bank,
+    books::{
+        merchant::Merchant,
+        order::Order,
+        purchase::{self, Purchase},
+        webhook,
+    },
+    clock::{Moment, for_programs},
+    database::Connection,
+    error::{Error, Refusal, Result},
+    random,
+    secrets::Purpose,
+};
+
+/// A merchant's order, as programs read it.
+pub(super) fn shown(purchase: &Purchase, now: Moment) -> Value {
+    json!({
+        "id": purchase.id,
+        "reference": purchase.reference,
+        "amount": purchase.amount().plain(),
+        "currency": "CNY",
+        "memo": purchase.memo,
+        "return_url": purchase.return_url,
+        "state": purchase.state(now),
+        "payment": purchase.payment,
+        "created_at": for_programs(purchase.created_at),
+        "expires_at": for_programs(purchase.expires_at),
+        "ended_at": purchase.ended_at.map(for_programs),
+    })
+}
+
+/// A customer's order pays the merchant's order, in the transaction of the posting. One order pays it, ever.
+///
+/// # Errors
+/// The merchant's order has ended: it is paid, cancelled or too old.
+pub(crate) async fn paid(db: &mut Connection, id: &str, order: &Order, now: Moment) -> Result<()> {
+    if !purchase::pay(db, id, &order.id, now).await? {
+        return Err(Refusal::PurchaseEnded.into());
+    }
+    tell(db, id, "order.paid", now).await
+}
+
+/// Writes into the outbox how the order stands now. The body has the form of Standard Webhooks 1.0.
+pub(super) async fn tell(db: &mut Connection, id: &str, event: &str, now: Moment) -> Result<()> {
+    let missing = || Error::Broken("a merchant's order that was changed is not there".into());
+    let purchase = purchase::find(db, id).await?.ok_or_else(missing)?;
+    let body = json!({ "type": event, "timestamp": for_programs(now), "data": shown(&purchase, now) });
+    let message = format!("msg_{}", random::id()?);
+    webhook::add(db, &message, &purchase.merchant, id, &body.to_string(), now).await
+}
+
+/// The secret that signs a merchant's webhooks: 256 bits, which the file of secrets, the merchant and the version make.
+pub(crate) fn secret(bank: &Bank, merchant: &Merchant) -> Result<Zeroizing<[u8; 32]>> {
+    let version = merchant.webhook_version.to_string();
+    bank.secrets.mac(Purpose::Form, &["webhook", &merchant.id, &version])
+}

@@ -5,6 +5,7 @@ mod enrolment;
 mod artifact;
 mod folder;
 mod keeper;
+mod lifeline;
 mod child;
 mod service;
 mod thumb;
@@ -30,7 +31,7 @@ use host_driver::{
     },
     log,
     make::{self, Batch, Home},
-    memory::{self, Limits},
+    memory,
     panel::Habit,
     runtime::Waiter,
     usbip::Timing,
@@ -147,11 +148,13 @@ impl Run {
         let artifacts = self.artifacts.clone().map(|into| Artifacts::begin(&folder, into)).transpose()?;
         let runtime = Waiter::start()?;
         runtime.spawn(log::tell_what_was_left_out());
-        let stage = {
+        let (mut keeper, stage) = {
             let _inside = runtime.enter();
-            self.set(&runtime, &folder, tested)?
+            // This thread starts the keeper, because it lives until the command has ended.
+            let keeper = Keeper::start(&self.command, limits)?;
+            (keeper, self.set(&runtime, &folder, tested)?)
         };
-        let outcome = self.command(&runtime, &folder, &stage, limits);
+        let outcome = Self::command(&runtime, &mut keeper, &folder, &stage);
         if let (Some(artifacts), false) = (artifacts, matches!(outcome, Ok(Exit::As(0)))) {
             if let Err(failure) = stage.rack.stop_capture() {
                 // The part of the capture that was written is kept.
@@ -258,7 +261,7 @@ impl Run {
         }
     }
 
-    fn command(&self, runtime: &Waiter, folder: &Folder, stage: &Stage, limits: Limits) -> Outcome {
+    fn command(runtime: &Waiter, keeper: &mut Keeper, folder: &Folder, stage: &Stage) -> Outcome {
         let module = environment::module();
         if module.is_none() {
             warn_lines(&format!("ushield: {}", environment::how_to_build()));
@@ -274,13 +277,9 @@ impl Run {
             holdings: &stage.holdings,
         };
         let variables = environment.variables()?;
-        let Some((program, arguments)) = self.command.split_first() else {
-            return Err(Failure::new("there is no command to run"));
-        };
-        // This thread starts the command, because it lives until the command has ended.
         runtime.block_on(async {
             let mut signals = child::Signals::catch()?;
-            let mut keeper = Keeper::start(program, arguments, variables, limits)?;
+            keeper.begin(&variables)?;
             let status = keeper.wait(&mut signals).await?;
             Ok(Exit::As(child::code(status)))
         })

@@ -13,6 +13,7 @@ use terminal::{Context, Failure};
 use super::{
     enrolment::{Bank, Issued},
     folder::Folder,
+    lifeline::Variable,
 };
 
 /// The PKCS#11 module's file.
@@ -54,7 +55,7 @@ pub(super) struct Environment<'a> {
 impl Environment<'_> {
     /// Writes the files that the variables name, and returns the variables. A variable without a value is removed from the
     /// environment.
-    pub(super) fn variables(&self) -> Result<Vec<(&'static str, Option<OsString>)>, Failure> {
+    pub(super) fn variables(&self) -> Result<Vec<Variable<&'static str>>, Failure> {
         let pin_file = self.folder.write("pin", &[self.pin, b"\n"].concat())?;
         let tokens: Vec<Value> =
             self.holdings.iter().zip(1..).map(|(holding, number)| holding.json(number)).collect();

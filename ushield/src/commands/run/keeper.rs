@@ -25,12 +25,17 @@ use rustix::{
 };
 use terminal::{Context, Exit, Failure, Outcome, warn};
 use tokio::{
+    io::AsyncReadExt,
     net::unix::pipe::Receiver,
     runtime::Builder,
     signal::unix::{SignalKind, signal},
 };
 
-use super::child::{self, Signals};
+use super::{
+    OURS,
+    child::{self, Signals},
+    lifeline::{self, Variable},
+};
 
 /// The variable that tells the second process that it is the keeper: the number of its end of the lifeline, whose other end
 /// the run holds.
@@ -42,61 +47,77 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long they may take to be gone when they are killed.
 const END: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(10);
+const NOT_STARTED: &str = "the command could not be started";
 
 /// The run's side of a keeper. The kernel closes the lifeline when the run ends, however it ends.
 pub(super) struct Keeper {
+    command: Vec<OsString>,
+    limits: Limits,
+    started: Option<Started>,
+}
+
+/// A process of its own. It is the keeper, or without a keeper the command.
+struct Started {
     child: tokio::process::Child,
-    _lifeline: OwnedFd,
+    /// A keeper's.
+    lifeline: Option<OwnedFd>,
 }
 
 impl Keeper {
-    /// Starts the keeper with the command's environment. The keeper starts the command.
+    /// Starts the keeper, which waits for [`Self::begin`]. Meanwhile the run makes what the command will find: the two starts take
+    /// place side by side. Must be called inside the runtime, by a thread that lives until the command has ended.
     ///
     /// Where /proc is not mounted there is no keeper, because it could not tell which processes the command has started. Then
-    /// only the command itself ends with us. This thread must live until the process that it starts has ended.
+    /// only the command itself ends with us.
     ///
     /// The keeper has the limits that we were started with, and it may dump core and be traced: execve(2) ends what this process
     /// has asked of the kernel for itself.
-    pub(super) fn start(
-        program: &OsStr,
-        arguments: &[OsString],
-        environment: impl IntoIterator<Item = (&'static str, Option<OsString>)>,
-        limits: Limits,
-    ) -> Result<Self, Failure> {
-        let what = "the command could not be started";
+    pub(super) fn start(command: &[OsString], limits: Limits) -> Result<Self, Failure> {
         // The processes that a killed keeper leaves become our children.
-        set_child_subreaper(Some(getpid())).what(what)?;
-        let (theirs, lifeline) = pipe_with(PipeFlags::CLOEXEC).what(what)?;
-        let mut command = match std::env::current_exe() {
-            Ok(this) => {
-                let mut command = Command::new(this);
-                command.args(HEAD).arg(program).args(arguments).env(MARK, theirs.as_raw_fd().to_string());
-                before_exec(&mut command, move || Ok(fcntl_setfd(&theirs, FdFlags::empty())?));
-                command
-            }
-            Err(_) => {
-                let mut command = child::command(program, arguments);
-                child::die_with_us(&mut command);
-                command
-            }
-        };
-        for (name, value) in environment {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
+        set_child_subreaper(Some(getpid())).what(NOT_STARTED)?;
+        let command = command.to_vec();
+        let Ok(this) = std::env::current_exe() else { return Ok(Self { command, limits, started: None }) };
+        let (theirs, lifeline) = pipe_with(PipeFlags::CLOEXEC).what(NOT_STARTED)?;
+        let mut keeper = Command::new(this);
+        keeper.args(HEAD).args(&command).env(MARK, theirs.as_raw_fd().to_string());
+        before_exec(&mut keeper, move || {
+            fcntl_setfd(&theirs, FdFlags::empty())?;
+            limits.restore()
+        });
+        let child = tokio::process::Command::from(keeper).spawn().what(NOT_STARTED)?;
+        Ok(Self { command, limits, started: Some(Started { child, lifeline: Some(lifeline) }) })
+    }
+
+    /// Has the command started, in our environment with these variables set or removed.
+    pub(super) fn begin(&mut self, variables: &[Variable<&'static str>]) -> Result<(), Failure> {
+        let Some(started) = &mut self.started else { return self.begin_alone(variables) };
+        let lifeline = started.lifeline.take().map(|lifeline| lifeline::send(lifeline, variables));
+        started.lifeline = lifeline.transpose().what(NOT_STARTED)?;
+        Ok(())
+    }
+
+    /// Starts the command without a keeper.
+    fn begin_alone(&mut self, variables: &[Variable<&'static str>]) -> Result<(), Failure> {
+        let (program, arguments) =
+            self.command.split_first().ok_or_else(|| Failure::new("there is no command to run"))?;
+        let mut command = child::command(program, arguments);
+        apply(&mut command, variables);
+        child::die_with_us(&mut command);
+        let limits = self.limits;
         before_exec(&mut command, move || limits.restore());
         let child = tokio::process::Command::from(command).spawn();
-        Ok(Self { child: child.map_err(|error| child::not_started(program, &error))?, _lifeline: lifeline })
+        let child = child.map_err(|error| child::not_started(program, &error))?;
+        self.started = Some(Started { child, lifeline: None });
+        Ok(())
     }
 
     /// Waits until the command has ended. Signals that come meanwhile are passed on.
     pub(super) async fn wait(&mut self, signals: &mut Signals) -> Result<ExitStatus, Failure> {
+        let child = &mut self.started.as_mut().ok_or_else(|| Failure::new(NOT_STARTED))?.child;
         loop {
-            let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+            let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
             let passed = tokio::select! {
-                ended = self.child.wait() => {
+                ended = child.wait() => {
                     let status = ended.what("the command is lost")?;
                     if status.signal().is_some() {
                         kill_all();
@@ -117,7 +138,17 @@ fn before_exec(command: &mut Command, calls: impl FnMut() -> io::Result<()> + Se
     unsafe { command.pre_exec(calls) };
 }
 
-/// Does a keeper's work, if this process is a keeper. A keeper asks this before anything else, because its command waits meanwhile.
+/// Sets the variables that have a value, and removes the others.
+fn apply<N: AsRef<OsStr>>(command: &mut Command, variables: &[Variable<N>]) {
+    for (name, value) in variables {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+}
+
+/// Does a keeper's work, if this process is a keeper. A keeper asks this before anything else, because its command may wait.
 pub(super) fn work() -> Option<Outcome> {
     let lifeline = std::env::var(MARK).ok()?.parse().ok()?;
     let line: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -128,15 +159,18 @@ pub(super) fn work() -> Option<Outcome> {
 
 /// Runs the command, and ends as the command ends.
 fn keep(lifeline: RawFd, program: &OsStr, arguments: &[OsString]) -> Outcome {
-    set_child_subreaper(Some(getpid())).what("the command could not be started")?;
+    set_child_subreaper(Some(getpid())).what(NOT_STARTED)?;
     let runtime =
         Builder::new_current_thread().enable_all().build().what("the runtime could not be started")?;
     runtime.block_on(async {
         let mut lifeline = take(lifeline).what("the run is lost")?;
         let mut signals = Signals::catch()?;
         let mut children = signal(SignalKind::child()).what("signals cannot be watched")?;
+        // The run says why it failed, where it ends before it has a command to start.
+        let Ok(variables) = lifeline::receive(&mut lifeline).await else { return Ok(Exit::As(OURS)) };
         let mut command = child::command(program, arguments);
         command.env_remove(MARK);
+        apply(&mut command, &variables);
         // This thread starts the command, because it lives until the command has ended.
         let pid = child::start(&mut command)?;
         let mut ending = false;
@@ -169,9 +203,9 @@ fn take(number: RawFd) -> io::Result<Receiver> {
     Receiver::from_owned_fd(lifeline)
 }
 
-/// Returns when the run has ended. The run never writes to the lifeline, so that a read returns only then.
+/// Returns when the run has ended. The run writes nothing more to the lifeline, so that a read returns only then.
 async fn gone(lifeline: &mut Receiver) {
-    let _ = lifeline.readable().await;
+    let _ = lifeline.read_u8().await;
 }
 
 /// Collects children that have ended. Returns the status of the one that is asked for.

@@ -39,7 +39,7 @@ pub(crate) trait Card {
     /// A command APDU.
     fn transmit(&mut self, apdu: &[u8]) -> Step;
 
-    /// Goes on after [`Step::Ask`] or [`Step::Work`]. After [`crate::refusal::Declined::Aborted`] the command is
+    /// Goes on after [`Step::Ask`] or [`Step::Work`]. After [`crate::seams::Declined::Aborted`] the command is
     /// over, whatever the answer.
     fn resume(&mut self, event: Event) -> Step;
 }

@@ -8,8 +8,7 @@ use crate::{
     application::Application,
     consent::{Consent, Prompt},
     crypto::{Job, Outcome},
-    refusal::Declined,
-    seams::{CryptoRng, Storage},
+    seams::{CryptoRng, Declined, Storage},
 };
 
 /// How far a command has come.

@@ -28,8 +28,7 @@ use crate::{
     apdu::Card,
     applet::{Answer, Event as CardEvent, Step},
     crypto::{Job, Outcome},
-    refusal::Declined,
-    seams::Panel,
+    seams::{Declined, Panel},
 };
 use class_descriptor::{CLOCK, DATA_RATE, MAX_DATA};
 pub(crate) use class_descriptor::{PACKET, class_descriptor};
@@ -269,7 +268,7 @@ impl<C: Card, P: Panel> Reader<C, P> {
         match slot {
             Slot::Asking { sequence, .. } | Slot::Working { sequence, .. } => {
                 if matches!(slot, Slot::Asking { .. }) {
-                    self.panel.show(None);
+                    self.panel.ended(Err(Declined::Aborted));
                 }
                 drop(self.card.resume(CardEvent::Declined(Declined::Aborted)));
                 let failed = CommandStatus::Failed(slot_error::CMD_ABORTED);

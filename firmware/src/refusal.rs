@@ -1,6 +1,6 @@
 //! Why the token says no. The lower floors return these; each applet turns them into its status words once.
 
-use crate::seams::{RecordName, StorageFault};
+use crate::seams::{Declined, RecordName, StorageFault};
 
 /// A refusal by `pin`, `consent`, `vault` or `crypto`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,20 +71,6 @@ pub enum Refusal {
     /// The token failed its self-test or a check of its own; it works no more.
     #[error("token fault")]
     Fault,
-}
-
-/// How a prompt ended without OK.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Declined {
-    /// Cancel was pressed.
-    #[error("cancelled")]
-    Cancelled,
-    /// Nobody pressed in time.
-    #[error("timed out")]
-    TimedOut,
-    /// The host aborted the command, or reset the slot.
-    #[error("aborted")]
-    Aborted,
 }
 
 impl From<StorageFault> for Refusal {

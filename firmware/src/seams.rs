@@ -213,6 +213,20 @@ pub struct Screen {
     pub pages: usize,
 }
 
+/// How a prompt ended without OK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Declined {
+    /// Cancel was pressed.
+    #[error("cancelled")]
+    Cancelled,
+    /// Nobody pressed in time.
+    #[error("timed out")]
+    TimedOut,
+    /// The host aborted the command, or reset the slot.
+    #[error("aborted")]
+    Aborted,
+}
+
 /// Screen and buttons.
 pub trait Panel {
     /// Shows a page until the next call; `None` clears the screen.
@@ -220,4 +234,11 @@ pub trait Panel {
 
     /// A button pressed since the last call, if any. What was pressed before [`Self::show`] does not count.
     fn pressed(&mut self) -> Option<Button>;
+
+    /// The question whose pages were shown is over: the screen is cleared. A panel that tells others how questions end has a method
+    /// of its own here.
+    fn ended(&mut self, answer: Result<(), Declined>) {
+        let _ = answer;
+        self.show(None);
+    }
 }

@@ -244,6 +244,11 @@ impl<S: Storage, P: Panel, R: CryptoRng> Token<S, P, R> {
         self.reader.card.application().serial()
     }
 
+    /// Tries left, PIN then PUK, and the most of each; zeros when the token failed its self-test.
+    pub fn tries(&self) -> [u8; 4] {
+        self.reader.card.application().tries()
+    }
+
     /// Why the token refuses to work, if it does.
     pub fn fault(&self) -> Option<Refusal> {
         self.reader.card.application().fault()

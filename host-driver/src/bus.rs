@@ -12,7 +12,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, LazyLock, Mutex,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     time::Instant,
 };
@@ -28,9 +28,10 @@ pub use port::Port;
 
 use crate::{
     capture::Capture,
+    journal::{Event, Journal, Witness},
     labour::{Lanes, Turns},
     panel::Handle,
-    urb::Device,
+    urb::{Both, Device},
 };
 use port::{Slot, Status};
 
@@ -80,6 +81,8 @@ pub struct Bus {
     capture: Mutex<Option<Capture>>,
     /// The long computations of the devices.
     lanes: Lanes,
+    /// Who is told what happens to the devices.
+    journal: Arc<Journal>,
 }
 
 #[derive(Debug, Default)]
@@ -99,8 +102,14 @@ impl Bus {
         let bell = panel.as_ref().map(Handle::bell).unwrap_or_default();
         let mut ports = lock(&self.ports);
         let id = ports.next_id().ok_or(Unavailable::Full)?;
+        let witness = Witness::new(Arc::clone(&self.journal), id.to_string().into());
+        if let Some(panel) = &panel {
+            panel.tell(witness.clone());
+        }
         let port = Port {
             id,
+            witness: witness.clone(),
+            tries: AtomicU32::new(u32::from_ne_bytes(device.tries())),
             descriptors,
             bell,
             sought: Notify::new(),
@@ -112,6 +121,7 @@ impl Bus {
         };
         ports.by_id.insert(id, Arc::new(port));
         drop(ports);
+        witness.tell(|| Event::Plugged);
         self.changed.notify_waiters();
         Ok(id)
     }
@@ -128,6 +138,8 @@ impl Bus {
                 return Err(Unavailable::Missing);
             }
             *status = Status::of(State::Unplugged);
+            // Under the lock, so that what happens to a device is told in its order.
+            port.witness.tell(|| Event::Unplugged);
         }
         port.power_off(None);
         port.bell.notify_one();
@@ -147,6 +159,7 @@ impl Bus {
                 return Err(Unavailable::Held);
             }
             status.state = State::Free;
+            port.witness.tell(|| Event::Plugged);
         }
         self.changed.notify_waiters();
         Ok(())
@@ -158,7 +171,11 @@ impl Bus {
     /// There is no such device.
     pub fn remove(&self, id: BusId) -> Result<Box<dyn Device>, Unavailable> {
         let port = lock(&self.ports).by_id.remove(&id).ok_or(Unavailable::Missing)?;
-        *lock(&port.status) = Status::of(State::Unplugged);
+        {
+            let mut status = lock(&port.status);
+            *status = Status::of(State::Unplugged);
+            port.witness.tell(|| Event::Unplugged);
+        }
         port.power_off(None);
         let device = lock(&port.slot).device.take();
         port.bell.notify_one();
@@ -176,10 +193,14 @@ impl Bus {
         let lease = LEASES.fetch_add(1, Ordering::Relaxed);
         port.take(lease, peer)?;
         let [_, number] = port.id.number();
-        let tap = lock(&self.capture).as_ref().map(|capture| capture.tap(number));
+        let journal = port.witness.tap();
+        let tap = match lock(&self.capture).as_ref() {
+            Some(capture) => Box::new(Both(journal, capture.tap(number))),
+            None => journal,
+        };
         port.leases.fetch_add(1, Ordering::SeqCst);
         // From here on the device is given back when the lease is dropped.
-        let lease = Lease { bus: Arc::clone(self), port, number: lease, tap };
+        let lease = Lease { bus: Arc::clone(self), port, number: lease, tap: Some(tap) };
         lease.port.power_on(lease.number)?;
         self.changed.notify_waiters();
         Ok(lease)
@@ -199,6 +220,11 @@ impl Bus {
             }
             changed.await;
         }
+    }
+
+    /// What happens to the devices, for whoever listens.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// A port, by name.

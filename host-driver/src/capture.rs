@@ -20,14 +20,16 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use blank::{Blank, Shown};
+use blank::Shown;
 use lock::lock;
 use writer::{SIZES, Writer};
+
+pub(crate) use blank::Blank;
 
 use crate::urb::{Tap, Transfer};
 
 /// What stands for a byte that was blanked.
-const BLANK: u8 = b'*';
+pub(crate) const BLANK: u8 = b'*';
 /// Packets that may wait for the writer; each is at most [`pcapng::SNAP_LENGTH`] bytes.
 const WAITING: usize = 256;
 /// How long the end of a capture may take where the file does not take all that waits: a pipe that could not be made larger, whose

@@ -21,6 +21,7 @@ pub mod bus;
 pub mod labour;
 pub mod panel;
 pub mod store;
+pub mod journal;
 pub mod capture;
 pub mod urb;
 pub mod log;

@@ -189,6 +189,7 @@ impl Batch {
             plugged: true,
             attached: false,
             screen: None,
+            tries: None,
         }
     }
 

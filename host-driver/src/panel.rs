@@ -7,14 +7,16 @@ mod script;
 mod page;
 mod pattern;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use firmware::seams::{self, Button, Screen};
+use firmware::seams::{self, Button, Declined, Screen};
 use tokio::sync::{Notify, watch};
 
 pub use page::{Page, Pages};
 pub use pattern::{NotPattern, Pattern};
 pub use script::{Failed, Malformed, Script};
+
+use crate::journal::{Event, Witness};
 
 /// What presses the buttons.
 #[derive(Clone, Debug, Default)]
@@ -52,7 +54,8 @@ pub struct NotShown;
 
 /// Makes a panel and its handle.
 pub fn panel(habit: Habit) -> (Panel, Handle) {
-    let handle = Handle { face: Arc::new(watch::Sender::default()), bell: Arc::default() };
+    let handle =
+        Handle { face: Arc::new(watch::Sender::default()), bell: Arc::default(), witness: Arc::default() };
     (Panel { handle: handle.clone(), habit }, handle)
 }
 
@@ -70,7 +73,7 @@ impl seams::Panel for Panel {
             (Some(_), Habit::Reject) => Some(Button::Cancel),
             _ => None,
         };
-        self.handle.face.send_if_modified(|face| {
+        let changed = self.handle.face.send_if_modified(|face| {
             let changed = face.screen.is_some() || screen.is_some();
             face.shown += u64::from(screen.is_some());
             face.screen = screen.cloned();
@@ -80,6 +83,14 @@ impl seams::Panel for Panel {
         if pressed.is_some() {
             self.handle.bell.notify_one();
         }
+        if changed {
+            self.handle.report(|| Event::Screen(screen.cloned()));
+        }
+    }
+
+    fn ended(&mut self, answer: Result<(), Declined>) {
+        self.handle.report(|| Event::Answered(answer));
+        self.show(None);
     }
 
     fn pressed(&mut self) -> Option<Button> {
@@ -99,6 +110,7 @@ impl seams::Panel for Panel {
 pub struct Handle {
     face: Arc<watch::Sender<Face>>,
     bell: Arc<Notify>,
+    witness: Arc<OnceLock<Witness>>,
 }
 
 impl Handle {
@@ -172,6 +184,18 @@ impl Handle {
             if wanted(&face) || watch.changed().await.is_err() {
                 return face;
             }
+        }
+    }
+
+    /// From here on the journal is told what the screen shows.
+    pub(crate) fn tell(&self, witness: Witness) {
+        // A panel belongs to one token, which is plugged into one bus.
+        let _ = self.witness.set(witness);
+    }
+
+    fn report(&self, event: impl FnOnce() -> Event) {
+        if let Some(witness) = self.witness.get() {
+            witness.tell(event);
         }
     }
 

@@ -49,6 +49,10 @@ impl<S: Storage + Send, P: Panel + Send, R: CryptoRng + Send> Device for Token<S
         Self::tick(self, now)
     }
 
+    fn tries(&self) -> [u8; 4] {
+        Self::tries(self)
+    }
+
     fn job(&mut self) -> Option<Work> {
         let ticket = Self::job(self)?;
         let kind = if ticket.stretches() { Labour::Stretching } else { Labour::KeyMaking };

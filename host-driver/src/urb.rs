@@ -11,5 +11,6 @@ mod device;
 
 pub use device::{Descriptors, Device, Done, Labour, Stall, Work};
 pub use queue::{Limits, Overrun, Queue};
+pub(crate) use tap::Both;
 pub use tap::{EndpointKind, Tap, Transfer, TransferEnd, TransferEvent};
 pub use transfer::{Completion, Request, Status, Urb};

@@ -1,10 +1,11 @@
 //! Who may connect: on the loopback interface root and the server's own user, and from elsewhere the addresses of `--allow`.
 //!
 //! The server of tokens and the assistant ask here. The answer comes from the kernel, because a peer's own word proves nothing.
-//! [`Crowd`] holds the connections of those who are served.
+//! [`Crowd`] holds the connections of those who are served, and [`Patient`] gives up those that read nothing.
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod crowd;
+mod patient;
 mod owner;
 mod diag;
 mod table;
@@ -18,6 +19,7 @@ use std::{
 pub use crowd::{Asking, Crowd};
 use file::socket;
 use owner::Owner;
+pub use patient::Patient;
 
 /// Bits before the IPv4 address in an IPv6 address that holds one (RFC 4291, 2.5.5.2).
 const MAPPED: u8 = 96;

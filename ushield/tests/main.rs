@@ -2,6 +2,7 @@
 
 // The order is the law: a module uses only modules listed below it.
 mod cli;
+mod events;
 mod failures;
 mod jade;
 mod labour;

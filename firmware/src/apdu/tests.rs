@@ -221,8 +221,6 @@ fn an_unhealthy_token_says_so_and_does_nothing_else() {
 fn an_outcome_that_nobody_waits_for_is_a_fault() {
     let mut card = card();
     transmit(&mut card, &select(&shield::AID));
-    let Step::Done(answer) = card.resume(Event::Declined(crate::refusal::Declined::Aborted)) else {
-        panic!()
-    };
+    let Step::Done(answer) = card.resume(Event::Declined(crate::seams::Declined::Aborted)) else { panic!() };
     assert_eq!(answer.status, StatusWord::FAULT);
 }

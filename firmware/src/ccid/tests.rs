@@ -17,7 +17,7 @@ use crate::{
     crypto::Stretch,
     fixture,
     profile::Profile,
-    seams::{Button, Millis, Screen},
+    seams::{Button, Declined, Millis, Screen},
 };
 
 /// The instructions of the card below.

@@ -10,8 +10,7 @@ use crate::{
     apdu::Card,
     applet::Event as CardEvent,
     consent::{Pressed, Prompt},
-    refusal::Declined,
-    seams::{Millis, Panel},
+    seams::{Declined, Millis, Panel},
 };
 
 /// How often the buttons are looked at while a prompt waits, in milliseconds.
@@ -37,7 +36,7 @@ impl<C: Card, P: Panel> Reader<C, P> {
     pub(super) fn ask(&mut self, sequence: u8, mut prompt: Prompt, mut clock: Clock, now: Millis) -> Slot {
         let deadline = *clock.deadline.get_or_insert(now.after(self.prompt_timeout));
         if now >= deadline {
-            return self.answered(sequence, CardEvent::Declined(Declined::TimedOut));
+            return self.declined(sequence, Declined::TimedOut);
         }
         while let Some(button) = self.panel.pressed() {
             match prompt.press(button) {
@@ -45,18 +44,23 @@ impl<C: Card, P: Panel> Reader<C, P> {
                     prompt = next;
                     self.panel.show(Some(&prompt.screen()));
                 }
-                Pressed::Confirmed(consent) => return self.answered(sequence, CardEvent::Confirmed(consent)),
-                Pressed::Cancelled => {
-                    return self.answered(sequence, CardEvent::Declined(Declined::Cancelled));
+                Pressed::Confirmed(consent) => {
+                    self.panel.ended(Ok(()));
+                    return self.go_on(sequence, CardEvent::Confirmed(consent));
                 }
+                Pressed::Cancelled => return self.declined(sequence, Declined::Cancelled),
             }
         }
         self.extend(sequence, &mut clock, now);
         Slot::Asking { sequence, prompt, clock }
     }
 
-    fn answered(&mut self, sequence: u8, event: CardEvent) -> Slot {
-        self.panel.show(None);
+    fn declined(&mut self, sequence: u8, how: Declined) -> Slot {
+        self.panel.ended(Err(how));
+        self.go_on(sequence, CardEvent::Declined(how))
+    }
+
+    fn go_on(&mut self, sequence: u8, event: CardEvent) -> Slot {
         let step = self.card.resume(event);
         self.proceed(sequence, step)
     }

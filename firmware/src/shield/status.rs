@@ -2,7 +2,7 @@
 
 use wire::{apdu::StatusWord, shield::status};
 
-use crate::refusal::{Declined, Refusal};
+use crate::{refusal::Refusal, seams::Declined};
 
 /// A refusal in the shield's status words.
 pub(super) const fn word(refusal: Refusal) -> StatusWord {

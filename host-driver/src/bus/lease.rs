@@ -12,7 +12,10 @@ use super::{
     Bus, State,
     port::{Port, Status},
 };
-use crate::urb::{Device, Tap, Work};
+use crate::{
+    journal::Event,
+    urb::{Device, Tap, Work},
+};
 
 /// The lease is over: the device was pulled out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +26,7 @@ pub struct Lease {
     pub(super) bus: Arc<Bus>,
     pub(super) port: Arc<Port>,
     pub(super) number: u64,
-    /// What reports this host's transfers to the capture that ran when the device was taken.
+    /// What reports this host's transfers to the journal, and to the capture that ran when the device was taken.
     pub(super) tap: Option<Box<dyn Tap>>,
 }
 
@@ -42,7 +45,7 @@ impl Lease {
         &self.port
     }
 
-    /// Takes what reports this host's transfers to a capture; `None` where there is no capture.
+    /// Takes what reports this host's transfers; `None` where it was taken before.
     pub(crate) fn tap(&mut self) -> Option<Box<dyn Tap>> {
         self.tap.take()
     }
@@ -76,6 +79,11 @@ impl Lease {
         // A device has one job at a time, so that a host which comes and goes cannot pile jobs up.
         let work = if slot.working { None } else { device.job() };
         slot.working |= work.is_some();
+        // A try is paid before the PIN is looked at (firmware/src/pin.rs), and given back where the PIN is right. Only what is left
+        // in the end is told.
+        if !slot.working {
+            self.port.set_tries(device.tries());
+        }
         drop(guard);
         if let Some(work) = work {
             let job = Running { port: Arc::clone(&self.port), lease: self.number, done: false };
@@ -92,6 +100,7 @@ impl Drop for Lease {
         if status.lease == self.number {
             let state = if sound { State::Free } else { State::Unplugged };
             *status = Status::of(state);
+            self.port.witness.tell(|| if sound { Event::Released } else { Event::Unplugged });
         }
         drop(status);
         if !sound {

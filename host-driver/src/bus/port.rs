@@ -3,7 +3,10 @@
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, atomic::AtomicUsize},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, AtomicUsize, Ordering},
+    },
 };
 
 use lock::lock;
@@ -12,6 +15,7 @@ use tokio::sync::Notify;
 
 use super::{State, Unavailable, id::BusId};
 use crate::{
+    journal::{Event, Witness},
     labour::Turns,
     panel::Handle,
     urb::{Descriptors, Device},
@@ -30,6 +34,10 @@ pub struct Port {
     /// How many leases are not dropped yet. Some of them may be over.
     pub(super) leases: AtomicUsize,
     pub(super) turns: Turns,
+    /// Who is told what happens to this device.
+    pub(super) witness: Witness,
+    /// The four bytes of [`Device::tries`], as they were last.
+    pub(super) tries: AtomicU32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -83,10 +91,26 @@ impl Port {
         lock(&self.status).state
     }
 
+    /// Tries left, PIN then PUK, and the most of each, as they were when the device was driven last; zeros where it has none.
+    pub fn tries(&self) -> [u8; 4] {
+        self.tries.load(Ordering::Relaxed).to_ne_bytes()
+    }
+
+    /// The device was driven, and has so many tries now. The caller holds the device's lock, so that changes are told in order.
+    pub(super) fn set_tries(&self, tries: [u8; 4]) {
+        if self.tries() != tries {
+            self.tries.store(u32::from_ne_bytes(tries), Ordering::Relaxed);
+            self.witness.tell(|| Event::Tries(tries));
+        }
+    }
+
     pub(super) fn take(&self, lease: u64, peer: Peer) -> Result<(), Unavailable> {
         let mut status = lock(&self.status);
         match status.state {
-            State::Free => *status = Status { state: State::Held { peer }, lease, wanted: false },
+            State::Free => {
+                *status = Status { state: State::Held { peer }, lease, wanted: false };
+                self.witness.tell(|| Event::Attached { host: peer.to_string() });
+            }
             State::Held { .. } => {
                 status.wanted = true;
                 self.sought.notify_one();
@@ -117,6 +141,14 @@ impl Port {
         }
         slot.lease = 0;
         let Some(device) = &mut slot.device else { return true };
-        catch_unwind(AssertUnwindSafe(|| device.unplug())).is_ok()
+        let off = catch_unwind(AssertUnwindSafe(|| {
+            device.unplug();
+            device.tries()
+        }));
+        // A try that was paid for a PIN which was never looked at is gone.
+        if let Ok(tries) = &off {
+            self.set_tries(*tries);
+        }
+        off.is_ok()
     }
 }

@@ -26,7 +26,7 @@ const STATUS: usize = 7;
 
 /// What a capture knows of the exchange between one host and one device.
 #[derive(Debug)]
-pub(super) struct Blank {
+pub(crate) struct Blank {
     out: Pieces,
     back: Pieces,
     /// `out` and `owed` as they were before the last transfer, because the device may refuse that transfer.
@@ -46,13 +46,13 @@ pub(super) struct Blank {
 }
 
 /// What may be shown of a transfer.
-pub(super) struct Shown {
+pub(crate) struct Shown {
     /// The setup packet of a control transfer.
-    pub(super) setup: Option<Setup>,
+    pub(crate) setup: Option<Setup>,
     /// All data, in its full length.
-    pub(super) data: Vec<u8>,
+    pub(crate) data: Vec<u8>,
     /// Whether anything was blanked.
-    pub(super) blanked: bool,
+    pub(crate) blanked: bool,
 }
 
 /// A message that comes in pieces.
@@ -121,7 +121,7 @@ impl Pieces {
 
 impl Blank {
     /// Blanks the secret parts of a transfer. Transfers come in the order of the bus.
-    pub(super) fn shown(&mut self, transfer: &Transfer<'_>) -> Shown {
+    pub(crate) fn shown(&mut self, transfer: &Transfer<'_>) -> Shown {
         let (TransferEvent::Submitted { data: whole, .. } | TransferEvent::Ended { data: whole, .. }) =
             transfer.event;
         let (mut setup, mut data) = (None, whole.to_vec());

@@ -12,7 +12,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use peer::{Asking, Crowd};
+use peer::{Asking, Crowd, Patient};
 use tokio::{
     net::{UnixListener, UnixStream},
     time::sleep,
@@ -22,7 +22,7 @@ use super::rack::Rack;
 
 /// Connections at a time.
 const CONNECTIONS: usize = 256;
-/// How long a connection may take to send its next request.
+/// How long a connection may take to send its next request, and how long it may take nothing of an answer.
 const SILENCE: Duration = Duration::from_secs(10);
 /// How long to wait when the system has no more descriptors.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -62,7 +62,7 @@ async fn answer(stream: UnixStream, routes: Router, rack: Arc<Rack>, asking: Ask
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(SILENCE)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Patient::new(stream, SILENCE)), service);
     let mut connection = std::pin::pin!(connection);
     // An error says that the client has gone, or that it does not speak HTTP.
     let ended = tokio::select! {

@@ -2,10 +2,10 @@
 
 use firmware::seams;
 use terminal::{Context, Failure};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use super::view::{Button, Health, Screen, Token};
-use crate::{BusId, Exporter, State, capture::Summary, panel::Handle};
+use crate::{BusId, Exporter, State, capture::Summary, journal::Entry, panel::Handle};
 
 /// The tokens of one server, and the exporter that shows them to hosts.
 #[derive(Debug)]
@@ -50,11 +50,14 @@ impl Rack {
 
     /// A token as it is now.
     pub fn token(&self, served: &Served) -> Token {
-        let state = self.exporter.bus().port(served.bus_id).map_or(State::Unplugged, |port| port.state());
+        let port = self.exporter.bus().port(served.bus_id);
+        let state = port.as_ref().map_or(State::Unplugged, |port| port.state());
+        let tries = port.map(|port| port.tries()).filter(|tries| *tries != [0; 4]);
         Token {
             plugged: state != State::Unplugged,
             attached: matches!(state, State::Held { .. }),
             screen: served.screen(),
+            tries: tries.map(Into::into),
             ..served.token.clone()
         }
     }
@@ -86,6 +89,16 @@ impl Rack {
     /// Asks the server to end.
     pub fn stop(&self) {
         self.stopping.send_replace(true);
+    }
+
+    /// What happens to the tokens from now on.
+    pub(crate) fn listen(&self) -> broadcast::Receiver<Entry> {
+        self.exporter.bus().journal().listen()
+    }
+
+    /// Becomes true once [`Self::stop`] was called.
+    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
     }
 
     /// Returns once [`Self::stop`] was called.

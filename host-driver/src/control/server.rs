@@ -4,9 +4,9 @@ use std::{fmt, fs, path::Path, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    body::Bytes,
+    body::{Body, Bytes},
     extract::{self, DefaultBodyLimit, Query, State, rejection::QueryRejection},
-    http::StatusCode,
+    http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -19,6 +19,8 @@ use super::{
     client::Client,
     crowd,
     rack::{Rack, Served},
+    rejection::{Rejection, reject},
+    stream::{self, LISTENERS},
     view::{self, Health, Press, Refusal, Shown, Token, Tokens},
 };
 use crate::{
@@ -65,6 +67,7 @@ impl ControlSocket {
         let routes = Router::new()
             .route("/health", get(health))
             .route("/tokens", get(tokens))
+            .route("/events", get(events))
             .route("/tokens/{id}/screen", get(screen))
             .route("/tokens/{id}/press", post(press))
             .route("/tokens/{id}/plug", post(plug))
@@ -107,19 +110,6 @@ pub fn sweep(runtime: &Path) {
     }
 }
 
-/// An answer that refuses a request.
-struct Rejection(StatusCode, Refusal);
-
-impl IntoResponse for Rejection {
-    fn into_response(self) -> Response {
-        (self.0, Json(self.1)).into_response()
-    }
-}
-
-fn reject(status: StatusCode, error: impl Into<String>, next: impl Into<String>) -> Rejection {
-    Rejection(status, Refusal { error: error.into(), next: next.into(), shown: None })
-}
-
 type Answer<T> = Result<Json<T>, Rejection>;
 
 async fn health(State(rack): State<Arc<Rack>>) -> Json<Health> {
@@ -130,8 +120,17 @@ async fn tokens(State(rack): State<Arc<Rack>>) -> Json<Tokens> {
     Json(Tokens { tokens: rack.tokens() })
 }
 
+/// Lines of JSON, for as long as the listener likes.
+async fn events(State(rack): State<Arc<Rack>>) -> Result<Response, Rejection> {
+    let lines = stream::follow(&rack).ok_or_else(|| {
+        let error = format!("{LISTENERS} programs listen already");
+        reject(StatusCode::SERVICE_UNAVAILABLE, error, "let one of them end")
+    })?;
+    Ok(([(CONTENT_TYPE, "application/x-ndjson")], Body::new(lines)).into_response())
+}
+
 async fn nowhere() -> Rejection {
-    reject(StatusCode::NOT_FOUND, "there is nothing here", "GET /health, GET /tokens")
+    reject(StatusCode::NOT_FOUND, "there is nothing here", "GET /health, GET /tokens, GET /events")
 }
 
 async fn shutdown(State(rack): State<Arc<Rack>>) -> Json<Health> {

@@ -1,6 +1,10 @@
 //! The bodies of requests and answers on the control socket.
 
+mod happening;
+
 use serde::{Deserialize, Serialize};
+
+pub use happening::{Apdu, EndReason, Happening, What};
 
 /// Who serves: the answer of `GET /health`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +63,28 @@ pub struct Token {
     pub attached: bool,
     /// What its screen shows.
     pub screen: Option<Screen>,
+    /// The tries left; none where the token failed its self-test.
+    #[serde(default)]
+    pub tries: Option<Tries>,
+}
+
+/// How often PIN and PUK may still be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tries {
+    /// Tries left of the PIN; at 0 the PIN is locked.
+    pub pin: u8,
+    /// Tries left of the PUK.
+    pub puk: u8,
+    /// The most tries of the PIN.
+    pub pin_most: u8,
+    /// The most tries of the PUK.
+    pub puk_most: u8,
+}
+
+impl From<[u8; 4]> for Tries {
+    fn from([pin, puk, pin_most, puk_most]: [u8; 4]) -> Self {
+        Self { pin, puk, pin_most, puk_most }
+    }
 }
 
 /// What a screen shows: one page.

@@ -77,6 +77,11 @@ pub trait Device: Send {
     /// Time goes on; returns when the device wants the next tick, if it wants one.
     fn tick(&mut self, now: Millis) -> Option<Millis>;
 
+    /// Tries left, PIN then PUK, and the most of each; zeros where the device has none. Asked often: it must be cheap.
+    fn tries(&self) -> [u8; 4] {
+        [0; 4]
+    }
+
     /// A long computation that somebody must run and hand to [`Self::finish`].
     fn job(&mut self) -> Option<Work>;
 

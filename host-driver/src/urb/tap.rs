@@ -10,6 +10,16 @@ pub trait Tap: Send + Sync {
     fn see(&mut self, transfer: &Transfer<'_>);
 }
 
+/// Two taps of the same transfers.
+pub(crate) struct Both(pub(crate) Box<dyn Tap>, pub(crate) Box<dyn Tap>);
+
+impl Tap for Both {
+    fn see(&mut self, transfer: &Transfer<'_>) {
+        self.0.see(transfer);
+        self.1.see(transfer);
+    }
+}
+
 /// What a tap is told of a transfer.
 #[derive(Clone, Copy, Debug)]
 pub struct Transfer<'a> {

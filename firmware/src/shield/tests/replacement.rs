@@ -7,8 +7,7 @@ use crate::{
     applet::{Answer, Event},
     consent::Pressed,
     profile::Profile,
-    refusal::Declined,
-    seams::Button,
+    seams::{Button, Declined},
 };
 
 const INSTALL: [u8; 4] = [0x80, 0xDB, 0, 0];

@@ -1,0 +1,134 @@
+//! The lines of `GET /events`.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use firmware::seams::Declined;
+use serde::{Deserialize, Serialize};
+
+use super::{Screen, Token, Tries};
+use crate::journal::{Entry, Event, Exchange};
+
+/// One line: something that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Happening {
+    /// When, in milliseconds since 1970.
+    pub at: u64,
+    /// The token's USB/IP bus id; none in a line that is not about one token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// What.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What can happen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum What {
+    /// The first line: all tokens as they are.
+    Tokens {
+        /// The tokens.
+        tokens: Vec<Token>,
+    },
+    /// The token was plugged in.
+    Plugged,
+    /// The token was pulled out. A host that held it holds it no more.
+    Unplugged,
+    /// A host holds the token.
+    Attached {
+        /// The host: its address, or its process.
+        host: String,
+    },
+    /// The host has given the token back.
+    Released,
+    /// The screen shows a page; none when the screen is dark.
+    Screen {
+        /// The page.
+        screen: Option<Screen>,
+    },
+    /// The holder has confirmed what the last page showed.
+    Confirmed,
+    /// The holder has pressed Cancel.
+    Cancelled,
+    /// Nobody pressed in time.
+    TimedOut,
+    /// The host gave its question up, or has gone.
+    Withdrawn,
+    /// The token has other tries left.
+    Tries {
+        /// The tries.
+        tries: Tries,
+    },
+    /// A command and its answer, without secrets.
+    Apdu(Apdu),
+    /// The last line.
+    End {
+        /// Why there is no more.
+        reason: EndReason,
+        /// How many lines are missing before this one.
+        missed: u64,
+    },
+}
+
+/// Why there are no more lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// The listener read so slowly that lines are missing. It may ask again.
+    Slow,
+    /// The server ends.
+    Stopped,
+}
+
+/// A command and its answer, in hexadecimal digits. `**` is a byte that is secret, or the byte 2A.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Apdu {
+    /// What the command is called; none for a command that is not known.
+    pub name: Option<String>,
+    /// The beginning of the command: at most 50 bytes.
+    pub command: String,
+    /// All bytes of the command.
+    pub command_length: usize,
+    /// The beginning of the answer without its status word: at most 48 bytes.
+    pub answer: String,
+    /// All bytes of the answer without its status word.
+    pub answer_length: usize,
+    /// The status word; none where the command was given up, or more of the answer follows.
+    pub status: Option<String>,
+    /// Milliseconds from the command to its answer.
+    pub took: u64,
+}
+
+impl Happening {
+    /// Something that is not about one token, and happens now.
+    pub fn now(what: What) -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { at: u64::try_from(since.as_millis()).unwrap_or(u64::MAX), token: None, what }
+    }
+}
+
+impl From<Entry> for Happening {
+    fn from(entry: Entry) -> Self {
+        let what = match entry.event {
+            Event::Plugged => What::Plugged,
+            Event::Unplugged => What::Unplugged,
+            Event::Attached { host } => What::Attached { host },
+            Event::Released => What::Released,
+            Event::Screen(screen) => What::Screen { screen: screen.as_ref().map(Screen::from) },
+            Event::Answered(Ok(())) => What::Confirmed,
+            Event::Answered(Err(Declined::Cancelled)) => What::Cancelled,
+            Event::Answered(Err(Declined::TimedOut)) => What::TimedOut,
+            Event::Answered(Err(Declined::Aborted)) => What::Withdrawn,
+            Event::Tries(tries) => What::Tries { tries: tries.into() },
+            Event::Exchange(exchange) => What::Apdu(exchange.into()),
+        };
+        Self { at: entry.at, token: Some(entry.token.to_string()), what }
+    }
+}
+
+impl From<Exchange> for Apdu {
+    fn from(exchange: Exchange) -> Self {
+        let Exchange { name, command, command_length, answer, answer_length, status, took } = exchange;
+        Self { name: name.map(str::to_owned), command, command_length, answer, answer_length, status, took }
+    }
+}

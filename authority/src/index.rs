@@ -99,6 +99,8 @@ pub enum Revocation {
     CessationOfOperation,
     /// The holder may no longer use it.
     PrivilegeWithdrawn,
+    /// Nobody knows yet whether it stands: a bank has restored its books, and has not confirmed its token.
+    CertificateHold,
 }
 
 impl Index {

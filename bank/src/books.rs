@@ -19,6 +19,7 @@ pub(crate) mod signed;
 pub(crate) mod crl;
 pub(crate) mod certificate;
 pub(crate) mod authorisation;
+pub(crate) mod puk;
 pub(crate) mod shield;
 pub(crate) mod posting;
 pub(crate) mod audit;
@@ -72,6 +73,7 @@ pub(crate) const STATEMENTS: &[&[(&str, &str)]] = &[
     crl::STATEMENTS,
     certificate::STATEMENTS,
     authorisation::STATEMENTS,
+    puk::STATEMENTS,
     shield::STATEMENTS,
     posting::STATEMENTS,
     audit::STATEMENTS,

@@ -1,6 +1,9 @@
 //! A client of the counter's API: what `bank counter` speaks.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use axum::http::{Method, Request, header};
 use http_body_util::{BodyExt, Full, Limited};
@@ -26,6 +29,8 @@ const LONGEST: usize = 256 << 10;
 /// A connection to a counter, and the teller's session once it has begun.
 pub(crate) struct Client {
     sender: http1::SendRequest<Full<Bytes>>,
+    at: String,
+    authorities: PathBuf,
     host: String,
     token: Option<Zeroizing<String>>,
 }
@@ -53,6 +58,20 @@ impl Client {
     /// Connects to the counter at this origin. `authorities` are those that may have signed its certificate.
     pub(crate) async fn connect(at: &str, authorities: &Path) -> Result<Self, Failure> {
         let at = origin::parse(at).map_err(failed)?;
+        let (sender, host) = Self::dial(&at, authorities).await?;
+        Ok(Self { sender, at, authorities: authorities.to_owned(), host, token: None })
+    }
+
+    /// Takes another connection for the same session.
+    pub(crate) async fn reconnect(&mut self) -> Result<(), Failure> {
+        (self.sender, self.host) = Self::dial(&self.at, &self.authorities).await?;
+        Ok(())
+    }
+
+    async fn dial(
+        at: &str,
+        authorities: &Path,
+    ) -> Result<(http1::SendRequest<Full<Bytes>>, String), Failure> {
         let (scheme, host) = at.split_once("://").unwrap_or_default();
         let is_https = scheme == "https";
         let (name, port) = match host.rsplit_once(':').filter(|(_, port)| !port.contains(']')) {
@@ -67,7 +86,7 @@ impl Client {
         } else {
             handshake(stream).await?
         };
-        Ok(Self { sender, host: host.to_owned(), token: None })
+        Ok((sender, host.to_owned()))
     }
 
     /// Begins a session.

@@ -2,6 +2,7 @@
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod backup;
+mod confirm;
 mod counter;
 mod merchant;
 
@@ -61,6 +62,8 @@ enum Command {
     Backup(backup::Backup),
     /// Put a copy of the books in place of a database that is gone
     Restore(backup::Restore),
+    /// Let all shields stand again that a restore has suspended, but those that are named; two tellers give their passwords
+    ConfirmShields(confirm::ConfirmShields),
     /// The audit
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -217,6 +220,7 @@ impl Line {
                 Command::Counter(counter) => counter.run().await,
                 Command::Backup(backup) => backup.run().await,
                 Command::Restore(restore) => restore.run().await,
+                Command::ConfirmShields(confirm) => confirm.run().await,
                 Command::Audit(AuditCommand::Verify(verify)) => verify.run().await,
             }
         })
@@ -310,6 +314,11 @@ async fn init(place: &Place) -> Outcome {
 async fn migrate(place: &Place) -> Outcome {
     let folder = Folder(&place.folder);
     let (database, now) = (place.database().await?, Clock::default().now());
+    if folder.secrets().exists() && Secrets::read(&folder.secrets())?.complete(&folder.secrets())? {
+        say(
+            "secrets.json has a new key, for the PUKs of shields: copy the file to all nodes, and to where its copy is kept",
+        );
+    }
     if folder.secrets().exists() && !folder.authority().exists() {
         // Certificates that another CA has issued would be worth nothing: a CA is founded where the books know of none.
         if database.has_migration("0003_shield").await {
@@ -386,7 +395,7 @@ fn not_opened(why: String, next: &str) -> Failure {
 fn check_door(
     place: SocketAddr,
     origin: Option<&String>,
-    has_tls: bool,
+    (has_tls, has_proxy): (bool, bool),
     option: &str,
 ) -> Result<(), Failure> {
     let is_https = origin.is_some_and(|origin| origin.starts_with("https://"));
@@ -394,8 +403,15 @@ fn check_door(
         let why = format!("{option} is http, and --tls answers no http");
         return Err(not_opened(why, &format!("say {option} https://…")));
     }
-    if place.ip().is_loopback() || is_https {
+    if place.ip().is_loopback() || (is_https && (has_tls || has_proxy)) {
         return Ok(());
+    }
+    if is_https {
+        let why = format!(
+            "{place} is not loopback, and nothing is known of a proxy with TLS that stands before it"
+        );
+        let next = "say --tls CERT --key KEY, or --trusted-proxy with the address that the proxy comes from";
+        return Err(not_opened(why, next));
     }
     let why = format!("{place} is not loopback, and passwords would travel in clear");
     Err(if has_tls {
@@ -416,9 +432,9 @@ fn check_door(
 impl Serve {
     async fn run(self) -> Outcome {
         self.listen.check_metrics()?;
-        let (has_tls, listen) = (self.tls.is_some(), &self.listen);
-        check_door(listen.public, self.public_origin.as_ref(), has_tls, "--public-origin")?;
-        check_door(listen.counter, self.counter_origin.as_ref(), has_tls, "--counter-origin")?;
+        let (listen, by_tls) = (&self.listen, (self.tls.is_some(), !self.trusted_proxy.is_empty()));
+        check_door(listen.public, self.public_origin.as_ref(), by_tls, "--public-origin")?;
+        check_door(listen.counter, self.counter_origin.as_ref(), by_tls, "--counter-origin")?;
         let tls = match (&self.tls, &self.key) {
             (Some(certificate), Some(key)) => Some(tls::acceptor(certificate, key)?),
             _ => None,

@@ -2,6 +2,7 @@
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod api;
+mod puk;
 mod pages;
 mod session;
 pub(crate) mod action;
@@ -10,5 +11,5 @@ use crate::site::Routes;
 
 /// All routes of the tellers' site.
 pub(crate) fn routes() -> Routes {
-    session::routes().and(pages::routes()).and(api::routes())
+    session::routes().and(pages::routes()).and(puk::routes()).and(api::routes())
 }

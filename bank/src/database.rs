@@ -46,6 +46,7 @@ pub(crate) const MIGRATIONS: &[(&str, &str, &str)] = &[
     migration!("0001_books"),
     migration!("0002_index"),
     migration!("0003_shield"),
+    migration!("0004_puk"),
     migration!("0005_merchant"),
 ];
 

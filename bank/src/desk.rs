@@ -2,6 +2,7 @@
 //! [`AtCounter`], whose document and card the teller has looked at.
 
 mod approval;
+mod puk;
 mod shield;
 
 use serde::Serialize;
@@ -28,7 +29,8 @@ use crate::{
 };
 
 pub(crate) use approval::{Action, Brought, answer, ask, detail, waiting};
-pub(crate) use shield::{check_serial, issue_shield, lose_shield};
+pub(crate) use puk::{Clear, Errand, hand_over, locked, set, unblock};
+pub(crate) use shield::{check_first, check_serial, check_suspended, confirm_all, lose_shield};
 
 /// Who opens an account.
 #[derive(Clone, Debug)]
@@ -268,9 +270,8 @@ impl Overview {
     /// What the counter can do about the shield that the customer has.
     pub(crate) fn shield_actions(&self) -> Vec<&'static str> {
         match &self.shield {
-            Some(shield) if ["bound", "delivered"].contains(&shield.state.as_str()) => {
-                vec!["shield-code", "lose-shield"]
-            }
+            Some(shield) if shield.is_suspended() => vec!["confirm-shield", "lose-shield"],
+            Some(shield) if shield.is_held() => vec!["shield-code", "unblock-shield", "lose-shield"],
             _ => Vec::new(),
         }
     }

@@ -110,6 +110,10 @@ refusals! {
     NoShield = 403 "no-shield";
     ShieldExists = 409 "shield-exists";
     ShieldEnded = 403 "shield-ended";
+    ShieldSuspended = 403 "shield-suspended";
+    NotSuspended = 409 "not-suspended";
+    PukKept = 409 "puk-kept";
+    NoConsent = 403 "no-consent";
     BadShield = 422 "bad-shield";
     CodeWrong = 403 "code-wrong";
     CodeExpired = 403 "code-expired";

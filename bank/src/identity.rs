@@ -123,6 +123,23 @@ pub(crate) async fn sign_in(bank: &Bank, account: &str, password: &str, from: &F
     Ok(token)
 }
 
+/// Checks who stands at the bank's own machine, without a session.
+///
+/// # Errors
+/// The name or the password is wrong, or too many were tried.
+pub(crate) async fn check_teller(bank: &Bank, name: &str, password: &str) -> Result<()> {
+    let from = From { address: "console".into(), agent: String::new() };
+    let paid = pay_try(bank, "teller", name, &from).await?;
+    let kept = teller::hash(&mut *bank.database.connection().await?, name).await?;
+    if !paid.verify(bank, password, kept.as_deref()).await? {
+        return Err(Refusal::WrongLogin.into());
+    }
+    let mut work = bank.database.begin().await?;
+    paid.succeed(&mut work).await?;
+    work.commit().await?;
+    Ok(())
+}
+
 /// Logs a teller in.
 ///
 /// # Errors

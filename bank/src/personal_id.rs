@@ -111,6 +111,9 @@ impl Granted {
         if !shield.is_held() {
             return Err(Refusal::ShieldEnded.into());
         }
+        if shield.is_suspended() {
+            return Err(Refusal::ShieldSuspended.into());
+        }
         Ok(Self { authorisation, shield, name: customer.name })
     }
 
@@ -257,8 +260,8 @@ pub(crate) async fn end_of(bank: &Bank, shield: &Shield) -> Result<Option<(Momen
     let own = standing.iter().rev().find(|row| row.kind() == Kind::Payment && row.delivered_at.is_some());
     let now = bank.clock.now();
     Ok(own.map(|row| {
-        let may =
-            shield.is_delivered() && now >= row.not_after - RENEWAL.0 && now <= row.not_after + RENEWAL.1;
+        let is_in_use = shield.is_delivered() && !shield.is_suspended();
+        let may = is_in_use && now >= row.not_after - RENEWAL.0 && now <= row.not_after + RENEWAL.1;
         (row.not_after, may)
     }))
 }
@@ -270,6 +273,9 @@ pub(crate) async fn end_of(bank: &Bank, shield: &Shield) -> Result<Option<(Momen
 pub(crate) async fn renew(bank: &Bank, who: &Settled) -> Result<Code> {
     let found = shield::of_customer(&mut *bank.database.connection().await?, &who.customer().id).await?;
     let shield = found.filter(Shield::is_delivered).ok_or(Refusal::ShieldNotDelivered)?;
+    if shield.is_suspended() {
+        return Err(Refusal::ShieldSuspended.into());
+    }
     let end = end_of(bank, &shield).await?.ok_or(Refusal::ShieldNotDelivered)?;
     if !end.1 {
         return Err(Refusal::NotYetRenewed.into());
@@ -303,6 +309,7 @@ pub(crate) async fn bind(
         state: "bound".to_owned(),
         bound_at: now,
         delivered_at: None,
+        suspended_at: None,
     };
     if !shield::add(work, &new, teller).await? {
         return Err(Refusal::ShieldExists.into());
@@ -330,4 +337,30 @@ pub(crate) async fn take_back(
     }
     authorisation::kill(work, &shield.id).await?;
     certificate::revoke_all(work, &shield.id, why, now).await
+}
+
+/// A restored bank does not know which shields were lost or replaced since its copy was made: all wait until the counter confirms them, and
+/// outsiders are told that their certificates are on hold. How many shields there are.
+pub(crate) async fn suspend_all(work: &mut Work, now: Moment) -> Result<u64> {
+    let suspended = shield::suspend_all(work, now).await?;
+    certificate::count_revocations(work, suspended).await?;
+    Ok(suspended)
+}
+
+/// All suspended shields stand again but those of these serial numbers. How many.
+pub(crate) async fn confirm_all_but(work: &mut Work, except: &[String]) -> Result<u64> {
+    let mut confirmed = 0;
+    for shield in shield::suspended(work).await? {
+        if !except.contains(&shield.serial) {
+            confirmed += u64::from(confirm(work, &shield).await?);
+        }
+    }
+    Ok(confirmed)
+}
+
+/// The counter has confirmed a shield that was suspended: its certificates stand again. Whether it was suspended.
+pub(crate) async fn confirm(work: &mut Work, shield: &Shield) -> Result<bool> {
+    let is_confirmed = shield::confirm(work, &shield.id).await?;
+    certificate::count_revocations(work, u64::from(is_confirmed)).await?;
+    Ok(is_confirmed)
 }

@@ -2,6 +2,9 @@
 //!
 //! Each kind of key has versions. What a key protects names the version: an old key stays until nothing names it.
 
+// The order is the law: a module uses only siblings listed below it (tests/floors.rs).
+mod envelope;
+
 use std::{collections::BTreeMap, path::Path};
 
 use file::Access;
@@ -26,6 +29,10 @@ struct Written {
     /// The cells of password cards, by version.
     #[zeroize(skip)]
     card: BTreeMap<i64, Key>,
+    /// The envelopes of PUKs, by version. A file of a bank from before there were envelopes has none, until `bank migrate` adds one.
+    #[zeroize(skip)]
+    #[serde(default)]
+    puk: BTreeMap<i64, Key>,
     /// The seal on the chain of the audit.
     audit: Key,
     /// The tokens of forms.
@@ -38,6 +45,16 @@ struct Written {
 #[derive(Clone, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 #[serde(transparent)]
 struct Key(String);
+
+impl Key {
+    fn new() -> Result<Self> {
+        Ok(Self(hex(Zeroizing::new(random::bytes::<32>()?).as_slice())))
+    }
+}
+
+fn missing() -> Error {
+    Error::Broken("the file of secrets lacks the version of a key that the books name".into())
+}
 
 /// What the keys are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,16 +71,30 @@ pub(crate) struct Secrets(Written);
 impl Secrets {
     /// New ones.
     pub(crate) fn new() -> Result<Self> {
-        let key = || Ok::<_, Error>(Key(hex(Zeroizing::new(random::bytes::<32>()?).as_slice())));
-        let card = BTreeMap::from([(1, key()?)]);
-        Ok(Self(Written { version: 1, card, audit: key()?, form: key()?, authority: key()? }))
+        let first = || Ok::<_, Error>(BTreeMap::from([(1, Key::new()?)]));
+        let [audit, form, authority] = [Key::new()?, Key::new()?, Key::new()?];
+        Ok(Self(Written { version: 1, card: first()?, puk: first()?, audit, form, authority }))
+    }
+
+    /// Adds what the file of a former version lacks, and writes it anew. Whether it lacked something.
+    pub(crate) fn complete(mut self, path: &Path) -> std::result::Result<bool, Failure> {
+        if !self.0.puk.is_empty() {
+            return Ok(false);
+        }
+        let key = Key::new().map_err(|error| Failure::new("no secrets were made").because(error))?;
+        self.0.puk.insert(1, key);
+        file::write(path, &self.json()?, Access::Owner, true)?;
+        Ok(true)
+    }
+
+    fn json(&self) -> std::result::Result<Zeroizing<Vec<u8>>, Failure> {
+        let json = serde_json::to_vec_pretty(&self.0).map(Zeroizing::new);
+        json.map_err(|fault| Failure::new("the secrets cannot be written").because(fault))
     }
 
     /// Writes the file, which must not be there yet.
     pub(crate) fn write(&self, path: &Path) -> std::result::Result<(), Failure> {
-        let json = serde_json::to_vec_pretty(&self.0).map(Zeroizing::new);
-        let json = json.map_err(|fault| Failure::new("the secrets cannot be written").because(fault))?;
-        Ok(file::write(path, &json, Access::Owner, false)?)
+        Ok(file::write(path, &self.json()?, Access::Owner, false)?)
     }
 
     /// Reads the file, which must be closed to others.
@@ -79,7 +110,8 @@ impl Secrets {
         let written: Written = serde_json::from_slice(&bytes)
             .map_err(|fault| wrong(format!("line {} is not what `bank init` writes", fault.line())))?;
         let whole = |key: &Key| key.0.len() == 64 && key.0.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let keys = written.card.values().chain([&written.audit, &written.form, &written.authority]);
+        let versions = written.card.values().chain(written.puk.values());
+        let keys = versions.chain([&written.audit, &written.form, &written.authority]);
         if written.version != 1 || written.card.is_empty() || !keys.into_iter().all(whole) {
             return Err(wrong("a key is missing, or the file is of another version".into()));
         }
@@ -89,6 +121,23 @@ impl Secrets {
     /// The version of the key that new cards are made with.
     pub(crate) fn card_version(&self) -> i64 {
         self.0.card.keys().next_back().copied().unwrap_or_default()
+    }
+
+    /// Seals a PUK for what the parts name, with the newest key: the key's version, and the envelope.
+    pub(crate) fn seal(&self, parts: &[&str], secret: &[u8]) -> Result<(i64, Vec<u8>)> {
+        let newest = self.0.puk.iter().next_back();
+        let (version, key) = newest.ok_or_else(|| {
+            Error::Broken("the file of secrets has no key for PUKs; run `bank migrate`".into())
+        })?;
+        Ok((*version, envelope::seal(key, parts, secret)?))
+    }
+
+    /// Opens the envelope of a PUK.
+    ///
+    /// # Errors
+    /// The file lacks that version of the key, or the envelope is not of these parts.
+    pub(crate) fn open(&self, version: i64, parts: &[&str], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+        envelope::open(self.0.puk.get(&version).ok_or_else(missing)?, parts, sealed)
     }
 
     /// What opens the keys of the bank's CA.
@@ -103,8 +152,6 @@ impl Secrets {
             Purpose::Audit => Some(&self.0.audit),
             Purpose::Form => Some(&self.0.form),
         };
-        let missing =
-            || Error::Broken("the file of secrets lacks the version of a key that the books name".into());
         let key = key.ok_or_else(missing)?;
         let mut mac = Hmac::<Sha256>::new_from_slice(key.0.as_bytes()).map_err(|_| missing())?;
         for part in parts {
@@ -168,5 +215,46 @@ mod tests {
         assert!(secrets.write(&path).is_err(), "a file of secrets is never written over");
         std::fs::write(&path, "{}").expect("written");
         assert!(Secrets::read(&path).is_err());
+    }
+
+    /// An envelope opens for what it was sealed for, with the key that it names, and unchanged.
+    #[test]
+    fn an_envelope_opens_where_it_belongs_and_a_former_key_opens_old_ones() {
+        let (mut secrets, parts) = (Secrets::new().expect("random numbers"), ["puk", "00C0FFEE", "1"]);
+        let (version, sealed) = secrets.seal(&parts, b"k7m2p9xq").expect("sealed");
+        assert_eq!(secrets.open(version, &parts, &sealed).expect("opened").as_slice(), b"k7m2p9xq");
+        assert!(sealed.windows(8).all(|part| part != b"k7m2p9xq"));
+        assert_ne!(secrets.seal(&parts, b"k7m2p9xq").expect("sealed").1, sealed, "another nonce");
+        for wrong in [["puk", "00C0FFEF", "1"], ["puk", "00C0FFEE", "2"], ["puk", "00C0FFEE1", ""]] {
+            assert!(secrets.open(version, &wrong, &sealed).is_err(), "{wrong:?}");
+        }
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert!(secrets.open(version, &parts, &changed).is_err(), "byte {at}");
+        }
+        assert!(secrets.open(version, &parts, &sealed[..11]).is_err());
+        // Rotation: what is sealed from now on names the new key, and the old key opens what it sealed.
+        secrets.0.puk.insert(2, super::Key::new().expect("random numbers"));
+        assert_eq!(secrets.seal(&parts, b"k7m2p9xq").expect("sealed").0, 2);
+        assert!(secrets.open(1, &parts, &sealed).is_ok() && secrets.open(2, &parts, &sealed).is_err());
+        assert!(secrets.open(3, &parts, &sealed).is_err());
+    }
+
+    #[test]
+    fn a_file_from_before_there_were_envelopes_gets_a_key_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("secrets.json");
+        let mut old = Secrets::new().expect("random numbers");
+        old.0.puk.clear();
+        old.write(&path).expect("written");
+        let old = Secrets::read(&path).expect("read");
+        assert!(old.seal(&[], b"").is_err());
+        let mac = old.mac(Purpose::Audit, &["a"]).expect("a key");
+        assert!(old.complete(&path).expect("completed"));
+        let new = Secrets::read(&path).expect("read");
+        assert_eq!(new.mac(Purpose::Audit, &["a"]).expect("a key"), mac, "the other keys stay");
+        assert!(new.seal(&[], b"").is_ok());
+        assert!(!new.complete(&path).expect("nothing to do"));
     }
 }

@@ -7,6 +7,8 @@ mod merchant;
 mod model;
 mod payment;
 mod proof;
+mod puk;
+mod suspension;
 mod session;
 mod shield;
 mod shield_code;

@@ -320,6 +320,10 @@ fn passwords_in_clear_are_refused_at_the_start_with_a_sentence() {
             &["--public", open, "--public-origin", "http://bank.example"],
             "passwords travel in clear over http",
         ),
+        (
+            &["--public", open, "--public-origin", "https://bank.example"],
+            "say --tls CERT --key KEY, or --trusted-proxy",
+        ),
         (&["--public-origin", "https://bank.example/"], "without a slash"),
         (&["--metrics", open], "the metrics are for this machine"),
         (&["--tls", &cert], "--key"),

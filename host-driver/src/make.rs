@@ -44,12 +44,33 @@ pub enum Home {
     },
 }
 
+/// The codes of new tokens.
+#[derive(Clone)]
+pub enum Codes {
+    /// The factory's PIN, and a PUK of the token's own in an envelope beside the state. Tokens in memory have no envelope, and the
+    /// factory's PUK.
+    Envelope,
+    /// The factory's PIN and PUK, which everybody knows: a bank's counter gives the token another PUK, and keeps that one.
+    Factory,
+    /// The PIN that the user chose, and the factory's PUK.
+    Chosen(Zeroizing<Vec<u8>>),
+}
+
+impl Codes {
+    const fn chosen(&self) -> Option<&Zeroizing<Vec<u8>>> {
+        match self {
+            Self::Chosen(pin) => Some(pin),
+            Self::Envelope | Self::Factory => None,
+        }
+    }
+}
+
 /// The tokens of one server, before they are plugged in.
 pub struct Batch {
     profile: Profile,
-    pin: Option<Zeroizing<Vec<u8>>>,
-    /// Whether the user chose the PIN of new tokens.
-    chosen: bool,
+    codes: Codes,
+    /// Whether the user chose the codes of new tokens, and by which option.
+    option: Option<&'static str>,
     place: Place,
     made: Vec<Made>,
     old: usize,
@@ -70,16 +91,11 @@ type Plugged<S> = Token<S, Panel, ChaCha20Rng>;
 
 impl Batch {
     /// Locks the folders of `count` tokens, or of all tokens that are there, so that no other process serves them. New tokens
-    /// get this profile and this PIN.
+    /// get this profile and these codes.
     ///
     /// # Errors
     /// A folder is damaged, or locked, or not the user's own.
-    pub fn open(
-        home: Home,
-        mut profile: Profile,
-        pin: Option<Zeroizing<Vec<u8>>>,
-        count: Option<u16>,
-    ) -> Result<Self, Failure> {
+    pub fn open(home: Home, mut profile: Profile, codes: Codes, count: Option<u16>) -> Result<Self, Failure> {
         let place = match home {
             Home::Memory => {
                 // A PIN is stretched against somebody who has copied a token's records. Nobody can copy these.
@@ -89,7 +105,12 @@ impl Batch {
             Home::Disk { state, secret } => open_state(&state, &secret, count)?,
         };
         memory::scrub();
-        Ok(Self { profile, chosen: pin.is_some(), pin, place, made: Vec::new(), old: 0 })
+        let option = match &codes {
+            Codes::Envelope => None,
+            Codes::Factory => Some("--factory"),
+            Codes::Chosen(_) => Some("--pin-file"),
+        };
+        Ok(Self { profile, option, codes, place, made: Vec::new(), old: 0 })
     }
 
     /// The folder of the tokens; `None` for tokens in memory.
@@ -106,7 +127,8 @@ impl Batch {
     /// A token cannot be made or opened, or does not fit the profile.
     pub fn plug_in(&mut self, exporter: &Exporter, habit: Habit) -> Result<Vec<Served>, Failure> {
         let served = self.plug_all(exporter, habit);
-        self.pin = None;
+        // A chosen PIN is wiped here.
+        self.codes = Codes::Factory;
         memory::scrub();
         served
     }
@@ -160,9 +182,11 @@ impl Batch {
         let token = if Plugged::<S>::exists(&flash).what("the token's state could not be read")? {
             Token::open(profile, secret, flash, inside, rng)
         } else {
-            let envelope = folder.filter(|_| self.pin.is_none()).map(|folder| folder.join("puk"));
+            let has_envelope = matches!(self.codes, Codes::Envelope);
+            let envelope = folder.filter(|_| has_envelope).map(|folder| folder.join("puk"));
             let label = label(number);
-            let factory = Factory { pin: self.pin.clone(), puk: puk(envelope.as_deref())?, label };
+            let factory =
+                Factory { pin: self.codes.chosen().cloned(), puk: puk(envelope.as_deref())?, label };
             made = Some(envelope);
             let memory = &mut labour::memory();
             Token::manufacture_in(memory, profile, secret, flash, inside, rng, &factory).map_err(not_made)?
@@ -202,21 +226,25 @@ impl Batch {
     /// What the holder of new tokens must know: PIN, PUK, and what an option did not do.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        if self.old > 0 && self.chosen {
-            notes.push("--pin-file changed nothing on tokens that were there already.".to_owned());
+        if let Some(option) = self.option.filter(|_| self.old > 0) {
+            notes.push(format!("{option} changed nothing on tokens that were there already."));
         }
         let Some(first) = self.made.first() else { return notes };
         let names: Vec<&str> = self.made.iter().map(|made| made.bus_id.as_str()).collect();
         let names = names.join(", ");
         let [pin, puk] = [FACTORY_PIN, FACTORY_PUK];
-        notes.push(match (self.chosen, &first.puk) {
-            (true, _) => format!("New: {names}, with the PIN that you chose and the PUK {puk}."),
-            (false, Some(_)) => format!(
+        notes.push(match (self.option, &first.puk) {
+            (Some("--factory"), _) => format!(
+                "New: {names}, as from the factory: PIN {pin} and PUK {puk}.\n\
+                 A bank's counter gives the token a PUK that only the bank has (bank counter set-puk)."
+            ),
+            (Some(_), _) => format!("New: {names}, with the PIN that you chose and the PUK {puk}."),
+            (None, Some(_)) => format!(
                 "New: {names}, with the factory PIN {pin}: change it first (ushield pin change).\n\
                  The PUK is in {}, the counter's envelope (ushield pin unblock).",
                 self.envelopes()
             ),
-            (false, None) => format!(
+            (None, None) => format!(
                 "New: {names}, in memory only, with the factory PIN {pin}: change it first (ushield pin change).\n\
                  The PUK is {puk}."
             ),

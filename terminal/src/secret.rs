@@ -74,11 +74,13 @@ pub enum Variable {
     Code,
     /// The password of a teller of the bank.
     TellerPassword,
+    /// The password of another teller, who consents.
+    SecondPassword,
 }
 
 impl Variable {
     /// All.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Pin,
         Self::Puk,
         Self::NewPin,
@@ -86,6 +88,7 @@ impl Variable {
         Self::Passphrase,
         Self::Code,
         Self::TellerPassword,
+        Self::SecondPassword,
     ];
 
     /// Its name in the environment.
@@ -98,6 +101,7 @@ impl Variable {
             Self::Passphrase => "CERT_TOOL_PASSPHRASE",
             Self::Code => "CERT_TOOL_CODE",
             Self::TellerPassword => "BANK_TELLER_PASSWORD",
+            Self::SecondPassword => "BANK_SECOND_PASSWORD",
         }
     }
 }

@@ -187,7 +187,10 @@ def main():
     shown("an account and a contract")
 
     token, other = Token("one", "135246"), Token("two", "246135")
-    status, code = act("shield", serial=token.serial, **papers)
+    status, asked = act("shield", serial=token.serial, **papers)
+    status, alone = lin.api(f"/api/approval/{asked['approval']}", {"approve": True})
+    must("no teller alone hands out a shield", status == 403, alone)
+    status, code = zhao.api(f"/api/approval/{asked['approval']}", {"approve": True})
     must("a shield is handed out", status == 200 and code["shield"] == token.serial, code)
     url = f"http://{site.host}"
     said = other.enrol(url, code, refused=True)

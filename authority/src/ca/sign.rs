@@ -168,6 +168,7 @@ pub(super) fn code(reason: Revocation) -> CrlReason {
         Revocation::Superseded => CrlReason::Superseded,
         Revocation::CessationOfOperation => CrlReason::CessationOfOperation,
         Revocation::PrivilegeWithdrawn => CrlReason::PrivilegeWithdrawn,
+        Revocation::CertificateHold => CrlReason::CertificateHold,
     }
 }
 

@@ -11,6 +11,8 @@ statements! {
     WAITING = "SELECT a.id, a.action, a.customer, c.name AS customer_name, a.detail, a.state, a.asked_by
                FROM approval a JOIN customer c ON c.id = a.customer
                WHERE a.state = 'waiting' ORDER BY a.asked_at, a.id LIMIT 200";
+    APPROVED = "SELECT customer, detail, answered_at FROM approval
+                WHERE id = $1 AND action = $2 AND asked_by = $3 AND state = 'approved' AND answered_at IS NOT NULL";
     ANSWER = "UPDATE approval SET state = $1, answered_by = $2, answered_at = $3
               WHERE id = $4 AND state = 'waiting' AND ($1 = 'refused' OR asked_by <> $2)
               AND EXISTS (SELECT 1 FROM teller WHERE name = $2 AND active = 1)";
@@ -39,6 +41,16 @@ pub(crate) async fn add(db: &mut Connection, new: &Approval, now: Moment) -> Res
 
 pub(crate) async fn find(db: &mut Connection, id: &str) -> Result<Option<Approval>> {
     Ok(sqlx::query_as(FIND).bind(id).fetch_optional(db).await?)
+}
+
+/// The customer, the detail and the moment of what this teller has asked and another one has approved.
+pub(crate) async fn approved(
+    db: &mut Connection,
+    id: &str,
+    action: &str,
+    asked_by: &str,
+) -> Result<Option<(String, String, Moment)>> {
+    Ok(sqlx::query_as(APPROVED).bind(id).bind(action).bind(asked_by).fetch_optional(db).await?)
 }
 
 /// All that wait.

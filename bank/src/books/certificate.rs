@@ -16,13 +16,18 @@ statements! {
            issued_at, not_after) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     CONCERNING = "SELECT serial, kind, subject, holder, user_id, key_digest, issued_at, not_after, delivered_at, revoked_at,
                   reason FROM certificate WHERE key_digest = $1 OR user_id = $2 ORDER BY issued_at, serial";
-    REVOKED = "SELECT serial, kind, subject, holder, user_id, key_digest, issued_at, not_after, delivered_at, revoked_at,
-               reason FROM certificate WHERE revoked_at IS NOT NULL ORDER BY serial";
+    REVOKED = "SELECT c.serial, c.kind, c.subject, c.holder, c.user_id, c.key_digest, c.issued_at, c.not_after, c.delivered_at,
+               COALESCE(c.revoked_at, s.suspended_at) AS revoked_at, COALESCE(c.reason, 'certificate-hold') AS reason
+               FROM certificate c JOIN shield s ON s.id = c.shield
+               WHERE c.revoked_at IS NOT NULL OR (s.suspended_at IS NOT NULL AND s.state IN ('bound', 'delivered'))
+               ORDER BY c.serial";
     STANDING = "SELECT serial, kind, subject, holder, user_id, key_digest, issued_at, not_after, delivered_at, revoked_at,
                 reason FROM certificate WHERE shield = $1 AND revoked_at IS NULL ORDER BY issued_at, serial";
-    FIND = "SELECT c.serial, s.customer, s.state, c.delivered_at, c.revoked_at, c.not_after
+    FIND = "SELECT c.serial, s.customer, s.state, c.delivered_at, c.revoked_at, c.not_after, s.suspended_at
             FROM certificate c JOIN shield s ON s.id = c.shield WHERE c.serial = $1 AND c.fingerprint = $2";
-    STATUS = "SELECT revoked_at, reason FROM certificate WHERE serial = $1 AND kind = $2";
+    STATUS = "SELECT COALESCE(c.revoked_at, s.suspended_at) AS at,
+              COALESCE(c.reason, CASE WHEN s.suspended_at IS NULL THEN NULL ELSE 'certificate-hold' END) AS why
+              FROM certificate c JOIN shield s ON s.id = c.shield WHERE c.serial = $1 AND c.kind = $2";
     DELIVER = "UPDATE certificate SET delivered_at = COALESCE(delivered_at, $1)
                WHERE serial = $2 AND shield = $3 AND revoked_at IS NULL";
     WITHDRAW = "UPDATE certificate SET revoked_at = $1, reason = 'cessation-of-operation'
@@ -37,7 +42,7 @@ statements! {
                      WHERE serial = $1 AND fingerprint = $2 AND kind = 'payment' AND delivered_at IS NOT NULL
                      AND revoked_at IS NULL AND not_after > $3
                      AND EXISTS (SELECT 1 FROM shield s WHERE s.id = certificate.shield AND s.customer = $4
-                                 AND s.state = 'delivered')";
+                                 AND s.state = 'delivered' AND s.suspended_at IS NULL)";
 }
 
 /// A certificate, as the rules and the CRL look at it.
@@ -120,6 +125,7 @@ fn reason(name: &str) -> Result<index::Revocation> {
         "key-compromise" => Ok(index::Revocation::KeyCompromise),
         "superseded" => Ok(index::Revocation::Superseded),
         "cessation-of-operation" => Ok(index::Revocation::CessationOfOperation),
+        "certificate-hold" => Ok(index::Revocation::CertificateHold),
         _ => Err(Error::Broken("a certificate in the database is revoked for no known reason".into())),
     }
 }
@@ -172,9 +178,15 @@ pub(crate) struct Known {
     delivered_at: Option<Moment>,
     revoked_at: Option<Moment>,
     pub(crate) not_after: Moment,
+    suspended_at: Option<Moment>,
 }
 
 impl Known {
+    /// Whether its shield waits to be confirmed.
+    pub(crate) const fn is_suspended(&self) -> bool {
+        self.suspended_at.is_some()
+    }
+
     /// Whether it was revoked, or its shield was taken back.
     pub(crate) fn is_revoked(&self) -> bool {
         self.revoked_at.is_some() || !matches!(self.shield.as_str(), "bound" | "delivered")
@@ -187,14 +199,15 @@ impl Known {
 
 /// The certificate of this serial number and fingerprint, and whose it is.
 pub(crate) async fn find(db: &mut Connection, serial: &str, fingerprint: &str) -> Result<Option<Known>> {
-    type Row = (String, String, String, Option<Moment>, Option<Moment>, Moment);
+    type Row = (String, String, String, Option<Moment>, Option<Moment>, Moment, Option<Moment>);
     let row: Option<Row> = sqlx::query_as(FIND).bind(serial).bind(fingerprint).fetch_optional(db).await?;
-    Ok(row.map(|(_, customer, shield, delivered_at, revoked_at, not_after)| Known {
+    Ok(row.map(|(_, customer, shield, delivered_at, revoked_at, not_after, suspended_at)| Known {
         customer,
         shield,
         delivered_at,
         revoked_at,
         not_after,
+        suspended_at,
     }))
 }
 
@@ -221,6 +234,11 @@ pub(crate) async fn status(
 pub(crate) async fn deliver(db: &mut Connection, serial: &str, shield: &str, now: Moment) -> Result<bool> {
     let deliver = sqlx::query(DELIVER).bind(now).bind(serial).bind(shield);
     Ok(deliver.execute(db).await?.rows_affected() == 1)
+}
+
+/// So many certificates more are on the list, or off it: the next list is another one.
+pub(crate) async fn count_revocations(db: &mut Connection, changed: u64) -> Result<()> {
+    counted(db, changed).await.map(drop)
 }
 
 async fn counted(db: &mut Connection, revoked: u64) -> Result<u64> {

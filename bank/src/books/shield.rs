@@ -6,12 +6,17 @@ use crate::{clock::Moment, database::Connection, error::Result};
 statements! {
     ADD = "INSERT INTO shield (id, serial, customer, user_id, state, bound_by, bound_at)
            VALUES ($1, $2, $3, $4, 'bound', $5, $6) ON CONFLICT DO NOTHING";
-    FIND = "SELECT id, serial, customer, user_id, state, bound_at, delivered_at FROM shield WHERE id = $1";
-    OF_CUSTOMER = "SELECT id, serial, customer, user_id, state, bound_at, delivered_at FROM shield WHERE customer = $1
+    FIND = "SELECT id, serial, customer, user_id, state, bound_at, delivered_at, suspended_at FROM shield WHERE id = $1";
+    OF_CUSTOMER = "SELECT id, serial, customer, user_id, state, bound_at, delivered_at, suspended_at FROM shield WHERE customer = $1
                    ORDER BY CASE WHEN state IN ('bound', 'delivered') THEN 0 ELSE 1 END, bound_at DESC, id LIMIT 1";
     DELIVER = "UPDATE shield SET state = 'delivered', delivered_at = COALESCE(delivered_at, $1)
                WHERE id = $2 AND state IN ('bound', 'delivered')";
-    HOLD = "UPDATE shield SET state = state WHERE id = $1 AND state IN ('bound', 'delivered')";
+    HOLD = "UPDATE shield SET state = state WHERE id = $1 AND state IN ('bound', 'delivered') AND suspended_at IS NULL";
+    SUSPEND_ALL = "UPDATE shield SET suspended_at = $1 WHERE state IN ('bound', 'delivered') AND suspended_at IS NULL";
+    SUSPENDED = "SELECT id, serial, customer, user_id, state, bound_at, delivered_at, suspended_at FROM shield
+                 WHERE suspended_at IS NOT NULL AND state IN ('bound', 'delivered') ORDER BY id";
+    CONFIRM = "UPDATE shield SET suspended_at = NULL
+               WHERE id = $1 AND state IN ('bound', 'delivered') AND suspended_at IS NOT NULL";
     END = "UPDATE shield SET state = $1, ended_at = $2 WHERE id = $3 AND state IN ('bound', 'delivered')";
 }
 
@@ -29,13 +34,20 @@ pub(crate) struct Shield {
     pub(crate) bound_at: Moment,
     /// When its ID was first confirmed to be on the shield.
     pub(crate) delivered_at: Option<Moment>,
+    /// Since when a restored bank waits to be told that nothing has happened to the shield.
+    pub(crate) suspended_at: Option<Moment>,
 }
-from_row!(Shield { id, serial, customer, user_id, state, bound_at, delivered_at });
+from_row!(Shield { id, serial, customer, user_id, state, bound_at, delivered_at, suspended_at });
 
 impl Shield {
     /// Whether it is its holder's still.
     pub(crate) fn is_held(&self) -> bool {
         matches!(self.state.as_str(), "bound" | "delivered")
+    }
+
+    /// Whether the counter has to confirm it before it does anything.
+    pub(crate) const fn is_suspended(&self) -> bool {
+        self.suspended_at.is_some()
     }
 
     /// Whether its ID was delivered, so that it pays.
@@ -64,6 +76,21 @@ pub(crate) async fn of_customer(db: &mut Connection, customer: &str) -> Result<O
 /// holder's still.
 pub(crate) async fn hold(db: &mut Connection, id: &str) -> Result<bool> {
     Ok(sqlx::query(HOLD).bind(id).execute(db).await?.rows_affected() == 1)
+}
+
+/// All shields wait until the counter confirms them. How many there are.
+pub(crate) async fn suspend_all(db: &mut Connection, now: Moment) -> Result<u64> {
+    Ok(sqlx::query(SUSPEND_ALL).bind(now).execute(db).await?.rows_affected())
+}
+
+/// All that wait to be confirmed.
+pub(crate) async fn suspended(db: &mut Connection) -> Result<Vec<Shield>> {
+    Ok(sqlx::query_as(SUSPENDED).fetch_all(db).await?)
+}
+
+/// The counter confirms it. Whether it was suspended.
+pub(crate) async fn confirm(db: &mut Connection, id: &str) -> Result<bool> {
+    Ok(sqlx::query(CONFIRM).bind(id).execute(db).await?.rows_affected() == 1)
 }
 
 /// Its ID is on it. Whether it is its holder's still.

@@ -18,6 +18,7 @@ use crate::{
     clock::Clock,
     database::Kind,
     error::Result,
+    personal_id,
 };
 
 #[derive(Args)]
@@ -84,9 +85,10 @@ impl Restore {
             (Some(from), false) => self.restore(from).await,
         }?;
         say_lines(
-            "the books are as they were when the copy was made; all sessions and all codes for shields have ended\n\
-             next: what was done since is not in the books. Before customers come back, report again at the counter each shield that \
-             was lost or replaced since, and revoke what was issued since by replacing its shield",
+            "the books are as they were when the copy was made; all sessions and all codes for shields have ended, and all shields are \
+             suspended\n\
+             next: what was done since is not in the books. Confirm each shield at the counter (confirm-shield), or all but those that \
+             were lost or replaced since (bank confirm-shields --except NUMBER); replace the shields whose IDs were issued since",
         );
         Ok(Exit::Done)
     }
@@ -182,7 +184,9 @@ async fn end_all(bank: &Bank) -> Result<()> {
     challenge::kill_all(&mut work).await?;
     session::end_everybody(&mut work).await?;
     authorisation::kill_all(&mut work).await?;
+    let suspended = personal_id::suspend_all(&mut work, now).await?;
     crl::leap(&mut work, now).await?;
-    audit::add(&mut work, now, "owner", "restored", "", "").await?;
+    let detail = format!("{suspended} shields suspended");
+    audit::add(&mut work, now, "owner", "restored", "", &detail).await?;
     work.commit().await.map_err(Into::into)
 }

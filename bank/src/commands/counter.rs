@@ -1,6 +1,9 @@
 //! `bank counter`: what tellers do on their pages, as commands that speak the counter's API as that teller. Each action has the name
 //! that it has in the API.
 
+// The order is the law: a module uses only siblings listed below it (tests/floors.rs).
+mod puk;
+
 use std::path::PathBuf;
 
 use axum::http::Method;
@@ -34,7 +37,15 @@ pub(super) struct Counter {
     #[arg(long)]
     json: bool,
     #[command(subcommand)]
-    errand: Errand,
+    deed: Deed,
+}
+
+#[derive(Subcommand)]
+enum Deed {
+    #[command(flatten)]
+    Errand(Errand),
+    #[command(flatten)]
+    AtShield(puk::AtShield),
 }
 
 /// Where a teller's password comes from.
@@ -55,8 +66,8 @@ impl Password {
     }
 
     /// Asks for the password of a teller who is there.
-    fn ask(&self) -> Result<Zeroizing<String>, Failure> {
-        text(self.source()?.ask("password: ")?)
+    pub(super) fn ask(&self, question: &str) -> Result<Zeroizing<String>, Failure> {
+        text(self.source()?.ask(question)?)
     }
 
     /// Asks for the password of a new teller, twice at a prompt.
@@ -65,7 +76,7 @@ impl Password {
     }
 }
 
-fn text(secret: terminal::secret::Secret) -> Result<Zeroizing<String>, Failure> {
+pub(super) fn text(secret: terminal::secret::Secret) -> Result<Zeroizing<String>, Failure> {
     let text = std::str::from_utf8(secret.bytes()).map_err(|_| Failure::new("the password is not UTF-8"))?;
     Ok(Zeroizing::new(text.to_owned()))
 }
@@ -107,7 +118,7 @@ enum Errand {
     BlockCard(Papers),
     /// Ask for another password card; a second teller approves
     ReplaceCard(Papers),
-    /// Hand out a shield, and the code that fetches its ID
+    /// Ask to hand out a shield, with the code that fetches its ID; a second teller approves
     Shield {
         #[command(flatten)]
         papers: Papers,
@@ -127,6 +138,10 @@ enum Errand {
     },
     /// Ask for another code of the same shield; a second teller approves
     ShieldCode(Papers),
+    /// Ask to unblock the shield of a customer whose PIN is locked; a second teller approves
+    UnblockShield(Papers),
+    /// Ask to let a shield stand again that a restore has suspended; a second teller approves
+    ConfirmShield(Papers),
     /// Ask to open a method that wrong answers have closed; a second teller approves
     OpenGate {
         #[command(flatten)]
@@ -159,19 +174,28 @@ enum Errand {
 /// The method, the path and the body of a request.
 type Call = (Method, String, Value);
 
+/// A name of the API is letters and digits; whatever else was typed becomes no other path.
+fn plain(id: &str) -> String {
+    id.chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+impl Papers {
+    fn json(&self) -> Value {
+        json!({ "account": self.account, "document": self.document })
+    }
+}
+
 impl Errand {
     fn call(self) -> Call {
         let act = |name: &str, papers: Papers, more: Value| {
-            let mut body = json!({ "account": papers.account, "document": papers.document });
+            let mut body = papers.json();
             if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
                 body.extend(more);
             }
             (Method::POST, format!("/api/action/{name}"), body)
         };
         let answer = |id: String, approve: bool| {
-            // A name of the API is hexadecimal; whatever else was typed becomes no other path.
-            let plain: String = id.chars().filter(char::is_ascii_alphanumeric).collect();
-            (Method::POST, format!("/api/approval/{plain}"), json!({ "approve": approve }))
+            (Method::POST, format!("/api/approval/{}", plain(&id)), json!({ "approve": approve }))
         };
         match self {
             Self::Open { name, document, phone, deposit } => {
@@ -190,6 +214,8 @@ impl Errand {
                 act("replace-shield", papers, json!({ "serial": serial }))
             }
             Self::ShieldCode(papers) => act("shield-code", papers, Value::Null),
+            Self::UnblockShield(papers) => act("unblock-shield", papers, Value::Null),
+            Self::ConfirmShield(papers) => act("confirm-shield", papers, Value::Null),
             Self::OpenGate { papers, method } => act("open-gate", papers, json!({ "method": method })),
             Self::Limits { papers, per_payment, per_day } => {
                 act("limits", papers, json!({ "per_payment": per_payment, "per_day": per_day }))
@@ -205,11 +231,16 @@ impl Errand {
 
 impl Counter {
     pub(super) async fn run(self) -> Outcome {
-        let password = self.password.ask()?;
+        let password = self.password.ask("password: ")?;
         let mut client = Client::connect(&self.at, &self.ca).await?;
         client.sign_in(&self.teller, &password).await?;
-        let (method, path, body) = self.errand.call();
-        let answer = client.ask(method, &path, &body).await;
+        let answer = match self.deed {
+            Deed::Errand(errand) => {
+                let (method, path, body) = errand.call();
+                client.ask(method, &path, &body).await
+            }
+            Deed::AtShield(deed) => deed.run(&mut client, self.json).await,
+        };
         // The session is of this command, and ends with it, whatever came of it.
         let out = client.ask(Method::POST, "/api/sign-out", &json!({})).await;
         let answer = answer?;

@@ -59,6 +59,8 @@ pub(crate) const ACTIONS: &[&str] = &[
     "lose-shield",
     "replace-shield",
     "shield-code",
+    "unblock-shield",
+    "confirm-shield",
     "open-gate",
     "limits",
     "reset-login",
@@ -89,7 +91,12 @@ pub(crate) async fn perform(bank: &Bank, teller: &Teller, action: &str, fields: 
         "reset-login" => Ok(Done::Password(desk::reset_login(bank, teller, &at).await?)),
         "card" => Ok(Done::Card(desk::issue_card(bank, teller, &at).await?)),
         "replace-card" => ask(Action::ReplaceCard).await,
-        "shield" => Ok(Done::Code(desk::issue_shield(bank, teller, &at, &fields.serial).await?)),
+        "shield" => {
+            let serial = desk::check_first(bank, &at, &fields.serial).await?;
+            ask(Action::IssueShield(serial, at.account().to_owned())).await
+        }
+        "unblock-shield" => ask(Action::UnblockShield(desk::locked(bank, &at).await?)).await,
+        "confirm-shield" => ask(Action::ConfirmShield(desk::check_suspended(bank, &at).await?)).await,
         "lose-shield" => desk::lose_shield(bank, teller, &at).await.map(|()| Done::Well),
         "replace-shield" => ask(Action::ReplaceShield(desk::check_serial(&fields.serial)?)).await,
         "shield-code" => ask(Action::ShieldCode).await,

@@ -2,7 +2,7 @@
 
 use super::{
     Printed, replace_card,
-    shield::{check_serial, renew_code, replace_shield},
+    shield::{check_serial, confirm_shield, issue_shield, renew_code, replace_shield},
 };
 use crate::{
     bank::Bank,
@@ -36,10 +36,16 @@ pub(crate) enum Action {
     OpenGate(Method),
     /// Other limits of the password card: for a payment, and for a day.
     Limits(Fen, Fen),
+    /// The first shield, of this serial number, for the ID that names this account.
+    IssueShield(String, String),
     /// Another shield, of this serial number, for a lost or damaged one.
     ReplaceShield(String),
     /// Another authorisation code for the shield that the customer has.
     ShieldCode,
+    /// The PUK of the shield of this serial number, once, for a holder whose PIN is locked.
+    UnblockShield(String),
+    /// The shield of this serial number, which a restore has suspended, stands again.
+    ConfirmShield(String),
 }
 
 impl Action {
@@ -48,7 +54,10 @@ impl Action {
             Self::ReplaceCard => "replace-card",
             Self::OpenGate(_) => "open-gate",
             Self::Limits(..) => "limits",
+            Self::IssueShield(..) => "shield",
             Self::ReplaceShield(_) => "replace-shield",
+            Self::UnblockShield(_) => "unblock-shield",
+            Self::ConfirmShield(_) => "confirm-shield",
             Self::ShieldCode => "shield-code",
         }
     }
@@ -56,7 +65,10 @@ impl Action {
     fn detail(&self) -> String {
         match self {
             Self::ReplaceCard | Self::ShieldCode => String::new(),
-            Self::ReplaceShield(serial) => serial.clone(),
+            Self::IssueShield(serial, account) => format!("{serial} {account}"),
+            Self::ReplaceShield(serial) | Self::UnblockShield(serial) | Self::ConfirmShield(serial) => {
+                serial.clone()
+            }
             Self::OpenGate(method) => method.name().to_owned(),
             Self::Limits(payment, day) => format!("{} {}", payment.0, day.0),
         }
@@ -68,6 +80,11 @@ impl Action {
         let found = match approval.action.as_str() {
             "replace-card" => Some(Self::ReplaceCard),
             "replace-shield" => check_serial(detail).ok().map(Self::ReplaceShield),
+            "shield" => detail.split_once(' ').and_then(|(serial, account)| {
+                Some(Self::IssueShield(check_serial(serial).ok()?, account.to_owned()))
+            }),
+            "unblock-shield" => check_serial(detail).ok().map(Self::UnblockShield),
+            "confirm-shield" => check_serial(detail).ok().map(Self::ConfirmShield),
             "shield-code" => Some(Self::ShieldCode),
             "open-gate" => Method::from_name(detail).map(Self::OpenGate),
             "limits" => detail.split_once(' ').and_then(|(payment, day)| {
@@ -84,7 +101,12 @@ pub(crate) fn detail(approval: &Approval, name: impl Fn(&str) -> String) -> Stri
     match Action::of(approval) {
         Ok(Action::OpenGate(method)) => name(&format!("method-{}", method.name())),
         Ok(Action::Limits(payment, day)) => format!("¥{payment} / ¥{day}"),
-        Ok(Action::ReplaceShield(serial)) => serial,
+        Ok(
+            Action::IssueShield(serial, _)
+            | Action::ReplaceShield(serial)
+            | Action::UnblockShield(serial)
+            | Action::ConfirmShield(serial),
+        ) => serial,
         Ok(Action::ReplaceCard | Action::ShieldCode) | Err(_) => String::new(),
     }
 }
@@ -136,6 +158,14 @@ pub(crate) async fn answer(
             Action::ReplaceCard => {
                 brought = Some(Brought::Card(replace_card(bank, &mut work, customer, now).await?));
             }
+            Action::IssueShield(serial, account) => {
+                let (whose, of) =
+                    ((customer, account.as_str()), (serial.as_str(), approval.asked_by.as_str()));
+                brought = Some(Brought::Code(issue_shield(bank, &mut work, whose, of, now).await?));
+            }
+            // The counter's program that has asked fetches the PUK itself: it is shown to nobody.
+            Action::UnblockShield(_) => {}
+            Action::ConfirmShield(_) => confirm_shield(&mut work, customer).await?,
             Action::ReplaceShield(serial) => {
                 let of = (serial.as_str(), approval.asked_by.as_str());
                 let code = replace_shield(bank, &mut work, customer, of, now).await?;

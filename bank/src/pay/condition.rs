@@ -106,6 +106,9 @@ pub(crate) const CONDITIONS: &[Condition] = &[
     row(Method::Shield, Refusal::NoShield, |standing, _, _| {
         standing.shield.as_ref().is_some_and(Shield::is_held)
     }),
+    row(Method::Shield, Refusal::ShieldSuspended, |standing, _, _| {
+        standing.shield.as_ref().is_none_or(|shield| !shield.is_suspended())
+    }),
     row(Method::Shield, Refusal::ShieldNotDelivered, |standing, _, _| {
         standing.shield.as_ref().is_some_and(Shield::is_delivered)
     }),

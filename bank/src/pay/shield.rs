@@ -159,6 +159,7 @@ impl Payment<'_> {
             (Refusal::CertificateRevoked, Some(known)) if known.customer != self.order.customer => {
                 Refusal::PayerMismatch
             }
+            (Refusal::CertificateRevoked, Some(known)) if known.is_suspended() => Refusal::ShieldSuspended,
             (Refusal::CertificateRevoked, Some(known)) if known.is_revoked() => Refusal::CertificateRevoked,
             (Refusal::CertificateRevoked, Some(known)) if now >= known.not_after => {
                 Refusal::CertificateExpired

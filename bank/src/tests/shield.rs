@@ -92,7 +92,7 @@ impl Soft {
     }
 
     /// Signs an order (DER) as the token does after OK.
-    fn sign(&self, order: &[u8]) -> Vec<u8> {
+    pub(super) fn sign(&self, order: &[u8]) -> Vec<u8> {
         let json = pay::shield::json(order).expect("an order");
         let order = payment::order::from_json(&json).expect("an order");
         let sign = |bytes: &[u8]| -> std::result::Result<Vec<u8>, Infallible> {
@@ -112,13 +112,37 @@ pub(super) fn words(code: &Code) -> Words {
 }
 
 impl World {
+    /// The first shield: one teller asks, and another one approves.
     pub(super) async fn hand_out(&self, person: &Person, soft: &Soft) -> Result<Code> {
         let at = self.at_counter(&person.account, &person.document).await;
-        desk::issue_shield(&self.bank, &self.teller, &at, soft.serial).await
+        let serial = desk::check_first(&self.bank, &at, soft.serial).await?;
+        self.approved_code(person, desk::Action::IssueShield(serial, person.account.clone())).await
+    }
+
+    /// What a second teller's approval brings forth.
+    pub(super) async fn approved(
+        &self,
+        person: &Person,
+        action: desk::Action,
+    ) -> Result<Option<desk::Brought>> {
+        let at = self.at_counter(&person.account, &person.document).await;
+        let asked = desk::ask(&self.bank, &self.teller, &at, action).await?;
+        assert_eq!(
+            refused(desk::answer(&self.bank, &self.teller, &asked, true).await),
+            Refusal::SecondTeller
+        );
+        desk::answer(&self.bank, &self.other_teller, &asked, true).await
+    }
+
+    pub(super) async fn approved_code(&self, person: &Person, action: desk::Action) -> Result<Code> {
+        match self.approved(person, action).await? {
+            Some(desk::Brought::Code(code)) => Ok(code),
+            other => panic!("no code: {other:?}"),
+        }
     }
 
     /// A customer with a shield that pays, and a hundred thousand yuan more.
-    async fn shielded(&self, name: &str) -> (Person, Soft) {
+    pub(super) async fn shielded(&self, name: &str) -> (Person, Soft) {
         let (person, mut soft) = (self.person(name, NEW).await, Soft::new());
         let code = self.hand_out(&person, &soft).await.expect("a shield");
         soft.download(self, &code).await.expect("an ID");
@@ -139,14 +163,14 @@ impl World {
     }
 
     /// What the live challenge of an order asks to have signed, after the payer chose the shield.
-    async fn challenge(&self, person: &Person, order: &str) -> Result<Vec<u8>> {
+    pub(super) async fn challenge(&self, person: &Person, order: &str) -> Result<Vec<u8>> {
         self.ask(person, order, Method::Shield).await?;
         let session = &person.customer.session().id;
         let mut db = self.bank.database.connection().await?;
         Ok(signed::live(&mut db, order, session, self.bank.clock.now()).await?.expect("a live challenge"))
     }
 
-    async fn submit(&self, document: &[u8]) -> Result<String> {
+    pub(super) async fn submit(&self, document: &[u8]) -> Result<String> {
         pay::shield::submit(&self.bank, document, None).await
     }
 }

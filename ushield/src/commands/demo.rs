@@ -21,7 +21,7 @@ use firmware::profile::Profile;
 use host_driver::{
     Exporter, Listen,
     control::{rack::Served, view::Button},
-    make::{Batch, Home},
+    make::{Batch, Codes, Home},
     panel::Habit,
     paths,
     runtime::Waiter,
@@ -162,7 +162,7 @@ impl Story {
         let listen = Listen { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..Listen::default() };
         let exporter = runtime.block_on(Exporter::start(listen)).what("USB/IP is not served")?;
         let profile = Profile::of(Brand { prompt_timeout: PATIENCE, ..brand.clone() });
-        let mut batch = Batch::open(Home::Memory, profile, None, None)?;
+        let mut batch = Batch::open(Home::Memory, profile, Codes::Envelope, None)?;
         let mut served = batch.plug_in(&exporter, Habit::Wait)?;
         let Served { token, panel, .. } = served.pop().ok_or_else(|| Failure::new("there is no token"))?;
         let address = exporter.local_addr();

@@ -1,5 +1,8 @@
 //! `ushield pin`.
 
+// The order is the law: a module uses only siblings listed below it (tests/floors.rs).
+mod counter;
+
 use std::path::PathBuf;
 
 use card::shield::Shield;
@@ -50,6 +53,8 @@ enum Deed {
         #[command(flatten)]
         new: New,
     },
+    /// For a bank's counter: the PUKs come through standard input, and nobody sees them
+    Counter(counter::Counter),
 }
 
 #[derive(Args)]
@@ -103,6 +108,7 @@ impl Pin {
                 })?;
                 say("The PIN is set anew, and all its tries are back.");
             }
+            Deed::Counter(counter) => return counter.run(),
         }
         Ok(Exit::Done)
     }

@@ -30,7 +30,7 @@ use host_driver::{
         view::Health,
     },
     log,
-    make::{self, Batch, Home},
+    make::{self, Batch, Codes, Home},
     memory,
     panel::Habit,
     runtime::Waiter,
@@ -196,7 +196,8 @@ impl Run {
             // What the test found is asked again by each token.
             let _ = tested.join();
         }
-        let mut batch = Batch::open(Home::Memory, Profile::of(brand), Some(pin.clone()), Some(self.tokens))?;
+        let mut batch =
+            Batch::open(Home::Memory, Profile::of(brand), Codes::Chosen(pin.clone()), Some(self.tokens))?;
         let served = batch.plug_in(&exporter, Habit::Wait)?;
         let thumb = Thumb::default();
         served.iter().for_each(|served| thumb.watch(served.token.bus_id.clone(), served.panel.clone()));

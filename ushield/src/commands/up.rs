@@ -27,13 +27,13 @@ use host_driver::{
         view::{Health, Ready},
     },
     log,
-    make::{self, Batch, Home},
+    make::{self, Batch, Codes, Home},
     memory, paths, raise_descriptor_limit, runtime,
 };
 use machine::brand;
 use peer::Cidr;
 use terminal::{Context, Exit, Failure, Outcome, Paint, say, say_lines, signal::go_on_in_background, warn};
-use wire::pin::FACTORY_PUK;
+use wire::pin::{FACTORY_PIN, FACTORY_PUK};
 
 use redirection::Redirection;
 
@@ -47,6 +47,7 @@ use super::{background, ends::Ends, panel::Panel};
   ushield up                                   in this terminal, with the token's screen
   ushield up -d                                in the background: ushield screen, ushield press ok, ushield down
   ushield up -d --memory --pin-file pin --panel accept      for CI: nothing kept, OK pressed by itself
+  ushield up --factory --state counter         a token for the counter of a bank: `bank counter set-puk`
   ushield up --listen 192.168.122.1:3240 --allow 192.168.122.0/24
   ushield up --usbredir 127.0.0.1:4321         for QEMU guests, which need no driver for it")]
 pub(crate) struct Up {
@@ -99,6 +100,15 @@ pub(crate) struct Up {
         help = format!("For CI: new tokens have the PIN in this file from the start, and the PUK {FACTORY_PUK}")
     )]
     pin_file: Option<PathBuf>,
+    #[arg(
+        long,
+        conflicts_with = "pin_file",
+        help = format!(
+            "New tokens as they leave the factory, for a bank to hand out: the PIN {FACTORY_PIN}, the PUK {FACTORY_PUK}, and no \
+             envelope beside the state"
+        )
+    )]
+    factory: bool,
     /// Capture all USB transfers in this file, for Wireshark; PINs, keys and what was decrypted are blanked
     #[arg(long, value_name = "FILE")]
     pcap: Option<PathBuf>,
@@ -206,7 +216,11 @@ impl Up {
 
     fn batch(&self) -> Result<Batch, Failure> {
         let profile = Profile::of(brand::with_generation(&self.brand, self.generation)?);
-        let pin = self.pin_file.as_deref().map(make::chosen_pin).transpose()?;
+        let codes = match self.pin_file.as_deref() {
+            Some(file) => Codes::Chosen(make::chosen_pin(file)?),
+            None if self.factory => Codes::Factory,
+            None => Codes::Envelope,
+        };
         let home = if self.memory {
             Home::Memory
         } else {
@@ -214,7 +228,7 @@ impl Up {
             let secret = self.secret.clone().map_or_else(paths::secret, Ok)?;
             Home::Disk { state, secret }
         };
-        Batch::open(home, profile, pin, self.tokens)
+        Batch::open(home, profile, codes, self.tokens)
     }
 
     /// Starts what presses the buttons.

@@ -26,7 +26,7 @@ use crate::{
     identity::From,
     log,
     origin::Origins,
-    page::{Page, RefusalPage, above, draw, go, home_of, is_id, status},
+    page::{Page, ReachesShield, RefusalPage, above, draw, go, home_of, is_id, status},
     proxy::Proxies,
     random,
     rights::{Settled, SignedIn, Teller},
@@ -172,7 +172,8 @@ pub(crate) async fn guard(
     if is_new && method == Method::GET && answer.status().is_success() {
         answer = with_cookie(answer, VISIT, &visit.secret, "SameSite=Strict; HttpOnly");
     }
-    fortify(&side, &visit, is_asset, answer.headers_mut());
+    let reaches = answer.extensions_mut().remove::<ReachesShield>().is_some();
+    fortify(&side, &visit, (is_asset, reaches), answer.headers_mut());
     let took = begun.elapsed();
     side.bank.metrics.request(answer.status().as_u16(), took);
     log::request(&method, &route, answer.status().as_u16(), took, &visit.from.address);
@@ -277,12 +278,25 @@ fn check(side: &Side, request: &Request) -> Result<()> {
     if is_safe || is_api(path) || is_same { Ok(()) } else { Err(Refusal::ForeignForm.into()) }
 }
 
-fn fortify(side: &Side, visit: &Visit, is_asset: bool, headers: &mut HeaderMap) {
-    let nonce = &visit.page.nonce;
-    let policy = format!(
-        "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src 'self'; connect-src 'self'; \
-         object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
-    );
+/// Where the Online Banking Assistant listens (docs/assistant.md).
+const ASSISTANT: &str = "http://127.0.0.1:17320 http://127.0.0.1:17321 http://127.0.0.1:17322";
+
+/// No page runs a script, but for those that reach the shield: they run the one with this answer's nonce, and it speaks to the bank and
+/// to the assistant.
+fn policy(nonce: &str, reaches: bool) -> String {
+    let script = if reaches {
+        format!(" script-src 'nonce-{nonce}'; connect-src 'self' {ASSISTANT};")
+    } else {
+        String::new()
+    };
+    format!(
+        "default-src 'none'; style-src 'nonce-{nonce}';{script} img-src 'self'; object-src 'none'; base-uri 'none'; \
+         frame-ancestors 'none'; form-action 'self'"
+    )
+}
+
+fn fortify(side: &Side, visit: &Visit, (is_asset, reaches): (bool, bool), headers: &mut HeaderMap) {
+    let policy = policy(&visit.page.nonce, reaches);
     let mut set = |name, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);

@@ -121,6 +121,17 @@ pub(crate) fn draw(template: &impl Template) -> Result<Response> {
     Ok(Html(html).into_response())
 }
 
+/// Marks the answer of a page with a script: the one that reaches the customer's shield.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReachesShield;
+
+/// Draws a page whose script reaches the shield. The policy of this answer lets that script run, and lets it speak to the assistant.
+pub(crate) fn draw_reaching(template: &impl Template) -> Result<Response> {
+    let mut answer = draw(template)?;
+    answer.extensions_mut().insert(ReachesShield);
+    Ok(answer)
+}
+
 /// A form once more, with the reason why it was not taken and with what was typed, passwords excepted.
 pub(crate) fn again(refusal: Refusal, form: &impl Template) -> Result<Response> {
     let mut answer = draw(form)?;

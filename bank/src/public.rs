@@ -14,6 +14,7 @@ mod session;
 mod password;
 mod register;
 mod home;
+mod set_up;
 mod asset;
 
 use crate::site::Routes;
@@ -22,6 +23,7 @@ use crate::site::Routes;
 pub(crate) fn routes() -> Routes {
     let routes = [
         home::routes(),
+        set_up::routes(),
         register::routes(),
         session::routes(),
         password::routes(),

@@ -18,11 +18,11 @@ use crate::{
         merchant::Merchant,
         order::{self, Order},
         purchase::Purchase,
-        remittance,
+        remittance, shield,
     },
     entry::{Sent, Visit},
     error::{Refusal, Result},
-    page::{Page, draw, go, is_id},
+    page::{Page, draw, draw_reaching, go, is_id},
     pay::{self, Answer, standing::Method},
     rights::{OwnerOf, PayerOf, Settled},
     secrets::Secret,
@@ -83,6 +83,8 @@ struct OrderPage<'a> {
     choices: &'a [Choice],
     /// What is asked.
     challenge: &'a Option<Challenge>,
+    /// The serial number of the shield that is asked.
+    serial: Option<String>,
     /// What the other bank said of a remittance: its state and its words.
     remittance: &'a Option<(String, String)>,
     /// The merchant's order that it pays.
@@ -121,8 +123,15 @@ async fn show(
         Some(purchase) => found(&mut db, purchase).await?,
         None => None,
     };
+    let asks_shield = challenge.as_ref().is_some_and(|challenge| challenge.method == "shield");
+    let serial = if asks_shield {
+        shield::of_customer(&mut db, &who.customer().id).await?.map(|shield| shield.serial)
+    } else {
+        None
+    };
+    let draw = if asks_shield { draw_reaching } else { draw };
     let (page, challenge, remittance, shop) = (&visit.page, &challenge, &remittance, &shop);
-    draw(&OrderPage { page, order, is_open, choices: &choices, challenge, remittance, shop })
+    draw(&OrderPage { page, order, is_open, choices: &choices, challenge, serial, remittance, shop })
 }
 
 #[derive(Deserialize)]
@@ -139,7 +148,9 @@ async fn ask(
     let method = Method::from_name(&form.method).ok_or(Refusal::Malformed)?;
     let own = OwnerOf::check(&mut *bank.database.connection().await?, &who, &id).await?;
     pay::ask(&bank, &who, &own, method).await?;
-    Ok(go(&format!("/order/{id}")))
+    // The script of the page begins at once where the address says what the customer has just asked for, and not after a reload.
+    let begin = if method == Method::Shield { "#shield" } else { "" };
+    Ok(go(&format!("/order/{id}{begin}")))
 }
 
 #[derive(Deserialize)]

@@ -31,6 +31,7 @@ pub(super) fn routes() -> Routes {
         .get("/shield", show)
         .post("/shield/renew", renew)
         .get("/order/{id}/order.json", order)
+        .get("/order/{id}/order.der", order_der)
         .post("/order/{id}/document", upload)
         .post(DOCUMENT, submit)
 }
@@ -68,12 +69,23 @@ async fn renew(
     draw(&Shown { page: &visit.page, shield: &None, end: &None, code: &code })
 }
 
-/// The order that the live challenge of this session asks to have signed, as `ushield pay` reads it.
-async fn order(State(bank): State<Open>, who: Settled, Path(id): Path<String>) -> Result<Response> {
+/// The order that the live challenge of this session asks to have signed: DER.
+async fn live(bank: &Open, who: &Settled, id: &str) -> Result<Vec<u8>> {
     let mut db = bank.database.connection().await?;
-    let own = OwnerOf::check(&mut db, &who, &id).await?;
+    let own = OwnerOf::check(&mut db, who, id).await?;
     let live = signed::live(&mut db, &own.order().id, &who.session().id, bank.clock.now()).await?;
-    let json = pay::shield::json(&live.ok_or(Refusal::ChallengeReplaced)?)?;
+    Ok(live.ok_or(Refusal::ChallengeReplaced)?)
+}
+
+/// For the page's script, which hands these bytes to the assistant.
+async fn order_der(State(bank): State<Open>, who: Settled, Path(id): Path<String>) -> Result<Response> {
+    let der = live(&bank, &who, &id).await?;
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], der).into_response())
+}
+
+/// As `ushield pay` reads it.
+async fn order(State(bank): State<Open>, who: Settled, Path(id): Path<String>) -> Result<Response> {
+    let json = pay::shield::json(&live(&bank, &who, &id).await?)?;
     let mut answer = json.into_response();
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let name = HeaderValue::from_static("attachment; filename=\"order.json\"");

@@ -1,0 +1,176 @@
+"""What the stories of the pages and the shield are played with: a bank, tokens that are plugged in, and the assistant. All are real programs."""
+
+import http.client
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "browser"))
+
+from bank import ANYWHERE, ROOT
+from driver import Failure, until
+
+PROGRAMS = pathlib.Path(os.environ.get("PROGRAMS", ROOT / "target/debug"))
+FACTORY_PIN, PIN = "12345678", "135246"
+PASSWORD = "a long test of 2026"
+
+
+def ask_json(host, method, place, told=None, bearer=None, unix=None):
+    """One request with JSON in it and behind it; at a Unix socket where one is named."""
+    line = http.client.HTTPConnection(host, timeout=120)
+    if unix:
+        line.sock = socket.socket(socket.AF_UNIX)
+        line.sock.settimeout(120)
+        line.sock.connect(str(unix))
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {bearer}"} if bearer else {})
+    line.request(method, place, None if told is None else json.dumps(told), headers)
+    answer = line.getresponse()
+    body = answer.read()
+    return answer.status, json.loads(body) if body else None
+
+
+class Stage:
+    """A folder, and the programs that run in it."""
+
+    def __init__(self):
+        self.scratch = tempfile.TemporaryDirectory(prefix="shield-", ignore_cleanup_errors=True)
+        self.folder = pathlib.Path(self.scratch.name)
+        self.tokens, self.assistant, self.bank = [], None, None
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("USHIELD_", "BANK_", "PCSCLITE_"))}
+        self.environment = kept | {"HOME": str(self.folder), "XDG_RUNTIME_DIR": str(self.folder),
+                                   "XDG_STATE_HOME": str(self.folder / "state"), "XDG_CONFIG_HOME": str(self.folder / "config")}
+
+    def stop(self):
+        self.stop_assistant()
+        for token in self.tokens:
+            token.stop()
+        if self.bank:
+            self.bank.send_signal(signal.SIGTERM)
+            status = self.bank.wait(60)
+            faults = [line for line in (self.folder / "bank.log").read_text().splitlines() if '"fault"' in line]
+            if status or faults:
+                raise Failure(f"the bank ended with {status}, and said {faults}")
+        self.scratch.cleanup()
+
+    # Programs
+
+    def write(self, name, text):
+        path = self.folder / name
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+        return path
+
+    def run(self, program, *words):
+        done = subprocess.run([PROGRAMS / program, *words], env=self.environment, capture_output=True, text=True, timeout=300)
+        if done.returncode:
+            raise Failure(f"{program} {' '.join(map(str, words))}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def start(self, program, *words, log):
+        return subprocess.Popen([PROGRAMS / program, *words], env=self.environment, stdout=subprocess.PIPE,
+                                stderr=open(self.folder / f"{log}.log", "ab"), text=True)
+
+    def start_bank(self, *words):
+        bank = self.folder / "bank"
+        self.run("bank", "init", "--folder", bank)
+        brand = re.search(r'brand = "([^"]*)"', self.run("ushield", "brand", "show", "standard"))[1]
+        self.run("cert-tool", "factory-ca", "--brand", brand, "--out", bank / "factory/brand.pem")
+        secret = self.write("password", PASSWORD)
+        for name in ("lin", "zhao"):
+            self.run("bank", "teller", "add", name, "--password-file", secret, "--folder", bank)
+        self.bank = self.start("bank", "serve", "--folder", bank, *(words or ANYWHERE), log="bank")
+        told = dict(self.bank.stdout.readline().split() for _ in range(3))
+        self.public, self.counter = told["customers"], told["tellers"]
+        self.bearers = [self.sign_in(name) for name in ("lin", "zhao")]
+        return self
+
+    def sign_in(self, name):
+        return ask_json(self.counter_host(), "POST", "/api/sign-in", {"name": name, "password": PASSWORD})[1]["token"]
+
+    def counter_host(self):
+        return urllib.parse.urlparse(self.counter).netloc
+
+    def act(self, action, teller=0, **fields):
+        """What a teller does at the counter."""
+        status, told = ask_json(self.counter_host(), "POST", f"/api/action/{action}", fields, self.bearers[teller])
+        if status != 200:
+            raise Failure(f"{action}: {told}")
+        return told
+
+    def approve(self, number):
+        return ask_json(self.counter_host(), "POST", f"/api/approval/{number}", {"approve": True}, self.bearers[1])[1]
+
+    # The assistant
+
+    def start_assistant(self, pin=None, new_pin=None, token=None, bank=None):
+        """Starts the assistant for the bank's pages. The file with the PIN may be written anew while the assistant runs."""
+        self.write("pin", pin or PIN)
+        self.write("new-pin", new_pin or PIN)
+        roads = ["--usbip", token.road] if token else []
+        self.assistant = self.start("ushield", "assistant", "--bank", bank or self.public, "--pin-file", self.folder / "pin",
+                                    "--new-pin-file", self.folder / "new-pin", *roads, log="assistant")
+        said = self.assistant.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:(\d+)", said)
+        if not found:
+            raise Failure(f"the assistant did not start: {said}{(self.folder / 'assistant.log').read_text()}")
+        return int(found[1])
+
+    def stop_assistant(self, hard=False):
+        if self.assistant:
+            self.assistant.send_signal(signal.SIGKILL if hard else signal.SIGTERM)
+            self.assistant.wait(60)
+            self.assistant = None
+
+    def plug(self, name, **more):
+        token = Token(self, name, **more)
+        self.tokens.append(token)
+        return token
+
+
+class Token:
+    """A virtual shield of a server of its own. Nobody presses its buttons but the test."""
+
+    def __init__(self, stage, name, pin=PIN, brand="standard", panel="none", tokens=1):
+        self.stage, self.control = stage, stage.folder / f"{name}.control"
+        ready = stage.folder / f"{name}.json"
+        known = ["--pin-file", stage.write(f"{name}.pin", pin)] if pin else []
+        stage.run("ushield", "up", "-d", "--memory", "--brand", brand, *known, "--panel", panel, "--unix", "none", "--listen",
+                  "127.0.0.1:0", "--tokens", str(tokens), "--control", self.control, "--ready-file", ready)
+        told = json.loads(ready.read_text())
+        self.road, self.serials = told["listen"], [token["serial"] for token in told["tokens"]]
+        self.serial, self.buses = self.serials[0], [token["bus_id"] for token in told["tokens"]]
+
+    def ask(self, method, path, told=None, at=0):
+        status, answer = ask_json("ushield", method, f"/tokens/{self.buses[at]}{path}", told, unix=self.control)
+        if status != 200:
+            raise Failure(f"{path} at the token: {status} {answer}")
+        return answer
+
+    def shows(self, pattern, at=0):
+        """Waits for a page on the token's screen, and gives the page."""
+        return self.ask("GET", f"/screen?wait={urllib.parse.quote(pattern)}&timeout=60", at=at)
+
+    def press(self, button, pattern=None, at=0):
+        return self.ask("POST", "/press", {"button": button} | ({"if_shows": pattern} if pattern else {}), at=at)
+
+    def confirm(self, *patterns, at=0):
+        """Reads each of these pages, and presses OK on it."""
+        for pattern in patterns:
+            self.shows(pattern, at=at)
+            self.press("ok", pattern, at=at)
+
+    def unplug(self, at=0):
+        self.ask("POST", "/unplug", {}, at=at)
+
+    def plug(self, at=0):
+        self.ask("POST", "/plug", {}, at=at)
+
+    def stop(self):
+        subprocess.run([PROGRAMS / "ushield", "down", "--control", self.control], env=self.stage.environment, capture_output=True)

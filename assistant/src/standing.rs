@@ -68,7 +68,12 @@ fn state_of(held: &Holding, wish: &Wish) -> &'static str {
 }
 
 fn payment_certificate(held: &Holding) -> Option<Certificate> {
-    let (_, der) = held.certificates.first()?;
+    certificate(held, 0)
+}
+
+/// The certificate at this place: of payment, or of authentication.
+fn certificate(held: &Holding, place: usize) -> Option<Certificate> {
+    let (_, der) = held.certificates.get(place)?;
     Certificate::parse(der.as_deref()?).ok()
 }
 
@@ -110,8 +115,9 @@ fn told(state: &'static str, held: Option<&Holding>, findings: &[Finding]) -> Va
             "tries": left,
         })
     });
+    let other = held.and_then(|held| certificate(held, 1)).map(|certificate| certificate.serial);
     let id = held.and_then(payment_certificate).map(|certificate| {
-        json!({ "serial": certificate.serial, "not_after": certificate.not_after.unix_timestamp() })
+        json!({ "serial": certificate.serial, "authentication": other, "not_after": certificate.not_after.unix_timestamp() })
     });
     let findings: Vec<Value> = findings
         .iter()

@@ -17,6 +17,7 @@ class Trouble extends Error {
   }
 }
 
+const day = (seconds) => (seconds ? new Date(seconds * 1000).toLocaleDateString(LANGUAGE) : '');
 const pause = (time) => new Promise((done) => setTimeout(done, time));
 const text = (value) => (value === null || value === undefined ? '' : String(value).slice(0, 400));
 
@@ -116,12 +117,14 @@ class Assistant {
 
 // ---- The bank
 
-/** A call to the bank. What the bank refuses, it says in the page's language. */
-async function bank(path, body, type = 'application/json') {
+/** A call to the bank: of JSON, or of a signed document. What the bank refuses, it says in the page's language. */
+async function bank(path, told_or_document) {
+  const is_document = told_or_document instanceof Uint8Array;
+  const headers = { 'Content-Type': is_document ? 'application/octet-stream' : 'application/json' };
+  const body = is_document ? told_or_document : JSON.stringify(told_or_document);
   let answer, told;
   try {
-    const init = { method: 'POST', headers: { 'Content-Type': type }, body, signal: AbortSignal.timeout(LONG_POLL) };
-    answer = await fetch(path, init);
+    answer = await fetch(path, { method: 'POST', headers, body, signal: AbortSignal.timeout(LONG_POLL) });
     told = await answer.json();
   } catch {
     throw new Trouble('bank-silent');
@@ -141,8 +144,9 @@ class Panel {
     const kept = JSON.parse(sessionStorage.getItem('shield') ?? 'null');
     this.kept = kept?.path === location.pathname ? kept : null;
     this.assistant = new Assistant(section.dataset.serial, this.kept);
+    this.form = section.querySelector('form');
     section.addEventListener('click', (event) => this.clicked(event.target.closest('[data-do]')));
-    section.querySelector('form')?.addEventListener('submit', (event) => {
+    this.form?.addEventListener('submit', (event) => {
       event.preventDefault();
       this.begin();
     });
@@ -154,7 +158,8 @@ class Panel {
     const template = this.section.querySelector(`template[data-say="${CSS.escape(key)}"]`);
     const part = template.content.cloneNode(true);
     for (const place of part.querySelectorAll('[data-fill]')) place.textContent = text(fill[place.dataset.fill]);
-    for (const list of part.querySelectorAll('[data-findings]')) this.list(list, fill.findings ?? []);
+    const list = part.querySelector('[data-findings]');
+    if (list) this.list(list, fill.findings ?? []);
     if (!add) {
       const held = this.section.contains(document.activeElement);
       this.live.replaceChildren();
@@ -164,7 +169,10 @@ class Panel {
     this.live.append(part);
   }
 
+  /** What the doctor finds wrong with this computer. A mend is asked for by its code, and the assistant asks the holder first. */
   list(list, findings) {
+    list.parentElement.hidden = findings.length === 0;
+    list.parentElement.open = !!this.flow.looks;
     for (const { words, code, mendable } of findings.slice(0, 20)) {
       const item = document.createElement('li');
       const said = own(words);
@@ -201,12 +209,10 @@ class Panel {
     }
   }
 
-  /** Shows the buttons and fields that suit a flow that runs, or one that waits for a click. */
-  running(is_running) {
+  /** Shows the buttons and fields that suit a flow that is `running`, `waiting` for a click, or `over`. */
+  be(state) {
     const former = document.activeElement;
-    for (const part of this.section.querySelectorAll('[data-when]')) {
-      part.hidden = (part.dataset.when === 'running') !== is_running;
-    }
+    for (const part of this.section.querySelectorAll('[data-when]')) part.hidden = part.dataset.when !== state;
     if (former !== document.body && !former.checkVisibility() && this.section.contains(former)) this.live.focus({ preventScroll: true });
   }
 
@@ -216,6 +222,7 @@ class Panel {
     if (!button) return;
     if (button.dataset.do === 'begin') this.begin();
     if (button.dataset.do === 'cancel') this.cancel();
+    if (button.dataset.do === 'replace') this.begin(() => this.flow.run(this, true));
     if (button.dataset.do === 'change-pin') this.errand?.(['/change_pin', {}]);
     if (button.dataset.do === 'mend') this.errand?.(['/mend', { code: button.dataset.code }]);
   }
@@ -224,20 +231,28 @@ class Panel {
   async open() {
     const has_asked = location.hash === '#shield';
     if (has_asked) history.replaceState(null, '', location.pathname);
-    this.running(false);
-    const may = await permission();
-    if (may === 'denied') return this.say('blocked');
-    if (may === 'granted' && this.kept?.operation) return this.begin(() => this.flow.resume(this, this.kept));
+    this.be('waiting');
+    const may = await permission(), operation = this.kept?.operation;
+    if (may === 'denied') this.say('blocked');
+    else if (may === 'granted' && operation) this.begin(() => this.resume(operation));
+    else if (may === 'granted' && has_asked) this.begin();
+    else if (may !== 'granted') this.say('ask');
+  }
+
+  /** After a reload: where a flow can go on with its operation, it does; else the operation is given up, and the page says so. */
+  async resume(operation) {
+    const call = this.flow.resume ? ['/wait', { operation, after: 0 }] : ['/cancel', { operation }];
+    const view = await this.assistant.call(...call).catch(() => null);
+    if (view && this.flow.resume) return this.flow.resume(this, view);
     this.forget();
-    if (may === 'granted' && has_asked) return this.begin();
-    if (may !== 'granted') this.say('ask');
+    throw new Trouble('interrupted');
   }
 
   async begin(work = () => this.flow.run(this)) {
     if (this.stop) return;
     if (this.is_stale) return location.reload();
     this.stop = new AbortController();
-    this.running(true);
+    this.be('running');
     try {
       await work();
     } catch (trouble) {
@@ -245,9 +260,8 @@ class Panel {
       if (!(trouble instanceof Trouble)) console.error(trouble);
       if (this.has('after')) this.say('after', {}, true);
     } finally {
-      this.stop = null;
-      this.errand = null;
-      this.running(false);
+      this.stop = this.errand = null;
+      this.be(this.is_over ? 'over' : 'waiting');
     }
   }
 
@@ -291,24 +305,22 @@ class Panel {
 
   tell(told, trouble) {
     const { what, next } = own(told.words);
-    const key = this.has(`state-${told.state}`) ? `state-${told.state}` : this.has(told.state) ? told.state : 'trouble';
-    const shield = told.shield ?? {};
-    this.say(key, { what, next, version: told.version, brand: shield.brand, serial: shield.serial, findings: told.findings });
+    const key = [`state-${told.state}`, told.state].find((key) => this.has(key)) ?? 'state';
+    const { brand, serial } = told.shield ?? {};
+    this.say(key, { what, next, brand, serial, version: told.version, until: day(told.id?.not_after), findings: told.findings });
     if (trouble) this.complain(trouble, true);
   }
 
   /** One operation at the assistant, until its end. It is kept, so that a reload finds it. */
-  async run(path, more) {
-    return this.follow(await this.assistant.call(path, more, PATIENCE, this.stop.signal));
+  async run(path, more, steps = {}) {
+    return this.follow(await this.assistant.call(path, more, PATIENCE, this.stop.signal), steps);
   }
 
-  async follow(view) {
-    this.operation = view.operation;
-    const { page, port } = this.assistant;
-    sessionStorage.setItem('shield', JSON.stringify({ path: location.pathname, page, port, operation: view.operation }));
+  async follow(view, steps) {
+    this.keep(view.operation);
     try {
       return await this.assistant.follow(view, (phase) => {
-        if (this.flow.steps?.[phase]) this.step(this.flow.steps[phase]);
+        if (steps[phase]) this.step(steps[phase]);
         this.say(`phase-${phase}`);
       });
     } finally {
@@ -316,9 +328,20 @@ class Panel {
     }
   }
 
+  /** A reload finds the page's number and its operation again, in this tab only. */
+  keep(operation) {
+    this.operation = operation;
+    const { page, port } = this.assistant;
+    sessionStorage.setItem('shield', JSON.stringify({ path: location.pathname, page, port, operation }));
+  }
+
   forget() {
-    this.operation = null;
-    sessionStorage.removeItem('shield');
+    this.keep(null);
+  }
+
+  over(key, fill) {
+    this.is_over = true;
+    this.say(key, fill);
   }
 }
 
@@ -328,26 +351,20 @@ const bytes = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charC
 const base64 = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer)));
 
 /** The order is signed, and the bank posts it. Nothing here makes an order: the bank's own bytes are signed, or nothing is. */
+const PAYING = { prompt: 'pin', shield: 'screen' };
 const pay = {
-  steps: { prompt: 'pin', shield: 'screen' },
-
   async run(panel) {
     if (!panel.document) {
       await panel.ready('ready');
       const order = await this.order(panel);
-      panel.document = (await panel.run('/pay', { order })).payment;
+      panel.document = (await panel.run('/pay', { order }, PAYING)).payment;
     }
     await this.post(panel);
   },
 
-  /** After a reload: the operation is asked for its end, and what it has signed goes to the bank. */
-  async resume(panel, kept) {
-    const view = await panel.assistant.call('/wait', { operation: kept.operation, after: 0 }).catch(() => null);
-    if (!view) {
-      panel.forget();
-      throw new Trouble('interrupted');
-    }
-    panel.document = (await panel.follow(view)).payment;
+  /** After a reload: what the operation has signed goes to the bank. */
+  async resume(panel, view) {
+    panel.document = (await panel.follow(view, PAYING)).payment;
     await this.post(panel);
   },
 
@@ -369,7 +386,7 @@ const pay = {
     panel.step('bank');
     panel.say('sending');
     try {
-      await bank('/api/payment', bytes(panel.document), 'application/octet-stream');
+      await bank('/api/payment', bytes(panel.document));
     } catch (trouble) {
       if (trouble.key !== 'bank-silent') [panel.document, panel.is_stale] = [null, true];
       throw trouble;
@@ -378,6 +395,69 @@ const pay = {
   },
 };
 
-const FLOWS = { pay };
+/** The ID is downloaded, or renewed: code, keys and requests, certificates, installation, and the word to the bank that it arrived. */
+const download = {
+  async run(panel, replace = false) {
+    const { reference, code } = panel.form.elements, words = { reference: reference.value, code: code.value };
+    panel.arrived ??= await this.fetch(panel, words, replace);
+    if (!panel.arrived) return;
+    const { serials, until } = panel.arrived;
+    panel.step('done');
+    panel.say('delivering');
+    await bank('/api/id/deliver', { ...words, serials });
+    panel.over('downloaded', { serial: serials[0], until: day(until) });
+  },
+
+  /** Brings the ID to the shield; gives its serial numbers, or nothing where the shield has an ID that stays. */
+  async fetch(panel, words, replace) {
+    const renews = panel.section.dataset.call === 'renew';
+    const { state, id } = await panel.ready('no_id', 'expired', 'ready');
+    panel.step('code');
+    panel.say('presenting');
+    const holder = await bank('/api/id/present', words);
+    const is_known = holder.standing.includes(id?.serial);
+    // The word that the ID arrived was lost: it is given now.
+    if (is_known && panel.section.dataset.state === 'bound') return { serials: [id.serial, id.authentication], until: id.not_after };
+    if (state === 'ready' && !renews && !replace) {
+      return void panel.say(is_known ? 'already' : 'foreign-id', { serial: id.serial, until: day(id.not_after) });
+    }
+    const { organisation, name, user_id } = holder, steps = { prompt: 'keys', shield: 'keys' };
+    const made = renews
+      ? await panel.run('/renew', {}, steps)
+      : await panel.run('/enrol', { organisation, name, user_id, replace }, steps);
+    panel.step('bank');
+    panel.say('certifying');
+    const [payment, authentication] = await this.certify(words, made);
+    const held = await panel.run('/install', { payment, authentication }, { starting: 'install' });
+    return { serials: [held.payment.serial, held.authentication.serial], until: held.payment.not_after };
+  },
+
+  /** Both certificates. Where the second is refused, the first is given back. */
+  async certify(words, made) {
+    const issued = [];
+    try {
+      for (const kind of ['payment', 'authentication']) issued.push(await bank('/api/id/certify', { ...words, kind, ...made[kind] }));
+    } catch (trouble) {
+      const serials = issued.map(({ serial }) => serial);
+      if (serials.length) await bank('/api/id/withdraw', { ...words, serials }).catch(() => null);
+      throw trouble;
+    }
+    return issued.map(({ certificate }) => certificate);
+  },
+};
+
+/** The PIN is changed in the assistant's own windows. */
+const pin = {
+  async run(panel) {
+    await panel.ready('ready', 'no_id', 'expired', 'factory_pin');
+    await panel.run('/change_pin', {});
+    panel.over('pin-changed');
+  },
+};
+
+/** The look-out of the set-up page: it tells each state, until the customer stops it. */
+const look = { looks: true, run: (panel) => panel.ready() };
+
+const FLOWS = { pay, download, pin, look };
 
 for (const section of document.querySelectorAll('[data-flow]')) new Panel(section).open();

@@ -15,6 +15,7 @@ use crate::{
     error::{Error, Result},
     metrics::Metrics,
     origin::Origins,
+    package::Package,
     password::Hasher,
     secrets::Secrets,
     settings::Settings,
@@ -36,6 +37,8 @@ pub(crate) struct Bank {
     pub(crate) labour: Arc<Semaphore>,
     /// The CA and what belongs to shields; commands that need none of it open none of it.
     shields: Option<Shields>,
+    /// The assistant's package, where the bank has one to give.
+    pub(crate) package: Option<Package>,
     /// Where the customers' pages are, and where the tellers' pages are.
     pub(crate) public: Origins,
     pub(crate) counter: Origins,
@@ -56,6 +59,7 @@ impl Bank {
             metrics: Metrics::default(),
             labour: Arc::new(Semaphore::new(LABOUR)),
             shields: None,
+            package: None,
             public: Origins::default(),
             counter: Origins::default(),
         }
@@ -69,6 +73,11 @@ impl Bank {
     /// The bank with its CA.
     pub(crate) fn with_shields(self, shields: Shields) -> Self {
         Self { shields: Some(shields), ..self }
+    }
+
+    /// The bank with the assistant's package.
+    pub(crate) fn with_package(self, package: Option<Package>) -> Self {
+        Self { package, ..self }
     }
 
     /// The CA.

@@ -23,7 +23,9 @@ use crate::{
     demo,
     dial::Caller,
     error::Error,
-    log, origin, proxy,
+    log, origin,
+    package::Package,
+    proxy,
     proxy::{Network, Proxies},
     secrets::Secrets,
     serve::{Places, Server},
@@ -135,6 +137,9 @@ struct Listen {
     /// For tests: the day on which contracts are made and limits count
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
     business_date: Option<Date>,
+    /// The package of the Online Banking Assistant that the set-up page gives to customers: what `just dist` makes
+    #[arg(long, value_name = "FILE")]
+    package: Option<PathBuf>,
 }
 
 /// How merchants are told.
@@ -163,6 +168,9 @@ struct Demo {
     /// Write addresses, customers and passwords into this file as JSON, once the pages are served
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
+    /// The serial number of a shield that a customer has: reference and code for its ID are printed
+    #[arg(long, value_name = "SERIAL")]
+    shield: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -440,6 +448,7 @@ impl Serve {
             _ => None,
         };
         let bank = self.place.open_whole(Clock::new(self.listen.business_date)).await?;
+        let bank = bank.with_package(self.listen.package()?);
         let places = Places {
             public_origin: self.public_origin,
             counter_origin: self.counter_origin,
@@ -469,8 +478,12 @@ impl Listen {
         Err(not_opened(why, "name an address of 127.0.0.1"))
     }
 
+    fn package(&self) -> Result<Option<Package>, Failure> {
+        self.package.as_deref().map(Package::read).transpose()
+    }
+
     fn places(&self) -> Places {
-        let Self { public, counter, metrics, .. } = *self;
+        let &Self { public, counter, metrics, .. } = self;
         Places {
             public,
             counter,
@@ -504,8 +517,9 @@ impl Demo {
         let clock = Clock::new(self.listen.business_date);
         let shields = Shields::open(&own.authority(), None, &own.factories())?;
         let shields = shields.trusting(Factory::test(TEST_BRAND)?);
-        let bank = place.open(clock).await?.with_shields(shields);
-        let made = demo::seed(&bank).await.map_err(told("the demo was not seeded"))?;
+        let bank = place.open(clock).await?.with_shields(shields).with_package(self.listen.package()?);
+        let made =
+            demo::seed(&bank, self.shield.as_deref()).await.map_err(told("the demo was not seeded"))?;
         // The guide stays on the screen: the log of requests is for whoever sends it elsewhere.
         log::keep_requests(!std::io::stderr().is_terminal());
         run(bank, self.listen.places(), |at| {
@@ -549,5 +563,5 @@ async fn run(
 #[cfg(test)]
 pub(crate) fn anywhere() -> Places {
     let place = SocketAddr::from(([127, 0, 0, 1], 0));
-    Listen { public: place, counter: place, metrics: place, business_date: None }.places()
+    Listen { public: place, counter: place, metrics: place, business_date: None, package: None }.places()
 }

@@ -17,7 +17,9 @@ use crate::{
     desk::{self, Opening, Printed},
     error::{Refusal, Result},
     identity::{self, AGREEMENT, From, Registration},
-    password, random,
+    password,
+    personal_id::Code,
+    random,
     rights::{AtCounter, Teller},
 };
 
@@ -88,7 +90,7 @@ pub(crate) struct Seeded {
     password: &'static str,
     payment_password: &'static str,
     tellers: [&'static str; 2],
-    people: [Person; 4],
+    people: [Person; 5],
 }
 
 /// A customer of the demo.
@@ -100,6 +102,8 @@ struct Person {
     phone: &'static str,
     account: String,
     card: Option<Printed>,
+    /// The shield that was named, and what fetches its ID.
+    shield: Option<Code>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
@@ -113,10 +117,12 @@ enum Kind {
     Web,
     /// Has an account only, and can register.
     Account,
+    /// Pays by shield, once the counter has given one.
+    Shield,
 }
 
-/// Fills the bank.
-pub(crate) async fn seed(bank: &Bank) -> Result<Seeded> {
+/// Fills the bank. `shield` is the serial number of a shield that the last customer has.
+pub(crate) async fn seed(bank: &Bank, shield: Option<&str>) -> Result<Seeded> {
     bank.found().await?;
     for name in TELLERS {
         add_teller(bank, name, PASSWORD).await?;
@@ -130,12 +136,19 @@ pub(crate) async fn seed(bank: &Bank) -> Result<Seeded> {
     account::add(&mut work, "6222029876543210", None, "北京书店", "payee", now).await?;
     work.commit().await?;
     let person = async |kind, name, document| make(bank, &teller, &from, kind, name, document).await;
-    let people = [
+    let mut people = [
         person(Kind::Static, "张三", "110101198001011234").await?,
         person(Kind::Card, "李四", "110101198202022345").await?,
         person(Kind::Web, "王五", "110101199003033456").await?,
         person(Kind::Account, "赵六", "110101199104044567").await?,
+        person(Kind::Shield, "孙七", "110101199205055678").await?,
     ];
+    if let (Some(serial), Some(holder)) = (shield, people.last_mut()) {
+        let mut db = bank.database.connection().await?;
+        let at = AtCounter::check(&mut db, &teller, &holder.account, holder.document).await?;
+        drop(db);
+        holder.shield = Some(desk::issue_shield(bank, &teller, &at, serial).await?);
+    }
     Ok(Seeded { password: PASSWORD, payment_password: PAYMENT_PASSWORD, tellers: TELLERS, people })
 }
 
@@ -151,7 +164,7 @@ async fn make(
         name: name.into(),
         document: document.into(),
         phone: PHONE.into(),
-        deposit: "10000".into(),
+        deposit: if kind == Kind::Shield { "200000" } else { "10000" }.into(),
     };
     let account = desk::open_account(bank, teller, &opening).await?;
     let mut db = bank.database.connection().await?;
@@ -163,6 +176,10 @@ async fn make(
             register(bank, &at, from).await?;
             None
         }
+        Kind::Shield => {
+            make_contract(bank, teller, &at, &bank.clock.business_date()).await?;
+            None
+        }
         Kind::Static => {
             make_contract(bank, teller, &at, "2006-08-15").await?;
             None
@@ -172,7 +189,7 @@ async fn make(
             Some(desk::issue_card(bank, teller, &at).await?)
         }
     };
-    Ok(Person { kind, name, document, phone: PHONE, account, card })
+    Ok(Person { kind, name, document, phone: PHONE, account, card, shield: None })
 }
 
 async fn register(bank: &Bank, at: &AtCounter, from: &From) -> Result<()> {

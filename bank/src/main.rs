@@ -28,6 +28,7 @@ mod text;
 mod settings;
 mod secrets;
 mod database;
+mod package;
 mod random;
 mod crowd;
 mod proxy;

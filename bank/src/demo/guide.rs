@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Person, Seeded};
+use super::{Code, Person, Seeded};
 
 /// Where the demo listens.
 #[derive(Serialize)]
@@ -15,9 +15,13 @@ pub(crate) struct Addresses {
 /// The guide, in the order of the story.
 pub(crate) fn guide(at: &Addresses, made: &Seeded) -> String {
     let Addresses { public, counter, metrics } = at;
-    let Seeded { password, payment_password, tellers: [one, other], people: [old, with_card, web, new] } =
-        made;
-    let (old_account, card) = (&old.account, card(with_card));
+    let Seeded {
+        password,
+        payment_password,
+        tellers: [one, other],
+        people: [old, with_card, web, new, shielded],
+    } = made;
+    let (old_account, card, shield) = (&old.account, card(with_card), shield(at, shielded, one));
     format!(
         "\
 A bank for trials. It runs until Ctrl-C, and then nothing is left of it.
@@ -52,7 +56,9 @@ Everybody's payment password is:   {payment_password}
 5. Work at the counter
    Open {counter} and log in as {one}. Find a customer: card number {}, document {}.
    Enable payments, and issue a password card. A replacement waits under To approve, for {other}.
-",
+
+6. Pay by U-shield
+{shield}",
         old.name,
         with_card.account,
         with_card.name,
@@ -67,6 +73,30 @@ Everybody's payment password is:   {payment_password}
         new.name,
         web.account,
         web.document,
+    )
+}
+
+/// The ways of the shield: with the one that was named, or with one that the counter hands out now.
+fn shield(at: &Addresses, holder: &Person, teller: &str) -> String {
+    let Addresses { public, counter, .. } = at;
+    let Person { account, document, name, .. } = holder;
+    let code = match &holder.shield {
+        Some(Code { serial, reference, code }) => {
+            format!("   The shield {serial} is of {name}: reference {reference}, authorisation code {code}.")
+        }
+        None => format!(
+            "   Hand it out, with the serial number that the second terminal tells; the command asks for the password:
+   bank counter --teller {teller} --at {counter} shield --account {account} --document {document} --serial SERIAL"
+        ),
+    };
+    format!(
+        "\
+   In a second terminal, a shield with its screen and buttons:   ushield up
+   In a third one, the assistant, which asks for the PIN there:   ushield assistant --bank {public}
+{code}
+   Log in: card number {account} ({name}). Under U-shield change the PIN from 12345678, and download the personal ID
+   with reference and code. Then transfer a large sum, choose U-shield, and press Enter at the shield's terminal.
+"
     )
 }
 

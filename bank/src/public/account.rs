@@ -11,11 +11,13 @@ use crate::{
     books::{
         account::{self, Account},
         posting::{self, Entry},
+        shield,
     },
     clock::Moment,
     entry::Visit,
     error::Result,
     page::{Page, draw},
+    personal_id,
     rights::{PayerOf, Settled},
     site::Routes,
 };
@@ -31,6 +33,8 @@ struct Accounts<'a> {
     name: &'a str,
     accounts: &'a [Account],
     now: Moment,
+    /// When the ID of the customer's shield ends, where it is to be renewed now.
+    renew: &'a Option<Moment>,
 }
 
 #[derive(Template)]
@@ -45,8 +49,15 @@ struct Statement<'a> {
 async fn list(State(bank): State<Open>, visit: Visit, who: Settled) -> Result<Response> {
     let mut db = bank.database.connection().await?;
     let accounts = account::of_customer(&mut db, &who.customer().id).await?;
+    let shield = shield::of_customer(&mut db, &who.customer().id).await?;
+    drop(db);
+    let end = match &shield {
+        Some(shield) => personal_id::end_of(&bank, shield).await?,
+        None => None,
+    };
+    let renew = &end.and_then(|(until, may)| may.then_some(until));
     let (page, name, now) = (&visit.page, who.customer().name.as_str(), bank.clock.now());
-    draw(&Accounts { page, name, accounts: &accounts, now })
+    draw(&Accounts { page, name, accounts: &accounts, now, renew })
 }
 
 async fn one(

@@ -3,7 +3,7 @@
 
 use authority::{
     attestation::Attestation,
-    certificate::{pem, pem_or_der},
+    certificate::{Certificate, pem, pem_or_der},
     certificate_kind::Kind,
 };
 use axum::{
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::{
     bank::{Bank, Open},
     entry::Told,
-    error::{Refusal, Result},
+    error::{Error, Refusal, Result},
     personal_id::{self, Granted, Words},
     revocation,
     site::Routes,
@@ -80,7 +80,9 @@ async fn certify(State(bank): State<Open>, Told(told): Told<Request>) -> Result<
     };
     let granted = Granted::check(&bank, &told.words).await?;
     let certificate = personal_id::certify(&bank, &granted, told.kind, request, &attestation).await?;
-    Ok(Json(json!({ "certificate": pem("CERTIFICATE", &certificate) })))
+    let Certificate { serial, .. } = Certificate::parse(&certificate)
+        .map_err(|_| Error::Broken("what the bank has issued is no certificate".into()))?;
+    Ok(Json(json!({ "certificate": pem("CERTIFICATE", &certificate), "serial": serial })))
 }
 
 #[derive(Deserialize)]

@@ -2,29 +2,40 @@
 
 use askama::Template;
 use axum::{
+    extract::{Path, State},
     http::header,
     response::{IntoResponse, Response},
 };
 
 use crate::{
+    bank::Open,
     entry::Visit,
-    error::Result,
-    page::{Page, draw},
+    error::{Refusal, Result},
+    package::Package,
+    page::{Page, draw_reaching},
     site::Routes,
 };
 
 pub(super) fn routes() -> Routes {
-    Routes::default().get("/set-up", set_up).get("/asset/shield.js", script)
+    Routes::default().get("/set-up", set_up).get("/set-up/{name}", package).get("/asset/shield.js", script)
 }
 
 #[derive(Template)]
 #[template(path = "set_up.html")]
 struct SetUp<'a> {
     page: &'a Page,
+    package: Option<&'a Package>,
 }
 
-async fn set_up(visit: Visit) -> Result<Response> {
-    draw(&SetUp { page: &visit.page })
+async fn set_up(State(bank): State<Open>, visit: Visit) -> Result<Response> {
+    draw_reaching(&SetUp { page: &visit.page, package: bank.package.as_ref() })
+}
+
+/// The assistant's package, under its own name.
+async fn package(State(bank): State<Open>, Path(name): Path<String>) -> Result<Response> {
+    let package = bank.package.as_ref().filter(|package| package.name == name).ok_or(Refusal::NotFound)?;
+    let headers = [(header::CONTENT_TYPE, "application/gzip"), (header::CONTENT_DISPOSITION, "attachment")];
+    Ok((headers, package.bytes.clone()).into_response())
 }
 
 async fn script() -> Response {

@@ -19,7 +19,7 @@ use crate::{
     },
     entry::{DOCUMENT, Sent, Visit},
     error::{Refusal, Result},
-    page::{Page, draw, go},
+    page::{Page, draw, draw_reaching, go},
     pay,
     personal_id::{self, Code},
     rights::{OwnerOf, Settled},
@@ -30,6 +30,8 @@ pub(super) fn routes() -> Routes {
     Routes::default()
         .get("/shield", show)
         .post("/shield/renew", renew)
+        .get("/shield/download", download)
+        .get("/shield/pin", change_pin)
         .get("/order/{id}/order.json", order)
         .get("/order/{id}/order.der", order_der)
         .post("/order/{id}/document", upload)
@@ -43,17 +45,44 @@ struct Shown<'a> {
     shield: &'a Option<Shield>,
     /// When its ID ends, and whether the holder may renew it now.
     end: &'a Option<(i64, bool)>,
+}
+
+/// The ID is downloaded here, or renewed.
+#[derive(Template)]
+#[template(path = "shield/download.html")]
+struct Download<'a> {
+    page: &'a Page,
+    shield: &'a Option<Shield>,
     /// What a renewal has brought forth: shown once.
     code: &'a Option<Code>,
 }
 
+#[derive(Template)]
+#[template(path = "shield/pin.html")]
+struct ChangePin<'a> {
+    page: &'a Page,
+    shield: &'a Option<Shield>,
+}
+
+async fn own(bank: &Open, who: &Settled) -> Result<Option<Shield>> {
+    shield::of_customer(&mut *bank.database.connection().await?, &who.customer().id).await
+}
+
+async fn download(State(bank): State<Open>, visit: Visit, who: Settled) -> Result<Response> {
+    draw_reaching(&Download { page: &visit.page, shield: &own(&bank, &who).await?, code: &None })
+}
+
+async fn change_pin(State(bank): State<Open>, visit: Visit, who: Settled) -> Result<Response> {
+    draw_reaching(&ChangePin { page: &visit.page, shield: &own(&bank, &who).await? })
+}
+
 async fn show(State(bank): State<Open>, visit: Visit, who: Settled) -> Result<Response> {
-    let shield = shield::of_customer(&mut *bank.database.connection().await?, &who.customer().id).await?;
+    let shield = own(&bank, &who).await?;
     let end = match &shield {
         Some(shield) => personal_id::end_of(&bank, shield).await?,
         None => None,
     };
-    draw(&Shown { page: &visit.page, shield: &shield, end: &end, code: &None })
+    draw(&Shown { page: &visit.page, shield: &shield, end: &end })
 }
 
 #[derive(Deserialize)]
@@ -66,7 +95,7 @@ async fn renew(
     Sent(Nothing {}): Sent<Nothing>,
 ) -> Result<Response> {
     let code = Some(personal_id::renew(&bank, &who).await?);
-    draw(&Shown { page: &visit.page, shield: &None, end: &None, code: &code })
+    draw_reaching(&Download { page: &visit.page, shield: &own(&bank, &who).await?, code: &code })
 }
 
 /// The order that the live challenge of this session asks to have signed: DER.

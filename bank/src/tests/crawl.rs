@@ -129,6 +129,7 @@ const PUBLIC: &[&str] = &[
     "/pay/{id}",
     "/set-up",
     "/asset/style.css",
+    "/asset/shield.js",
     "/asset/mark.svg",
     "/healthz",
     "/openapi.json",
@@ -176,6 +177,8 @@ async fn every_route_answers_every_role_as_the_table_says() {
                     ("POST", _) => vec![401],
                     ("GET", "/language/{tag}" | "/register/data") => vec![303],
                     ("GET", "/api/approval") => vec![if knows { 200 } else { 401 }],
+                    // This bank has no package of the assistant.
+                    ("GET", "/set-up/{name}") => vec![404],
                     ("GET", "/") if is_counter => vec![if knows { 200 } else { 303 }],
                     ("GET", path) if PUBLIC.contains(&path) => vec![200],
                     ("GET", "/password") if knows => vec![200],
@@ -258,6 +261,43 @@ async fn hostile_requests_are_refused() {
     assert!(head.contains("__host-visit=") && head.contains("httponly") && head.contains("samesite=strict"));
     assert!(!home.body.contains("style=") && !home.body.contains("onclick"), "the policy would refuse it");
     assert!(home.body.contains("Personal Online Banking"));
+    site.close().await;
+}
+
+/// The policy lets a script run, and lets it speak to the assistant, on the pages that have the script, and on no others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_pages_that_reach_the_shield_run_a_script() {
+    let (site, _, [customer, ..]) = open().await;
+    let own = format!("Cookie: __Host-session={customer}\r\n");
+    let mut with = Vec::new();
+    for (method, path) in public::routes().list {
+        if method != "GET" || path.starts_with("/asset/") {
+            continue;
+        }
+        let page = ask(site.public, "GET", &filled(path), &own, "").await;
+        let policy = page.head.lines().find(|line| line.starts_with("content-security-policy")).expect(path);
+        let reaches = page.body.contains("<script");
+        assert_eq!(policy.contains("script-src"), reaches, "{path}: {policy}");
+        assert_eq!(
+            policy.contains(
+                "connect-src 'self' http://127.0.0.1:17320 http://127.0.0.1:17321 http://127.0.0.1:17322;"
+            ),
+            reaches,
+            "{path}: {policy}"
+        );
+        assert!(!policy.contains("unsafe") && !policy.contains('*'), "{path}: {policy}");
+        if reaches {
+            let nonce = page.after("src=\"/asset/shield.js\" nonce=\"");
+            assert!(policy.contains(&format!("script-src 'nonce-{nonce}';")) && nonce.len() == 32, "{path}");
+            assert_eq!(page.body.matches("<script").count(), 1, "{path}");
+            with.push(path);
+        }
+    }
+    assert_eq!(
+        with,
+        ["/set-up", "/shield/download", "/shield/pin"],
+        "and the page of an order that asks the shield"
+    );
     site.close().await;
 }
 

@@ -77,9 +77,10 @@ class Stage:
         return subprocess.Popen([PROGRAMS / program, *words], env=self.environment, stdout=subprocess.PIPE,
                                 stderr=open(self.folder / f"{log}.log", "ab"), text=True)
 
-    def start_bank(self, *words):
+    def start_bank(self, *words, settings=""):
         bank = self.folder / "bank"
         self.run("bank", "init", "--folder", bank)
+        (bank / "bank.toml").write_text(settings)
         brand = re.search(r'brand = "([^"]*)"', self.run("ushield", "brand", "show", "standard"))[1]
         self.run("cert-tool", "factory-ca", "--brand", brand, "--out", bank / "factory/brand.pem")
         secret = self.write("password", PASSWORD)
@@ -161,16 +162,17 @@ class Token:
         return self.ask("POST", "/press", {"button": button} | ({"if_shows": pattern} if pattern else {}), at=at)
 
     def confirm(self, *patterns, at=0):
-        """Reads each of these pages, and presses OK on it."""
+        """Reads each of these questions, and presses OK on all of its pages."""
         for pattern in patterns:
             self.shows(pattern, at=at)
-            self.press("ok", pattern, at=at)
+            while self.press("ok", at=at)["screen"]:
+                pass
 
     def unplug(self, at=0):
-        self.ask("POST", "/unplug", {}, at=at)
+        self.ask("POST", "/unplug", at=at)
 
     def plug(self, at=0):
-        self.ask("POST", "/plug", {}, at=at)
+        self.ask("POST", "/plug", at=at)
 
     def stop(self):
         subprocess.run([PROGRAMS / "ushield", "down", "--control", self.control], env=self.stage.environment, capture_output=True)

@@ -44,7 +44,7 @@ def home_page(story):
     site.follow("/set-up")
     site.is_at("/set-up")
     site.look("set-up")
-    site.says("set-up-not-yet")
+    site.says("package-none")
 
 
 def the_rules_find_what_is_wrong(story):

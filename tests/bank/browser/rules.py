@@ -89,7 +89,7 @@ return wrong;
 FOCUSED = r"""
 const e = document.activeElement, style = getComputedStyle(e);
 if (e === document.body) return null;
-if (!e.dataset.test) e.dataset.test = String(document.querySelectorAll('[data-test]').length + 1);
+if (!e.dataset.test) e.dataset.test = String(window.marks = (window.marks || 0) + 1);
 const shows = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
 const box = e.getBoundingClientRect();
 return [e.dataset.test, shows && box.right > 0 && box.bottom > 0, e.outerHTML.slice(0, 100)];
@@ -131,9 +131,11 @@ def check_keyboard(browser, name):
 def check_log(browser, name):
     """The browser complained of nothing but the statuses that the pages of refusals have."""
     for entry in browser.log():
-        is_status = entry["source"] == "network" and re.search(r"status of 4\d\d", entry["message"])
+        is_status = entry["source"] == "network" and bool(re.search(r"status of 4\d\d", entry["message"]))
         # At a port where no assistant listens, and at one that shuts its door, a page's script learns nothing, and the browser notes it.
         is_status |= ":1732" in entry["message"] and entry["source"] in ("network", "javascript")
+        # The browser's own first page is not the bank's.
+        is_status |= entry["message"].startswith("chrome://")
         # A password manager would like a hidden name beside a password; a shared computer would not.
         if not is_status and entry["source"] != "recommendation":
             raise Failure(f"{name}: the browser complains: {entry['source']}: {entry['message']}")

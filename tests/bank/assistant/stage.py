@@ -12,9 +12,10 @@ import sys
 import tempfile
 import urllib.parse
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "browser"))
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path[:0] = [str(ROOT / "tests/browser"), str(ROOT / "tests/bank/browser")]
 
-from bank import ANYWHERE, ROOT
+from bank import ANYWHERE
 from driver import Failure, until
 
 PROGRAMS = pathlib.Path(os.environ.get("PROGRAMS", ROOT / "target/debug"))

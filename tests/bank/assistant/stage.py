@@ -169,6 +169,10 @@ class Token:
             while self.press("ok", at=at)["screen"]:
                 pass
 
+    def has_id(self):
+        """Whether a program finds the personal ID on the shield."""
+        return "payment" in self.stage.run("cert-tool", "show", "--usbip", self.road, "--token", self.serial)
+
     def unplug(self, at=0):
         self.ask("POST", "/unplug", at=at)
 

@@ -256,6 +256,7 @@ def each_interruption_leaves_nothing_half_written(story):
     story.type_code(story.code)
     token.confirm(*REQUESTS)
     story.hears("assistant-lost")
+    until(token.has_id, "the ID does not arrive on the shield")
     site.open("/shield")
     site.says("shield-bound")
 

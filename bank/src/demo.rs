@@ -14,7 +14,7 @@ use crate::{
         session::{self, SessionKind},
         teller,
     },
-    desk::{self, Opening, Printed},
+    desk::{self, Action, Brought, Opening, Printed},
     error::{Refusal, Result},
     identity::{self, AGREEMENT, From, Registration},
     password,
@@ -128,8 +128,11 @@ pub(crate) async fn seed(bank: &Bank, shield: Option<&str>) -> Result<Seeded> {
         add_teller(bank, name, PASSWORD).await?;
     }
     let from = From { address: "127.0.0.1".into(), agent: "demo".into() };
-    let token = identity::sign_in_teller(bank, "lin", PASSWORD, &from).await?;
-    let teller = Teller::by_token(bank, &token).await?.ok_or(Refusal::SignIn)?;
+    let sign_in = async |name| -> Result<Teller> {
+        let token = identity::sign_in_teller(bank, name, PASSWORD, &from).await?;
+        Ok(Teller::by_token(bank, &token).await?.ok_or(Refusal::SignIn)?)
+    };
+    let teller = sign_in("lin").await?;
     let mut work = bank.database.begin().await?;
     let now = bank.clock.now();
     account::add(&mut work, "6222021234567890", None, "上海水务", "payee", now).await?;
@@ -144,12 +147,27 @@ pub(crate) async fn seed(bank: &Bank, shield: Option<&str>) -> Result<Seeded> {
         person(Kind::Shield, "孙七", "110101199205055678").await?,
     ];
     if let (Some(serial), Some(holder)) = (shield, people.last_mut()) {
-        let mut db = bank.database.connection().await?;
-        let at = AtCounter::check(&mut db, &teller, &holder.account, holder.document).await?;
-        drop(db);
-        holder.shield = Some(desk::issue_shield(bank, &teller, &at, serial).await?);
+        holder.shield = hand_out(bank, [&teller, &sign_in("zhao").await?], holder, serial).await?;
     }
     Ok(Seeded { password: PASSWORD, payment_password: PAYMENT_PASSWORD, tellers: TELLERS, people })
+}
+
+/// One teller hands out a shield, and the other approves.
+async fn hand_out(
+    bank: &Bank,
+    [one, other]: [&Teller; 2],
+    holder: &Person,
+    serial: &str,
+) -> Result<Option<Code>> {
+    let mut db = bank.database.connection().await?;
+    let at = AtCounter::check(&mut db, one, &holder.account, holder.document).await?;
+    drop(db);
+    let action = Action::IssueShield(desk::check_first(bank, &at, serial).await?, at.account().to_owned());
+    let asked = desk::ask(bank, one, &at, action).await?;
+    match desk::answer(bank, other, &asked, true).await? {
+        Some(Brought::Code(code)) => Ok(Some(code)),
+        _ => Ok(None),
+    }
 }
 
 async fn make(

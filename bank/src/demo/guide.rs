@@ -21,7 +21,7 @@ pub(crate) fn guide(at: &Addresses, made: &Seeded) -> String {
         tellers: [one, other],
         people: [old, with_card, web, new, shielded],
     } = made;
-    let (old_account, card, shield) = (&old.account, card(with_card), shield(at, shielded, one));
+    let (old_account, card, shield) = (&old.account, card(with_card), shield(at, shielded, [one, other]));
     format!(
         "\
 A bank for trials. It runs until Ctrl-C, and then nothing is left of it.
@@ -77,7 +77,7 @@ Everybody's payment password is:   {payment_password}
 }
 
 /// The ways of the shield: with the one that was named, or with one that the counter hands out now.
-fn shield(at: &Addresses, holder: &Person, teller: &str) -> String {
+fn shield(at: &Addresses, holder: &Person, [teller, other]: [&str; 2]) -> String {
     let Addresses { public, counter, .. } = at;
     let Person { account, document, name, .. } = holder;
     let code = match &holder.shield {
@@ -85,8 +85,9 @@ fn shield(at: &Addresses, holder: &Person, teller: &str) -> String {
             format!("   The shield {serial} is of {name}: reference {reference}, authorisation code {code}.")
         }
         None => format!(
-            "   Hand it out, with the serial number that the second terminal tells; the command asks for the password:
-   bank counter --teller {teller} --at {counter} shield --account {account} --document {document} --serial SERIAL"
+            "   Hand it out, with the serial number that the second terminal tells. {other} approves, and gets reference and code:
+   bank counter --teller {teller} --at {counter} shield --account {account} --document {document} --serial SERIAL
+   bank counter --teller {other} --at {counter} approve ID"
         ),
     };
     format!(

@@ -106,8 +106,13 @@ class Stage:
             raise Failure(f"{action}: {told}")
         return told
 
-    def approve(self, number):
-        return ask_json(self.counter_host(), "POST", f"/api/approval/{number}", {"approve": True}, self.bearers[1])[1]
+    def hand_out(self, serial, **papers):
+        """A shield is handed out: one teller asks, another approves, and there are reference and code."""
+        asked = self.act("shield", serial=serial, **papers)["approval"]
+        status, told = ask_json(self.counter_host(), "POST", f"/api/approval/{asked}", {"approve": True}, self.bearers[1])
+        if status != 200:
+            raise Failure(f"the shield was not handed out: {told}")
+        return told
 
     # The assistant
 

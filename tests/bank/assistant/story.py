@@ -128,7 +128,7 @@ def registration(story):
     story.token = stage.plug("one", pin=None, tokens=2)
     story.token.unplug(at=1)
     stage.act("enable", **story.papers)
-    story.code = stage.act("shield", serial=story.token.serial, **story.papers)
+    story.code = stage.hand_out(story.token.serial, **story.papers)
     site.sign_in(story.account, PASSWORD)
     site.follow("/shield")
     site.look("shield-bound")

@@ -70,7 +70,17 @@ struct Demo(Child);
 impl Demo {
     fn start(folder: &Path, ready: &Path) -> Self {
         let program = Command::new(env!("CARGO_BIN_EXE_bank"))
-            .args(["demo", "--public", "127.0.0.1:0", "--counter", "127.0.0.1:0", "--metrics", "127.0.0.1:0"])
+            .args([
+                "demo",
+                "--shield",
+                "AB12CD34",
+                "--public",
+                "127.0.0.1:0",
+                "--counter",
+                "127.0.0.1:0",
+                "--metrics",
+                "127.0.0.1:0",
+            ])
             .arg("--ready-file")
             .arg(ready)
             .env("TMPDIR", folder)
@@ -119,13 +129,17 @@ fn the_demo_serves_what_its_guide_says_and_leaves_nothing() {
     assert!(ask(metrics, "GET", "/metrics", "", "").body.contains("bank_"));
     let password = text(&made["demo"]["password"]);
     let people = made["demo"]["people"].as_array().expect("people");
-    assert_eq!(people.len(), 4);
+    assert_eq!(people.len(), 5);
     for person in people.iter().filter(|person| person["kind"] != "account") {
         let page = accounts_of(&public, &text(&person["account"]), &password);
-        assert!(page.contains("10,000.00") && page.contains(&text(&person["name"])), "{page}");
+        // The holder of the shield has twenty times as much.
+        assert!(page.contains("0,000.00") && page.contains(&text(&person["name"])), "{page}");
     }
     let said = demo.end();
-    for told in people.iter().map(|person| &person["account"]).chain([&people[1]["card"]["id"]]) {
+    let shield = &people[4]["shield"];
+    assert_eq!((shield["serial"].as_str(), people[4]["kind"].as_str()), (Some("AB12CD34"), Some("shield")));
+    let once = [&people[1]["card"]["id"], &shield["serial"], &shield["reference"], &shield["code"]];
+    for told in people.iter().map(|person| &person["account"]).chain(once) {
         assert!(said.contains(&text(told)), "the guide does not say {told}: {said}");
     }
     assert!(said.contains(&public) && said.contains(&counter) && said.contains(&password), "{said}");

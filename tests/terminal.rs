@@ -25,7 +25,6 @@ const SEVERAL_LINES: &[(&str, &str)] = &[
     ("cert-tool/src/commands.rs", "reports, in which each part that is not ours is escaped"),
     ("terminal/src/program.rs", "a Failure, whose Display escapes each part and indents its lines"),
     ("host-driver/src/control/client.rs", "a Failure, as at a program's end"),
-    ("assistant/src/prompter/console.rs", "a question, each line of which is escaped"),
     ("ushield/src/commands/reader.rs", "a path, quoted for the shell"),
     ("ushield/src/commands/run.rs", "a Failure, as at a program's end"),
     ("host-driver/src/make.rs", "a self-test's refusal: our own words"),

@@ -10,7 +10,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use lock::lock;
@@ -168,6 +168,20 @@ impl Desk {
         })?;
         self.news.notify_waiters();
         Some(view)
+    }
+
+    /// Ends the operation, because the assistant ends: the holder's window closes, and the shield's screen goes dark. Returns once that is
+    /// so, or after this time.
+    pub async fn close(&self, patience: Duration) {
+        if let Some(operation) = &mut self.state().operation {
+            operation.give_up();
+        }
+        let over = async {
+            while self.is_at_work() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let _ = tokio::time::timeout(patience, over).await;
     }
 
     /// Looks at the page's operation, which shows that the page is there.

@@ -14,6 +14,10 @@ mod token_options;
 #[cfg(feature = "card")]
 pub mod refusal;
 pub mod secret;
+#[cfg(unix)]
+pub mod prompt;
+#[cfg(unix)]
+mod noting;
 mod steps;
 mod screen;
 mod output;

@@ -161,16 +161,14 @@ impl Source<'_> {
     }
 
     fn prompt(&self, question: &str) -> Result<Secret, Failure> {
-        let answer = rpassword::prompt_password(question).map_err(|fault| {
-            invalid(format!("the {} was not asked for", self.name))
-                .because(format!("there is no terminal to ask at ({fault})"))
-                .next(format!(
-                    "put it in a file and say {} FILE, or set {}",
-                    self.option,
-                    self.variable.name()
-                ))
-        })?;
-        Ok(Secret(Zeroizing::new(answer.into_bytes())))
+        let not_asked = |why: String| {
+            invalid(format!("the {} was not asked for", self.name)).because(why).next(format!(
+                "put it in a file and say {} FILE, or set {}",
+                self.option,
+                self.variable.name()
+            ))
+        };
+        typed(question).map(Secret).map_err(not_asked)
     }
 
     fn not_empty(&self, secret: Secret) -> Result<Secret, Failure> {
@@ -181,6 +179,29 @@ impl Source<'_> {
             .because("it is empty")
             .next(format!("give one, or say {} FILE", self.option)))
     }
+}
+
+/// What is typed at the terminal, unseen; or why nothing was.
+#[cfg(unix)]
+fn typed(question: &str) -> Result<Zeroizing<Vec<u8>>, String> {
+    use crate::prompt::{Prompt, Unanswered};
+    let prompt = Prompt { text: question, hidden: true, patience: None, unwanted: &|| false };
+    prompt.ask().map_err(|why| match why {
+        Unanswered::NoTerminal(fault) => format!("there is no terminal to ask at ({fault})"),
+        Unanswered::Background => "the program is in the background of its terminal".into(),
+        Unanswered::Failed(fault) => format!("the terminal failed ({fault})"),
+        Unanswered::Unwanted | Unanswered::TimedOut | Unanswered::Interrupted => {
+            "the question was ended".into()
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn typed(question: &str) -> Result<Zeroizing<Vec<u8>>, String> {
+    let answer = rpassword::prompt_password(question);
+    answer
+        .map(|text| Zeroizing::new(text.into_bytes()))
+        .map_err(|fault| format!("there is no terminal to ask at ({fault})"))
 }
 
 fn invalid(what: impl Into<String>) -> Failure {

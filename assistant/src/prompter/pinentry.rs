@@ -2,6 +2,7 @@
 //! "Pinentry's Assuan Protocol").
 
 use std::{
+    env,
     io::{self, Read, Write},
     path::PathBuf,
     process::{Child, ChildStdout, Command, Stdio},
@@ -11,6 +12,7 @@ use std::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use terminal::{
     Failure,
+    prompt::{self, Modes},
     secret::{Secret, Variable},
 };
 use zeroize::Zeroizing;
@@ -59,6 +61,8 @@ struct Window<'a> {
     buffer: Zeroizing<Vec<u8>>,
     stop: &'a Stop,
     end: Instant,
+    /// A pinentry that asks in the terminal may be killed while it has the terminal's modes changed.
+    _modes: Option<Modes>,
 }
 
 impl<'a> Window<'a> {
@@ -67,6 +71,7 @@ impl<'a> Window<'a> {
         for variable in Variable::ALL {
             command.env_remove(variable.name());
         }
+        let modes = Modes::kept();
         let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -75,7 +80,8 @@ impl<'a> Window<'a> {
             .map_err(|error| failed(pinentry, &error))?;
         let Some(answers) = process.stdout.take() else { return Err(NotGiven::Cancelled) };
         let buffer = Zeroizing::new(Vec::with_capacity(LONGEST));
-        let mut window = Self { process, answers, buffer, stop, end: Instant::now() + PATIENCE };
+        let mut window =
+            Self { process, answers, buffer, stop, end: Instant::now() + PATIENCE, _modes: modes };
         window.good()?;
         Ok(window)
     }
@@ -83,9 +89,16 @@ impl<'a> Window<'a> {
     fn describe(&mut self, question: &Question<'_>) -> Result<(), NotGiven> {
         // A pinentry in a terminal draws what its locale can show.
         let locale = question.language.of("zh_CN.UTF-8", "C.UTF-8");
-        // A pinentry that knows no such option asks all the same.
-        self.send(&request("OPTION", &format!("lc-ctype={locale}")))?;
-        let _ = self.good();
+        let mut options = vec![format!("lc-ctype={locale}")];
+        if prompt::is_there() {
+            let kind = env::var("TERM").unwrap_or_else(|_| "dumb".into());
+            options.extend(["ttyname=/dev/tty".into(), format!("ttytype={kind}")]);
+        }
+        for option in options {
+            // A pinentry that knows no such option asks all the same.
+            self.send(&request("OPTION", &option))?;
+            let _ = self.good();
+        }
         for (command, text) in [
             ("SETTITLE", question.title()),
             ("SETDESC", &question.text()),

@@ -5,6 +5,8 @@ mod setup;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
 };
 
 use assistant::{
@@ -20,6 +22,9 @@ use host_driver::{log, memory, paths, runtime};
 use terminal::{Context, Exit, Failure, Outcome, say, signal::go_on_in_background, warn};
 
 use super::ends::Ends;
+
+/// How long an operation may take to end with the program. A shield says once a second that it waits, and is told then.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// The Online Banking Assistant: lets the pages of your bank reach your shield
 ///
@@ -87,6 +92,7 @@ impl Assistant {
         let prompter = choose(self.pin_file.take(), self.new_pin_file.take(), self.pinentry.take());
         let asks = prompter.is_there();
         let desk = Desk::new(Settings::default(), shields, prompter);
+        let ending = Arc::clone(&desk);
         let ports = self.port.map_or(PORTS.to_vec(), |port| vec![port]);
         let runtime = runtime::here()?;
         let mut ends = runtime.block_on(async { Ends::new() })?;
@@ -99,6 +105,7 @@ impl Assistant {
                 () = ends.any() => {}
             }
             logging.abort();
+            ending.close(GRACE).await;
         });
         log::tell_now();
         if let Some(file) = &self.ready_file {

@@ -1,0 +1,102 @@
+//! Signals that are noted while something has to be put right before the program obeys them.
+
+use std::{
+    mem::MaybeUninit,
+    ptr,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// The signals that end a program or stop it, or that follow a stop. Those that come from a terminal are among them (termios(3)).
+const SIGNALS: [libc::c_int; 8] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGTERM,
+    libc::SIGTSTP,
+    libc::SIGTTIN,
+    libc::SIGTTOU,
+    libc::SIGCONT,
+];
+
+/// A bit for each signal that came.
+static CAME: AtomicU64 = AtomicU64::new(0);
+/// A process has one action for each signal.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// While this value lives, the signals are noted, and the program goes on. A signal that is ignored stays ignored.
+pub(crate) struct Noting {
+    former: Vec<(libc::c_int, libc::sigaction)>,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Noting {
+    #[allow(unsafe_code)]
+    pub(crate) fn begin() -> Self {
+        extern "C" fn note(signal: libc::c_int) {
+            CAME.fetch_or(bit(signal), Ordering::SeqCst);
+        }
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        CAME.store(0, Ordering::SeqCst);
+        let handler: extern "C" fn(libc::c_int) = note;
+        let former = SIGNALS.into_iter().filter_map(|signal| {
+            let (mut former, mut action) =
+                (MaybeUninit::<libc::sigaction>::zeroed(), MaybeUninit::<libc::sigaction>::zeroed());
+            // SAFETY: sigaction(2) fills in the present action, and zero bytes are a valid one. The handler stores into an atomic, which is
+            // safe at any moment (signal-safety(7)). Without SA_RESTART a read ends when a signal comes.
+            unsafe {
+                if libc::sigaction(signal, ptr::null(), former.as_mut_ptr()) != 0 {
+                    return None;
+                }
+                let former = former.assume_init();
+                if former.sa_sigaction == libc::SIG_IGN {
+                    return None;
+                }
+                (*action.as_mut_ptr()).sa_sigaction = handler as libc::sighandler_t;
+                (libc::sigaction(signal, action.as_ptr(), ptr::null_mut()) == 0).then_some((signal, former))
+            }
+        });
+        Self { former: former.collect(), _alone: alone }
+    }
+
+    /// Whether any signal came.
+    pub(crate) fn any(&self) -> bool {
+        CAME.load(Ordering::SeqCst) != 0
+    }
+
+    /// Whether this signal came.
+    pub(crate) fn has(&self, signal: libc::c_int) -> bool {
+        CAME.load(Ordering::SeqCst) & bit(signal) != 0
+    }
+
+    /// Gives the signals their former actions, and sends each that came to the program again. Returns whether one came that ends programs:
+    /// the program has an action of its own for it, or it would have ended here.
+    #[allow(unsafe_code)]
+    pub(crate) fn obey(self) -> bool {
+        let came: Vec<_> = SIGNALS.into_iter().filter(|signal| self.has(*signal)).collect();
+        drop(self);
+        let mut ends = false;
+        for signal in came {
+            ends |= ![libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGCONT].contains(&signal);
+            // SAFETY: raise(3) sends a signal to this thread, and a stop stops the process before raise(3) returns.
+            unsafe { libc::raise(signal) };
+        }
+        ends
+    }
+}
+
+impl Drop for Noting {
+    #[allow(unsafe_code)]
+    fn drop(&mut self) {
+        for (signal, former) in &self.former {
+            // SAFETY: this puts back the action that sigaction(2) gave.
+            unsafe { libc::sigaction(*signal, former, ptr::null_mut()) };
+        }
+    }
+}
+
+fn bit(signal: libc::c_int) -> u64 {
+    u32::try_from(signal).ok().and_then(|signal| 1_u64.checked_shl(signal)).unwrap_or(0)
+}

@@ -1,0 +1,43 @@
+"""Asks for PINs at terminals and in windows: `tests/assistant/run prompter`. `run.py signals` runs that chapter alone."""
+
+import concurrent.futures
+import sys
+import time
+import traceback
+
+import prompts
+from assistant import Desk
+from job import Job
+
+
+def attempt(chapter):
+    """One chapter, with a shield of its own; whether it holds."""
+    begun, desk = time.monotonic(), Desk()
+    try:
+        chapter(desk)
+        print(f"ok  {chapter.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
+        return True
+    except Exception:
+        traceback.print_exc()
+        print(f"FAILED  {chapter.__name__}", flush=True)
+        return False
+    finally:
+        desk.close()
+
+
+def main(wanted):
+    chapters = [chapter for chapter in prompts.CHAPTERS if not wanted or chapter.__name__ in wanted]
+    assert chapters, f"no chapter of {wanted}"
+    # One of the chapters waits for two minutes, and the others run meanwhile.
+    slow = [chapter for chapter in chapters if chapter is prompts.the_time_is_over]
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        later = pool.map(attempt, slow)
+        told = [attempt(chapter) for chapter in chapters if chapter not in slow]
+        told += later
+    for job in list(Job.left):
+        job.close()
+    return 0 if all(told) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

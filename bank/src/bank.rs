@@ -7,8 +7,9 @@ use tokio::sync::Semaphore;
 
 use crate::{
     books::{
-        account, audit,
+        account,
         proof::{self, Proof},
+        seal::{self, Known},
     },
     clock::Clock,
     database::Database,
@@ -17,6 +18,7 @@ use crate::{
     origin::Origins,
     package::Package,
     password::Hasher,
+    seals_file::SealsFile,
     secrets::Secrets,
     settings::Settings,
     shields::Shields,
@@ -39,6 +41,8 @@ pub(crate) struct Bank {
     shields: Option<Shields>,
     /// The assistant's package, where the bank has one to give.
     pub(crate) package: Option<Package>,
+    /// Where seals are written down outside the database.
+    seals_file: Option<SealsFile>,
     /// Where the customers' pages are, and where the tellers' pages are.
     pub(crate) public: Origins,
     pub(crate) counter: Origins,
@@ -60,6 +64,7 @@ impl Bank {
             labour: Arc::new(Semaphore::new(LABOUR)),
             shields: None,
             package: None,
+            seals_file: None,
             public: Origins::default(),
             counter: Origins::default(),
         }
@@ -80,6 +85,11 @@ impl Bank {
         Self { package, ..self }
     }
 
+    /// The bank that writes its seals down in this file, too.
+    pub(crate) fn with_seals_file(self, file: SealsFile) -> Self {
+        Self { seals_file: Some(file), ..self }
+    }
+
     /// The CA.
     ///
     /// # Errors
@@ -98,24 +108,30 @@ impl Bank {
 }
 
 impl Bank {
-    /// Seals the head of the audit as it is now.
-    pub(crate) async fn seal(&self) -> Result<()> {
-        audit::seal(&mut *self.database.connection().await?, &self.secrets, self.clock.now()).await
+    /// Seals the audit as it is now, and writes the seal down outside the database, too. The seal, unless nothing was ever
+    /// written or another node was faster.
+    pub(crate) async fn seal(&self) -> Result<Option<Known>> {
+        let seal =
+            seal::add(&mut *self.database.connection().await?, &self.secrets, self.clock.now()).await?;
+        let known = seal.map(|seal| seal.known());
+        if let (Some(file), Some(known)) = (&self.seals_file, &known) {
+            file.add(known)?;
+        }
+        Ok(known)
     }
 
     /// Proves the books of a copy: whatever its bank did last, its rows need not be sealed yet.
     pub(crate) async fn prove_stored(&self) -> Result<std::result::Result<Proof, String>> {
         let mut snapshot = self.database.snapshot().await?;
-        proof::prove(&mut snapshot, &self.secrets, 0, None).await
+        proof::prove(&mut snapshot, &self.secrets, 0, &[]).await
     }
 
-    /// Proves the books, as they stand at one moment; `known` is a head that was written down before.
-    pub(crate) async fn prove(
-        &self,
-        known: Option<&(i64, String)>,
-    ) -> Result<std::result::Result<Proof, String>> {
+    /// Proves the books, as they stand at one moment, against the seals that were written down: here, and where `known` comes from.
+    pub(crate) async fn prove(&self, known: Option<Known>) -> Result<std::result::Result<Proof, String>> {
+        let mut all = self.seals_file.as_ref().map_or(Ok(Vec::new()), SealsFile::read)?;
+        all.extend(known);
         let mut snapshot = self.database.snapshot().await?;
-        proof::prove(&mut snapshot, &self.secrets, self.clock.now(), known).await
+        proof::prove(&mut snapshot, &self.secrets, self.clock.now(), &all).await
     }
 }
 

@@ -6,6 +6,8 @@
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 pub(crate) mod proof;
+pub(crate) mod chain;
+pub(crate) mod seal;
 pub(crate) mod webhook;
 pub(crate) mod idempotency;
 pub(crate) mod purchase;
@@ -60,6 +62,7 @@ use from_row;
 #[cfg(test)]
 pub(crate) const STATEMENTS: &[&[(&str, &str)]] = &[
     proof::STATEMENTS,
+    seal::STATEMENTS,
     webhook::STATEMENTS,
     idempotency::STATEMENTS,
     purchase::STATEMENTS,

@@ -17,7 +17,7 @@ use wire::algorithm::KeyAlgorithm;
 
 use crate::{
     bank::{Bank, Folder, failure},
-    books::{account, proof::Proof},
+    books::{account, proof::Proof, seal::Known},
     clock::{Clock, parse_day},
     database::{Database, sqlite_url},
     demo,
@@ -27,6 +27,8 @@ use crate::{
     package::Package,
     proxy,
     proxy::{Network, Proxies},
+    seals_file,
+    seals_file::SealsFile,
     secrets::Secrets,
     serve::{Places, Server},
     settings::Settings,
@@ -207,9 +209,9 @@ enum AuditCommand {
 struct Verify {
     #[command(flatten)]
     place: Place,
-    /// The head that a former proof has printed, kept elsewhere: nobody can have put a former state back in place
-    #[arg(long, value_name = "ROW:HASH", value_parser = parse_head)]
-    head: Option<(i64, String)>,
+    /// The head that a former proof has printed, kept elsewhere: nobody can have put a former state back in place since
+    #[arg(long, value_name = "NUMBER:HASH", value_parser = parse_head)]
+    head: Option<Known>,
 }
 
 impl Line {
@@ -269,7 +271,8 @@ impl Place {
     async fn open(&self, clock: Clock) -> Result<Bank, Failure> {
         let folder = Folder(&self.folder);
         let secrets = Secrets::read(&folder.secrets())?;
-        let bank = Bank::new(self.database().await?, secrets, Settings::read(&folder.settings())?, clock);
+        let bank = Bank::new(self.database().await?, secrets, Settings::read(&folder.settings())?, clock)
+            .with_seals_file(SealsFile::of(&self.folder));
         if !bank.database.is_current().await {
             return Err(Failure::new("the bank was not opened")
                 .because("its database lacks tables of this program")
@@ -370,28 +373,27 @@ impl TellerStop {
 impl Verify {
     async fn run(self) -> Outcome {
         let bank = self.place.open(Clock::default()).await?;
-        let proof = bank.prove(self.head.as_ref()).await.map_err(told("the books were not read"))?;
-        let Proof { postings, head: (rows, hash) } = proof.map_err(|why| {
+        let proof = bank.prove(self.head).await.map_err(told("the books were not read"))?;
+        let Proof { postings, rows } = proof.map_err(|why| {
             Failure::new("the books are wrong")
                 .because(why)
                 .next("stop the bank, and compare with the backup")
         })?;
+        // What was proven is sealed only now: nobody's changes are sealed in the proof's name.
+        let seal = bank.seal().await.map_err(told("the audit was not sealed"))?;
+        let head =
+            seal.map_or(String::new(), |seal| format!("\nhead {}", seals_file::line(&seal).trim_end()));
         say_lines(&format!(
-            "the books are right: {postings} postings sum to zero, {rows} rows of audit are a chain\nhead {rows}:{hash}"
+            "the books are right: {postings} postings sum to zero, {rows} rows of audit are in their chains{head}"
         ));
         Ok(Exit::Done)
     }
 }
 
 /// Reads a head, as `bank audit verify` prints it.
-fn parse_head(text: &str) -> Result<(i64, String), String> {
-    let head = text.split_once(':').and_then(|(row, hash)| Some((row.parse::<i64>().ok()?, hash)));
-    let whole = |(row, hash): &(i64, &str)| {
-        *row > 0 && hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
-    };
-    let (row, hash) =
-        head.filter(whole).ok_or("a head is written ROW:HASH, as `bank audit verify` prints it")?;
-    Ok((row, hash.to_ascii_lowercase()))
+fn parse_head(text: &str) -> Result<Known, String> {
+    seals_file::parse(text)
+        .ok_or_else(|| "a head is written NUMBER:HASH, as `bank audit verify` prints it".into())
 }
 
 fn not_opened(why: String, next: &str) -> Failure {

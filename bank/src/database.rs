@@ -48,10 +48,15 @@ pub(crate) const MIGRATIONS: &[(&str, &str, &str)] = &[
     migration!("0003_shield"),
     migration!("0004_puk"),
     migration!("0005_merchant"),
+    migration!("0007_chains"),
 ];
 
 /// SQLite, "PRAGMA wal_checkpoint": whether somebody was in the way, pages in the log, pages that were moved.
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+/// PostgreSQL, "Advisory Lock Functions": the lock ends with its transaction. sqlx's common driver reads no boolean.
+const TAKE_DUTY: &str = "SELECT CAST(CAST(pg_try_advisory_xact_lock($1) AS INT) AS BIGINT)";
+/// The number of the housekeeping's lock: "bank" in ASCII.
+const HOUSEKEEPING: i64 = 0x6261_6E6B;
 const MAKE_MIGRATION: &str =
     "CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY, digest TEXT NOT NULL, at BIGINT NOT NULL)";
 const FIND_MIGRATION: &str = "SELECT digest FROM migration WHERE name = $1";
@@ -106,6 +111,19 @@ impl Database {
             Kind::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         };
         Ok(self.pool.begin_with(begin).await?)
+    }
+
+    /// Takes a duty that one node does at a time, until the value is dropped; [`None`] where another node has it. The server gives the
+    /// duty back when a node dies. An SQLite database has one node.
+    pub(crate) async fn duty(&self) -> Result<Option<Work>> {
+        let mut work = self.pool.begin_with("BEGIN").await?;
+        if self.kind == Kind::Postgres {
+            let (taken,): (i64,) = sqlx::query_as(TAKE_DUTY).bind(HOUSEKEEPING).fetch_one(&mut *work).await?;
+            if taken == 0 {
+                return Ok(None);
+            }
+        }
+        Ok(Some(work))
     }
 
     /// Brings the tables to this program's state. Whoever changed a migration that ran is told so.

@@ -21,6 +21,7 @@ mod revocation;
 mod identity;
 mod rights;
 mod bank;
+mod seals_file;
 mod books;
 mod shields;
 mod password;

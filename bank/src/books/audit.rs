@@ -1,28 +1,28 @@
-//! The audit: who did what, as a chain. Each row's hash covers the row and the hash before it, and the head of the chain is
-//! sealed with a key that is not in the database.
+//! The audit: who did what, in chains. Each row's hash covers the row and the hash before it, and the heads of all chains are sealed
+//! together with a key that is not in the database.
+//!
+//! There are several chains, because the row of a chain's head is a lock until the end of the transaction: with one chain all payments
+//! of all nodes would wait for each other. Who acts decides which chain a row is in. A transaction has one actor, and so it holds one head,
+//! and two transactions never wait for each other's heads.
 
 use sha2::{Digest, Sha256};
 
 use super::{from_row, statements};
-use crate::{
-    clock::Moment,
-    database::Connection,
-    error::Result,
-    random::hex,
-    secrets::{Purpose, Secrets, alike},
-};
+use crate::{clock::Moment, database::Connection, error::Result, random::hex};
+
+/// So many chains, as the table of the heads has rows.
+pub(super) const CHAINS: u8 = 16;
 
 statements! {
-    HOLD = "UPDATE audit_head SET seq = seq + 1 WHERE id = 1 RETURNING seq, hash";
-    ADD = "INSERT INTO audit (seq, at, actor, action, subject, detail, previous, hash)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    SET_HEAD = "UPDATE audit_head SET hash = $1 WHERE id = 1";
-    HEAD = "SELECT seq, hash FROM audit_head WHERE id = 1";
-    FROM = "SELECT seq, at, actor, action, subject, detail, previous, hash FROM audit
-            WHERE seq > $1 ORDER BY seq LIMIT 1000";
-    LAST = "SELECT seq, at, actor, action, subject, detail, previous, hash FROM audit ORDER BY seq DESC LIMIT 100";
-    SEAL = "INSERT INTO audit_seal (seq, hash, at, mac) VALUES ($1, $2, $3, $4) ON CONFLICT (seq) DO NOTHING";
-    SEALS = "SELECT seq, hash, at, mac FROM audit_seal ORDER BY seq";
+    HOLD = "UPDATE audit_head SET seq = seq + 1 WHERE chain = $1 RETURNING seq, hash";
+    ADD = "INSERT INTO audit (chain, seq, at, actor, action, subject, detail, previous, hash)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    SET_HEAD = "UPDATE audit_head SET hash = $1 WHERE chain = $2";
+    HEADS = "SELECT chain, seq, hash FROM audit_head ORDER BY chain";
+    AFTER = "SELECT chain, seq, at, actor, action, subject, detail, previous, hash FROM audit
+             WHERE chain = $1 AND seq > $2 ORDER BY seq LIMIT 1000";
+    LAST = "SELECT chain, seq, at, actor, action, subject, detail, previous, hash FROM audit
+            ORDER BY at DESC, chain, seq DESC LIMIT 100";
 }
 
 /// The action of the rows that repeat a posting.
@@ -31,7 +31,8 @@ pub(crate) const POSTED: &str = "posted";
 /// A row of the audit.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
-    pub(crate) seq: i64,
+    chain: i64,
+    pub(super) seq: i64,
     pub(crate) at: Moment,
     /// `customer:ID`, `teller:NAME`, `bank` or `owner`.
     pub(crate) actor: String,
@@ -39,12 +40,23 @@ pub(crate) struct Row {
     pub(crate) subject: String,
     pub(crate) detail: String,
     previous: String,
-    hash: String,
+    pub(super) hash: String,
 }
-from_row!(Row { seq, at, actor, action, subject, detail, previous, hash });
+from_row!(Row { chain, seq, at, actor, action, subject, detail, previous, hash });
 
 impl Row {
-    /// The hash that the row must have. Each field has its length before it, so that no two rows are written alike.
+    /// The row's place: its chain, and its number there.
+    pub(crate) fn place(&self) -> String {
+        format!("{}-{}", self.chain, self.seq)
+    }
+
+    /// Whether the row follows a row with this hash, and is as it was written.
+    pub(super) fn follows(&self, previous: &str) -> bool {
+        self.previous == previous && self.hash == self.digest()
+    }
+
+    /// The hash that the row must have. Each field has its length before it, so that no two rows are written alike. The chain is in the
+    /// hash before the chain's first row ([`genesis`]).
     fn digest(&self) -> String {
         let mut hash = Sha256::new();
         let (seq, at) = (self.seq.to_string(), self.at.to_string());
@@ -56,8 +68,20 @@ impl Row {
     }
 }
 
+/// What stands before the first row of a chain. The first chain is as old as the bank's first version, which had one chain and
+/// wrote nothing there.
+pub(super) fn genesis(chain: u8) -> String {
+    if chain == 0 { String::new() } else { format!("chain {chain}") }
+}
+
+/// The chain of whoever acts.
+fn chain_of(actor: &str) -> u8 {
+    Sha256::digest(actor.as_bytes())[0] % CHAINS
+}
+
 /// Writes a row, near the end of the transaction that does what the row tells: the row of the head is the lock of the chain, and
-/// nobody should hold it for long. After it the transaction takes no lock that another one may hold.
+/// nobody should hold it for long. After it the transaction takes no lock that another one may hold, and writes rows of the same actor
+/// only.
 pub(crate) async fn add(
     db: &mut Connection,
     now: Moment,
@@ -66,9 +90,11 @@ pub(crate) async fn add(
     subject: &str,
     detail: &str,
 ) -> Result<()> {
-    let (seq, previous): (i64, String) = sqlx::query_as(HOLD).fetch_one(&mut *db).await?;
+    let chain = i64::from(chain_of(actor));
+    let (seq, previous): (i64, String) = sqlx::query_as(HOLD).bind(chain).fetch_one(&mut *db).await?;
     let own = str::to_owned;
     let mut row = Row {
+        chain,
         seq,
         at: now,
         actor: own(actor),
@@ -79,10 +105,10 @@ pub(crate) async fn add(
         hash: String::new(),
     };
     row.hash = row.digest();
-    let add =
-        sqlx::query(ADD).bind(row.seq).bind(row.at).bind(&row.actor).bind(&row.action).bind(&row.subject);
-    add.bind(&row.detail).bind(&row.previous).bind(&row.hash).execute(&mut *db).await?;
-    sqlx::query(SET_HEAD).bind(&row.hash).execute(&mut *db).await?;
+    let add = sqlx::query(ADD).bind(chain).bind(row.seq).bind(row.at).bind(&row.actor).bind(&row.action);
+    let add = add.bind(&row.subject).bind(&row.detail).bind(&row.previous).bind(&row.hash);
+    add.execute(&mut *db).await?;
+    sqlx::query(SET_HEAD).bind(&row.hash).bind(chain).execute(&mut *db).await?;
     Ok(())
 }
 
@@ -91,64 +117,25 @@ pub(crate) async fn last(db: &mut Connection) -> Result<Vec<Row>> {
     Ok(sqlx::query_as(LAST).fetch_all(db).await?)
 }
 
-/// Seals the head as it is now.
-pub(crate) async fn seal(db: &mut Connection, secrets: &Secrets, now: Moment) -> Result<()> {
-    let (seq, hash): (i64, String) = sqlx::query_as(HEAD).fetch_one(&mut *db).await?;
-    if seq > 0 {
-        let mac = seal_of(secrets, seq, &hash, now)?;
-        sqlx::query(SEAL).bind(seq).bind(&hash).bind(now).bind(mac).execute(&mut *db).await?;
-    }
-    Ok(())
+/// The head of each chain: its last row, and that row's hash.
+pub(super) async fn heads(db: &mut Connection) -> Result<Vec<(i64, i64, String)>> {
+    Ok(sqlx::query_as(HEADS).fetch_all(db).await?)
 }
 
-fn seal_of(secrets: &Secrets, seq: i64, hash: &str, at: Moment) -> Result<String> {
-    let mac = secrets.mac(Purpose::Audit, &["audit-seal", &seq.to_string(), hash, &at.to_string()])?;
-    Ok(hex(mac.as_slice()))
+/// A thousand rows of a chain, from behind this one.
+pub(super) async fn after(db: &mut Connection, chain: u8, seq: i64) -> Result<Vec<Row>> {
+    Ok(sqlx::query_as(AFTER).bind(i64::from(chain)).bind(seq).fetch_all(db).await?)
 }
 
-/// Looks at the whole chain and at all seals: how many rows there are and the hash of the last one, or what is wrong with the first
-/// bad row. `known` is a head that was written down before: its row must still be there, as it was.
-pub(crate) async fn verify(
-    db: &mut Connection,
-    secrets: &Secrets,
-    known: Option<&(i64, String)>,
-) -> Result<std::result::Result<(i64, String), String>> {
-    let seals: Vec<(i64, String, i64, String)> = sqlx::query_as(SEALS).fetch_all(&mut *db).await?;
-    let mut seals = seals.into_iter().peekable();
-    let (mut seq, mut previous) = (0, String::new());
-    loop {
-        let rows: Vec<Row> = sqlx::query_as(FROM).bind(seq).fetch_all(&mut *db).await?;
-        if rows.is_empty() {
-            break;
-        }
-        for row in rows {
-            if row.seq != seq + 1 {
-                return Ok(Err(format!("row {} is missing", seq + 1)));
-            }
-            if row.previous != previous || row.hash != row.digest() {
-                return Ok(Err(format!("row {} was changed, or a row before it", row.seq)));
-            }
-            if known.is_some_and(|(at, hash)| *at == row.seq && *hash != row.hash) {
-                return Ok(Err(format!("row {} is not the one whose hash you know", row.seq)));
-            }
-            while let Some((_, hash, at, mac)) = seals.next_if(|seal| seal.0 == row.seq) {
-                let right = seal_of(secrets, row.seq, &hash, at)?;
-                if hash != row.hash || !alike(right.as_bytes(), mac.as_bytes()) {
-                    return Ok(Err(format!("the seal on row {} is not of this chain", row.seq)));
-                }
-            }
-            (seq, previous) = (row.seq, row.hash);
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn customers_are_spread_over_all_chains() {
+        let mut found: Vec<u8> = (0..400).map(|n| chain_of(&format!("customer:{n}"))).collect();
+        found.sort_unstable();
+        found.dedup();
+        assert_eq!(found, (0..CHAINS).collect::<Vec<_>>());
     }
-    if let Some((sealed, ..)) = seals.next() {
-        return Ok(Err(format!("row {sealed} was sealed, and is gone")));
-    }
-    if let Some((known, _)) = known.filter(|(known, _)| *known > seq) {
-        return Ok(Err(format!("row {known}, whose hash you know, is gone: the last row is {seq}")));
-    }
-    let (head, hash): (i64, String) = sqlx::query_as(HEAD).fetch_one(&mut *db).await?;
-    if head != seq || hash != previous {
-        return Ok(Err(format!("the head names row {head}, and the last row is {seq}")));
-    }
-    Ok(Ok((seq, hash)))
 }

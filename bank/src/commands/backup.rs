@@ -19,6 +19,7 @@ use crate::{
     database::Kind,
     error::Result,
     personal_id,
+    seals_file::SealsFile,
 };
 
 #[derive(Args)]
@@ -140,6 +141,9 @@ async fn renew(place: &Place) -> std::result::Result<(), Failure> {
         let next = "take another copy, or the secrets that belong to it; move what was restored away";
         Failure::new("the copy is not to be trusted").because(why).next(next)
     })?;
+    let moved = SealsFile::of(&place.folder).move_away(bank.clock.now());
+    moved
+        .map_err(|fault| refused(format!("the file of former seals was not moved: {fault}"), "make room"))?;
     end_all(&bank).await.map_err(told("the sessions were not ended"))?;
     bank.seal().await.map_err(told("the audit was not sealed"))?;
     bank.database.settle().await.map_err(told("the books were not written"))?;

@@ -165,10 +165,10 @@ async fn what_a_stopped_teller_asked_is_not_approved() {
     world.card(&person).await;
     let at = world.at_counter(&person.account, &person.document).await;
     let asked = desk::ask(&world.bank, &world.teller, &at, Action::ReplaceCard).await.expect("asked");
-    let before = world.bank.prove(None).await.expect("read").expect("proven").head.0;
+    let before = world.bank.prove(None).await.expect("read").expect("proven").rows;
     assert!(!stop_teller(&world.bank, "nobody").await.expect("asked"));
     assert_eq!(
-        world.bank.prove(None).await.expect("read").expect("proven").head.0,
+        world.bank.prove(None).await.expect("read").expect("proven").rows,
         before,
         "no such teller, no row"
     );

@@ -6,7 +6,6 @@ use tokio::task::JoinSet;
 
 use super::world::{PAYEE, PAYMENT, World, code, refused};
 use crate::{
-    books::audit,
     desk::{self, Action},
     error::Refusal,
     pay::{remit, standing::Method},
@@ -220,10 +219,7 @@ async fn the_books_prove_themselves_and_betray_who_changes_them() {
     let world = World::new().await;
     let person = world.person("张三", OLD).await;
     world.pay_static(&person, "7").await.expect("paid");
-    {
-        let mut db = world.bank.database.connection().await.expect("a connection");
-        audit::seal(&mut db, &world.bank.secrets, 1).await.expect("sealed");
-    }
+    world.bank.seal().await.expect("sealed").expect("rows");
     assert!(world.is_proven().await);
     for forbidden in ["UPDATE posting SET amount = 1", "DELETE FROM audit", "UPDATE audit SET detail = 'x'"] {
         assert!(world.tamper(forbidden.into()).await.is_err(), "{forbidden}");

@@ -89,18 +89,50 @@ async fn rows_that_nobody_sealed_and_heads_that_are_gone_are_told() {
     audit::add(&mut work, 1, "owner", "long ago", "", "").await.expect("written");
     work.commit().await.expect("committed");
     assert!(world.why().await.contains("no seal is on it or after it"));
-    world.bank.seal().await.expect("sealed");
-    let head = world.bank.prove(None).await.expect("read").expect("proven").head;
+    let head = world.bank.seal().await.expect("sealed").expect("rows");
+    assert_eq!(world.bank.seal().await.expect("read"), Some(head.clone()), "nothing was written since");
+    assert!(world.is_proven().await);
     let person = world.person("张三", OLD).await;
     world.pay_static(&person, "7").await.expect("paid");
-    assert!(world.bank.prove(Some(&head)).await.expect("read").is_ok());
+    assert!(world.bank.prove(Some(head.clone())).await.expect("read").is_ok());
     let other = (head.0, "0".repeat(64));
-    assert!(world.bank.prove(Some(&other)).await.expect("read").is_err());
+    assert!(world.bank.prove(Some(other)).await.expect("read").is_err());
     let later = (head.0 + 1000, head.1.clone());
-    assert!(world.bank.prove(Some(&later)).await.expect("read").is_err(), "a former state was put back");
+    assert!(world.bank.prove(Some(later)).await.expect("read").is_err(), "a former state was put back");
     world.take_triggers().await;
     world.tamper("DELETE FROM audit_seal".into()).await.expect("no seals");
     assert!(world.why().await.contains("no seal is on it or after it"));
+}
+
+/// Whoever owns the database cuts the last row of a customer's chain, takes the head back, or takes seals away.
+#[tokio::test]
+async fn what_was_sealed_is_missed_when_it_is_gone() {
+    let world = World::new().await;
+    let person = world.person("张三", OLD).await;
+    world.bank.seal().await.expect("sealed").expect("rows");
+    world.pay_static(&person, "7").await.expect("paid");
+    let known = world.bank.seal().await.expect("sealed").expect("rows");
+    world.take_triggers().await;
+    let actor = format!("actor = '{}'", person.customer.actor());
+    let last = format!("(SELECT MAX(seq) FROM audit WHERE {actor})");
+    let chain = format!("(SELECT MAX(chain) FROM audit WHERE {actor})");
+    world
+        .tamper(format!("UPDATE audit SET detail = 'other' WHERE {actor} AND seq = {last}"))
+        .await
+        .expect("changed");
+    assert!(world.why().await.contains("was changed, or a row before it"));
+    world
+        .tamper(format!("DELETE FROM audit WHERE chain = {chain} AND seq = {last} AND action <> 'posted'"))
+        .await
+        .expect("cut");
+    let hash = format!("(SELECT hash FROM audit WHERE chain = {chain} ORDER BY seq DESC LIMIT 1)");
+    let head = format!("UPDATE audit_head SET seq = seq - 1, hash = {hash} WHERE chain = {chain}");
+    world.tamper(head).await.expect("taken back");
+    assert!(world.why().await.contains("was sealed, and is gone"));
+    world.tamper("DELETE FROM audit_seal WHERE number = 2".into()).await.expect("the seal, too");
+    assert!(world.is_proven().await, "the last hour can be cut where nobody knows its seal");
+    let why = world.bank.prove(Some(known)).await.expect("read").expect_err("the seal is known");
+    assert!(why.contains("is gone: the last seal is 1"), "{why}");
 }
 
 /// The nightly proof runs while customers pay.

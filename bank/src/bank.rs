@@ -11,7 +11,7 @@ use crate::{
         proof::{self, Proof},
         seal::{self, Known},
     },
-    clock::Clock,
+    clock::{Clock, HOUR},
     database::Database,
     error::{Error, Result},
     metrics::Metrics,
@@ -118,6 +118,15 @@ impl Bank {
             file.add(known)?;
         }
         Ok(known)
+    }
+
+    /// Seals the audit, if no node has done so within the hour.
+    pub(crate) async fn seal_hourly(&self) -> Result<()> {
+        let last = seal::last(&mut *self.database.connection().await?).await?;
+        if last.is_none_or(|at| at <= self.clock.now() - HOUR) {
+            self.seal().await?;
+        }
+        Ok(())
     }
 
     /// Proves the books of a copy: whatever its bank did last, its rows need not be sealed yet.

@@ -228,9 +228,7 @@ async fn tidy(bank: &Bank, round: u64) -> Result<()> {
         session::sweep(&mut db, now).await?;
         throttle::sweep(&mut db, now).await?;
         idempotency::sweep(&mut db, now).await?;
-    }
-    if round.is_multiple_of(7200) {
-        bank.seal().await?;
+        bank.seal_hourly().await?;
     }
     Ok(())
 }

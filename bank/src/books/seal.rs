@@ -77,6 +77,12 @@ pub(crate) async fn add(db: &mut Connection, secrets: &Secrets, now: Moment) -> 
     Ok(is_ours.then_some(seal))
 }
 
+/// When the audit was sealed last.
+pub(crate) async fn last(db: &mut Connection) -> Result<Option<Moment>> {
+    let last: Option<Seal> = sqlx::query_as(LAST).fetch_optional(db).await?;
+    Ok(last.map(|last| last.at))
+}
+
 /// What the seals say of the chains: the hash of each row that was sealed.
 #[derive(Debug, Default)]
 pub(super) struct Sealed(BTreeMap<(u8, i64), String>);

@@ -31,6 +31,9 @@ pub(crate) struct Database {
     pub(crate) kind: Kind,
 }
 
+/// A migration: its name, and its SQL in SQLite and in PostgreSQL.
+pub(crate) type Migration = (&'static str, &'static str, &'static str);
+
 macro_rules! migration {
     ($name:literal) => {
         (
@@ -41,8 +44,8 @@ macro_rules! migration {
     };
 }
 
-/// Each migration: its name, and its SQL in SQLite and in PostgreSQL.
-pub(crate) const MIGRATIONS: &[(&str, &str, &str)] = &[
+/// All of them, in their order.
+pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!("0001_books"),
     migration!("0002_index"),
     migration!("0003_shield"),
@@ -128,10 +131,15 @@ impl Database {
 
     /// Brings the tables to this program's state. Whoever changed a migration that ran is told so.
     pub(crate) async fn migrate(&self, now: i64) -> Result<Vec<&'static str>> {
+        self.migrate_by(MIGRATIONS, now).await
+    }
+
+    /// As [`Self::migrate`], by these migrations alone.
+    pub(crate) async fn migrate_by(&self, migrations: &[Migration], now: i64) -> Result<Vec<&'static str>> {
         let mut work = self.begin().await?;
         let mut done = Vec::new();
         sqlx::query(MAKE_MIGRATION).execute(&mut *work).await?;
-        for (name, sqlite, postgres) in MIGRATIONS {
+        for (name, sqlite, postgres) in migrations {
             let sql = if self.kind == Kind::Sqlite { sqlite } else { postgres };
             let digest = hex(&Sha256::digest(sql.as_bytes()));
             let ran: Option<(String,)> =

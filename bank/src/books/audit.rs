@@ -79,6 +79,12 @@ fn chain_of(actor: &str) -> u8 {
     Sha256::digest(actor.as_bytes())[0] % CHAINS
 }
 
+/// Whether the actor's rows are in the chain that a bank's first version had.
+#[cfg(test)]
+pub(crate) fn is_of_the_first_chain(actor: &str) -> bool {
+    chain_of(actor) == 0
+}
+
 /// Writes a row, near the end of the transaction that does what the row tells: the row of the head is the lock of the chain, and
 /// nobody should hold it for long. After it the transaction takes no lock that another one may hold, and writes rows of the same actor
 /// only.

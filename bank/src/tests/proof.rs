@@ -2,8 +2,15 @@
 
 use std::sync::Arc;
 
-use super::world::World;
-use crate::{books::audit, database::Kind};
+use super::world::{World, database};
+use crate::{
+    bank::Bank,
+    books::audit,
+    clock::Clock,
+    database::{Kind, MIGRATIONS},
+    secrets::Secrets,
+    settings::Settings,
+};
 
 const OLD: &str = "2006-08-31";
 
@@ -133,6 +140,48 @@ async fn what_was_sealed_is_missed_when_it_is_gone() {
     assert!(world.is_proven().await, "the last hour can be cut where nobody knows its seal");
     let why = world.bank.prove(Some(known)).await.expect("read").expect_err("the seal is known");
     assert!(why.contains("is gone: the last seal is 1"), "{why}");
+}
+
+/// A bank of a version that had one chain: what the chain has is kept, and goes on.
+#[tokio::test]
+async fn the_one_chain_of_a_former_version_goes_on() {
+    let world = World::new().await;
+    let actor = (0..).map(|n| format!("teller:{n}")).find(|actor| audit::is_of_the_first_chain(actor));
+    let actor = actor.expect("one of sixteen");
+    let mut work = world.bank.database.begin().await.expect("a transaction");
+    audit::add(&mut work, 1, &actor, "did", "three", "").await.expect("written");
+    let rows: Vec<(i64, i64, String, String, String, String, String, String)> = sqlx::query_as(
+        "SELECT seq, at, actor, action, subject, detail, previous, hash FROM audit WHERE chain = 0 ORDER BY seq",
+    )
+    .fetch_all(&mut *work)
+    .await
+    .expect("rows");
+    let folder = tempfile::tempdir().expect("a folder");
+    let former = database(folder.path()).await;
+    let before = MIGRATIONS.iter().position(|(name, ..)| *name == "0007_chains").expect("the migration");
+    former.migrate_by(&MIGRATIONS[..before], 0).await.expect("the former tables");
+    let mut db = former.connection().await.expect("a connection");
+    for (seq, at, actor, action, subject, detail, previous, hash) in &rows {
+        let add = sqlx::query(
+            "INSERT INTO audit (seq, at, actor, action, subject, detail, previous, hash)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        );
+        let add = add.bind(seq).bind(at).bind(actor).bind(action).bind(subject).bind(detail);
+        add.bind(previous).bind(hash).execute(&mut *db).await.expect("a row");
+        let head = sqlx::query("UPDATE audit_head SET seq = $1, hash = $2").bind(seq).bind(hash);
+        head.execute(&mut *db).await.expect("a head");
+    }
+    drop(db);
+    assert_eq!(former.migrate(0).await.expect("migrated").first(), Some(&"0007_chains"));
+    let bank = Bank::new(former, Secrets::new().expect("secrets"), Settings::default(), Clock::default());
+    bank.found().await.expect("founded");
+    bank.seal().await.expect("sealed").expect("rows");
+    let mut work = bank.database.begin().await.expect("a transaction");
+    audit::add(&mut work, 2, &actor, "did", "four", "").await.expect("written");
+    work.commit().await.expect("committed");
+    bank.seal().await.expect("sealed").expect("rows");
+    let proof = bank.prove(None).await.expect("read").expect("proven");
+    assert_eq!(proof.rows, i64::try_from(rows.len()).expect("few") + 1);
 }
 
 /// The nightly proof runs while customers pay.

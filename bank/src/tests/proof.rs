@@ -142,6 +142,9 @@ async fn what_was_sealed_is_missed_when_it_is_gone() {
     assert!(why.contains("is gone: the last seal is 1"), "{why}");
 }
 
+/// A row as the audit had it: its number, when, who, what, of what, how, the hash before it and its own.
+type FormerRow = (i64, i64, String, String, String, String, String, String);
+
 /// A bank of a version that had one chain: what the chain has is kept, and goes on.
 #[tokio::test]
 async fn the_one_chain_of_a_former_version_goes_on() {
@@ -150,7 +153,7 @@ async fn the_one_chain_of_a_former_version_goes_on() {
     let actor = actor.expect("one of sixteen");
     let mut work = world.bank.database.begin().await.expect("a transaction");
     audit::add(&mut work, 1, &actor, "did", "three", "").await.expect("written");
-    let rows: Vec<(i64, i64, String, String, String, String, String, String)> = sqlx::query_as(
+    let rows: Vec<FormerRow> = sqlx::query_as(
         "SELECT seq, at, actor, action, subject, detail, previous, hash FROM audit WHERE chain = 0 ORDER BY seq",
     )
     .fetch_all(&mut *work)

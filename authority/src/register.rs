@@ -21,6 +21,12 @@ pub trait Register {
     /// Where verifiers fetch the CRL for certificates of this kind.
     fn distribution_point(&self, kind: Kind) -> &str;
 
+    /// Where verifiers ask about a certificate of this kind by OCSP; [`None`] where nobody answers.
+    fn responder(&self, kind: Kind) -> Option<&str> {
+        let _ = kind;
+        None
+    }
+
     /// The number of the CRL that is being issued. The number is spent already: no other CRL of the CA ever has it (RFC 5280, 5.2.3).
     fn crl_number(&self) -> u64;
 }

@@ -53,6 +53,8 @@ pub(crate) struct Page {
     pub(crate) new: Vec<Entry>,
     /// Where the CRLs are, up to the last slash.
     pub(crate) crl_base: [String; 2],
+    /// Where somebody answers by OCSP.
+    ocsp: [String; 2],
     pub(crate) crl_number: u64,
 }
 
@@ -60,7 +62,8 @@ impl Page {
     /// A page with these rows.
     pub(crate) fn of(read: Vec<Entry>, origin: &str, crl_number: u64) -> Self {
         let crl_base = Kind::ALL.map(|kind| format!("{origin}/crl/{}.crl", kind.name()));
-        Self { read, new: Vec::new(), crl_base, crl_number }
+        let ocsp = Kind::ALL.map(|kind| format!("{origin}/api/ocsp/{}", kind.name()));
+        Self { read, new: Vec::new(), crl_base, ocsp, crl_number }
     }
 }
 
@@ -76,6 +79,11 @@ impl Register for Page {
     fn distribution_point(&self, kind: Kind) -> &str {
         let [payment, authentication] = &self.crl_base;
         if kind == Kind::Payment { payment } else { authentication }
+    }
+
+    fn responder(&self, kind: Kind) -> Option<&str> {
+        let [payment, authentication] = &self.ocsp;
+        Some(if kind == Kind::Payment { payment } else { authentication })
     }
 
     fn crl_number(&self) -> u64 {

@@ -9,7 +9,8 @@ use x509_cert::{
     Version,
     crl::{RevokedCert, TbsCertList},
     ext::pkix::{
-        BasicConstraints, CrlDistributionPoints, CrlNumber, CrlReason, ExtendedKeyUsage, KeyUsage, KeyUsages,
+        AccessDescription, AuthorityInfoAccessSyntax, BasicConstraints, CrlDistributionPoints, CrlNumber,
+        CrlReason, ExtendedKeyUsage, KeyUsage, KeyUsages,
         crl::dp::DistributionPoint,
         name::{DistributionPointName, GeneralName},
     },
@@ -22,7 +23,10 @@ use crate::{
     Error, csr::Request, index::Revocation, issuer::Order, key::random, moment::Validity, register::Register,
     signature::PrivateKey, subject::name,
 };
-use const_oid::db::rfc4519::{CN, O};
+use const_oid::db::{
+    rfc4519::{CN, O},
+    rfc5280::ID_AD_OCSP,
+};
 
 /// Certificates are valid from a little before they are made: a verifier's clock may be behind the CA's.
 pub(super) const SKEW: Duration = Duration::minutes(5);
@@ -75,13 +79,24 @@ pub(super) fn certificate(
     signer: &Signer,
     order: &Order<'_>,
     request: &Request,
-    crl_url: &str,
+    page: &dyn Register,
     now: OffsetDateTime,
     not_after: OffsetDateTime,
 ) -> Result<Vec<u8>, Error> {
     let key = crate::signature::PublicKey::parse(&request.public_key)
         .ok_or_else(|| broken("the request's key cannot be written"))?;
     let (issuer, authority) = own_identifier(&signer.certificate)?;
+    let mut extensions = vec![
+        authority,
+        key_identifier(&key)?,
+        extension(&BasicConstraints { ca: false, path_len_constraint: None }, true)?,
+        extension(&order.kind.usage(), true)?,
+        extension(&ExtendedKeyUsage(vec![order.kind.purpose()]), false)?,
+        extension(&distribution_point(page.distribution_point(order.kind))?, false)?,
+    ];
+    if let Some(url) = page.responder(order.kind) {
+        extensions.push(extension(&responder(url)?, false)?);
+    }
     let content = Content {
         serial: serial()?,
         issuer,
@@ -89,16 +104,15 @@ pub(super) fn certificate(
         from: now - SKEW,
         until: not_after,
         key: request.public_key.clone(),
-        extensions: vec![
-            authority,
-            key_identifier(&key)?,
-            extension(&BasicConstraints { ca: false, path_len_constraint: None }, true)?,
-            extension(&order.kind.usage(), true)?,
-            extension(&ExtendedKeyUsage(vec![order.kind.purpose()]), false)?,
-            extension(&distribution_point(crl_url)?, false)?,
-        ],
+        extensions,
     };
     content.signed(&signer.key)
+}
+
+/// RFC 5280, 4.2.2.1: where the responder is.
+fn responder(url: &str) -> Result<AuthorityInfoAccessSyntax, Error> {
+    let access_location = GeneralName::UniformResourceIdentifier(Ia5String::new(url).map_err(broken)?);
+    Ok(AuthorityInfoAccessSyntax(vec![AccessDescription { access_method: ID_AD_OCSP, access_location }]))
 }
 
 fn distribution_point(url: &str) -> Result<CrlDistributionPoints, Error> {

@@ -133,8 +133,7 @@ impl Signers {
         let subject = display_name(&request.subject);
         rule::one_holder_a_key(page.entries(), &key, order.kind, &subject)?;
         rule::one_name_an_id(page.entries(), order.subject, now)?;
-        let point = page.distribution_point(order.kind);
-        let der = sign::certificate(signer, order, &request, point, now, not_after)?;
+        let der = sign::certificate(signer, order, &request, &*page, now, not_after)?;
         page.record(Entry {
             serial: Certificate::parse(&der)?.serial,
             kind: order.kind,

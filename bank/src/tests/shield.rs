@@ -25,6 +25,7 @@ use crate::{
     personal_id::{self, Code, Granted, Words},
     random, revocation,
     shields::{Page, Shields, Wanted},
+    text::Language,
 };
 
 const NEW: &str = "2006-09-01";
@@ -331,7 +332,7 @@ async fn a_verifier_elsewhere_refuses_by_the_banks_list() {
     assert_eq!((next, verdict), (number + 1, Err(payment::Reason::CertificateRevoked)));
 }
 
-/// Every reason of `payment` has a refusal of its own kind, whose texts a test of the texts looks at.
+/// Every reason of `payment` has a refusal of its own kind, and reaches the customer as sentences in both languages: why, and what to do.
 #[test]
 fn every_reason_is_told() {
     for reason in payment::Reason::ALL {
@@ -341,5 +342,12 @@ fn every_reason_is_told() {
             told == Refusal::Busy,
             reason.could_not_tell() || reason.code().ends_with("not_yet_valid")
         );
+        for language in Language::ALL {
+            for key in [format!("refusal-{}", told.code()), format!("refusal-{}-next", told.code())] {
+                let sentence = language.text(&key, &[]);
+                let ends = if language == Language::English { '.' } else { '。' };
+                assert!(sentence != key && sentence.ends_with(ends), "{} {}", language.tag(), reason.code());
+            }
+        }
     }
 }

@@ -75,6 +75,22 @@ pub(super) fn decide(
         )
         .with_state("nothing was changed on the token"));
     }
+    // Whoever answers in the bank's place has a CA of its own, and would take the ID away: the holder says so, or it does not happen.
+    if let Some(payment) =
+        former[0].as_ref().filter(|former| !former.issued_by(issuer.certificate(Kind::Payment)))
+    {
+        return Err(Failure::of(
+            Reason::IssuerRefused,
+            format!("token {} was not enrolled: it carries a personal ID of another CA", information.serial),
+            format!(
+                "that ID is certified by “{}”, and this bank is “{}” or has another key",
+                display_name(&payment.issuer),
+                display_name(&issuer.certificate(Kind::Payment).subject)
+            ),
+            "ask the bank whether it has a new CA; then say --replace to replace that ID for good",
+        )
+        .with_state("nothing was changed on the token"));
+    }
     match kept(issuer, information, former, &subject)? {
         Some(enrolled) => Ok(Decision::Keep(Box::new(enrolled))),
         None => Ok(Decision::Make(subject)),

@@ -187,6 +187,25 @@ fn enrolling_twice_does_nothing_the_second_time() {
     assert!(scene.run(zhang(false), PIN).unwrap().changed);
 }
 
+/// Whoever answers in the bank's place has a CA of its own: the ID on the token is not given up for it without a word of the holder's.
+#[test]
+fn an_id_of_another_ca_is_replaced_only_where_that_is_said() {
+    // The same name of a bank and of a person, and another key.
+    let (mut former, mut scene) = (Scene::new(), Scene::new());
+    former.enrol().unwrap();
+    let held = former.token.held();
+    std::mem::swap(&mut former.token, &mut scene.token);
+    for wish in [zhang(false), Wish::Renew] {
+        let refused = scene.run(wish, PIN).unwrap_err();
+        assert_eq!(refused.code(), Some(Reason::IssuerRefused.code()));
+        assert!(refused.to_string().contains("another CA"), "{refused}");
+        assert_eq!((scene.token.held(), scene.on_their_way()), (held.clone(), 0));
+    }
+    scene.run(zhang(true), PIN).unwrap();
+    assert_ne!(scene.token.held(), held);
+    assert!(!scene.run(zhang(false), PIN).unwrap().changed, "now it is this CA's");
+}
+
 #[test]
 fn renewing_takes_new_keys_and_the_same_name() {
     let mut scene = Scene::new();

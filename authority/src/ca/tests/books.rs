@@ -24,6 +24,10 @@ impl Register for Rows {
         if kind == Kind::Payment { "http://bank.example/payment.crl" } else { "http://bank.example/9a.crl" }
     }
 
+    fn responder(&self, kind: Kind) -> Option<&str> {
+        (kind == Kind::Payment).then_some("http://bank.example/ocsp")
+    }
+
     fn crl_number(&self) -> u64 {
         41
     }
@@ -93,5 +97,25 @@ fn a_ca_without_books_is_not_opened_as_one_with_books() {
         assert_eq!(again.reason(), Reason::Exists);
         let wrong = Signers::open(&folder, Some(b"another passphrase")).err().unwrap();
         assert_eq!(wrong.reason(), Reason::SecretWrong);
+    }
+}
+
+/// RFC 5280, 4.2.2.1: a certificate names the responder where there is one.
+#[test]
+fn a_certificate_names_the_crl_and_the_responder_that_the_page_names() {
+    let (_parent, folder, ca) = signers(KeyAlgorithm::P256);
+    for (kind, wanted) in [(Kind::Payment, "http://bank.example/ocsp"), (Kind::Authentication, "")] {
+        let (subject, key) = (zhang(), KeyPair::generate().unwrap());
+        let own = request(&key, &subject);
+        let order =
+            Order { request: &own, kind, subject: &subject, validity: Validity::Days(1), token: None };
+        let der = ca.issue(&order, &mut Rows::default(), moment::now()).unwrap();
+        let path = folder.join("certificate.der");
+        fs::write(&path, der).unwrap();
+        let path = path.to_str().unwrap();
+        let found = openssl::run(&["x509", "-inform", "DER", "-in", path, "-noout", "-ocsp_uri"]);
+        assert_eq!(found.trim(), wanted);
+        let text = openssl::run(&["x509", "-inform", "DER", "-in", path, "-noout", "-text"]);
+        assert!(text.contains(Rows::default().distribution_point(kind)), "{text}");
     }
 }

@@ -9,7 +9,7 @@ const place = (port) => `http://127.0.0.1:${port}`;
 const PAUSE = 1200, PATIENCE = 8000, QUESTION = 60000, LONG_POLL = 40000;
 const LANGUAGE = document.documentElement.lang;
 
-/** Why a flow stops. `key` names the page's own words; `words` are the assistant's or the bank's. */
+/** Why a flow stops. `key` names words of the page's own, and nobody else chooses it; `words` are the assistant's or the bank's. */
 class Trouble extends Error {
   constructor(key, words = null, tries = null) {
     super(key);
@@ -17,7 +17,8 @@ class Trouble extends Error {
   }
 }
 
-const day = (seconds) => (seconds ? new Date(seconds * 1000).toLocaleDateString(LANGUAGE) : '');
+/** A day as the bank's pages write it: Beijing's. */
+const day = (seconds) => (seconds ? new Date((seconds + 8 * 3600) * 1000).toISOString().slice(0, 10) : '');
 const pause = (time) => new Promise((done) => setTimeout(done, time));
 const text = (value) => (value === null || value === undefined ? '' : String(value).slice(0, 400));
 
@@ -69,11 +70,11 @@ class Assistant {
       told = await answer.json();
     } catch (error) {
       if (signal?.aborted) throw new Trouble('stopped');
+      if (error.name === 'TimeoutError' && time === QUESTION) throw new Trouble('unanswered');
       return null;
     }
     if (answer.ok) return told;
-    if (told?.error?.code === 'version') throw new Trouble('too-old', told.error.words);
-    throw new Trouble(text(told?.error?.code) || 'lost', told?.error?.words);
+    throw new Trouble(told?.error?.code === 'version' ? 'too-old' : 'trouble', told?.error?.words);
   }
 
   /** How the assistant and the shield are. Looks for the assistant where it is not known. */
@@ -111,7 +112,7 @@ class Assistant {
       view = await this.call('/wait', { operation: view.operation, after: view.revision }, LONG_POLL);
     }
     if (view.phase === 'done') return view.result;
-    throw new Trouble(text(view.error?.code), view.error?.words, view.error?.tries);
+    throw new Trouble('trouble', view.error?.words, view.error?.tries);
   }
 }
 
@@ -130,7 +131,7 @@ async function bank(path, told_or_document) {
     throw new Trouble('bank-silent');
   }
   if (answer.ok) return told;
-  throw new Trouble('bank', { [LANGUAGE]: { what: told.error, next: told.next } });
+  throw new Trouble('trouble', { [LANGUAGE]: { what: told.error, next: told.next } });
 }
 
 // ---- What a page shows
@@ -191,10 +192,9 @@ class Panel {
     return this.section.querySelector(`template[data-say="${CSS.escape(key)}"]`) !== null;
   }
 
-  /** A trouble, in the page's own words where the page has some, else in those that came with it. */
+  /** A trouble, in the page's own words or in those that came with it. */
   complain(trouble, add = false) {
-    const key = this.has(trouble.key) ? trouble.key : 'trouble';
-    this.say(key, own(trouble.words), add);
+    this.say(trouble.key, own(trouble.words), add);
     if (trouble.tries) this.say('tries', { tries: trouble.tries }, true);
   }
 
@@ -258,7 +258,8 @@ class Panel {
     } catch (trouble) {
       this.complain(trouble instanceof Trouble ? trouble : new Trouble('lost'));
       if (!(trouble instanceof Trouble)) console.error(trouble);
-      if (this.has('after')) this.say('after', {}, true);
+      // What was sent to the bank, and got no answer, may have happened.
+      if (this.has('after') && !this.document && !this.is_stale) this.say('after', {}, true);
     } finally {
       this.stop = this.errand = null;
       this.be(this.is_over ? 'over' : 'waiting');
@@ -288,9 +289,9 @@ class Panel {
         told = { state: caught.key };
       }
       clearTimeout(hint);
-      if (wanted.includes(told.state) && !trouble) return told;
+      if (wanted.includes(told.state)) return told;
       if (this.stop.signal.aborted) throw new Trouble('stopped');
-      const now = JSON.stringify([told.state, told.findings, trouble?.key]);
+      const now = JSON.stringify([told.state, told.findings, trouble?.words]);
       if (now !== shown) this.tell(told, trouble);
       shown = now;
       const errand = await Promise.race([pause(PAUSE), new Promise((done) => (this.errand = done))]);
@@ -305,7 +306,7 @@ class Panel {
 
   tell(told, trouble) {
     const { what, next } = own(told.words);
-    const key = [`state-${told.state}`, told.state].find((key) => this.has(key)) ?? 'state';
+    const key = this.has(`state-${told.state}`) ? `state-${told.state}` : 'state';
     const { brand, serial } = told.shield ?? {};
     this.say(key, { what, next, brand, serial, version: told.version, until: day(told.id?.not_after), findings: told.findings });
     if (trouble) this.complain(trouble, true);
@@ -321,7 +322,7 @@ class Panel {
     try {
       return await this.assistant.follow(view, (phase) => {
         if (steps[phase]) this.step(steps[phase]);
-        this.say(`phase-${phase}`);
+        if (this.has(`phase-${phase}`)) this.say(`phase-${phase}`);
       });
     } finally {
       this.forget();
@@ -404,7 +405,11 @@ const download = {
     const { serials, until } = panel.arrived;
     panel.step('done');
     panel.say('delivering');
-    await bank('/api/id/deliver', { ...words, serials });
+    await bank('/api/id/deliver', { ...words, serials }).catch((trouble) => {
+      // What the bank refuses was not what arrived: the next attempt looks anew.
+      if (trouble.key !== 'bank-silent') panel.arrived = null;
+      throw trouble;
+    });
     panel.over('downloaded', { serial: serials[0], until: day(until) });
   },
 
@@ -460,4 +465,6 @@ const look = { looks: true, run: (panel) => panel.ready() };
 
 const FLOWS = { pay, download, pin, look };
 
+// A page that comes back from the browser's memory may be of an order that has moved on.
+addEventListener('pageshow', (event) => event.persisted && location.reload());
 for (const section of document.querySelectorAll('[data-flow]')) new Panel(section).open();

@@ -7,12 +7,15 @@ import sys
 import time
 import traceback
 
+import stage  # puts the browser's folders into the path
+import permission
 import story
+
 from driver import Driver
 from pages import PICTURES
 
 
-def tell(driver, module, language, wanted):
+def tell(driver, module, language):
     """One story; whether all of its chapters hold. What follows a chapter that failed would fail too, and is not tried."""
     name = f"{module.__name__} {language}"
     told = module.Story(driver, language)
@@ -39,12 +42,12 @@ def main(wanted):
     driver = Driver()
     try:
         # One at a time: the ports are the assistant's own, and each story has an assistant.
-        stories = [(story, language) for language in ("zh", "en")]
-        told = [tell(driver, module, language, wanted) for module, language in stories if not wanted or language in wanted]
+        stories = [(module, language) for module in (permission, story) for language in ("zh", "en")]
+        told = [tell(driver, module, language) for module, language in stories if not wanted or {module.__name__, language} & wanted]
     finally:
         driver.stop()
     return 0 if told and all(told) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(set(sys.argv[1:])))

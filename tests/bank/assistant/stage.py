@@ -78,7 +78,7 @@ class Stage:
         return subprocess.Popen([PROGRAMS / program, *words], env=self.environment, stdout=subprocess.PIPE,
                                 stderr=open(self.folder / f"{log}.log", "ab"), text=True)
 
-    def start_bank(self, *words, settings=""):
+    def start_bank(self, *words, settings="", tellers=True):
         bank = self.folder / "bank"
         self.run("bank", "init", "--folder", bank)
         (bank / "bank.toml").write_text(settings)
@@ -90,7 +90,7 @@ class Stage:
         self.bank = self.start("bank", "serve", "--folder", bank, *(words or ANYWHERE), log="bank")
         told = dict(self.bank.stdout.readline().split() for _ in range(3))
         self.public, self.counter = told["customers"], told["tellers"]
-        self.bearers = [self.sign_in(name) for name in ("lin", "zhao")]
+        self.bearers = [self.sign_in(name) for name in ("lin", "zhao")] if tellers else []
         return self
 
     def sign_in(self, name):

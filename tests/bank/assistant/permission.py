@@ -1,0 +1,75 @@
+"""The browser's permission to reach this computer (Local Network Access), which a page of another machine's needs: asked for after a click, denied, and granted.
+
+The bank has TLS and a name of its own, and Chromium is told that its address is a public one. Headless, Chromium answers its own question with no."""
+
+import socket
+import subprocess
+
+from stage import Stage
+
+import story
+from driver import Browser, Failure
+from pages import Customer
+
+NAME = "bank.test"
+REACHED = "return performance.getEntriesByType('resource').filter(entry => entry.name.includes(':1732')).length"
+
+
+class Story(story.Story):
+    def __init__(self, driver, language):
+        self.driver, self.language = driver, language
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        origin = f"https://{NAME}:{port}"
+        self.stage = Stage()
+        certificate, key = self.stage.folder / "bank.pem", self.stage.write("bank.key", "")
+        made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", f"/CN={NAME}",
+                "-addext", f"subjectAltName=DNS:{NAME}", "-keyout", key, "-out", certificate]
+        subprocess.run(made, check=True, capture_output=True)
+        self.stage.start_bank("--public", f"127.0.0.1:{port}", "--public-origin", origin, "--counter", "127.0.0.1:0", "--metrics", "127.0.0.1:0",
+                              "--tls", certificate, "--key", key, tellers=False)
+        self.token = self.stage.plug("one")
+        self.stage.start_assistant(token=self.token, bank=origin)
+        arguments = [f"--host-resolver-rules=MAP {NAME} 127.0.0.1", f"--ip-address-space-overrides=127.0.0.1:{port}=public",
+                     "--ignore-certificate-errors"]
+        self.browser = Browser(driver, language, scripts=True, arguments=arguments)
+        self.site = Customer(self.browser, origin, language, "customer")
+
+
+def the_click_comes_before_the_question(told):
+    told.site.open("/set-up")
+    told.hears("browser-asks")
+    told.hears("browser-asks-next")
+    told.site.look("permission-asked", keyboard=True)
+    if told.browser.run(REACHED):
+        raise Failure("the page has tried to reach the assistant before the click")
+
+
+def a_no_is_told_with_its_mend(told):
+    told.begin()
+    told.hears("browser-blocks")
+    told.hears("browser-blocks-chromium")
+    told.hears("browser-blocks-firefox")
+    told.can_begin()
+    told.site.look("permission-denied", keyboard=True)
+    told.browser.reload()
+    told.hears("browser-blocks")
+    if told.browser.run(REACHED):
+        raise Failure("the page has tried again, though the browser has said no")
+
+
+def a_yes_goes_on(told):
+    told.browser.ask("POST", "/permissions", {"descriptor": {"name": "loopback-network"}, "state": "granted"})
+    told.browser.reload()
+    told.can_begin()
+    told.begin()
+    told.hears("look-no-id")
+    told.site.look("permission-granted")
+
+
+CHAPTERS = [
+    the_click_comes_before_the_question,
+    a_no_is_told_with_its_mend,
+    a_yes_goes_on,
+]

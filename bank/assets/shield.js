@@ -424,7 +424,8 @@ const download = {
     // The word that the ID arrived was lost: it is given now.
     if (is_known && panel.section.dataset.state === 'bound') return { serials: [id.serial, id.authentication], until: id.not_after };
     if (state === 'ready' && !renews && !replace) {
-      return void panel.say(is_known ? 'already' : 'foreign-id', { serial: id.serial, until: day(id.not_after) });
+      const known = { serial: id.serial, until: day(id.not_after) };
+      return void (is_known ? panel.over('already', known) : panel.say('foreign-id', known));
     }
     const { organisation, name, user_id } = holder, steps = { prompt: 'keys', shield: 'keys' };
     const made = renews

@@ -27,6 +27,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("sm2-signature", &["wire"]),
     ("file", &["wire"]),
     ("peer", &["file", "lock"]),
+    ("loopback", &["lock", "peer"]),
     ("firmware", &["wire", "sm2-signature"]),
     ("card", &["wire", "file", "lock"]),
     ("payment", &["wire", "sm2-signature"]),
@@ -40,11 +41,22 @@ const FLOORS: &[(&str, &[&str])] = &[
     // To come: the library of the Chinese standard, skf, stands here too, on wire and card.
     ("machine", &["wire", "file", "card", "terminal"]),
     ("cert-tool", &["wire", "file", "card", "authority", "terminal"]),
-    ("host-driver", &["wire", "file", "lock", "peer", "firmware", "terminal"]),
+    ("host-driver", &["wire", "file", "lock", "peer", "loopback", "firmware", "terminal"]),
     // Never firmware, nor host-driver: what a browser reaches has no road to a private key.
     (
         "assistant",
-        &["wire", "file", "lock", "peer", "card", "payment", "authority", "terminal", "machine", "cert-tool"],
+        &[
+            "wire",
+            "file",
+            "lock",
+            "loopback",
+            "card",
+            "payment",
+            "authority",
+            "terminal",
+            "machine",
+            "cert-tool",
+        ],
     ),
     // Never card: a bank knows shields by what they signed.
     ("bank", &["wire", "file", "authority", "payment", "terminal"]),
@@ -85,6 +97,7 @@ const EVERYTHING: &[&str] = &[
     "file",
     "lock",
     "peer",
+    "loopback",
     "firmware",
     "card",
     "payment",

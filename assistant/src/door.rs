@@ -5,17 +5,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Body, Bytes},
     header::{
         ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-        ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap,
-        HeaderName, HeaderValue, ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS,
+        ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, VARY,
+        X_CONTENT_TYPE_OPTIONS,
     },
 };
-use tokio::time::timeout;
+use loopback::{
+    page::shut,
+    request::{self, NoBody},
+};
 
 use crate::{
     call::{self, Answer},
@@ -23,11 +26,6 @@ use crate::{
     origin::Origin,
 };
 
-/// The header that no form and no image sends, and no script of another origin without asking first.
-const X_USHIELD: HeaderName = HeaderName::from_static("x-ushield");
-/// Fetch Metadata. A page that came over http, other than this machine's own, sends none.
-const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
-const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 /// The most bytes of a body. An installation has two certificates in PEM, of some two thousand bytes.
 const LONGEST: usize = 16 << 10;
 
@@ -69,23 +67,20 @@ impl Door {
 
     /// The origin, if Host and Origin are as they must be. Each must be there once: which of two counts is anybody's guess.
     fn admitted(&self, headers: &HeaderMap) -> Result<&Origin, &'static str> {
-        if one(headers, &HOST) != Some(self.host.as_bytes()) {
+        if !request::is_for(headers, &self.host) {
             return Err("host");
         }
-        let origin = one(headers, &ORIGIN);
-        self.banks.iter().find(|bank| Some(bank.as_str().as_bytes()) == origin).ok_or("origin")
+        request::origin(headers, &self.banks, Origin::as_str).ok_or("origin")
     }
 
     fn judge<B>(&self, request: &Request<B>) -> Judged {
         let headers = request.headers();
-        let fetched =
-            |name, wanted: &[u8]| !headers.contains_key(&name) || one(headers, &name) == Some(wanted);
-        if !fetched(SEC_FETCH_MODE, b"cors") || !fetched(SEC_FETCH_DEST, b"empty") {
+        if !request::is_fetch(headers) {
             return Judged::Refused("fetch");
         }
         match *request.method() {
             Method::OPTIONS => Judged::Preflight,
-            Method::POST if is_json(headers) && one(headers, &X_USHIELD) == Some(b"1") => Judged::Call,
+            Method::POST if request::is_call(headers) => Judged::Call,
             Method::POST => Judged::Refused("header"),
             _ => Judged::Nowhere,
         }
@@ -97,21 +92,21 @@ impl Door {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let (head, body) = request.into_parts();
-        let said =
-            head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if said.is_some_and(|length| length > LONGEST as u64) {
-            return call::refuse(413, "too_large");
-        }
-        let body = match timeout(self.patience, Box::pin(Limited::new(body, LONGEST).collect())).await {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-                return call::refuse(413, "too_large");
-            }
-            Ok(Err(_)) => return call::refuse(400, "malformed"),
-            Err(_) => return call::refuse(408, "too_slow"),
+        let path = request.uri().path().to_owned();
+        let body = match request::body(request, LONGEST, self.patience).await {
+            Ok(body) => body,
+            Err(why) => return call::refuse(why.status(), code(why)),
         };
-        call::answer(&self.desk, origin, head.uri.path(), &body).await
+        call::answer(&self.desk, origin, &path, &body).await
+    }
+}
+
+/// The code of a refusal, for the page.
+const fn code(why: NoBody) -> &'static str {
+    match why {
+        NoBody::TooLarge => "too_large",
+        NoBody::TooSlow => "too_slow",
+        NoBody::Malformed => "malformed",
     }
 }
 
@@ -126,20 +121,6 @@ enum Judged {
     Nowhere,
 }
 
-/// The value of a header that is there once.
-fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
-    let mut values = headers.get_all(name).iter();
-    values.next().filter(|_| values.next().is_none()).map(HeaderValue::as_bytes)
-}
-
-/// Whether the body is said to be JSON, which no form can say (Fetch Standard, "CORS-safelisted request-header").
-fn is_json(headers: &HeaderMap) -> bool {
-    one(headers, &CONTENT_TYPE).is_some_and(|kind| {
-        [&b"application/json"[..], b"application/json;charset=utf-8", b"application/json; charset=utf-8"]
-            .contains(&kind)
-    })
-}
-
 /// Keeps somebody out. The log has the reason, and the answer has none. What somebody sent is not repeated: the log would be a place to
 /// write to.
 fn refused(why: &'static str, method: &Method) -> Answered {
@@ -147,14 +128,6 @@ fn refused(why: &'static str, method: &Method) -> Answered {
         if [Method::GET, Method::POST, Method::OPTIONS].contains(method) { method.as_str() } else { "other" };
     tracing::debug!(why, method, "a request was refused");
     shut()
-}
-
-/// The answer to whoever is not let in: the same for every path, method and reason.
-fn shut() -> Answered {
-    let mut answer = Response::new(Full::default());
-    *answer.status_mut() = StatusCode::FORBIDDEN;
-    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    answer
 }
 
 /// The answer to a preflight: no credentials, one method, two headers (Fetch Standard, "CORS-preflight fetch").

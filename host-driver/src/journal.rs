@@ -1,17 +1,22 @@
 //! The journal: what happens to the tokens, told to whoever listens, as it happens.
 //!
 //! Nobody waits for a listener. The journal keeps the last [`KEPT`] entries for all listeners together, and a listener that is further
-//! behind is told how many it has missed. Where nobody listens, no entry is made.
+//! behind is told how many it has missed. Where nobody listens and nothing is remembered, no entry is made.
 
 mod exchange;
 mod instruction;
 
 use std::{
-    sync::Arc,
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use firmware::seams::{Declined, Screen};
+use lock::lock;
 use tokio::sync::broadcast;
 
 pub use exchange::Exchange;
@@ -20,6 +25,8 @@ use crate::urb::Tap;
 
 /// Entries that wait for the slowest listener.
 pub const KEPT: usize = 512;
+/// Entries that are remembered for listeners to come, where a journal remembers.
+pub const REMEMBERED: usize = 128;
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -58,7 +65,12 @@ pub enum Event {
 
 /// The listeners of one bus.
 #[derive(Debug)]
-pub struct Journal(broadcast::Sender<Entry>);
+pub struct Journal {
+    told: broadcast::Sender<Entry>,
+    remembers: AtomicBool,
+    /// What is remembered. An entry is told under this lock, so that who begins to listen misses none and hears none twice.
+    past: Mutex<VecDeque<Entry>>,
+}
 
 /// The journal of one token.
 #[derive(Clone, Debug)]
@@ -69,18 +81,41 @@ pub(crate) struct Witness {
 
 impl Default for Journal {
     fn default() -> Self {
-        Self(broadcast::Sender::new(KEPT))
+        Self { told: broadcast::Sender::new(KEPT), remembers: false.into(), past: Mutex::default() }
     }
 }
 
 impl Journal {
     /// Listens from now on. A listener that falls behind by more than [`KEPT`] entries is told so in place of the entries.
     pub fn listen(&self) -> broadcast::Receiver<Entry> {
-        self.0.subscribe()
+        self.told.subscribe()
+    }
+
+    /// As [`Self::listen`], with what is remembered, oldest first.
+    pub fn listen_from_before(&self) -> (Vec<Entry>, broadcast::Receiver<Entry>) {
+        let past = lock(&self.past);
+        (past.iter().cloned().collect(), self.told.subscribe())
+    }
+
+    /// From now on the last [`REMEMBERED`] entries are kept, for listeners to come.
+    pub fn remember(&self) {
+        self.remembers.store(true, Ordering::Relaxed);
     }
 
     fn is_heard(&self) -> bool {
-        self.0.receiver_count() > 0
+        self.remembers.load(Ordering::Relaxed) || self.told.receiver_count() > 0
+    }
+
+    fn tell(&self, entry: Entry) {
+        let mut past = lock(&self.past);
+        if self.remembers.load(Ordering::Relaxed) {
+            if past.len() >= REMEMBERED {
+                past.pop_front();
+            }
+            past.push_back(entry.clone());
+        }
+        // An error says that the last listener has just gone.
+        let _ = self.told.send(entry);
     }
 }
 
@@ -93,8 +128,7 @@ impl Witness {
     /// Tells the listeners, if there are any.
     pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
         if self.journal.is_heard() {
-            // An error says that the last listener has just gone.
-            let _ = self.journal.0.send(Entry { at: now(), token: Arc::clone(&self.token), event: event() });
+            self.journal.tell(Entry { at: now(), token: Arc::clone(&self.token), event: event() });
         }
     }
 
@@ -127,5 +161,18 @@ mod tests {
         assert!(matches!(slow.try_recv(), Err(TryRecvError::Lagged(missed)) if missed == 768 - 512));
         let next = slow.try_recv().unwrap();
         assert_eq!((&*next.token, next.event), ("1-1", Event::Tries([85; 4])));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_goes_on_without_a_gap() {
+        let journal = Arc::new(Journal::default());
+        let witness = Witness::new(Arc::clone(&journal), "1-1".into());
+        journal.remember();
+        (0..200).for_each(|number| witness.tell(|| Event::Tries([number; 4])));
+        let (past, mut news) = journal.listen_from_before();
+        witness.tell(|| Event::Tries([200; 4]));
+        let first = past.first().map(|entry| entry.event.clone());
+        assert_eq!((past.len(), first), (REMEMBERED, Some(Event::Tries([200 - 128; 4]))));
+        assert_eq!(news.try_recv().unwrap().event, Event::Tries([200; 4]));
     }
 }

@@ -6,6 +6,7 @@
 
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 pub mod make;
+pub mod web;
 pub mod control;
 mod exporter;
 mod entrance;

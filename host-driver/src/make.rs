@@ -20,7 +20,10 @@ use terminal::{
     secret::{Source, Variable},
     warn_lines,
 };
-use wire::pin::{FACTORY_PIN, FACTORY_PUK, FIELD};
+use wire::{
+    brand::Generation,
+    pin::{FACTORY_PIN, FACTORY_PUK, FIELD},
+};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -213,6 +216,10 @@ impl Batch {
             plugged: true,
             attached: false,
             screen: None,
+            display: match self.profile.brand.generation {
+                Generation::One => None,
+                Generation::Two { columns, rows } => Some(view::Display { columns, rows }),
+            },
             tries: None,
         }
     }

@@ -55,7 +55,7 @@ fn neighbours_and_crates_without_a_floor_are_named() {
 fn tests_may_use_what_the_crate_may_not() {
     let mut emulator = krate("host-driver", &["wire"]);
     emulator.in_tests = ["card".into(), "payment".into()].into();
-    let below = "which is not below it (below: wire, file, lock, peer, firmware, terminal)";
+    let below = "which is not below it (below: wire, file, lock, peer, loopback, firmware, terminal)";
     assert_eq!(crate_climbers(&[emulator]), [format!("host-driver depends on payment, {below}")]);
     let linked = [krate("host-driver", &["card"])];
     assert_eq!(crate_climbers(&linked), [format!("host-driver depends on card, {below}")]);

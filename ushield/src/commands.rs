@@ -9,6 +9,7 @@ mod wait;
 mod ls;
 mod press;
 mod screen;
+mod link;
 mod plug;
 mod reader;
 mod assistant;
@@ -64,6 +65,7 @@ enum Command {
     Plug(plug::Plug),
     Unplug(plug::Unplug),
     Screen(screen::Screen),
+    Panel(link::Link),
     Press(press::Press),
     Reader(reader::Reader),
     Assistant(assistant::Assistant),
@@ -106,6 +108,7 @@ impl Program {
             Command::Plug(command) => command.run(),
             Command::Unplug(command) => command.run(),
             Command::Screen(command) => command.run(),
+            Command::Panel(command) => command.run(),
             Command::Press(command) => command.run(),
             Command::Reader(command) => command.run(),
             Command::Assistant(command) => command.run(),

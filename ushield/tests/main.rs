@@ -8,6 +8,7 @@ mod jade;
 mod labour;
 mod limits;
 mod memory;
+mod panel;
 mod paths;
 mod process;
 mod reader;

@@ -1,8 +1,12 @@
 //! The tokens that a running `up` serves, as the control socket sees them.
 
+use std::{io, net::SocketAddr, sync::Arc};
+
 use firmware::seams;
+use loopback::Passes;
 use terminal::{Context, Failure};
 use tokio::sync::{broadcast, watch};
+use wire::display::width;
 
 use super::view::{Button, Health, Screen, Token};
 use crate::{BusId, Exporter, State, capture::Summary, journal::Entry, panel::Handle};
@@ -14,6 +18,16 @@ pub struct Rack {
     exporter: Exporter,
     served: Vec<Served>,
     stopping: watch::Sender<bool>,
+    page: Option<PageLinks>,
+}
+
+/// Who makes links to the page that draws the tokens.
+#[derive(Clone, Debug)]
+pub struct PageLinks {
+    /// Where the page is.
+    pub address: SocketAddr,
+    /// Who may use it.
+    pub passes: Arc<Passes>,
 }
 
 /// A token that is served. It stays on the rack when it is pulled out.
@@ -30,7 +44,23 @@ pub struct Served {
 impl Rack {
     /// A rack with these tokens, which the exporter has on its bus.
     pub fn new(health: Health, exporter: Exporter, served: Vec<Served>) -> Self {
-        Self { health, exporter, served, stopping: watch::Sender::new(false) }
+        Self { health, exporter, served, stopping: watch::Sender::new(false), page: None }
+    }
+
+    /// With a page that draws the tokens. What happens is remembered, for browsers to come.
+    #[must_use]
+    pub fn with_page(mut self, page: PageLinks) -> Self {
+        self.exporter.bus().journal().remember();
+        self.page = Some(page);
+        self
+    }
+
+    /// A new link to the page; `None` where there is no page.
+    ///
+    /// # Errors
+    /// The system gives no randomness.
+    pub fn link(&self) -> io::Result<Option<String>> {
+        self.page.as_ref().map(|page| page.passes.link(page.address)).transpose()
     }
 
     /// Who serves.
@@ -91,9 +121,9 @@ impl Rack {
         self.stopping.send_replace(true);
     }
 
-    /// What happens to the tokens from now on.
-    pub(crate) fn listen(&self) -> broadcast::Receiver<Entry> {
-        self.exporter.bus().journal().listen()
+    /// What is remembered of the tokens, and what happens to them from now on.
+    pub(crate) fn listen(&self) -> (Vec<Entry>, broadcast::Receiver<Entry>) {
+        self.exporter.bus().journal().listen_from_before()
     }
 
     /// Becomes true once [`Self::stop`] was called.
@@ -141,7 +171,13 @@ impl Served {
 
 impl From<&seams::Screen> for Screen {
     fn from(screen: &seams::Screen) -> Self {
-        Self { lines: screen.lines.clone(), page: screen.page, pages: screen.pages }
+        let cells = |line: &String| line.chars().map(|c| if width(c) == 2 { '2' } else { '1' }).collect();
+        Self {
+            lines: screen.lines.clone(),
+            page: screen.page,
+            pages: screen.pages,
+            cells: screen.lines.iter().map(cells).collect(),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use super::{
     rack::{Rack, Served},
     rejection::{Rejection, reject},
     stream::{self, LISTENERS},
-    view::{self, Health, Press, Refusal, Shown, Token, Tokens},
+    view::{self, Health, Link, Press, Refusal, Shown, Token, Tokens},
 };
 use crate::{
     panel::{NotPattern, Pattern},
@@ -72,6 +72,7 @@ impl ControlSocket {
             .route("/tokens/{id}/press", post(press))
             .route("/tokens/{id}/plug", post(plug))
             .route("/tokens/{id}/unplug", post(unplug))
+            .route("/panel/link", post(link))
             .route("/shutdown", post(shutdown))
             .fallback(nowhere)
             .layer(DefaultBodyLimit::max(LONGEST_BODY))
@@ -122,7 +123,7 @@ async fn tokens(State(rack): State<Arc<Rack>>) -> Json<Tokens> {
 
 /// Lines of JSON, for as long as the listener likes.
 async fn events(State(rack): State<Arc<Rack>>) -> Result<Response, Rejection> {
-    let lines = stream::follow(&rack).ok_or_else(|| {
+    let lines = stream::follow(&rack, stream::From::Now).ok_or_else(|| {
         let error = format!("{LISTENERS} programs listen already");
         reject(StatusCode::SERVICE_UNAVAILABLE, error, "let one of them end")
     })?;
@@ -131,6 +132,18 @@ async fn events(State(rack): State<Arc<Rack>>) -> Result<Response, Rejection> {
 
 async fn nowhere() -> Rejection {
     reject(StatusCode::NOT_FOUND, "there is nothing here", "GET /health, GET /tokens, GET /events")
+}
+
+/// A new link to the page. Whoever can open the control socket may have one.
+async fn link(State(rack): State<Arc<Rack>>) -> Answer<Link> {
+    let made = rack.link().map_err(|error| {
+        reject(StatusCode::INTERNAL_SERVER_ERROR, format!("no link was made: {error}"), "try again")
+    })?;
+    let link = made.ok_or_else(|| {
+        let next = "start the tokens with a page: ushield up --panel web";
+        reject(StatusCode::NOT_FOUND, "these tokens are on no page", next)
+    })?;
+    Ok(Json(Link { link }))
 }
 
 async fn shutdown(State(rack): State<Arc<Rack>>) -> Json<Health> {

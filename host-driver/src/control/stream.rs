@@ -38,14 +38,27 @@ impl Body for Lines {
     }
 }
 
+/// What a listener is told first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum From {
+    /// All tokens as they are.
+    Now,
+    /// What the journal remembers, and then all tokens as they are.
+    Before,
+}
+
 /// Begins to tell a listener: first all tokens as they are, and then what happens. `None` where too many listen already. Must be
 /// called inside a runtime.
-pub(crate) fn follow(rack: &Arc<Rack>) -> Option<Lines> {
+pub(crate) fn follow(rack: &Arc<Rack>, from: From) -> Option<Lines> {
     static LISTENING: Semaphore = Semaphore::const_new(LISTENERS);
     let place = LISTENING.try_acquire().ok()?;
     // The listener is there before the look, so that nothing falls between the two.
-    let news = rack.listen();
-    let first = Happening::now(What::Tokens { tokens: rack.tokens() });
+    let (past, news) = rack.listen();
+    let mut first = Vec::new();
+    if from == From::Before {
+        past.into_iter().map(Happening::from).for_each(|before| before.write(&mut first));
+    }
+    Happening::now(What::Tokens { tokens: rack.tokens() }).write(&mut first);
     let (lines, body) = mpsc::channel(1);
     tokio::spawn(Feed { news, lines, stopping: rack.stopping(), _place: place }.run(first));
     Some(Lines(body))
@@ -60,14 +73,10 @@ struct Feed {
 }
 
 impl Feed {
-    async fn run(mut self, first: Happening) {
-        let mut next = first;
-        loop {
-            let is_last = matches!(next.what, What::End { .. });
-            if !self.tell(&next).await || is_last {
-                return;
-            }
-            next = tokio::select! {
+    async fn run(mut self, mut text: Vec<u8>) {
+        let mut is_last = false;
+        while self.tell(text).await && !is_last {
+            let next: Happening = tokio::select! {
                 biased;
                 // The listener has hung up.
                 () = self.lines.closed() => return,
@@ -79,16 +88,17 @@ impl Feed {
                 },
                 _ = self.stopping.wait_for(|stopping| *stopping) => end(EndReason::Stopped, 0),
             };
+            is_last = matches!(next.what, What::End { .. });
+            text = Vec::new();
+            next.write(&mut text);
         }
     }
 
-    /// Waits until the listener has room for the line. False when there will be none: the listener has gone, or the server ends.
-    async fn tell(&mut self, line: &Happening) -> bool {
-        let mut json = serde_json::to_vec(line).unwrap_or_default();
-        json.push(b'\n');
+    /// Waits until the listener has room for these lines. False when there will be none: the listener has gone, or the server ends.
+    async fn tell(&mut self, lines: Vec<u8>) -> bool {
         tokio::select! {
             biased;
-            sent = self.lines.send(json.into()) => sent.is_ok(),
+            sent = self.lines.send(lines.into()) => sent.is_ok(),
             _ = self.stopping.wait_for(|stopping| *stopping) => false,
         }
     }

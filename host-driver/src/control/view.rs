@@ -26,6 +26,16 @@ pub struct Health {
     pub usbredir: Vec<Redirection>,
     /// The control socket.
     pub control: String,
+    /// The page that draws the tokens, without the secret that opens it; none where there is no page.
+    #[serde(default)]
+    pub panel: Option<String>,
+}
+
+/// The answer of `POST /panel/link`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Link {
+    /// A link to the page that draws the tokens, for one use.
+    pub link: String,
 }
 
 /// A socket that QEMU guests connect to.
@@ -63,9 +73,21 @@ pub struct Token {
     pub attached: bool,
     /// What its screen shows.
     pub screen: Option<Screen>,
+    /// The size of its screen; none where it has no screen.
+    #[serde(default)]
+    pub display: Option<Display>,
     /// The tries left; none where the token failed its self-test.
     #[serde(default)]
     pub tries: Option<Tries>,
+}
+
+/// The size of a screen, in cells. A wide character, such as a Chinese one, takes two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Display {
+    /// Cells of a line.
+    pub columns: usize,
+    /// Lines.
+    pub rows: usize,
 }
 
 /// How often PIN and PUK may still be wrong.
@@ -96,6 +118,9 @@ pub struct Screen {
     pub page: usize,
     /// All pages. On a page that is not the last, OK turns the page.
     pub pages: usize,
+    /// For each line the cells of each character: `2` for a wide one, `1` for another.
+    #[serde(default)]
+    pub cells: Vec<String>,
 }
 
 impl Screen {
@@ -107,6 +132,11 @@ impl Screen {
     /// The page as a box, each line of the box behind `indent`.
     pub fn draw(&self, indent: &str) -> String {
         terminal::draw(&self.lines, self.page, self.pages, indent)
+    }
+
+    /// Whether both are the same page of the same text. Cells follow from the text.
+    pub fn is(&self, other: &Self) -> bool {
+        (&self.lines, self.page, self.pages) == (&other.lines, other.page, other.pages)
     }
 
     /// Whether OK on this page signs.

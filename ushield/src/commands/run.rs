@@ -35,6 +35,7 @@ use host_driver::{
     panel::Habit,
     runtime::Waiter,
     usbip::Timing,
+    web::Page,
 };
 use machine::brand;
 use terminal::{Context, Exit, Failure, Outcome, warn_lines};
@@ -95,7 +96,7 @@ pub(crate) struct Run {
     /// The bank's number for the first token's holder, who pays from the account of that number; further holders count on
     #[arg(long, value_name = "ID", default_value = enrolment::FIRST_USER, conflicts_with = "no_enrol")]
     user_id: String,
-    /// What presses the buttons: accept (OK at once), reject, none (`ushield press` only) or script:FILE (see `ushield up`)
+    /// What presses the buttons: accept (OK at once), reject, web (you, on a page in your browser), none (`ushield press` only) or script:FILE (see `ushield up`)
     #[arg(long, value_name = "PANEL", default_value = "accept", value_parser = run_panel)]
     panel: Panel,
     /// When the certificates end: a date, or a moment such as 2027-12-31T12:00:00Z [default: in 30 days]
@@ -112,7 +113,7 @@ pub(crate) struct Run {
 fn run_panel(text: &str) -> Result<Panel, String> {
     match text.parse()? {
         Panel::Terminal => {
-            Err("the terminal is the command's: one of accept, reject, none, script:FILE".into())
+            Err("the terminal is the command's: one of web, accept, reject, none, script:FILE".into())
         }
         other => Ok(other),
     }
@@ -213,6 +214,10 @@ impl Run {
         holdings.sort_by_key(|(place, _)| *place);
         let holdings = holdings.into_iter().map(|(_, holding)| holding).collect();
         let control = folder.path("control.sock");
+        let page = match self.panel {
+            Panel::Web => Some(runtime.block_on(Page::bind(0)).what("the panel's page is not served")?),
+            _ => None,
+        };
         let health = Health {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
@@ -220,11 +225,22 @@ impl Run {
             listen: exporter.local_addr().to_string(),
             unix: exporter.unix(),
             usbredir: Vec::new(),
+            panel: page.as_ref().map(|page| format!("http://{}/", page.address())),
             control: control.display().to_string(),
         };
         let (control_socket, bound) = ControlSocket::open(&control)?;
-        let rack = Arc::new(Rack::new(health, exporter, served));
+        let rack = Rack::new(health, exporter, served);
+        let rack = Arc::new(match &page {
+            Some(page) => rack.with_page(page.links()),
+            None => rack,
+        });
         runtime.spawn(control_socket.serve(rack.clone()));
+        if let Some(page) = page {
+            runtime.spawn(page.serve(rack.clone()));
+        }
+        if let Some(link) = rack.link().what("no link to the panel's page was made")? {
+            warn_lines(&format!("The token's panel: {link}"));
+        }
         Ok(Stage { rack, service, thumb, pin, bank, holdings, _control: bound })
     }
 

@@ -29,10 +29,12 @@ use host_driver::{
     log,
     make::{self, Batch, Codes, Home},
     memory, paths, raise_descriptor_limit, runtime,
+    web::Page,
 };
 use machine::brand;
 use peer::Cidr;
 use terminal::{Context, Exit, Failure, Outcome, Paint, say, say_lines, signal::go_on_in_background, warn};
+use tokio::task::JoinSet;
 use wire::pin::{FACTORY_PIN, FACTORY_PUK};
 
 use redirection::Redirection;
@@ -83,11 +85,14 @@ pub(crate) struct Up {
     /// 1: no screen, the PIN is the consent; 2: screen and buttons [default: the brand's]
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=2))]
     generation: Option<u8>,
-    /// What presses the buttons: terminal (you, here), accept (OK at once), reject, none (`ushield press` only) or
+    /// What presses the buttons: terminal (you, here), web (you, on a page in your browser), accept (OK at once), reject, none (`ushield press` only) or
     /// script:FILE, of lines `expect REGEX`, `press ok`, `press cancel`, `wait MILLISECONDS` and `again` (from the top); a page
     /// that it does not expect, and each after its end, is cancelled
     #[arg(long, value_name = "PANEL", default_value = "terminal")]
     panel: Panel,
+    /// With --panel web: the page's port at 127.0.0.1 [default: one that the system chooses]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    panel_port: u16,
     /// How many tokens [default: those that there are, or 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     tokens: Option<u16>,
@@ -182,7 +187,9 @@ impl Up {
         let usbredir = redirection::open(&exporter, &self.usbredir, &self.allow).await?;
         let (control_socket, bound) = ControlSocket::open(control)?;
         *name = Some(bound);
+        let page = self.page().await?;
         let health = Health {
+            panel: page.as_ref().map(|page| format!("http://{}/", page.address())),
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
             state: batch.state().map(|state| state.display().to_string()),
@@ -191,8 +198,14 @@ impl Up {
             usbredir,
             control: control.display().to_string(),
         };
-        let rack = Arc::new(Rack::new(health, exporter, served));
-        let serving = tokio::spawn(control_socket.serve(rack.clone()));
+        let rack = Rack::new(health, exporter, served);
+        let rack = Arc::new(match &page {
+            Some(page) => rack.with_page(page.links()),
+            None => rack,
+        });
+        let mut serving = JoinSet::new();
+        serving.spawn(control_socket.serve(rack.clone()));
+        page.map(|page| serving.spawn(page.serve(rack.clone())));
         let logging = tokio::spawn(log::tell_what_was_left_out());
         self.play(&rack)?;
         self.announce(&rack, control, &batch.notes())?;
@@ -204,7 +217,7 @@ impl Up {
             file::remove(file);
         }
         // A client that keeps its connection open delays the end only so long.
-        let _ = tokio::time::timeout(Duration::from_secs(1), serving).await;
+        let _ = tokio::time::timeout(Duration::from_secs(1), serving.join_all()).await;
         logging.abort();
         log::tell_now();
         rack.unplug_all();
@@ -212,6 +225,19 @@ impl Up {
             captured(&summary);
         }
         Ok(Exit::Done)
+    }
+
+    /// The page of `--panel web`, which listens already.
+    async fn page(&self) -> Result<Option<Page>, Failure> {
+        if !matches!(self.panel, Panel::Web) {
+            return Ok(None);
+        }
+        let page = Page::bind(self.panel_port).await.map_err(|error| {
+            Failure::new(format!("the panel's page is not served at 127.0.0.1:{}", self.panel_port))
+                .because(error)
+                .next("choose another port, or none: --panel-port 0 lets the system choose")
+        })?;
+        Ok(Some(page))
     }
 
     fn batch(&self) -> Result<Batch, Failure> {
@@ -260,7 +286,8 @@ impl Up {
             let json = serde_json::to_vec_pretty(&ready).what("the ready file could not be written")?;
             file::write(file, &json, file::Access::Owner, true)?;
         }
-        let text = announce::text(&ready, listen, &self.again(), notes, Paint::stdout());
+        let link = rack.link().what("no link to the panel's page was made")?;
+        let text = announce::text(&ready, listen, &self.again(), notes, link.as_deref(), Paint::stdout());
         if self.detach {
             let log = log_file(control);
             return background::release(format!("{text}, log {}", log.display()).as_bytes(), &log);

@@ -105,6 +105,13 @@ impl Happening {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self { at: u64::try_from(since.as_millis()).unwrap_or(u64::MAX), token: None, what }
     }
+
+    /// Appends the line.
+    pub(crate) fn write(&self, text: &mut Vec<u8>) {
+        // Writing into memory does not fail, and every value here has a form in JSON.
+        let _ = serde_json::to_writer(&mut *text, self);
+        text.push(b'\n');
+    }
 }
 
 impl From<Entry> for Happening {

@@ -14,13 +14,14 @@ use super::address::{full, host};
 /// The port that IANA assigned to USB/IP: commands need not name it.
 const USUAL: u16 = wire::usbip::PORT;
 
-/// The whole text. `notes` say what the holder of a new token must know, and `control` is the option by which a command finds
-/// this `up` and no other.
+/// The whole text. `notes` say what the holder of a new token must know, `control` is the option by which a command finds
+/// this `up` and no other, and `link` opens the page of the tokens.
 pub(super) fn text(
     ready: &Ready,
     listen: SocketAddr,
     control: &str,
     notes: &[String],
+    link: Option<&str>,
     paint: Paint,
 ) -> String {
     let mut out = String::new();
@@ -35,6 +36,12 @@ pub(super) fn text(
     }
     for note in notes {
         out += &format!("{note}\n");
+    }
+    if let Some(link) = link {
+        out += &format!(
+            "\n{}\n  {link}\n  The link opens the page once. Another browser needs another link: ushield panel{control}\n",
+            paint.bold("See it and press its buttons in your browser")
+        );
     }
     let bus_id = ready.tokens.first().map_or("1-1", |token| token.bus_id.as_str());
     out += &format!("\n{}\n", paint.bold("Attach it"));

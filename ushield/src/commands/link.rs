@@ -1,0 +1,25 @@
+//! `ushield panel`.
+
+use clap::Args;
+use host_driver::control::{client::Which, view};
+use terminal::{Exit, Outcome, say};
+
+/// Print a link to the page that draws the tokens, for one browser
+///
+/// The page is there while `ushield up --panel web` runs. A link opens the page once, within an hour.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  ushield panel
+  xdg-open \"$(ushield panel)\"")]
+pub(crate) struct Link {
+    #[command(flatten)]
+    which: Which,
+}
+
+impl Link {
+    pub(crate) fn run(self) -> Outcome {
+        let link: view::Link = self.which.running()?.post("/panel/link", &serde_json::json!({}))?;
+        say(&link.link);
+        Ok(Exit::Done)
+    }
+}

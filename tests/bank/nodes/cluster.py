@@ -1,0 +1,148 @@
+"""A bank of several nodes on one PostgreSQL, behind haproxy, and what happens to them."""
+
+import os, random, re, signal, socket, subprocess, sys, time, urllib.request
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "shield"))
+
+from world import PROGRAMS, World
+
+# The contract of a static password is older than September 2006.
+BUSINESS_DATE = "2006-08-15"
+HAPROXY = """
+global
+    stats socket {folder}/haproxy.sock
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 60s
+    timeout server 60s
+    option forwardfor
+    # A request that has reached a node is never sent to another one by itself: whether it was carried out, the customer asks.
+    retries 5
+    option redispatch 1
+    retry-on conn-failure
+frontend customers
+    bind 127.0.0.1:{customers}
+    default_backend customers
+frontend tellers
+    bind 127.0.0.1:{tellers}
+    default_backend tellers
+backend customers
+    balance roundrobin
+    option httpchk GET /healthz
+{customer_nodes}
+backend tellers
+    balance roundrobin
+{teller_nodes}
+"""
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Node:
+    def __init__(self, cluster, number):
+        self.cluster, self.number = cluster, number
+        self.customers, self.tellers = free_port(), free_port()
+        self.starts = 0
+
+    def start(self):
+        cluster = self.cluster
+        words = ["serve", "--folder", cluster.bank, "--public", f"127.0.0.1:{self.customers}", "--counter", f"127.0.0.1:{self.tellers}",
+                 "--metrics", "127.0.0.1:0", "--public-origin", cluster.public, "--counter-origin", cluster.counter,
+                 "--trusted-proxy", "127.0.0.1/32", "--business-date", BUSINESS_DATE]
+        log = open(cluster.path(f"node{self.number}.log"), "a")
+        self.process = subprocess.Popen([os.path.join(PROGRAMS, "bank"), *words], env=cluster.environment(), stdout=subprocess.DEVNULL, stderr=log)
+        self.starts += 1
+
+    def answers(self):
+        try:
+            return urllib.request.urlopen(f"http://127.0.0.1:{self.customers}/healthz", timeout=2).status == 200
+        except OSError:
+            return False
+
+    def wait(self):
+        for _ in range(600):
+            if self.process.poll() is not None:
+                raise SystemExit(f"node {self.number} ended by itself: see its log")
+            if self.answers():
+                return
+            time.sleep(0.1)
+        raise SystemExit(f"node {self.number} does not answer")
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(90)
+
+
+class Cluster(World):
+    def __init__(self, nodes):
+        super().__init__("p256")
+        self.database = os.environ["NODES_DATABASE"]
+        self.public, self.counter = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+        self.nodes = [Node(self, number) for number in range(1, nodes + 1)]
+        self.url = self.public
+
+    def serve(self):
+        for node in self.nodes:
+            node.start()
+        for node in self.nodes:
+            node.wait()
+        line = lambda node, port, more: f"    server n{node.number} 127.0.0.1:{port} check inter 200ms fall 1 rise 1{more}"
+        ports = {name: address.rsplit(":", 1)[1] for name, address in [("customers", self.public), ("tellers", self.counter)]}
+        told = HAPROXY.format(
+            folder=self.folder,
+            **ports,
+            customer_nodes="\n".join(line(node, node.customers, "") for node in self.nodes),
+            teller_nodes="\n".join(line(node, node.tellers, "") for node in self.nodes),
+        )
+        balancer = ["haproxy", "-db", "-f", self.write("haproxy.cfg", told)]
+        self.processes.append(subprocess.Popen(balancer, stdout=subprocess.DEVNULL, stderr=open(self.path("haproxy.log"), "a")))
+        for _ in range(300):
+            try:
+                socket.create_connection(("127.0.0.1", int(ports["tellers"])), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        self.lin, self.zhao = self.teller("lin"), self.teller("zhao")
+
+    def kill_one(self):
+        node = random.choice(self.nodes)
+        node.kill()
+        time.sleep(random.uniform(0, 0.4))
+        node.start()
+        node.wait()
+
+    def restart_in_turn(self):
+        """A rolling restart: each node is stopped in order, and answers again before the next one goes."""
+        for node in self.nodes:
+            status = node.stop()
+            if status != 0:
+                raise SystemExit(f"node {node.number} ended with {status}")
+            node.start()
+            node.wait()
+
+    def sql(self, statement):
+        psql = [os.environ["NODES_PSQL"], "-X", "-At", "-c", statement, self.database]
+        return subprocess.run(psql, check=True, capture_output=True, text=True).stdout.split()
+
+    def faults(self):
+        """What the nodes have logged as faults. A database that is away brings some."""
+        found = []
+        for node in self.nodes:
+            with open(self.path(f"node{node.number}.log")) as file:
+                found += [line for line in file if '"fault"' in line]
+        return found
+
+    def end(self):
+        for node in self.nodes:
+            if getattr(node, "process", None) and node.process.poll() is None:
+                node.process.kill()
+        super().end()

@@ -209,7 +209,7 @@ class Panel {
     }
   }
 
-  /** Shows the buttons and fields that suit a flow that is `running`, `waiting` for a click, or `over`. */
+  /** Shows the buttons and fields that suit a flow that is `running`, `waiting` for a click, `stale` until a reload, or `over`. */
   be(state) {
     const former = document.activeElement;
     for (const part of this.section.querySelectorAll('[data-when]')) part.hidden = part.dataset.when !== state;
@@ -262,7 +262,7 @@ class Panel {
       if (this.has('after') && !this.document && !this.is_stale) this.say('after', {}, true);
     } finally {
       this.stop = this.errand = null;
-      this.be(this.is_over ? 'over' : 'waiting');
+      this.be(this.is_over ? 'over' : this.is_stale ? 'stale' : 'waiting');
     }
   }
 

@@ -91,8 +91,7 @@ fn shield(at: &Addresses, holder: &Person, [teller, other]: [&str; 2]) -> String
         ),
     };
     format!(
-        "\
-   In a second terminal, a shield with its screen and buttons:   ushield up
+        "   In a second terminal, a shield with its screen and buttons:   ushield up
    In a third one, the assistant, which asks for the PIN there:   ushield assistant --bank {public}
 {code}
    Log in: card number {account} ({name}). Under U-shield change the PIN from 12345678, and download the personal ID

@@ -2,6 +2,7 @@
 
 The bank has TLS and a name of its own, and Chromium is told that its address is a public one. Headless, Chromium answers its own question with no."""
 
+import hashlib
 import socket
 import subprocess
 
@@ -11,24 +12,29 @@ import story
 from driver import Browser, Failure
 from pages import Customer
 
-NAME = "bank.test"
+NAME, PACKAGE = "bank.test", "ushield-0.1.0-x86_64-linux.tar.gz"
 REACHED = "return performance.getEntriesByType('resource').filter(entry => entry.name.includes(':1732')).length"
+
+
+def public_bank():
+    """A bank with TLS and a name, its origin and its port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    origin, stage = f"https://{NAME}:{port}", Stage()
+    certificate, key, package = stage.folder / "bank.pem", stage.write("bank.key", ""), stage.write(PACKAGE, "a package\n")
+    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", f"/CN={NAME}",
+            "-addext", f"subjectAltName=DNS:{NAME}", "-keyout", key, "-out", certificate]
+    subprocess.run(made, check=True, capture_output=True)
+    stage.start_bank("--public", f"127.0.0.1:{port}", "--public-origin", origin, "--counter", "127.0.0.1:0", "--metrics", "127.0.0.1:0",
+                     "--tls", certificate, "--key", key, "--package", package, tellers=False)
+    return stage, origin, port
 
 
 class Story(story.Story):
     def __init__(self, driver, language):
         self.driver, self.language = driver, language
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        origin = f"https://{NAME}:{port}"
-        self.stage = Stage()
-        certificate, key = self.stage.folder / "bank.pem", self.stage.write("bank.key", "")
-        made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", f"/CN={NAME}",
-                "-addext", f"subjectAltName=DNS:{NAME}", "-keyout", key, "-out", certificate]
-        subprocess.run(made, check=True, capture_output=True)
-        self.stage.start_bank("--public", f"127.0.0.1:{port}", "--public-origin", origin, "--counter", "127.0.0.1:0", "--metrics", "127.0.0.1:0",
-                              "--tls", certificate, "--key", key, tellers=False)
+        self.stage, origin, port = public_bank()
         self.token = self.stage.plug("one")
         self.stage.start_assistant(token=self.token, bank=origin)
         arguments = [f"--host-resolver-rules=MAP {NAME} 127.0.0.1", f"--ip-address-space-overrides=127.0.0.1:{port}=public",
@@ -68,7 +74,23 @@ def a_yes_goes_on(told):
     told.site.look("permission-granted")
 
 
+def the_package_is_what_its_hash_says(told):
+    site = told.site
+    site.open("/set-up")
+    link = told.browser.find(f'a[download][href="/set-up/{PACKAGE}"]').attribute("href")
+    told.browser.ask("POST", "/timeouts", {"script": 60000})
+    got = told.browser.ask("POST", "/execute/async", {"args": [link], "script": """
+const [link, tell] = arguments;
+fetch(link).then(async answer => tell([await answer.text(), answer.headers.get('Content-Disposition')]));"""})
+    if got != ["a package\n", "attachment"]:
+        raise Failure(f"the package is {got}")
+    site.has(hashlib.sha256(b"a package\n").hexdigest())
+    site.has("0.1.0")
+    site.look("package", keyboard=True)
+
+
 CHAPTERS = [
+    the_package_is_what_its_hash_says,
     the_click_comes_before_the_question,
     a_no_is_told_with_its_mend,
     a_yes_goes_on,

@@ -1,4 +1,4 @@
-"""Drives the bank's pages with a shield in Chromium: `tests/bank/run shield-browser`.
+"""Drives the bank's pages with a shield in Chromium, and once in Firefox: `tests/bank/run shield-browser`.
 
 The pictures of each state are in target/bank/pictures, beside those of the other pages. Of a chapter that fails, the page is kept there as
 failed-*.png. The assistant's three ports are fixed, so that the run wants a network of its own; tests/bank/run makes one."""
@@ -8,6 +8,7 @@ import time
 import traceback
 
 import stage  # puts the browser's folders into the path
+import firefox
 import permission
 import story
 
@@ -42,7 +43,7 @@ def main(wanted):
     driver = Driver()
     try:
         # One at a time: the ports are the assistant's own, and each story has an assistant.
-        stories = [(module, language) for module in (permission, story) for language in ("zh", "en")]
+        stories = [(module, language) for module in (permission, firefox, story) for language in ("zh", "en")]
         told = [tell(driver, module, language) for module, language in stories if not wanted or {module.__name__, language} & wanted]
     finally:
         driver.stop()

@@ -44,7 +44,7 @@ class Stage:
         self.scratch = tempfile.TemporaryDirectory(prefix="shield-", ignore_cleanup_errors=True)
         self.folder = pathlib.Path(self.scratch.name)
         self.tokens, self.assistant, self.bank = [], None, None
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("USHIELD_", "BANK_", "PCSCLITE_"))}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("USHIELD_", "BANK_", "PCSCLITE_", "DISPLAY", "WAYLAND_"))}
         self.environment = kept | {"HOME": str(self.folder), "XDG_RUNTIME_DIR": str(self.folder),
                                    "XDG_STATE_HOME": str(self.folder / "state"), "XDG_CONFIG_HOME": str(self.folder / "config")}
 
@@ -76,7 +76,7 @@ class Stage:
 
     def start(self, program, *words, log):
         return subprocess.Popen([PROGRAMS / program, *words], env=self.environment, stdout=subprocess.PIPE,
-                                stderr=open(self.folder / f"{log}.log", "ab"), text=True)
+                                stderr=open(self.folder / f"{log}.log", "ab"), text=True, start_new_session=True)
 
     def start_bank(self, *words, settings="", tellers=True):
         bank = self.folder / "bank"
@@ -116,13 +116,13 @@ class Stage:
 
     # The assistant
 
-    def start_assistant(self, pin=None, new_pin=None, token=None, bank=None):
+    def start_assistant(self, pin=None, new_pin=None, token=None, bank=None, prompts=True):
         """Starts the assistant for the bank's pages. The file with the PIN may be written anew while the assistant runs."""
         self.write("pin", pin or PIN)
         self.write("new-pin", new_pin or PIN)
         roads = ["--usbip", token.road] if token else []
-        self.assistant = self.start("ushield", "assistant", "--bank", bank or self.public, "--pin-file", self.folder / "pin",
-                                    "--new-pin-file", self.folder / "new-pin", *roads, log="assistant")
+        pins = ["--pin-file", self.folder / "pin", "--new-pin-file", self.folder / "new-pin"] if prompts else []
+        self.assistant = self.start("ushield", "assistant", "--bank", bank or self.public, *pins, *roads, log="assistant")
         said = self.assistant.stdout.readline()
         found = re.search(r"http://127\.0\.0\.1:(\d+)", said)
         if not found:

@@ -45,7 +45,8 @@ class Story:
     # What the page's section says
 
     def live(self):
-        return self.browser.text("[data-live]")
+        # WCAG 2.2, 4.1.3: what the page says is told to whoever does not see it.
+        return self.browser.text("[data-live][role=status]")
 
     def hears(self, key, **values):
         """Waits until the live region has this text of the bank's."""
@@ -67,7 +68,7 @@ class Story:
         self.hears_text(following)
 
     def begin(self):
-        self.browser.find("[data-do=begin]").click()
+        self.browser.find("[data-do=begin]:not([hidden])").click()
 
     def stop(self):
         self.browser.find("[data-do=cancel]").click()
@@ -454,6 +455,18 @@ def two_shields(story):
     story.is_paid()
 
 
+def nobody_can_be_asked(story):
+    """The assistant has neither pinentry nor a terminal. The customer starts another one, and the page goes on."""
+    story.stage.stop_assistant()
+    story.stage.start_assistant(token=story.token, prompts=False)
+    story.write_order("1.11")
+    story.hears_words("no_prompt")
+    story.site.look("pay-no-prompt", keyboard=True)
+    story.fresh()
+    story.token.confirm(r"¥1\.11")
+    story.is_paid()
+
+
 class Squatter:
     """What listens at a port of the assistant's, and is none, or one of another version."""
 
@@ -557,6 +570,7 @@ CHAPTERS = [
     the_page_is_loaded_anew,
     two_tabs,
     two_shields,
+    nobody_can_be_asked,
     another_program_at_the_port,
     the_id_is_renewed,
     the_pin_is_locked,

@@ -363,6 +363,8 @@ async function main() {
     kept(localStorage, "language", language ? "en" : "zh");
     translate();
   });
+  // Another link in the same tab changes what stands behind # alone, and loads nothing.
+  addEventListener("hashchange", () => location.hash && location.reload());
   translate();
   schedule();
   if (!(await open().catch(() => false))) return shut();

@@ -112,6 +112,7 @@ refusals! {
     ShieldEnded = 403 "shield-ended";
     ShieldSuspended = 403 "shield-suspended";
     NotSuspended = 409 "not-suspended";
+    PukNotSet = 403 "puk-not-set";
     PukKept = 409 "puk-kept";
     NoConsent = 403 "no-consent";
     BadShield = 422 "bad-shield";

@@ -18,7 +18,7 @@ use crate::{
         audit,
         authorisation::{self, Authorisation},
         certificate::{self, Place},
-        contract, customer,
+        contract, customer, puk,
         shield::{self, Shield},
     },
     clock::{DAY, Moment},
@@ -113,6 +113,11 @@ impl Granted {
         }
         if shield.is_suspended() {
             return Err(Refusal::ShieldSuspended.into());
+        }
+        if bank.settings.puk_first
+            && !puk::has_current(&mut *bank.database.connection().await?, &shield.serial).await?
+        {
+            return Err(Refusal::PukNotSet.into());
         }
         Ok(Self { authorisation, shield, name: customer.name })
     }

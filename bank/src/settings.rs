@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) session_hours: i64,
     /// How long the certificates of a shield are valid.
     pub(crate) certificate_days: u32,
+    /// Whether an ID is downloaded only to a shield whose PUK the counter has set.
+    pub(crate) puk_first: bool,
     /// How many seconds an answer waits for its turn, while five of the same customer are being compared.
     pub(crate) answer_seconds: u64,
     /// The hotline that the home page prints.
@@ -47,6 +49,8 @@ impl Default for Settings {
             idle_minutes: 5,
             session_hours: 8,
             certificate_days: 1826,
+            // Trials hand out tokens without a counter at which these are plugged in.
+            puk_first: false,
             answer_seconds: 8,
             hotline: "95588".into(),
             // OWASP, Password Storage: Argon2id with 19 MiB and two passes.

@@ -548,3 +548,5 @@ look-over = The check was stopped.
 mend = Mend it
 permission = If the browser asks or blocks
 permission-text = The assistant runs on your own computer, and a browser asks before a page may reach it. Allow it for this bank’s address, and for no page that you do not know.
+refusal-puk-not-set = The counter has not prepared this U-shield yet.
+refusal-puk-not-set-next = Go to the counter with the U-shield. The same code is good afterwards.

@@ -548,3 +548,5 @@ look-over = 检查已停止。
 mend = 修复
 permission = 浏览器询问或阻止时
 permission-text = 网银助手运行在您自己的电脑上，网页连接它之前，浏览器会先询问。请只对本行网址选择“允许”，不要对不认识的网页允许。
+refusal-puk-not-set = 柜台尚未为该U盾设置解锁码。
+refusal-puk-not-set-next = 请携带U盾到柜台办理，之后仍可使用同一授权码。

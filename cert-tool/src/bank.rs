@@ -3,7 +3,11 @@
 //! The subject is the bank's, and so is the decision on each request. A program that is interrupted anywhere starts again with the same
 //! code: what was issued and never arrived is revoked by the bank then.
 
+// The order is the law: a module uses only siblings listed below it (tests/floors.rs).
 mod http;
+mod tls;
+
+use std::path::Path;
 
 use authority::{
     Error, Reason,
@@ -59,12 +63,12 @@ pub struct Bank {
 }
 
 impl Bank {
-    /// Shows the code to the bank at this URL.
+    /// Shows the code to the bank at this URL. `authorities` is the file of those of which one has signed its certificate, where it is https.
     ///
     /// # Errors
     /// The bank is not reached, or refuses the code.
-    pub fn present(url: &str, secret: &Secret) -> Result<Self, Error> {
-        let (server, words) = (Server::parse(url)?, Words::read(secret)?);
+    pub fn present(url: &str, authorities: &Path, secret: &Secret) -> Result<Self, Error> {
+        let (server, words) = (Server::parse(url, authorities)?, Words::read(secret)?);
         let answer = server.post("/api/id/present", &shown(&words, json!({})))?;
         let text = |name: &str| answer[name].as_str().map(str::to_owned);
         let own = |kind: Kind| Certificate::parse(answer["ca"][kind.name()].as_str()?.as_bytes()).ok();

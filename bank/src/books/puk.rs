@@ -58,6 +58,11 @@ pub(crate) async fn of(db: &mut Connection, serial: &str) -> Result<Kept> {
     Ok(kept)
 }
 
+/// Whether the shield of this serial number has a PUK that the bank has set.
+pub(crate) async fn has_current(db: &mut Connection, serial: &str) -> Result<bool> {
+    Ok(of(db, serial).await?.current.is_some())
+}
+
 /// Serial number, state and approval of a PUK.
 pub(crate) async fn find(db: &mut Connection, id: &str) -> Result<Option<(String, String, Option<String>)>> {
     Ok(sqlx::query_as(FIND).bind(id).fetch_optional(db).await?)

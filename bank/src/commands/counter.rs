@@ -269,6 +269,11 @@ fn show(answer: &Value) {
             say(&format!("{what}: {}", word(value)));
         }
     }
+    if answer.get("code").is_some() {
+        say(
+            "next: plug that shield in and run `bank counter set-puk`, if it comes from the factory; then give it to the customer",
+        );
+    }
     if let Some(card) = answer.get("card") {
         say(&format!(
             "password card, for the customer only: {}",

@@ -94,11 +94,14 @@ impl Soft {
 
     /// Signs an order (DER) as the token does after OK.
     pub(super) fn sign(&self, order: &[u8]) -> Vec<u8> {
+        self.sign_with(order, |signature| signature)
+    }
+
+    fn sign_with(&self, order: &[u8], finish: impl Fn(Signature) -> Signature) -> Vec<u8> {
         let json = pay::shield::json(order).expect("an order");
         let order = payment::order::from_json(&json).expect("an order");
         let sign = |bytes: &[u8]| -> std::result::Result<Vec<u8>, Infallible> {
-            let signature: Signature = self.key.sign(bytes);
-            Ok(signature.to_der().as_bytes().to_vec())
+            Ok(finish(self.key.sign(bytes)).to_der().as_bytes().to_vec())
         };
         seal(&order, &self.certificates, sign).expect("a document")
     }
@@ -230,6 +233,65 @@ async fn thirty_at_once_are_one_posting() {
     let done = tasks.join_all().await;
     assert!(done.iter().all(|paid| paid.as_ref().is_ok_and(|paid| *paid == order.id)), "{done:?}");
     assert_eq!(world.balance(PAYEE).await, 700);
+    assert!(world.is_proven().await);
+}
+
+/// A shield that is asked twice signs the same order twice: two documents, each of which could pay.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_payable_documents_of_one_order_at_once_are_one_posting() {
+    let world = Arc::new(World::new().await);
+    let (person, soft) = world.shielded("张三").await;
+    for round in 1..=5 {
+        let order = world.order(&person, "7").await.expect("an order");
+        let der = world.challenge(&person, &order.id).await.expect("a challenge");
+        // A token's nonces are hedged. Here the second signature is (r, n - s), which verifies where (r, s) does (SEC 1, 4.1.4).
+        let mirrored = |signature: Signature| {
+            let (r, s) = (signature.r(), signature.s());
+            Signature::from_scalars(r.to_bytes(), (-*s).to_bytes()).expect("a signature")
+        };
+        let (one, other) = (soft.sign(&der), soft.sign_with(&der, mirrored));
+        assert_ne!(one, other);
+        let mut tasks = JoinSet::new();
+        for document in [one, other] {
+            let world = world.clone();
+            tasks.spawn(async move { world.submit(&document).await });
+        }
+        let done = tasks.join_all().await;
+        assert!(done.iter().all(|paid| paid.as_ref().is_ok_and(|paid| *paid == order.id)), "{done:?}");
+        assert_eq!(world.balance(PAYEE).await, 700 * round);
+    }
+    assert!(world.is_proven().await);
+}
+
+/// A loss and a payment at once: the payment was before the loss, or nothing was paid.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_loss_comes_before_the_payment_or_after_it() {
+    let world = Arc::new(World::new().await);
+    for round in 0..6 {
+        let (person, soft) = world.shielded(&format!("客户{round}")).await;
+        let order = world.order(&person, "7").await.expect("an order");
+        let document = soft.sign(&world.challenge(&person, &order.id).await.expect("a challenge"));
+        let before = world.balance(PAYEE).await;
+        let paying = {
+            let (world, document) = (world.clone(), document.clone());
+            tokio::spawn(async move { world.submit(&document).await })
+        };
+        let at = world.at_counter(&person.account, &person.document).await;
+        desk::lose_shield(&world.bank, &world.teller, &at).await.expect("lost");
+        let paid = paying.await.expect("no panic");
+        let moved = world.balance(PAYEE).await - before;
+        match paid {
+            Ok(_) => assert_eq!(moved, 700),
+            Err(_) => assert_eq!(moved, 0),
+        }
+        let again = world.submit(&document).await;
+        assert_eq!(
+            again.is_ok(),
+            moved == 700,
+            "what was paid stays paid, and nothing else pays after the loss"
+        );
+        assert_eq!(world.balance(PAYEE).await - before, moved);
+    }
     assert!(world.is_proven().await);
 }
 

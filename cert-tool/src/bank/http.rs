@@ -1,11 +1,11 @@
 //! As much of HTTP/1.1 as a question to a bank takes (RFC 9112): one POST of JSON a connection, and one whole answer.
 //!
-//! It speaks without TLS, so it speaks to this machine alone: the code would travel in clear. A bank elsewhere is reached through a tunnel
-//! that ends here (ssh, stunnel).
+//! Without TLS it speaks to this machine alone: the code would travel in clear. A program that was built without the feature `https` reaches a
+//! bank elsewhere through a tunnel that ends here (ssh, stunnel).
 
 use std::{
-    io::{Read, Write},
     net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs},
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -14,7 +14,10 @@ use serde_json::Value;
 use wire::display::escaped;
 use zeroize::Zeroizing;
 
-use super::AGAIN;
+use super::{
+    AGAIN,
+    tls::{Line, Road},
+};
 
 /// How long one answer may take, from the question to its last byte.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,6 +29,7 @@ pub(super) struct Server {
     /// Host and port, as the URL has them.
     authority: String,
     places: Vec<SocketAddr>,
+    tls: Option<Road>,
 }
 
 /// An answer that no bank of ours gives.
@@ -38,40 +42,41 @@ fn unreached(authority: &str, why: impl std::fmt::Display) -> Error {
 }
 
 impl Server {
-    /// Reads a URL such as `http://localhost:8080`.
-    pub(super) fn parse(url: &str) -> Result<Self, Error> {
+    /// Reads a URL such as `http://localhost:8080`. `authorities` is the file of those of which one has signed the bank's certificate, where
+    /// it is https.
+    pub(super) fn parse(url: &str, authorities: &Path) -> Result<Self, Error> {
         let refuse = |why: &str, next: &str| {
             Err(Error::new(Reason::Invalid, "the bank was not asked", why.to_owned(), next))
         };
         let example = "name it as its home page does, such as --bank http://localhost:8080";
-        if url.starts_with("https://") {
-            return refuse(
-                "this program speaks no TLS to a bank yet",
-                "open a tunnel to the bank that ends at this machine, and name http://127.0.0.1:PORT",
-            );
-        }
-        let Some(rest) = url.strip_prefix("http://") else { return refuse("it is no URL of http", example) };
+        let (is_https, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+            (Some(rest), _) => (true, rest),
+            (None, Some(rest)) => (false, rest),
+            (None, None) => return refuse("it is no URL of http or https", example),
+        };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         let plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
         if authority.is_empty() || authority.len() > 255 || !authority.chars().all(plain) {
             return refuse("its URL is not a host and a port", example);
         }
-        let ported = if authority.rsplit(']').next().is_some_and(|end| end.contains(':')) {
-            authority.to_owned()
-        } else {
-            format!("{authority}:80")
-        };
+        let has_port = authority.rsplit(']').next().is_some_and(|end| end.contains(':'));
+        let port = if is_https { 443 } else { 80 };
+        let ported = if has_port { authority.to_owned() } else { format!("{authority}:{port}") };
+        let host = ported.rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']']);
+        let tls = if is_https { Some(Road::open(host, authorities)?) } else { None };
         let places: Vec<_> = match ported.to_socket_addrs() {
             Ok(places) => places.collect(),
             Err(fault) => return Err(unreached(authority, fault)),
         };
-        if places.is_empty() || !places.iter().map(SocketAddr::ip).all(|ip: IpAddr| ip.is_loopback()) {
+        if places.is_empty()
+            || tls.is_none() && !places.iter().map(SocketAddr::ip).all(|ip: IpAddr| ip.is_loopback())
+        {
             return refuse(
                 "it is not on this machine, and the code would travel in clear",
                 "open a tunnel to the bank that ends at this machine, and name http://127.0.0.1:PORT",
             );
         }
-        Ok(Self { authority: authority.to_owned(), places })
+        Ok(Self { authority: authority.to_owned(), places, tls })
     }
 
     /// Sends JSON, and gives the JSON of the answer. What the bank refuses is an error with the bank's words.
@@ -101,10 +106,12 @@ impl Server {
     fn exchange(&self, parts: &[&[u8]]) -> std::io::Result<Vec<u8>> {
         let mut stream = self.connect()?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        for part in parts {
-            stream.write_all(part)?;
+        // A handshake reads, too.
+        stream.allow(PATIENCE)?;
+        match &self.tls {
+            Some(road) => converse(&mut road.dial(stream)?, parts),
+            None => converse(&mut stream, parts),
         }
-        read_whole(&mut stream, Instant::now() + PATIENCE)
     }
 
     fn connect(&self) -> std::io::Result<TcpStream> {
@@ -119,14 +126,26 @@ impl Server {
     }
 }
 
+fn converse(line: &mut impl Line, parts: &[&[u8]]) -> std::io::Result<Vec<u8>> {
+    for part in parts {
+        line.write_all(part)?;
+    }
+    line.flush()?;
+    read_whole(line, Instant::now() + PATIENCE)
+}
+
 /// Reads until the bank closes. A bank that sends a byte now and then gets no more time than others.
-fn read_whole(stream: &mut TcpStream, end: Instant) -> std::io::Result<Vec<u8>> {
+fn read_whole(line: &mut impl Line, end: Instant) -> std::io::Result<Vec<u8>> {
     let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
     while answer.len() < LONGEST {
         let left = end.saturating_duration_since(Instant::now());
         // A time-out of zero is refused by the system.
-        stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
-        let count = stream.read(&mut piece)?;
+        line.allow(left.max(Duration::from_millis(1)))?;
+        let count = match line.read(&mut piece) {
+            // The other end has closed without a word of TLS. Whether the answer is whole, its own length says.
+            Err(fault) if fault.kind() == std::io::ErrorKind::UnexpectedEof => 0,
+            read => read?,
+        };
         if count == 0 || left.is_zero() {
             break;
         }
@@ -176,10 +195,11 @@ mod tests {
 
     #[test]
     fn only_this_machine_is_asked_in_clear() {
+        let none = Path::new("/nonexistent");
         for right in
             ["http://127.0.0.1:8080", "http://localhost:8080/", "http://[::1]:8080", "http://127.0.0.1"]
         {
-            assert!(Server::parse(right).is_ok(), "{right}");
+            assert!(Server::parse(right, none).is_ok(), "{right}");
         }
         for wrong in [
             "https://127.0.0.1:8080",
@@ -189,7 +209,7 @@ mod tests {
             "http://a b",
             "localhost:8080",
         ] {
-            assert!(Server::parse(wrong).is_err(), "{wrong}");
+            assert!(Server::parse(wrong, none).is_err(), "{wrong}");
         }
     }
 }

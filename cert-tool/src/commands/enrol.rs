@@ -74,7 +74,13 @@ struct BankOptions {
     /// The file with reference and authorisation code, a space between the two; else CERT_TOOL_CODE, else you are asked
     #[arg(long, value_name = "FILE", requires = "bank")]
     code_file: Option<PathBuf>,
+    /// The authorities of which one has signed the bank's certificate, where the bank is https; in PEM
+    #[arg(long, value_name = "FILE", default_value = AUTHORITIES)]
+    bank_ca: PathBuf,
 }
+
+/// Where the system keeps the authorities that it trusts (Debian, ca-certificates).
+const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 impl BankOptions {
     /// Shows the code to the bank, if one is named.
@@ -88,6 +94,7 @@ impl BankOptions {
         };
         Ok(Some(Bank::present(
             url,
+            &self.bank_ca,
             &source.ask("reference and authorisation code, with a space between: ")?,
         )?))
     }

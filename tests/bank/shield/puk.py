@@ -60,6 +60,14 @@ def set_puk(world, customer, token, stranger):
     world.must("the factory's PUK opens the token no more", "5 tries left" in said, said)
 
 
+def prepare(world, customer, token, code):
+    """The bank's settings want the PUK first. Then the PUK in one go, and the holder's own PIN."""
+    said = token.enrol(code, refused=True)
+    world.must("without a PUK of the bank's a shield gets no ID", "has not prepared this U-shield" in said and "same code" in said, said)
+    world.desk("lin", "set-puk", *customer.words, *at(world, token))
+    token.choose("864297")
+
+
 def unblock(world, customer, token, order):
     """Six wrong PINs, and the way back."""
     wrong, new = world.write("wrong", "864209"), world.write("new", "531097")

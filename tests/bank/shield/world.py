@@ -120,21 +120,24 @@ class World:
     def found(self):
         self.run("bank", "init", "--folder", self.bank, "--algorithm", self.algorithm)
         # An ID that may be renewed from its first day on.
-        self.write("bank/bank.toml", "certificate_days = 60\n")
+        self.write("bank/bank.toml", "certificate_days = 60\npuk_first = true\n")
         brand = re.search(r'brand = "([^"]*)"', self.run("ushield", "brand", "show", self.brand))[1]
         self.run("cert-tool", "factory-ca", "--brand", brand, "--out", f"{self.bank}/factory/brand.pem")
         self.secret = self.write("password", PASSWORD)
         for name in ["lin", "zhao"]:
             self.run("bank", "teller", "add", name, "--password-file", self.secret, "--folder", self.bank)
 
-    def serve(self):
+    def start(self, *more):
         places = [word for where in ["public", "counter", "metrics"] for word in [f"--{where}", "127.0.0.1:0"]]
-        words = [os.path.join(PROGRAMS, "bank"), "serve", "--folder", self.bank, *places]
+        words = [os.path.join(PROGRAMS, "bank"), "serve", "--folder", self.bank, *places, *more]
         log = open(self.path("bank.log"), "a")
-        self.served = subprocess.Popen(words, env=self.environment(), stdout=subprocess.PIPE, stderr=log, text=True)
-        self.processes.append(self.served)
-        ready = [re.search(pattern, self.served.stdout.readline()) for pattern in [r"customers\s+(\S+)", r"tellers\s+(\S+)"]]
-        self.public, self.counter = [line[1] for line in ready]
+        served = subprocess.Popen(words, env=self.environment(), stdout=subprocess.PIPE, stderr=log, text=True)
+        self.processes.append(served)
+        ready = [re.search(pattern, served.stdout.readline()) for pattern in [r"customers\s+(\S+)", r"tellers\s+(\S+)"]]
+        return served, *[line[1] for line in ready]
+
+    def serve(self):
+        self.served, self.public, self.counter = self.start()
         self.url = self.public
         self.place = urllib.parse.urlparse(self.public).netloc.replace("localhost", "127.0.0.1")
         self.lin, self.zhao = self.teller("lin"), self.teller("zhao")
@@ -193,10 +196,10 @@ class Token:
         self.world.run("ushield", "pin", "change", "--old-file", self.pin, "--new-file", new, "--usbip", self.road)
         os.replace(new, self.pin)
 
-    def enrol(self, code, url=None, **more):
-        words = self.world.write("code", f"{code['reference']} {code['code']}\n")
-        return self.world.run("cert-tool", "enrol", "--bank", url or self.world.url, "--code-file", words, "--usbip", self.road,
-                              "--pin-file", self.pin, **more)
+    def enrol(self, code, url=None, words=(), **more):
+        paper = self.world.write("code", f"{code['reference']} {code['code']}\n")
+        return self.world.run("cert-tool", "enrol", "--bank", url or self.world.url, "--code-file", paper, "--usbip", self.road,
+                              "--pin-file", self.pin, *words, **more)
 
     def pay(self, order, **more):
         out = self.world.path("payment.cms")

@@ -111,8 +111,7 @@ impl Bank {
     /// Seals the audit as it is now, and writes the seal down outside the database, too. The seal, unless nothing was ever
     /// written or another node was faster.
     pub(crate) async fn seal(&self) -> Result<Option<Known>> {
-        let seal =
-            seal::add(&mut *self.database.connection().await?, &self.secrets, self.clock.now()).await?;
+        let seal = seal::add(&mut *self.database.writer().await?, &self.secrets, self.clock.now()).await?;
         let known = seal.map(|seal| seal.known());
         if let (Some(file), Some(known)) = (&self.seals_file, &known) {
             file.add(known)?;

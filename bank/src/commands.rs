@@ -33,6 +33,7 @@ use crate::{
     serve::{Places, Server},
     settings::Settings,
     shields::Shields,
+    shop::Room,
     tls,
 };
 
@@ -60,6 +61,8 @@ enum Command {
     /// Merchants: who they are, their keys, and what they are told
     #[command(subcommand)]
     Merchant(merchant::Merchant),
+    /// A shop that sells one thing, for trials and tests
+    Shop(merchant::Shop),
     /// What tellers do, as commands
     Counter(counter::Counter),
     /// Copy an SQLite database while the bank serves
@@ -142,6 +145,9 @@ struct Listen {
     /// The package of the Online Banking Assistant that the set-up page gives to customers: what `just dist` makes
     #[arg(long, value_name = "FILE")]
     package: Option<PathBuf>,
+    /// For tests: the last two digits of an amount decide how its payment ends; only where nobody comes from elsewhere
+    #[arg(long)]
+    test_rules: bool,
 }
 
 /// How merchants are told.
@@ -167,6 +173,9 @@ impl Telling {
 struct Demo {
     #[command(flatten)]
     listen: Listen,
+    /// Open a shop there, which sells one thing to customers of this bank
+    #[arg(long, value_name = "A:P")]
+    shop: Option<SocketAddr>,
     /// Write addresses, customers and passwords into this file as JSON, once the pages are served
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
@@ -227,6 +236,7 @@ impl Line {
                 Command::Teller(TellerCommand::Add(add)) => add.run().await,
                 Command::Teller(TellerCommand::Stop(stop)) => stop.run().await,
                 Command::Merchant(merchant) => merchant.run().await,
+                Command::Shop(shop) => shop.run().await,
                 Command::Counter(counter) => counter.run().await,
                 Command::Backup(backup) => backup.run().await,
                 Command::Restore(restore) => restore.run().await,
@@ -449,8 +459,10 @@ impl Serve {
             (Some(certificate), Some(key)) => Some(tls::acceptor(certificate, key)?),
             _ => None,
         };
+        self.listen.check_test_rules(self.public_origin.as_deref())?;
         let bank = self.place.open_whole(Clock::new(self.listen.business_date)).await?;
-        let bank = bank.with_package(self.listen.package()?);
+        let mut bank = bank.with_package(self.listen.package()?);
+        bank.settings.test_rules = self.listen.test_rules;
         let places = Places {
             public_origin: self.public_origin,
             counter_origin: self.counter_origin,
@@ -484,6 +496,21 @@ impl Listen {
         self.package.as_deref().map(Package::read).transpose()
     }
 
+    /// Where anybody can come from elsewhere, no amount may decide an outcome.
+    fn check_test_rules(&self, origin: Option<&str>) -> Result<(), Failure> {
+        let host = origin.and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+        let name =
+            host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name).trim_matches(['[', ']']));
+        let is_here = self.public.ip().is_loopback() && name.is_none_or(origin::is_this_machine);
+        if is_here || !self.test_rules {
+            return Ok(());
+        }
+        Err(not_opened(
+            "customers come from elsewhere, and test rules let amounts decide".into(),
+            "leave out --test-rules",
+        ))
+    }
+
     fn places(&self) -> Places {
         let &Self { public, counter, metrics, .. } = self;
         Places {
@@ -500,6 +527,13 @@ impl Listen {
 }
 
 impl Demo {
+    async fn room(&self) -> Result<Option<Room>, Failure> {
+        match self.shop {
+            Some(at) => Ok(Some(Room::open(at).await?)),
+            None => Ok(None),
+        }
+    }
+
     async fn run(self) -> Outcome {
         self.listen.check_metrics()?;
         if ![self.listen.public, self.listen.counter].iter().all(|place| place.ip().is_loopback()) {
@@ -519,15 +553,26 @@ impl Demo {
         let clock = Clock::new(self.listen.business_date);
         let shields = Shields::open(&own.authority(), None, &own.factories())?;
         let shields = shields.trusting(Factory::test(TEST_BRAND)?);
-        let bank = place.open(clock).await?.with_shields(shields).with_package(self.listen.package()?);
+        let mut bank = place.open(clock).await?.with_shields(shields).with_package(self.listen.package()?);
+        bank.settings.test_rules = self.listen.test_rules;
         let made =
             demo::seed(&bank, self.shield.as_deref()).await.map_err(told("the demo was not seeded"))?;
         // The guide stays on the screen: the log of requests is for whoever sends it elsewhere.
         log::keep_requests(!std::io::stderr().is_terminal());
+        let (room, papers) = (self.room().await?, folder.path().join("shop.json"));
+        if let Some(room) = &room {
+            merchant::furnish(&bank, room, &papers).await?;
+        }
         run(bank, self.listen.places(), |at| {
             say_lines(&demo::guide(at, &made));
+            let shop = room.as_ref().map(|room| room.origin().to_owned());
+            if let Some(room) = room {
+                say_lines(&format!("6. Buy in a shop\n   Open {}, and pay as in 1 or 2.", room.origin()));
+                let bank = at.public.clone();
+                tokio::spawn(async move { room.sell(&bank, papers).await });
+            }
             let Some(path) = &self.ready_file else { return Ok(()) };
-            let ready = serde_json::json!({ "addresses": at, "demo": made }).to_string();
+            let ready = serde_json::json!({ "addresses": at, "demo": made, "shop": shop }).to_string();
             Ok(file::write_fleeting(path, ready.as_bytes(), file::Access::Owner, true)?)
         })
         .await
@@ -565,5 +610,13 @@ async fn run(
 #[cfg(test)]
 pub(crate) fn anywhere() -> Places {
     let place = SocketAddr::from(([127, 0, 0, 1], 0));
-    Listen { public: place, counter: place, metrics: place, business_date: None, package: None }.places()
+    Listen {
+        public: place,
+        counter: place,
+        metrics: place,
+        business_date: None,
+        package: None,
+        test_rules: false,
+    }
+    .places()
 }

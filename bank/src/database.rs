@@ -1,11 +1,21 @@
 //! The database: SQLite in the bank's folder, or PostgreSQL by one URL, behind one set of SQL (`docs/decisions/0052-the-bank.md`).
 
-use std::{path::Path, time::Duration};
+use std::{
+    ops::{Deref, DerefMut},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use sha2::{Digest, Sha256};
 use sqlx::{
     Any, AnyPool, Executor, Transaction,
     any::{AnyConnectOptions, AnyPoolOptions},
+    pool::PoolConnection,
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
 };
 
 use crate::{
@@ -15,7 +25,36 @@ use crate::{
 
 /// One connection, in or out of a transaction.
 pub(crate) type Connection = sqlx::AnyConnection;
-pub(crate) type Work = Transaction<'static, Any>;
+
+/// A transaction, or a connection for a statement that writes. On SQLite it has its turn among the writers of this process.
+pub(crate) struct Turn<T> {
+    // Dropped in this order: whoever is next finds the lock of the database free.
+    inner: T,
+    _turn: Option<OwnedSemaphorePermit>,
+}
+
+pub(crate) type Work = Turn<Transaction<'static, Any>>;
+pub(crate) type Writer = Turn<PoolConnection<Any>>;
+
+impl<T: Deref<Target = Connection>> Deref for Turn<T> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.inner
+    }
+}
+
+impl<T: DerefMut<Target = Connection>> DerefMut for Turn<T> {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.inner
+    }
+}
+
+impl Work {
+    pub(crate) async fn commit(self) -> std::result::Result<(), sqlx::Error> {
+        self.inner.commit().await
+    }
+}
 
 /// Which of the two it is: they differ in how a transaction begins, and in how a trigger is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +68,8 @@ pub(crate) enum Kind {
 pub(crate) struct Database {
     pool: AnyPool,
     pub(crate) kind: Kind,
+    /// The one place of SQLite's writers.
+    writers: Arc<Semaphore>,
 }
 
 /// A migration: its name, and its SQL in SQLite and in PostgreSQL.
@@ -53,6 +94,9 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!("0005_merchant"),
     migration!("0007_chains"),
 ];
+
+/// So long anybody waits for a connection, or for the turn to write.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// SQLite, "PRAGMA wal_checkpoint": whether somebody was in the way, pages in the log, pages that were moved.
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -84,17 +128,38 @@ impl Database {
         let options: AnyConnectOptions = url.parse().map_err(without_url)?;
         let pool = AnyPoolOptions::new()
             .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(30))
+            .acquire_timeout(PATIENCE)
             .after_connect(move |connection, _| Box::pin(prepare(connection, kind)))
             .connect_with(options)
             .await
             .map_err(without_url)?;
-        Ok(Self { pool, kind })
+        Ok(Self { pool, kind, writers: Arc::new(Semaphore::new(1)) })
     }
 
     /// A connection for one statement, or for several that need not agree.
-    pub(crate) async fn connection(&self) -> Result<sqlx::pool::PoolConnection<Any>> {
+    pub(crate) async fn connection(&self) -> Result<PoolConnection<Any>> {
         Ok(self.pool.acquire().await?)
+    }
+
+    /// Waits for SQLite's one writer to be done, in the order of asking. SQLite itself only lets those who wait look again after pauses
+    /// that grow to a tenth of a second: of eight payments at once some waited for a second, and the database was idle meanwhile.
+    /// PostgreSQL's rows have queues of their own. Nobody who waits here may hold a connection; whoever does all the same waits no longer
+    /// than for a connection.
+    async fn turn(&self) -> Result<Option<OwnedSemaphorePermit>> {
+        let closed = |_| Error::Broken("the database is closed".into());
+        match self.kind {
+            Kind::Sqlite => {
+                let turn = timeout(PATIENCE, self.writers.clone().acquire_owned()).await;
+                Ok(Some(turn.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(closed)?))
+            }
+            Kind::Postgres => Ok(None),
+        }
+    }
+
+    /// A connection for a statement that writes.
+    pub(crate) async fn writer(&self) -> Result<Writer> {
+        let turn = self.turn().await?;
+        Ok(Turn { inner: self.pool.acquire().await?, _turn: turn })
     }
 
     /// Begins a transaction that will write. SQLite must take the lock of the writer at once: a transaction that first reads
@@ -104,7 +169,8 @@ impl Database {
             Kind::Sqlite => "BEGIN IMMEDIATE",
             Kind::Postgres => "BEGIN",
         };
-        Ok(self.pool.begin_with(begin).await?)
+        let turn = self.turn().await?;
+        Ok(Turn { inner: self.pool.begin_with(begin).await?, _turn: turn })
     }
 
     /// Begins a transaction that only reads, and sees the books as they are at one moment, while others write.
@@ -113,13 +179,13 @@ impl Database {
             Kind::Sqlite => "BEGIN",
             Kind::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         };
-        Ok(self.pool.begin_with(begin).await?)
+        Ok(Turn { inner: self.pool.begin_with(begin).await?, _turn: None })
     }
 
     /// Takes a duty that one node does at a time, until the value is dropped; [`None`] where another node has it. The server gives the
     /// duty back when a node dies. An SQLite database has one node.
     pub(crate) async fn duty(&self) -> Result<Option<Work>> {
-        let mut work = self.pool.begin_with("BEGIN").await?;
+        let mut work = Turn { inner: self.pool.begin_with("BEGIN").await?, _turn: None };
         if self.kind == Kind::Postgres {
             let (taken,): (i64,) = sqlx::query_as(TAKE_DUTY).bind(HOUSEKEEPING).fetch_one(&mut *work).await?;
             if taken == 0 {

@@ -105,7 +105,7 @@ pub(crate) async fn begin_session(
 /// Whoever logs in anew has no use for the session that this browser had before (ASVS 7.2.4).
 pub(crate) async fn end_former(bank: &Bank, visit: &Visit, kind: SessionKind) -> Result<()> {
     match &visit.session {
-        Some(former) => session::end_token(&mut *bank.database.connection().await?, kind, former).await,
+        Some(former) => session::end_token(&mut *bank.database.writer().await?, kind, former).await,
         None => Ok(()),
     }
 }
@@ -248,6 +248,7 @@ fn enter(side: &Side, peer: SocketAddr, request: &Request) -> Result<Visit> {
         address: side.origins().main().to_owned(),
         hotline: side.bank.settings.hotline.clone(),
         path: home_of(request.uri().path(), is_read(request.method())).to_owned(),
+        has_test_rules: side.bank.settings.test_rules,
         is_signed_in: session.is_some(),
     };
     let address = side.proxies.address(peer.ip(), headers).to_string();

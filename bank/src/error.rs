@@ -150,4 +150,6 @@ refusals! {
     MerchantExists = 409 "merchant-exists";
     MerchantUnknown = 404 "merchant-unknown";
     BadWebhook = 422 "bad-webhook";
+    TestRule = 403 "test-rule";
+    TestRefused = 422 "test-refused";
 }

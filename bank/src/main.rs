@@ -5,6 +5,7 @@
 mod tests;
 mod commands;
 mod client;
+mod shop;
 mod demo;
 mod serve;
 mod webhook;

@@ -7,4 +7,4 @@ mod event;
 
 pub(crate) use event::{paid, secret};
 pub(crate) use order::{Wanted, cancel, create, expire_late, with_page};
-pub(crate) use owner::{NewMerchant, add, another_key, another_secret, resend, set_webhook, stop};
+pub(crate) use owner::{Added, NewMerchant, add, another_key, another_secret, resend, set_webhook, stop};

@@ -49,6 +49,8 @@ pub(crate) struct Page {
     pub(crate) hotline: String,
     /// The path of this page, or of the page whose form was sent: where the links to the other language come back to.
     pub(crate) path: String,
+    /// Whether amounts decide outcomes, for tests.
+    pub(crate) has_test_rules: bool,
     /// Whether somebody is logged in.
     pub(crate) is_signed_in: bool,
 }

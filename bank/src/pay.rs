@@ -9,6 +9,7 @@ mod wish;
 mod settle;
 pub(crate) mod remit;
 pub(crate) mod condition;
+pub(crate) mod rules;
 pub(crate) mod standing;
 
 pub(crate) use answer::{Answer, answer};

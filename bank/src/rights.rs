@@ -15,6 +15,12 @@ use crate::{
     error::{Refusal, Result},
 };
 
+/// The session of this token, which goes on from this moment.
+async fn touched(bank: &Bank, kind: SessionKind, token: &str) -> Result<Option<Session>> {
+    let mut db = bank.database.writer().await?;
+    session::touch(&mut db, kind, token, bank.clock.now(), bank.settings.idle()).await
+}
+
 /// A customer whose session goes on. A customer with a password of the bank's making must choose another one first, and has no
 /// other right until then.
 #[derive(Debug)]
@@ -27,11 +33,8 @@ pub(crate) struct SignedIn {
 impl SignedIn {
     /// Whoever holds this token.
     pub(crate) async fn by_token(bank: &Bank, token: &str) -> Result<Option<Self>> {
-        let (mut db, now) = (bank.database.connection().await?, bank.clock.now());
-        let kind = SessionKind::Customer;
-        let Some(session) = session::touch(&mut db, kind, token, now, bank.settings.idle()).await? else {
-            return Ok(None);
-        };
+        let Some(session) = touched(bank, SessionKind::Customer, token).await? else { return Ok(None) };
+        let mut db = bank.database.connection().await?;
         let Some(customer) = customer::by_id(&mut db, &session.subject).await? else { return Ok(None) };
         let Some(password) = customer::login(&mut db, &customer.id).await? else { return Ok(None) };
         Ok(Some(Self { customer, session, must_choose: password.one_time_until.is_some() }))
@@ -122,11 +125,8 @@ pub(crate) struct Teller {
 impl Teller {
     /// Whoever holds this token, if that teller still works here.
     pub(crate) async fn by_token(bank: &Bank, token: &str) -> Result<Option<Self>> {
-        let (mut db, now) = (bank.database.connection().await?, bank.clock.now());
-        let kind = SessionKind::Teller;
-        let Some(session) = session::touch(&mut db, kind, token, now, bank.settings.idle()).await? else {
-            return Ok(None);
-        };
+        let Some(session) = touched(bank, SessionKind::Teller, token).await? else { return Ok(None) };
+        let mut db = bank.database.connection().await?;
         let works = teller::hash(&mut db, &session.subject).await?.is_some();
         Ok(works.then(|| Self { name: session.subject.clone(), session }))
     }

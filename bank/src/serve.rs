@@ -223,11 +223,12 @@ async fn tidy(bank: &Bank, round: u64) -> Result<()> {
         merchant::expire_late(bank).await?;
     }
     if round.is_multiple_of(120) {
-        let (mut db, now) = (bank.database.connection().await?, bank.clock.now());
+        let (mut db, now) = (bank.database.writer().await?, bank.clock.now());
         order::expire(&mut db, now).await?;
         session::sweep(&mut db, now).await?;
         throttle::sweep(&mut db, now).await?;
         idempotency::sweep(&mut db, now).await?;
+        drop(db);
         bank.seal_hourly().await?;
     }
     Ok(())

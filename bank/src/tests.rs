@@ -3,6 +3,7 @@
 
 mod attack;
 mod crawl;
+mod measure;
 mod merchant;
 mod model;
 mod payment;

@@ -68,7 +68,7 @@ fn accounts_of(origin: &str, account: &str, password: &str) -> String {
 struct Demo(Child);
 
 impl Demo {
-    fn start(folder: &Path, ready: &Path) -> Self {
+    fn start(folder: &Path, ready: &Path, more: &[&str]) -> Self {
         let program = Command::new(env!("CARGO_BIN_EXE_bank"))
             .args([
                 "demo",
@@ -81,6 +81,7 @@ impl Demo {
                 "--metrics",
                 "127.0.0.1:0",
             ])
+            .args(more)
             .arg("--ready-file")
             .arg(ready)
             .env("TMPDIR", folder)
@@ -88,6 +89,17 @@ impl Demo {
             .stderr(Stdio::null())
             .spawn();
         Self(program.expect("the program starts"))
+    }
+
+    /// What the ready file says, once it is there.
+    fn made(&mut self, ready: &Path) -> Value {
+        let begun = Instant::now();
+        while !ready.exists() {
+            assert_eq!(self.0.try_wait().expect("its state"), None, "it ended");
+            assert!(begun.elapsed() < DEADLINE, "it did not get ready");
+            thread::sleep(Duration::from_millis(20));
+        }
+        serde_json::from_slice(&fs::read(ready).expect("the file")).expect("JSON")
     }
 
     /// Ends it as Ctrl-C does, and gives what it had said.
@@ -111,14 +123,8 @@ impl Drop for Demo {
 fn the_demo_serves_what_its_guide_says_and_leaves_nothing() {
     let (folder, place) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let ready = place.path().join("ready.json");
-    let mut demo = Demo::start(folder.path(), &ready);
-    let begun = Instant::now();
-    while !ready.exists() {
-        assert_eq!(demo.0.try_wait().expect("its state"), None, "it ended");
-        assert!(begun.elapsed() < DEADLINE, "it did not get ready");
-        thread::sleep(Duration::from_millis(20));
-    }
-    let made: Value = serde_json::from_slice(&fs::read(&ready).expect("the file")).expect("JSON");
+    let mut demo = Demo::start(folder.path(), &ready, &[]);
+    let made = demo.made(&ready);
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let [public, counter, metrics] =
         ["public", "counter", "metrics"].map(|name| text(&made["addresses"][name]));
@@ -143,5 +149,78 @@ fn the_demo_serves_what_its_guide_says_and_leaves_nothing() {
         assert!(said.contains(&text(told)), "the guide does not say {told}: {said}");
     }
     assert!(said.contains(&public) && said.contains(&counter) && said.contains(&password), "{said}");
+    assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 0, "something is left");
+}
+
+/// A customer buys in the shop, is sent to the bank, pays there, and comes back; the shop is told by webhook twice, and believes it once.
+#[test]
+fn the_shop_of_the_demo_sells_and_is_told() {
+    let (folder, place) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let ready = place.path().join("ready.json");
+    let mut demo = Demo::start(folder.path(), &ready, &["--shop", "127.0.0.1:0", "--test-rules"]);
+    let made = demo.made(&ready);
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let (shop, public) = (text(&made["shop"]), text(&made["addresses"]["public"]));
+    assert!(ask(&shop, "GET", "/", "", "").body.contains("29.00"));
+    // By the test rules this amount is told twice.
+    let sold = ask(&shop, "POST", "/buy", "", "amount=29.99");
+    let to = sold.header("location").concat();
+    let id = to.strip_prefix(&format!("{public}/pay/")).expect("the bank's page").to_owned();
+    // The customer logs in, chooses the account, the method, and answers.
+    let login = ask(&public, "GET", &format!("/sign-in?checkout={id}"), "Accept-Language: en\r\n", "");
+    assert!(login.body.contains("Test rules hold"), "each page says so");
+    let token = |page: &Answer, name: &str| {
+        let mark = format!("name=\"{name}\" value=\"");
+        page.body.split(&mark).nth(1).and_then(|rest| rest.split('"').next()).expect("a field").to_owned()
+    };
+    let visit = login.header("set-cookie").concat().split(';').next().unwrap_or_default().to_owned();
+    let person = &made["demo"]["people"][0];
+    let password = text(&made["demo"]["password"]).replace(' ', "+");
+    let form = format!(
+        "token={}&account={}&password={password}&checkout={id}",
+        token(&login, "token"),
+        text(&person["account"])
+    );
+    let entered = ask(&public, "POST", "/sign-in", &format!("Cookie: {visit}\r\n"), &form);
+    assert_eq!(entered.header("location"), vec![format!("/checkout/{id}")]);
+    let cookies = entered.header("set-cookie");
+    let session = cookies.iter().find(|cookie| cookie.starts_with("__Host-session=")).expect("a session");
+    let own = format!("Cookie: {}\r\n", session.split(';').next().unwrap_or_default());
+    let page = ask(&public, "GET", &format!("/checkout/{id}"), &own, "");
+    let (form, key) = (token(&page, "token"), token(&page, "form_key"));
+    let chosen = format!("token={form}&form_key={key}&payer={}", text(&person["account"]));
+    let order = ask(&public, "POST", &format!("/checkout/{id}"), &own, &chosen).header("location").concat();
+    assert_eq!(
+        ask(&public, "POST", &format!("{order}/ask"), &own, &format!("token={form}&method=static")).status(),
+        "303"
+    );
+    let challenge = token(&ask(&public, "GET", &order, &own, ""), "challenge");
+    let payment = text(&made["demo"]["payment_password"]);
+    let answer = format!("token={form}&challenge={challenge}&password={payment}");
+    assert_eq!(ask(&public, "POST", &format!("{order}/answer"), &own, &answer).status(), "303");
+    let page = ask(&public, "GET", &order, &own, "");
+    let back = page.body.split(&format!("href=\"{shop}")).nth(1).and_then(|rest| rest.split('"').next());
+    let back = back.expect("the way back").to_owned();
+    // By asking at once, and by webhook soon; the second delivery of the same id changes nothing.
+    let begun = Instant::now();
+    loop {
+        let state = ask(&shop, "GET", &format!("{back}/state"), "", "").body;
+        let told = ask(&shop, "GET", "/told", "", "").body;
+        assert!(state.contains("\"asked\":\"paid\""), "{state}");
+        let counts: Value = serde_json::from_str(&told).expect("JSON");
+        let counts = counts.as_object().expect("ids");
+        if counts.len() == 1
+            && counts.values().all(|count| *count == 2)
+            && state.contains("\"told\":\"paid\"")
+        {
+            break;
+        }
+        assert!(begun.elapsed() < DEADLINE, "{state} {told}");
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert!(ask(&shop, "GET", &back, "", "").body.contains("Thank you"));
+    // Nobody but the bank tells the shop anything.
+    assert_eq!(ask(&shop, "POST", "/paid", "webhook-id: x\r\n", "{}").status(), "401");
+    demo.end();
     assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 0, "something is left");
 }

@@ -325,6 +325,7 @@ fn passwords_in_clear_are_refused_at_the_start_with_a_sentence() {
             "say --tls CERT --key KEY, or --trusted-proxy",
         ),
         (&["--public-origin", "https://bank.example/"], "without a slash"),
+        (&["--public-origin", "https://bank.example", "--test-rules"], "customers come from elsewhere"),
         (&["--metrics", open], "the metrics are for this machine"),
         (&["--tls", &cert], "--key"),
         (&["--tls", &cert, "--key", &other], "not the key of the certificate"),

@@ -1,6 +1,11 @@
 //! `bank merchant`: what the bank's operator does with merchants. The command works on the books themselves, as `bank teller` does: no
 //! page and no API changes where a merchant is told.
 
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
 use clap::{Args, Subcommand};
 use terminal::{Exit, Failure, Outcome, say, say_lines};
 
@@ -11,8 +16,9 @@ use crate::{
     clock::Clock,
     database::Connection,
     error::{Error, Refusal, Result},
-    merchant::{self, NewMerchant},
+    merchant::{self, Added, NewMerchant},
     origin,
+    shop::Room,
     text::Language,
     webhook::written,
 };
@@ -50,8 +56,40 @@ pub(super) struct Add {
     /// Where outcomes are told, such as https://shop.example/paid
     #[arg(long, value_name = "URL", default_value = "")]
     webhook: String,
+    /// Account, key and secret as JSON, as `bank shop` reads them
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     place: Place,
+}
+
+#[derive(Args)]
+pub(super) struct Shop {
+    /// Where the bank is
+    #[arg(long, value_name = "ORIGIN", default_value = "http://127.0.0.1:8080")]
+    bank: String,
+    /// What `bank merchant add --json` gave; it may come after the shop has opened
+    #[arg(long, value_name = "FILE")]
+    merchant: PathBuf,
+    /// Where the shop listens
+    #[arg(long, value_name = "A:P", default_value = "127.0.0.1:8090")]
+    listen: SocketAddr,
+    /// Write the shop's address into this file as JSON, once the shop is open
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+}
+
+impl Shop {
+    pub(super) async fn run(self) -> Outcome {
+        let room = Room::open(self.listen).await?;
+        say_lines(&format!("shop  {}", room.origin()));
+        if let Some(path) = &self.ready_file {
+            let ready = serde_json::json!({ "shop": room.origin() }).to_string();
+            file::write_fleeting(path, ready.as_bytes(), file::Access::Owner, true)?;
+        }
+        room.sell(&self.bank, self.merchant).await?;
+        Ok(Exit::Done)
+    }
 }
 
 #[derive(Args)]
@@ -142,14 +180,33 @@ async fn finish(bank: &Bank, words: &str) -> std::result::Result<(), Failure> {
     Ok(())
 }
 
+/// Account, key and secret, as `bank shop` reads them.
+fn as_json(added: &Added) -> String {
+    let (account, key, secret) = (&added.merchant.account, &added.key, written(added.secret.as_slice()));
+    serde_json::json!({ "account": account, "key": key, "secret": secret }).to_string()
+}
+
+/// The shop of `bank demo`: a merchant of the bank, whose papers lie in this file.
+pub(super) async fn furnish(bank: &Bank, room: &Room, papers: &Path) -> std::result::Result<(), Failure> {
+    let origin = room.origin().to_owned();
+    let webhook = format!("{origin}/paid");
+    let (name, return_origins) = ("试用书店".to_owned(), vec![origin]);
+    let new = NewMerchant { name, account: None, return_origins, webhook };
+    let added = merchant::add(bank, &new).await.map_err(refused)?;
+    Ok(file::write(papers, as_json(&added).as_bytes(), file::Access::Owner, false)?)
+}
+
 impl Add {
     async fn run(self) -> std::result::Result<(), Failure> {
         let bank = open(&self.place).await?;
-        let Self { name, account, return_origins, webhook, .. } = self;
+        let Self { name, account, return_origins, webhook, json, .. } = self;
         let new = NewMerchant { name, account, return_origins, webhook };
         let added = merchant::add(&bank, &new).await.map_err(refused)?;
         say(&format!("merchant {}; key and secret are shown this once", added.merchant.name));
         let secret = written(added.secret.as_slice());
+        if json {
+            return finish(&bank, &as_json(&added)).await;
+        }
         finish(&bank, &format!("account {}\nkey {}\nsecret {secret}", added.merchant.account, added.key))
             .await
     }

@@ -91,7 +91,7 @@ pub(crate) async fn create(bank: &Bank, shop: &Shop, key: Option<&str>, wanted: 
     let request = serde_json::to_vec(wanted).map_err(|fault| Error::Broken(fault.to_string()))?;
     let request = hex(&Sha256::digest(&request));
     let asked = Asked { merchant: &merchant.id, name, request: &request };
-    let turn = idempotency::claim(&mut *bank.database.connection().await?, &asked, now).await?;
+    let turn = idempotency::claim(&mut *bank.database.writer().await?, &asked, now).await?;
     let claim = match turn {
         Turn::Own(claim) => claim,
         Turn::Done(known) | Turn::Running(known) if known.request != request => {
@@ -105,7 +105,7 @@ pub(crate) async fn create(bank: &Bank, shop: &Shop, key: Option<&str>, wanted: 
     };
     let made = make(bank, merchant, &new, now + minutes * MINUTE, (&asked, claim)).await;
     if made.is_err() {
-        idempotency::forget(&mut *bank.database.connection().await?, &asked, claim).await?;
+        idempotency::forget(&mut *bank.database.writer().await?, &asked, claim).await?;
     }
     made
 }

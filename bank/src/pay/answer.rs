@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{
     condition::{Question, judge},
+    rules,
     settle::settle,
     standing::{EVER, Method, STATIC_TOTAL, Standing, standing},
 };
@@ -133,6 +134,7 @@ impl Payment<'_> {
 
     /// The answer was right.
     async fn settle(&self) -> Result<()> {
+        rules::pause(&self.bank.settings, self.order.amount()).await;
         let posted = match self.make_rows().await {
             Ok(()) => self.post().await,
             Err(fault) => Err(fault),
@@ -153,7 +155,7 @@ impl Payment<'_> {
     }
 
     async fn give_back(&self, fault: Error) -> Result<()> {
-        gate::give_back(&mut *self.bank.database.connection().await?, &self.subject()).await?;
+        gate::give_back(&mut *self.bank.database.writer().await?, &self.subject()).await?;
         Err(fault)
     }
 
@@ -235,7 +237,7 @@ impl Payment<'_> {
     async fn make_rows(&self) -> Result<()> {
         let (period, ceiling) = self.limit();
         let row = Period { customer: self.customer, method: self.method.name(), period: &period };
-        let mut db = self.bank.database.connection().await?;
+        let mut db = self.bank.database.writer().await?;
         allowance::make(&mut db, &row, ceiling).await
     }
 
@@ -261,7 +263,7 @@ impl Payment<'_> {
             let used = card::count_use(&mut work, &card.id, pair, now).await?;
             must(used, Refusal::ChallengeReplaced)?;
         }
-        settle(&mut work, order, now).await?;
+        settle(self.bank, &mut work, order, now).await?;
         let actor = format!("customer:{}", self.customer);
         audit::add(&mut work, now, &actor, "paid", &order.id, self.method.name()).await?;
         work.commit().await?;
@@ -276,7 +278,12 @@ impl Payment<'_> {
         gate::give_back(&mut work, &self.subject()).await?;
         let ends = matches!(
             refusal,
-            Refusal::OverDay | Refusal::StaticUsedUp | Refusal::NoMoney | Refusal::PurchaseEnded
+            Refusal::OverDay
+                | Refusal::StaticUsedUp
+                | Refusal::NoMoney
+                | Refusal::BadPayee
+                | Refusal::TestRefused
+                | Refusal::PurchaseEnded
         );
         if ends && order::refuse(&mut work, &self.order.id, refusal.code(), self.now).await? {
             challenge::kill(&mut work, &self.order.id).await?;

@@ -34,13 +34,14 @@ pub(crate) async fn ask(
     let standing = standing(bank, &mut db, &customer.customer().id).await?;
     let question = Question { kind: order.kind(), amount: Some(order.amount()) };
     judge(method, &standing, question, &bank.settings)?;
+    drop(db);
     let pair = match (&standing.card, method) {
         (Some(card), Method::Card) => {
+            let mut db = bank.database.writer().await?;
             Some(card::ask(&mut db, &card.id).await?.ok_or(Refusal::CardNotActive)?)
         }
         _ => None,
     };
-    drop(db);
     let challenge = Challenge { id: random::id()?, method: method.name().to_owned(), pair };
     let mut work = bank.database.begin().await?;
     // The order's row first: two that ask at once wait for each other here, and the later one's challenge lives.

@@ -1,6 +1,9 @@
 //! The table of methods and conditions: what a method wants, in the order in which a customer is told.
 
-use super::standing::{Method, STATIC_TOTAL, Standing};
+use super::{
+    rules,
+    standing::{Method, STATIC_TOTAL, Standing},
+};
 use crate::{
     books::{card::MOST_USES, gate::Gate, order::OrderKind, shield::Shield},
     error::Refusal,
@@ -122,6 +125,7 @@ pub(crate) fn judge(
     question: Question,
     settings: &Settings,
 ) -> Result<(), Refusal> {
+    rules::method(settings, method, question.amount)?;
     let mut rows = CONDITIONS.iter().filter(|row| row.method == method);
     rows.find(|row| !(row.holds)(standing, question, settings)).map_or(Ok(()), |row| Err(row.refusal))
 }

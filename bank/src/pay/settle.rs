@@ -1,6 +1,8 @@
 //! The money of an order that was authorised: balances, the one posting, the outgoing queue.
 
+use super::rules;
 use crate::{
+    bank::Bank,
     books::{
         account::CLEARING,
         order::{self, Order, OrderKind},
@@ -16,7 +18,8 @@ use crate::{
 ///
 /// # Errors
 /// [`Refusal::NoMoney`], or another request has ended the order or the merchant's order.
-pub(super) async fn settle(work: &mut Work, order: &Order, now: i64) -> Result<()> {
+pub(super) async fn settle(bank: &Bank, work: &mut Work, order: &Order, now: i64) -> Result<()> {
+    rules::posting(&bank.settings, order.amount())?;
     if let Some(purchase) = &order.purchase {
         merchant::paid(work, purchase, order, now).await?;
     }

@@ -9,6 +9,7 @@ use payment::{Against, EncodedOrder, Reason, Verified, order::Terms};
 
 use super::{
     condition::{Question, judge},
+    rules,
     settle::settle,
     standing::{Method, standing},
 };
@@ -84,6 +85,7 @@ pub(crate) async fn submit(bank: &Bank, document: &[u8], page: Option<&str>) -> 
     let question = Question { kind: order.kind(), amount: Some(order.amount()) };
     judge(Method::Shield, &standing, question, &bank.settings)?;
     drop(db);
+    rules::pause(&bank.settings, order.amount()).await;
     let payment = Payment { bank, order: &order, verified: &verified, document };
     match payment.post().await {
         Ok(()) => {
@@ -130,7 +132,7 @@ impl Payment<'_> {
             document: self.document,
         };
         must(signed::accept(&mut work, &accepted, now).await?, Refusal::OrderReplayed)?;
-        settle(&mut work, order, now).await?;
+        settle(self.bank, &mut work, order, now).await?;
         let (actor, detail) = (format!("customer:{}", order.customer), format!("shield {serial}"));
         audit::add(&mut work, now, &actor, "paid", &order.id, &detail).await?;
         work.commit().await?;
@@ -145,9 +147,8 @@ impl Payment<'_> {
         if order.as_ref().is_some_and(|order| order.state == "posted") {
             return is_paid_by(&mut work, self.order, self.verified).await;
         }
-        if matches!(refusal, Refusal::NoMoney | Refusal::PurchaseEnded)
-            && order::refuse(&mut work, &self.order.id, refusal.code(), now).await?
-        {
+        let ends = [Refusal::NoMoney, Refusal::BadPayee, Refusal::TestRefused, Refusal::PurchaseEnded];
+        if ends.contains(&refusal) && order::refuse(&mut work, &self.order.id, refusal.code(), now).await? {
             challenge::kill(&mut work, &self.order.id).await?;
             let actor = format!("customer:{}", self.order.customer);
             audit::add(&mut work, now, &actor, "refused", &self.order.id, refusal.code()).await?;

@@ -67,8 +67,8 @@ struct Orders<'a> {
 }
 
 async fn list(State(bank): State<Open>, visit: Visit, who: Settled) -> Result<Response> {
+    order::expire(&mut *bank.database.writer().await?, bank.clock.now()).await?;
     let mut db = bank.database.connection().await?;
-    order::expire(&mut db, bank.clock.now()).await?;
     let orders = order::of_customer(&mut db, &who.customer().id).await?;
     draw(&Orders { page: &visit.page, orders: &orders })
 }
@@ -111,8 +111,9 @@ async fn show(
     who: Settled,
     Path(id): Path<String>,
 ) -> Result<Response> {
-    let (mut db, now) = (bank.database.connection().await?, bank.clock.now());
-    order::expire(&mut db, now).await?;
+    let now = bank.clock.now();
+    order::expire(&mut *bank.database.writer().await?, now).await?;
+    let mut db = bank.database.connection().await?;
     let own = OwnerOf::check(&mut db, &who, &id).await?;
     let order = own.order();
     let is_open = order.is_open(now);

@@ -259,3 +259,34 @@ async fn another_bank_takes_a_remittance_or_sends_it_back() {
     }
     assert!(world.is_proven().await);
 }
+
+/// `--test-rules`: the last two digits decide, whatever the account has; without the switch they mean nothing.
+#[tokio::test]
+async fn test_rules_give_each_outcome_at_will() {
+    let mut world = World::new().await;
+    let person = world.person("张三", OLD).await;
+    for amount in ["1.91", "1.92", "1.93", "1.95"] {
+        world.pay_static(&person, amount).await.expect("no rule holds");
+    }
+    world.bank.settings.test_rules = true;
+    for (amount, refusal) in [
+        ("1.91", Refusal::NoMoney),
+        ("1.92", Refusal::BadPayee),
+        ("1.93", Refusal::TestRefused),
+        ("1.95", Refusal::TestRule),
+        ("1.96", Refusal::TestRule),
+    ] {
+        let before = world.balance(PAYEE).await;
+        assert_eq!(refused(world.pay_static(&person, amount).await), refusal, "{amount}");
+        assert_eq!(world.balance(PAYEE).await, before, "{amount}");
+    }
+    world.pay_static(&person, "1.94").await.expect("the static password is what this amount asks for");
+    let begun = std::time::Instant::now();
+    world.pay_static(&person, "1.97").await.expect("slow, and paid");
+    assert!(begun.elapsed() >= std::time::Duration::from_secs(5));
+    let order = world.order(&person, "1.91").await.expect("an order");
+    let (challenge, _) = world.ask(&person, &order.id, Method::Static).await.expect("asked");
+    assert!(world.answer(&person, &order.id, &challenge, PAYMENT, "").await.is_err());
+    assert_eq!(world.state(&order.id).await, "refused", "as without money, the order ends");
+    assert!(world.is_proven().await);
+}

@@ -92,6 +92,11 @@ impl Soft {
         Ok(serials)
     }
 
+    /// The certificate of payments.
+    pub(super) fn payment_certificate(&self) -> &[u8] {
+        &self.certificates[0]
+    }
+
     /// Signs an order (DER) as the token does after OK.
     pub(super) fn sign(&self, order: &[u8]) -> Vec<u8> {
         self.sign_with(order, |signature| signature)

@@ -129,10 +129,13 @@ struct Scene {
 
 /// A bank with a merchant who has one outcome to be told.
 async fn scene(target: &str) -> Scene {
-    let world = World::new().await;
+    paid(World::new().await, target, "7").await
+}
+
+async fn paid(world: World, target: &str, amount: &str) -> Scene {
     let keyed = world.merchant("北京书店", target).await;
     let person = world.person("张三", OLD).await;
-    let id = world.purchase(&keyed, "7").await;
+    let id = world.purchase(&keyed, amount).await;
     world.pay_purchase(&person, &id).await.expect("paid");
     let World { bank, folder, .. } = world;
     Scene { bank: Arc::new(bank), keyed, _folder: folder }
@@ -279,6 +282,25 @@ async fn no_private_address_is_called() {
         assert_eq!((told.state.as_str(), told.answer.as_str()), ("waiting", words), "{target}");
     }
     assert_eq!(receiver.count().await, 0, "nobody knocked");
+}
+
+/// `--test-rules`: one amount's webhook fails once without being sent, and another one's is sent twice.
+#[tokio::test]
+async fn test_rules_fail_and_repeat_webhooks() {
+    for (amount, tries, sent) in [("7.98", 2, 1), ("7.99", 1, 2)] {
+        let receiver = Receiver::open(vec![TAKEN]).await;
+        let mut world = World::new().await;
+        world.bank.settings.test_rules = true;
+        let scene = paid(world, &receiver.url(), amount).await;
+        let node = Node::start(&scene.bank, true);
+        if amount == "7.98" {
+            scene.until(|told| told.answer == "a test rule: not sent").await;
+            scene.tamper("UPDATE webhook SET due_at = 0").await;
+        }
+        let told = scene.until(|told| told.state == "sent").await;
+        node.end().await;
+        assert_eq!((told.tries, receiver.count().await), (tries, sent), "{amount}");
+    }
 }
 
 /// Two nodes with one set of books: one delivery. A node that is killed while it sends gives the row back after its lease.

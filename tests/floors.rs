@@ -60,7 +60,6 @@ const FLOORS: &[(&str, &[&str])] = &[
     ),
     // Never card: a bank knows shields by what they signed.
     ("bank", &["wire", "file", "authority", "payment", "terminal"]),
-    // To come: world, with shield, assistant and bank as processes; it links none of them.
     (
         "ushield",
         &[
@@ -81,6 +80,8 @@ const FLOORS: &[(&str, &[&str])] = &[
             "assistant",
         ],
     ),
+    // It starts shield, assistant and bank as processes, and links none of them.
+    ("world", &["terminal"]),
     ("ushield-tests", EVERYTHING),
     ("ushield-benches", EVERYTHING),
     ("ushield-fuzz", EVERYTHING),

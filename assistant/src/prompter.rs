@@ -5,6 +5,7 @@ mod pinentry;
 mod assuan;
 mod console;
 mod pin_file;
+pub mod web;
 mod question;
 
 use terminal::{Failure, secret::Secret};

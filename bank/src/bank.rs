@@ -6,6 +6,7 @@ use terminal::Failure;
 use tokio::sync::Semaphore;
 
 use crate::{
+    assistant::AssistantPorts,
     books::{
         account,
         proof::{self, Proof},
@@ -41,6 +42,8 @@ pub(crate) struct Bank {
     shields: Option<Shields>,
     /// The assistant's package, where the bank has one to give.
     pub(crate) package: Option<Package>,
+    /// Where pages look for the assistant.
+    pub(crate) assistant: AssistantPorts,
     /// Where seals are written down outside the database.
     seals_file: Option<SealsFile>,
     /// Where the customers' pages are, and where the tellers' pages are.
@@ -64,6 +67,7 @@ impl Bank {
             labour: Arc::new(Semaphore::new(LABOUR)),
             shields: None,
             package: None,
+            assistant: AssistantPorts::default(),
             seals_file: None,
             public: Origins::default(),
             counter: Origins::default(),
@@ -83,6 +87,14 @@ impl Bank {
     /// The bank with the assistant's package.
     pub(crate) fn with_package(self, package: Option<Package>) -> Self {
         Self { package, ..self }
+    }
+
+    /// The bank whose pages look for the assistant at this port only, where one is named.
+    pub(crate) fn with_assistant(self, port: Option<u16>) -> Self {
+        match port {
+            Some(port) => Self { assistant: AssistantPorts::only(port), ..self },
+            None => self,
+        }
     }
 
     /// The bank that writes its seals down in this file, too.

@@ -182,6 +182,9 @@ struct Demo {
     /// The serial number of a shield that a customer has: reference and code for its ID are printed
     #[arg(long, value_name = "SERIAL")]
     shield: Option<String>,
+    /// The only port of 127.0.0.1 at which the pages look for the Online Banking Assistant, for several worlds on one machine
+    #[arg(long, value_name = "N")]
+    assistant_port: Option<u16>,
 }
 
 #[derive(Subcommand)]
@@ -555,6 +558,7 @@ impl Demo {
         let shields = shields.trusting(Factory::test(TEST_BRAND)?);
         let mut bank = place.open(clock).await?.with_shields(shields).with_package(self.listen.package()?);
         bank.settings.test_rules = self.listen.test_rules;
+        let bank = bank.with_assistant(self.assistant_port);
         let made =
             demo::seed(&bank, self.shield.as_deref()).await.map_err(told("the demo was not seeded"))?;
         // The guide stays on the screen: the log of requests is for whoever sends it elsewhere.

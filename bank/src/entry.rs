@@ -20,6 +20,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::{
+    assistant::AssistantPorts,
     bank::{Bank, Open},
     books::session::{self, SessionKind},
     error::{Error, Refusal, Result},
@@ -279,14 +280,11 @@ fn check(side: &Side, request: &Request) -> Result<()> {
     if is_safe || is_api(path) || is_same { Ok(()) } else { Err(Refusal::ForeignForm.into()) }
 }
 
-/// Where the Online Banking Assistant listens (docs/assistant.md).
-const ASSISTANT: &str = "http://127.0.0.1:17320 http://127.0.0.1:17321 http://127.0.0.1:17322";
-
 /// No page runs a script, but for those that reach the shield: they run the one with this answer's nonce, and it speaks to the bank and
 /// to the assistant.
-fn policy(nonce: &str, reaches: bool) -> String {
+fn policy(nonce: &str, reaches: bool, assistant: &AssistantPorts) -> String {
     let script = if reaches {
-        format!(" script-src 'nonce-{nonce}'; connect-src 'self' {ASSISTANT};")
+        format!(" script-src 'nonce-{nonce}'; connect-src 'self' {};", assistant.sources())
     } else {
         String::new()
     };
@@ -297,7 +295,7 @@ fn policy(nonce: &str, reaches: bool) -> String {
 }
 
 fn fortify(side: &Side, visit: &Visit, (is_asset, reaches): (bool, bool), headers: &mut HeaderMap) {
-    let policy = policy(&visit.page.nonce, reaches);
+    let policy = policy(&visit.page.nonce, reaches, &side.bank.assistant);
     let mut set = |name, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);

@@ -31,6 +31,7 @@ mod settings;
 mod secrets;
 mod database;
 mod package;
+mod assistant;
 mod random;
 mod crowd;
 mod proxy;

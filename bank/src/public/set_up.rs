@@ -38,7 +38,7 @@ async fn package(State(bank): State<Open>, Path(name): Path<String>) -> Result<R
     Ok((headers, package.bytes.clone()).into_response())
 }
 
-async fn script() -> Response {
-    let script = include_str!("../../assets/shield.js");
+async fn script(State(bank): State<Open>) -> Response {
+    let script = bank.assistant.script();
     ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], script).into_response()
 }

@@ -12,7 +12,7 @@ use std::{
 use assistant::{
     desk::{Desk, Settings},
     origin::Origin,
-    prompter::{self, choose},
+    prompter::{self, Prompter, choose, web},
     service::{PATIENCE, PORTS, Service},
     shield::Shields,
 };
@@ -58,6 +58,12 @@ pub(crate) struct Assistant {
     /// The file with the PIN that is to be, for a change of the PIN (for tests)
     #[arg(long, value_name = "FILE", requires = "pin_file")]
     new_pin_file: Option<PathBuf>,
+    /// For trials: ask on a page of the assistant's own
+    #[arg(long, value_name = "web", hide = true, value_parser = ["web"], requires = "allow_web_prompter", conflicts_with_all = ["pinentry", "pin_file"])]
+    prompter: Option<String>,
+    /// For trials: a PIN may pass through a browser
+    #[arg(long, hide = true)]
+    allow_web_prompter: bool,
     /// Write JSON (address, pid) to this file once the assistant listens
     #[arg(long, value_name = "F")]
     ready_file: Option<PathBuf>,
@@ -89,15 +95,26 @@ impl Assistant {
             .take()
             .filter(|place| !place.is_empty())
             .map_or_else(Shields::configured, |place| Shields::along(Selection::usbip(place)));
-        let prompter = choose(self.pin_file.take(), self.new_pin_file.take(), self.pinentry.take());
+        let runtime = runtime::here()?;
+        let mut page = None;
+        let prompter: Box<dyn Prompter> = if self.prompter.is_some() {
+            let (served, web) = runtime.block_on(web::Page::bind()).what("nobody can be asked on a page")?;
+            page = Some(served);
+            Box::new(web)
+        } else {
+            choose(self.pin_file.take(), self.new_pin_file.take(), self.pinentry.take())
+        };
         let asks = prompter.is_there();
         let desk = Desk::new(Settings::default(), shields, prompter);
         let ending = Arc::clone(&desk);
         let ports = self.port.map_or(PORTS.to_vec(), |port| vec![port]);
-        let runtime = runtime::here()?;
         let mut ends = runtime.block_on(async { Ends::new() })?;
         let service = runtime.block_on(Service::bind(&ports, self.bank.clone(), desk, PATIENCE))?;
-        self.announce(service.address(), asks)?;
+        let link = page.as_ref().map(web::Page::link).transpose().what("no link to the page was made")?;
+        if let Some(page) = page {
+            runtime.spawn(page.serve());
+        }
+        self.announce(service.address(), asks, link.as_deref())?;
         runtime.block_on(async {
             let logging = tokio::spawn(log::tell_what_was_left_out());
             tokio::select! {
@@ -116,20 +133,24 @@ impl Assistant {
         Ok(Exit::Done)
     }
 
-    fn announce(&self, address: SocketAddr, asks: bool) -> Result<(), Failure> {
+    fn announce(&self, address: SocketAddr, asks: bool, link: Option<&str>) -> Result<(), Failure> {
         say(&format!("The assistant listens at http://{address} for {}", list(&self.bank)));
         if !asks {
             warn(&format!("Nobody can be asked for a PIN here: {}.", prompter::INSTALL));
         }
+        if let Some(link) = link {
+            say(&format!("It asks for the PIN at {link}"));
+        }
         match &self.ready_file {
-            Some(file) => ready(file, address),
+            Some(file) => ready(file, address, link),
             None => Ok(()),
         }
     }
 }
 
-fn ready(file: &Path, address: SocketAddr) -> Result<(), Failure> {
-    let ready = serde_json::json!({ "address": address.to_string(), "pid": std::process::id() });
+fn ready(file: &Path, address: SocketAddr, link: Option<&str>) -> Result<(), Failure> {
+    let ready =
+        serde_json::json!({ "address": address.to_string(), "pid": std::process::id(), "prompter": link });
     let json = serde_json::to_vec_pretty(&ready).what("the ready file could not be written")?;
     Ok(file::write(file, &json, file::Access::Owner, true)?)
 }

@@ -3,8 +3,8 @@
 mod environment;
 mod enrolment;
 mod artifact;
-mod folder;
 mod keeper;
+mod folder;
 mod lifeline;
 mod child;
 mod service;
@@ -238,10 +238,11 @@ impl Run {
         if let Some(page) = page {
             runtime.spawn(page.serve(rack.clone()));
         }
-        if let Some(link) = rack.link().what("no link to the panel's page was made")? {
+        let link = rack.link().what("no link to the panel's page was made")?;
+        if let Some(link) = &link {
             warn_lines(&format!("The token's panel: {link}"));
         }
-        Ok(Stage { rack, service, thumb, pin, bank, holdings, _control: bound })
+        Ok(Stage { rack, service, thumb, pin, bank, holdings, link, _control: bound })
     }
 
     /// Founds the bank, unless no token is enrolled. Its payments are of the brand's algorithm.
@@ -292,6 +293,7 @@ impl Run {
             puk: FACTORY_PUK.as_bytes(),
             bank: stage.bank.as_ref(),
             holdings: &stage.holdings,
+            link: stage.link.as_deref(),
         };
         let variables = environment.variables()?;
         runtime.block_on(async {
@@ -320,6 +322,8 @@ struct Stage {
     pin: Zeroizing<Vec<u8>>,
     bank: Option<Bank>,
     holdings: Vec<Holding>,
+    /// The link to the page of `--panel web`.
+    link: Option<String>,
     /// The control socket's name goes when the stage is struck.
     _control: Bound,
 }

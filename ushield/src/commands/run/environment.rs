@@ -50,6 +50,8 @@ pub(super) struct Environment<'a> {
     pub(super) puk: &'a [u8],
     pub(super) bank: Option<&'a Bank>,
     pub(super) holdings: &'a [Holding],
+    /// The link to the page of `--panel web`.
+    pub(super) link: Option<&'a str>,
 }
 
 impl Environment<'_> {
@@ -65,6 +67,7 @@ impl Environment<'_> {
         let secret = |secret: &[u8]| Some(String::from_utf8_lossy(secret).into_owned().into());
         Ok(vec![
             ("PCSCLITE_CSOCK_NAME", path(self.socket)),
+            ("USHIELD_PANEL", self.link.map(Into::into)),
             ("USHIELD_PKCS11_MODULE", self.module.and_then(path)),
             ("PKCS11_MODULE_PATH", self.module.and_then(path)),
             ("USHIELD_JAVA_CFG", self.module.map(|module| self.java(module)).transpose()?),

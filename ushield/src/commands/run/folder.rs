@@ -31,6 +31,12 @@ impl Folder {
         Self::below(&runtime)
     }
 
+    /// Removes the folders of killed runs.
+    pub(super) fn sweep() {
+        // Where there is no place for folders, there is none to remove.
+        let _ = paths::runtime().map(|runtime| sweep(&runtime));
+    }
+
     fn below(runtime: &Path) -> Result<Self, Failure> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).what("there is no randomness")?;

@@ -34,6 +34,7 @@ use tokio::{
 use super::{
     OURS,
     child::{self, Signals},
+    folder::Folder,
     lifeline::{self, Variable},
 };
 
@@ -187,6 +188,8 @@ fn keep(lifeline: RawFd, program: &OsStr, arguments: &[OsString]) -> Outcome {
                 passed = signals.next() => ending |= child::pass(Some(pid), passed) && child::ends(passed),
                 () = gone(&mut lifeline) => {
                     kill_all();
+                    // The run can remove nothing any more: its sockets, its PIN.
+                    Folder::sweep();
                     return Err(Failure::new("the run was killed, and its command with it"));
                 }
             }

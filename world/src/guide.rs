@@ -1,0 +1,73 @@
+//! What the person is told.
+
+use serde_json::Value;
+
+/// Links and people, in both languages. `bank` is what the bank has written about itself, and `pin` the shield's PIN.
+pub(crate) fn text(bank: &Value, panel: &str, prompter: &str, pin: &str) -> String {
+    let at = |name: &str| bank["addresses"][name].as_str().unwrap_or_default();
+    let demo = &bank["demo"];
+    let word = |name: &str| demo[name].as_str().unwrap_or_default();
+    let mut out = format!(
+        "\n  银行 The bank        {}\n  U盾 The shield       {panel}\n  密码窗口 PIN window   {prompter}\n  柜台 The counter     {}\n",
+        at("public"),
+        at("counter"),
+    );
+    out += &format!(
+        "\n  登录密码 Log-in password: {}   支付密码 payment password: {}   U盾密码 the shield's PIN: {pin}\n",
+        word("password"),
+        word("payment_password"),
+    );
+    for person in demo["people"].as_array().into_iter().flatten() {
+        let of = |name: &str| person[name].as_str().unwrap_or_default();
+        out += &format!("\n  {}  {}  {}", of("name"), of("account"), what(of("kind")));
+        let shield = &person["shield"];
+        if let (Some(reference), Some(code)) = (shield["reference"].as_str(), shield["code"].as_str()) {
+            out += &format!("\n      参考号 reference {reference}   授权码 code {code}");
+        }
+    }
+    out + "\n\n  Ctrl-C 结束一切，不留痕迹 · ends everything, and leaves nothing\n"
+}
+
+/// How a customer of this kind pays, and what there is to try.
+fn what(kind: &str) -> &'static str {
+    match kind {
+        "static" => "静态密码：累计满300元后被拒 · static password: refused once 300 yuan are reached",
+        "card" => "电子银行口令卡 · password card: coordinates",
+        "web" => "网上自助注册 · registered on the web",
+        "account" => "只有账户，可自行注册 · an account only: can register",
+        "shield" => "U盾：先下载证书，再付款 · shield: download the ID first, then pay",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn everybody_is_told_with_what_they_need() {
+        let people = json!([
+            { "name": "张三", "account": "6222", "kind": "static", "shield": null },
+            { "name": "孙七", "account": "6223", "kind": "shield", "shield": { "reference": "R1", "code": "C1" } },
+        ]);
+        let bank = json!({
+            "addresses": { "public": "http://localhost:1", "counter": "http://localhost:2" },
+            "demo": { "password": "log in", "payment_password": "pay", "people": people },
+        });
+        let text = text(&bank, "http://127.0.0.1:3/#s", "http://127.0.0.1:4/#t", "135790");
+        for part in [
+            "localhost:1",
+            "localhost:2",
+            "127.0.0.1:3/#s",
+            "127.0.0.1:4/#t",
+            "log in",
+            "135790",
+            "300",
+            "R1",
+            "C1",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+}

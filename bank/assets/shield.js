@@ -6,7 +6,7 @@ const PROTOCOL = 1;
 /** Where the assistant lives. The pages' policy names the same three places. */
 const place = (port) => `http://127.0.0.1:${port}`;
 /** Milliseconds: between two looks, for an answer, for the browser's question to the customer, and for a long poll. */
-const PAUSE = 1200, PATIENCE = 8000, QUESTION = 60000, LONG_POLL = 40000;
+const PAUSE = 1200, PATIENCE = 15000, QUESTION = 60000, LONG_POLL = 40000;
 const LANGUAGE = document.documentElement.lang;
 
 /** Why a flow stops. `key` names words of the page's own, and nobody else chooses it; `words` are the assistant's or the bank's. */

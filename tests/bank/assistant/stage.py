@@ -171,7 +171,8 @@ class Token:
         """Reads each of these questions, and presses OK on all of its pages."""
         for pattern in patterns:
             self.shows(pattern, at=at)
-            while self.press("ok", at=at)["screen"]:
+            # After the last page the next question may be there already, at its first page.
+            while (screen := self.press("ok", at=at)["screen"]) and screen["page"] != 1:
                 pass
 
     def has_id(self):

@@ -10,7 +10,7 @@ mod question;
 
 use terminal::{Failure, secret::Secret};
 
-pub use choice::choose;
+pub use choice::{choose, pinentry};
 pub use console::Console;
 pub use pin_file::PinFile;
 pub use pinentry::Pinentry;

@@ -2,7 +2,7 @@
 //! Both are the user's own. Nothing here needs root, loosens a browser or a system, or loads anything.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
 };
 
@@ -22,6 +22,44 @@ impl Home {
         absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config"))).map(Self)
     }
 
+    /// Where the two files are, whether or not they are there.
+    pub fn files(&self) -> [PathBuf; 2] {
+        [self.0.join("systemd/user").join(UNIT), self.0.join("autostart/ushield-assistant.desktop")]
+    }
+
+    /// The banks of the files that there are: who has two banks follows the instructions of both, one after the other.
+    pub fn banks(&self) -> Vec<Origin> {
+        let mut banks = Vec::new();
+        for file in self.files().iter().filter(|file| is_ours(file)) {
+            let text = fs::read_to_string(file).unwrap_or_default();
+            let words: Vec<&str> = text.split_whitespace().collect();
+            for pair in words.windows(2) {
+                if let ["--bank", bank] = pair
+                    && let Ok(bank) = bank.parse()
+                    && !banks.contains(&bank)
+                {
+                    banks.push(bank);
+                }
+            }
+        }
+        banks
+    }
+
+    /// Removes both files, systemd's link to the unit and the folders that are empty then. Gives what was removed.
+    pub fn remove(&self) -> Vec<PathBuf> {
+        let [unit, autostart] = self.files();
+        let link = self.0.join("systemd/user/graphical-session.target.wants").join(UNIT);
+        let ours = |path: &PathBuf| is_ours(path) || path == &link;
+        let files: Vec<PathBuf> = [link.clone(), unit, autostart].into_iter().filter(ours).collect();
+        let removed = files.into_iter().filter(|path| fs::remove_file(path).is_ok()).collect();
+        for folder in ["systemd/user/graphical-session.target.wants", "systemd/user", "systemd", "autostart"]
+        {
+            // A folder that has something else stays.
+            let _ = fs::remove_dir(self.0.join(folder));
+        }
+        removed
+    }
+
     /// Writes both files, over former ones, and gives their paths.
     ///
     /// # Errors
@@ -33,13 +71,11 @@ impl Home {
                 .next("put the program into a folder such as /usr/local/bin, and run the command again")
         })?;
         let command = command(program, banks);
-        let files = [
-            (self.0.join("systemd/user/ushield-assistant.service"), unit(&command)),
-            (self.0.join("autostart/ushield-assistant.desktop"), autostart(&command)),
-        ];
+        let [unit_file, autostart_file] = self.files();
+        let files = [(unit_file, unit(&command)), (autostart_file, autostart(&command))];
         for (path, text) in &files {
             if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder).map_err(|error| {
+                fs::create_dir_all(folder).map_err(|error| {
                     Failure::new(format!("the folder {} was not made", folder.display())).because(error)
                 })?;
             }
@@ -47,6 +83,15 @@ impl Home {
         }
         Ok(files.map(|(path, _)| path))
     }
+}
+
+/// The unit's name.
+pub const UNIT: &str = "ushield-assistant.service";
+/// The first line of both files. A file without it is somebody else's, and is neither read nor removed.
+const MARK: &str = "# By ushield assistant setup.";
+
+fn is_ours(file: &Path) -> bool {
+    fs::read_to_string(file).is_ok_and(|text| text.starts_with(MARK))
 }
 
 /// What neither systemd nor a desktop reads as anything but itself (systemd.service(5), "COMMAND LINES"; Desktop Entry
@@ -63,7 +108,7 @@ fn command(program: &str, banks: &[Origin]) -> String {
 
 fn unit(command: &str) -> String {
     format!(
-        "# By ushield assistant setup.\n[Unit]\nDescription=Online Banking Assistant\nPartOf=graphical-session.target\n\
+        "{MARK}\n[Unit]\nDescription=Online Banking Assistant\nPartOf=graphical-session.target\n\
          After=graphical-session.target\n\n[Service]\nExecStart={command}\nRestart=on-failure\nNoNewPrivileges=yes\n\n\
          [Install]\nWantedBy=graphical-session.target\n"
     )
@@ -72,7 +117,7 @@ fn unit(command: &str) -> String {
 /// Where systemd starts the assistant, the desktop does not: the second one would find the port taken.
 fn autostart(command: &str) -> String {
     format!(
-        "# By ushield assistant setup.\n[Desktop Entry]\nType=Application\nName=Online Banking Assistant\nName[zh_CN]=网银助手\n\
+        "{MARK}\n[Desktop Entry]\nType=Application\nName=Online Banking Assistant\nName[zh_CN]=网银助手\n\
          Exec={command}\nTerminal=false\nX-systemd-skip=true\n"
     )
 }
@@ -93,6 +138,7 @@ mod tests {
         let read = |path: &Path| std::fs::read_to_string(path).unwrap();
         assert!(read(&unit).contains(&format!("\nExecStart={command}\n")));
         assert!(read(&autostart).contains(&format!("\nExec={command}\n")));
+        assert_eq!(home.banks(), banks);
         // Again, over the former ones.
         home.write(Path::new("/usr/local/bin/ushield"), &banks[..1]).unwrap();
         assert!(!read(&unit).contains("localhost"));
@@ -100,5 +146,27 @@ mod tests {
         {
             assert!(home.write(Path::new(odd), &banks).is_err(), "{odd}");
         }
+    }
+
+    #[test]
+    fn what_was_written_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home(folder.path().join("config"));
+        let bank: Origin = "https://bank.example".parse().unwrap();
+        let [unit, autostart] = home.write(Path::new("/usr/bin/ushield"), &[bank]).unwrap();
+        // As `systemctl --user enable` does it.
+        let wants = home.0.join("systemd/user/graphical-session.target.wants");
+        fs::create_dir(&wants).unwrap();
+        std::os::unix::fs::symlink(&unit, wants.join(UNIT)).unwrap();
+        assert_eq!(home.remove().len(), 3);
+        assert_eq!(fs::read_dir(&home.0).unwrap().count(), 0, "nothing is left");
+        assert!(home.remove().is_empty() && home.banks().is_empty());
+        // A file of the same name that is the user's own, and another one beside it.
+        fs::create_dir_all(unit.parent().unwrap()).unwrap();
+        fs::create_dir_all(autostart.parent().unwrap()).unwrap();
+        fs::write(&unit, "[Service]\nExecStart=/bin/true --bank https://other.example\n").unwrap();
+        fs::write(autostart.with_file_name("mail.desktop"), "").unwrap();
+        assert!(home.remove().is_empty() && home.banks().is_empty());
+        assert!(unit.exists() && autostart.with_file_name("mail.desktop").exists());
     }
 }

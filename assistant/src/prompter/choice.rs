@@ -21,12 +21,17 @@ pub fn choose(
         return Box::new(PinFile { pin, new_pin: new_file });
     }
     let shown = DISPLAYS.iter().any(|name| env::var_os(name).is_some_and(|value| !value.is_empty()));
-    let found = program.or_else(|| find("pinentry").filter(|_| shown));
+    let found = program.or_else(|| pinentry().filter(|_| shown));
     match found {
         Some(program) => Box::new(Pinentry { program }),
         None if Console::is_there() => Box::new(Console),
         None => Box::new(Nobody),
     }
+}
+
+/// The pinentry of the machine, if it has one.
+pub fn pinentry() -> Option<PathBuf> {
+    find("pinentry")
 }
 
 /// A program in the folders of PATH.

@@ -1,4 +1,5 @@
-"""Asks for PINs at terminals and in windows: `tests/assistant/run prompter`. `run.py signals` runs that chapter alone."""
+"""Asks for PINs at terminals and in windows, and runs the wizard: `tests/assistant/run prompter wizard`. `run.py prompter signals` runs that
+chapter alone."""
 
 import concurrent.futures
 import sys
@@ -6,13 +7,15 @@ import time
 import traceback
 
 import prompts
+import wizard
 from assistant import Desk
 from job import Job
 
 
 def attempt(chapter):
     """One chapter, with a shield of its own; whether it holds."""
-    begun, desk = time.monotonic(), Desk()
+    begun = time.monotonic()
+    desk = Desk() if chapter in prompts.CHAPTERS else None
     try:
         chapter(desk)
         print(f"ok  {chapter.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
@@ -22,11 +25,13 @@ def attempt(chapter):
         print(f"FAILED  {chapter.__name__}", flush=True)
         return False
     finally:
-        desk.close()
+        if desk:
+            desk.close()
 
 
-def main(wanted):
-    chapters = [chapter for chapter in prompts.CHAPTERS if not wanted or chapter.__name__ in wanted]
+def main(part, *wanted):
+    chapters = {"prompter": prompts.CHAPTERS, "wizard": wizard.CHAPTERS}[part]
+    chapters = [chapter for chapter in chapters if not wanted or chapter.__name__ in wanted]
     assert chapters, f"no chapter of {wanted}"
     # One of the chapters waits for two minutes, and the others run meanwhile.
     slow = [chapter for chapter in chapters if chapter is prompts.the_time_is_over]
@@ -40,4 +45,4 @@ def main(wanted):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(*sys.argv[1:]))

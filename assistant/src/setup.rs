@@ -135,7 +135,7 @@ mod tests {
         let command =
             "/usr/local/bin/ushield assistant --bank https://bank.example --bank http://localhost:8080";
         let [unit, autostart] = home.write(Path::new("/usr/local/bin/ushield"), &banks).unwrap();
-        let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+        let read = |path: &Path| fs::read_to_string(path).unwrap();
         assert!(read(&unit).contains(&format!("\nExecStart={command}\n")));
         assert!(read(&autostart).contains(&format!("\nExec={command}\n")));
         assert_eq!(home.banks(), banks);

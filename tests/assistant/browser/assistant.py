@@ -16,17 +16,20 @@ PROGRAMS = pathlib.Path(os.environ.get("USHIELD_PROGRAMS", ROOT / "target/debug"
 PIN = "86419753"
 NAME, USER = "张三", "6222020200112233"
 
-# A pinentry that writes down what it shows. It answers once `wait` is gone, with the PIN if there is one, and else it is cancelled.
+# A pinentry that writes down what it shows. It answers once `wait` is gone, with the PIN if there is one, and else it is cancelled. A new PIN is
+# in `new`.
 PINENTRY = r"""#!/bin/sh
 cd "${0%/*}"
 echo OK
 while read -r line; do
   case "$line" in
   SETDESC*) echo "$line" >>shown; echo OK ;;
+  SETPROMPT\ New*) from=new; echo OK ;;
+  SETPROMPT*) from=pin; echo OK ;;
   GETPIN)
     echo GETPIN >>shown
     while [ -e wait ]; do sleep 0.05; done
-    if [ -e pin ]; then printf 'D %s\nOK\n' "$(cat pin)"; else echo 'ERR 83886179 cancelled'; fi ;;
+    if [ -e $from ]; then printf 'D %s\nOK\n' "$(cat $from)"; else echo 'ERR 83886179 cancelled'; fi ;;
   CONFIRM) echo CONFIRM >>shown; if [ -e yes ]; then echo OK; else echo 'ERR 83886194 no'; fi ;;
   *) echo OK ;;
   esac
@@ -58,7 +61,9 @@ class Program:
 class Desk:
     """A shield with a personal ID, its bank's CA, and the folder in which the assistant's holder is."""
 
-    def __init__(self, generation=2, enrolled=True):
+    """`options` are those of `ushield up`. A factory's shield has the PIN that everybody knows."""
+
+    def __init__(self, *options, panel="accept", enrolled=True):
         self.scratch = tempfile.TemporaryDirectory()
         self.folder = pathlib.Path(self.scratch.name)
         self.environment = {
@@ -73,8 +78,8 @@ class Desk:
         pinentry = self.folder / "pinentry"
         pinentry.write_text(PINENTRY)
         pinentry.chmod(0o700)
-        arguments = ["up", "--listen", "127.0.0.1:0", "--unix", "none", "--memory", "--panel", "accept"]
-        arguments += ["--generation", str(generation), "--pin-file", self.pin]
+        arguments = ["up", "--listen", "127.0.0.1:0", "--unix", "none", "--memory", "--panel", panel, *options]
+        arguments += [] if "--factory" in options else ["--pin-file", self.pin]
         self.shield = Program(self.folder, "shield", arguments, self.environment)
         self.road = self.shield.ready["listen"]
         self.command("cert-tool", "ca", "init", "--dir", self.folder / "CA")

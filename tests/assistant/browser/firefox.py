@@ -74,12 +74,12 @@ class Public:
         return "a call was answered" in self.assistant.log.read_text()
 
 
-def issue(desk, result, kind):
+def issue(desk, result, kind, *more):
     """The bank certifies the key whose request came through the page."""
     request, certificate = desk.folder / f"{kind}.csr", desk.folder / f"{kind}.pem"
     request.write_text(result[kind]["request"])
     whose = ["--name", NAME, "--user-id", USER, "--kind", kind]
-    desk.command("cert-tool", "ca", "issue", "--ca", desk.folder / "CA", "--request", request, *whose, "--out", certificate)
+    desk.command("cert-tool", "ca", "issue", "--ca", desk.folder / "CA", "--request", request, *whose, "--out", certificate, "--force", *more)
     return certificate.read_text()
 
 

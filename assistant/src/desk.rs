@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::{
+    clock,
     origin::Origin,
     prompter::Prompter,
     shield::Shields,
@@ -98,7 +99,7 @@ impl Desk {
 
     /// Starts an operation, and tells how far it is. A thread of its own does the work.
     pub(crate) fn start(self: &Arc<Self>, page: &Page, errand: Errand) -> Result<Value, NotStarted> {
-        let now = Instant::now();
+        let now = clock::now();
         let mut state = self.state();
         let former = state.operation.as_ref();
         if former.is_some_and(|former| former.is_at_work() || (former.page != *page && former.keeps_pin(now)))
@@ -188,7 +189,7 @@ impl Desk {
     fn look<T>(&self, page: &Page, id: &str, look: impl FnOnce(&mut Operation) -> T) -> Option<T> {
         let mut state = self.state();
         let operation = state.operation.as_mut().filter(|found| found.page == *page && found.id == id)?;
-        operation.seen = Instant::now();
+        operation.seen = clock::now();
         Some(look(operation))
     }
 
@@ -206,7 +207,7 @@ impl Desk {
             self.begun.notified().await;
             while self.state().operation.is_some() {
                 tokio::time::sleep(self.settings.tick).await;
-                self.tidy_once(Instant::now());
+                self.tidy_once(clock::now());
             }
         }
     }
@@ -252,7 +253,7 @@ impl Drop for Present<'_> {
     fn drop(&mut self) {
         self.desk.change(&self.id, |operation| {
             operation.leave(self.request);
-            operation.seen = Instant::now();
+            operation.seen = clock::now();
         });
     }
 }
@@ -279,7 +280,7 @@ impl Worker {
                 tracing::info!(origin = %errand.origin, job = errand.job.name(), code, %failure, "an operation failed");
             }
         }
-        let until = Instant::now() + desk.settings.pin_kept;
+        let until = clock::now() + desk.settings.pin_kept;
         self.end(Ending::of(ended, until));
     }
 
@@ -310,7 +311,7 @@ impl Ear for Told<'_> {
     }
 
     fn count_prompt(&self) -> Result<(), Trouble> {
-        let counted = self.desk.state().prompts.count(self.origin, Instant::now(), &self.desk.settings);
+        let counted = self.desk.state().prompts.count(self.origin, clock::now(), &self.desk.settings);
         if counted {
             Ok(())
         } else {

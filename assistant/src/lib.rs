@@ -21,3 +21,4 @@ mod trouble;
 pub mod words;
 pub mod origin;
 mod stop;
+mod clock;

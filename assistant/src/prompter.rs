@@ -2,7 +2,6 @@
 
 mod choice;
 mod pinentry;
-mod assuan;
 mod console;
 mod pin_file;
 pub mod web;

@@ -1,13 +1,9 @@
-//! What a pinentry answers, and what it is asked. The source is the assistant's: the assistant itself would bring all of its crates.
+//! What a pinentry answers, and what it is asked.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use terminal::assuan::{LONGEST, Reply, reply, request};
 use ushield_fuzz as _;
-
-#[path = "../../assistant/src/prompter/assuan.rs"]
-mod assuan;
-
-use assuan::{LONGEST, Reply, reply, request};
 
 fuzz_target!(|bytes: &[u8]| {
     for line in bytes.split(|byte| *byte == b'\n') {

@@ -14,6 +14,7 @@ mod token_options;
 #[cfg(feature = "card")]
 pub mod refusal;
 pub mod secret;
+pub mod assuan;
 #[cfg(unix)]
 pub mod prompt;
 #[cfg(unix)]

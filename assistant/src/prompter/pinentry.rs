@@ -12,15 +12,13 @@ use std::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use terminal::{
     Failure,
+    assuan::{LONGEST, Reply, reply, request},
     prompt::{self, Modes},
     secret::{Secret, Variable},
 };
 use zeroize::Zeroizing;
 
-use super::{
-    NotGiven, Prompter, Question, Stop,
-    assuan::{LONGEST, Reply, reply, request},
-};
+use super::{NotGiven, Prompter, Question, Stop};
 
 /// How often somebody looks whether the end is wished.
 const GLANCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };

@@ -1,13 +1,13 @@
-//! Assuan: a line of at most 1,000 bytes each way (libassuan's manual, "Client requests" and "Server responses").
+//! Assuan, which pinentry speaks: a line of at most 1,000 bytes each way (libassuan's manual, "Client requests" and "Server responses").
 
 use zeroize::Zeroizing;
 
 /// The most bytes of a line, its end included.
-pub(super) const LONGEST: usize = 1002;
+pub const LONGEST: usize = 1002;
 
 /// What a server says.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Reply {
+pub enum Reply {
     /// `OK`.
     Good,
     /// `ERR`, with the code of libgpg-error: the source in the upper byte, the error below.
@@ -19,7 +19,7 @@ pub(super) enum Reply {
 }
 
 /// Reads a line without its end.
-pub(super) fn reply(line: &[u8]) -> Reply {
+pub fn reply(line: &[u8]) -> Reply {
     if line == b"OK" || line.starts_with(b"OK ") {
         return Reply::Good;
     }
@@ -36,7 +36,7 @@ pub(super) fn reply(line: &[u8]) -> Reply {
 }
 
 /// A request with an argument, with its line end. What would end the line is escaped, and what is too long is cut.
-pub(super) fn request(command: &str, argument: &str) -> Vec<u8> {
+pub fn request(command: &str, argument: &str) -> Vec<u8> {
     let mut line = command.as_bytes().to_vec();
     line.push(b' ');
     for c in argument.chars() {

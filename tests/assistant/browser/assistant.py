@@ -124,7 +124,7 @@ class Assistant(Program):
         arguments = ["assistant", "--port", str(port), "--usbip", road, "--pinentry", self.folder / "pinentry"]
         for bank in banks:
             arguments += ["--bank", bank]
-        environment = desk.environment | {"USHIELD_LOG": "assistant=debug", "USHIELD_DEBUGGABLE": "1"}
+        environment = desk.environment | {"USHIELD_LOG": "assistant=debug,loopback=debug", "USHIELD_DEBUGGABLE": "1"}
         super().__init__(self.folder, "assistant", arguments, environment)
         self.address = self.ready["address"]
         self.port = int(self.address.rpartition(":")[2])

@@ -20,12 +20,31 @@ pub(crate) fn text(bank: &Value, panel: &str, prompter: &str, pin: &str) -> Stri
     for person in demo["people"].as_array().into_iter().flatten() {
         let of = |name: &str| person[name].as_str().unwrap_or_default();
         out += &format!("\n  {}  {}  {}", of("name"), of("account"), what(of("kind")));
+        out += &card(&person["card"]);
         let shield = &person["shield"];
         if let (Some(reference), Some(code)) = (shield["reference"].as_str(), shield["code"].as_str()) {
             out += &format!("\n      参考号 reference {reference}   授权码 code {code}");
         }
     }
     out + "\n\n  Ctrl-C 结束一切，不留痕迹 · ends everything, and leaves nothing\n"
+}
+
+/// A password card as it is printed at the counter: its number, and its cells. Nothing, for whoever has none.
+fn card(card: &Value) -> String {
+    let (Some(id), Some(columns), Some(rows)) =
+        (card["id"].as_str(), card["columns"].as_array(), card["rows"].as_array())
+    else {
+        return String::new();
+    };
+    let line = |cells: &[Value]| -> String {
+        cells.iter().map(|cell| format!("{:>5}", cell.as_str().unwrap_or_default())).collect()
+    };
+    let mut out = format!("\n      卡号 card number {id}\n        {}", line(columns));
+    for row in rows {
+        let cells = row[1].as_array().map(Vec::as_slice).unwrap_or_default();
+        out += &format!("\n      {:>2}{}", row[0].as_u64().unwrap_or_default(), line(cells));
+    }
+    out
 }
 
 /// How a customer of this kind pays, and what there is to try.
@@ -49,6 +68,8 @@ mod tests {
     fn everybody_is_told_with_what_they_need() {
         let people = json!([
             { "name": "张三", "account": "6222", "kind": "static", "shield": null },
+            { "name": "李四", "account": "6224", "kind": "card", "shield": null,
+              "card": { "id": "K9", "columns": ["A", "B"], "rows": [[1, ["123", "456"]], [2, ["789", "012"]]] } },
             { "name": "孙七", "account": "6223", "kind": "shield", "shield": { "reference": "R1", "code": "C1" } },
         ]);
         let bank = json!({
@@ -66,6 +87,9 @@ mod tests {
             "300",
             "R1",
             "C1",
+            "K9",
+            "    A    B",
+            " 2  789  012",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }

@@ -1,0 +1,233 @@
+"""The whole world, played in Chromium: `tests/world/run`. Words name chapters: `tests/world/run shield`. Only the standard library, and what the
+tests of the bank's pages have."""
+
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+from driver import DEADLINE, NARROW, WIDE, Browser, Driver, Failure, until
+from pages import ROOT, Customer
+
+PROGRAMS = ROOT / "target" / os.environ.get("PROFILE", "debug")
+PICTURES = ROOT / "target" / "world" / "pictures"
+LINKS = {"bank": "银行 The bank", "panel": "U盾 The shield", "prompter": "密码窗口 PIN window"}
+
+
+class World:
+    """One world, in a home of its own."""
+
+    def __init__(self):
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix="wo"))
+        (self.home / "run").mkdir(mode=0o700)
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.home / "run"), "TMPDIR": str(self.home)}
+        self.said = self.home / "said"
+        self.begun = time.monotonic()
+        with self.said.open("w") as said:
+            self.process = subprocess.Popen([PROGRAMS / "world"], env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+
+    def ready(self):
+        until(lambda: "Ctrl-C" in self.said.read_text(), f"no world: {self.said.read_text()}")
+        self.took = time.monotonic() - self.begun
+        text = self.said.read_text()
+        self.links = {name: re.search(re.escape(label) + r"\s+(\S+)", text)[1] for name, label in LINKS.items()}
+        self.pin = re.search(r"the shield's PIN: (\S+)", text)[1]
+        self.code = re.search(r"reference (\d+)\s+授权码 code (\d+)", text).groups()
+        self.accounts = dict(re.findall(r"^  (\S\S)  (\d{16,19})  ", text, re.M))
+        return self
+
+    def processes(self):
+        """The processes that have this world's home in their environment."""
+        found = []
+        for entry in pathlib.Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    if f"HOME={self.home}\0".encode() in (entry / "environ").read_bytes():
+                        found.append(int(entry.name))
+                except OSError:
+                    pass
+        return found
+
+    def left(self):
+        """Sockets and folders that are left."""
+        return [path for path in self.home.rglob("*") if path.name not in ("run", "ushield", "said")]
+
+    def is_gone(self):
+        until(lambda: not self.processes(), f"processes are left: {self.processes()}")
+        until(lambda: not self.left(), f"files are left: {self.left()}")
+
+    def end(self, number=signal.SIGINT):
+        self.process.send_signal(number)
+        self.process.wait(timeout=DEADLINE)
+        self.is_gone()
+        shutil.rmtree(self.home)
+
+
+def check(condition, why):
+    if not condition:
+        raise Failure(why)
+
+
+class Stage:
+    """A world with three windows: the bank, the shield, and where the PIN is asked for."""
+
+    def __init__(self, driver, language):
+        self.world = World().ready()
+        self.bank, self.panel, self.prompter = (Browser(driver, language, scripts=True) for _ in range(3))
+        self.site = Customer(self.bank, self.world.links["bank"], language[:2], "customer")
+        self.panel.open(self.world.links["panel"])
+        self.prompter.open(self.world.links["prompter"])
+        until(lambda: self.panel.find_all(".token"), "no token is drawn")
+
+    def close(self):
+        for browser in (self.bank, self.panel, self.prompter):
+            browser.close()
+        self.world.end()
+
+    def sign_in(self, name):
+        self.site.sign_in(self.world.accounts[name], "demo only 2026")
+
+    def give_pin(self):
+        until(lambda: self.prompter.run("return !document.querySelector('#form').hidden"), "nobody asks for the PIN")
+        self.prompter.find("#secret").type(self.world.pin)
+        asked = self.prompter.text("#text")
+        self.prompter.find("#yes").click()
+        return asked
+
+    def screen(self):
+        return "\n".join(row for row in self.panel.run("return [...document.querySelectorAll('.row')].map(row => row.textContent)") if row)
+
+    def press(self, button="ok"):
+        """Presses a button for the page that is shown, and waits for another."""
+        before = self.screen()
+        self.panel.find(f".{button}").click()
+        until(lambda: self.screen() != before, "the screen stays as it is")
+
+    def shows(self, text):
+        until(lambda: text in self.screen(), f"the shield does not show {text}, but {self.screen()!r}")
+
+    def picture(self, name):
+        for part in ("bank", "panel", "prompter"):
+            getattr(self, part).picture(PICTURES / f"{name}-{part}-{self.site.language}.png")
+
+
+def shield(driver, language):
+    """孙七 downloads the ID and pays; what the shield shows is the order, and Cancel ends a thief's."""
+    stage = Stage(driver, language)
+    try:
+        site = stage.site
+        stage.sign_in("孙七")
+        site.open("/shield/download")
+        site.fill(reference=stage.world.code[0], code=stage.world.code[1])
+        stage.bank.find("form[data-when] button").click()
+        stage.give_pin()
+        confirmed = []
+
+        def downloaded():
+            if stage.screen():
+                confirmed.append(stage.screen())
+                stage.press()
+            return site.word("download-done") in stage.bank.text()
+
+        until(downloaded, "the ID is not downloaded")
+        check("U-shield Test Bank" in "".join(confirmed) or confirmed, "nothing was shown")
+        site.transfer(("李四", stage.world.accounts["李四"]), "100", "房租")
+        site.choose("shield")
+        asked = stage.give_pin()
+        check("李四" in asked and "100" in asked, f"the assistant asks: {asked}")
+        stage.shows("李四\n¥100.00")
+        stage.picture("pay")
+        while stage.screen():
+            stage.press()
+        until(lambda: site.state() == site.word("state-posted"), "the order is not paid")
+        stage.picture("paid")
+        # A thief has changed the order on the way to the bank: the shield shows whom the money would reach.
+        site.transfer(("王五", stage.world.accounts["王五"]), "9999", "房租")
+        site.choose("shield")
+        stage.give_pin()
+        stage.shows("王五")
+        check("9999.00" in stage.screen().replace(",", ""), f"the shield shows {stage.screen()}")
+        stage.picture("thief")
+        stage.press("cancel")
+        check(site.state() != site.word("state-posted"), "a cancelled order is paid")
+    finally:
+        stage.close()
+
+
+def static(driver, language):
+    """张三 pays by static password until 300 yuan are reached."""
+    world = World().ready()
+    browser = Browser(driver, language)
+    try:
+        site = Customer(browser, world.links["bank"], language[:2], "customer")
+        site.sign_in(world.accounts["张三"], "demo only 2026")
+        states = []
+        for _ in range(4):
+            site.bill("6222021234567890", "99")
+            if not browser.find_all('input[value="static"] ~ p button'):
+                states.append("refused")
+                break
+            site.choose("static")
+            site.fill(password="demo2026") if browser.find_all('main [name="password"]') else site.fill(answer="demo2026")
+            browser.find("main form button").go()
+            states.append(site.state())
+        posted = site.word("state-posted")
+        check(states[:3] == [posted] * 3 and len(states) == 4 and states[3] != posted, f"the payments came to {states}")
+        browser.picture(PICTURES / f"static-{language[:2]}.png")
+    finally:
+        browser.close()
+        world.end()
+
+
+def killed(_driver, _language):
+    """Killed at random moments, the world leaves no process and no socket."""
+    for _ in range(8):
+        world = World()
+        time.sleep(random.uniform(0, 3))
+        world.end(random.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
+
+
+def ten(_driver, _language):
+    """Ten worlds side by side, each with ports of its own."""
+    worlds = [World() for _ in range(10)]
+    try:
+        ports = [re.search(r":(\d+)", link)[1] for world in worlds for link in world.ready().links.values()]
+        check(len(set(ports)) == 30, f"worlds share ports: {ports}")
+        print(f"    the first of ten was there after {min(world.took for world in worlds):.1f} s, the last after {max(world.took for world in worlds):.1f} s")
+    finally:
+        for world in worlds:
+            world.end()
+
+
+CHAPTERS = {"zh-CN": [shield, static, killed, ten], "en-GB": [shield, static]}
+
+
+def main(*wanted):
+    driver, failed = Driver(), []
+    try:
+        for language, chapters in CHAPTERS.items():
+            for chapter in chapters:
+                if wanted and chapter.__name__ not in wanted:
+                    continue
+                begun = time.monotonic()
+                try:
+                    chapter(driver, language)
+                    print(f"ok  {chapter.__name__} {language} ({time.monotonic() - begun:.1f} s)", flush=True)
+                except Exception:
+                    traceback.print_exc()
+                    failed.append(f"{chapter.__name__} {language}")
+    finally:
+        driver.stop()
+    if failed:
+        sys.exit(f"FAILED: {', '.join(failed)}")
+
+
+main(*sys.argv[1:])

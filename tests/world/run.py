@@ -149,7 +149,7 @@ def shield(driver, language):
             stage.press()
         until(lambda: site.state() == site.word("state-posted"), "the order is not paid")
         stage.picture("paid")
-        # A thief has changed the order on the way to the bank: the shield shows whom the money would reach.
+        # An order of a thief's, written in the customer's own session: the shield shows whom the money would reach.
         site.transfer(("王五", stage.world.accounts["王五"]), "9999", "房租")
         site.choose("shield")
         stage.give_pin()

@@ -1,5 +1,5 @@
-//! The folder of one run, with its sockets, its PIN and its certificates. It is removed when the run ends; the folder of a
-//! killed run is removed when the next run starts.
+//! The folder of one run, with its sockets, its PIN and its certificates. It is removed when the run ends. The
+//! folder of a killed run is removed by the run's keeper, and where the keeper was killed too, when the next run starts.
 
 use std::{
     fs,

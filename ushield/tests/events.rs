@@ -4,7 +4,7 @@ use std::{
     io::{BufRead, BufReader, ErrorKind, Read, Write},
     net::Shutdown,
     os::unix::net::UnixStream,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -155,6 +155,7 @@ fn each_question_ends_with_its_reason() {
 fn a_listener_that_does_not_read_is_told_what_it_has_missed() {
     let world = World::new();
     let up = up(&world);
+    let begun = Instant::now();
     let mut slow = Listener::start(&up);
     let mut quick = Listener::start(&up);
     let mut card = card::road::open(&card::road::Selection::usbip(up.road())).unwrap();
@@ -168,12 +169,15 @@ fn a_listener_that_does_not_read_is_told_what_it_has_missed() {
             quick.until("apdu");
         }
     }
-    slow.until("tokens");
-    let (end, before) = slow.until("end");
-    assert_eq!(end["reason"], "slow", "{end}");
-    let missed = end["missed"].as_u64().unwrap();
-    assert!(missed > 0 && before.len() < 8000, "{missed} missed, {} read", before.len());
-    assert_eq!(slow.next(), None);
+    let lines: Vec<String> = slow.0.by_ref().lines().map_while(Result::ok).collect();
+    assert!(lines.len() < 8000, "all {} lines were kept for whoever does not read", lines.len());
+    match lines.last().and_then(|line| serde_json::from_str::<Value>(line).ok()) {
+        Some(end) if end["event"] == "end" => {
+            assert!(end["reason"] == "slow" && end["missed"].as_u64() > Some(0), "{end}");
+        }
+        // On a machine under load the test takes long, and whoever reads nothing for ten seconds loses the connection.
+        last => assert!(begun.elapsed() >= Duration::from_secs(10), "no end after {last:?}"),
+    }
 
     let crowd: Vec<_> = (1..32).map(|_| Listener::start(&up)).collect();
     let mut late = UnixStream::connect(up.ready["control"].as_str().unwrap()).unwrap();

@@ -567,6 +567,10 @@ impl Demo {
         if let Some(room) = &room {
             merchant::furnish(&bank, room, &papers).await?;
         }
+        // What the demo's merchant was given, for programs that try the merchants' API.
+        let merchant = room.as_ref().map(|_| file::read(&papers)).transpose()?;
+        let merchant: Option<serde_json::Value> =
+            merchant.and_then(|papers| serde_json::from_slice(&papers).ok());
         run(bank, self.listen.places(), |at| {
             say_lines(&demo::guide(at, &made));
             let shop = room.as_ref().map(|room| room.origin().to_owned());
@@ -576,7 +580,9 @@ impl Demo {
                 tokio::spawn(async move { room.sell(&bank, papers).await });
             }
             let Some(path) = &self.ready_file else { return Ok(()) };
-            let ready = serde_json::json!({ "addresses": at, "demo": made, "shop": shop }).to_string();
+            let ready =
+                serde_json::json!({ "addresses": at, "demo": made, "shop": shop, "merchant": merchant });
+            let ready = ready.to_string();
             Ok(file::write_fleeting(path, ready.as_bytes(), file::Access::Owner, true)?)
         })
         .await

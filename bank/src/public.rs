@@ -15,6 +15,7 @@ mod password;
 mod register;
 mod home;
 mod set_up;
+mod description;
 mod asset;
 
 use crate::site::Routes;
@@ -36,6 +37,7 @@ pub(crate) fn routes() -> Routes {
         merchant::routes(),
         shield::routes(),
         id::routes(),
+        description::routes(),
         asset::routes(),
     ];
     routes.into_iter().fold(Routes::default(), Routes::and)

@@ -35,16 +35,17 @@ class Bank:
 class Demo(Bank):
     """`bank demo`, with what it told in its ready file."""
 
-    def __init__(self, _language):
+    def __init__(self, _language, *more):
         self.scratch = tempfile.TemporaryDirectory()
         self.folder = pathlib.Path(self.scratch.name)
         ready = self.folder / "ready.json"
-        self.start(["demo", *ANYWHERE, "--ready-file", ready])
+        self.start(["demo", *ANYWHERE, *more, "--ready-file", ready])
         until(ready.exists, "the demo did not get ready")
         made = json.loads(ready.read_text())
         self.public, self.counter = made["addresses"]["public"], made["addresses"]["counter"]
         self.password, self.payment_password = made["demo"]["password"], made["demo"]["payment_password"]
         self.tellers = made["demo"]["tellers"]
+        self.merchant, self.shop = made["merchant"], made["shop"]
         self.people = {person["kind"]: person for person in made["demo"]["people"]}
 
 

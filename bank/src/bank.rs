@@ -97,9 +97,9 @@ impl Bank {
         }
     }
 
-    /// The bank that writes its seals down in this file, too.
-    pub(crate) fn with_seals_file(self, file: SealsFile) -> Self {
-        Self { seals_file: Some(file), ..self }
+    /// The bank that writes its seals down in this file, too, or nowhere else.
+    pub(crate) fn with_seals_file(self, file: Option<SealsFile>) -> Self {
+        Self { seals_file: file, ..self }
     }
 
     /// The CA.
@@ -124,11 +124,26 @@ impl Bank {
     /// written or another node was faster.
     pub(crate) async fn seal(&self) -> Result<Option<Known>> {
         let seal = seal::add(&mut *self.database.writer().await?, &self.secrets, self.clock.now()).await?;
-        let known = seal.map(|seal| seal.known());
-        if let (Some(file), Some(known)) = (&self.seals_file, &known) {
-            file.add(known)?;
+        self.write_seals_down().await?;
+        Ok(seal.map(|seal| seal.known()))
+    }
+
+    /// Writes down the seals of all nodes that are not in this node's file yet.
+    ///
+    /// # Errors
+    /// The database has not the last seal of the file: a former state was put back while the bank served.
+    pub(crate) async fn write_seals_down(&self) -> Result<()> {
+        let Some(file) = &self.seals_file else { return Ok(()) };
+        let last = file.read()?.pop();
+        let from = last.as_ref().map_or(1, |(number, _)| *number);
+        let mut known = seal::since(&mut *self.database.connection().await?, from).await?;
+        if let Some(last) = last {
+            if known.first() != Some(&last) {
+                return Err(file.contradicted(from));
+            }
+            known.remove(0);
         }
-        Ok(known)
+        file.add(&known)
     }
 
     /// Seals the audit, if no node has done so within the hour.

@@ -285,7 +285,7 @@ impl Place {
         let folder = Folder(&self.folder);
         let secrets = Secrets::read(&folder.secrets())?;
         let bank = Bank::new(self.database().await?, secrets, Settings::read(&folder.settings())?, clock)
-            .with_seals_file(SealsFile::of(&self.folder));
+            .with_seals_file(Some(SealsFile::of(&self.folder)));
         if !bank.database.is_current().await {
             return Err(Failure::new("the bank was not opened")
                 .because("its database lacks tables of this program")

@@ -20,25 +20,35 @@ impl SealsFile {
         Self(folder.join("audit-seals"))
     }
 
-    /// All lines; none where nothing was sealed here yet.
+    /// All lines; none where nothing was sealed yet. The power may have gone in the middle of the last one, which counts as not written:
+    /// the database has its seal still.
     ///
     /// # Errors
     /// A line is none of these, or the file cannot be read.
     pub(crate) fn read(&self) -> Result<Vec<Known>> {
+        let text = self.text()?;
+        whole(&text).lines().map(|line| parse(line).ok_or_else(|| self.broken())).collect()
+    }
+
+    fn text(&self) -> Result<String> {
         match std::fs::read_to_string(&self.0) {
-            Ok(text) => text.lines().map(|line| parse(line).ok_or_else(|| self.broken())).collect(),
-            Err(fault) if fault.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-            Err(fault) => Err(Error::Broken(format!("{} was not read: {fault}", self.0.display()))),
+            Err(fault) if fault.kind() == ErrorKind::NotFound => Ok(String::new()),
+            read => {
+                read.map_err(|fault| Error::Broken(format!("{} was not read: {fault}", self.0.display())))
+            }
         }
     }
 
-    /// Adds a seal that is not there yet, on the disk before anything else is done.
-    pub(crate) fn add(&self, seal: &Known) -> Result<()> {
-        if self.read()?.iter().any(|(number, _)| *number == seal.0) {
+    /// Adds seals behind what is there, on the disk before anything else is done.
+    pub(crate) fn add(&self, seals: &[Known]) -> Result<()> {
+        if seals.is_empty() {
             return Ok(());
         }
+        let lines: String = seals.iter().map(line).collect();
+        let length = whole(&self.text()?).len() as u64;
         let mut file = file::append(&self.0).map_err(|fault| Error::Broken(fault.why()))?;
-        let written = file.write_all(line(seal).as_bytes()).and_then(|()| file.sync_data());
+        let written = file.set_len(length).and_then(|()| file.write_all(lines.as_bytes()));
+        let written = written.and_then(|()| file.sync_data());
         written.map_err(|fault| Error::Broken(format!("{} was not written: {fault}", self.0.display())))
     }
 
@@ -52,9 +62,23 @@ impl SealsFile {
         }
     }
 
+    /// The database has another seal of this number than the file, or none.
+    pub(crate) fn contradicted(&self, number: i64) -> Error {
+        let file = self.0.display();
+        Error::Broken(format!(
+            "seal {number} in {file} is not the database's: somebody has put a former state of the database back. After `bank restore` on another \
+             node, move {file} away"
+        ))
+    }
+
     fn broken(&self) -> Error {
         Error::Broken(format!("{} has a line that is no seal: NUMBER:SHA-256", self.0.display()))
     }
+}
+
+/// The whole lines.
+fn whole(text: &str) -> &str {
+    text.rfind('\n').map_or("", |end| text.get(..=end).unwrap_or_default())
 }
 
 /// A seal as it is written down.
@@ -75,15 +99,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seal_is_written_once_and_read_again() {
+    fn seals_are_read_as_they_were_written_and_half_a_line_is_none() {
         let folder = tempfile::tempdir().expect("a folder");
         let seals = SealsFile::of(folder.path());
         assert_eq!(seals.read().expect("none"), []);
-        let known = [(1, "a".repeat(64)), (2, "b".repeat(64))];
-        for seal in [&known[0], &known[1], &known[1]] {
-            seals.add(seal).expect("written");
-        }
-        assert_eq!(seals.read().expect("two"), known);
+        let known = [(1, "a".repeat(64)), (2, "b".repeat(64)), (3, "c".repeat(64))];
+        seals.add(&known[..2]).expect("written");
+        assert_eq!(seals.read().expect("two"), known[..2]);
+        let path = folder.path().join("audit-seals");
+        let torn = std::fs::read_to_string(&path).expect("text") + "3:ccc";
+        std::fs::write(&path, torn).expect("the power went");
+        assert_eq!(seals.read().expect("two"), known[..2]);
+        seals.add(&known[2..]).expect("mended");
+        assert_eq!(seals.read().expect("three"), known);
         seals.move_away(7).expect("moved");
         assert_eq!(seals.read().expect("none"), []);
         std::fs::write(folder.path().join("audit-seals"), "1:abc\n").expect("written");

@@ -7,6 +7,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use peer::Patient;
 use terminal::Failure;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -41,6 +42,8 @@ const BUFFER: usize = 64 << 10;
 const HEAD: Duration = Duration::from_secs(10);
 /// What is being answered when the bank stops has this long.
 const GRACE: Duration = Duration::from_secs(10);
+/// A browser that takes nothing of its answer for so long is let go.
+const UNREAD: Duration = Duration::from_secs(30);
 
 /// Where the listeners are to be.
 #[derive(Clone)]
@@ -191,6 +194,8 @@ where
 {
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_headers(64).max_buf_size(BUFFER);
+    // Whoever asks and reads nothing gives the place back.
+    let stream = Patient::new(stream, UNREAD);
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(site));
     tokio::pin!(connection);
     tokio::select! {
@@ -215,23 +220,41 @@ async fn keep_house(bank: Open, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// Of all nodes one keeps house at a time.
+/// Every node writes the seals down; the rest is done by one node at a time.
 async fn tidy(bank: &Bank, round: u64) -> Result<()> {
+    if round.is_multiple_of(120) {
+        tell("the file of the seals", bank.write_seals_down().await);
+    }
     let Some(_duty) = bank.database.duty().await? else { return Ok(()) };
-    while remit::step(bank).await? {}
+    // One step that fails keeps no other from being done.
+    tell("the outgoing queue", remit_all(bank).await);
     if round.is_multiple_of(10) {
-        merchant::expire_late(bank).await?;
+        tell("merchants' orders", merchant::expire_late(bank).await);
     }
     if round.is_multiple_of(120) {
-        let (mut db, now) = (bank.database.writer().await?, bank.clock.now());
-        order::expire(&mut db, now).await?;
-        session::sweep(&mut db, now).await?;
-        throttle::sweep(&mut db, now).await?;
-        idempotency::sweep(&mut db, now).await?;
-        drop(db);
-        bank.seal_hourly().await?;
+        tell("what is too old", sweep(bank).await);
+        tell("the seal of the audit", bank.seal_hourly().await);
     }
     Ok(())
+}
+
+fn tell(what: &str, done: Result<()>) {
+    if let Err(error) = done {
+        log::fault(&format!("housekeeping, {what}: {error}"));
+    }
+}
+
+async fn remit_all(bank: &Bank) -> Result<()> {
+    while remit::step(bank).await? {}
+    Ok(())
+}
+
+async fn sweep(bank: &Bank) -> Result<()> {
+    let (mut db, now) = (bank.database.writer().await?, bank.clock.now());
+    order::expire(&mut db, now).await?;
+    session::sweep(&mut db, now).await?;
+    throttle::sweep(&mut db, now).await?;
+    idempotency::sweep(&mut db, now).await
 }
 
 async fn metrics_page(State(bank): State<Open>) -> String {

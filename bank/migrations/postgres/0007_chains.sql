@@ -1,7 +1,7 @@
 -- The audit has several chains, so that one row does not make all payments wait for each other. What was written before is chain 0.
 ALTER TABLE audit ADD COLUMN chain BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE audit DROP CONSTRAINT audit_pkey;
-ALTER TABLE audit ADD PRIMARY KEY (chain, seq);
+ALTER TABLE audit ADD PRIMARY KEY (chain, seq), ADD CHECK (chain BETWEEN 0 AND 15), ADD CHECK (seq > 0);
 CREATE INDEX audit_by_time ON audit (at);
 
 -- One row for each chain: whoever updates it holds that chain until the end of the transaction. The hash before a chain's first row is

@@ -4,8 +4,8 @@ DROP TRIGGER audit_no_delete;
 DROP INDEX audit_of_subject;
 ALTER TABLE audit RENAME TO audit_former;
 CREATE TABLE audit (
-    chain BIGINT NOT NULL,
-    seq BIGINT NOT NULL,
+    chain BIGINT NOT NULL CHECK (chain BETWEEN 0 AND 15),
+    seq BIGINT NOT NULL CHECK (seq > 0),
     at BIGINT NOT NULL,
     actor TEXT NOT NULL,
     action TEXT NOT NULL,

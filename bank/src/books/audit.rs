@@ -18,6 +18,7 @@ statements! {
     ADD = "INSERT INTO audit (chain, seq, at, actor, action, subject, detail, previous, hash)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     SET_HEAD = "UPDATE audit_head SET hash = $1 WHERE chain = $2";
+    COUNT = "SELECT COUNT(*) FROM audit";
     HEADS = "SELECT chain, seq, hash FROM audit_head ORDER BY chain";
     AFTER = "SELECT chain, seq, at, actor, action, subject, detail, previous, hash FROM audit
              WHERE chain = $1 AND seq > $2 ORDER BY seq LIMIT 1000";
@@ -34,7 +35,7 @@ pub(crate) struct Row {
     chain: i64,
     pub(super) seq: i64,
     pub(crate) at: Moment,
-    /// `customer:ID`, `teller:NAME`, `bank` or `owner`.
+    /// `customer:ID`, `teller:NAME`, `merchant:ID`, `bank` or `owner`.
     pub(crate) actor: String,
     pub(crate) action: String,
     pub(crate) subject: String,
@@ -126,6 +127,12 @@ pub(crate) async fn last(db: &mut Connection) -> Result<Vec<Row>> {
 /// The head of each chain: its last row, and that row's hash.
 pub(super) async fn heads(db: &mut Connection) -> Result<Vec<(i64, i64, String)>> {
     Ok(sqlx::query_as(HEADS).fetch_all(db).await?)
+}
+
+/// All rows, in whatever chain.
+pub(super) async fn count(db: &mut Connection) -> Result<i64> {
+    let (count,): (i64,) = sqlx::query_as(COUNT).fetch_one(db).await?;
+    Ok(count)
 }
 
 /// A thousand rows of a chain, from behind this one.

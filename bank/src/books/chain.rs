@@ -33,6 +33,11 @@ pub(crate) async fn verify(
         }
         count += end.0;
     }
+    // The ledger is held against all rows, so a row outside the chains would let anybody write a posting.
+    let strangers = audit::count(&mut *db).await? - count;
+    if strangers != 0 {
+        return Ok(Err(format!("{strangers} rows of the audit are in no chain")));
+    }
     Ok(Ok(count))
 }
 

@@ -14,7 +14,7 @@ statements! {
     PAY = "UPDATE purchase SET state = 'paid', payment = $1, ended_at = $2
            WHERE id = $3 AND state = 'open' AND expires_at > $2";
     CANCEL = "UPDATE purchase SET state = 'cancelled', ended_at = $1 WHERE id = $2 AND state = 'open' AND expires_at > $1";
-    CANCEL_ALL = "UPDATE purchase SET state = 'cancelled', ended_at = $1 WHERE merchant = $2 AND state = 'open'";
+    CANCEL_ALL = "UPDATE purchase SET state = 'cancelled', ended_at = $1 WHERE merchant = $2 AND state = 'open' RETURNING id";
     EXPIRE = "UPDATE purchase SET state = 'expired', ended_at = $1 WHERE id = $2 AND state = 'open' AND expires_at <= $1";
     LATE = "SELECT id FROM purchase WHERE state = 'open' AND expires_at <= $1 ORDER BY expires_at, id LIMIT 1";
 }
@@ -112,8 +112,9 @@ pub(crate) async fn cancel(db: &mut Connection, id: &str, now: Moment) -> Result
 }
 
 /// All of a merchant: open → cancelled. How many.
-pub(crate) async fn cancel_all(db: &mut Connection, merchant: &str, now: Moment) -> Result<u64> {
-    Ok(sqlx::query(CANCEL_ALL).bind(now).bind(merchant).execute(db).await?.rows_affected())
+pub(crate) async fn cancel_all(db: &mut Connection, merchant: &str, now: Moment) -> Result<Vec<String>> {
+    let cancelled: Vec<(String,)> = sqlx::query_as(CANCEL_ALL).bind(now).bind(merchant).fetch_all(db).await?;
+    Ok(cancelled.into_iter().map(|(id,)| id).collect())
 }
 
 /// open and too old → expired. Whether it was: of two nodes that look, one writes.

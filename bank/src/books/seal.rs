@@ -16,6 +16,7 @@ use crate::{
 statements! {
     ADD = "INSERT INTO audit_seal (number, at, heads, mac) VALUES ($1, $2, $3, $4) ON CONFLICT (number) DO NOTHING";
     ALL = "SELECT number, at, heads, mac FROM audit_seal ORDER BY number";
+    SINCE = "SELECT number, at, heads, mac FROM audit_seal WHERE number >= $1 ORDER BY number";
     LAST = "SELECT number, at, heads, mac FROM audit_seal ORDER BY number DESC LIMIT 1";
 }
 
@@ -75,6 +76,12 @@ pub(crate) async fn add(db: &mut Connection, secrets: &Secrets, now: Moment) -> 
     let add = sqlx::query(ADD).bind(number).bind(now).bind(&seal.heads).bind(&seal.mac);
     let is_ours = add.execute(&mut *db).await?.rows_affected() == 1;
     Ok(is_ours.then_some(seal))
+}
+
+/// The seals from this number on.
+pub(crate) async fn since(db: &mut Connection, number: i64) -> Result<Vec<Known>> {
+    let seals: Vec<Seal> = sqlx::query_as(SINCE).bind(number).fetch_all(db).await?;
+    Ok(seals.iter().map(Seal::known).collect())
 }
 
 /// When the audit was sealed last.

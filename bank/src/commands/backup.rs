@@ -82,12 +82,16 @@ impl Restore {
                 "a copy goes to bank.sqlite in the bank's folder, and another database was named".into(),
                 "leave --database and BANK_DATABASE away",
             )),
-            (None, true) => renew(&self.place).await,
+            (None, true) => match renew(&self.place).await {
+                Ok(()) => begin_seals(&self.place),
+                refused => refused,
+            },
             (Some(from), false) => self.restore(from).await,
         }?;
         say_lines(
             "the books are as they were when the copy was made; all sessions and all codes for shields have ended, and all shields are \
              suspended\n\
+             next: on other nodes of this bank, move the file audit-seals away\n\
              next: what was done since is not in the books. Confirm each shield at the counter (confirm-shield), or all but those that \
              were lost or replaced since (bank confirm-shields --except NUMBER); replace the shields whose IDs were issued since",
         );
@@ -116,6 +120,7 @@ impl Restore {
         if renewed.is_ok() {
             vacant(&to).and_then(|()| fs::rename(&beside, &to)).map_err(why)?;
             fs::File::open(&self.place.folder).and_then(|folder| folder.sync_all()).map_err(why)?;
+            begin_seals(&self.place)?;
         }
         clear(&beside);
         renewed
@@ -135,20 +140,27 @@ async fn renew(place: &Place) -> std::result::Result<(), Failure> {
         return Err(refused("there are no books in it".into(), "name the copy that `bank backup` made"));
     }
     migrate(place).await?;
-    let bank = place.open(Clock::default()).await?;
+    // The file of the seals belongs to the former books until the copy has their place.
+    let bank = place.open(Clock::default()).await?.with_seals_file(None);
     let proven = bank.prove_stored().await.map_err(told("the books were not read"))?;
     proven.map_err(|why| {
         let next = "take another copy, or the secrets that belong to it; move what was restored away";
         Failure::new("the copy is not to be trusted").because(why).next(next)
     })?;
-    let moved = SealsFile::of(&place.folder).move_away(bank.clock.now());
-    moved
-        .map_err(|fault| refused(format!("the file of former seals was not moved: {fault}"), "make room"))?;
     end_all(&bank).await.map_err(told("the sessions were not ended"))?;
     bank.seal().await.map_err(told("the audit was not sealed"))?;
     bank.database.settle().await.map_err(told("the books were not written"))?;
     bank.database.close().await;
     Ok(())
+}
+
+/// The file of the seals begins anew: the former lines belong to books that were given up.
+fn begin_seals(place: &Place) -> std::result::Result<(), Failure> {
+    SealsFile::of(&place.folder).move_away(Clock::default().now()).map_err(|fault| {
+        Failure::new("the bank is restored, and the file of the former seals is in the way")
+            .because(fault.to_string())
+            .next("move audit-seals away before the bank serves")
+    })
 }
 
 /// Refuses where a database is, or what SQLite has left beside one: that would be written into the new one.

@@ -3,7 +3,7 @@
 use axum::http::Uri;
 use zeroize::Zeroizing;
 
-use super::event::secret;
+use super::event::{secret, tell};
 use crate::{
     bank::Bank,
     books::{
@@ -122,7 +122,10 @@ pub(crate) async fn stop(bank: &Bank, name: &str) -> Result<()> {
     let merchant = known(&mut work, name).await?;
     if merchant::stop(&mut work, &merchant.id).await? {
         let cancelled = purchase::cancel_all(&mut work, &merchant.id, now).await?;
-        let detail = format!("{cancelled} orders cancelled");
+        for id in &cancelled {
+            tell(&mut work, id, "order.cancelled", now).await?;
+        }
+        let detail = format!("{} orders cancelled", cancelled.len());
         audit::add(&mut work, now, "owner", "merchant-stopped", &merchant.id, &detail).await?;
         work.commit().await?;
     }

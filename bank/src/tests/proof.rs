@@ -27,6 +27,18 @@ impl World {
         self.tamper(sql.into()).await.expect("no triggers");
     }
 
+    /// This statement, without the rules of the audit's columns.
+    fn without_checks(&self, sql: &str) -> String {
+        match self.bank.database.kind {
+            Kind::Sqlite => {
+                format!("PRAGMA ignore_check_constraints = 1; {sql}; PRAGMA ignore_check_constraints = 0")
+            }
+            Kind::Postgres => format!(
+                "ALTER TABLE audit DROP CONSTRAINT audit_chain_check; ALTER TABLE audit DROP CONSTRAINT audit_seq_check; {sql}"
+            ),
+        }
+    }
+
     async fn why(&self) -> String {
         self.bank.prove(None).await.expect("read").expect_err("nothing was noticed")
     }
@@ -140,6 +152,35 @@ async fn what_was_sealed_is_missed_when_it_is_gone() {
     assert!(world.is_proven().await, "the last hour can be cut where nobody knows its seal");
     let why = world.bank.prove(Some(known)).await.expect("read").expect_err("the seal is known");
     assert!(why.contains("is gone: the last seal is 1"), "{why}");
+}
+
+/// Whoever writes a posting of their own needs a row of the audit that repeats it. Neither table takes one that is in no chain, and without
+/// the rules of the tables the proof finds it.
+#[tokio::test]
+async fn a_posting_is_not_vouched_for_by_a_row_outside_the_chains() {
+    for (chain, seq) in [(0, -1), (3, 0), (16, 1), (-1, 1)] {
+        let world = World::new().await;
+        let person = world.person("张三", OLD).await;
+        assert!(world.is_proven().await);
+        let (from, to) = ("SELECT number FROM account WHERE number = '1001'", &person.account);
+        let row = format!(
+            "INSERT INTO audit (chain, seq, at, actor, action, subject, detail, previous, hash)
+             SELECT {chain}, {seq}, 1, 'owner', 'posted', 'forged', number || ' {to} 100 - - x', '', '' FROM ({from}) AS vault"
+        );
+        assert!(world.tamper(row.clone()).await.is_err(), "the table refuses {chain}-{seq}");
+        world.tamper(world.without_checks(&row)).await.expect("no rules");
+        for sql in [
+            format!(
+                "INSERT INTO posting (id, debit, credit, amount, memo, posted_at) SELECT 'forged', number, '{to}', 100, 'x', 1 FROM ({from}) AS vault"
+            ),
+            format!("UPDATE account SET balance = balance + 100 WHERE number = '{to}'"),
+            "UPDATE account SET balance = balance - 100 WHERE number = '1001'".into(),
+        ] {
+            world.tamper(sql).await.expect("forged");
+        }
+        let why = world.why().await;
+        assert!(why.contains("1 rows of the audit are in no chain"), "{chain}-{seq}: {why}");
+    }
 }
 
 /// A row as the audit had it: its number, when, who, what, of what, how, the hash before it and its own.

@@ -1,6 +1,6 @@
 """A bank of several nodes on one PostgreSQL, behind haproxy, and what happens to them."""
 
-import os, random, re, signal, socket, subprocess, sys, time, urllib.request
+import os, random, shutil, signal, socket, subprocess, sys, time, urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "shield"))
 
@@ -47,16 +47,17 @@ class Node:
     def __init__(self, cluster, number):
         self.cluster, self.number = cluster, number
         self.customers, self.tellers = free_port(), free_port()
-        self.starts = 0
+        self.folder = cluster.path(f"folder{number}")
 
     def start(self):
         cluster = self.cluster
-        words = ["serve", "--folder", cluster.bank, "--public", f"127.0.0.1:{self.customers}", "--counter", f"127.0.0.1:{self.tellers}",
+        if not os.path.exists(self.folder):
+            shutil.copytree(cluster.bank, self.folder)
+        words = ["serve", "--folder", self.folder, "--public", f"127.0.0.1:{self.customers}", "--counter", f"127.0.0.1:{self.tellers}",
                  "--metrics", "127.0.0.1:0", "--public-origin", cluster.public, "--counter-origin", cluster.counter,
                  "--trusted-proxy", "127.0.0.1/32", "--business-date", BUSINESS_DATE]
         log = open(cluster.path(f"node{self.number}.log"), "a")
         self.process = subprocess.Popen([os.path.join(PROGRAMS, "bank"), *words], env=cluster.environment(), stdout=subprocess.DEVNULL, stderr=log)
-        self.starts += 1
 
     def answers(self):
         try:

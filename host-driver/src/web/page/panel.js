@@ -99,6 +99,8 @@ class Token {
     part(".move").addEventListener("click", () => this.move());
     this.node.addEventListener("keydown", (event) => this.key(event));
     this.pressing = false;
+    /** The question that the holder sees, and since when. */
+    this.drawn = null;
     this.since = 0;
     this.host = null;
   }
@@ -109,12 +111,17 @@ class Token {
     const enter = event.key === "Enter" && event.target === this.node;
     if (!enter && event.key !== "Escape") return;
     event.preventDefault();
-    if (performance.now() - this.since >= SETTLES) this.press(enter ? "ok" : "cancel");
+    this.press(enter ? "ok" : "cancel");
+  }
+
+  /** Whether a press is for what the holder has read. The second click of two quick ones is not: another page was drawn between them. */
+  isReady() {
+    return this.drawn !== null && !this.pressing && performance.now() - this.since >= SETTLES;
   }
 
   async press(button) {
-    const { screen } = this.told;
-    if (!screen || this.pressing) return;
+    if (!this.isReady()) return;
+    const screen = this.drawn;
     this.pressing = true;
     this.draw();
     try {
@@ -146,7 +153,6 @@ class Token {
   show(screen) {
     this.told.screen = screen;
     this.pressing = false;
-    this.since = performance.now();
     if (screen) $("spoken").textContent = screen.lines.join(" ");
   }
 
@@ -168,6 +174,11 @@ class Token {
   drawScreen() {
     const { told, part } = this;
     const { screen, display } = told;
+    if (screen !== this.drawn) {
+      this.drawn = screen ?? null;
+      this.since = performance.now();
+      setTimeout(() => this.draw(), SETTLES);
+    }
     part(".display").hidden = part(".buttons").hidden = !display;
     part(".hint").textContent = display ? "" : say("no_screen");
     if (!display) return;
@@ -184,7 +195,7 @@ class Token {
     part(".deed").textContent = say(!screen ? "ok" : last ? "confirm" : "next");
     for (const button of [part(".ok"), part(".cancel")]) {
       // A button that is not ready stays focusable: focus must not jump away between two pages.
-      button.setAttribute("aria-disabled", String(!screen || this.pressing));
+      button.setAttribute("aria-disabled", String(!this.isReady()));
     }
   }
 

@@ -284,8 +284,12 @@ impl Place {
     async fn open(&self, clock: Clock) -> Result<Bank, Failure> {
         let folder = Folder(&self.folder);
         let secrets = Secrets::read(&folder.secrets())?;
+        let seals = SealsFile::of(&self.folder);
+        seals.settle(clock.now()).map_err(|fault| {
+            not_opened(format!("the file of former seals was not moved: {fault}"), "move audit-seals away")
+        })?;
         let bank = Bank::new(self.database().await?, secrets, Settings::read(&folder.settings())?, clock)
-            .with_seals_file(Some(SealsFile::of(&self.folder)));
+            .with_seals_file(Some(seals));
         if !bank.database.is_current().await {
             return Err(Failure::new("the bank was not opened")
                 .because("its database lacks tables of this program")

@@ -2,7 +2,9 @@
 //! of the database back, with all its seals, is betrayed by the lines of the seals that came after it.
 
 use std::{
+    ffi::OsString,
     io::{ErrorKind, Write},
+    os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
 };
 
@@ -18,6 +20,39 @@ pub(crate) struct SealsFile(PathBuf);
 impl SealsFile {
     pub(crate) fn of(folder: &Path) -> Self {
         Self(folder.join("audit-seals"))
+    }
+
+    /// Says that a copy is about to become the database to which these lines do not belong. Whoever reads the lines next finishes the
+    /// switch, if the copy has got its place: nothing between the two is lost to a power cut.
+    pub(crate) fn expect_restored(&self, copy: &Path) -> std::io::Result<()> {
+        let mut mark = std::fs::File::create(self.mark())?;
+        mark.write_all(copy.as_os_str().as_bytes()).and_then(|()| mark.sync_all())
+    }
+
+    /// The copy does not become the database.
+    pub(crate) fn expect_nothing(&self) -> std::io::Result<()> {
+        match std::fs::remove_file(self.mark()) {
+            Err(fault) if fault.kind() != ErrorKind::NotFound => Err(fault),
+            _ => Ok(()),
+        }
+    }
+
+    /// Finishes the switch to a copy that has got its place.
+    pub(crate) fn settle(&self, now: i64) -> std::io::Result<()> {
+        let copy = match std::fs::read(self.mark()) {
+            Ok(copy) => PathBuf::from(OsString::from_vec(copy)),
+            Err(fault) if fault.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(fault) => return Err(fault),
+        };
+        if copy.exists() {
+            return Ok(());
+        }
+        self.move_away(now)?;
+        self.expect_nothing()
+    }
+
+    fn mark(&self) -> PathBuf {
+        self.0.with_extension("restoring")
     }
 
     /// All lines; none where nothing was sealed yet. The power may have gone in the middle of the last one, which counts as not written:
@@ -53,7 +88,7 @@ impl SealsFile {
     }
 
     /// The former seals belong to a state of the books that a restore has given up. They are kept beside.
-    pub(crate) fn move_away(&self, now: i64) -> std::io::Result<()> {
+    fn move_away(&self, now: i64) -> std::io::Result<()> {
         let mut beside = self.0.as_os_str().to_owned();
         beside.push(format!(".{now}"));
         match std::fs::rename(&self.0, beside) {
@@ -112,7 +147,15 @@ mod tests {
         assert_eq!(seals.read().expect("two"), known[..2]);
         seals.add(&known[2..]).expect("mended");
         assert_eq!(seals.read().expect("three"), known);
-        seals.move_away(7).expect("moved");
+        // A restore that is cut before the copy has its place changes nothing, and one that is cut after it is finished.
+        let copy = folder.path().join("bank.restored");
+        std::fs::write(&copy, "").expect("a copy");
+        seals.expect_restored(&copy).expect("noted");
+        seals.settle(7).expect("too early");
+        assert_eq!(seals.read().expect("three"), known);
+        std::fs::rename(&copy, folder.path().join("bank.sqlite")).expect("in its place");
+        seals.settle(7).expect("finished");
+        seals.settle(8).expect("nothing to do");
         assert_eq!(seals.read().expect("none"), []);
         std::fs::write(folder.path().join("audit-seals"), "1:abc\n").expect("written");
         assert!(seals.read().is_err());

@@ -24,6 +24,9 @@ statements! {
               WHERE id = $2 AND state IN ('created', 'challenged')";
     REFUSE = "UPDATE payment_order SET state = 'refused', refusal = $1, ended_at = $2
               WHERE id = $3 AND state IN ('created', 'challenged')";
+    EXPIRE_OF = "UPDATE payment_order SET state = 'expired', ended_at = $1
+                 WHERE customer = $2 AND state IN ('created', 'challenged') AND expires_at <= $1";
+    LATE_OF = "SELECT COUNT(*) FROM payment_order WHERE customer = $1 AND state IN ('created', 'challenged') AND expires_at <= $2";
     EXPIRE = "UPDATE payment_order SET state = 'expired', ended_at = $1
               WHERE state IN ('created', 'challenged') AND expires_at <= $1";
 }
@@ -189,6 +192,18 @@ pub(crate) async fn cancel(db: &mut Connection, id: &str, now: Moment) -> Result
 /// created or challenged → refused, for this reason. Whether it was.
 pub(crate) async fn refuse(db: &mut Connection, id: &str, why: &str, now: Moment) -> Result<bool> {
     Ok(sqlx::query(REFUSE).bind(why).bind(now).bind(id).execute(db).await?.rows_affected() == 1)
+}
+
+/// Whether orders of this customer are too old, and nobody has written that down yet.
+pub(crate) async fn has_late(db: &mut Connection, customer: &str, now: Moment) -> Result<bool> {
+    let (late,): (i64,) = sqlx::query_as(LATE_OF).bind(customer).bind(now).fetch_one(db).await?;
+    Ok(late > 0)
+}
+
+/// Those of this customer that are too old → expired.
+pub(crate) async fn expire_of(db: &mut Connection, customer: &str, now: Moment) -> Result<()> {
+    sqlx::query(EXPIRE_OF).bind(now).bind(customer).execute(db).await?;
+    Ok(())
 }
 
 /// All that are too old → expired. How many.

@@ -111,16 +111,18 @@ impl Restore {
             };
             refused(format!("{} was not copied to {}: {fault}", from.display(), to.display()), next)
         };
-        vacant(&to).map_err(why)?;
+        let seals = SealsFile::of(&self.place.folder);
+        vacant(&to).and_then(|()| seals.expect_nothing()).map_err(why)?;
         clear(&beside);
         copy(from, &beside).map_err(why)?;
         let place =
             Place { folder: self.place.folder.clone(), database: Some(crate::database::sqlite_url(&beside)) };
         let renewed = renew(&place).await;
         if renewed.is_ok() {
-            vacant(&to).and_then(|()| fs::rename(&beside, &to)).map_err(why)?;
+            let moved = vacant(&to).and_then(|()| seals.expect_restored(&beside));
+            moved.and_then(|()| fs::rename(&beside, &to)).map_err(why)?;
             fs::File::open(&self.place.folder).and_then(|folder| folder.sync_all()).map_err(why)?;
-            begin_seals(&self.place)?;
+            seals.settle(Clock::default().now()).map_err(why)?;
         }
         clear(&beside);
         renewed
@@ -156,7 +158,9 @@ async fn renew(place: &Place) -> std::result::Result<(), Failure> {
 
 /// The file of the seals begins anew: the former lines belong to books that were given up.
 fn begin_seals(place: &Place) -> std::result::Result<(), Failure> {
-    SealsFile::of(&place.folder).move_away(Clock::default().now()).map_err(|fault| {
+    let seals = SealsFile::of(&place.folder);
+    let begun = seals.expect_restored(Path::new("")).and_then(|()| seals.settle(Clock::default().now()));
+    begun.map_err(|fault| {
         Failure::new("the bank is restored, and the file of the former seals is in the way")
             .because(fault.to_string())
             .next("move audit-seals away before the bank serves")

@@ -12,7 +12,7 @@ use super::{
     method::{Choice, choices},
 };
 use crate::{
-    bank::Open,
+    bank::{Bank, Open},
     books::{
         challenge::{self, Challenge},
         merchant::Merchant,
@@ -66,8 +66,17 @@ struct Orders<'a> {
     orders: &'a [Order],
 }
 
+/// Writes down that orders of this customer are too old, so that the page shows them so. A page that changes nothing waits for no writer.
+async fn expire(bank: &Bank, who: &Settled) -> Result<()> {
+    let (customer, now) = (&who.customer().id, bank.clock.now());
+    if order::has_late(&mut *bank.database.connection().await?, customer, now).await? {
+        order::expire_of(&mut *bank.database.writer().await?, customer, now).await?;
+    }
+    Ok(())
+}
+
 async fn list(State(bank): State<Open>, visit: Visit, who: Settled) -> Result<Response> {
-    order::expire(&mut *bank.database.writer().await?, bank.clock.now()).await?;
+    expire(&bank, &who).await?;
     let mut db = bank.database.connection().await?;
     let orders = order::of_customer(&mut db, &who.customer().id).await?;
     draw(&Orders { page: &visit.page, orders: &orders })
@@ -112,7 +121,7 @@ async fn show(
     Path(id): Path<String>,
 ) -> Result<Response> {
     let now = bank.clock.now();
-    order::expire(&mut *bank.database.writer().await?, now).await?;
+    expire(&bank, &who).await?;
     let mut db = bank.database.connection().await?;
     let own = OwnerOf::check(&mut db, &who, &id).await?;
     let order = own.order();

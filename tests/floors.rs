@@ -59,7 +59,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     // Never card: a bank knows shields by what they signed.
-    ("bank", &["wire", "file", "authority", "payment", "terminal"]),
+    ("bank", &["wire", "file", "peer", "authority", "payment", "terminal"]),
     (
         "ushield",
         &[

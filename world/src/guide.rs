@@ -8,8 +8,9 @@ pub(crate) fn text(bank: &Value, panel: &str, prompter: &str, pin: &str) -> Stri
     let demo = &bank["demo"];
     let word = |name: &str| demo[name].as_str().unwrap_or_default();
     let mut out = format!(
-        "\n  银行 The bank        {}\n  U盾 The shield       {panel}\n  密码窗口 PIN window   {prompter}\n  柜台 The counter     {}\n",
+        "\n  银行 The bank        {}\n  书店 The shop        {}\n  U盾 The shield       {panel}\n  密码窗口 PIN window   {prompter}\n  柜台 The counter     {}\n",
         at("public"),
+        bank["shop"].as_str().unwrap_or_default(),
         at("counter"),
     );
     out += &format!(
@@ -74,6 +75,7 @@ mod tests {
         ]);
         let bank = json!({
             "addresses": { "public": "http://localhost:1", "counter": "http://localhost:2" },
+            "shop": "http://127.0.0.1:5",
             "demo": { "password": "log in", "payment_password": "pay", "people": people },
         });
         let text = text(&bank, "http://127.0.0.1:3/#s", "http://127.0.0.1:4/#t", "135790");
@@ -82,6 +84,7 @@ mod tests {
             "localhost:2",
             "127.0.0.1:3/#s",
             "127.0.0.1:4/#t",
+            "127.0.0.1:5",
             "log in",
             "135790",
             "300",

@@ -24,7 +24,7 @@ const SPEAKER: Program = Program { label: "world:", indented: true };
 
 /// A bank, a shield and the Online Banking Assistant, in one command
 ///
-/// It prints links: the bank, its counter, and the page of the shield. Ctrl-C ends everything, and leaves nothing.
+/// It prints links: the bank, its counter, a shop, the page of the shield, and that on which the PIN is asked for. Ctrl-C ends everything, and leaves nothing.
 #[derive(Parser)]
 #[command(
     name = "world",
@@ -32,10 +32,10 @@ const SPEAKER: Program = Program { label: "world:", indented: true };
     max_term_width = 100,
     after_help = "Examples:
   world
-  world --open              opens the bank and the shield in your browser"
+  world --open              opens bank, shop, shield and PIN page in your browser"
 )]
 struct Line {
-    /// Open the bank and the shield in your browser
+    /// Open bank, shop, shield and PIN page in your browser
     #[arg(long)]
     open: bool,
     /// What `ushield run` runs

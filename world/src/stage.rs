@@ -34,7 +34,8 @@ pub(crate) fn play(programs: &Programs, open: bool) -> Outcome {
         Command::new(programs.path("bank")?)
             .arg("demo")
             .args(["--public", "127.0.0.1:0", "--counter", "127.0.0.1:0", "--metrics", "127.0.0.1:0"])
-            .args(["--shield", serial, "--assistant-port", &assistant_port.to_string()])
+            .args(["--shop", "127.0.0.1:0", "--shield", serial])
+            .args(["--assistant-port", &assistant_port.to_string()])
             .arg("--ready-file")
             .arg(&bank_ready)
             .env("TMPDIR", &folder)
@@ -58,7 +59,8 @@ pub(crate) fn play(programs: &Programs, open: bool) -> Outcome {
     let panel = variable("USHIELD_PANEL")?;
     say_lines(&guide::text(&told, &panel, prompter, &variable("USHIELD_PIN")?));
     if open {
-        [origin, &panel, prompter].iter().for_each(|link| show(link));
+        let shop = told["shop"].as_str().unwrap_or_default();
+        [origin, shop, &panel, prompter].iter().for_each(|link| show(link));
     }
     let ended = wait(&mut [("bank", &mut bank), ("assistant", &mut assistant)])?;
     Err(Failure::new(format!("the {ended} has ended, and the world with it")).exits(Exit::Refused))

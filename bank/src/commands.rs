@@ -213,7 +213,7 @@ struct TellerStop {
 
 #[derive(Subcommand)]
 enum AuditCommand {
-    /// Prove the books: the chain and its seals, the ledger against the chain, and that balances are the sums of their postings
+    /// Prove the books: the chains and their seals, the ledger against the chains, and that balances are the sums of their postings
     Verify(Verify),
 }
 

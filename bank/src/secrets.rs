@@ -33,7 +33,7 @@ struct Written {
     #[zeroize(skip)]
     #[serde(default)]
     puk: BTreeMap<i64, Key>,
-    /// The seal on the chain of the audit.
+    /// The seals on the chains of the audit.
     audit: Key,
     /// The tokens of forms.
     form: Key,

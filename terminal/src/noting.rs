@@ -74,7 +74,9 @@ impl Noting {
     /// Gives the signals their former actions, and sends each that came to the program again. Returns whether one came that ends programs:
     /// the program has an action of its own for it, or it would have ended here.
     #[allow(unsafe_code)]
-    pub(crate) fn obey(self) -> bool {
+    pub(crate) fn obey(mut self) -> bool {
+        // A signal that comes from here on is obeyed by itself; one that came before is in the list.
+        self.restore();
         let came: Vec<_> = SIGNALS.into_iter().filter(|signal| self.has(*signal)).collect();
         drop(self);
         let mut ends = false;
@@ -87,13 +89,19 @@ impl Noting {
     }
 }
 
-impl Drop for Noting {
+impl Noting {
     #[allow(unsafe_code)]
-    fn drop(&mut self) {
-        for (signal, former) in &self.former {
+    fn restore(&mut self) {
+        for (signal, former) in self.former.drain(..) {
             // SAFETY: this puts back the action that sigaction(2) gave.
-            unsafe { libc::sigaction(*signal, former, ptr::null_mut()) };
+            unsafe { libc::sigaction(signal, &raw const former, ptr::null_mut()) };
         }
+    }
+}
+
+impl Drop for Noting {
+    fn drop(&mut self) {
+        self.restore();
     }
 }
 

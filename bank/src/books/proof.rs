@@ -1,6 +1,6 @@
 //! The proof of the books: what each table says is held against what another one says, so that nobody changes one of them unnoticed.
 //!
-//! The ledger is bound to the chain of the audit, and the chain is sealed with a key outside the database. What is left to somebody
+//! The ledger is bound to the chains of the audit, and the chains are sealed with a key outside the database. What is left to somebody
 //! who writes into the database: rows younger than the last seal, and a whole former state with its seals. Against the latter the
 //! seals are written down outside the database as well.
 

@@ -47,7 +47,7 @@ pub(crate) enum From {
     Before,
 }
 
-/// Begins to tell a listener: first all tokens as they are, and then what happens. `None` where too many listen already. Must be
+/// Begins to tell a listener: what the journal remembers, if that is wanted, then all tokens as they are, and then what happens. `None` where too many listen already. Must be
 /// called inside a runtime.
 pub(crate) fn follow(rack: &Arc<Rack>, from: From) -> Option<Lines> {
     static LISTENING: Semaphore = Semaphore::const_new(LISTENERS);

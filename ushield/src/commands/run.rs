@@ -145,15 +145,19 @@ impl Run {
         }
         let limits = memory::close();
         let tested = test_ahead();
-        let folder = Folder::make()?;
-        let artifacts = self.artifacts.clone().map(|into| Artifacts::begin(&folder, into)).transpose()?;
         let runtime = Waiter::start()?;
         runtime.spawn(log::tell_what_was_left_out());
-        let (mut keeper, stage) = {
+        let mut keeper = {
             let _inside = runtime.enter();
             // This thread starts the keeper, because it lives until the command has ended.
-            let keeper = Keeper::start(&self.command, limits)?;
-            (keeper, self.set(&runtime, &folder, tested)?)
+            Keeper::start(&self.command, limits)?
+        };
+        // The keeper is there first: it removes the folder of a run that is killed right now.
+        let folder = Folder::make()?;
+        let artifacts = self.artifacts.clone().map(|into| Artifacts::begin(&folder, into)).transpose()?;
+        let stage = {
+            let _inside = runtime.enter();
+            self.set(&runtime, &folder, tested)?
         };
         let outcome = Self::command(&runtime, &mut keeper, &folder, &stage);
         if let (Some(artifacts), false) = (artifacts, matches!(outcome, Ok(Exit::As(0)))) {

@@ -21,7 +21,7 @@ use host_driver::memory::Limits;
 use rustix::{
     io::{FdFlags, fcntl_setfd},
     pipe::{PipeFlags, pipe_with},
-    process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, wait},
+    process::{Pid, Signal, WaitOptions, getpid, getppid, kill_process, set_child_subreaper, wait},
 };
 use terminal::{Context, Exit, Failure, Outcome, warn};
 use tokio::{
@@ -29,6 +29,7 @@ use tokio::{
     net::unix::pipe::Receiver,
     runtime::Builder,
     signal::unix::{SignalKind, signal},
+    time::sleep,
 };
 
 use super::{
@@ -47,6 +48,8 @@ const HEAD: [&str; 2] = ["run", "--"];
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long they may take to be gone when they are killed.
 const END: Duration = Duration::from_secs(5);
+/// How long a run that was killed may take until the kernel has closed its files.
+const LETTING_GO: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(10);
 const NOT_STARTED: &str = "the command could not be started";
 
@@ -161,6 +164,7 @@ pub(super) fn work() -> Option<Outcome> {
 /// Runs the command, and ends as the command ends.
 fn keep(lifeline: RawFd, program: &OsStr, arguments: &[OsString]) -> Outcome {
     set_child_subreaper(Some(getpid())).what(NOT_STARTED)?;
+    let run = getppid();
     let runtime =
         Builder::new_current_thread().enable_all().build().what("the runtime could not be started")?;
     runtime.block_on(async {
@@ -168,7 +172,10 @@ fn keep(lifeline: RawFd, program: &OsStr, arguments: &[OsString]) -> Outcome {
         let mut signals = Signals::catch()?;
         let mut children = signal(SignalKind::child()).what("signals cannot be watched")?;
         // The run says why it failed, where it ends before it has a command to start.
-        let Ok(variables) = lifeline::receive(&mut lifeline).await else { return Ok(Exit::As(OURS)) };
+        let Ok(variables) = lifeline::receive(&mut lifeline).await else {
+            sweep_after(run).await;
+            return Ok(Exit::As(OURS));
+        };
         let mut command = child::command(program, arguments);
         command.env_remove(MARK);
         apply(&mut command, &variables);
@@ -189,12 +196,23 @@ fn keep(lifeline: RawFd, program: &OsStr, arguments: &[OsString]) -> Outcome {
                 () = gone(&mut lifeline) => {
                     kill_all();
                     // The run can remove nothing any more: its sockets, its PIN.
-                    Folder::sweep();
+                    sweep_after(run).await;
                     return Err(Failure::new("the run was killed, and its command with it"));
                 }
             }
         }
     })
+}
+
+/// Removes the run's folder, once the run has let go of its lock. The kernel gives a process's children to another parent only after it
+/// has closed that process's files.
+async fn sweep_after(run: Option<Pid>) {
+    // A run that ended before this keeper looked is nobody's parent, and is not waited for.
+    let end = Instant::now() + LETTING_GO;
+    while getppid() == run && Instant::now() < end {
+        sleep(Duration::from_millis(2)).await;
+    }
+    Folder::sweep();
 }
 
 /// Takes the keeper's end of the lifeline, and closes it to processes that are started from here on.

@@ -20,7 +20,7 @@ use crate::{
     books::{account, proof::Proof, seal::Known},
     clock::{Clock, parse_day},
     database::{Database, sqlite_url},
-    demo,
+    demo::{self, Kept, Seeded},
     dial::Caller,
     error::Error,
     log, origin,
@@ -185,6 +185,9 @@ struct Demo {
     /// The only port of 127.0.0.1 at which the pages look for the Online Banking Assistant, for several worlds on one machine
     #[arg(long, value_name = "N")]
     assistant_port: Option<u16>,
+    /// Keep the bank in this folder: the next demo with it has the same customers and books
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -534,26 +537,22 @@ impl Listen {
 }
 
 impl Demo {
-    async fn room(&self) -> Result<Option<Room>, Failure> {
-        match self.shop {
-            Some(at) => Ok(Some(Room::open(at).await?)),
-            None => Ok(None),
-        }
+    /// Opens the shop's place: where it was, if there was one, because the books know the shop by its address.
+    async fn room(&self, kept: Option<&str>) -> Result<Option<Room>, Failure> {
+        let Some(at) = self.shop else { return Ok(None) };
+        let former = kept.and_then(|origin| origin.strip_prefix("http://")?.parse().ok());
+        Ok(Some(Room::open(former.unwrap_or(at)).await?))
     }
 
-    async fn run(self) -> Outcome {
-        self.listen.check_metrics()?;
-        if ![self.listen.public, self.listen.counter].iter().all(|place| place.ip().is_loopback()) {
-            return Err(Failure::new("the demo was not opened")
-                .because("its passwords are printed, so it is for this machine only")
-                .next("name an address of 127.0.0.1"));
-        }
-        let folder = demo::Folder::make()?;
+    /// The bank in this folder, with whom the demo has. A new one is founded and filled.
+    async fn bank(&self, folder: &demo::Folder, kept: Option<Seeded>) -> Result<(Bank, Seeded), Failure> {
         let place = Place { folder: folder.path().to_owned(), database: None };
-        let (secrets, own) = (Secrets::new().map_err(told("no secrets were made"))?, Folder(folder.path()));
-        secrets.write(&own.secrets())?;
-        // The demo's folder is its own and goes away with it, so its CA's keys lie there in clear, and it opens at once.
-        Shields::found(&own.authority(), KeyAlgorithm::P256, None)?;
+        let own = Folder(folder.path());
+        if kept.is_none() {
+            Secrets::new().map_err(told("no secrets were made"))?.write(&own.secrets())?;
+            // The demo's passwords are printed, so its CA's keys lie in its own folder in clear, and it opens at once.
+            Shields::found(&own.authority(), KeyAlgorithm::P256, None)?;
+        }
         let database = place.make_database().await?;
         database.migrate(Clock::default().now()).await.map_err(told("the database was not made"))?;
         database.close().await;
@@ -563,14 +562,37 @@ impl Demo {
         let mut bank = place.open(clock).await?.with_shields(shields).with_package(self.listen.package()?);
         bank.settings.test_rules = self.listen.test_rules;
         let bank = bank.with_assistant(self.assistant_port);
-        let made =
-            demo::seed(&bank, self.shield.as_deref()).await.map_err(told("the demo was not seeded"))?;
+        let made = match kept {
+            Some(made) => made,
+            None => {
+                let made = demo::seed(&bank, self.shield.as_deref()).await;
+                made.map_err(told("the demo was not seeded"))?
+            }
+        };
+        Ok((bank, made))
+    }
+
+    async fn run(self) -> Outcome {
+        self.listen.check_metrics()?;
+        if ![self.listen.public, self.listen.counter].iter().all(|place| place.ip().is_loopback()) {
+            return Err(Failure::new("the demo was not opened")
+                .because("its passwords are printed, so it is for this machine only")
+                .next("name an address of 127.0.0.1"));
+        }
+        let folder = demo::Folder::open(self.folder.clone())?;
+        let kept = folder.kept()?;
+        let (made, shop) = kept.map_or((None, None), |kept| (Some(kept.made), kept.shop));
+        let (bank, made) = self.bank(&folder, made).await?;
         // The guide stays on the screen: the log of requests is for whoever sends it elsewhere.
         log::keep_requests(!std::io::stderr().is_terminal());
-        let (room, papers) = (self.room().await?, folder.path().join("shop.json"));
-        if let Some(room) = &room {
+        let (room, papers) = (self.room(shop.as_deref()).await?, folder.path().join("shop.json"));
+        if let Some(room) = room.as_ref().filter(|_| shop.is_none()) {
             merchant::furnish(&bank, room, &papers).await?;
         }
+        let shop = shop.or_else(|| room.as_ref().map(|room| room.origin().to_owned()));
+        let kept = Kept { made, shop };
+        folder.keep(&kept)?;
+        let Kept { made, .. } = kept;
         // What the demo's merchant was given, for programs that try the merchants' API.
         let merchant = room.as_ref().map(|_| file::read(&papers)).transpose()?;
         let merchant: Option<serde_json::Value> =
@@ -579,7 +601,7 @@ impl Demo {
             say_lines(&demo::guide(at, &made));
             let shop = room.as_ref().map(|room| room.origin().to_owned());
             if let Some(room) = room {
-                say_lines(&format!("6. Buy in a shop\n   Open {}, and pay as in 1 or 2.", room.origin()));
+                say_lines(&format!("7. Buy in a shop\n   Open {}, and pay as in 1 or 2.", room.origin()));
                 let bank = at.public.clone();
                 tokio::spawn(async move { room.sell(&bank, papers).await });
             }

@@ -1,11 +1,11 @@
 //! `bank demo`: a bank with customers of all kinds, made through the same doors as everybody's.
 
 mod guide;
+mod folder;
 
-use std::path::{Path, PathBuf};
+use std::borrow::Cow;
 
-use serde::Serialize;
-use terminal::Failure;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     bank::Bank,
@@ -19,33 +19,11 @@ use crate::{
     identity::{self, AGREEMENT, From, Registration},
     password,
     personal_id::Code,
-    random,
     rights::{AtCounter, Teller},
 };
 
+pub(crate) use folder::{Folder, Kept};
 pub(crate) use guide::{Addresses, guide};
-
-/// A folder that goes away with the demo.
-pub(crate) struct Folder(PathBuf);
-
-impl Folder {
-    pub(crate) fn make() -> std::result::Result<Self, Failure> {
-        let name = random::id().map_err(|error| Failure::new("no folder was made").because(error))?;
-        let path = std::env::temp_dir().join(format!("bank-demo-{name}"));
-        file::make_private_folder(&path)?;
-        Ok(Self(path))
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// Adds a teller.
 pub(crate) async fn add_teller(bank: &Bank, name: &str, password: &str) -> Result<()> {
@@ -84,29 +62,32 @@ const PAYMENT_PASSWORD: &str = "demo2026";
 const TELLERS: [&str; 2] = ["lin", "zhao"];
 const PHONE: &str = "13800000000";
 
+/// A text of the demo's own, or one that was kept.
+type Word = Cow<'static, str>;
+
 /// What the demo has made. The guide tells it to people, and the ready file to programs.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Seeded {
-    password: &'static str,
-    payment_password: &'static str,
-    tellers: [&'static str; 2],
+    password: Word,
+    payment_password: Word,
+    tellers: [Word; 2],
     people: [Person; 5],
 }
 
 /// A customer of the demo.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Person {
     kind: Kind,
-    name: &'static str,
-    document: &'static str,
-    phone: &'static str,
+    name: Word,
+    document: Word,
+    phone: Word,
     account: String,
     card: Option<Printed>,
     /// The shield that was named, and what fetches its ID.
     shield: Option<Code>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Kind {
     /// Pays by static password: the contract is of 2006.
@@ -149,7 +130,8 @@ pub(crate) async fn seed(bank: &Bank, shield: Option<&str>) -> Result<Seeded> {
     if let (Some(serial), Some(holder)) = (shield, people.last_mut()) {
         holder.shield = hand_out(bank, [&teller, &sign_in("zhao").await?], holder, serial).await?;
     }
-    Ok(Seeded { password: PASSWORD, payment_password: PAYMENT_PASSWORD, tellers: TELLERS, people })
+    let (password, payment_password) = (PASSWORD.into(), PAYMENT_PASSWORD.into());
+    Ok(Seeded { password, payment_password, tellers: TELLERS.map(Word::from), people })
 }
 
 /// One teller hands out a shield, and the other approves.
@@ -160,7 +142,7 @@ async fn hand_out(
     serial: &str,
 ) -> Result<Option<Code>> {
     let mut db = bank.database.connection().await?;
-    let at = AtCounter::check(&mut db, one, &holder.account, holder.document).await?;
+    let at = AtCounter::check(&mut db, one, &holder.account, &holder.document).await?;
     drop(db);
     let action = Action::IssueShield(desk::check_first(bank, &at, serial).await?, at.account().to_owned());
     let asked = desk::ask(bank, one, &at, action).await?;
@@ -207,7 +189,8 @@ async fn make(
             Some(desk::issue_card(bank, teller, &at).await?)
         }
     };
-    Ok(Person { kind, name, document, phone: PHONE, account, card, shield: None })
+    let (name, document, phone) = (name.into(), document.into(), PHONE.into());
+    Ok(Person { kind, name, document, phone, account, card, shield: None })
 }
 
 async fn register(bank: &Bank, at: &AtCounter, from: &From) -> Result<()> {

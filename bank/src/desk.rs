@@ -5,7 +5,7 @@ mod approval;
 mod puk;
 mod shield;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     bank::Bank,
@@ -141,7 +141,7 @@ pub(crate) async fn enable_ecommerce(bank: &Bank, teller: &Teller, at: &AtCounte
 }
 
 /// A card with its cells, as it is printed: once.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Printed {
     pub(crate) id: String,
     /// The letters above the columns.

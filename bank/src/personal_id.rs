@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// What the counter hands out: shown once.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Code {
     pub(crate) serial: String,
     pub(crate) reference: String,

@@ -25,14 +25,14 @@ LINKS = {"bank": "银行 The bank", "shop": "书店 The shop", "panel": "U盾 Th
 class World:
     """One world, in a home of its own."""
 
-    def __init__(self):
+    def __init__(self, *options):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="wo"))
         (self.home / "run").mkdir(mode=0o700)
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.home / "run"), "TMPDIR": str(self.home)}
         self.said = self.home / "said"
         self.begun = time.monotonic()
         with self.said.open("w") as said:
-            self.process = subprocess.Popen([PROGRAMS / "world"], env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+            self.process = subprocess.Popen([PROGRAMS / "world", *options], env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
 
     def ready(self):
         until(lambda: "Ctrl-C" in self.said.read_text(), f"no world: {self.said.read_text()}")
@@ -86,18 +86,18 @@ def check(condition, why):
 class Stage:
     """A world with three windows: the bank, the shield, and where the PIN is asked for."""
 
-    def __init__(self, driver, language):
-        self.world = World().ready()
+    def __init__(self, driver, language, *options):
+        self.world = World(*options).ready()
         self.bank, self.panel, self.prompter = (Browser(driver, language, scripts=True) for _ in range(3))
         self.site = Customer(self.bank, self.world.links["bank"], language[:2], "customer")
         self.panel.open(self.world.links["panel"])
         self.prompter.open(self.world.links["prompter"])
         until(lambda: self.panel.find_all(".token"), "no token is drawn")
 
-    def close(self):
+    def close(self, number=signal.SIGINT):
         for browser in (self.bank, self.panel, self.prompter):
             browser.close()
-        self.world.end()
+        self.world.end(number)
 
     def sign_in(self, name):
         self.site.sign_in(self.world.accounts[name], "demo only 2026")
@@ -113,13 +113,46 @@ class Stage:
         return "\n".join(row for row in self.panel.run("return [...document.querySelectorAll('.row')].map(row => row.textContent)") if row)
 
     def press(self, button="ok"):
-        """Presses a button for the page that is shown, and waits for another."""
+        """Presses a button for the page that is shown, once it has stood for a moment, and waits for another."""
         before = self.screen()
+        ready = f"return document.querySelector('.{button}').getAttribute('aria-disabled') === 'false'"
+        until(lambda: self.panel.run(ready), "the button is not ready")
         self.panel.find(f".{button}").click()
         until(lambda: self.screen() != before, "the screen stays as it is")
 
     def shows(self, text):
         until(lambda: text in self.screen(), f"the shield does not show {text}, but {self.screen()!r}")
+
+    def download(self):
+        """孙七 logs in and downloads the ID. What the shield asked on the way."""
+        self.sign_in("孙七")
+        self.site.open("/shield/download")
+        self.site.fill(reference=self.world.code[0], code=self.world.code[1])
+        self.bank.find("form[data-when] button").click()
+        self.give_pin()
+        confirmed = []
+
+        def downloaded():
+            if self.screen():
+                confirmed.append(self.screen())
+                self.press()
+            return self.site.word("download-done") in self.bank.text()
+
+        until(downloaded, "the ID is not downloaded")
+        return confirmed
+
+    def pay(self, picture=False):
+        """孙七 pays 100 yuan to 李四 by shield."""
+        self.site.transfer(("李四", self.world.accounts["李四"]), "100", "房租")
+        self.site.choose("shield")
+        asked = self.give_pin()
+        check("李四" in asked and "100" in asked, f"the assistant asks: {asked}")
+        self.shows("李四\n¥100.00")
+        if picture:
+            self.picture("pay")
+        while self.screen():
+            self.press()
+        until(lambda: self.site.state() == self.site.word("state-posted"), "the order is not paid")
 
     def picture(self, name):
         for part in ("bank", "panel", "prompter"):
@@ -131,30 +164,8 @@ def shield(driver, language):
     stage = Stage(driver, language)
     try:
         site = stage.site
-        stage.sign_in("孙七")
-        site.open("/shield/download")
-        site.fill(reference=stage.world.code[0], code=stage.world.code[1])
-        stage.bank.find("form[data-when] button").click()
-        stage.give_pin()
-        confirmed = []
-
-        def downloaded():
-            if stage.screen():
-                confirmed.append(stage.screen())
-                stage.press()
-            return site.word("download-done") in stage.bank.text()
-
-        until(downloaded, "the ID is not downloaded")
-        check("U-shield Test Bank" in "".join(confirmed) or confirmed, "nothing was shown")
-        site.transfer(("李四", stage.world.accounts["李四"]), "100", "房租")
-        site.choose("shield")
-        asked = stage.give_pin()
-        check("李四" in asked and "100" in asked, f"the assistant asks: {asked}")
-        stage.shows("李四\n¥100.00")
-        stage.picture("pay")
-        while stage.screen():
-            stage.press()
-        until(lambda: site.state() == site.word("state-posted"), "the order is not paid")
+        check(stage.download(), "nothing was shown")
+        stage.pay(picture=True)
         stage.picture("paid")
         # An order of a thief's, written in the customer's own session: the shield shows whom the money would reach.
         site.transfer(("王五", stage.world.accounts["王五"]), "9999", "房租")
@@ -259,12 +270,51 @@ def shop(driver, language):
         world.end()
 
 
+def kept(driver, language):
+    """With --state a killed world is found again: the books, and the shield with its ID. No second world takes the folder meanwhile."""
+    parent = pathlib.Path(tempfile.mkdtemp(prefix="wk"))
+    folder = parent / "state"
+    try:
+        stage = Stage(driver, language, "--state", folder)
+        try:
+            first = stage.world.accounts, stage.world.pin, stage.world.links["shop"]
+            stage.download()
+            stage.pay()
+            second = World("--state", folder)
+            check(second.process.wait(timeout=DEADLINE) != 0, "a second world took the folder")
+            check("another world holds it" in second.said.read_text(), f"the second world says {second.said.read_text()}")
+            second.end()
+        finally:
+            stage.close(signal.SIGKILL)
+        stage = Stage(driver, language, "--state", folder)
+        try:
+            again = stage.world.accounts, stage.world.pin, stage.world.links["shop"]
+            check(again == first, f"the world was {first}, and now is {again}")
+            stage.sign_in("孙七")
+            check(stage.site.balance() == 19_990_000, f"the books have {stage.site.balance()}")
+            stage.pay()
+            check(stage.site.balance() == 19_980_000, f"the books have {stage.site.balance()}")
+        finally:
+            stage.close()
+    finally:
+        shutil.rmtree(parent)
+
+
 def killed(_driver, _language):
-    """Killed at random moments, the world leaves no process and no socket."""
+    """Killed at random moments, the world leaves no process and no socket; and a kept one that was killed while it began is there at the next start."""
     for _ in range(8):
         world = World()
         time.sleep(random.uniform(0, 3))
         world.end(random.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
+    parent = pathlib.Path(tempfile.mkdtemp(prefix="wk"))
+    try:
+        for _ in range(6):
+            world = World("--state", parent / "state")
+            time.sleep(random.uniform(0, 1.5))
+            world.end(signal.SIGKILL)
+        World("--state", parent / "state").ready().end()
+    finally:
+        shutil.rmtree(parent)
 
 
 def ten(_driver, _language):
@@ -279,7 +329,7 @@ def ten(_driver, _language):
             world.end()
 
 
-CHAPTERS = {"zh-CN": [shield, static, card, shop, killed, ten], "en-GB": [shield, static, card, shop]}
+CHAPTERS = {"zh-CN": [shield, static, card, shop, kept, killed, ten], "en-GB": [shield, static, card, shop]}
 
 
 def main(*wanted):

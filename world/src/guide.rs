@@ -1,9 +1,12 @@
 //! What the person is told.
 
+use std::path::Path;
+
 use serde_json::Value;
 
-/// Links and people, in both languages. `bank` is what the bank has written about itself, and `pin` the shield's PIN.
-pub(crate) fn text(bank: &Value, panel: &str, prompter: &str, pin: &str) -> String {
+/// Links and people, in both languages. `bank` is what the bank has written about itself, `pin` the shield's PIN, and `kept` the
+/// folder of a world that stays.
+pub(crate) fn text(bank: &Value, [panel, prompter]: [&str; 2], pin: &str, kept: Option<&Path>) -> String {
     let at = |name: &str| bank["addresses"][name].as_str().unwrap_or_default();
     let demo = &bank["demo"];
     let word = |name: &str| demo[name].as_str().unwrap_or_default();
@@ -27,7 +30,14 @@ pub(crate) fn text(bank: &Value, panel: &str, prompter: &str, pin: &str) -> Stri
             out += &format!("\n      参考号 reference {reference}   授权码 code {code}");
         }
     }
-    out + "\n\n  Ctrl-C 结束一切，不留痕迹 · ends everything, and leaves nothing\n"
+    out += "\n\n  Ctrl-C ";
+    match kept {
+        None => out + "结束一切，不留痕迹 · ends everything, and leaves nothing\n",
+        Some(dir) => format!(
+            "{out}结束一切；账本和U盾保存在 · ends everything; the books and the shield stay in {}\n",
+            dir.display()
+        ),
+    }
 }
 
 /// A password card as it is printed at the counter: its number, and its cells. Nothing, for whoever has none.
@@ -78,7 +88,7 @@ mod tests {
             "shop": "http://127.0.0.1:5",
             "demo": { "password": "log in", "payment_password": "pay", "people": people },
         });
-        let text = text(&bank, "http://127.0.0.1:3/#s", "http://127.0.0.1:4/#t", "135790");
+        let text = text(&bank, ["http://127.0.0.1:3/#s", "http://127.0.0.1:4/#t"], "135790", None);
         for part in [
             "localhost:1",
             "localhost:2",

@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 use terminal::{Context, Exit, Failure, Outcome, say_lines, warn};
 
-use crate::{guide, port, programs::Programs};
+use crate::{guide, port, programs::Programs, state::State};
 
 /// How long a program may take until it is ready. A machine under load takes long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -19,7 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(5);
 
 /// Starts the others, tells the links, and waits for the end. The run's keeper ends the others with this process.
-pub(crate) fn play(programs: &Programs, open: bool) -> Outcome {
+/// With a state the bank is kept.
+pub(crate) fn play(programs: &Programs, open: bool, state: Option<State>) -> Outcome {
     let control = PathBuf::from(variable("USHIELD_CONTROL")?);
     // The run's folder is removed with the run, and all that stands in it.
     let folder = control.parent().unwrap_or(Path::new(".")).join("world");
@@ -30,10 +31,13 @@ pub(crate) fn play(programs: &Programs, open: bool) -> Outcome {
     let assistant_port = port::free().what("there is no free port")?;
 
     let bank_ready = folder.join("bank.json");
+    let mut demo = Command::new(programs.path("bank")?);
+    demo.arg("demo");
+    if let Some(state) = &state {
+        demo.arg("--folder").arg(state.bank()?);
+    }
     let mut bank = start(
-        Command::new(programs.path("bank")?)
-            .arg("demo")
-            .args(["--public", "127.0.0.1:0", "--counter", "127.0.0.1:0", "--metrics", "127.0.0.1:0"])
+        demo.args(["--public", "127.0.0.1:0", "--counter", "127.0.0.1:0", "--metrics", "127.0.0.1:0"])
             .args(["--shop", "127.0.0.1:0", "--shield", serial])
             .args(["--assistant-port", &assistant_port.to_string()])
             .arg("--ready-file")
@@ -57,7 +61,8 @@ pub(crate) fn play(programs: &Programs, open: bool) -> Outcome {
     let assistant_told = ready(&assistant_ready, &mut assistant, "assistant")?;
     let prompter = assistant_told["prompter"].as_str().unwrap_or_default();
     let panel = variable("USHIELD_PANEL")?;
-    say_lines(&guide::text(&told, &panel, prompter, &variable("USHIELD_PIN")?));
+    let kept = state.as_ref().map(State::dir);
+    say_lines(&guide::text(&told, [&panel, prompter], &variable("USHIELD_PIN")?, kept));
     if open {
         let shop = told["shop"].as_str().unwrap_or_default();
         [origin, shop, &panel, prompter].iter().for_each(|link| show(link));

@@ -21,7 +21,8 @@ pub(crate) fn guide(at: &Addresses, made: &Seeded) -> String {
         tellers: [one, other],
         people: [old, with_card, web, new, shielded],
     } = made;
-    let (old_account, card, shield) = (&old.account, card(with_card), shield(at, shielded, [one, other]));
+    let (old_account, card, shield) =
+        (&old.account, card(with_card), shield(at, shielded, [&**one, &**other]));
     format!(
         "\
 A bank for trials. It runs until Ctrl-C, and then nothing is left of it.

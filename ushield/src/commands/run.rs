@@ -3,6 +3,7 @@
 mod environment;
 mod enrolment;
 mod artifact;
+mod kept;
 mod keeper;
 mod folder;
 mod lifeline;
@@ -90,6 +91,9 @@ pub(crate) struct Run {
     /// Leave the tokens without a personal ID
     #[arg(long)]
     no_enrol: bool,
+    /// Keep the tokens, what opens them, and their PIN in this folder; the next run with it has them again
+    #[arg(long, value_name = "DIR", requires = "no_enrol")]
+    state: Option<PathBuf>,
     /// Whom the certificates name; where there are several tokens, the name gets the token's number behind it
     #[arg(long, value_name = "NAME", default_value = enrolment::NAME, conflicts_with = "no_enrol")]
     name: String,
@@ -191,9 +195,10 @@ impl Run {
             let file = folder.path(artifact::CAPTURE);
             exporter.start_capture(&file).what(format!("nothing can be captured in {}", file.display()))?;
         }
-        let pin = match &self.pin_file {
-            Some(file) => make::chosen_pin(file)?,
-            None => make::digits()?,
+        let (home, pin) = match (&self.state, &self.pin_file) {
+            (Some(dir), file) => kept::open(dir, file.as_deref())?,
+            (None, Some(file)) => (Home::Memory, make::chosen_pin(file)?),
+            (None, None) => (Home::Memory, make::digits()?),
         };
         let brand = brand::named(&self.brand)?.brand;
         let mut bank = self.bank(folder, brand.algorithm)?;
@@ -201,8 +206,7 @@ impl Run {
             // What the test found is asked again by each token.
             let _ = tested.join();
         }
-        let mut batch =
-            Batch::open(Home::Memory, Profile::of(brand), Codes::Chosen(pin.clone()), Some(self.tokens))?;
+        let mut batch = Batch::open(home, Profile::of(brand), Codes::Chosen(pin.clone()), Some(self.tokens))?;
         let served = batch.plug_in(&exporter, Habit::Wait)?;
         let thumb = Thumb::default();
         served.iter().for_each(|served| thumb.watch(served.token.bus_id.clone(), served.panel.clone()));

@@ -541,7 +541,10 @@ impl Demo {
     async fn room(&self, kept: Option<&str>) -> Result<Option<Room>, Failure> {
         let Some(at) = self.shop else { return Ok(None) };
         let former = kept.and_then(|origin| origin.strip_prefix("http://")?.parse().ok());
-        Ok(Some(Room::open(former.unwrap_or(at)).await?))
+        let opened = Room::open(former.unwrap_or(at)).await;
+        let next = "end the program that has this address: the kept books know the shop by it";
+        let told = |failure: Failure| if former.is_some() { failure.next(next) } else { failure };
+        opened.map(Some).map_err(told)
     }
 
     /// The bank in this folder, with whom the demo has. A new one is founded and filled.

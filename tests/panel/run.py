@@ -178,7 +178,7 @@ def several(driver, language):
         check(len(page.browser.find_all(".token")) == 3, "not three tokens")
         for number in (1, 2):
             page.confirm(desk.enrol(number), number)
-        both = [desk.pay(desk.order(f"of{number}", amount=f"{number}00.00", payer_account=f"622202020011223{number}"), number) for number in (1, 2)]
+        both = [desk.pay(desk.order(f"of{number}", amount=f"{number}00.00", payer=f"622202020011223{number}"), number) for number in (1, 2)]
         page.shows("¥100.00", 1)
         page.shows("¥200.00", 2)
         check(not page.screen(3), "the third token's screen is not dark")

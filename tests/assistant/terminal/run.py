@@ -2,6 +2,7 @@
 chapter alone."""
 
 import concurrent.futures
+import signal
 import sys
 import time
 import traceback
@@ -30,6 +31,10 @@ def attempt(chapter):
 
 
 def main(part, *wanted):
+    # Who is started in a script's background ignores these, and so would the programs that are tried.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM, signal.SIGTSTP):
+        signal.signal(number, signal.SIG_DFL)
     chapters = {"prompter": prompts.CHAPTERS, "wizard": wizard.CHAPTERS}[part]
     chapters = [chapter for chapter in chapters if not wanted or chapter.__name__ in wanted]
     assert chapters, f"no chapter of {wanted}"

@@ -232,18 +232,23 @@ class Panel {
     const has_asked = location.hash === '#shield';
     if (has_asked) history.replaceState(null, '', location.pathname);
     this.be('waiting');
-    const may = await permission(), operation = this.kept?.operation;
+    const may = await permission(), operation = this.kept?.operation ?? null;
     if (may === 'denied') this.say('blocked');
-    else if (may === 'granted' && operation) this.begin(() => this.resume(operation));
+    else if (may === 'granted' && operation !== null) this.begin(() => this.resume(operation));
     else if (may === 'granted' && has_asked) this.begin();
     else if (may !== 'granted') this.say('ask');
   }
 
   /** After a reload: where a flow can go on with its operation, it does; else the operation is given up, and the page says so. */
   async resume(operation) {
-    const call = this.flow.resume ? ['/wait', { operation, after: 0 }] : ['/cancel', { operation }];
-    const view = await this.assistant.call(...call).catch(() => null);
-    if (view && this.flow.resume) return this.flow.resume(this, view);
+    if (operation) {
+      const call = this.flow.resume ? ['/wait', { operation, after: 0 }] : ['/cancel', { operation }];
+      const view = await this.assistant.call(...call).catch(() => null);
+      if (view && this.flow.resume) return this.flow.resume(this, view);
+    } else {
+      // Nobody can ask for an operation without its name. Under another number of the page the assistant gives it up.
+      this.assistant.page = crypto.randomUUID();
+    }
     this.forget();
     throw new Trouble('interrupted');
   }
@@ -312,9 +317,14 @@ class Panel {
     if (trouble) this.complain(trouble, true);
   }
 
-  /** One operation at the assistant, until its end. It is kept, so that a reload finds it. */
+  /** One operation at the assistant, until its end. That there is one is kept before the assistant has named it, so that a reload finds it. */
   async run(path, more, steps = {}) {
-    return this.follow(await this.assistant.call(path, more, PATIENCE, this.stop.signal), steps);
+    this.keep('');
+    try {
+      return await this.follow(await this.assistant.call(path, more, PATIENCE, this.stop.signal), steps);
+    } finally {
+      this.forget();
+    }
   }
 
   async follow(view, steps) {
@@ -329,7 +339,7 @@ class Panel {
     }
   }
 
-  /** A reload finds the page's number and its operation again, in this tab only. */
+  /** A reload finds the page's number and its operation again, in this tab only. An operation that has no name yet is an empty text. */
   keep(operation) {
     this.operation = operation;
     const { page, port } = this.assistant;

@@ -55,7 +55,7 @@ fn ask(url: Option<&str>, cores: usize, scale: Scale) -> anyhow::Result<Vec<Valu
     let (rounds, documents) = (scale.rounds, scale.count(1000).max(16));
     let last = (cores - 1).to_string();
     let mut command = Command::new("taskset");
-    command.args(["-c", &format!("0-{last}"), &program, "--ignored", "--nocapture", "--exact"]);
+    command.args(["-c", &format!("0-{last}"), &program, "--nocapture", "--exact"]);
     command.arg("tests::measure::authorisations_beside_their_writes");
     command.env("BANK_MEASURE", format!("{rounds} {documents} {cores}"));
     match url {

@@ -4,8 +4,8 @@ import os
 import pathlib
 import sys
 import time
-import traceback
 
+import chapter
 from desk import ROOT, Desk, ended
 from driver import NARROW, WIDE, Browser, Driver, Failure, until
 
@@ -233,19 +233,9 @@ CHAPTERS = [paying, links, several, narrow, words]
 
 
 def main(*wanted):
-    driver, failed = Driver(), []
+    driver = Driver()
     try:
-        for language in ("zh-CN", "en-GB"):
-            for chapter in CHAPTERS:
-                if wanted and chapter.__name__ not in wanted:
-                    continue
-                begun = time.monotonic()
-                try:
-                    chapter(driver, language)
-                    print(f"ok  {chapter.__name__} {language} ({time.monotonic() - begun:.1f} s)", flush=True)
-                except Exception:
-                    traceback.print_exc()
-                    failed.append(f"{chapter.__name__} {language}")
+        failed = chapter.tell({language: CHAPTERS for language in ("zh-CN", "en-GB")}, wanted, driver)
     finally:
         driver.stop()
     if failed:

@@ -12,8 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
+import chapter
 from driver import DEADLINE, NARROW, WIDE, Browser, Driver, Failure, until
 from pages import ROOT, Customer
 
@@ -333,19 +333,9 @@ CHAPTERS = {"zh-CN": [shield, static, card, shop, kept, killed, ten], "en-GB": [
 
 
 def main(*wanted):
-    driver, failed = Driver(), []
+    driver = Driver()
     try:
-        for language, chapters in CHAPTERS.items():
-            for chapter in chapters:
-                if wanted and chapter.__name__ not in wanted:
-                    continue
-                begun = time.monotonic()
-                try:
-                    chapter(driver, language)
-                    print(f"ok  {chapter.__name__} {language} ({time.monotonic() - begun:.1f} s)", flush=True)
-                except Exception:
-                    traceback.print_exc()
-                    failed.append(f"{chapter.__name__} {language}")
+        failed = chapter.tell(CHAPTERS, wanted, driver)
     finally:
         driver.stop()
     if failed:

@@ -143,6 +143,24 @@ impl World {
         desk::answer(&self.bank, &self.other_teller, &asked, true).await
     }
 
+    /// What a verifier says of a document for this order, who has the bank's CA and its newest list, and nothing else of the bank. The number of
+    /// that list stands before it.
+    pub(super) async fn judged_elsewhere(
+        &self,
+        document: &[u8],
+        order: &[u8],
+    ) -> (i64, std::result::Result<(), payment::Reason>) {
+        let ca = self.bank.shields().expect("a CA").ca(Kind::Payment);
+        let list = revocation::current(&self.bank, Kind::Payment).await.expect("a list");
+        let verifier = Verifier::new(ca.as_bytes(), &[&list.der]).expect("trust");
+        let against = payment::Against {
+            at: std::time::SystemTime::now(),
+            payers: &|holder: &payment::Holder, account: &str| holder.user_id == account,
+            issued: Some(order),
+        };
+        (list.number, verifier.examine(document, &against).map(drop))
+    }
+
     pub(super) async fn approved_code(&self, person: &Person, action: desk::Action) -> Result<Code> {
         match self.approved(person, action).await? {
             Some(desk::Brought::Code(code)) => Ok(code),
@@ -379,17 +397,8 @@ async fn a_verifier_elsewhere_refuses_by_the_banks_list() {
     let (person, soft) = world.shielded("张三").await;
     let order = world.order(&person, "7").await.expect("an order");
     let der = world.challenge(&person, &order.id).await.expect("a challenge");
-    let (document, ca) = (soft.sign(&der), world.bank.shields().expect("a CA").ca(Kind::Payment));
-    let judge = async || {
-        let list = revocation::current(&world.bank, Kind::Payment).await.expect("a list");
-        let verifier = Verifier::new(ca.as_bytes(), &[&list.der]).expect("trust");
-        let against = payment::Against {
-            at: std::time::SystemTime::now(),
-            payers: &|holder: &payment::Holder, account: &str| holder.user_id == account,
-            issued: Some(&der),
-        };
-        (list.number, verifier.examine(&document, &against).map(drop))
-    };
+    let document = soft.sign(&der);
+    let judge = async || world.judged_elsewhere(&document, &der).await;
     let (number, verdict) = judge().await;
     assert_eq!(verdict, Ok(()));
     assert_eq!(judge().await.0, number, "nothing has changed, so the list is the same");

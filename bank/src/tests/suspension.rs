@@ -1,8 +1,5 @@
 //! What a restore suspends: shields pay nothing, fetch nothing and are on hold for outsiders, until the counter confirms them.
 
-use authority::certificate_kind::Kind;
-use payment::Verifier;
-
 use super::{
     shield::words,
     world::{PAYEE, World, refused},
@@ -11,7 +8,6 @@ use crate::{
     desk::{self, Action},
     error::Refusal,
     personal_id::{self, Granted},
-    revocation,
 };
 
 async fn suspend(world: &World) -> u64 {
@@ -31,17 +27,7 @@ async fn a_suspended_shield_does_nothing_until_two_tellers_confirm_it() {
     let at = world.at_counter(&person.account, &person.document).await;
     assert_eq!(refused(desk::check_suspended(&world.bank, &at).await), Refusal::NotSuspended);
     let code = world.approved_code(&person, Action::ShieldCode).await.expect("a code");
-    let ca = world.bank.shields().expect("a CA").ca(Kind::Payment);
-    let judge = async || {
-        let list = revocation::current(&world.bank, Kind::Payment).await.expect("a list");
-        let verifier = Verifier::new(ca.as_bytes(), &[&list.der]).expect("trust");
-        let against = payment::Against {
-            at: std::time::SystemTime::now(),
-            payers: &|holder: &payment::Holder, account: &str| holder.user_id == account,
-            issued: Some(&der),
-        };
-        verifier.examine(&document, &against).map(drop)
-    };
+    let judge = async || world.judged_elsewhere(&document, &der).await.1;
     assert_eq!(judge().await, Ok(()));
 
     assert_eq!(suspend(&world).await, 1);

@@ -4,7 +4,7 @@ mod happening;
 
 use serde::{Deserialize, Serialize};
 
-pub use happening::{Apdu, EndReason, Happening, What};
+pub use happening::{EndReason, Happening, What};
 
 /// Who serves: the answer of `GET /health`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

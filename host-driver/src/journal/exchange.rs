@@ -1,8 +1,9 @@
 //! Commands and answers, as anybody may read them. What is blanked in a capture is blanked here: the rule is one, and it is
 //! [`crate::capture`]'s.
 
-use std::{fmt::Write as _, time::Instant};
+use std::{borrow::Cow, fmt::Write as _, time::Instant};
 
+use serde::{Deserialize, Serialize};
 use wire::ccid::{HEADER, to_host, to_reader};
 
 use super::{Event, Witness, instruction};
@@ -18,16 +19,16 @@ const SEQUENCE: usize = 6;
 const STATUS: usize = 7;
 const CHAIN: usize = 9;
 
-/// A command and its answer, in hexadecimal digits. `**` is a byte that is secret, or a byte that looks so (2A).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A command and its answer, in hexadecimal digits. `**` is a byte that is secret, or the byte 2A.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exchange {
     /// What the command is called; `None` for a command that nobody here knows.
-    pub name: Option<&'static str>,
-    /// The beginning of the command.
+    pub name: Option<Cow<'static, str>>,
+    /// The beginning of the command: at most 50 bytes.
     pub command: String,
     /// All bytes of the command.
     pub command_length: usize,
-    /// The beginning of the answer, without its status word.
+    /// The beginning of the answer, without its status word: at most 48 bytes.
     pub answer: String,
     /// All bytes of the answer, without its status word.
     pub answer_length: usize,
@@ -90,7 +91,7 @@ impl Asked {
             sequence: header[SEQUENCE],
             since: Instant::now(),
             exchange: Exchange {
-                name: if class == BLANK { None } else { instruction::name(class, code) },
+                name: if class == BLANK { None } else { instruction::name(class, code).map(Cow::Borrowed) },
                 command: command(block),
                 command_length: wire::ccid::length(header).unwrap_or(block.len()),
                 ..Exchange::default()
@@ -184,7 +185,7 @@ mod tests {
     #[test]
     fn a_pin_is_told_by_its_length_only() {
         let [verify] = &told(&[(&hex!("0020008006 313335323436"), &hex!("63C5"))])[..] else { panic!() };
-        assert_eq!(verify.name, Some("VERIFY"));
+        assert_eq!(verify.name.as_deref(), Some("VERIFY"));
         assert_eq!((&*verify.command, verify.command_length), ("00 20 00 80 06 ** ** ** ** ** **", 11));
         assert_eq!((verify.status.as_deref(), &*verify.answer), (Some("63C5"), ""));
     }
@@ -193,16 +194,23 @@ mod tests {
     fn what_is_public_is_told_and_a_secret_answer_is_not() {
         let information = told(&[(&hex!("80F2000000"), &hex!("4F012A 9000"))]);
         assert_eq!(
-            (information[0].name, &*information[0].command),
+            (information[0].name.as_deref(), &*information[0].command),
             (Some("GET INFORMATION"), "80 F2 00 00 00")
         );
         assert_eq!((&*information[0].answer, information[0].answer_length), ("4F 01 **", 3));
         // The INS of SIGN PAYMENT has the value of a blanked byte, and is shown all the same.
         let signed = told(&[(&hex!("802A000003 300100"), &hex!("6A80"))]);
-        assert_eq!((signed[0].name, &*signed[0].command), (Some("SIGN PAYMENT"), "80 2A 00 00 03 ** ** **"));
+        assert_eq!(
+            (signed[0].name.as_deref(), &*signed[0].command),
+            (Some("SIGN PAYMENT"), "80 2A 00 00 03 ** ** **")
+        );
         let secret = told(&[(&hex!("0087119A04 7C028200"), &hex!("7C0431323334 9000"))]);
         assert_eq!((&*secret[0].answer, secret[0].status.as_deref()), ("** ** ** ** ** **", Some("9000")));
         let strange = told(&[(b"1352461234", &hex!("6E00"))]);
-        assert_eq!((strange[0].name, strange[0].command.contains("35")), (None, false), "{strange:?}");
+        assert_eq!(
+            (strange[0].name.as_deref(), strange[0].command.contains("35")),
+            (None, false),
+            "{strange:?}"
+        );
     }
 }

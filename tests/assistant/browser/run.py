@@ -1,25 +1,12 @@
 """Drives pages against the assistant: `tests/assistant/run attacks firefox`. `run.py attacks fetch form` runs those two alone."""
 
 import sys
-import time
-import traceback
 
 import attacks
 import firefox
 from assistant import Desk
+from chapter import attempt
 from driver import Driver
-
-
-def attempt(name, act, said):
-    begun = time.monotonic()
-    try:
-        act()
-    except Exception:
-        traceback.print_exc()
-        print(f"FAILED  {name}\n{said()}", flush=True)
-        return False
-    print(f"ok  {name} ({time.monotonic() - begun:.1f} s)", flush=True)
-    return True
 
 
 def attack(stage, act):

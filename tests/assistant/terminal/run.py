@@ -4,27 +4,19 @@ chapter alone."""
 import concurrent.futures
 import signal
 import sys
-import time
-import traceback
 
+import chapter
 import prompts
 import wizard
 from assistant import Desk
 from job import Job
 
 
-def attempt(chapter):
+def attempt(act):
     """One chapter, with a shield of its own; whether it holds."""
-    begun = time.monotonic()
-    desk = Desk() if chapter in prompts.CHAPTERS else None
+    desk = Desk() if act in prompts.CHAPTERS else None
     try:
-        chapter(desk)
-        print(f"ok  {chapter.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
-        return True
-    except Exception:
-        traceback.print_exc()
-        print(f"FAILED  {chapter.__name__}", flush=True)
-        return False
+        return chapter.attempt(act.__name__, lambda: act(desk))
     finally:
         if desk:
             desk.close()
@@ -36,13 +28,13 @@ def main(part, *wanted):
     for number in (signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM, signal.SIGTSTP):
         signal.signal(number, signal.SIG_DFL)
     chapters = {"prompter": prompts.CHAPTERS, "wizard": wizard.CHAPTERS}[part]
-    chapters = [chapter for chapter in chapters if not wanted or chapter.__name__ in wanted]
+    chapters = [act for act in chapters if not wanted or act.__name__ in wanted]
     assert chapters, f"no chapter of {wanted}"
     # One of the chapters waits for two minutes, and the others run meanwhile.
-    slow = [chapter for chapter in chapters if chapter is prompts.the_time_is_over]
+    slow = [act for act in chapters if act is prompts.the_time_is_over]
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         later = pool.map(attempt, slow)
-        told = [attempt(chapter) for chapter in chapters if chapter not in slow]
+        told = [attempt(act) for act in chapters if act not in slow]
         told += later
     for job in list(Job.left):
         job.close()

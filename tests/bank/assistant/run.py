@@ -4,14 +4,13 @@ The pictures of each state are in target/bank/pictures, beside those of the othe
 failed-*.png. The assistant's three ports are fixed, so that the run wants a network of its own; tests/bank/run makes one."""
 
 import sys
-import time
-import traceback
 
 import stage  # puts the browser's folders into the path
 import firefox
 import permission
 import story
 
+from chapter import attempt
 from driver import Driver
 from pages import PICTURES
 
@@ -21,22 +20,20 @@ def tell(driver, module, language):
     name = f"{module.__name__} {language}"
     told = module.Story(driver, language)
     try:
-        for chapter in module.CHAPTERS:
-            begun = time.monotonic()
-            try:
-                chapter(told)
-            except Exception:
-                traceback.print_exc()
-                picture = PICTURES / f"failed-{module.__name__}-{language}-{chapter.__name__}.png"
-                told.browser.picture(picture)
-                for log in told.stage.folder.glob("*.log"):
-                    print(f"--- {log.name}\n{log.read_text()[-2000:]}")
-                print(f"FAILED  {name}: {chapter.__name__}; its page is {picture}", flush=True)
-                return False
-            print(f"ok  {name}: {chapter.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
-        return True
+        return all(
+            attempt(f"{name}: {chapter.__name__}", lambda: chapter(told), lambda: seen(told, f"{name}-{chapter.__name__}"))
+            for chapter in module.CHAPTERS
+        )
     finally:
         told.close()
+
+
+def seen(told, name):
+    """What shows why a chapter has failed: the page, and the ends of all logs."""
+    picture = PICTURES / f"failed-{name.replace(' ', '-')}.png"
+    told.browser.picture(picture)
+    logs = [f"--- {log.name}\n{log.read_text()[-2000:]}" for log in told.stage.folder.glob("*.log")]
+    return "\n".join([*logs, f"its page is {picture}"])
 
 
 def main(wanted):

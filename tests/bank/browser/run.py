@@ -4,12 +4,11 @@ The pictures of all pages are in target/bank/pictures. Of a chapter that fails, 
 
 import concurrent.futures
 import sys
-import time
-import traceback
 
 import counter
 import customer
 from bank import Branch, Demo
+from chapter import attempt
 from driver import Driver
 from pages import PICTURES
 
@@ -20,21 +19,20 @@ def tell(driver, module, make_bank, language):
     bank = make_bank(language)
     story = module.Story(driver, bank, language)
     try:
-        for chapter in module.CHAPTERS:
-            begun = time.monotonic()
-            try:
-                chapter(story)
-            except Exception:
-                traceback.print_exc()
-                picture = PICTURES / f"failed-{module.__name__}-{language}-{chapter.__name__}.png"
-                story.browser.picture(picture)
-                print(f"FAILED  {name}: {chapter.__name__}; its page is {picture}", flush=True)
-                return False
-            print(f"ok  {name}: {chapter.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
-        return True
+        return all(
+            attempt(f"{name}: {chapter.__name__}", lambda: chapter(story), lambda: seen(story, f"{name}-{chapter.__name__}"))
+            for chapter in module.CHAPTERS
+        )
     finally:
         story.close()
         bank.stop()
+
+
+def seen(story, name):
+    """The page on which a chapter has failed."""
+    picture = PICTURES / f"failed-{name.replace(' ', '-')}.png"
+    story.browser.picture(picture)
+    return f"its page is {picture}"
 
 
 def main(wanted):

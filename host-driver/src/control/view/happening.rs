@@ -60,7 +60,7 @@ pub enum What {
         tries: Tries,
     },
     /// A command and its answer, without secrets.
-    Apdu(Apdu),
+    Apdu(Exchange),
     /// The last line.
     End {
         /// Why there is no more.
@@ -78,25 +78,6 @@ pub enum EndReason {
     Slow,
     /// The server ends.
     Stopped,
-}
-
-/// A command and its answer, in hexadecimal digits. `**` is a byte that is secret, or the byte 2A.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Apdu {
-    /// What the command is called; none for a command that is not known.
-    pub name: Option<String>,
-    /// The beginning of the command: at most 50 bytes.
-    pub command: String,
-    /// All bytes of the command.
-    pub command_length: usize,
-    /// The beginning of the answer without its status word: at most 48 bytes.
-    pub answer: String,
-    /// All bytes of the answer without its status word.
-    pub answer_length: usize,
-    /// The status word; none where the command was given up, or more of the answer follows.
-    pub status: Option<String>,
-    /// Milliseconds from the command to its answer.
-    pub took: u64,
 }
 
 impl Happening {
@@ -127,15 +108,8 @@ impl From<Entry> for Happening {
             Event::Answered(Err(Declined::TimedOut)) => What::TimedOut,
             Event::Answered(Err(Declined::Aborted)) => What::Withdrawn,
             Event::Tries(tries) => What::Tries { tries: tries.into() },
-            Event::Exchange(exchange) => What::Apdu(exchange.into()),
+            Event::Exchange(exchange) => What::Apdu(exchange),
         };
         Self { at: entry.at, token: Some(entry.token.to_string()), what }
-    }
-}
-
-impl From<Exchange> for Apdu {
-    fn from(exchange: Exchange) -> Self {
-        let Exchange { name, command, command_length, answer, answer_length, status, took } = exchange;
-        Self { name: name.map(str::to_owned), command, command_length, answer, answer_length, status, took }
     }
 }

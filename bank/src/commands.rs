@@ -6,7 +6,11 @@ mod confirm;
 mod counter;
 mod merchant;
 
-use std::{io::IsTerminal, net::SocketAddr, path::PathBuf};
+use std::{
+    io::IsTerminal,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use authority::attestation::{Factory, TEST_BRAND};
 use clap::{Args, Parser, Subcommand};
@@ -163,8 +167,10 @@ struct Telling {
 
 impl Telling {
     fn caller(&self) -> Result<Caller, Failure> {
-        // Without a list of authorities the bank still serves: whoever is to be told by https waits, and the operator sees why.
-        let tls = if self.webhook_ca.exists() { Some(tls::connector(&self.webhook_ca)?) } else { None };
+        // Where the system has no list of authorities the bank still serves: whoever is to be told by https waits, and the operator sees why.
+        let is_default = self.webhook_ca.as_path() == Path::new(counter::AUTHORITIES);
+        let is_missing = is_default && !self.webhook_ca.exists();
+        let tls = (!is_missing).then(|| tls::connector(&self.webhook_ca)).transpose()?;
         Ok(Caller { allows_private: self.allow_private_webhooks, tls })
     }
 }
@@ -548,7 +554,12 @@ impl Demo {
     }
 
     /// The bank in this folder, with whom the demo has. A new one is founded and filled.
-    async fn bank(&self, folder: &demo::Folder, kept: Option<Seeded>) -> Result<(Bank, Seeded), Failure> {
+    async fn bank(
+        &self,
+        folder: &demo::Folder,
+        package: Option<Package>,
+        kept: Option<Seeded>,
+    ) -> Result<(Bank, Seeded), Failure> {
         let place = Place { folder: folder.path().to_owned(), database: None };
         let own = Folder(folder.path());
         if kept.is_none() {
@@ -562,7 +573,7 @@ impl Demo {
         let clock = Clock::new(self.listen.business_date);
         let shields = Shields::open(&own.authority(), None, &own.factories())?;
         let shields = shields.trusting(Factory::test(TEST_BRAND)?);
-        let mut bank = place.open(clock).await?.with_shields(shields).with_package(self.listen.package()?);
+        let mut bank = place.open(clock).await?.with_shields(shields).with_package(package);
         bank.settings.test_rules = self.listen.test_rules;
         let bank = bank.with_assistant(self.assistant_port);
         let made = match kept {
@@ -585,10 +596,12 @@ impl Demo {
         let folder = demo::Folder::open(self.folder.clone())?;
         let kept = folder.kept()?;
         let (made, shop) = kept.map_or((None, None), |kept| (Some(kept.made), kept.shop));
-        let (bank, made) = self.bank(&folder, made).await?;
+        // What can fail for a reason of the machine's comes first: a bank that was founded and not filled cannot be opened again.
+        let (package, room) = (self.listen.package()?, self.room(shop.as_deref()).await?);
+        let (bank, made) = self.bank(&folder, package, made).await?;
         // The guide stays on the screen: the log of requests is for whoever sends it elsewhere.
         log::keep_requests(!std::io::stderr().is_terminal());
-        let (room, papers) = (self.room(shop.as_deref()).await?, folder.path().join("shop.json"));
+        let papers = folder.path().join("shop.json");
         if let Some(room) = room.as_ref().filter(|_| shop.is_none()) {
             merchant::furnish(&bank, room, &papers).await?;
         }

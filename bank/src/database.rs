@@ -85,7 +85,7 @@ macro_rules! migration {
     };
 }
 
-/// All of them, in their order.
+/// All of them, in their order. The number 6 was never used.
 pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!("0001_books"),
     migration!("0002_index"),

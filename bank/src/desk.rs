@@ -30,7 +30,9 @@ use crate::{
 
 pub(crate) use approval::{Action, Brought, answer, ask, detail, waiting};
 pub(crate) use puk::{Clear, Errand, hand_over, locked, set, unblock};
-pub(crate) use shield::{check_first, check_serial, check_suspended, confirm_all, lose_shield};
+pub(crate) use shield::{
+    check_first, check_serial, check_suspended, confirm_all, lose_shield, not_suspended,
+};
 
 /// Who opens an account.
 #[derive(Clone, Debug)]

@@ -27,7 +27,7 @@ use crate::{
     identity::From,
     log,
     origin::Origins,
-    page::{Page, ReachesShield, RefusalPage, above, draw, go, home_of, is_id, status},
+    page::{Page, ReachesShield, RefusalPage, above, draw, go, home_of, status},
     proxy::Proxies,
     random,
     rights::{Settled, SignedIn, Teller},
@@ -369,7 +369,8 @@ fn tell(side: &Side, visit: &Visit, method: &Method, path: &str, failed: Failed)
 
 /// The log-in, which tells somebody whose session has ended, and leads whoever wants to pay a merchant back to the merchant's order.
 fn sign_in_from(path: &str, had_session: bool) -> String {
-    let checkout = path.strip_prefix("/checkout/").filter(|id| is_id(id)).map(|id| format!("checkout={id}"));
+    let checkout =
+        path.strip_prefix("/checkout/").filter(|id| random::is_id(id)).map(|id| format!("checkout={id}"));
     let parts: Vec<_> = [had_session.then(|| "ended".to_owned()), checkout].into_iter().flatten().collect();
     if parts.is_empty() { "/sign-in".to_owned() } else { format!("/sign-in?{}", parts.join("&")) }
 }

@@ -49,6 +49,19 @@ macro_rules! refusals {
                 match self { $(Self::$name => $code),* }
             }
 
+            /// Whether an order that is refused for this reason has ended: nobody can pay it any more.
+            pub(crate) const fn ends_order(self) -> bool {
+                matches!(
+                    self,
+                    Self::OverDay
+                        | Self::StaticUsedUp
+                        | Self::NoMoney
+                        | Self::BadPayee
+                        | Self::TestRefused
+                        | Self::PurchaseEnded
+                )
+            }
+
             /// The HTTP status.
             pub(crate) const fn status(self) -> u16 {
                 match self { $(Self::$name => $status),* }

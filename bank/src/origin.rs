@@ -3,6 +3,8 @@
 
 use std::sync::OnceLock;
 
+use axum::http::Uri;
+
 /// The origins of one listener, such as `https://bank.example` or `http://localhost:8080`. They are known once the listener has
 /// its port.
 #[derive(Debug, Default)]
@@ -70,6 +72,18 @@ pub(crate) fn parse(text: &str) -> Result<String, String> {
     }
 }
 
+/// The longest address that the bank keeps.
+const LONGEST: usize = 1024;
+
+/// The origin of an address, where the address is one that can stand in a page and in a request as it is.
+pub(crate) fn of(url: &str) -> Option<String> {
+    let is_plain =
+        url.bytes().all(|byte| byte.is_ascii_graphic()) && !url.contains(['#', '\\', '"', '<', '>']);
+    let parsed = (url.len() <= LONGEST && is_plain).then(|| url.parse::<Uri>().ok()).flatten()?;
+    let (scheme, authority) = (parsed.scheme_str()?, parsed.authority()?.as_str());
+    (!authority.contains('@')).then(|| format!("{scheme}://{authority}"))
+}
+
 /// Whether a host's name is of the machine itself.
 pub(crate) fn is_this_machine(name: &str) -> bool {
     name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -77,7 +91,25 @@ pub(crate) fn is_this_machine(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Origins, parse};
+    use super::{Origins, of, parse};
+
+    #[test]
+    fn the_origin_of_an_address_is_its_beginning() {
+        assert_eq!(
+            of("https://shop.example:8443/back?order=1@2").as_deref(),
+            Some("https://shop.example:8443")
+        );
+        for wrong in [
+            "/back",
+            "https://u@shop.example/",
+            "https://shop.example/#x",
+            "https://shop.example/ b",
+            "https://shop.example/\"x",
+        ] {
+            assert_eq!(of(wrong), None, "{wrong}");
+        }
+        assert_eq!(of(&format!("https://shop.example/{}", "x".repeat(1024))), None);
+    }
 
     #[test]
     fn an_origin_is_read_as_browsers_write_it_or_not_at_all() {

@@ -182,11 +182,6 @@ pub(crate) fn above(path: &str) -> &str {
     }
 }
 
-/// Whether this can be the number of an order.
-pub(crate) fn is_id(text: &str) -> bool {
-    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
 /// POST → 303 → GET, so that the back button and a reload send nothing twice.
 pub(crate) fn go(to: &str) -> Response {
     Redirect::to(to).into_response()

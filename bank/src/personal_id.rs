@@ -22,7 +22,7 @@ use crate::{
         shield::{self, Shield},
     },
     clock::{DAY, Moment},
-    database::Work,
+    database::{Connection, Work},
     error::{Error, Refusal, Result},
     random::{self, hex},
     rights::Settled,
@@ -350,6 +350,11 @@ pub(crate) async fn suspend_all(work: &mut Work, now: Moment) -> Result<u64> {
     let suspended = shield::suspend_all(work, now).await?;
     certificate::count_revocations(work, suspended).await?;
     Ok(suspended)
+}
+
+/// The serial numbers of all suspended shields.
+pub(crate) async fn suspended(db: &mut Connection) -> Result<Vec<String>> {
+    Ok(shield::suspended(db).await?.into_iter().map(|shield| shield.serial).collect())
 }
 
 /// All suspended shields stand again but those of these serial numbers. How many.

@@ -14,6 +14,11 @@ pub(crate) fn id() -> Result<String> {
     Ok(hex(&bytes::<16>()?))
 }
 
+/// Whether this can be such a name.
+pub(crate) fn is_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// A number below `below`, which is not zero, each equally likely.
 pub(crate) fn below(below: u32) -> Result<u32> {
     // What is above the largest multiple would make small numbers likelier.

@@ -2,11 +2,11 @@
 //! of the database back, with all its seals, is betrayed by the lines of the seals that came after it.
 
 use std::{
-    ffi::OsString,
     io::{ErrorKind, Write},
-    os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
 };
+
+use file::Access;
 
 use crate::{
     books::seal::Known,
@@ -22,11 +22,11 @@ impl SealsFile {
         Self(folder.join("audit-seals"))
     }
 
-    /// Says that a copy is about to become the database to which these lines do not belong. Whoever reads the lines next finishes the
-    /// switch, if the copy has got its place: nothing between the two is lost to a power cut.
-    pub(crate) fn expect_restored(&self, copy: &Path) -> std::io::Result<()> {
-        let mut mark = std::fs::File::create(self.mark())?;
-        mark.write_all(copy.as_os_str().as_bytes()).and_then(|()| mark.sync_all())
+    /// Says that the copy of this name in the bank's folder is about to become the database, to which these lines do not belong. Whoever
+    /// opens the bank next finishes the switch, if the copy has got its place: no power cut between the two leaves lines that accuse
+    /// nobody.
+    pub(crate) fn expect_restored(&self, copy: &str) -> std::result::Result<(), file::Error> {
+        file::write(&self.mark(), copy.as_bytes(), Access::Owner, true)
     }
 
     /// The copy does not become the database.
@@ -39,8 +39,8 @@ impl SealsFile {
 
     /// Finishes the switch to a copy that has got its place.
     pub(crate) fn settle(&self, now: i64) -> std::io::Result<()> {
-        let copy = match std::fs::read(self.mark()) {
-            Ok(copy) => PathBuf::from(OsString::from_vec(copy)),
+        let copy = match std::fs::read_to_string(self.mark()) {
+            Ok(copy) => self.0.with_file_name(copy),
             Err(fault) if fault.kind() == ErrorKind::NotFound => return Ok(()),
             Err(fault) => return Err(fault),
         };
@@ -88,7 +88,7 @@ impl SealsFile {
     }
 
     /// The former seals belong to a state of the books that a restore has given up. They are kept beside.
-    fn move_away(&self, now: i64) -> std::io::Result<()> {
+    pub(crate) fn move_away(&self, now: i64) -> std::io::Result<()> {
         let mut beside = self.0.as_os_str().to_owned();
         beside.push(format!(".{now}"));
         match std::fs::rename(&self.0, beside) {
@@ -150,7 +150,7 @@ mod tests {
         // A restore that is cut before the copy has its place changes nothing, and one that is cut after it is finished.
         let copy = folder.path().join("bank.restored");
         std::fs::write(&copy, "").expect("a copy");
-        seals.expect_restored(&copy).expect("noted");
+        seals.expect_restored("bank.restored").expect("noted");
         seals.settle(7).expect("too early");
         assert_eq!(seals.read().expect("three"), known);
         std::fs::rename(&copy, folder.path().join("bank.sqlite")).expect("in its place");

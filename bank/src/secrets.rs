@@ -35,7 +35,7 @@ struct Written {
     puk: BTreeMap<i64, Key>,
     /// The seals on the chains of the audit.
     audit: Key,
-    /// The tokens of forms.
+    /// The tokens of forms, the secrets of webhooks, and the hashes of authorisation codes.
     form: Key,
     /// The passphrase of the key of the bank's CA.
     authority: Key,

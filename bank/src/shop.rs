@@ -95,12 +95,15 @@ impl Room {
 
     /// Serves the shop of this bank until the process ends. The file of the merchant may come later: it has the shop's address in it.
     pub(crate) async fn sell(self, bank: &str, merchant: PathBuf) -> Result<(), Failure> {
-        let host = bank.strip_prefix("http://").ok_or_else(|| {
+        let host = crate::origin::parse(bank)
+            .ok()
+            .and_then(|origin| Some(origin.strip_prefix("http://")?.to_owned()));
+        let host = host.ok_or_else(|| {
             Failure::new("the shop was not opened")
                 .because("it speaks to a bank at loopback only, by http")
                 .next("say --bank http://127.0.0.1:8080")
         })?;
-        let (bank, sold, known) = (host.to_owned(), Mutex::default(), Mutex::default());
+        let (bank, sold, known) = (host, Mutex::default(), Mutex::default());
         let shop = Arc::new(Shop { bank, merchant, own: self.own, sold, known });
         let site = Router::new()
             .route("/", get(window))

@@ -40,9 +40,27 @@ pub fn has_form(code: &[u8], (least, most): (u8, u8)) -> bool {
     long_enough && code.iter().all(u8::is_ascii_graphic)
 }
 
+/// Whether nobody should choose it: all characters the same, or each the next of the one before ("345678", "abcdef"), or the previous.
+/// A token refuses such a PIN or PUK.
+pub fn is_trivial(code: &[u8]) -> bool {
+    let steps =
+        |step: u8| code.iter().zip(code.iter().skip(1)).all(|(one, next)| one.wrapping_add(step) == *next);
+    steps(0) || steps(1) || steps(u8::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_code_that_follows_from_its_first_sign_is_trivial() {
+        for code in [&b"aaaaaaaa"[..], b"abcdefgh", b"98765432", b"345678"] {
+            assert!(is_trivial(code));
+        }
+        for code in [&b"abcdefgi"[..], b"135790", b"13579246"] {
+            assert!(!is_trivial(code));
+        }
+    }
 
     #[test]
     fn length_and_characters() {

@@ -27,7 +27,7 @@ statements! {
         WHERE b.state = 'paid' AND (o.id IS NULL OR o.state <> 'posted' OR o.purchase <> b.id OR o.amount <> b.amount
         OR o.payee <> m.account)
         UNION SELECT o.purchase FROM payment_order o JOIN purchase b ON b.id = o.purchase
-        WHERE o.state = 'posted' AND b.payment IS NULL LIMIT 10";
+        WHERE o.state = 'posted' AND (b.payment IS NULL OR b.payment <> o.id) LIMIT 10";
     SPENT = "SELECT o.customer FROM payment_order o LEFT JOIN allowance a
         ON a.customer = o.customer AND a.method = 'static' AND a.period = 'ever'
         WHERE o.method = 'static' AND o.state = 'posted' GROUP BY o.customer, a.spent

@@ -12,7 +12,8 @@ statements! {
                    FROM purchase WHERE merchant = $1 AND (created_at < $2 OR (created_at = $2 AND id < $3))
                    ORDER BY created_at DESC, id DESC LIMIT 50";
     PAY = "UPDATE purchase SET state = 'paid', payment = $1, ended_at = $2
-           WHERE id = $3 AND state = 'open' AND expires_at > $2";
+           WHERE id = $3 AND state = 'open' AND expires_at > $2
+           AND EXISTS (SELECT 1 FROM merchant m WHERE m.id = purchase.merchant AND m.active = 1)";
     CANCEL = "UPDATE purchase SET state = 'cancelled', ended_at = $1 WHERE id = $2 AND state = 'open' AND expires_at > $1";
     CANCEL_ALL = "UPDATE purchase SET state = 'cancelled', ended_at = $1 WHERE merchant = $2 AND state = 'open' RETURNING id";
     EXPIRE = "UPDATE purchase SET state = 'expired', ended_at = $1 WHERE id = $2 AND state = 'open' AND expires_at <= $1";

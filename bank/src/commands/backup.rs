@@ -119,8 +119,12 @@ impl Restore {
             Place { folder: self.place.folder.clone(), database: Some(crate::database::sqlite_url(&beside)) };
         let renewed = renew(&place).await;
         if renewed.is_ok() {
-            let moved = vacant(&to).and_then(|()| seals.expect_restored(&beside));
-            moved.and_then(|()| fs::rename(&beside, &to)).map_err(why)?;
+            vacant(&to).map_err(why)?;
+            seals.expect_restored(&beside.file_name().unwrap_or_default().to_string_lossy())?;
+            if let Err(fault) = fs::rename(&beside, &to) {
+                seals.expect_nothing().map_err(why)?;
+                return Err(why(fault));
+            }
             fs::File::open(&self.place.folder).and_then(|folder| folder.sync_all()).map_err(why)?;
             seals.settle(Clock::default().now()).map_err(why)?;
         }
@@ -136,10 +140,18 @@ fn refused(why: String, next: &str) -> Failure {
 /// Proves the books of this place, and ends what was open in them.
 async fn renew(place: &Place) -> std::result::Result<(), Failure> {
     let database = place.database().await?;
-    let has_books = database.has_migration("0001_books").await;
+    let (has_books, has_seals) =
+        (database.has_migration("0001_books").await, database.has_migration("0007_chains").await);
     database.close().await;
     if !has_books {
         return Err(refused("there are no books in it".into(), "name the copy that `bank backup` made"));
+    }
+    if !has_seals {
+        // The migration gives former seals up, so nobody could prove such a copy any more.
+        return Err(refused(
+            "the copy is of a former version of this program, whose seals this one cannot read".into(),
+            "restore and prove it with that version, and then run `bank migrate` of this one",
+        ));
     }
     migrate(place).await?;
     // The file of the seals belongs to the former books until the copy has their place.
@@ -158,9 +170,7 @@ async fn renew(place: &Place) -> std::result::Result<(), Failure> {
 
 /// The file of the seals begins anew: the former lines belong to books that were given up.
 fn begin_seals(place: &Place) -> std::result::Result<(), Failure> {
-    let seals = SealsFile::of(&place.folder);
-    let begun = seals.expect_restored(Path::new("")).and_then(|()| seals.settle(Clock::default().now()));
-    begun.map_err(|fault| {
+    SealsFile::of(&place.folder).move_away(Clock::default().now()).map_err(|fault| {
         Failure::new("the bank is restored, and the file of the former seals is in the way")
             .because(fault.to_string())
             .next("move audit-seals away before the bank serves")

@@ -37,6 +37,13 @@ impl ConfirmShields {
         let except =
             self.except.iter().map(|serial| desk::check_serial(serial)).collect::<Result<Vec<_>, _>>();
         let except = except.map_err(told("no shield was confirmed"))?;
+        let unknown = desk::not_suspended(&bank, &except).await.map_err(told("no shield was confirmed"))?;
+        if !unknown.is_empty() {
+            // A number that was mistyped would let the very shield stand again that it is about.
+            return Err(Failure::new("no shield was confirmed")
+                .because(format!("no suspended shield has the number {}", unknown.join(" or ")))
+                .next("compare it with the label, or leave --except away for a shield that the counter has settled"));
+        }
         let first = self.password.ask(&format!("password of {}: ", self.teller))?;
         let second = counter::text(self.second_source()?.ask(&format!("password of {}: ", self.second))?)?;
         let both = [(self.teller.as_str(), first.as_str()), (self.second.as_str(), second.as_str())];

@@ -173,11 +173,10 @@ impl Merchant {
     }
 }
 
-/// Seals the audit of what was changed, and says so.
+/// Says what was changed, and seals the audit of it. What is said is a key or a secret that nobody can ask for again, so it comes first.
 async fn finish(bank: &Bank, words: &str) -> std::result::Result<(), Failure> {
-    bank.seal().await.map_err(told("the audit was not sealed"))?;
     say_lines(words);
-    Ok(())
+    bank.seal().await.map(drop).map_err(told("it is done, and the audit was not sealed"))
 }
 
 /// Account, key and secret, as `bank shop` reads them.

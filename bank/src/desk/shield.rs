@@ -94,6 +94,12 @@ pub(crate) fn check_serial(serial: &str) -> Result<String> {
     personal_id::serial_number(serial)
 }
 
+/// Those of these serial numbers that are of no suspended shield: somebody has mistyped them, or they are settled already.
+pub(crate) async fn not_suspended(bank: &Bank, serials: &[String]) -> Result<Vec<String>> {
+    let suspended = personal_id::suspended(&mut *bank.database.connection().await?).await?;
+    Ok(serials.iter().filter(|serial| !suspended.contains(serial)).cloned().collect())
+}
+
 /// All shields that a restore has suspended stand again but those that are named: both tellers have given their passwords.
 ///
 /// # Errors

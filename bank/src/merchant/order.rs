@@ -1,6 +1,5 @@
 //! A merchant orders, once for each Idempotency-Key; cancels; and what nobody has paid in time expires.
 
-use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -16,6 +15,7 @@ use crate::{
     clock::{MINUTE, Moment},
     error::{Error, Refusal, Result},
     money::Fen,
+    origin,
     random::{self, hex},
     rights::Shop,
     wording::text,
@@ -47,8 +47,6 @@ pub(crate) struct Reply {
     pub(crate) is_replayed: bool,
 }
 
-/// The longest address of a shop's page.
-const LONGEST_URL: usize = 1024;
 /// The longest Idempotency-Key.
 const LONGEST_KEY: usize = 255;
 /// A customer has a day at most.
@@ -56,10 +54,7 @@ const LONGEST_LIFE: i64 = 24 * 60;
 
 /// Whether the URL is of an origin that the operator has agreed with the merchant. A customer is led to no other place.
 fn check_return(merchant: &Merchant, url: &str) -> Result<()> {
-    let is_plain =
-        url.bytes().all(|byte| byte.is_ascii_graphic()) && !url.contains(['#', '\\', '"', '<', '>']);
-    let parsed = (url.len() <= LONGEST_URL && is_plain).then(|| url.parse::<Uri>().ok()).flatten();
-    let origin = parsed.and_then(|uri| Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?)));
+    let origin = origin::of(url);
     let is_agreed = origin.is_some_and(|origin| merchant.return_origins().any(|own| own == origin));
     if is_agreed { Ok(()) } else { Err(Refusal::BadReturn.into()) }
 }

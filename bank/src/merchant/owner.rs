@@ -1,6 +1,5 @@
 //! What the bank's operator does: merchants, their keys, and where they are told. No merchant changes any of that.
 
-use axum::http::Uri;
 use zeroize::Zeroizing;
 
 use super::event::{secret, tell};
@@ -39,10 +38,8 @@ pub(crate) struct Added {
 
 /// Whether outcomes can be told there: https, or http at loopback, which wants a switch of `bank serve` as well.
 fn check_webhook(target: &str) -> Result<()> {
-    let is_plain = target.bytes().all(|byte| byte.is_ascii_graphic()) && !target.contains(['#', '@']);
-    let parsed = (target.len() <= 1024 && is_plain).then(|| target.parse::<Uri>().ok()).flatten();
-    let origin = parsed.and_then(|uri| Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?)));
-    let is_right = target.is_empty() || origin.is_some_and(|origin| origin::parse(&origin).is_ok());
+    let is_right =
+        target.is_empty() || origin::of(target).is_some_and(|origin| origin::parse(&origin).is_ok());
     if is_right { Ok(()) } else { Err(Refusal::BadWebhook.into()) }
 }
 

@@ -276,16 +276,7 @@ impl Payment<'_> {
         let mut work = self.bank.database.begin().await?;
         // A right answer is no guess, so the try is given back.
         gate::give_back(&mut work, &self.subject()).await?;
-        let ends = matches!(
-            refusal,
-            Refusal::OverDay
-                | Refusal::StaticUsedUp
-                | Refusal::NoMoney
-                | Refusal::BadPayee
-                | Refusal::TestRefused
-                | Refusal::PurchaseEnded
-        );
-        if ends && order::refuse(&mut work, &self.order.id, refusal.code(), self.now).await? {
+        if refusal.ends_order() && order::refuse(&mut work, &self.order.id, refusal.code(), self.now).await? {
             challenge::kill(&mut work, &self.order.id).await?;
             let actor = format!("customer:{}", self.customer);
             audit::add(&mut work, self.now, &actor, "refused", &self.order.id, refusal.code()).await?;

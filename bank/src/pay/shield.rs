@@ -147,8 +147,7 @@ impl Payment<'_> {
         if order.as_ref().is_some_and(|order| order.state == "posted") {
             return is_paid_by(&mut work, self.order, self.verified).await;
         }
-        let ends = [Refusal::NoMoney, Refusal::BadPayee, Refusal::TestRefused, Refusal::PurchaseEnded];
-        if ends.contains(&refusal) && order::refuse(&mut work, &self.order.id, refusal.code(), now).await? {
+        if refusal.ends_order() && order::refuse(&mut work, &self.order.id, refusal.code(), now).await? {
             challenge::kill(&mut work, &self.order.id).await?;
             let actor = format!("customer:{}", self.order.customer);
             audit::add(&mut work, now, &actor, "refused", &self.order.id, refusal.code()).await?;

@@ -78,8 +78,7 @@ pub(crate) async fn order(bank: &Bank, payer: &PayerOf<Account>, wish: &Wish) ->
 
 /// The hidden key of a page.
 pub(super) fn form_key(key: &str) -> Result<String> {
-    let right = key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if right { Ok(key.to_owned()) } else { Err(Refusal::Malformed.into()) }
+    if random::is_id(key) { Ok(key.to_owned()) } else { Err(Refusal::Malformed.into()) }
 }
 
 /// Writes an order that ends at this moment or before, or finds the one that the same page has made.

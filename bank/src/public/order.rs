@@ -22,8 +22,9 @@ use crate::{
     },
     entry::{Sent, Visit},
     error::{Refusal, Result},
-    page::{Page, draw, draw_reaching, go, is_id},
+    page::{Page, draw, draw_reaching, go},
     pay::{self, Answer, standing::Method},
+    random,
     rights::{OwnerOf, PayerOf, Settled},
     secrets::Secret,
     site::Routes,
@@ -51,7 +52,7 @@ struct Arrival<'a> {
 /// Another site has sent the customer here, so the browser sends no cookie that is SameSite=Strict. This page is public and says
 /// nothing of the order; the click on its link is of this site, and brings the cookie.
 async fn arrive(State(bank): State<Open>, visit: Visit, Path(id): Path<String>) -> Result<Response> {
-    if !is_id(&id) {
+    if !random::is_id(&id) {
         return Err(Refusal::NotFound.into());
     }
     let is_purchase = found(&mut *bank.database.connection().await?, &id).await?.is_some();

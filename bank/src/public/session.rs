@@ -13,7 +13,8 @@ use crate::{
     entry::{Sent, Visit, begin_session, end_session},
     error::{Refusal, Result, refusable},
     identity::{self, end_one, sign_in, sign_out},
-    page::{Page, again, draw, go, is_id},
+    page::{Page, again, draw, go},
+    random,
     rights::{Settled, SignedIn},
     secrets::Secret,
     site::Routes,
@@ -71,7 +72,7 @@ struct Login {
 
 /// The number of an order, or nothing: no other place of the site, and no other site.
 fn checked(id: &str) -> &str {
-    if is_id(id) { id } else { "" }
+    if random::is_id(id) { id } else { "" }
 }
 
 async fn enter(State(bank): State<Open>, visit: Visit, Sent(form): Sent<Login>) -> Result<Response> {

@@ -54,7 +54,8 @@ impl World {
 
     /// Orders, and gives the number.
     pub(super) async fn purchase(&self, keyed: &Keyed, amount: &str) -> String {
-        let reply = merchant::create(&self.bank, &keyed.shop, Some("\"a key\""), &wanted("A1", amount)).await;
+        let key = random::id().expect("random numbers");
+        let reply = merchant::create(&self.bank, &keyed.shop, Some(&key), &wanted("A1", amount)).await;
         let body: Value = serde_json::from_str(&reply.expect("an order").body).expect("JSON");
         body["id"].as_str().expect("its number").to_owned()
     }
@@ -193,6 +194,26 @@ async fn thirty_payments_of_one_order_are_one_posting() {
     assert!(!world.is_proven().await);
 }
 
+/// Whoever writes into the database that another posted order was for a merchant's order is found, too.
+#[tokio::test]
+async fn a_merchants_order_was_paid_by_one_order() {
+    let world = World::new().await;
+    let (keyed, person) = (world.merchant("北京书店", "").await, world.person("张三", OLD).await);
+    let ids = [world.purchase(&keyed, "7").await, world.purchase(&keyed, "7").await];
+    for id in &ids {
+        world.pay_purchase(&person, id).await.expect("paid");
+    }
+    assert!(world.is_proven().await);
+    let [first, second] = ids;
+    let both = format!("UPDATE payment_order SET purchase = '{first}' WHERE purchase = '{second}'");
+    world.tamper(both).await.expect("tampered");
+    world
+        .tamper(format!("UPDATE purchase SET state = 'open', payment = NULL WHERE id = '{second}'"))
+        .await
+        .expect("tampered");
+    assert!(!world.is_proven().await);
+}
+
 #[tokio::test]
 async fn an_order_that_was_cancelled_or_is_too_old_is_not_paid() {
     let world = World::new().await;
@@ -242,6 +263,13 @@ async fn keys_are_replaced_and_a_merchant_that_is_stopped_orders_nothing() {
     merchant::stop(&world.bank, "北京书店").await.expect("stopped");
     assert!(!known(&third).await && world.purchase_state(&id).await == "cancelled");
     assert_eq!(refused(merchant::stop(&world.bank, "nobody").await), Refusal::MerchantUnknown);
+    // An order that was on its way when the merchant was stopped is written, and paid by nobody.
+    world
+        .tamper("UPDATE purchase SET state = 'open', ended_at = NULL".into())
+        .await
+        .expect("as if written later");
+    let person = world.person("张三", OLD).await;
+    assert_eq!(refused(world.pay_purchase(&person, &id).await), Refusal::PurchaseEnded);
     let twice = NewMerchant {
         name: "北京书店".into(),
         account: None,

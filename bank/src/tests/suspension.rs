@@ -52,6 +52,18 @@ async fn a_suspended_shield_does_nothing_until_two_tellers_confirm_it() {
     assert!(world.is_proven().await);
 }
 
+/// A number that was mistyped is told, because the shield that was meant would stand again.
+#[tokio::test]
+async fn numbers_of_no_suspended_shield_are_named() {
+    let world = World::new().await;
+    let (_, soft) = world.shielded("张三").await;
+    let asked = ["0000000A".to_owned(), soft.serial.to_owned()];
+    let named = async || desk::not_suspended(&world.bank, &asked).await.expect("read");
+    assert_eq!(named().await, asked);
+    suspend(&world).await;
+    assert_eq!(named().await, asked[..1]);
+}
+
 /// A lost shield waits for nobody, suspended or not.
 #[tokio::test]
 async fn a_suspended_shield_is_lost_and_replaced_like_any_other() {

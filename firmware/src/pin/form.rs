@@ -18,12 +18,5 @@ pub(super) fn check_new(target: Reference, new: &[u8], pin_length: (u8, u8)) -> 
     if !fits(target, new, pin_length) {
         return Err(Refusal::PinForm);
     }
-    if is_trivial(new) { Err(Refusal::PinWeak) } else { Ok(()) }
-}
-
-/// All characters the same, or each the next of the one before ("345678", "abcdef"), or the previous.
-fn is_trivial(pin: &[u8]) -> bool {
-    let steps =
-        |step: u8| pin.iter().zip(pin.iter().skip(1)).all(|(one, next)| one.wrapping_add(step) == *next);
-    steps(0) || steps(1) || steps(u8::MAX)
+    if wire::pin::is_trivial(new) { Err(Refusal::PinWeak) } else { Ok(()) }
 }

@@ -7,7 +7,8 @@ from history import Change, Read
 PAYMENT = "payment2026"
 # How long somebody asks again before the bank counts as gone.
 PATIENCE = 120
-# A static password pays 300 yuan, and then no more.
+# A static password pays 300 yuan and a card a thousand times. A customer who has paid this often, by 40 fen at most, only looks at the account.
+MOST = 700
 EXPECTED = ("paid",)
 LOST = (OSError, http.client.HTTPException)
 
@@ -29,6 +30,7 @@ class Buyer:
     def __init__(self, world, customer, method):
         self.world, self.customer, self.method = world, customer, method
         self.site = customer.site
+        self.orders = 0
 
     def ask(self, method, place, fields=None, body=None, kind=None):
         """The answer of the bank; a lost one, and one of a balancer without a node, is asked for again."""
@@ -126,8 +128,10 @@ class Crowd:
     def work(self, buyer):
         try:
             while not self.stopping.is_set():
+                buyer.orders += 1
                 friend = random.choice([friend for friend in self.friends if friend is not buyer.customer])
-                self.payments.append(buyer.pay(friend, random.randint(1, 40)))
+                if buyer.orders <= MOST:
+                    self.payments.append(buyer.pay(friend, random.randint(1, 40)))
                 for _ in range(2):
                     self.reads.append((buyer.customer.account, buyer.balance()))
         except BaseException as fault:

@@ -48,18 +48,31 @@ class Driver:
 
 
 def until(condition, why):
-    """Waits for a condition; what it gives."""
-    end, last = time.monotonic() + DEADLINE, None
+    """Waits for a condition; what it gives. `why` is a sentence, or a function that gives one when the time is over."""
+    end, fault = time.monotonic() + DEADLINE, None
     while time.monotonic() < end:
         try:
-            last = condition()
-        except (Failure, OSError) as fault:
-            last, why_not = None, fault
-            why = f"{why.split(' (')[0]} ({why_not})"
-        if last:
-            return last
+            if given := condition():
+                return given
+            fault = None
+        except (Failure, OSError) as met:
+            fault = met
         time.sleep(0.05)
-    raise Failure(why)
+    raise Failure(" ".join([sentence(why), *([f"({fault})"] if fault else [])]))
+
+
+def check(condition, why):
+    """Fails where this is not so."""
+    if not condition:
+        raise Failure(why)
+
+
+def sentence(why):
+    """What `why` says. A page that has gone says nothing, and must not hide what the test waited for."""
+    try:
+        return why() if callable(why) else why
+    except (Failure, OSError) as fault:
+        return f"a condition was not met, and looking for the reason failed: {fault}"
 
 
 class Browser:

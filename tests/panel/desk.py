@@ -27,8 +27,18 @@ class Desk:
             "ushield", "up", "--memory", "--panel", "web", "--tokens", tokens, "--pin-file", self.pin,
             "--listen", "127.0.0.1:0", "--ready-file", ready, *arguments,
         )
-        self.ready = until(lambda: ready.exists() and json.loads(ready.read_text()), "up is not ready")
+        try:
+            self.ready = until(lambda: ready.exists() and json.loads(ready.read_text()), "up is not ready")
+        except BaseException:
+            self.stop()
+            raise
         self.road = self.ready["unix"]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
 
     def secret(self, name, text):
         path = self.home / name

@@ -49,7 +49,7 @@ class Program:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, env=environment, start_new_session=True
             )
-        until(ready.exists, f"{name} did not get ready: {self.log.read_text()}")
+        until(ready.exists, lambda: f"{name} did not get ready: {self.log.read_text()}")
         self.ready = json.loads(ready.read_text())
 
     def stop(self):

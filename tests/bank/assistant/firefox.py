@@ -9,7 +9,7 @@ from stage import PASSWORD
 import permission
 import story
 
-from driver import Failure, until
+from driver import until
 from marionette import Firefox
 from pages import PICTURES, texts
 
@@ -41,10 +41,7 @@ class Page:
         def is_said():
             return text in (self.firefox.run("return document.querySelector('main')?.innerText") or "")
 
-        try:
-            until(is_said, f"Firefox's page does not say {text!r}")
-        except Failure as fault:
-            raise Failure(f"{fault}, but {self.firefox.run('return document.body.innerText')!r}") from None
+        until(is_said, lambda: f"Firefox's page does not say {text!r}, but {self.firefox.run('return document.body.innerText')!r}")
 
     def click(self, css):
         until(lambda: self.firefox.run("return !!document.querySelector(arguments[0])", css), f"there is no {css}")

@@ -14,6 +14,7 @@ use std::path::Path;
 
 use const_oid::db::rfc4519::SERIAL_NUMBER;
 use der::Decode;
+use time::OffsetDateTime;
 use wire::{
     attest::{ALGORITHM, KEY_DESCRIPTION, KeyDescription, Origin, Pin},
     shield::Container,
@@ -87,8 +88,21 @@ pub fn check(
     attestation: Option<&Attestation>,
     expected: &Expected<'_>,
 ) -> Result<(), Error> {
+    check_at(factory, attestation, expected, moment::now())
+}
+
+/// As [`check`], by the clock of whoever asks.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_at(
+    factory: &Factory,
+    attestation: Option<&Attestation>,
+    expected: &Expected<'_>,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
     let why = match attestation {
-        Some(attestation) => judge(factory, attestation, expected).err(),
+        Some(attestation) => judge(factory, attestation, expected, now).err(),
         None => Some(
             "nothing attests it: it was made in software, or on a token that cannot attest its keys".into(),
         ),
@@ -108,12 +122,16 @@ pub fn check(
     }
 }
 
-fn judge(factory: &Factory, attestation: &Attestation, expected: &Expected<'_>) -> Result<(), String> {
+fn judge(
+    factory: &Factory,
+    attestation: &Attestation,
+    expected: &Expected<'_>,
+    now: OffsetDateTime,
+) -> Result<(), String> {
     let root = factory.certificate();
     let token = read(&attestation.token, "the token's certificate")?;
     let statement = read(&attestation.statement, "the token's statement")?;
     let description = describe(&attestation.statement)?;
-    let now = moment::now();
     let serial = attribute(&token);
     let issued = format!(
         "the token's certificate is not signed by the factory CA that is trusted here (“{}”), but by “{}”",

@@ -1,6 +1,9 @@
 //! The bank: what every request needs.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use terminal::Failure;
 use tokio::sync::Semaphore;
@@ -9,16 +12,19 @@ use crate::{
     assistant::AssistantPorts,
     books::{
         account,
+        gate::{self, Owed, Subject},
+        node,
         proof::{self, Proof},
         seal::{self, Known},
     },
     clock::{Clock, HOUR},
-    database::Database,
+    database::{Database, newest},
     error::{Error, Result},
     metrics::Metrics,
     origin::Origins,
     package::Package,
     password::Hasher,
+    random,
     seals_file::SealsFile,
     secrets::Secrets,
     settings::Settings,
@@ -38,12 +44,16 @@ pub(crate) struct Bank {
     pub(crate) metrics: Metrics,
     /// Places for requests that change something: each is carried to its end, though its browser goes away.
     pub(crate) labour: Arc<Semaphore>,
+    /// Tries that customers are to have back as soon as the database can write.
+    owed: Mutex<Vec<Owed>>,
     /// The CA and what belongs to shields; commands that need none of it open none of it.
     shields: Option<Shields>,
     /// The assistant's package, where the bank has one to give.
     pub(crate) package: Option<Package>,
     /// Where pages look for the assistant.
     pub(crate) assistant: AssistantPorts,
+    /// What this node is called among the others: another name at each start.
+    node: String,
     /// Where seals are written down outside the database.
     seals_file: Option<SealsFile>,
     /// Where the customers' pages are, and where the tellers' pages are.
@@ -65,9 +75,11 @@ impl Bank {
             clock,
             metrics: Metrics::default(),
             labour: Arc::new(Semaphore::new(LABOUR)),
+            owed: Mutex::default(),
             shields: None,
             package: None,
             assistant: AssistantPorts::default(),
+            node: random::id().unwrap_or_default(),
             seals_file: None,
             public: Origins::default(),
             counter: Origins::default(),
@@ -144,6 +156,58 @@ impl Bank {
             known.remove(0);
         }
         file.add(&known)
+    }
+
+    /// Gives a try back that was no guess. Where the database cannot write now, that is done later: a full disk closes no customer's gate.
+    pub(crate) async fn give_try_back(&self, subject: &Subject<'_>) {
+        if self.give_back(&Owed::from(subject)).await.is_err() {
+            self.owe(Owed::from(subject));
+        }
+    }
+
+    /// Gives back what could not be given back before.
+    pub(crate) async fn pay_owed(&self) -> Result<()> {
+        loop {
+            let next = self.owed.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let Some(owed) = next else { return Ok(()) };
+            if let Err(fault) = self.give_back(&owed).await {
+                self.owe(owed);
+                return Err(fault);
+            }
+        }
+    }
+
+    fn owe(&self, owed: Owed) {
+        let mut all = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() < LABOUR {
+            all.push(owed);
+        }
+    }
+
+    async fn give_back(&self, owed: &Owed) -> Result<()> {
+        gate::give_back_owed(&mut *self.database.writer().await?, owed).await
+    }
+
+    /// How many seals are not in this node's file yet.
+    ///
+    /// # Errors
+    /// The file or the database was not read.
+    pub(crate) async fn unwritten_seals(&self) -> Result<i64> {
+        let Some(file) = &self.seals_file else { return Ok(0) };
+        let last = file.read()?.pop().map_or(0, |(number, _)| number);
+        let known = seal::since(&mut *self.database.connection().await?, last + 1).await?;
+        Ok(known.len().try_into().unwrap_or(i64::MAX))
+    }
+
+    /// Says to the other nodes and to `bank migrate` that this node serves.
+    pub(crate) async fn join(&self) -> Result<()> {
+        let (mut db, now) = (self.database.writer().await?, self.clock.now());
+        node::seen(&mut db, &self.node, newest(), now).await
+    }
+
+    /// Says that this node serves no more.
+    pub(crate) async fn leave(&self) -> Result<()> {
+        node::gone(&mut *self.database.writer().await?, &self.node).await
     }
 
     /// Seals the audit, if no node has done so within the hour.

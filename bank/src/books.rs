@@ -13,6 +13,7 @@ pub(crate) mod idempotency;
 pub(crate) mod purchase;
 pub(crate) mod merchant;
 pub(crate) mod approval;
+pub(crate) mod node;
 pub(crate) mod teller;
 pub(crate) mod session;
 pub(crate) mod throttle;
@@ -68,6 +69,7 @@ pub(crate) const STATEMENTS: &[&[(&str, &str)]] = &[
     purchase::STATEMENTS,
     merchant::STATEMENTS,
     approval::STATEMENTS,
+    node::STATEMENTS,
     teller::STATEMENTS,
     session::STATEMENTS,
     throttle::STATEMENTS,

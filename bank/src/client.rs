@@ -19,7 +19,7 @@ use tokio::{
 use tokio_rustls::rustls::pki_types::ServerName;
 use zeroize::Zeroizing;
 
-use crate::{origin, tls};
+use crate::{clock::Clock, origin, tls};
 
 /// The counter has so long for each step.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -82,7 +82,8 @@ impl Client {
         let stream = within(TcpStream::connect((name, port))).await?;
         let sender = if is_https {
             let server = ServerName::try_from(name.to_owned()).map_err(failed)?;
-            handshake(within(tls::connector(authorities)?.connect(server, stream)).await?).await?
+            handshake(within(tls::connector(authorities, &Clock::default())?.connect(server, stream)).await?)
+                .await?
         } else {
             handshake(stream).await?
         };

@@ -1,6 +1,13 @@
 //! Time. Moments are milliseconds since 1970. Days are the bank's: they end at midnight in Shanghai, a fixed +08:00.
+//!
+//! The bank has one clock, and that is the database's. A node asks for it now and then, and counts on from the answer by a clock that
+//! nobody sets: whoever sets the time of one node's machine ends no session and lets no order live longer
+//! (`docs/decisions/0067-one-clock-two-roles.md`).
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use time::{
     Date, OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339, macros::format_description,
@@ -16,27 +23,72 @@ pub(crate) const DAY: Moment = 24 * HOUR;
 /// What Shanghai is ahead of UTC. There has been no summer time there since 1991.
 const AHEAD: Moment = 8 * HOUR;
 
-/// The bank's clock. The business date can be another one for tests: it moves the days of contracts and limits, and never a
-/// session, an order or a block.
-#[derive(Clone, Copy, Debug, Default)]
+/// The clock of this machine, which somebody may set: for logs, and until the database was asked.
+pub(crate) fn of_this_machine() -> Moment {
+    milliseconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+fn milliseconds(time: Duration) -> Moment {
+    time.as_millis().try_into().unwrap_or(Moment::MAX)
+}
+
+/// The bank's clock. All clones are set together. The business date can be another one for tests: it moves the days of contracts and
+/// limits, and never a session, an order or a block.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Clock {
     business_date: Option<Date>,
+    /// What the clock of the database has shown, and when that was.
+    shown: Arc<RwLock<Option<(Moment, Instant)>>>,
 }
 
 impl Clock {
-    pub(crate) const fn new(business_date: Option<Date>) -> Self {
-        Self { business_date }
+    pub(crate) fn new(business_date: Option<Date>) -> Self {
+        Self { business_date, ..Self::default() }
     }
 
-    pub(crate) fn now(self) -> Moment {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        since.as_millis().try_into().unwrap_or(Moment::MAX)
+    /// From now on this clock goes with a clock that was asked and has answered at these moments.
+    pub(crate) fn set(&self, shown: Moment, asked: Instant, answered: Instant) {
+        let middle = asked + answered.saturating_duration_since(asked) / 2;
+        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = Some((shown, middle));
+    }
+
+    /// Whether another clock was asked already.
+    pub(crate) fn is_set(&self) -> bool {
+        self.shown.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    pub(crate) fn now(&self) -> Moment {
+        let shown = *self.shown.read().unwrap_or_else(PoisonError::into_inner);
+        shown.map_or_else(of_this_machine, |(moment, at)| moment.saturating_add(milliseconds(at.elapsed())))
+    }
+
+    /// How much more the clock of this machine shows.
+    pub(crate) fn away(&self) -> Moment {
+        of_this_machine() - self.now()
+    }
+
+    /// As programs of X.509 take it, cut to the second.
+    pub(crate) fn date(&self) -> OffsetDateTime {
+        utc(self.now())
+    }
+
+    pub(crate) fn time(&self) -> SystemTime {
+        time(self.now())
     }
 
     /// The day on which a contract is made or a limit counts, as YYYY-MM-DD.
-    pub(crate) fn business_date(self) -> String {
+    pub(crate) fn business_date(&self) -> String {
         self.business_date.map_or_else(|| day(self.now()), written)
     }
+}
+
+/// A moment as the system writes one.
+pub(crate) fn time(at: Moment) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(at.try_into().unwrap_or_default())
+}
+
+fn utc(at: Moment) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(at.div_euclid(SECOND)).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
 /// The first moment of the next day.
@@ -45,9 +97,7 @@ pub(crate) const fn next_midnight(at: Moment) -> Moment {
 }
 
 fn local(at: Moment) -> OffsetDateTime {
-    let utc =
-        OffsetDateTime::from_unix_timestamp(at.div_euclid(SECOND)).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    utc.to_offset(UtcOffset::from_hms(8, 0, 0).unwrap_or(UtcOffset::UTC))
+    utc(at).to_offset(UtcOffset::from_hms(8, 0, 0).unwrap_or(UtcOffset::UTC))
 }
 
 /// The day of a moment, as YYYY-MM-DD.
@@ -79,7 +129,23 @@ pub(crate) fn parse_day(text: &str) -> Result<Date, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{DAY, HOUR, SECOND, day, next_midnight, parse_day, shown};
+    use std::time::{Duration, Instant};
+
+    use super::{Clock, DAY, HOUR, SECOND, day, next_midnight, of_this_machine, parse_day, shown};
+
+    /// What the machine's own clock shows decides nothing once another clock was asked.
+    #[test]
+    fn a_clock_goes_with_the_one_that_was_asked() {
+        let (clock, asked) = (Clock::default(), Instant::now());
+        assert!((clock.now() - of_this_machine()).abs() < HOUR);
+        let held = clock.clone();
+        clock.set(5 * DAY, asked, asked + Duration::from_secs(2));
+        // It was read in the middle of the two seconds, and the test may be slow.
+        assert!((5 * DAY - SECOND..5 * DAY + HOUR).contains(&held.now()), "{}", held.now());
+        assert!(held.away() > 10_000 * DAY);
+        assert_eq!(held.business_date(), "1970-01-06");
+        assert_eq!(Clock::default().away() / HOUR, 0, "another clock is not touched");
+    }
 
     #[test]
     fn a_day_ends_at_midnight_in_shanghai() {

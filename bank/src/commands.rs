@@ -3,14 +3,12 @@
 // The order is the law: a module uses only modules listed below it (tests/floors.rs).
 mod backup;
 mod confirm;
+mod serve;
 mod counter;
 mod merchant;
+mod migrate;
 
-use std::{
-    io::IsTerminal,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::{io::IsTerminal, net::SocketAddr, path::PathBuf};
 
 use authority::attestation::{Factory, TEST_BRAND};
 use clap::{Args, Parser, Subcommand};
@@ -21,7 +19,7 @@ use wire::algorithm::KeyAlgorithm;
 
 use crate::{
     bank::{Bank, Folder, failure},
-    books::{account, proof::Proof, seal::Known},
+    books::{proof::Proof, seal::Known},
     clock::{Clock, parse_day},
     database::{Database, sqlite_url},
     demo::{self, Kept, Seeded},
@@ -29,8 +27,7 @@ use crate::{
     error::Error,
     log, origin,
     package::Package,
-    proxy,
-    proxy::{Network, Proxies},
+    proxy::Proxies,
     seals_file,
     seals_file::SealsFile,
     secrets::Secrets,
@@ -38,7 +35,6 @@ use crate::{
     settings::Settings,
     shields::Shields,
     shop::Room,
-    tls,
 };
 
 /// A bank: accounts, payments, a counter
@@ -54,11 +50,13 @@ enum Command {
     /// Make a bank: its secrets, its CA and its database
     Init(Init),
     /// Serve the pages and the counter
-    Serve(Serve),
+    Serve(serve::Serve),
     /// A bank with customers of all kinds, in a folder that goes away with it
     Demo(Demo),
     /// Bring the database to this program's state
     Migrate(Place),
+    /// Let a role of PostgreSQL serve that can change neither the ledger nor the audit; run it as the owner of the tables
+    Grant(migrate::Grant),
     /// Tellers
     #[command(subcommand)]
     Teller(TellerCommand),
@@ -108,31 +106,6 @@ fn algorithm(name: &str) -> Result<KeyAlgorithm, String> {
 }
 
 #[derive(Args)]
-struct Serve {
-    #[command(flatten)]
-    place: Place,
-    #[command(flatten)]
-    listen: Listen,
-    /// The certificate of the bank's own TLS, with its chain, in PEM
-    #[arg(long, value_name = "CERT", requires = "key")]
-    tls: Option<PathBuf>,
-    /// The key of that certificate, in PEM, for its owner only
-    #[arg(long, value_name = "KEY", requires = "tls")]
-    key: Option<PathBuf>,
-    /// What customers type, where the bank is not at loopback or a proxy with TLS stands before it
-    #[arg(long, value_name = "ORIGIN", value_parser = origin::parse)]
-    public_origin: Option<String>,
-    /// What tellers type, where the counter is not at loopback or a proxy with TLS stands before it
-    #[arg(long, value_name = "ORIGIN", value_parser = origin::parse)]
-    counter_origin: Option<String>,
-    /// A network whose machines may say in X-Forwarded-For where a request comes from; may be repeated
-    #[arg(long, value_name = "CIDR", value_parser = proxy::parse)]
-    trusted_proxy: Vec<Network>,
-    #[command(flatten)]
-    telling: Telling,
-}
-
-#[derive(Args)]
 struct Listen {
     /// Where customers come
     #[arg(long, value_name = "A:P", default_value = "127.0.0.1:8080")]
@@ -152,27 +125,6 @@ struct Listen {
     /// For tests: the last two digits of an amount decide how its payment ends; only where nobody comes from elsewhere
     #[arg(long)]
     test_rules: bool,
-}
-
-/// How merchants are told.
-#[derive(Args)]
-struct Telling {
-    /// For trials: webhooks may go to private addresses, and by http to loopback
-    #[arg(long)]
-    allow_private_webhooks: bool,
-    /// The authorities of which one has signed the certificate of a merchant's server
-    #[arg(long, value_name = "FILE", default_value = counter::AUTHORITIES)]
-    webhook_ca: PathBuf,
-}
-
-impl Telling {
-    fn caller(&self) -> Result<Caller, Failure> {
-        // Where the system has no list of authorities the bank still serves: whoever is to be told by https waits, and the operator sees why.
-        let is_default = self.webhook_ca.as_path() == Path::new(counter::AUTHORITIES);
-        let is_missing = is_default && !self.webhook_ca.exists();
-        let tls = (!is_missing).then(|| tls::connector(&self.webhook_ca)).transpose()?;
-        Ok(Caller { allows_private: self.allow_private_webhooks, tls })
-    }
 }
 
 #[derive(Args)]
@@ -244,7 +196,8 @@ impl Line {
                 Command::Init(init) => init.run().await,
                 Command::Serve(serve) => serve.run().await,
                 Command::Demo(demo) => demo.run().await,
-                Command::Migrate(place) => migrate(&place).await,
+                Command::Migrate(place) => migrate::migrate(&place).await,
+                Command::Grant(grant) => grant.run().await,
                 Command::Teller(TellerCommand::Add(add)) => add.run().await,
                 Command::Teller(TellerCommand::Stop(stop)) => stop.run().await,
                 Command::Merchant(merchant) => merchant.run().await,
@@ -304,6 +257,8 @@ impl Place {
                 .because("its database lacks tables of this program")
                 .next("run `bank migrate`"));
         }
+        check_version(&bank).await?;
+        bank.database.keep_time(&bank.clock).await.map_err(told("the database did not tell the time"))?;
         Ok(bank)
     }
 }
@@ -342,36 +297,21 @@ impl Init {
     }
 }
 
-async fn init(place: &Place) -> Outcome {
-    let outcome = migrate(place).await?;
-    say(&format!("a bank in {}; next: `bank teller add NAME`, `bank serve`", place.folder.display()));
-    Ok(outcome)
+/// Refuses a database that a newer program has changed, where this program would miss something.
+async fn check_version(bank: &Bank) -> Result<(), Failure> {
+    match bank.database.refuses().await.map_err(told("the bank was not opened"))? {
+        Some(why) => Err(not_opened(
+            why,
+            "serve it with the newer program, or restore a backup from before the update",
+        )),
+        None => Ok(()),
+    }
 }
 
-async fn migrate(place: &Place) -> Outcome {
-    let folder = Folder(&place.folder);
-    let (database, now) = (place.database().await?, Clock::default().now());
-    if folder.secrets().exists() && Secrets::read(&folder.secrets())?.complete(&folder.secrets())? {
-        say(
-            "secrets.json has a new key, for the PUKs of shields: copy the file to all nodes, and to where its copy is kept",
-        );
-    }
-    if folder.secrets().exists() && !folder.authority().exists() {
-        // Certificates that another CA has issued would be worth nothing: a CA is founded where the books know of none.
-        if database.has_migration("0003_shield").await {
-            return Err(Failure::new("nothing was changed")
-                .because("the books know of a CA, and its folder ca is not there")
-                .next("put the copy of ca back, which is kept apart with secrets.json"));
-        }
-        let secrets = Secrets::read(&folder.secrets())?;
-        Shields::found(&folder.authority(), KeyAlgorithm::P256, Some(secrets.passphrase()))?;
-    }
-    let done = database.migrate(now).await.map_err(told("the database was not changed"))?;
-    let found = async { account::found(&mut *database.connection().await?, now).await };
-    found.await.map_err(told("the bank was not founded"))?;
-    database.close().await;
-    say_lines(&if done.is_empty() { "nothing to do".to_owned() } else { done.join("\n") });
-    Ok(Exit::Done)
+async fn init(place: &Place) -> Outcome {
+    let outcome = migrate::migrate(place).await?;
+    say(&format!("a bank in {}; next: `bank teller add NAME`, `bank serve`", place.folder.display()));
+    Ok(outcome)
 }
 
 impl TellerAdd {
@@ -406,9 +346,12 @@ impl Verify {
                 .next("stop the bank, and compare with the backup")
         })?;
         // What was proven is sealed only now: nobody's changes are sealed in the proof's name.
-        let seal = bank.seal().await.map_err(told("the audit was not sealed"))?;
-        let head =
-            seal.map_or(String::new(), |seal| format!("\nhead {}", seals_file::line(&seal).trim_end()));
+        let head = if bank.database.is_replica().await.map_err(told("the books were not read"))? {
+            "\nnothing was sealed, because the database is a replica".to_owned()
+        } else {
+            let seal = bank.seal().await.map_err(told("the audit was not sealed"))?;
+            seal.map_or(String::new(), |seal| format!("\nhead {}", seals_file::line(&seal).trim_end()))
+        };
         say_lines(&format!(
             "the books are right: {postings} postings sum to zero, {rows} rows of audit are in their chains{head}"
         ));
@@ -424,78 +367,6 @@ fn parse_head(text: &str) -> Result<Known, String> {
 
 fn not_opened(why: String, next: &str) -> Failure {
     Failure::new("the bank was not opened").because(why).next(next)
-}
-
-/// Passwords travel in clear at loopback only. Elsewhere there is TLS of the bank's own, or a proxy's; and there somebody must say what
-/// people type, because an address such as 0.0.0.0 is nothing to type.
-fn check_door(
-    place: SocketAddr,
-    origin: Option<&String>,
-    (has_tls, has_proxy): (bool, bool),
-    option: &str,
-) -> Result<(), Failure> {
-    let is_https = origin.is_some_and(|origin| origin.starts_with("https://"));
-    if origin.is_some() && !is_https && has_tls {
-        let why = format!("{option} is http, and --tls answers no http");
-        return Err(not_opened(why, &format!("say {option} https://…")));
-    }
-    if place.ip().is_loopback() || (is_https && (has_tls || has_proxy)) {
-        return Ok(());
-    }
-    if is_https {
-        let why = format!(
-            "{place} is not loopback, and nothing is known of a proxy with TLS that stands before it"
-        );
-        let next = "say --tls CERT --key KEY, or --trusted-proxy with the address that the proxy comes from";
-        return Err(not_opened(why, next));
-    }
-    let why = format!("{place} is not loopback, and passwords would travel in clear");
-    Err(if has_tls {
-        not_opened(
-            format!("nobody types {place}"),
-            &format!("say {option} https://…, as the certificate has it"),
-        )
-    } else {
-        not_opened(
-            why,
-            &format!(
-                "say --tls CERT --key KEY, or put a proxy with TLS before it; and say {option} https://…"
-            ),
-        )
-    })
-}
-
-impl Serve {
-    async fn run(self) -> Outcome {
-        self.listen.check_metrics()?;
-        let (listen, by_tls) = (&self.listen, (self.tls.is_some(), !self.trusted_proxy.is_empty()));
-        check_door(listen.public, self.public_origin.as_ref(), by_tls, "--public-origin")?;
-        check_door(listen.counter, self.counter_origin.as_ref(), by_tls, "--counter-origin")?;
-        let tls = match (&self.tls, &self.key) {
-            (Some(certificate), Some(key)) => Some(tls::acceptor(certificate, key)?),
-            _ => None,
-        };
-        self.listen.check_test_rules(self.public_origin.as_deref())?;
-        let bank = self.place.open_whole(Clock::new(self.listen.business_date)).await?;
-        let mut bank = bank.with_package(self.listen.package()?);
-        bank.settings.test_rules = self.listen.test_rules;
-        let places = Places {
-            public_origin: self.public_origin,
-            counter_origin: self.counter_origin,
-            proxies: Proxies(self.trusted_proxy),
-            tls,
-            caller: self.telling.caller()?,
-            ..self.listen.places()
-        };
-        run(bank, places, |at| {
-            say_lines(&format!(
-                "customers  {}\ntellers    {}\nmetrics    {}",
-                at.public, at.counter, at.metrics
-            ));
-            Ok(())
-        })
-        .await
-    }
 }
 
 impl Listen {

@@ -1,15 +1,19 @@
 //! The database: SQLite in the bank's folder, or PostgreSQL by one URL, behind one set of SQL (`docs/decisions/0052-the-bank.md`).
 
+// The order is the law: a module uses only siblings listed below it (tests/floors.rs).
+mod migration;
+mod role;
+
 use std::{
     ops::{Deref, DerefMut},
     path::Path,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use sha2::{Digest, Sha256};
+pub(crate) use migration::{SILENCE, newest};
 use sqlx::{
-    Any, AnyPool, Executor, Transaction,
+    Any, AnyPool, Connection as _, Executor, Transaction,
     any::{AnyConnectOptions, AnyPoolOptions},
     pool::PoolConnection,
 };
@@ -17,10 +21,15 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
+#[cfg(test)]
+pub(crate) use {
+    migration::{MIGRATIONS, Migration},
+    role::GRANTS,
+};
 
 use crate::{
+    clock::{Clock, Moment, of_this_machine},
     error::{Error, Result},
-    random::hex,
 };
 
 /// One connection, in or out of a transaction.
@@ -72,31 +81,11 @@ pub(crate) struct Database {
     writers: Arc<Semaphore>,
 }
 
-/// A migration: its name, and its SQL in SQLite and in PostgreSQL.
-pub(crate) type Migration = (&'static str, &'static str, &'static str);
-
-macro_rules! migration {
-    ($name:literal) => {
-        (
-            $name,
-            include_str!(concat!("../migrations/sqlite/", $name, ".sql")),
-            include_str!(concat!("../migrations/postgres/", $name, ".sql")),
-        )
-    };
-}
-
-/// All of them, in their order. The number 6 was never used.
-pub(crate) const MIGRATIONS: &[Migration] = &[
-    migration!("0001_books"),
-    migration!("0002_index"),
-    migration!("0003_shield"),
-    migration!("0004_puk"),
-    migration!("0005_merchant"),
-    migration!("0007_chains"),
-];
-
 /// So long anybody waits for a connection, or for the turn to write.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A question for the time that took longer says nothing of the time.
+const SLOW: Duration = Duration::from_millis(500);
 
 /// SQLite, "PRAGMA wal_checkpoint": whether somebody was in the way, pages in the log, pages that were moved.
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -104,10 +93,8 @@ const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 const TAKE_DUTY: &str = "SELECT CAST(CAST(pg_try_advisory_xact_lock($1) AS INT) AS BIGINT)";
 /// The number of the housekeeping's lock: "bank" in ASCII.
 const HOUSEKEEPING: i64 = 0x6261_6E6B;
-const MAKE_MIGRATION: &str =
-    "CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY, digest TEXT NOT NULL, at BIGINT NOT NULL)";
-const FIND_MIGRATION: &str = "SELECT digest FROM migration WHERE name = $1";
-const ADD_MIGRATION: &str = "INSERT INTO migration (name, digest, at) VALUES ($1, $2, $3)";
+/// What the server's clock shows at this moment, and not when the transaction began.
+const NOW: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
 
 /// The URL of the SQLite database in this file.
 pub(crate) fn sqlite_url(file: &Path) -> String {
@@ -130,6 +117,12 @@ impl Database {
             .max_connections(connections)
             .acquire_timeout(PATIENCE)
             .after_connect(move |connection, _| Box::pin(prepare(connection, kind)))
+            // SQLite takes a transaction back by itself when the disk is full, and then refuses the ROLLBACK that sqlx sends: such a
+            // connection would count as within a transaction for ever.
+            .before_acquire(|connection, _| {
+                let is_free = !connection.is_in_transaction();
+                Box::pin(async move { Ok(is_free) })
+            })
             .connect_with(options)
             .await
             .map_err(without_url)?;
@@ -195,38 +188,28 @@ impl Database {
         Ok(Some(work))
     }
 
-    /// Brings the tables to this program's state. Whoever changed a migration that ran is told so.
-    pub(crate) async fn migrate(&self, now: i64) -> Result<Vec<&'static str>> {
-        self.migrate_by(MIGRATIONS, now).await
+    /// The time of the database. SQLite has none of its own: its clock is this machine's.
+    pub(crate) async fn now(&self) -> Result<Moment> {
+        if self.kind == Kind::Sqlite {
+            return Ok(of_this_machine());
+        }
+        let (now,): (i64,) = sqlx::query_as(NOW).fetch_one(&mut *self.connection().await?).await?;
+        Ok(now)
     }
 
-    /// As [`Self::migrate`], by these migrations alone.
-    pub(crate) async fn migrate_by(&self, migrations: &[Migration], now: i64) -> Result<Vec<&'static str>> {
-        let mut work = self.begin().await?;
-        let mut done = Vec::new();
-        sqlx::query(MAKE_MIGRATION).execute(&mut *work).await?;
-        for (name, sqlite, postgres) in migrations {
-            let sql = if self.kind == Kind::Sqlite { sqlite } else { postgres };
-            let digest = hex(&Sha256::digest(sql.as_bytes()));
-            let ran: Option<(String,)> =
-                sqlx::query_as(FIND_MIGRATION).bind(*name).fetch_optional(&mut *work).await?;
-            match ran {
-                Some((before,)) if before == digest => {}
-                Some(_) => {
-                    return Err(Error::Broken(format!(
-                        "the migration {name} ran in another form; this database is another program's"
-                    )));
-                }
-                None => {
-                    sqlx::raw_sql(*sql).execute(&mut *work).await?;
-                    let add = sqlx::query(ADD_MIGRATION).bind(*name).bind(digest).bind(now);
-                    add.execute(&mut *work).await?;
-                    done.push(*name);
-                }
-            }
+    /// Sets the bank's clock by the clock that all nodes share. A question that took long says too little.
+    pub(crate) async fn keep_time(&self, clock: &Clock) -> Result<()> {
+        if self.kind == Kind::Sqlite {
+            return Ok(());
         }
-        work.commit().await?;
-        Ok(done)
+        let mut db = self.connection().await?;
+        let asked = Instant::now();
+        let (now,): (i64,) = sqlx::query_as(NOW).fetch_one(&mut *db).await?;
+        let answered = Instant::now();
+        if answered - asked < SLOW || !clock.is_set() {
+            clock.set(now, asked, answered);
+        }
+        Ok(())
     }
 
     /// Copies an SQLite database, as it is at one moment, into an empty file, while others write.
@@ -234,16 +217,6 @@ impl Database {
         let into = sqlx::query("VACUUM INTO $1").bind(file.display().to_string());
         into.execute(&mut *self.connection().await?).await?;
         Ok(())
-    }
-
-    /// Whether all migrations ran: `serve` does not change a database that nobody asked it to change.
-    pub(crate) async fn is_current(&self) -> bool {
-        for (name, ..) in MIGRATIONS {
-            if !self.has_migration(name).await {
-                return false;
-            }
-        }
-        true
     }
 
     /// Brings all that was written into the one file of an SQLite database, so that the file can be moved.
@@ -257,13 +230,6 @@ impl Database {
         let mut connection = self.connection().await?;
         let (busy, ..): (i64, i64, i64) = sqlx::query_as(CHECKPOINT).fetch_one(&mut *connection).await?;
         if busy == 0 { Ok(()) } else { Err(Error::Broken("another program uses the database".into())) }
-    }
-
-    /// Whether this migration ran.
-    pub(crate) async fn has_migration(&self, name: &'static str) -> bool {
-        let Ok(mut connection) = self.connection().await else { return false };
-        let found = sqlx::query(FIND_MIGRATION).bind(name).fetch_optional(&mut *connection).await;
-        matches!(found, Ok(Some(_)))
     }
 
     pub(crate) async fn close(&self) {

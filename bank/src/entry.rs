@@ -23,9 +23,10 @@ use crate::{
     assistant::AssistantPorts,
     bank::{Bank, Open},
     books::session::{self, SessionKind},
-    error::{Error, Refusal, Result},
+    error::{Error, Refusal, Result, Trouble},
     identity::From,
     log,
+    metrics::Metrics,
     origin::Origins,
     page::{Page, ReachesShield, RefusalPage, above, draw, go, home_of, status},
     proxy::Proxies,
@@ -315,32 +316,59 @@ fn fortify(side: &Side, visit: &Visit, (is_asset, reaches): (bool, bool), header
 }
 
 /// Travels in an answer from a handler to [`guard`], which knows the language.
-#[derive(Clone, Debug)]
-struct Failed(Option<Refusal>);
+#[derive(Clone, Copy, Debug)]
+enum Failed {
+    Refused(Refusal),
+    /// The database can do nothing now: whether this was done is not known here.
+    Unavailable(Trouble),
+    Fault,
+}
+
+impl Failed {
+    /// The refusal, where it is one.
+    const fn refusal(self) -> Option<Refusal> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            Self::Unavailable(_) | Self::Fault => None,
+        }
+    }
+
+    /// The status, and the name in the texts.
+    fn told(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Refused(refusal) => (status(refusal), refusal.code()),
+            Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::Fault => (StatusCode::INTERNAL_SERVER_ERROR, "fault"),
+        }
+    }
+
+    fn count(self, metrics: &Metrics) {
+        match self {
+            Self::Refused(refusal) => metrics.refusal(refusal),
+            Self::Unavailable(trouble) => metrics.fault(trouble.name()),
+            Self::Fault => metrics.fault("other"),
+        }
+    }
+}
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let (status, refusal) = match &self {
-            Self::Refused(refusal) => (refusal.status(), Some(*refusal)),
+        let failed = match &self {
+            Self::Refused(refusal) => Failed::Refused(*refusal),
             fault => {
                 log::fault(&fault.to_string());
-                (500, None)
+                fault.trouble().map_or(Failed::Fault, Failed::Unavailable)
             }
         };
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut answer = status.into_response();
-        answer.extensions_mut().insert(Failed(refusal));
+        let mut answer = failed.told().0.into_response();
+        answer.extensions_mut().insert(failed);
         answer
     }
 }
 
 fn tell(side: &Side, visit: &Visit, method: &Method, path: &str, failed: Failed) -> Response {
-    let Failed(refusal) = failed;
-    if let Some(refusal) = refusal {
-        side.bank.metrics.refusal(refusal);
-    }
-    let code = refusal.map_or("fault", Refusal::code);
-    let status = refusal.map_or(StatusCode::INTERNAL_SERVER_ERROR, status);
+    failed.count(&side.bank.metrics);
+    let (refusal, (status, code)) = (failed.refusal(), failed.told());
     let page = &visit.page;
     let (why, next) = (page.t(format!("refusal-{code}")), page.t(format!("refusal-{code}-next")));
     if is_api(path) {

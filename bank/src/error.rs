@@ -15,6 +15,76 @@ pub(crate) enum Error {
     Broken(String),
 }
 
+/// What of the database is in the way, where another try may end better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// No room is left on the database's disk.
+    Full,
+    /// Nobody answers there, or the server is starting or stopping.
+    Away,
+    /// Others hold what was wanted: a lock, or a connection.
+    Contention,
+}
+
+impl Trouble {
+    /// The name in the metrics.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "database-full",
+            Self::Away => "database-away",
+            Self::Contention => "database-contention",
+        }
+    }
+
+    /// By the codes of PostgreSQL (appendix A, "PostgreSQL Error Codes") and of SQLite ("Result and Error Codes").
+    fn of(fault: &sqlx::Error) -> Option<Self> {
+        let told = match fault {
+            sqlx::Error::PoolTimedOut => return Some(Self::Contention),
+            sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+                return Some(Self::Away);
+            }
+            sqlx::Error::Database(told) => told,
+            _ => return None,
+        };
+        let code = told.code()?;
+        // SQLite's extended codes have the plain code in their lowest byte. All codes of PostgreSQL have five characters.
+        if code.len() < 5 {
+            return match code.parse::<u32>().ok()? & 0xFF {
+                // SQLITE_FULL, and SQLITE_IOERR, as which a full disk shows where the shared memory of the log wants to grow.
+                13 | 10 => Some(Self::Full),
+                // SQLITE_BUSY, SQLITE_LOCKED.
+                5 | 6 => Some(Self::Contention),
+                // SQLITE_CANTOPEN.
+                14 => Some(Self::Away),
+                _ => None,
+            };
+        }
+        match (code.get(..2)?, &*code) {
+            (_, "53100") => Some(Self::Full),
+            // Insufficient resources, connection exceptions, the operator's intervention.
+            ("08" | "53" | "57", _) => Some(Self::Away),
+            // Serialisation and deadlock; a lock that was not to be had in time.
+            ("40", _) | (_, "55P03") => Some(Self::Contention),
+            _ => None,
+        }
+    }
+}
+
+impl Error {
+    /// What of the database is in the way; [`None`] for a refusal, and for a fault that the next try meets again.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        match self {
+            Self::Database(fault) => Trouble::of(fault),
+            Self::Refused(_) | Self::Broken(_) => None,
+        }
+    }
+
+    /// Whether somebody else held a table for too long (PostgreSQL's `lock_timeout`), or the two held each other up.
+    pub(crate) fn is_lock_timeout(&self) -> bool {
+        self.trouble() == Some(Trouble::Contention)
+    }
+}
+
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)

@@ -8,6 +8,7 @@ mod client;
 mod shop;
 mod demo;
 mod serve;
+mod gauge;
 mod webhook;
 mod counter;
 mod public;

@@ -17,8 +17,14 @@ struct Counts {
     requests: BTreeMap<u16, u64>,
     refusals: BTreeMap<&'static str, u64>,
     payments: BTreeMap<&'static str, u64>,
+    faults: BTreeMap<&'static str, u64>,
     nanoseconds: u128,
+    /// Requests by how long they took: those of a place are at most as long as [`BOUNDS`] says there.
+    lengths: [u64; BOUNDS.len()],
 }
+
+/// In milliseconds. What took longer is in no place, and in the count of all.
+const BOUNDS: [u64; 10] = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_000];
 
 impl Metrics {
     fn change(&self, change: impl FnOnce(&mut Counts)) {
@@ -29,7 +35,16 @@ impl Metrics {
         self.change(|counts| {
             *counts.requests.entry(status).or_default() += 1;
             counts.nanoseconds += took.as_nanos();
+            let place = BOUNDS.iter().position(|bound| took <= Duration::from_millis(*bound));
+            if let Some(count) = place.and_then(|place| counts.lengths.get_mut(place)) {
+                *count += 1;
+            }
         });
+    }
+
+    /// Something of the bank's own that went wrong, by its cause.
+    pub(crate) fn fault(&self, cause: &'static str) {
+        self.change(|counts| *counts.faults.entry(cause).or_default() += 1);
     }
 
     pub(crate) fn refusal(&self, refusal: Refusal) {
@@ -49,11 +64,23 @@ impl Metrics {
         for (status, count) in &counts.requests {
             line(format!("bank_requests_total{{status=\"{status}\"}} {count}"));
         }
-        line("# TYPE bank_request_seconds_total counter".into());
-        line(format!(
-            "bank_request_seconds_total {:.6}",
-            Duration::from_nanos_u128(counts.nanoseconds).as_secs_f64()
-        ));
+        let (all, seconds) = (
+            counts.requests.values().sum::<u64>(),
+            Duration::from_nanos_u128(counts.nanoseconds).as_secs_f64(),
+        );
+        line("# TYPE bank_request_seconds histogram".into());
+        let mut until = 0;
+        for (bound, count) in BOUNDS.iter().zip(counts.lengths) {
+            until += count;
+            let bound = Duration::from_millis(*bound).as_secs_f64();
+            line(format!("bank_request_seconds_bucket{{le=\"{bound}\"}} {until}"));
+        }
+        line(format!("bank_request_seconds_bucket{{le=\"+Inf\"}} {all}"));
+        line(format!("bank_request_seconds_sum {seconds:.6}\nbank_request_seconds_count {all}"));
+        line("# TYPE bank_faults_total counter".into());
+        for (cause, count) in &counts.faults {
+            line(format!("bank_faults_total{{cause=\"{cause}\"}} {count}"));
+        }
         line("# TYPE bank_refusals_total counter".into());
         for (code, count) in &counts.refusals {
             line(format!("bank_refusals_total{{code=\"{code}\"}} {count}"));

@@ -154,12 +154,12 @@ pub(crate) async fn certify(
     request: Vec<u8>,
     attestation: &Attestation,
 ) -> Result<Vec<u8>> {
-    let shields = bank.shields()?;
+    let (shields, now) = (bank.shields()?, bank.clock.date());
     if granted.authorisation.is_spent() {
         return Err(Refusal::IdDelivered.into());
     }
     let key = csr::check(&request).map_err(|_| Refusal::RequestRefused)?.public_key;
-    shields.check_attested(kind, &key, &granted.shield.serial, attestation)?;
+    shields.check_attested(kind, &key, &granted.shield.serial, attestation, now)?;
     let subject = granted.subject(shields);
     let rows = {
         let mut db = bank.database.connection().await?;
@@ -169,7 +169,7 @@ pub(crate) async fn certify(
     let entries = rows.iter().map(certificate::Certificate::entry).collect::<Result<Vec<_>>>()?;
     let page = Page::of(entries, bank.public.main(), 0);
     let (serial, days) = (granted.shield.serial.clone(), bank.settings.certificate_days);
-    let (der, page) = shields.issue(Wanted { kind, request, subject, serial, days }, page).await?;
+    let (der, page) = shields.issue(Wanted { kind, request, subject, serial, days }, page, now).await?;
     record(bank, granted, kind, &der, &page).await?;
     Ok(der)
 }

@@ -9,7 +9,7 @@ use authority::{
         ocsp::{self, Status},
     },
     certificate_kind::Kind,
-    moment::{self, Validity},
+    moment::Validity,
 };
 use time::OffsetDateTime;
 
@@ -56,9 +56,10 @@ async fn make(bank: &Bank, kind: Kind) -> Result<Crl> {
     let entries = rows.iter().map(certificate::Certificate::entry).collect::<Result<Vec<_>>>()?;
     let spent = u64::try_from(number).map_err(|_| Error::Broken("the number of the list is none".into()))?;
     let page = Arc::new(Page::of(entries, bank.public.main(), spent));
-    let this_update = dated(moment::now());
+    let now = bank.clock.date();
+    let this_update = dated(now);
     let days = u32::try_from(LIFE / DAY).unwrap_or(1);
-    let until = Validity::Days(days).not_after(moment::now()).map_err(|_| Error::Broken("no date".into()))?;
+    let until = Validity::Days(days).not_after(now).map_err(|_| Error::Broken("no date".into()))?;
     let mut wanted = None;
     for each in Kind::ALL {
         let der = shields.crl(each, page.clone(), this_update, until).await?;
@@ -93,8 +94,8 @@ pub(crate) async fn answer(bank: &Bank, kind: Kind, request: &[u8]) -> Result<Ve
         known.insert(serial, status);
     }
     drop(db);
-    let responder = bank.shields()?.responder(kind).await?;
-    let now = moment::now();
+    let now = bank.clock.date();
+    let responder = bank.shields()?.responder(kind, now).await?;
     let status = |serial: &str| known.get(serial).copied().unwrap_or(Status::Unknown);
     // One signature takes less time than a thread that may block takes to begin.
     let answer = responder.answer(&asked, status, dated(now), now + ANSWER_LIFE);

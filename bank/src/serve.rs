@@ -12,24 +12,28 @@ use terminal::Failure;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
+    signal::unix::{SignalKind, signal},
     sync::{Semaphore, watch},
     task::JoinSet,
     time::{interval, timeout},
 };
-use tokio_rustls::TlsAcceptor;
 
 use crate::{
     bank::{Bank, Open},
-    books::{self, idempotency, order, remittance, session, session::SessionKind, throttle},
+    books::{idempotency, node, order, session, session::SessionKind, throttle},
+    clock::SECOND,
     counter,
     crowd::Crowd,
+    database::SILENCE,
     dial::Caller,
-    error::Result,
-    log, merchant,
+    error::{Result, Trouble},
+    gauge, log, merchant,
     origin::Origins,
     pay::remit,
     proxy::Proxies,
-    public, webhook,
+    public,
+    tls::Doorkeeper,
+    webhook,
 };
 
 /// So many connections of one listener at a time.
@@ -42,6 +46,8 @@ const BUFFER: usize = 64 << 10;
 const HEAD: Duration = Duration::from_secs(10);
 /// What is being answered when the bank stops has this long.
 const GRACE: Duration = Duration::from_secs(10);
+/// A clock that is so many seconds away is told of.
+const AWAY: i64 = 5;
 /// A browser that takes nothing of its answer for so long is let go.
 const UNREAD: Duration = Duration::from_secs(30);
 
@@ -57,7 +63,7 @@ pub(crate) struct Places {
     pub(crate) counter_origin: Option<String>,
     pub(crate) proxies: Proxies,
     /// What answers in TLS; [`None`] is plain HTTP.
-    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) tls: Option<Arc<Doorkeeper>>,
     /// What sends webhooks.
     pub(crate) caller: Caller,
 }
@@ -68,7 +74,7 @@ pub(crate) struct Server {
     listeners: [TcpListener; 3],
     sites: [Router; 3],
     proxies: Arc<Proxies>,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Doorkeeper>>,
     caller: Caller,
 }
 
@@ -115,18 +121,22 @@ impl Server {
     pub(crate) async fn run(self, stop: watch::Receiver<bool>) {
         let mut tasks = JoinSet::new();
         // The metrics are at loopback only, so they are in clear.
-        let tls = [self.tls.clone(), self.tls, None];
+        let tls = [self.tls.clone(), self.tls.clone(), None];
         for ((listener, site), tls) in self.listeners.into_iter().zip(self.sites).zip(tls) {
             let door = Door { site, tls, proxies: self.proxies.clone() };
             tasks.spawn(accept(listener, door, stop.clone()));
         }
         tasks.spawn(webhook::run(self.bank.clone(), self.caller, stop.clone()));
+        if let Some(tls) = self.tls {
+            tasks.spawn(keep_door(self.bank.clone(), tls, stop.clone()));
+        }
         tasks.spawn(keep_house(self.bank.clone(), stop));
         while tasks.join_next().await.is_some() {}
         let _ = timeout(GRACE, self.bank.rest()).await;
         if let Err(error) = self.bank.seal().await {
             log::fault(&format!("the audit was not sealed: {error}"));
         }
+        tell(&self.bank, "this node's row", self.bank.leave().await);
         self.bank.database.close().await;
         log::event("closed");
     }
@@ -141,7 +151,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 #[derive(Clone)]
 struct Door {
     site: Router,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Doorkeeper>>,
     proxies: Arc<Proxies>,
 }
 
@@ -181,7 +191,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, door: Door, stop: watch::Rec
         None => converse(stream, site, stop).await,
         // Whoever does not speak TLS, or never ends to begin, is let go.
         Some(tls) => {
-            if let Ok(Ok(stream)) = timeout(HEAD, tls.accept(stream)).await {
+            if let Ok(Ok(stream)) = timeout(HEAD, tls.acceptor().accept(stream)).await {
                 converse(stream, site, stop).await;
             }
         }
@@ -205,6 +215,27 @@ where
     let _ = connection.await;
 }
 
+/// Reads the certificate and the key again when their files have changed; SIGHUP makes the bank look at once.
+async fn keep_door(bank: Open, tls: Arc<Doorkeeper>, mut stop: watch::Receiver<bool>) {
+    let Ok(mut asked) = signal(SignalKind::hangup()) else { return };
+    let mut tick = interval(Duration::from_secs(10));
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            _ = asked.recv() => {}
+            () = stopped(&mut stop) => return,
+        }
+        match tls.renew() {
+            Ok(true) => log::event("the certificate of TLS was read again"),
+            Ok(false) => {}
+            Err(failure) => {
+                bank.metrics.fault("tls");
+                log::fault(&format!("the former certificate of TLS stays: {failure}"));
+            }
+        }
+    }
+}
+
 /// The outgoing queue, orders that are too old, and the hourly seal on the audit.
 async fn keep_house(bank: Open, mut stop: watch::Receiver<bool>) {
     let (mut tick, mut round) = (interval(Duration::from_millis(500)), 0_u64);
@@ -213,34 +244,48 @@ async fn keep_house(bank: Open, mut stop: watch::Receiver<bool>) {
             _ = tick.tick() => {}
             () = stopped(&mut stop) => return,
         }
-        if let Err(error) = tidy(&bank, round).await {
-            log::fault(&format!("housekeeping: {error}"));
-        }
+        let done = tidy(&bank, round).await;
+        tell(&bank, "the whole round", done);
         round += 1;
     }
 }
 
-/// Every node writes the seals down; the rest is done by one node at a time.
+/// Every node keeps time, says that it serves, and writes the seals down; the rest is done by one node at a time.
 async fn tidy(bank: &Bank, round: u64) -> Result<()> {
-    if round.is_multiple_of(120) {
-        tell("the file of the seals", bank.write_seals_down().await);
+    if round.is_multiple_of(20) {
+        tell(bank, "the time", bank.database.keep_time(&bank.clock).await);
+        tell(bank, "this node's row", bank.join().await);
     }
+    if round.is_multiple_of(120) {
+        tell_time(bank);
+        tell(bank, "the file of the seals", bank.write_seals_down().await);
+    }
+    tell(bank, "tries that were no guesses", bank.pay_owed().await);
     let Some(_duty) = bank.database.duty().await? else { return Ok(()) };
     // One step that fails keeps no other from being done.
-    tell("the outgoing queue", remit_all(bank).await);
+    tell(bank, "the outgoing queue", remit_all(bank).await);
     if round.is_multiple_of(10) {
-        tell("merchants' orders", merchant::expire_late(bank).await);
+        tell(bank, "merchants' orders", merchant::expire_late(bank).await);
     }
     if round.is_multiple_of(120) {
-        tell("what is too old", sweep(bank).await);
-        tell("the seal of the audit", bank.seal_hourly().await);
+        tell(bank, "what is too old", sweep(bank).await);
+        tell(bank, "the seal of the audit", bank.seal_hourly().await);
     }
     Ok(())
 }
 
-fn tell(what: &str, done: Result<()>) {
+fn tell(bank: &Bank, what: &str, done: Result<()>) {
     if let Err(error) = done {
+        bank.metrics.fault(error.trouble().map_or("housekeeping", Trouble::name));
         log::fault(&format!("housekeeping, {what}: {error}"));
+    }
+}
+
+/// The bank goes by the database's clock. What else goes by this machine's, such as its log, is not to be trusted where the two differ.
+fn tell_time(bank: &Bank) {
+    let away = bank.clock.away() / SECOND;
+    if away.abs() > AWAY {
+        log::fault(&format!("this machine's clock shows {away} s more than the database's, which counts"));
     }
 }
 
@@ -254,18 +299,10 @@ async fn sweep(bank: &Bank) -> Result<()> {
     order::expire(&mut db, now).await?;
     session::sweep(&mut db, now).await?;
     throttle::sweep(&mut db, now).await?;
+    node::sweep(&mut db, now - SILENCE).await?;
     idempotency::sweep(&mut db, now).await
 }
 
 async fn metrics_page(State(bank): State<Open>) -> String {
-    let gauges = async {
-        let (mut db, now) = (bank.database.connection().await?, bank.clock.now());
-        Ok::<_, crate::error::Error>([
-            ("sessions", session::count(&mut db, now).await?),
-            ("remittances_waiting", remittance::waiting(&mut db).await?),
-            ("webhooks_waiting", books::webhook::count(&mut db, "waiting").await?),
-            ("webhooks_failed", books::webhook::count(&mut db, "failed").await?),
-        ])
-    };
-    bank.metrics.page(bank.hasher.work(), &gauges.await.map(Vec::from).unwrap_or_default())
+    bank.metrics.page(bank.hasher.work(), &gauge::read(&bank).await)
 }

@@ -15,7 +15,7 @@ use authority::{
     certificate_kind::Kind,
     index::Entry,
     issuer::Order,
-    moment::{self, Validity},
+    moment::Validity,
     register::Register,
     subject::{Subject, TEST_UNIT},
 };
@@ -169,6 +169,7 @@ impl Shields {
         public_key: &[u8],
         serial: &str,
         attestation: &Attestation,
+        now: OffsetDateTime,
     ) -> std::result::Result<(), Refusal> {
         if self.factories.is_empty() {
             log::fault(
@@ -177,7 +178,7 @@ impl Shields {
             return Err(Refusal::NoFactory);
         }
         let expected = Expected { container: kind.container(), public_key, serial: Some(serial) };
-        let check = |factory| attestation::check(factory, Some(attestation), &expected).is_ok();
+        let check = |factory| attestation::check_at(factory, Some(attestation), &expected, now).is_ok();
         if self.factories.iter().any(check) { Ok(()) } else { Err(Refusal::NotAttested) }
     }
 
@@ -185,13 +186,18 @@ impl Shields {
     ///
     /// # Errors
     /// The CA's rules refuse the request.
-    pub(crate) async fn issue(&self, wanted: Wanted, mut page: Page) -> Result<(Vec<u8>, Page)> {
+    pub(crate) async fn issue(
+        &self,
+        wanted: Wanted,
+        mut page: Page,
+        now: OffsetDateTime,
+    ) -> Result<(Vec<u8>, Page)> {
         let signers = self.signers.clone();
         let issue = move || {
             let Wanted { kind, request, subject, serial, days } = wanted;
             let validity = Validity::Days(days);
             let order = Order { request: &request, kind, subject: &subject, validity, token: Some(&serial) };
-            signers.issue(&order, &mut page, moment::now()).map(|der| (der, page))
+            signers.issue(&order, &mut page, now).map(|der| (der, page))
         };
         let issued = spawn_blocking(issue).await.map_err(|_| Error::Broken("signing panicked".into()))?;
         // Why is not logged: the reason names people.
@@ -199,9 +205,8 @@ impl Shields {
     }
 
     /// The responder for certificates of this kind, which is made anew before its certificate ends.
-    pub(crate) async fn responder(&self, kind: Kind) -> Result<Arc<Responder>> {
+    pub(crate) async fn responder(&self, kind: Kind, now: OffsetDateTime) -> Result<Arc<Responder>> {
         let place = usize::from(kind != Kind::Payment);
-        let now = moment::now();
         let held = || self.responders.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(Some(known)) = held().get(place)
             && known.is_fresh(now)

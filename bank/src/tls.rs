@@ -1,6 +1,10 @@
 //! TLS of the bank's own, version 1.3 only (RFC 8446): every browser of these years speaks it.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use terminal::Failure;
 use tokio_rustls::{
@@ -8,9 +12,12 @@ use tokio_rustls::{
     rustls::{
         ClientConfig, Error, RootCertStore, ServerConfig,
         crypto::aws_lc_rs,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+        pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
+        time_provider::TimeProvider,
     },
 };
+
+use crate::clock::{Clock, SECOND};
 
 fn wrong(path: &Path, why: impl std::fmt::Display, next: &str) -> Failure {
     Failure::new(format!("{} was not taken", path.display())).because(why).next(next)
@@ -23,8 +30,53 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
     if found.is_empty() { Err(wrong(path, "it holds no certificate", next)) } else { Ok(found) }
 }
 
-/// What answers the customers' and the tellers' TLS: the certificate with its chain, and its key, which is closed to others.
-pub(crate) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Failure> {
+/// What answers the customers' and the tellers' TLS. Both files are read again when they have changed, so that a new certificate needs no
+/// new start: connections that are open go on, and the next ones get the new certificate.
+pub(crate) struct Doorkeeper {
+    certificate: PathBuf,
+    key: PathBuf,
+    now: Mutex<(Stamp, TlsAcceptor)>,
+}
+
+/// What changes when somebody writes a file or puts another one in its place: device, inode, size, and time of the last change.
+type Stamp = [Option<(u64, u64, u64, i64, i64)>; 2];
+
+impl Doorkeeper {
+    pub(crate) fn new(certificate: &Path, key: &Path) -> Result<Self, Failure> {
+        let (certificate, key) = (certificate.to_owned(), key.to_owned());
+        let now = (stamp(&certificate, &key), acceptor(&certificate, &key)?);
+        Ok(Self { certificate, key, now: Mutex::new(now) })
+    }
+
+    /// As the files were read last.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
+    }
+
+    /// Reads the files again, if they have changed. Whether they have.
+    ///
+    /// # Errors
+    /// They do not belong together yet, or one of them is none: the former ones stay, and the next call reads again.
+    pub(crate) fn renew(&self) -> Result<bool, Failure> {
+        let found = stamp(&self.certificate, &self.key);
+        if self.now.lock().unwrap_or_else(PoisonError::into_inner).0 == found {
+            return Ok(false);
+        }
+        let read = acceptor(&self.certificate, &self.key)?;
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = (found, read);
+        Ok(true)
+    }
+}
+
+fn stamp(certificate: &Path, key: &Path) -> Stamp {
+    [certificate, key].map(|path| {
+        let found = std::fs::metadata(path).ok()?;
+        Some((found.dev(), found.ino(), found.size(), found.ctime(), found.ctime_nsec()))
+    })
+}
+
+/// The certificate with its chain, and its key, which is closed to others.
+fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Failure> {
     file::check_private(key, "600")?;
     let chain = certificates(certificate)?;
     let private = PrivateKeyDer::from_pem_slice(&file::read_secret(key)?).map_err(|_| {
@@ -44,8 +96,19 @@ pub(crate) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Fa
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// What asks a counter elsewhere, whose certificate one of these authorities has signed.
-pub(crate) fn connector(authorities: &Path) -> Result<TlsConnector, Failure> {
+/// Whether a certificate elsewhere is valid now, the bank's clock says.
+#[derive(Debug)]
+struct ByClock(Clock);
+
+impl TimeProvider for ByClock {
+    fn current_time(&self) -> Option<UnixTime> {
+        let seconds = u64::try_from(self.0.now() / SECOND).ok()?;
+        Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds)))
+    }
+}
+
+/// What asks a server elsewhere, whose certificate one of these authorities has signed.
+pub(crate) fn connector(authorities: &Path, clock: &Clock) -> Result<TlsConnector, Failure> {
     let mut roots = RootCertStore::empty();
     // A system's list has some that are of no use for TLS: these are left out.
     let (taken, _) = roots.add_parsable_certificates(certificates(authorities)?);
@@ -56,7 +119,8 @@ pub(crate) fn connector(authorities: &Path) -> Result<TlsConnector, Failure> {
             "say --ca with the authority of the counter",
         ));
     }
-    let made = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let (provider, time) = (Arc::new(aws_lc_rs::default_provider()), Arc::new(ByClock(clock.clone())));
+    let made = ClientConfig::builder_with_details(provider, time)
         .with_safe_default_protocol_versions()
         .map_err(|fault| Failure::new("TLS was not begun").because(fault))?;
     let mut config = made.with_root_certificates(roots).with_no_client_auth();

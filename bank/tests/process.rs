@@ -306,6 +306,48 @@ fn tls_of_the_banks_own_answers_those_who_know_the_authority() {
 }
 
 #[test]
+fn a_new_certificate_needs_no_new_start() {
+    let scene = Scene::new();
+    certify(&scene);
+    let served = scene.serve(&["--tls", &scene.at("cert.pem"), "--key", &scene.at("key.pem")]);
+    let answers = |ca: &str| {
+        let mut line = scene.teller(&served.tellers, "lin", &["approvals"]);
+        line.splice(1..1, ["--ca".to_owned(), ca.to_owned()]);
+        scene.output(&line.iter().map(String::as_str).collect::<Vec<_>>()).status.success()
+    };
+    let look = || {
+        let hung_up = Command::new("kill").args(["-HUP", &served.process.id().to_string()]).status();
+        assert!(hung_up.expect("kill").success());
+    };
+    fs::rename(scene.path("ca.pem"), scene.path("former.pem")).expect("renamed");
+    let former = scene.at("former.pem");
+    assert!(answers(&former));
+    // Half of the change: the key does not belong to the certificate, and the former ones answer.
+    fs::copy(scene.path("other.pem"), scene.path("key.pem")).expect("copied");
+    look();
+    let log = scene.path("log");
+    until(|| fs::read_to_string(&log).expect("the log").contains("the former certificate of TLS stays"));
+    assert!(answers(&former));
+    certify(&scene);
+    look();
+    let new = scene.at("ca.pem");
+    until(|| answers(&new));
+    assert!(!answers(&former));
+    served.stop();
+}
+
+/// Waits for what comes at its own time.
+fn until(holds: impl Fn() -> bool) {
+    for _ in 0..1200 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("it did not come within a minute");
+}
+
+#[test]
 fn passwords_in_clear_are_refused_at_the_start_with_a_sentence() {
     let scene = Scene::new();
     certify(&scene);

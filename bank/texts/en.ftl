@@ -241,6 +241,8 @@ action-end-sessions = End the customer's sessions
 
 refusal-fault = The bank has a fault, and this was not done.
 refusal-fault-next = Look at your orders before you try again. Call the hotline if it happens again.
+refusal-unavailable = The bank cannot do this at the moment. Whether it was still done is not certain.
+refusal-unavailable-next = Look at your orders in a few minutes. What is paid there is paid; pay the rest again.
 refusal-not-found = There is no such page.
 refusal-not-found-next = Go to the home page.
 refusal-sign-in = You are not logged in, or your session has ended.

@@ -241,6 +241,8 @@ action-end-sessions = 结束客户会话
 
 refusal-fault = 银行系统出错，操作未完成。
 refusal-fault-next = 再试之前请先查看订单；如重复出现请致电热线。
+refusal-unavailable = 银行暂时无法办理，无法确定操作是否已完成。
+refusal-unavailable-next = 请过几分钟查看订单：显示已支付的即已支付，其余可重新支付。
 refusal-not-found = 没有这个页面。
 refusal-not-found-next = 请从首页进入。
 refusal-sign-in = 您尚未登录，或会话已结束。

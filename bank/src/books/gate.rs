@@ -105,7 +105,22 @@ pub(crate) async fn is_stale(db: &mut Connection, subject: &Subject<'_>, now: Mo
 /// Gives one try back: nothing was compared, or the answer was right and the order could not be paid. The tries of others stay
 /// paid: a right answer to a question that is no longer asked must not buy five guesses at the next one.
 pub(crate) async fn give_back(db: &mut Connection, subject: &Subject<'_>) -> Result<()> {
-    sqlx::query(GIVE_BACK).bind(subject.key()).execute(db).await?;
+    give_back_owed(db, &Owed(subject.key())).await
+}
+
+/// A try that could not be given back, because the database was away or full.
+#[derive(Debug)]
+pub(crate) struct Owed(String);
+
+impl From<&Subject<'_>> for Owed {
+    fn from(subject: &Subject<'_>) -> Self {
+        Self(subject.key())
+    }
+}
+
+/// As [`give_back`], later.
+pub(crate) async fn give_back_owed(db: &mut Connection, owed: &Owed) -> Result<()> {
+    sqlx::query(GIVE_BACK).bind(&owed.0).execute(db).await?;
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use clap::Args;
 use file::Access;
 use terminal::{Exit, Failure, Outcome, say, say_lines};
 
-use super::{Place, migrate, told};
+use super::{Place, migrate::migrate, told};
 use crate::{
     bank::{Bank, Folder},
     books::{audit, authorisation, challenge, crl, session},

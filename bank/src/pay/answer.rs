@@ -144,7 +144,10 @@ impl Payment<'_> {
                 self.bank.metrics.payment(self.method.name());
                 Ok(())
             }
-            Err(Error::Refused(refusal)) => self.refused(refusal).await,
+            Err(Error::Refused(refusal)) => match self.refused(refusal).await {
+                Err(fault) if fault.trouble().is_some() => self.give_back(fault).await,
+                ended => ended,
+            },
             // Another answer to the same order was faster, and wrote the one posting.
             Err(Error::Database(Violation(fault))) if fault.is_unique_violation() => {
                 let mut db = self.bank.database.connection().await?;
@@ -155,7 +158,7 @@ impl Payment<'_> {
     }
 
     async fn give_back(&self, fault: Error) -> Result<()> {
-        gate::give_back(&mut *self.bank.database.writer().await?, &self.subject()).await?;
+        self.bank.give_try_back(&self.subject()).await;
         Err(fault)
     }
 

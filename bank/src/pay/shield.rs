@@ -3,7 +3,7 @@
 //! A signed document needs no session: the order in it carries the nonce that only the payer's page has shown, and the signature is the
 //! payer's word. Whoever sends the document, it pays that order and no other.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use payment::{Against, EncodedOrder, Reason, Verified, order::Terms};
 
@@ -20,7 +20,7 @@ use crate::{
         order::{self, Order, OrderKind},
         signed::{self, Accepted},
     },
-    clock::Moment,
+    clock::{self, Moment},
     database::Connection,
     error::{Error, Refusal, Result},
     random::hex,
@@ -47,7 +47,7 @@ pub(super) fn issue(order: &Order, now: Moment, expires: Moment) -> Result<Encod
         memo: &order.memo,
         lifetime: Duration::from_millis(u64::try_from(expires - now).unwrap_or_default().max(1000)),
     };
-    Ok(terms.issue(SystemTime::now()).map_err(|_| Refusal::OrderUnshowable)?)
+    Ok(terms.issue(clock::time(now)).map_err(|_| Refusal::OrderUnshowable)?)
 }
 
 /// An order as `ushield pay` reads it: JSON.
@@ -68,7 +68,7 @@ pub(crate) fn json(der: &[u8]) -> Result<String> {
 pub(crate) async fn submit(bank: &Bank, document: &[u8], page: Option<&str>) -> Result<String> {
     // Whose account it is, the books say in the transaction below: the order is the customer's, and so must the certificate be.
     let against =
-        Against { at: SystemTime::now(), payers: &|_: &payment::Holder, _: &str| true, issued: None };
+        Against { at: bank.clock.time(), payers: &|_: &payment::Holder, _: &str| true, issued: None };
     let verified = bank.shields()?.verifier.examine(document, &against).map_err(refusal)?;
     let number = verified.order().number.as_str();
     if page.is_some_and(|page| page != number) {

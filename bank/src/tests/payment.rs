@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 
 use super::world::{PAYEE, PAYMENT, World, code, refused};
 use crate::{
+    books::gate::{self, Subject},
     desk::{self, Action},
     error::Refusal,
     pay::{remit, standing::Method},
@@ -289,4 +290,32 @@ async fn test_rules_give_each_outcome_at_will() {
     assert!(world.answer(&person, &order.id, &challenge, PAYMENT, "").await.is_err());
     assert_eq!(world.state(&order.id).await, "refused", "as without money, the order ends");
     assert!(world.is_proven().await);
+}
+
+/// A disk that is full for a while closes no customer's gate.
+#[tokio::test]
+async fn a_try_that_cannot_be_given_back_at_once_is_given_back_later() {
+    let world = World::new().await;
+    let person = world.person("张三", OLD).await;
+    let (bank, id) = (&world.bank, &person.customer.customer().id);
+    let subject = Subject::Static(id);
+    for _ in 0..3 {
+        assert!(gate::pay_try(&bank.database, &subject, "order", bank.clock.now()).await.expect("paid"));
+    }
+    let failures = async || {
+        let mut db = bank.database.connection().await.expect("a connection");
+        let all: Vec<(i64,)> =
+            sqlx::query_as("SELECT failures FROM gate").fetch_all(&mut *db).await.expect("read");
+        all
+    };
+    world.tamper("ALTER TABLE gate RENAME TO away".into()).await.expect("away");
+    bank.give_try_back(&subject).await;
+    bank.give_try_back(&subject).await;
+    assert!(bank.pay_owed().await.is_err(), "it is still away");
+    world.tamper("ALTER TABLE away RENAME TO gate".into()).await.expect("there again");
+    assert_eq!(failures().await, [(3,)]);
+    bank.pay_owed().await.expect("given back");
+    assert_eq!(failures().await, [(1,)]);
+    bank.pay_owed().await.expect("nothing is owed");
+    assert_eq!(failures().await, [(1,)]);
 }

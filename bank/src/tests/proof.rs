@@ -202,7 +202,8 @@ async fn the_one_chain_of_a_former_version_goes_on() {
     .expect("rows");
     let folder = tempfile::tempdir().expect("a folder");
     let former = database(folder.path()).await;
-    let before = MIGRATIONS.iter().position(|(name, ..)| *name == "0007_chains").expect("the migration");
+    let before =
+        MIGRATIONS.iter().position(|migration| migration.name == "0007_chains").expect("the migration");
     former.migrate_by(&MIGRATIONS[..before], 0).await.expect("the former tables");
     let mut db = former.connection().await.expect("a connection");
     for (seq, at, actor, action, subject, detail, previous, hash) in &rows {

@@ -18,6 +18,7 @@ use super::world::{PAYEE, Person, World, refused};
 use crate::{
     books::order::OrderKind,
     books::{account::VAULT, posting, posting::Posting, signed},
+    clock::Clock,
     desk,
     error::{Refusal, Result},
     money::Fen,
@@ -386,7 +387,8 @@ async fn of_another_bank(user_id: &str) -> Soft {
     let subject = shields.subject("张三", user_id);
     let (kind, request) = (Kind::Payment, request(&key, &subject));
     let wanted = Wanted { kind, request, subject, serial: "00C0FFEE".into(), days: 1 };
-    let issued = shields.issue(wanted, Page::of(Vec::new(), "http://bank.example", 0)).await;
+    let issued =
+        shields.issue(wanted, Page::of(Vec::new(), "http://bank.example", 0), Clock::default().date()).await;
     Soft { key, certificates: vec![issued.expect("a certificate").0], ..Soft::new() }
 }
 

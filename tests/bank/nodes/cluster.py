@@ -1,13 +1,14 @@
 """A bank of several nodes on one PostgreSQL, behind haproxy, and what happens to them."""
 
-import os, random, shutil, signal, socket, subprocess, sys, time, urllib.request
+import glob, json, os, random, shutil, signal, socket, subprocess, sys, time, urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "shield"))
 
-from world import PROGRAMS, World
+from world import World
 
 # The contract of a static password is older than September 2006.
 BUSINESS_DATE = "2006-08-15"
+HOUR, DAY = 3600, 86400
 HAPROXY = """
 global
     stats socket {folder}/haproxy.sock
@@ -49,6 +50,28 @@ class Node:
         self.customers, self.tellers = free_port(), free_port()
         self.folder = cluster.path(f"folder{number}")
 
+    def set_clock(self, seconds):
+        """From now on the clock of this node's machine shows so much more. The clock that counts from the machine's start goes on, as it does
+        when somebody sets the time."""
+        written = self.cluster.write(f"clock{self.number}.new", f"{seconds:+}")
+        os.replace(written, self.cluster.path(f"clock{self.number}"))
+
+    def environment(self):
+        """The node reads a clock that can be set, by Debian's libfaketime."""
+        clock = self.cluster.path(f"clock{self.number}")
+        if not os.path.exists(clock):
+            self.set_clock(0)
+        found = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
+        if not found:
+            raise SystemExit("libfaketime is not installed: tests/bank/run installs it")
+        fake = {"LD_PRELOAD": found[0], "FAKETIME_TIMESTAMP_FILE": clock, "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        return self.cluster.environment() | fake
+
+    def moments(self):
+        """The times of the node's log, in milliseconds."""
+        with open(self.cluster.path(f"node{self.number}.log")) as file:
+            return [json.loads(line)["at"] for line in file if line.startswith("{")]
+
     def start(self):
         cluster = self.cluster
         if not os.path.exists(self.folder):
@@ -57,7 +80,10 @@ class Node:
                  "--metrics", "127.0.0.1:0", "--public-origin", cluster.public, "--counter-origin", cluster.counter,
                  "--trusted-proxy", "127.0.0.1/32", "--business-date", BUSINESS_DATE]
         log = open(cluster.path(f"node{self.number}.log"), "a")
-        self.process = subprocess.Popen([os.path.join(PROGRAMS, "bank"), *words], env=cluster.environment(), stdout=subprocess.DEVNULL, stderr=log)
+        # The last node's clock jumps. The others go by the machine's.
+        is_last = self is cluster.nodes[-1]
+        environment = self.environment() if is_last else cluster.environment()
+        self.process = subprocess.Popen([cluster.programs["bank"], *words], env=environment, stdout=subprocess.DEVNULL, stderr=log)
 
     def answers(self):
         try:
@@ -86,10 +112,30 @@ class Node:
 class Cluster(World):
     def __init__(self, nodes):
         super().__init__("p256")
-        self.database = os.environ["NODES_DATABASE"]
+        # The owner of the tables, and the role that serves.
+        self.owner = self.database = os.environ["NODES_DATABASE"]
+        self.former, self.new = os.environ.get("NODES_FORMER"), self.programs["bank"]
         self.public, self.counter = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
         self.nodes = [Node(self, number) for number in range(1, nodes + 1)]
         self.url = self.public
+
+    def found(self):
+        if self.former:
+            self.programs["bank"] = self.former
+        super().found()
+        if not self.former:
+            self.have_role()
+
+    def have_role(self):
+        """From now on everything but migrations is done by a role that can change neither the ledger nor the audit."""
+        role = f"serving_{os.getpid()}"
+        self.sql(f"CREATE ROLE {role} LOGIN")
+        self.as_owner("bank", "grant", role, "--folder", self.bank)
+        self.database = self.owner.replace("//bank@", f"//{role}@")
+        self.must("the nodes' role is another one than the owner's", self.database != self.owner)
+
+    def as_owner(self, *words, **more):
+        return self.run(*words, more={"BANK_DATABASE": self.owner}, **more)
 
     def serve(self):
         for node in self.nodes:
@@ -131,7 +177,7 @@ class Cluster(World):
             node.wait()
 
     def sql(self, statement):
-        psql = [os.environ["NODES_PSQL"], "-X", "-At", "-c", statement, self.database]
+        psql = [os.environ["NODES_PSQL"], "-X", "-At", "-c", statement, self.owner]
         return subprocess.run(psql, check=True, capture_output=True, text=True).stdout.split()
 
     def faults(self):

@@ -66,6 +66,7 @@ class World:
         self.database = os.environ.get("SHIELD_DATABASE")
         self.clock = {}
         self.bank = self.path("bank")
+        self.programs = {name: os.path.join(PROGRAMS, name) for name in ["bank", "cert-tool", "ushield"]}
 
     # Files.
 
@@ -97,7 +98,7 @@ class World:
         return kept | own | homes | {"USHIELD_DEBUG": self.path("ushield.trace")} | self.clock
 
     def run(self, *words, refused=False, more={}):
-        command = [os.path.join(PROGRAMS, words[0]), *words[1:]]
+        command = [self.programs[words[0]], *words[1:]]
         ended = subprocess.run(command, env=self.environment() | more, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
         self.said.append(ended.stdout + ended.stderr)
         if (ended.returncode != 0) != refused:
@@ -129,15 +130,15 @@ class World:
 
     def start(self, *more):
         places = [word for where in ["public", "counter", "metrics"] for word in [f"--{where}", "127.0.0.1:0"]]
-        words = [os.path.join(PROGRAMS, "bank"), "serve", "--folder", self.bank, *places, *more]
+        words = [self.programs["bank"], "serve", "--folder", self.bank, *places, *more]
         log = open(self.path("bank.log"), "a")
         served = subprocess.Popen(words, env=self.environment(), stdout=subprocess.PIPE, stderr=log, text=True)
         self.processes.append(served)
         ready = [re.search(pattern, served.stdout.readline()) for pattern in [r"customers\s+(\S+)", r"tellers\s+(\S+)"]]
         return served, *[line[1] for line in ready]
 
-    def serve(self):
-        self.served, self.public, self.counter = self.start()
+    def serve(self, *more):
+        self.served, self.public, self.counter = self.start(*more)
         self.url = self.public
         self.place = urllib.parse.urlparse(self.public).netloc.replace("localhost", "127.0.0.1")
         self.lin, self.zhao = self.teller("lin"), self.teller("zhao")

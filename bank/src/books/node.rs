@@ -1,0 +1,36 @@
+//! The nodes that serve: a row each, which its node renews. Whoever takes something out of the tables looks here first.
+
+use super::statements;
+use crate::{clock::Moment, database::Connection, error::Result};
+
+statements! {
+    SEEN = "INSERT INTO node (id, knows, started_at, seen_at) VALUES ($1, $2, $3, $3)
+            ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at";
+    GONE = "DELETE FROM node WHERE id = $1";
+    SWEEP = "DELETE FROM node WHERE seen_at < $1";
+    COUNT = "SELECT COUNT(*) FROM node WHERE seen_at > $1";
+}
+
+/// This node serves, with a program whose newest migration this is.
+pub(crate) async fn seen(db: &mut Connection, id: &str, knows: &str, now: Moment) -> Result<()> {
+    sqlx::query(SEEN).bind(id).bind(knows).bind(now).execute(db).await?;
+    Ok(())
+}
+
+/// This node has stopped in order.
+pub(crate) async fn gone(db: &mut Connection, id: &str) -> Result<()> {
+    sqlx::query(GONE).bind(id).execute(db).await?;
+    Ok(())
+}
+
+/// Forgets those that were killed.
+pub(crate) async fn sweep(db: &mut Connection, before: Moment) -> Result<()> {
+    sqlx::query(SWEEP).bind(before).execute(db).await?;
+    Ok(())
+}
+
+/// How many serve.
+pub(crate) async fn count(db: &mut Connection, since: Moment) -> Result<i64> {
+    let (count,): (i64,) = sqlx::query_as(COUNT).bind(since).fetch_one(db).await?;
+    Ok(count)
+}

@@ -1,0 +1,89 @@
+//! Who may do what in a PostgreSQL: the role that owns the tables migrates, and the role that serves can neither change the ledger and the
+//! audit nor take anything from them (`docs/decisions/0067-one-clock-two-roles.md`).
+
+use sqlx::AssertSqlSafe;
+
+use super::{Database, Kind};
+use crate::error::{Error, Result};
+
+/// What the serving role may do, a line for each table.
+pub(crate) const GRANTS: &str = include_str!("../../migrations/postgres/serving.sql");
+
+const SCHEMA: &str = "SELECT CAST(current_schema() AS TEXT)";
+/// Whether the role is this one, or can become it. A superuser can become everybody.
+const IS_OWNER: &str = "SELECT CAST(CAST(pg_has_role($1, current_user, 'MEMBER') AS INT) AS BIGINT)";
+const EXISTS: &str = "SELECT COUNT(*) FROM pg_roles WHERE rolname = $1";
+/// Whoever may post serves.
+const SERVING: &str = "SELECT DISTINCT CAST(grantee AS TEXT) FROM information_schema.role_table_grants WHERE table_schema = \
+                       current_schema() AND table_name = 'posting' AND privilege_type = 'INSERT' AND grantee <> current_user";
+const MAY_REWRITE: &str = "SELECT CAST(CAST(has_table_privilege('posting', 'UPDATE') AS INT) AS BIGINT)";
+const IS_REPLICA: &str = "SELECT CAST(CAST(pg_is_in_recovery() AS INT) AS BIGINT)";
+
+/// A name as SQL takes it, whatever is in it.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+impl Database {
+    /// Lets a role serve, and takes from it whatever else it may do with the tables.
+    ///
+    /// # Errors
+    /// The database is an SQLite, or there is no such role, or the role owns the tables.
+    pub(crate) async fn grant(&self, role: &str) -> Result<()> {
+        let mut db = self.connection().await?;
+        let (schema,): (String,) = sqlx::query_as(SCHEMA).fetch_one(&mut *db).await?;
+        let (known,): (i64,) = sqlx::query_as(EXISTS).bind(role).fetch_one(&mut *db).await?;
+        if known == 0 {
+            return Err(Error::Broken(format!("PostgreSQL knows no role {role}: CREATE ROLE makes one")));
+        }
+        let (owner,): (i64,) = sqlx::query_as(IS_OWNER).bind(role).fetch_one(&mut *db).await?;
+        if owner != 0 {
+            return Err(Error::Broken(format!(
+                "the role {role} owns the tables, or can become their owner, and so it may do everything with them"
+            )));
+        }
+        drop(db);
+        let (schema, role) = (quoted(&schema), quoted(role));
+        let first = format!(
+            "REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}; GRANT USAGE ON SCHEMA {schema} TO {role};"
+        );
+        self.run(&format!("{first}\n{}", GRANTS.replace(":role", &role))).await
+    }
+
+    /// Gives the roles that serve what this program's statements need. What a former version needs is left to them.
+    pub(crate) async fn grant_again(&self) -> Result<Vec<String>> {
+        if self.kind == Kind::Sqlite {
+            return Ok(Vec::new());
+        }
+        let roles: Vec<(String,)> = sqlx::query_as(SERVING).fetch_all(&mut *self.connection().await?).await?;
+        let roles: Vec<String> = roles.into_iter().map(|(role,)| role).collect();
+        for role in &roles {
+            self.run(&GRANTS.replace(":role", &quoted(role))).await?;
+        }
+        Ok(roles)
+    }
+
+    /// Whether the server is a replica, in which nobody writes.
+    pub(crate) async fn is_replica(&self) -> Result<bool> {
+        if self.kind == Kind::Sqlite {
+            return Ok(false);
+        }
+        let (is,): (i64,) = sqlx::query_as(IS_REPLICA).fetch_one(&mut *self.connection().await?).await?;
+        Ok(is != 0)
+    }
+
+    async fn run(&self, sql: &str) -> Result<()> {
+        let mut work = self.begin().await?;
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *work).await?;
+        Ok(work.commit().await?)
+    }
+
+    /// Whether the role of this program may change the ledger.
+    pub(crate) async fn may_rewrite(&self) -> Result<bool> {
+        if self.kind == Kind::Sqlite {
+            return Ok(true);
+        }
+        let (may,): (i64,) = sqlx::query_as(MAY_REWRITE).fetch_one(&mut *self.connection().await?).await?;
+        Ok(may != 0)
+    }
+}

@@ -1,0 +1,36 @@
+//! What is read for each page of metrics: how the bank stands at this moment.
+
+use crate::{
+    bank::Bank,
+    books::{node, remittance, seal, session, webhook},
+    clock::SECOND,
+    database::SILENCE,
+    error::Result,
+};
+
+/// A gauge: its name, and its value.
+pub(crate) type Gauge = (&'static str, i64);
+
+/// All gauges. A database that is away has none but the first.
+pub(crate) async fn read(bank: &Bank) -> Vec<Gauge> {
+    let Ok(mut found) = of_database(bank).await else { return vec![("database_up", 0)] };
+    found.insert(0, ("database_up", 1));
+    found.push(("clock_away_seconds", bank.clock.away() / SECOND));
+    if let Ok(unwritten) = bank.unwritten_seals().await {
+        found.push(("seals_unwritten", unwritten));
+    }
+    found
+}
+
+async fn of_database(bank: &Bank) -> Result<Vec<Gauge>> {
+    let (mut db, now) = (bank.database.connection().await?, bank.clock.now());
+    let sealed = seal::last(&mut db).await?;
+    Ok(vec![
+        ("sessions", session::count(&mut db, now).await?),
+        ("nodes", node::count(&mut db, now - SILENCE).await?),
+        ("remittances_waiting", remittance::waiting(&mut db).await?),
+        ("webhooks_waiting", webhook::count(&mut db, "waiting").await?),
+        ("webhooks_failed", webhook::count(&mut db, "failed").await?),
+        ("seal_age_seconds", sealed.map_or(0, |at| (now - at) / SECOND)),
+    ])
+}

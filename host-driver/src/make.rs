@@ -322,8 +322,9 @@ fn not_made(refusal: Refusal) -> Failure {
     let failure = Failure::new("no token could be made").because(refusal);
     match refusal {
         Refusal::Exists | Refusal::Fault => failure.next(
-            "nothing was changed. The token's folder holds records that were not made with this device secret: name the \
-             right secret with --secret FILE, or another folder with --state DIR",
+            "nothing was changed. The token's folder holds records that were not made with this device secret: put the \
+             right secret in its place (ushield up: or name the right one, --secret FILE), or name another folder with \
+             --state DIR",
         ),
         _ => failure,
     }
@@ -350,12 +351,12 @@ fn fit(fault: Option<Refusal>, folder: Option<&Path>) -> Result<(), Failure> {
         Some(refusal @ Refusal::OtherMake) => Err(Failure::new("the token is not served")
             .because(format!("it was {refusal}, and stays so for life"))
             .next(
-                "say the --brand and --generation that it was made with, or make another one: --state DIR",
+                "say the --brand (ushield up: and --generation) that it was made with, or make another one: --state DIR",
             )),
         Some(refusal) => {
             warn_lines(&format!(
                 "ushield: a token failed its self-test ({refusal}): it is there, says so, and refuses to work.\n  \
-                 next: if --secret names another secret than its own, start again with the right one"
+                 next: if the device secret is another than the token's own, start again with the right one"
             ));
             Ok(())
         }
@@ -381,7 +382,7 @@ fn open_state(state: &Path, secret: &Path, count: Option<u16>) -> Result<Place, 
         return Err(Failure::new(format!("there is no device secret {}", secret.display()))
             .because(format!("the tokens in {} were made with one, and open with no other", state.display()))
             .next(
-                "put the file back, or say where it is with --secret FILE; new tokens: another --state DIR",
+                "put the file back (ushield up: or say where it is, --secret FILE); new tokens: another --state DIR",
             ));
     }
     let last = numbers.iter().rev().copied().find(|number| begun(*number)).unwrap_or(0);

@@ -136,7 +136,7 @@ def again(page):
 
 
 def links(driver, language):
-    """A link that was used opens nothing; another browser needs another link; the end is told."""
+    """A link that was used opens nothing; another browser needs another link; a call that is refused is told, and the end is."""
     with Desk() as desk:
         link = desk.link()
         first = Page(driver, desk, language)
@@ -146,6 +146,10 @@ def links(driver, language):
         until(lambda: not second.find("#door").attribute("hidden"), "the used link opens the page")
         check(not second.find_all(".token"), "a token is drawn without a session")
         second.close()
+        # A call that the server refuses is told at once, though nothing happens to the token.
+        first.browser.run("const sends = call; call = (path, body) => sends(path === '/unplug' ? '/nowhere' : path, body)")
+        first.part(".move").click()
+        first.told(first.browser.run("return say('error_call')"))
         desk.done("ushield", "down")
         until(lambda: first.browser.run("return document.querySelector('#line').dataset.line") == "over", "the end is not told")
         first.browser.close()

@@ -10,7 +10,7 @@ use terminal::{Exit, Outcome, say};
 #[derive(Args)]
 #[command(after_help = "Examples:
   ushield panel
-  xdg-open \"$(ushield panel)\"")]
+  ushield panel | wl-copy      into the clipboard: other users see the arguments of programs, and a link opens the page")]
 pub(crate) struct Link {
     #[command(flatten)]
     which: Which,

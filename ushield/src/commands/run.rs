@@ -34,6 +34,7 @@ use host_driver::{
     make::{self, Batch, Codes, Home},
     memory,
     panel::Habit,
+    paths::quoted,
     runtime::Waiter,
     usbip::Timing,
     web::Page,
@@ -91,8 +92,8 @@ pub(crate) struct Run {
     /// Leave the tokens without a personal ID
     #[arg(long)]
     no_enrol: bool,
-    /// Keep the tokens, what opens them, and their PIN in this folder; the next run with it has them again
-    #[arg(long, value_name = "DIR", requires = "no_enrol")]
+    /// Keep the tokens, what opens them, and their PIN (a random one) in this folder; the next run with it has them again
+    #[arg(long, value_name = "DIR", requires = "no_enrol", conflicts_with = "pin_file")]
     state: Option<PathBuf>,
     /// Whom the certificates name; where there are several tokens, the name gets the token's number behind it
     #[arg(long, value_name = "NAME", default_value = enrolment::NAME, conflicts_with = "no_enrol")]
@@ -196,7 +197,7 @@ impl Run {
             exporter.start_capture(&file).what(format!("nothing can be captured in {}", file.display()))?;
         }
         let (home, pin) = match (&self.state, &self.pin_file) {
-            (Some(dir), file) => kept::open(dir, file.as_deref())?,
+            (Some(dir), _) => kept::open(dir)?,
             (None, Some(file)) => (Home::Memory, make::chosen_pin(file)?),
             (None, None) => (Home::Memory, make::digits()?),
         };
@@ -229,7 +230,7 @@ impl Run {
         let health = Health {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
-            state: None,
+            state: batch.state().map(|state| state.display().to_string()),
             listen: exporter.local_addr().to_string(),
             unix: exporter.unix(),
             usbredir: Vec::new(),
@@ -248,7 +249,10 @@ impl Run {
         }
         let link = rack.link().what("no link to the panel's page was made")?;
         if let Some(link) = &link {
-            warn_lines(&format!("The token's panel: {link}"));
+            warn_lines(&format!(
+                "The token's panel: {link}\n  The link opens the page once. Another browser needs another link: ushield panel --control {}",
+                quoted(&control.display().to_string())
+            ));
         }
         Ok(Stage { rack, service, thumb, pin, bank, holdings, link, _control: bound })
     }

@@ -1,12 +1,10 @@
 //! The lines of `GET /events`.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use firmware::seams::Declined;
 use serde::{Deserialize, Serialize};
 
 use super::{Screen, Token, Tries};
-use crate::journal::{Entry, Event, Exchange};
+use crate::journal::{self, Entry, Event, Exchange};
 
 /// One line: something that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,8 +81,7 @@ pub enum EndReason {
 impl Happening {
     /// Something that is not about one token, and happens now.
     pub fn now(what: What) -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { at: u64::try_from(since.as_millis()).unwrap_or(u64::MAX), token: None, what }
+        Self { at: journal::now(), token: None, what }
     }
 
     /// Appends the line.

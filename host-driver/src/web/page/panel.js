@@ -237,6 +237,7 @@ const note = (word) => tell({ at: Date.now(), kind: "error", text: () => say(wor
 function tell(story) {
   stories.unshift(story);
   stories.length = Math.min(stories.length, MOST_STORIES);
+  wanted = true;
 }
 
 function drawLists() {

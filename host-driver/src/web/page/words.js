@@ -13,6 +13,10 @@ const WORDS = {
     "Each link opens the page once. A reload of the page needs no new link; another browser does.",
   ],
   door_next: ["在终端中输入以下命令，取得新链接：", "Type this in a terminal for a new link:"],
+  door_run: [
+    "如果页面由 ushield run 或 world 提供，请输入其启动时显示的完整命令。",
+    "Where ushield run or world serves the page, type the whole command that was printed at the start.",
+  ],
   happened: ["动态", "What happened"],
   commands: ["命令", "Commands"],
   blanked: ["密码、密钥等以 •• 遮盖；字节 2A 也显示为 ••。", "PINs, keys and other secrets are blanked: •• (and so is a byte 2A)."],

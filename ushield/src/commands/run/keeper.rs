@@ -39,8 +39,8 @@ use super::{
     lifeline::{self, Variable},
 };
 
-/// The variable that tells the second process that it is the keeper: the number of its end of the lifeline, whose other end
-/// the run holds.
+/// The variable that tells the second process that it is the keeper: the number of the run's process, and behind a colon the number of
+/// the keeper's end of the lifeline, whose other end the run holds.
 const MARK: &str = "USHIELD_RUN_KEEPER";
 /// The keeper's first arguments. The command and its arguments follow, so that the keeper need not understand the options of the run.
 const HEAD: [&str; 2] = ["run", "--"];
@@ -83,7 +83,7 @@ impl Keeper {
         let Ok(this) = std::env::current_exe() else { return Ok(Self { command, limits, started: None }) };
         let (theirs, lifeline) = pipe_with(PipeFlags::CLOEXEC).what(NOT_STARTED)?;
         let mut keeper = Command::new(this);
-        keeper.args(HEAD).args(&command).env(MARK, theirs.as_raw_fd().to_string());
+        keeper.args(HEAD).args(&command).env(MARK, mark(getpid(), theirs.as_raw_fd()));
         before_exec(&mut keeper, move || {
             fcntl_setfd(&theirs, FdFlags::empty())?;
             limits.restore()
@@ -154,17 +154,27 @@ fn apply<N: AsRef<OsStr>>(command: &mut Command, variables: &[Variable<N>]) {
 
 /// Does a keeper's work, if this process is a keeper. A keeper asks this before anything else, because its command may wait.
 pub(super) fn work() -> Option<Outcome> {
-    let lifeline = std::env::var(MARK).ok()?.parse().ok()?;
+    let (run, lifeline) = marked(&std::env::var(MARK).ok()?)?;
     let line: Vec<OsString> = std::env::args_os().skip(1).collect();
     let (head, command) = line.split_at_checked(HEAD.len())?;
     let (program, arguments) = command.split_first().filter(|_| head == HEAD)?;
-    Some(keep(lifeline, program, arguments))
+    Some(keep(run, lifeline, program, arguments))
+}
+
+/// What [`MARK`] says.
+fn mark(run: Pid, lifeline: RawFd) -> String {
+    format!("{}:{lifeline}", run.as_raw_nonzero())
+}
+
+/// The run's process and the lifeline, from what [`MARK`] says.
+fn marked(text: &str) -> Option<(Pid, RawFd)> {
+    let (run, lifeline) = text.split_once(':')?;
+    Some((Pid::from_raw(run.parse().ok()?)?, lifeline.parse().ok()?))
 }
 
 /// Runs the command, and ends as the command ends.
-fn keep(lifeline: RawFd, program: &OsStr, arguments: &[OsString]) -> Outcome {
+fn keep(run: Pid, lifeline: RawFd, program: &OsStr, arguments: &[OsString]) -> Outcome {
     set_child_subreaper(Some(getpid())).what(NOT_STARTED)?;
-    let run = getppid();
     let runtime =
         Builder::new_current_thread().enable_all().build().what("the runtime could not be started")?;
     runtime.block_on(async {
@@ -206,10 +216,10 @@ fn keep(lifeline: RawFd, program: &OsStr, arguments: &[OsString]) -> Outcome {
 
 /// Removes the run's folder, once the run has let go of its lock. The kernel gives a process's children to another parent only after it
 /// has closed that process's files.
-async fn sweep_after(run: Option<Pid>) {
-    // A run that ended before this keeper looked is nobody's parent, and is not waited for.
+async fn sweep_after(run: Pid) {
+    // The run itself has told its number: a keeper that asked for its parent would get another process where the run has ended before.
     let end = Instant::now() + LETTING_GO;
-    while getppid() == run && Instant::now() < end {
+    while getppid() == Some(run) && Instant::now() < end {
         sleep(Duration::from_millis(2)).await;
     }
     Folder::sweep();
@@ -308,6 +318,15 @@ fn descendants(parents: &BTreeMap<i32, i32>, of: i32) -> Vec<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_keeper_reads_what_its_run_has_written() {
+        let run = getpid();
+        assert_eq!(marked(&mark(run, 7)), Some((run, 7)));
+        for nothing in ["", "7", ":7", "0:7", "1:", "-", "1:7:9"] {
+            assert_eq!(marked(nothing), None, "{nothing}");
+        }
+    }
 
     #[test]
     fn children_and_their_children() {

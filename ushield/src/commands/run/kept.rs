@@ -14,16 +14,16 @@ use host_driver::make::{self, Home};
 use terminal::Failure;
 use zeroize::Zeroizing;
 
-/// The home of the tokens, and their PIN: that of this file, or that of the folder. The first run makes a random one.
-pub(super) fn open(dir: &Path, pin_file: Option<&Path>) -> Result<(Home, Zeroizing<Vec<u8>>), Failure> {
+/// The home of the tokens, and their PIN, which stands in the folder. The first run makes a random PIN.
+pub(super) fn open(dir: &Path) -> Result<(Home, Zeroizing<Vec<u8>>), Failure> {
     file::make_private_folder(dir)?;
     let own = dir.join("pin");
-    if pin_file.is_none() && fs::symlink_metadata(&own).is_err() {
+    if fs::symlink_metadata(&own).is_err() {
         let mut line = make::digits()?;
         line.push(b'\n');
         file::write(&own, &line, file::Access::Owner, false)?;
     }
-    let pin = make::chosen_pin(pin_file.unwrap_or(&own))?;
+    let pin = make::chosen_pin(&own)?;
     Ok((Home::Disk { state: dir.join("tokens"), secret: dir.join("secret") }, pin))
 }
 
@@ -35,14 +35,9 @@ mod tests {
     fn the_next_run_has_the_pin_of_the_first() {
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join("state");
-        let (_, first) = open(&dir, None).unwrap();
-        let (_, next) = open(&dir, None).unwrap();
+        let (_, first) = open(&dir).unwrap();
+        let (_, next) = open(&dir).unwrap();
         assert_eq!(first, next);
         assert_eq!(first.len(), 8);
-        let other = parent.path().join("other");
-        file::write(&other, b"246801\n", file::Access::Owner, false).unwrap();
-        let (_, chosen) = open(&dir, Some(&other)).unwrap();
-        assert_eq!(chosen.as_slice(), b"246801");
-        assert_eq!(open(&dir, None).unwrap().1, first, "a chosen PIN is not kept");
     }
 }

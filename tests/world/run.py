@@ -1,168 +1,26 @@
 """The whole world, played in Chromium: `tests/world/run`. Words name chapters: `tests/world/run shield`. Only the standard library, and what the
 tests of the bank's pages have."""
 
-import json
+import contextlib
 import os
 import pathlib
 import random
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 
 import chapter
-from driver import DEADLINE, NARROW, WIDE, Browser, Driver, Failure, until
-from pages import ROOT, Customer
-
-PROGRAMS = ROOT / "target" / os.environ.get("PROFILE", "debug")
-PICTURES = ROOT / "target" / "world" / "pictures"
-LINKS = {"bank": "银行 The bank", "shop": "书店 The shop", "panel": "U盾 The shield", "prompter": "密码窗口 PIN window"}
-
-
-class World:
-    """One world, in a home of its own."""
-
-    def __init__(self, *options):
-        self.home = pathlib.Path(tempfile.mkdtemp(prefix="wo"))
-        (self.home / "run").mkdir(mode=0o700)
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.home / "run"), "TMPDIR": str(self.home)}
-        self.said = self.home / "said"
-        self.begun = time.monotonic()
-        with self.said.open("w") as said:
-            self.process = subprocess.Popen([PROGRAMS / "world", *options], env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-
-    def ready(self):
-        until(lambda: "Ctrl-C" in self.said.read_text(), f"no world: {self.said.read_text()}")
-        self.took = time.monotonic() - self.begun
-        text = self.said.read_text()
-        self.links = {name: re.search(re.escape(label) + r"\s+(\S+)", text)[1] for name, label in LINKS.items()}
-        self.pin = re.search(r"the shield's PIN: (\S+)", text)[1]
-        self.code = re.search(r"reference (\d+)\s+授权码 code (\d+)", text).groups()
-        self.accounts = dict(re.findall(r"^  (\S\S)  (\d{16,19})  ", text, re.M))
-        return self
-
-    def card(self):
-        """The password card as it is printed: its number, and its cells by their coordinates."""
-        found = re.search(r"card number (\S+)\n\s+(.*)\n((?:\s+\d+(?:\s+\d{3})+\n)+)", self.said.read_text())
-        columns = found[2].split()
-        rows = [line.split() for line in found[3].splitlines()]
-        return found[1], {f"{column}{row[0]}": cell for row in rows for column, cell in zip(columns, row[1:], strict=True)}
-
-    def processes(self):
-        """The processes that have this world's home in their environment."""
-        found = []
-        for entry in pathlib.Path("/proc").iterdir():
-            if entry.name.isdigit():
-                try:
-                    if f"HOME={self.home}\0".encode() in (entry / "environ").read_bytes():
-                        found.append(int(entry.name))
-                except OSError:
-                    pass
-        return found
-
-    def left(self):
-        """Sockets and folders that are left."""
-        return [path for path in self.home.rglob("*") if path.name not in ("run", "ushield", "said")]
-
-    def is_gone(self):
-        until(lambda: not self.processes(), f"processes are left: {self.processes()}")
-        until(lambda: not self.left(), f"files are left: {self.left()}")
-
-    def end(self, number=signal.SIGINT):
-        self.process.send_signal(number)
-        self.process.wait(timeout=DEADLINE)
-        self.is_gone()
-        shutil.rmtree(self.home)
-
-
-def check(condition, why):
-    if not condition:
-        raise Failure(why)
-
-
-class Stage:
-    """A world with three windows: the bank, the shield, and where the PIN is asked for."""
-
-    def __init__(self, driver, language, *options):
-        self.world = World(*options).ready()
-        self.bank, self.panel, self.prompter = (Browser(driver, language, scripts=True) for _ in range(3))
-        self.site = Customer(self.bank, self.world.links["bank"], language[:2], "customer")
-        self.panel.open(self.world.links["panel"])
-        self.prompter.open(self.world.links["prompter"])
-        until(lambda: self.panel.find_all(".token"), "no token is drawn")
-
-    def close(self, number=signal.SIGINT):
-        for browser in (self.bank, self.panel, self.prompter):
-            browser.close()
-        self.world.end(number)
-
-    def sign_in(self, name):
-        self.site.sign_in(self.world.accounts[name], "demo only 2026")
-
-    def give_pin(self):
-        until(lambda: self.prompter.run("return !document.querySelector('#form').hidden"), "nobody asks for the PIN")
-        self.prompter.find("#secret").type(self.world.pin)
-        asked = self.prompter.text("#text")
-        self.prompter.find("#yes").click()
-        return asked
-
-    def screen(self):
-        return "\n".join(row for row in self.panel.run("return [...document.querySelectorAll('.row')].map(row => row.textContent)") if row)
-
-    def press(self, button="ok"):
-        """Presses a button for the page that is shown, once it has stood for a moment, and waits for another."""
-        before = self.screen()
-        ready = f"return document.querySelector('.{button}').getAttribute('aria-disabled') === 'false'"
-        until(lambda: self.panel.run(ready), "the button is not ready")
-        self.panel.find(f".{button}").click()
-        until(lambda: self.screen() != before, "the screen stays as it is")
-
-    def shows(self, text):
-        until(lambda: text in self.screen(), f"the shield does not show {text}, but {self.screen()!r}")
-
-    def download(self):
-        """孙七 logs in and downloads the ID. What the shield asked on the way."""
-        self.sign_in("孙七")
-        self.site.open("/shield/download")
-        self.site.fill(reference=self.world.code[0], code=self.world.code[1])
-        self.bank.find("form[data-when] button").click()
-        self.give_pin()
-        confirmed = []
-
-        def downloaded():
-            if self.screen():
-                confirmed.append(self.screen())
-                self.press()
-            return self.site.word("download-done") in self.bank.text()
-
-        until(downloaded, "the ID is not downloaded")
-        return confirmed
-
-    def pay(self, picture=False):
-        """孙七 pays 100 yuan to 李四 by shield."""
-        self.site.transfer(("李四", self.world.accounts["李四"]), "100", "房租")
-        self.site.choose("shield")
-        asked = self.give_pin()
-        check("李四" in asked and "100" in asked, f"the assistant asks: {asked}")
-        self.shows("李四\n¥100.00")
-        if picture:
-            self.picture("pay")
-        while self.screen():
-            self.press()
-        until(lambda: self.site.state() == self.site.word("state-posted"), "the order is not paid")
-
-    def picture(self, name):
-        for part in ("bank", "panel", "prompter"):
-            getattr(self, part).picture(PICTURES / f"{name}-{part}-{self.site.language}.png")
+from driver import DEADLINE, Browser, Driver, Failure, check, until
+from pages import Customer
+from stage import LINKS, PICTURES, RECORD, Stage, World
 
 
 def shield(driver, language):
     """孙七 downloads the ID and pays; what the shield shows is the order, and Cancel ends a thief's."""
-    stage = Stage(driver, language)
-    try:
+    with Stage(driver, language) as stage:
         site = stage.site
         check(stage.download(), "nothing was shown")
         stage.pay(picture=True)
@@ -171,21 +29,29 @@ def shield(driver, language):
         site.transfer(("王五", stage.world.accounts["王五"]), "9999", "房租")
         site.choose("shield")
         stage.give_pin()
-        stage.shows("王五")
-        check("9999.00" in stage.screen().replace(",", ""), f"the shield shows {stage.screen()}")
+        stage.panel.shows("王五")
+        check("9999.00" in stage.panel.screen().replace(",", ""), f"the shield shows {stage.panel.screen()}")
         stage.picture("thief")
-        stage.press("cancel")
+        stage.panel.press("cancel")
+        until(lambda: site.word("pay-still-open") in stage.bank.text(), lambda: f"the bank's page says {stage.bank.text()!r}")
         check(site.state() != site.word("state-posted"), "a cancelled order is paid")
-    finally:
-        stage.close()
+
+
+@contextlib.contextmanager
+def customer(driver, language):
+    """A world, and the bank's pages in a browser that runs no script."""
+    with World() as world:
+        world.ready()
+        browser = Browser(driver, language)
+        try:
+            yield world, browser, Customer(browser, world.links["bank"], language[:2], "customer")
+        finally:
+            browser.close()
 
 
 def static(driver, language):
     """张三 pays by static password until 300 yuan are reached."""
-    world = World().ready()
-    browser = Browser(driver, language)
-    try:
-        site = Customer(browser, world.links["bank"], language[:2], "customer")
+    with customer(driver, language) as (world, browser, site):
         site.sign_in(world.accounts["张三"], "demo only 2026")
         states = []
         for _ in range(4):
@@ -200,18 +66,12 @@ def static(driver, language):
         posted = site.word("state-posted")
         check(states[:3] == [posted] * 3 and len(states) == 4 and states[3] != posted, f"the payments came to {states}")
         browser.picture(PICTURES / f"static-{language[:2]}.png")
-    finally:
-        browser.close()
-        world.end()
 
 
 def card(driver, language):
     """李四 registers the card that is printed, and pays by two of its cells; other cells pay nothing."""
-    world = World().ready()
-    browser = Browser(driver, language)
-    try:
+    with customer(driver, language) as (world, browser, site):
         number, cells = world.card()
-        site = Customer(browser, world.links["bank"], language[:2], "customer")
         site.sign_in(world.accounts["李四"], "demo only 2026")
         site.open("/card")
         site.fill(number=number)
@@ -229,17 +89,11 @@ def card(driver, language):
         check(site.state() != site.word("state-posted"), "wrong cells have paid")
         site.answer("demo2026", right)
         site.is_in("posted")
-    finally:
-        browser.close()
-        world.end()
 
 
 def shop(driver, language):
     """张三 buys a book in the shop, pays it at the bank, and the shop knows."""
-    world = World().ready()
-    browser = Browser(driver, language)
-    try:
-        site = Customer(browser, world.links["bank"], language[:2], "customer")
+    with customer(driver, language) as (world, browser, site):
         browser.open(world.links["shop"])
         browser.find('[name="amount"]').type("29.00")
         browser.find('form[action="/buy"] button').go()
@@ -265,71 +119,98 @@ def shop(driver, language):
             return browser.text("#told") == "paid"
 
         until(told, "the shop is not told by a webhook")
-    finally:
-        browser.close()
-        world.end()
 
 
 def kept(driver, language):
     """With --state a killed world is found again: the books, and the shield with its ID. No second world takes the folder meanwhile."""
-    parent = pathlib.Path(tempfile.mkdtemp(prefix="wk"))
-    folder = parent / "state"
-    try:
-        stage = Stage(driver, language, "--state", folder)
-        try:
+    with tempfile.TemporaryDirectory(prefix="wk") as parent:
+        folder = pathlib.Path(parent) / "state"
+        with Stage(driver, language, "--state", folder) as stage:
             first = stage.world.accounts, stage.world.pin, stage.world.links["shop"]
             stage.download()
             stage.pay()
-            second = World("--state", folder)
-            check(second.process.wait(timeout=DEADLINE) != 0, "a second world took the folder")
-            check("another world holds it" in second.said.read_text(), f"the second world says {second.said.read_text()}")
-            second.end()
-        finally:
-            stage.close(signal.SIGKILL)
-        stage = Stage(driver, language, "--state", folder)
-        try:
+            with World("--state", folder) as second:
+                check(second.process.wait(timeout=DEADLINE) != 0, "a second world took the folder")
+                check("another world holds it" in second.said.read_text(), f"the second world says {second.said.read_text()}")
+            stage.world.end(signal.SIGKILL)
+        with Stage(driver, language, "--state", folder) as stage:
             again = stage.world.accounts, stage.world.pin, stage.world.links["shop"]
             check(again == first, f"the world was {first}, and now is {again}")
             stage.sign_in("孙七")
             check(stage.site.balance() == 19_990_000, f"the books have {stage.site.balance()}")
             stage.pay()
             check(stage.site.balance() == 19_980_000, f"the books have {stage.site.balance()}")
+
+
+def script(driver, language):
+    """The story plays itself, tells its steps in both languages, and the books have what it told. Without a browser it says so."""
+    with World("--script", path="/nowhere") as world:
+        check(world.process.wait(timeout=DEADLINE) != 0, "a story was played without a browser")
+        check("install chromium" in world.said.read_text(), f"the world says {world.said.read_text()}")
+    shutil.rmtree(RECORD, ignore_errors=True)
+    with World("--script", "--pace", "0.1", "--record", RECORD) as world:
+        world.ready()
+        for part in ("静态密码", "a password card", "U盾显示真正的收款人", "Nothing was signed", "剧终", "The end."):
+            world.says(part)
+        browser = Browser(driver, language)
+        try:
+            site = Customer(browser, world.links["bank"], language[:2], "customer")
+            site.sign_in(world.accounts["孙七"], "demo only 2026")
+            check(site.balance() == 19_990_000, f"the books have {site.balance()}")
         finally:
-            stage.close()
-    finally:
-        shutil.rmtree(parent)
+            browser.close()
+    check(any(RECORD.glob("*-0.png")), "no picture was taken")
+
+
+def kill(longest, signals, *options):
+    """Ends a world at a random moment by a random signal. Whoever reads of a failure learns both."""
+    delay, number = random.uniform(0, longest), random.choice(signals)
+    try:
+        with World(*options) as world:
+            time.sleep(delay)
+            world.end(number)
+    except Exception as fault:
+        raise Failure(f"a world that got {number.name} after {delay:.3f} s: {fault}") from fault
 
 
 def killed(_driver, _language):
     """Killed at random moments, the world leaves no process and no socket; and a kept one that was killed while it began is there at the next start."""
     for _ in range(8):
-        world = World()
-        time.sleep(random.uniform(0, 3))
-        world.end(random.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
-    parent = pathlib.Path(tempfile.mkdtemp(prefix="wk"))
-    try:
+        kill(3, [signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+    with tempfile.TemporaryDirectory(prefix="wk") as parent:
+        state = ("--state", pathlib.Path(parent) / "state")
         for _ in range(6):
-            world = World("--state", parent / "state")
-            time.sleep(random.uniform(0, 1.5))
-            world.end(signal.SIGKILL)
-        World("--state", parent / "state").ready().end()
-    finally:
-        shutil.rmtree(parent)
+            kill(1.5, [signal.SIGKILL], *state)
+        with World(*state) as world:
+            world.ready()
+
+
+def a_part_is_killed(_driver, _language):
+    """Where the bank or the assistant is killed, the world ends, says so, and leaves nothing: no orphan keeps the books or a port."""
+    with tempfile.TemporaryDirectory(prefix="wk") as parent:
+        state = ("--state", pathlib.Path(parent) / "state")
+        for part, words in (("bank", "demo"), ("assistant", "assistant")):
+            with World(*state) as world:
+                world.ready()
+                os.kill(world.process_of(words), signal.SIGKILL)
+                check(world.process.wait(timeout=DEADLINE) != 0, f"the world ends well without its {part}")
+                check(f"the {part} has ended" in world.said.read_text(), f"the world says {world.said.read_text()}")
+                world.is_gone()
 
 
 def ten(_driver, _language):
     """Ten worlds side by side, each with ports of its own."""
-    worlds = [World() for _ in range(10)]
-    try:
+    with contextlib.ExitStack() as stack:
+        worlds = [stack.enter_context(World()) for _ in range(10)]
         ports = [re.search(r":(\d+)", link)[1] for world in worlds for link in world.ready().links.values()]
         check(len(set(ports)) == 10 * len(LINKS), f"worlds share ports: {ports}")
         print(f"    the first of ten was there after {min(world.took for world in worlds):.1f} s, the last after {max(world.took for world in worlds):.1f} s")
-    finally:
+        # All are asked before the first is waited for: ending takes each a moment.
         for world in worlds:
-            world.end()
+            world.send(signal.SIGINT)
 
 
-CHAPTERS = {"zh-CN": [shield, static, card, shop, kept, killed, ten], "en-GB": [shield, static, card, shop]}
+CHAPTERS = {"zh-CN": [shield, static, card, shop, kept, script, killed, a_part_is_killed, ten], "en-GB": [shield, static, card, shop]}
 
 
 def main(*wanted):

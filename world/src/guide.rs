@@ -4,9 +4,18 @@ use std::path::Path;
 
 use serde_json::Value;
 
-/// Links and people, in both languages. `bank` is what the bank has written about itself, `pin` the shield's PIN, and `kept` the
-/// folder of a world that stays.
-pub(crate) fn text(bank: &Value, [panel, prompter]: [&str; 2], pin: &str, kept: Option<&Path>) -> String {
+/// Stands where the link to the PIN window would, while a script answers there.
+pub(crate) const SCRIPTS: &str = "剧本在用 · the script has it";
+
+/// Links and people, in both languages. `bank` is what the bank has written about itself, `another` the command that prints another link
+/// to the shield's page, `pin` the shield's PIN, and `kept` the folder of a world that stays.
+pub(crate) fn text(
+    bank: &Value,
+    [panel, prompter]: [&str; 2],
+    another: &str,
+    pin: &str,
+    kept: Option<&Path>,
+) -> String {
     let at = |name: &str| bank["addresses"][name].as_str().unwrap_or_default();
     let demo = &bank["demo"];
     let word = |name: &str| demo[name].as_str().unwrap_or_default();
@@ -30,7 +39,10 @@ pub(crate) fn text(bank: &Value, [panel, prompter]: [&str; 2], pin: &str, kept: 
             out += &format!("\n      参考号 reference {reference}   授权码 code {code}");
         }
     }
-    out += "\n\n  Ctrl-C ";
+    out += &format!(
+        "\n\n  另一个浏览器打开U盾页面 · another link to the shield's page, for another browser:\n      {another}\n"
+    );
+    out += "\n  Ctrl-C ";
     match kept {
         None => out + "结束一切，不留痕迹 · ends everything, and leaves nothing\n",
         Some(dir) => format!(
@@ -88,7 +100,8 @@ mod tests {
             "shop": "http://127.0.0.1:5",
             "demo": { "password": "log in", "payment_password": "pay", "people": people },
         });
-        let text = text(&bank, ["http://127.0.0.1:3/#s", "http://127.0.0.1:4/#t"], "135790", None);
+        let text =
+            text(&bank, ["http://127.0.0.1:3/#s", "http://127.0.0.1:4/#t"], "ushield panel", "135790", None);
         for part in [
             "localhost:1",
             "localhost:2",
@@ -96,6 +109,7 @@ mod tests {
             "127.0.0.1:4/#t",
             "127.0.0.1:5",
             "log in",
+            "ushield panel",
             "135790",
             "300",
             "R1",

@@ -38,7 +38,11 @@ impl Programs {
         }
         let failed = || Failure::new("the programs were not built");
         let built = build.status().map_err(|error| failed().because(error))?;
-        if built.success() { Ok(()) } else { Err(failed().because("cargo says why, above")) }
+        if built.success() {
+            Ok(())
+        } else {
+            Err(failed().because("cargo says why, above").next("mend that, and start the world again"))
+        }
     }
 
     /// A program.

@@ -61,8 +61,8 @@ impl State {
         self.dir.join("shield")
     }
 
-    /// The bank's folder. A bank that was never finished is removed: nobody has seen its customers.
-    pub(crate) fn bank(&self) -> Result<PathBuf, Failure> {
+    /// Removes a bank that was never finished: nobody has seen its customers. Returns the bank's folder.
+    pub(crate) fn sweep_bank(&self) -> Result<PathBuf, Failure> {
         let bank = self.dir.join("bank");
         if bank.exists() && !bank.join(FINISHED).exists() {
             fs::remove_dir_all(&bank)
@@ -123,12 +123,12 @@ mod tests {
         let books = scratch.0.join("bank/bank.sqlite");
         fs::create_dir(scratch.0.join("bank")).unwrap();
         fs::write(&books, "").unwrap();
-        state.bank().unwrap();
+        state.sweep_bank().unwrap();
         assert!(!books.exists(), "an unfinished bank was left");
         fs::create_dir(scratch.0.join("bank")).unwrap();
         fs::write(&books, "").unwrap();
         fs::write(scratch.0.join("bank").join(FINISHED), "").unwrap();
-        state.bank().unwrap();
+        state.sweep_bank().unwrap();
         assert!(books.exists(), "a finished bank was removed");
     }
 }

@@ -6,6 +6,7 @@
 // The order is the law: a module uses only siblings listed below it (tests/floors.rs).
 mod http;
 mod tls;
+mod line;
 
 use std::path::Path;
 

@@ -4,9 +4,10 @@
 //! bank elsewhere through a tunnel that ends here (ssh, stunnel).
 
 use std::{
-    net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs},
+    io::{self, Read, Write},
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
     path::Path,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use authority::{Error, Reason};
@@ -14,12 +15,9 @@ use serde_json::Value;
 use wire::display::escaped;
 use zeroize::Zeroizing;
 
-use super::{
-    AGAIN,
-    tls::{Line, Road},
-};
+use super::{AGAIN, line::Line, tls::Tls};
 
-/// How long one answer may take, from the question to its last byte.
+/// How long one answer may take, from the dial to its last byte.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The longest answer.
 const LONGEST: usize = 256 << 10;
@@ -29,7 +27,7 @@ pub(super) struct Server {
     /// Host and port, as the URL has them.
     authority: String,
     places: Vec<SocketAddr>,
-    tls: Option<Road>,
+    tls: Option<Tls>,
 }
 
 /// An answer that no bank of ours gives.
@@ -63,7 +61,7 @@ impl Server {
         let port = if is_https { 443 } else { 80 };
         let ported = if has_port { authority.to_owned() } else { format!("{authority}:{port}") };
         let host = ported.rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']']);
-        let tls = if is_https { Some(Road::open(host, authorities)?) } else { None };
+        let tls = if is_https { Some(Tls::open(host, authorities)?) } else { None };
         let places: Vec<_> = match ported.to_socket_addrs() {
             Ok(places) => places.collect(),
             Err(fault) => return Err(unreached(authority, fault)),
@@ -103,50 +101,33 @@ impl Server {
         }
     }
 
-    fn exchange(&self, parts: &[&[u8]]) -> std::io::Result<Vec<u8>> {
-        let mut stream = self.connect()?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        // A handshake reads, too.
-        stream.allow(PATIENCE)?;
+    fn exchange(&self, parts: &[&[u8]]) -> io::Result<Vec<u8>> {
+        let mut line = Line::dial(&self.places, PATIENCE)?;
         match &self.tls {
-            Some(road) => converse(&mut road.dial(stream)?, parts),
-            None => converse(&mut stream, parts),
+            Some(tls) => converse(&mut tls.over(line)?, parts),
+            None => converse(&mut line, parts),
         }
-    }
-
-    fn connect(&self) -> std::io::Result<TcpStream> {
-        let mut last = std::io::Error::other("it has no address");
-        for place in &self.places {
-            match TcpStream::connect_timeout(place, PATIENCE) {
-                Ok(stream) => return Ok(stream),
-                Err(fault) => last = fault,
-            }
-        }
-        Err(last)
     }
 }
 
-fn converse(line: &mut impl Line, parts: &[&[u8]]) -> std::io::Result<Vec<u8>> {
+fn converse(line: &mut (impl Read + Write), parts: &[&[u8]]) -> io::Result<Vec<u8>> {
     for part in parts {
         line.write_all(part)?;
     }
     line.flush()?;
-    read_whole(line, Instant::now() + PATIENCE)
+    read_whole(line)
 }
 
-/// Reads until the bank closes. A bank that sends a byte now and then gets no more time than others.
-fn read_whole(line: &mut impl Line, end: Instant) -> std::io::Result<Vec<u8>> {
+/// Reads until the bank closes.
+fn read_whole(line: &mut impl Read) -> io::Result<Vec<u8>> {
     let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
     while answer.len() < LONGEST {
-        let left = end.saturating_duration_since(Instant::now());
-        // A time-out of zero is refused by the system.
-        line.allow(left.max(Duration::from_millis(1)))?;
         let count = match line.read(&mut piece) {
             // The other end has closed without a word of TLS. Whether the answer is whole, its own length says.
-            Err(fault) if fault.kind() == std::io::ErrorKind::UnexpectedEof => 0,
+            Err(fault) if fault.kind() == io::ErrorKind::UnexpectedEof => 0,
             read => read?,
         };
-        if count == 0 || left.is_zero() {
+        if count == 0 {
             break;
         }
         answer.extend_from_slice(piece.get(..count).unwrap_or_default());

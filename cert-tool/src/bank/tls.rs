@@ -1,37 +1,27 @@
 //! TLS to a bank elsewhere, by rustls. The feature `https` turns it on: the demo needs no TLS, and its build is not to wait for one
 //! (`docs/decisions/0059-the-shield-at-the-counter.md`).
 
-use std::{io, net::TcpStream, path::Path, time::Duration};
+use std::{io, path::Path};
 
 use authority::{Error, Reason};
 
-/// A stream that waits no longer than it is told.
-pub(super) trait Line: io::Read + io::Write {
-    /// How long the next read may take.
-    fn allow(&self, left: Duration) -> io::Result<()>;
-}
-
-impl Line for TcpStream {
-    fn allow(&self, left: Duration) -> io::Result<()> {
-        self.set_read_timeout(Some(left))
-    }
-}
+use super::line::Line;
 
 fn refused(why: impl std::fmt::Display, next: &str) -> Error {
     Error::new(Reason::Invalid, "the bank was not asked", why, next)
 }
 
 #[cfg(not(feature = "https"))]
-pub(super) use without::Road;
+pub(super) use without::Tls;
 
 #[cfg(not(feature = "https"))]
 mod without {
-    use super::{Error, Path, TcpStream, io, refused};
+    use super::{Error, Line, Path, io, refused};
 
-    /// The road that this build has not.
-    pub(in super::super) enum Road {}
+    /// What this build has not.
+    pub(in super::super) enum Tls {}
 
-    impl Road {
+    impl Tls {
         pub(in super::super) fn open(_: &str, _: &Path) -> Result<Self, Error> {
             Err(refused(
                 "this cert-tool was built without TLS",
@@ -40,14 +30,14 @@ mod without {
             ))
         }
 
-        pub(in super::super) fn dial(&self, _: TcpStream) -> io::Result<TcpStream> {
+        pub(in super::super) fn over(&self, _: Line) -> io::Result<Line> {
             match *self {}
         }
     }
 }
 
 #[cfg(feature = "https")]
-pub(super) use with::Road;
+pub(super) use with::Tls;
 
 #[cfg(feature = "https")]
 mod with {
@@ -59,21 +49,15 @@ mod with {
         pki_types::{CertificateDer, ServerName, pem::PemObject},
     };
 
-    use super::{Duration, Error, Line, Path, TcpStream, io, refused};
+    use super::{Error, Line, Path, io, refused};
 
     /// A bank whose certificate one of some authorities has signed.
-    pub(in super::super) struct Road {
+    pub(in super::super) struct Tls {
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
     }
 
-    impl Line for StreamOwned<ClientConnection, TcpStream> {
-        fn allow(&self, left: Duration) -> io::Result<()> {
-            self.sock.allow(left)
-        }
-    }
-
-    impl Road {
+    impl Tls {
         /// Reads the authorities. `host` is the name that the bank's certificate must have.
         pub(in super::super) fn open(host: &str, authorities: &Path) -> Result<Self, Error> {
             let next = "name the authority of the bank's certificate with --bank-ca FILE, in PEM";
@@ -95,12 +79,10 @@ mod with {
             Ok(Self { config, name })
         }
 
-        pub(in super::super) fn dial(
-            &self,
-            stream: TcpStream,
-        ) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
+        /// TLS over this line. The handshake comes with the first write.
+        pub(in super::super) fn over(&self, line: Line) -> io::Result<StreamOwned<ClientConnection, Line>> {
             let client = ClientConnection::new(self.config.clone(), self.name.clone());
-            Ok(StreamOwned::new(client.map_err(io::Error::other)?, stream))
+            Ok(StreamOwned::new(client.map_err(io::Error::other)?, line))
         }
     }
 }

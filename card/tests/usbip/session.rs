@@ -143,8 +143,6 @@ fn cut_at_every_byte() {
     });
 }
 
-/// The host sends a command and the request for its answer in one write: a second write would be a second packet on the
-/// line.
 /// USB 2.0, 9.4.3: a device sends as much of a descriptor as was asked for. The client asks again where that was not all.
 #[test]
 fn a_long_configuration_is_read_whole() {
@@ -173,6 +171,8 @@ fn a_long_configuration_is_read_whole() {
     assert_eq!(lengths.iter().collect::<Vec<_>>(), [255, 300]);
 }
 
+/// The host sends a command and the request for its answer in one write: a second write would be a second packet on the
+/// line.
 #[test]
 fn out_and_in_travel_in_one_write() {
     let (seen, sees) = witness();

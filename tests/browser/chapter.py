@@ -3,13 +3,18 @@
 import time
 import traceback
 
+from driver import Skipped
+
 
 def attempt(name, act, failed=lambda: None):
     """Does one chapter, and tells how it went. `failed` keeps what shows why a chapter has failed, and returns what is to be told of that.
-    Whether the chapter holds."""
+    Whether the chapter holds, or cannot be tried here."""
     begun = time.monotonic()
     try:
         act()
+    except Skipped as why:
+        print(f"--  {name}: {why}", flush=True)
+        return True
     except Exception:
         traceback.print_exc()
         print(f"FAILED  {name}", *filter(None, [failed()]), sep="\n", flush=True)

@@ -2,7 +2,7 @@
 
 import base64
 import json
-import socket
+import re
 import subprocess
 import tempfile
 import time
@@ -19,18 +19,30 @@ class Failure(Exception):
     """What a test found wrong."""
 
 
+class Skipped(Exception):
+    """Why a chapter cannot be tried here."""
+
+
+def expect(found, wanted, what):
+    if found != wanted:
+        raise Failure(f"{what}: {found!r}, and not {wanted!r}")
+
+
 class Driver:
     """chromedriver: one process, from which browsers come. `wrapper` is a command that starts it, such as setpriv."""
 
     def __init__(self, wrapper=()):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.process = subprocess.Popen(
-            [*wrapper, "chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        self.said = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen([*wrapper, "chromedriver", "--port=0"], stdout=self.said, stderr=subprocess.DEVNULL)
+        port = until(self.port, "chromedriver did not start")
         self.url = f"http://127.0.0.1:{port}"
-        until(lambda: self.ask("GET", "/status")["ready"], "chromedriver did not start")
+        until(lambda: self.ask("GET", "/status")["ready"], "chromedriver is not ready")
+
+    def port(self):
+        """The port that the system has chosen, once chromedriver has said it."""
+        self.said.seek(0)
+        found = re.search(r"successfully on port (\d+)", self.said.read())
+        return found and found[1]
 
     def ask(self, method, path, body=None):
         data = None if method != "POST" else json.dumps(body or {}).encode()
@@ -45,6 +57,7 @@ class Driver:
     def stop(self):
         self.process.terminate()
         self.process.wait()
+        self.said.close()
 
 
 def until(condition, why):
@@ -118,9 +131,6 @@ class Browser:
 
     def url(self):
         return self.ask("GET", "/url")
-
-    def title(self):
-        return self.ask("GET", "/title")
 
     def back(self):
         self.ask("POST", "/back")

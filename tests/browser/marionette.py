@@ -93,9 +93,6 @@ class Firefox:
         finally:
             self.ask("Marionette:SetContext", value="content")
 
-    def permit(self, name, state):
-        self.ask("WebDriver:SetPermission", descriptor={"name": name}, state=state)
-
     def close(self):
         try:
             self.ask("Marionette:Quit", flags=["eForceQuit"])

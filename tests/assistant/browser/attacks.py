@@ -2,11 +2,12 @@
 it was refused, that no operation began and that nobody was asked for a PIN."""
 
 import base64
+import os
 import subprocess
 import tempfile
 
-from assistant import PIN
-from driver import Browser, Driver, Failure, until
+from desk import PIN
+from driver import Browser, Driver, Skipped, expect, until
 from order import order
 from sites import Site, calls
 
@@ -14,11 +15,6 @@ RULES = "--host-resolver-rules=MAP *.test 127.0.0.1"
 HEADERS = "{'Content-Type': 'application/json', 'X-UShield': '1'}"
 BODY = "JSON.stringify({protocol: 1, page: 'page-0123456789abcdef'})"
 NOBODY = 65534
-
-
-def expect(found, wanted, what):
-    if found != wanted:
-        raise Failure(f"{what}: {found!r}, and not {wanted!r}")
 
 
 class Stage:
@@ -232,9 +228,8 @@ rebinding.prepare = unserved
 
 def another_user(stage):
     """Another user of this machine, whose browser has the bank's page."""
-    if subprocess.run(["id", "-u"], capture_output=True, text=True).stdout.strip() != "0":
-        print("    only root can play another user: nothing was tried")
-        return
+    if os.geteuid() != 0:
+        raise Skipped("only root can play another user")
     with tempfile.TemporaryDirectory() as home:
         subprocess.run(["chown", str(NOBODY), home], check=True)
         user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "env", f"HOME={home}", f"TMPDIR={home}"]

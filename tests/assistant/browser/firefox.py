@@ -3,9 +3,8 @@ the assistant's own log says."""
 
 import base64
 
-from assistant import NAME, USER, Desk
-from attacks import expect
-from driver import until
+from desk import NAME, USER, Desk
+from driver import expect, until
 from marionette import Firefox
 from order import order
 from sites import Site, calls, keys
@@ -74,15 +73,6 @@ class Public:
         return "a call was answered" in self.assistant.log.read_text()
 
 
-def issue(desk, result, kind, *more):
-    """The bank certifies the key whose request came through the page."""
-    request, certificate = desk.folder / f"{kind}.csr", desk.folder / f"{kind}.pem"
-    request.write_text(result[kind]["request"])
-    whose = ["--name", NAME, "--user-id", USER, "--kind", kind]
-    desk.command("cert-tool", "ca", "issue", "--ca", desk.folder / "CA", "--request", request, *whose, "--out", certificate, "--force", *more)
-    return certificate.read_text()
-
-
 def a_customers_day(_desk):
     """Download and payment, at http://localhost: no question of the browser's."""
     desk, site = Desk(enrolled=False), Site("bank")
@@ -101,7 +91,7 @@ def a_customers_day(_desk):
         state = calls(assistant) + "return (await call('/status', {})).state"
         until(lambda: firefox.wait(state) == "no_id", "the new shield has no ID")
         made = whole("/enrol", {"organisation": "U-shield Test Bank", "name": NAME, "user_id": USER})
-        kinds = {kind: issue(desk, made, kind) for kind in ("payment", "authentication")}
+        kinds = {kind: desk.issue(made, kind) for kind in ("payment", "authentication")}
         whole("/install", kinds)
         until(lambda: firefox.wait(state) == "ready", "the shield is ready")
         issued = order("上海水务")

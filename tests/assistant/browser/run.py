@@ -4,7 +4,7 @@ import sys
 
 import attacks
 import firefox
-from assistant import Desk
+from desk import Desk
 from chapter import attempt
 from driver import Driver
 

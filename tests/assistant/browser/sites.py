@@ -6,7 +6,7 @@ import ssl
 import subprocess
 import threading
 
-PAGE = "<!doctype html><meta charset=utf-8><title>{name}</title><h1>{name}</h1><iframe name=frame></iframe>{more}"
+PAGE = "<!doctype html><meta charset=utf-8><title>{name}</title><h1>{name}</h1><iframe name=frame></iframe>"
 
 # What a page of a bank's does with the assistant. A test runs it beside the page, in the page's origin.
 CALLS = """
@@ -70,13 +70,11 @@ class Server(http.server.ThreadingHTTPServer):
 class Site:
     """`keys` are the files of certificate and key of a site that comes over TLS."""
 
-    def __init__(self, name, more="", port=0, keys=None):
-        page = PAGE.format(name=name, more=more).encode()
-        self.asked = asked = []
+    def __init__(self, name, port=0, keys=None):
+        page = PAGE.format(name=name).encode()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                asked.append(self.path)
                 self.send_response(200)
                 self.send_header("Content-Type", "text/html; charset=utf-8")
                 self.send_header("Content-Length", str(len(page)))

@@ -63,7 +63,8 @@ class Job:
     # Those that were not closed, because something failed.
     left = []
 
-    def __init__(self, command, environment, background=False):
+    def __init__(self, command, environment, background=False, tostop=False):
+        """With `tostop` the terminal stops who writes from the background."""
         told, tell = os.pipe()
         heard, say = os.pipe()
         if background:
@@ -83,6 +84,10 @@ class Job:
         self.process = int(self.hear().split()[1])
         # The program has not begun yet.
         self.left.append(self)
+        if tostop:
+            modes = self.modes()
+            modes[3] |= termios.TOSTOP
+            termios.tcsetattr(self.master, termios.TCSANOW, modes)
         self.before = self.modes()
         self.go_on()
 

@@ -1,47 +1,30 @@
 """What a question for a secret leaves of the terminal: of each program that asks for one, whatever ends the question."""
 
-import http.client
 import json
 import os
 import shutil
 import signal
 import subprocess
-import time
 
-from assistant import PIN, PROGRAMS
-from attacks import expect
-from base64 import b64encode
-from driver import until
+from desk import PIN, PROGRAMS
+from driver import DEADLINE, expect, until
 from job import Job
-from order import order
+from page import Page
 
 BANK = "https://bank.example"
-PAGE = "page-0123456789abcdef"
 NEW = "39571468"
 
 
-def call(port, path, body):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-    headers = {"Origin": BANK, "Content-Type": "application/json", "X-UShield": "1"}
-    connection.request("POST", path, json.dumps({"protocol": 1, "page": PAGE, **body}), headers)
-    answer = connection.getresponse()
-    return answer.status, json.loads(answer.read() or b"{}")
-
-
-def pay(port):
+def pay(page):
     """Starts a payment, and gives its number."""
-    status, told = call(port, "/pay", {"order": b64encode(order("上海水务")).decode()})
+    status, told = page.pay()
     expect(status, 202, f"the page is told {told}")
     return told["operation"]
 
 
-def ended(port, operation):
-    after = 0
-    while True:
-        _, told = call(port, "/wait", {"operation": operation, "after": after})
-        if told["phase"] in ("done", "failed", "cancelled"):
-            return told["phase"], (told["error"] or {}).get("code")
-        after = told["revision"]
+def ended(page, operation):
+    told = page.end(operation)
+    return told["phase"], (told["error"] or {}).get("code")
 
 
 class Asks:
@@ -67,8 +50,13 @@ class Assists(Asks):
         self.ready.unlink(missing_ok=True)
         job = super().start(background)
         until(self.ready.exists, "the assistant did not get ready")
-        self.port = int(json.loads(self.ready.read_text())["address"].rpartition(":")[2])
+        self.page = Page(port_of(self.ready), BANK)
         return job
+
+
+def port_of(ready):
+    """The port of the assistant that wrote this file."""
+    return int(json.loads(ready.read_text())["address"].rpartition(":")[2])
 
 
 def programs(desk):
@@ -162,22 +150,22 @@ def the_assistant(desk, *options, enter="\n"):
     asks = Assists(desk, *options)
     job = asks.start()
     job.resize(40, 100)
-    operation = pay(asks.port)
+    operation = pay(asks.page)
     seen = job.until("PIN:", quiet=True)
     for part in (BANK, "上海水务", "100.00 CNY"):
         expect(part in seen, True, f"{part} is shown: {seen}")
     job.type(PIN + enter)
-    expect(ended(asks.port, operation), ("done", None), "the payment ended")
+    expect(ended(asks.page, operation), ("done", None), "the payment ended")
     left(job, "after an answer")
     expect(PIN in job.seen, False, "the terminal showed the PIN")
 
-    operation = pay(asks.port)
+    operation = pay(asks.page)
     job.until("PIN", quiet=True)
-    call(asks.port, "/cancel", {"operation": operation})
-    expect(ended(asks.port, operation)[0], "cancelled", "the payment ended")
+    asks.page.call("/cancel", {"operation": operation})
+    expect(ended(asks.page, operation)[0], "cancelled", "the payment ended")
     left(job, "after the page cancelled")
 
-    pay(asks.port)
+    pay(asks.page)
     job.until("PIN", quiet=True)
     job.send(signal.SIGINT)
     expect(job.ended(), 0, "Ctrl-C ended the assistant")
@@ -186,23 +174,26 @@ def the_assistant(desk, *options, enter="\n"):
 
 
 def the_assistant_in_the_background(desk):
-    """`ushield assistant &`: another program's terminal is left alone, and the page is told that nobody could be asked."""
-    asks = Assists(desk)
-    job = asks.start(background=True)
-    expect(ended(asks.port, pay(asks.port)), ("failed", "prompt_failed"), "the payment ended")
-    left(job, "in the background")
-    job.send(signal.SIGTERM)
-    expect(job.ended(), 0, "the assistant ended")
-    job.close()
+    """`ushield assistant &`: another program's terminal is left alone, also by a pinentry, and the page is told that nobody could be asked."""
+    for options in ([], *(["--pinentry", shutil.which(program)] for program in ("pinentry-tty", "pinentry-curses"))):
+        asks = Assists(desk, *options)
+        job = asks.start(background=True)
+        expect(ended(asks.page, pay(asks.page)), ("failed", "prompt_failed"), f"the payment ended, {options}")
+        expect("PIN" in job.seen, False, f"the terminal shows {job.seen!r}, {options}")
+        left(job, f"in the background, {options}")
+        job.send(signal.SIGTERM)
+        expect(job.ended(), 0, "the assistant ended")
+        expect("PIN:" in job.seen, False, f"the terminal shows {job.seen!r}, {options}")
+        job.close()
 
 
 def the_time_is_over(desk):
     """Nobody answers for two minutes."""
     asks = Assists(desk)
     job = asks.start()
-    operation = pay(asks.port)
+    operation = pay(asks.page)
     job.until("PIN", quiet=True)
-    expect(ended(asks.port, operation), ("failed", "prompt_timed_out"), "the payment ended")
+    expect(ended(asks.page, operation), ("failed", "prompt_timed_out"), "the payment ended")
     left(job, "after the time")
     job.send(signal.SIGTERM)
     job.ended()
@@ -216,7 +207,7 @@ def pinentries_in_the_terminal(desk):
 
 
 def xdotool(display, *command):
-    done = subprocess.run(["xdotool", *command], env=os.environ | {"DISPLAY": display}, capture_output=True, text=True)
+    done = subprocess.run(["xdotool", *command], env=os.environ | {"DISPLAY": display}, capture_output=True, text=True, timeout=DEADLINE)
     return done.stdout.strip()
 
 
@@ -233,20 +224,24 @@ def a_pinentry_in_a_window(desk):
         asks = Assists(asking, "--pinentry", program)
         job = asks.start()
         search = ["search", "--onlyvisible", "--name", "Online Banking Assistant|PIN|pinentry"]
-        operation = pay(asks.port)
-        window = until(lambda: xdotool(display, *search), "no window")
-        xdotool(display, "windowfocus", window.split()[0])
-        # A key that comes before the window takes keys is lost, and a PIN that is not whole spends no try.
-        time.sleep(1)
+        operation = pay(asks.page)
+        window = until(lambda: xdotool(display, *search), "no window").split()[0]
+
+        def takes_keys():
+            xdotool(display, "windowfocus", window)
+            return xdotool(display, "getwindowfocus", "-f") == window
+
+        # A key that comes before the window takes keys is lost.
+        until(takes_keys, "the window takes no keys")
         xdotool(display, "type", PIN)
         xdotool(display, "key", "Return")
-        expect(ended(asks.port, operation), ("done", None), "the payment ended")
-        operation = pay(asks.port)
+        expect(ended(asks.page, operation), ("done", None), "the payment ended")
+        operation = pay(asks.page)
         until(lambda: xdotool(display, *search), "no window")
-        call(asks.port, "/cancel", {"operation": operation})
-        expect(ended(asks.port, operation)[0], "cancelled", "the payment ended")
+        asks.page.call("/cancel", {"operation": operation})
+        expect(ended(asks.page, operation)[0], "cancelled", "the payment ended")
         until(lambda: not xdotool(display, *search), "the window stays")
-        operation = pay(asks.port)
+        operation = pay(asks.page)
         until(lambda: xdotool(display, *search), "no window")
         job.send(signal.SIGTERM)
         expect(job.ended(), 0, "the assistant ended")
@@ -265,12 +260,11 @@ def nobody_can_be_asked(desk):
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     process = subprocess.Popen(command, env=desk.environment, start_new_session=True, text=True, **streams)
     until(ready.exists, "the assistant did not get ready")
-    port = int(json.loads(ready.read_text())["address"].rpartition(":")[2])
-    told = until(lambda: (lambda told: told["state"] != "token_held" and told)(call(port, "/status", {})[1]), "no state")
-    expect(told["state"], "no_prompt", "the state")
+    page = Page(port_of(ready), BANK)
+    told = page.is_in("no_prompt")
     for language in ("zh", "en"):
         expect("sudo apt install pinentry-gnome3" in told["words"][language]["next"], True, f"the words {told['words']}")
-    status, told = call(port, "/pay", {"order": b64encode(order("上海水务")).decode()})
+    status, told = page.pay()
     expect((status, told["error"]["code"]), (409, "no_prompt"), "a payment")
     process.terminate()
     _, complained = process.communicate()

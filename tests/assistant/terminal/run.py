@@ -8,7 +8,7 @@ import sys
 import chapter
 import prompts
 import wizard
-from assistant import Desk
+from desk import Desk
 from job import Job
 
 

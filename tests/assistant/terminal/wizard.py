@@ -6,8 +6,8 @@ import shutil
 import subprocess
 import tempfile
 
-from assistant import PROGRAMS
-from attacks import expect
+from desk import PROGRAMS
+from driver import expect
 from job import Job
 
 NOBODY = 65534
@@ -50,7 +50,7 @@ class User:
 def without_a_terminal(_desk):
     with User() as user:
         said = user.run()
-        expect("name your bank" in said, True, f"without a bank it says {said}")
+        expect(("name your bank" in said, "--yes" in said), (True, False), f"without a bank it says {said}")
         said = user.run("--bank", BANK)
         expect(("--yes says yes" in said, user.files()), (True, [False, False]), f"unasked it writes nothing, {said}")
         for step in ("1. System Upgrade", "2. Driver Installation", "3. Window for the PIN", "4. Start at login"):
@@ -75,8 +75,11 @@ def banks_add_up_and_go(_desk):
         expect((checked.returncode, checked.stderr), (0, ""), "systemd says of the unit")
         checked = subprocess.run(["desktop-file-validate", user.autostart], capture_output=True, text=True)
         expect((checked.returncode, checked.stdout), (0, ""), "the desktop's judge says of the file")
+        # Without systemd's socket the wizard asks systemctl for nothing, and the unit starts at the next login all the same.
+        link = user.unit.parent / "graphical-session.target.wants" / user.unit.name
+        expect(os.readlink(link), str(user.unit), "systemd's link leads to")
         said = user.run("--remove")
-        expect(said.count("Removed: "), 2, f"it says {said}")
+        expect(said.count("Removed: "), 3, f"it says {said}")
         expect(list((user.home / ".config").iterdir()), [], "what is left")
 
 
@@ -85,16 +88,61 @@ def at_a_terminal(_desk):
     with User() as user:
         for answer, written in (("no", [False, False]), ("是", [True, True])):
             job = Job([*user.command, "--language", "en"], user.environment)
+            seen = job.until("Your bank's address", quiet=False)
+            expect("Nothing is changed before you have said yes" in seen, True, f"the first question comes after: {seen}")
+            # What is no address is asked for again, and a whole address is as good as the bank's own.
+            job.type("my bank\n")
             job.until("Your bank's address", quiet=False)
-            job.type(BANK + "\n")
+            job.type(f"{BANK}/sign-in?language=zh\n")
             seen = job.until("(yes/no)", quiet=False)
-            for part in (str(user.unit), str(user.autostart), BANK, "Nothing is changed before you have said yes"):
+            for part in (str(user.unit), str(user.autostart), f"answered: {BANK}\x1b"):
                 expect(part in seen, True, f"{part} is said before: {seen}")
             expect(user.files(), [False, False], "before the answer")
             job.type(answer + "\n")
             job.ended()
             expect(user.files(), written, f"after {answer}")
             job.close()
+
+
+def in_the_background(_desk):
+    """Of a terminal that stops who writes from the background (`stty tostop`): the question waits for `fg`."""
+    with User() as user:
+        job = Job([*user.command, "--language", "en"], user.environment, background=True, tostop=True)
+        job.stopped()
+        left = job.seen
+        expect("bank" in left, False, f"the terminal of another program shows {left!r}")
+        job.go_on()
+        job.until("Your bank's address", quiet=False)
+        job.type("\n")
+        expect(job.ended(), 1, f"without a bank it says {job.seen}")
+        job.close()
+
+
+def somebody_elses_unit(_desk):
+    """A unit of the same name that the user has written stays as it is, and is neither stopped nor disabled."""
+    with User() as user:
+        user.unit.parent.mkdir(parents=True)
+        user.unit.write_text("[Service]\nExecStart=/bin/true\n")
+        for path in (user.unit.parent, user.unit.parent.parent, user.home / ".config"):
+            shutil.chown(path, NOBODY, NOBODY) if os.geteuid() == 0 else None
+        # systemd as it seems to be there, and a systemctl that writes down what it is told.
+        (user.home / "run/systemd").mkdir(0o755)
+        (user.home / "run/systemd/private").touch()
+        systemctl = user.home / "systemctl"
+        systemctl.write_text('#!/bin/sh\necho "$@" >>"$HOME/run/told"\n')
+        systemctl.chmod(0o755)
+        path = f"{user.home}:{user.environment['PATH']}"
+        said = user.run("--bank", BANK, "--yes", PATH=path)
+        expect(f"{user.unit} is there already" in said, True, f"it says {said}")
+        said += user.run("--remove", PATH=path)
+        expect("Removed: " in said, False, f"it says {said}")
+        expect(user.unit.read_text(), "[Service]\nExecStart=/bin/true\n", "the unit is")
+        expect((user.home / "run/told").exists(), False, "systemctl was asked")
+        user.unit.unlink()
+        user.run("--bank", BANK, "--yes", PATH=path)
+        told = (user.home / "run/told").read_text().splitlines()
+        unit = f"--user --quiet restart {user.unit.name}"
+        expect(told, ["--user --quiet daemon-reload", unit], "systemctl was asked")
 
 
 def through_sudo(_desk):
@@ -104,4 +152,4 @@ def through_sudo(_desk):
         expect(("run the command without sudo" in said, user.files()), (True, [False, False]), f"it says {said}")
 
 
-CHAPTERS = [without_a_terminal, banks_add_up_and_go, at_a_terminal, through_sudo]
+CHAPTERS = [without_a_terminal, banks_add_up_and_go, at_a_terminal, in_the_background, somebody_elses_unit, through_sudo]

@@ -5,11 +5,11 @@ As root it runs in namespaces of its own, in which pcscd, its drivers and the ke
 
 import concurrent.futures
 import os
-import pathlib
 import subprocess
 import sys
 import traceback
 
+import machine
 import troubles
 
 # These change the machine.
@@ -17,15 +17,9 @@ OF_MACHINE = [troubles.no_driver, troubles.pcscd_off, troubles.pcscd_and_driver_
 
 
 def enter():
-    """A machine of the test's own: the same programs, other processes, and folders that are copies."""
+    """A machine of the test's own (machine.py), and no process of the other one's."""
     if os.environ.get("TROUBLES_INSIDE"):
-        for place in ("/run", "/sys/bus"):
-            subprocess.run(["mount", "-t", "tmpfs", "none", place], check=True)
-        pathlib.Path("/sys/bus/usb/devices").mkdir(parents=True)
-        drivers, copy = pathlib.Path("/usr/lib/pcsc/drivers"), pathlib.Path("/run/drivers")
-        subprocess.run(["cp", "-a", drivers, copy], check=True)
-        subprocess.run(["mount", "--bind", copy, drivers], check=True)
-        return
+        return machine.own()
     unshare = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
     command = [*unshare, sys.executable, "-B", *sys.argv]
     sys.exit(subprocess.run(command, env=os.environ | {"TROUBLES_INSIDE": "1"}).returncode)

@@ -3,18 +3,19 @@ function gives what the page is told: a code, and the words that page and assist
 
 import base64
 import concurrent.futures
-import datetime
 import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
+import threading
 import time
 
-from assistant import NAME, PIN, PROGRAMS, USER, Desk
-from attacks import expect
-from driver import Failure, until
-from firefox import issue
+from clock import ahead
+from desk import NAME, PIN, PROGRAMS, USER, Desk
+from driver import Failure, expect, until
+from machine import DRIVERS, plug
 from order import order
 from page import Page
 
@@ -26,10 +27,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 class Counter:
     """A shield, an assistant and a page."""
 
-    def __init__(self, *options, road=None, **more):
+    def __init__(self, *options, road=None, bus=False, **more):
         self.desk = Desk(*options, **more)
+        if bus:
+            road = f"{self.desk.road}/{self.desk.shield.ready['tokens'][0]['bus_id']}"
         self.assistant = self.desk.assistant(*BANKS, road=road)
-        self.page = Page(self.assistant, BANKS[0])
+        self.page = Page(self.assistant.port, BANKS[0])
 
     def __enter__(self):
         return self
@@ -39,7 +42,15 @@ class Counter:
         self.desk.close()
 
     def pay(self, bank=BANKS[0]):
-        return Page(self.assistant, bank).whole("/pay", {"order": base64.b64encode(order("上海水务")).decode()})
+        page = Page(self.assistant.port, bank)
+        status, told = page.pay()
+        return page.end(told["operation"]) if status == 202 else told
+
+    def in_days(self, days):
+        """Another assistant, at a computer whose date is so far ahead."""
+        self.assistant.stop()
+        self.assistant = self.desk.assistant(*BANKS, clock=ahead(days * 24 * 3600))
+        self.page = Page(self.assistant.port, BANKS[0])
 
 
 def of_state(told):
@@ -81,6 +92,48 @@ def not_recognised():
         return [of_state(told)]
 
 
+def not_read():
+    """Where the shield should be, somebody answers who is no shield: here one that hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ended = threading.Event()
+
+        def hang_up():
+            server.settimeout(0.2)
+            while not ended.is_set():
+                try:
+                    server.accept()[0].close()
+                except TimeoutError:
+                    pass
+
+        hanging = threading.Thread(target=hang_up)
+        hanging.start()
+        try:
+            with Counter(enrolled=False, road=f"127.0.0.1:{server.getsockname()[1]}") as counter:
+                return [of_state(counter.page.is_in("token_unread"))]
+        finally:
+            ended.set()
+            hanging.join()
+
+
+def held():
+    """A program of the holder's own waits for OK on the shield. The page is told so, until the program has ended. A server of USB/IP lists no shield
+    that is in use, so the assistant is told which one to take."""
+    with Counter(panel="none", enrolled=False, bus=True) as counter:
+        desk = counter.desk
+        whose = ["--kind", "payment", "--name", NAME, "--user-id", USER, "--out", desk.folder / "own.csr"]
+        command = [PROGRAMS / "cert-tool", "request", *whose, "--usbip", desk.road, "--pin-file", desk.pin]
+        program = subprocess.Popen(command, env=desk.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            desk.command("ushield", "screen", "--wait", ".")
+            told = counter.page.call("/status")[1]
+        finally:
+            program.kill()
+            program.wait()
+        expect(told["state"], "token_held", f"the page is told {told}")
+        counter.page.is_in("no_id")
+        return [of_state(told)]
+
+
 # 2
 
 
@@ -90,21 +143,9 @@ def another_brand():
         return [of_state(told)]
 
 
-def plug_into_the_kernel(usb):
-    """A reader's device as Linux shows one: the folder of devices is the test's own here."""
-    device = pathlib.Path("/sys/bus/usb/devices/1-1")
-    (device / "1-1:1.0").mkdir(parents=True)
-    vendor, product = usb.split(":")
-    files = {"idVendor": vendor, "idProduct": product, "busnum": 1, "devnum": 2, "bConfigurationValue": 1, "product": "shield"}
-    for name, text in files.items():
-        (device / name).write_text(f"{text}\n")
-    (device / "1-1:1.0/bInterfaceClass").write_text("0b\n")
-    return device
-
-
 def no_driver():
     """Indigo's shield is on USB, and pcscd has no driver for it. The page asks for the mending, the holder says yes, and the driver is there."""
-    device = plug_into_the_kernel("1209:0001")
+    device = plug("1209:0001")
     try:
         with Counter(enrolled=False, road="127.0.0.1:1") as counter:
             told = counter.page.is_in("driver_missing")
@@ -112,7 +153,7 @@ def no_driver():
             counter.assistant.folder.joinpath("yes").touch()
             mended = counter.page.whole("/mend", {"code": "brand_unknown"})
             expect(mended["phase"], "done", f"the mending ended: {mended}")
-            drivers = os.listdir("/usr/lib/pcsc/drivers")
+            drivers = os.listdir(DRIVERS)
             expect(any("indigo" in name for name in drivers), True, f"the driver is among {drivers}")
             return told_of
     finally:
@@ -183,7 +224,7 @@ def pcscd_and_driver_not_installed():
         nothing.touch(0o600)
         for path, by, code in (
             (shutil.which("pcscd", path=os.environ["PATH"] + ":/usr/sbin"), nothing, "pcscd_missing"),
-            ("/usr/lib/pcsc/drivers", empty, "ccid_missing"),
+            (DRIVERS, empty, "ccid_missing"),
         ):
             uncover = hidden(path, by)
             try:
@@ -212,7 +253,7 @@ def several_shields():
 def enrolled(counter, *more):
     made = counter.page.whole("/enrol", APPLICANT)
     expect(made["phase"], "done", f"the keys: {made}")
-    return {kind: issue(counter.desk, made["result"], kind, *more) for kind in ("payment", "authentication")}
+    return {kind: counter.desk.issue(made["result"], kind, *more) for kind in ("payment", "authentication")}
 
 
 def download_failed():
@@ -241,11 +282,12 @@ def already_downloaded():
 
 
 def expired():
+    """The ID was a good one for ten days, and eleven have gone by."""
     with Counter(enrolled=False) as counter:
         counter.page.is_in("no_id")
-        end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=20)
-        certificates = enrolled(counter, "--not-after", end.strftime("%Y-%m-%dT%H:%M:%SZ"))
-        expect(counter.page.whole("/install", certificates)["phase"], "done", "the installation")
+        expect(counter.page.whole("/install", enrolled(counter, "--days", "10"))["phase"], "done", "the installation")
+        counter.page.is_in("ready")
+        counter.in_days(11)
         return [of_state(counter.page.is_in("expired"))]
 
 
@@ -325,7 +367,8 @@ def no_id_and_no_screen():
 
 # Of the reference's table: what happens, and the functions that make it happen.
 TABLE = [
-    ("U盾灯不亮，未检测到", "the shield is not recognised", [not_recognised]),
+    ("U盾灯不亮，未检测到", "the shield is not recognised", [not_recognised, not_read]),
+    ("U盾被占用", "another program has the shield", [held]),
     ("未知设备，驱动不符", "the brand's driver is missing, or another bank's shield", [another_brand, no_driver]),
     ("缺少控件", "no assistant, blocked by the browser, or too old", [no_assistant, too_old]),
     ("智能卡服务未启动", "the smart card service is off or not installed", [pcscd_off, pcscd_and_driver_not_installed]),

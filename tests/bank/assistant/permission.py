@@ -13,15 +13,25 @@ from driver import Browser, Failure
 from pages import Customer
 
 NAME, PACKAGE = "bank.test", "ushield-0.1.0-x86_64-linux.tar.gz"
+# Sockets that hold ports, as long as this program runs.
+HELD = []
 REACHED = "return performance.getEntriesByType('resource').filter(entry => entry.name.includes(':1732')).length"
+
+
+def reserved_port():
+    """A port that the system gives to nobody else: a socket of this program's holds it, and listens to nobody. A server that allows the address
+    of a former socket, as they do, may listen there (socket(7), SO_REUSEADDR)."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    HELD.append(held)
+    return held.getsockname()[1]
 
 
 def public_bank():
     """A bank with TLS and a name, its origin and its port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    origin, stage = f"https://{NAME}:{port}", Stage()
+    stage, port = Stage(), reserved_port()
+    origin = f"https://{NAME}:{port}"
     certificate, key, package = stage.folder / "bank.pem", stage.write("bank.key", ""), stage.write(PACKAGE, "a package\n")
     made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", f"/CN={NAME}",
             "-addext", f"subjectAltName=DNS:{NAME}", "-keyout", key, "-out", certificate]

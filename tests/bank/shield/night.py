@@ -1,22 +1,20 @@
 """The bank's clock at three in the morning: nothing closes at night, and a large sum is transferred."""
 
-import glob, os, subprocess
 from datetime import datetime, timedelta, timezone
+
+from clock import ahead
 
 BEIJING = timezone(timedelta(hours=8))
 
 
 def fall(world):
     """From now on all programs read a clock that shows three in the morning, by Debian's libfaketime."""
-    found = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
-    if not found:
-        raise SystemExit("libfaketime is not installed: tests/bank/run installs it")
     now = datetime.now(BEIJING)
     night = now.replace(hour=3, minute=2, second=0, microsecond=0)
     # The next one: certificates are valid then, and sessions of the day have ended.
     night += timedelta(days=1) if night <= now else timedelta(0)
     seconds = int((night - now).total_seconds())
-    world.clock = {"LD_PRELOAD": found[0], "FAKETIME": f"+{seconds}", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    world.clock = ahead(seconds)
 
 
 def transfer(world, customer, friend, token):

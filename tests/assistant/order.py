@@ -20,10 +20,9 @@ def time(moment):
     return field(0x18, moment.strftime("%Y%m%d%H%M%SZ").encode())
 
 
-def order(payee, yuan=100, life=600):
-    """DER. `life` is in seconds; an order of a negative life has expired."""
+def order(payee, yuan=100):
+    """DER, from a minute ago, for ten minutes from now on."""
     now = datetime.datetime.now(datetime.timezone.utc)
-    issued = now - datetime.timedelta(seconds=60 if life > 0 else 60 - life)
     amount = yuan * 100
     content = (
         KIND
@@ -34,8 +33,8 @@ def order(payee, yuan=100, life=600):
         + text("1001244300000000123")
         + field(0x02, amount.to_bytes(amount.bit_length() // 8 + 1, "big"))
         + field(0x13, b"CNY")
-        + time(issued)
-        + time(now + datetime.timedelta(seconds=life))
+        + time(now - datetime.timedelta(minutes=1))
+        + time(now + datetime.timedelta(minutes=10))
         + text("")
     )
     return field(0x30, content)

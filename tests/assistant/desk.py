@@ -10,7 +10,7 @@ import tempfile
 
 from driver import Failure, until
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = pathlib.Path(os.environ.get("USHIELD_PROGRAMS", ROOT / "target/debug"))
 # Digits that nothing else in a process looks like.
 PIN = "86419753"
@@ -59,9 +59,8 @@ class Program:
 
 
 class Desk:
-    """A shield with a personal ID, its bank's CA, and the folder in which the assistant's holder is."""
-
-    """`options` are those of `ushield up`. A factory's shield has the PIN that everybody knows."""
+    """A shield with a personal ID, its bank's CA, and the folder in which the assistant's holder is. `options` are those of `ushield up`: a
+    factory's shield has the PIN that everybody knows."""
 
     def __init__(self, *options, panel="accept", enrolled=True):
         self.scratch = tempfile.TemporaryDirectory()
@@ -90,6 +89,14 @@ class Desk:
         whose = ["--name", NAME, "--user-id", USER, "--usbip", self.road, "--pin-file", self.pin]
         self.command("cert-tool", "enrol", "--ca", self.folder / "CA", *whose)
 
+    def issue(self, made, kind, *more):
+        """The bank certifies the key whose request has come through a page. `made` is what the enrolment told the page."""
+        request, certificate = self.folder / f"{kind}.csr", self.folder / f"{kind}.pem"
+        request.write_text(made[kind]["request"])
+        whose = ["--name", NAME, "--user-id", USER, "--kind", kind]
+        self.command("cert-tool", "ca", "issue", "--ca", self.folder / "CA", "--request", request, *whose, "--out", certificate, "--force", *more)
+        return certificate.read_text()
+
     def command(self, program, *arguments):
         command = [PROGRAMS / program, *arguments]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
@@ -106,8 +113,9 @@ class Desk:
         command += ["--order", self.folder / "order.der", "--payer", USER]
         return subprocess.run(command, env=self.environment, capture_output=True).returncode == 0
 
-    def assistant(self, *banks, port=0, road=None):
-        return Assistant(self, banks, port, road or self.road)
+    def assistant(self, *banks, port=0, road=None, clock=None):
+        """`clock` has the variables of another date."""
+        return Assistant(self, banks, port, road or self.road, clock or {})
 
     def close(self):
         self.shield.stop()
@@ -117,14 +125,14 @@ class Desk:
 class Assistant(Program):
     """An assistant with a window of the test's. Its log tells what it refused, and what it began."""
 
-    def __init__(self, desk, banks, port, road):
+    def __init__(self, desk, banks, port, road, clock):
         self.folder = desk.folder
         (self.folder / "shown").unlink(missing_ok=True)
         (self.folder / "wait").unlink(missing_ok=True)
         arguments = ["assistant", "--port", str(port), "--usbip", road, "--pinentry", self.folder / "pinentry"]
         for bank in banks:
             arguments += ["--bank", bank]
-        environment = desk.environment | {"USHIELD_LOG": "assistant=debug,loopback=debug", "USHIELD_DEBUGGABLE": "1"}
+        environment = desk.environment | {"USHIELD_LOG": "assistant=debug,loopback=debug", "USHIELD_DEBUGGABLE": "1"} | clock
         super().__init__(self.folder, "assistant", arguments, environment)
         self.address = self.ready["address"]
         self.port = int(self.address.rpartition(":")[2])

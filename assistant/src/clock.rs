@@ -11,8 +11,12 @@ use rustix::time::{ClockId, clock_gettime};
 /// of the computer's date moves it.
 pub(crate) fn now() -> Instant {
     static FIRST: OnceLock<(Instant, Duration)> = OnceLock::new();
-    let (first, then) = FIRST.get_or_init(|| (Instant::now(), since_start()));
-    *first + since_start().saturating_sub(*then)
+    moment(*FIRST.get_or_init(|| (Instant::now(), since_start())), since_start())
+}
+
+/// The moment at `since_start`, by a first moment and the time since the computer's start at that moment.
+fn moment((first, then): (Instant, Duration), since_start: Duration) -> Instant {
+    first + since_start.saturating_sub(then)
 }
 
 /// The time since the computer was started, with its sleep.
@@ -23,6 +27,13 @@ fn since_start() -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_night_of_sleep_counts() {
+        let (first, then, night) = (Instant::now(), Duration::from_secs(500), Duration::from_secs(8 * 3600));
+        assert_eq!(moment((first, then), then + night), first + night);
+        assert_eq!(moment((first, then), Duration::ZERO), first, "a clock that goes back moves nothing");
+    }
 
     #[test]
     fn time_goes_on_and_never_back() {

@@ -7,6 +7,8 @@ mod pin_file;
 pub mod web;
 mod question;
 
+use std::time::Duration;
+
 use terminal::{Failure, secret::Secret};
 
 pub use choice::{choose, pinentry};
@@ -17,6 +19,9 @@ pub(crate) use question::payment;
 pub use question::{Language, Question, Wanted};
 
 pub use crate::stop::Stop;
+
+/// How long the holder may take to answer.
+const HOLDER: Duration = Duration::from_secs(120);
 
 /// Asks the holder.
 pub trait Prompter: Send + Sync {
@@ -61,16 +66,18 @@ impl Prompter for Nobody {
     }
 
     fn pin(&self, _: &Question<'_>, _: &Stop) -> Result<Secret, NotGiven> {
-        Err(NotGiven::Failed(nobody()))
+        Err(nobody())
     }
 
     fn confirm(&self, _: &Question<'_>, _: &Stop) -> Result<(), NotGiven> {
-        Err(NotGiven::Failed(nobody()))
+        Err(nobody())
     }
 }
 
-fn nobody() -> Failure {
-    Failure::new("nobody was asked").because("there is neither pinentry nor a terminal").next(INSTALL)
+fn nobody() -> NotGiven {
+    let failure =
+        Failure::new("nobody was asked").because("there is neither a window for the PIN nor a terminal");
+    NotGiven::Failed(failure.next(INSTALL))
 }
 
 /// What to do where nobody can be asked.

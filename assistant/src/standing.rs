@@ -130,3 +130,47 @@ fn told(state: &'static str, held: Option<&Holding>, findings: &[Finding]) -> Va
 pub(crate) fn plain(state: &'static str) -> Value {
     told(state, None, &[])
 }
+
+#[cfg(test)]
+mod tests {
+    use wire::{algorithm::KeyAlgorithm, shield::Information};
+
+    use super::*;
+
+    fn held(flags: u8, left: u8) -> Holding {
+        let information = Information {
+            version: 1,
+            brand: "U-shield".into(),
+            serial: "00C0FFEE".into(),
+            generation: 2,
+            tries: [left, 10, 6, 10],
+            pin_length: [6, 16],
+            state_version: 1,
+            flags,
+            label: String::new(),
+            algorithm: KeyAlgorithm::P256,
+        };
+        Holding { information, certificates: Vec::new() }
+    }
+
+    /// What a shield says of itself, before anybody looks for an ID.
+    #[test]
+    fn what_has_to_be_mended_first_stands_first() {
+        use Information as I;
+        let all = I::FACTORY_PIN | I::KNOWN_PUK;
+        for (flags, left, state) in [
+            (all, 0, "token_fault"),
+            (I::HEALTHY | all, 0, "pin_locked"),
+            (I::HEALTHY | all, 6, "factory_pin"),
+            (I::HEALTHY | I::KNOWN_PUK, 6, "puk_known"),
+            (I::HEALTHY, 1, "no_id"),
+        ] {
+            let held = held(flags, left);
+            assert_eq!(state_of(&held, &Wish::default()), state);
+            assert_ne!(words::of(state), words::of("failed"), "{state} has words");
+            let [own, other] =
+                ["U-shield", "Indigo"].map(|brand| Wish { brand: Some(brand.into()), serial: None });
+            assert_eq!((state_of(&held, &own), state_of(&held, &other)), (state, "other_brand"));
+        }
+    }
+}

@@ -21,7 +21,10 @@ const SIGNALS: [libc::c_int; 8] = [
     libc::SIGCONT,
 ];
 
-/// A bit for each signal that came.
+/// Those that stop a program.
+const STOPS: [libc::c_int; 3] = [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
+
+/// A bit for each signal that came, and that no later signal has undone.
 static CAME: AtomicU64 = AtomicU64::new(0);
 /// A process has one action for each signal.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -36,7 +39,8 @@ impl Noting {
     #[allow(unsafe_code)]
     pub(crate) fn begin() -> Self {
         extern "C" fn note(signal: libc::c_int) {
-            CAME.fetch_or(bit(signal), Ordering::SeqCst);
+            let add = |came| Some(came & !undone_by(signal) | bit(signal));
+            let _ = CAME.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add);
         }
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         CAME.store(0, Ordering::SeqCst);
@@ -81,7 +85,7 @@ impl Noting {
         drop(self);
         let mut ends = false;
         for signal in came {
-            ends |= ![libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGCONT].contains(&signal);
+            ends |= signal != libc::SIGCONT && !STOPS.contains(&signal);
             // SAFETY: raise(3) sends a signal to this thread, and a stop stops the process before raise(3) returns.
             unsafe { libc::raise(signal) };
         }
@@ -105,6 +109,49 @@ impl Drop for Noting {
     }
 }
 
+/// The bits of the signals that this one undoes: one that continues a program undoes those that stop it, and the other way round (POSIX.1,
+/// 2.4.1). Otherwise a program that was continued would stop once more.
+fn undone_by(signal: libc::c_int) -> u64 {
+    if signal == libc::SIGCONT {
+        STOPS.into_iter().map(bit).sum()
+    } else if STOPS.contains(&signal) {
+        bit(libc::SIGCONT)
+    } else {
+        0
+    }
+}
+
 fn bit(signal: libc::c_int) -> u64 {
     u32::try_from(signal).ok().and_then(|signal| 1_u64.checked_shl(signal)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[allow(unsafe_code)]
+    fn come(signals: &[libc::c_int]) {
+        for signal in signals {
+            // SAFETY: the signal is noted, and does nothing else.
+            assert_eq!(unsafe { libc::raise(*signal) }, 0);
+        }
+    }
+
+    #[test]
+    fn of_a_stop_and_its_end_the_later_one_holds() {
+        for stop in STOPS {
+            let noting = Noting::begin();
+            come(&[libc::SIGTERM, stop, libc::SIGCONT]);
+            assert!(
+                noting.has(libc::SIGCONT) && !noting.has(stop),
+                "signal {stop}: the program would stop again"
+            );
+            come(&[stop]);
+            assert!(
+                noting.has(stop) && !noting.has(libc::SIGCONT),
+                "signal {stop}: the program would not stop"
+            );
+            assert!(noting.has(libc::SIGTERM), "what ends a program stays");
+        }
+    }
 }

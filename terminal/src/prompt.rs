@@ -92,12 +92,11 @@ impl Prompt<'_> {
         }
         let _quiet = self.hidden.then(|| Quiet::begin(tty, noting)).transpose()?;
         let lines: Vec<String> = self.text.split('\n').map(|line| printed(line).to_string()).collect();
-        let mut shown = tty;
-        shown.write_all(lines.join("\n").as_bytes()).map_err(Unanswered::Failed)?;
+        show(tty, lines.join("\n").as_bytes(), noting)?;
         let answer = self.read(tty, end, noting);
         if answer.is_err() {
             // What comes next begins a line of its own.
-            let _ = shown.write_all(b"\n");
+            let _ = show(tty, b"\n", noting);
         }
         answer
     }
@@ -133,6 +132,23 @@ impl Prompt<'_> {
             }
         }
     }
+}
+
+/// Writes to the terminal, whatever signals come meanwhile. A program in the background of a terminal that is set so (stty(1), tostop) does not
+/// get through: each try brings the signal that is to stop the program.
+fn show(mut tty: &File, mut text: &[u8], noting: &Noting) -> Result<(), Unanswered> {
+    while !text.is_empty() {
+        match tty.write(text) {
+            Ok(0) => return Err(Unanswered::Failed(io::ErrorKind::WriteZero.into())),
+            Ok(count) => text = text.get(count..).unwrap_or_default(),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                return Err(Unanswered::Failed(error));
+            }
+            Err(_) if noting.has(libc::SIGTTOU) => return Err(Unanswered::Interrupted),
+            Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// The modes of the controlling terminal, which come back when this value is dropped: another program, which may be killed, asks there

@@ -161,9 +161,9 @@ impl Source<'_> {
     }
 
     fn prompt(&self, question: &str) -> Result<Secret, Failure> {
-        let not_asked = |why: String| {
+        let not_asked = |NotTyped { why, before }: NotTyped| {
             invalid(format!("the {} was not asked for", self.name)).because(why).next(format!(
-                "put it in a file and say {} FILE, or set {}",
+                "{before}put it in a file and say {} FILE, or set {}",
                 self.option,
                 self.variable.name()
             ))
@@ -181,27 +181,43 @@ impl Source<'_> {
     }
 }
 
-/// What is typed at the terminal, unseen; or why nothing was.
+/// Why nothing was typed.
+struct NotTyped {
+    why: String,
+    /// The advice that comes before the others.
+    before: &'static str,
+}
+
+impl From<String> for NotTyped {
+    fn from(why: String) -> Self {
+        Self { why, before: "" }
+    }
+}
+
+/// What is typed at the terminal, unseen.
 #[cfg(unix)]
-fn typed(question: &str) -> Result<Zeroizing<Vec<u8>>, String> {
+fn typed(question: &str) -> Result<Zeroizing<Vec<u8>>, NotTyped> {
     use crate::prompt::{Prompt, Unanswered};
     let prompt = Prompt { text: question, hidden: true, patience: None, unwanted: &|| false };
     prompt.ask().map_err(|why| match why {
-        Unanswered::NoTerminal(fault) => format!("there is no terminal to ask at ({fault})"),
-        Unanswered::Background => "the program is in the background of its terminal".into(),
-        Unanswered::Failed(fault) => format!("the terminal failed ({fault})"),
+        Unanswered::NoTerminal(fault) => format!("there is no terminal to ask at ({fault})").into(),
+        Unanswered::Background => NotTyped {
+            why: "the program is in the background of its terminal".into(),
+            before: "run the command in the foreground of its terminal, without & at its end; or ",
+        },
+        Unanswered::Failed(fault) => format!("the terminal failed ({fault})").into(),
         Unanswered::Unwanted | Unanswered::TimedOut | Unanswered::Interrupted => {
-            "the question was ended".into()
+            "the question was ended".to_owned().into()
         }
     })
 }
 
 #[cfg(not(unix))]
-fn typed(question: &str) -> Result<Zeroizing<Vec<u8>>, String> {
+fn typed(question: &str) -> Result<Zeroizing<Vec<u8>>, NotTyped> {
     let answer = rpassword::prompt_password(question);
     answer
         .map(|text| Zeroizing::new(text.into_bytes()))
-        .map_err(|fault| format!("there is no terminal to ask at ({fault})"))
+        .map_err(|fault| format!("there is no terminal to ask at ({fault})").into())
 }
 
 fn invalid(what: impl Into<String>) -> Failure {

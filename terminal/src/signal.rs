@@ -1,7 +1,7 @@
 //! Signals that a program takes otherwise than the system does: the limit of a file's size, and the terminal's signals.
 
 #[cfg(unix)]
-use std::{mem::MaybeUninit, ptr};
+use std::{mem::MaybeUninit, os::unix::process::CommandExt, process::Command, ptr};
 
 #[cfg(unix)]
 use rustix::{
@@ -46,14 +46,34 @@ pub fn is_ignored(signal: Signal) -> bool {
 /// Lets a program go on that uses its terminal from the background (`ushield up &`). Otherwise the kernel stops all of its
 /// threads, those that serve among them; so a read fails (EIO), and a write is let through (termios(3), tty_ioctl(4)).
 ///
-/// Only for programs that start no others: those would inherit it.
+/// Programs that this one starts inherit it, where [`stop_in_background`] does not keep them from it.
 #[cfg(unix)]
 #[allow(unsafe_code)]
 pub fn go_on_in_background() {
-    for signal in [libc::SIGTTIN, libc::SIGTTOU] {
+    for signal in OF_BACKGROUND {
         // SAFETY: no code of ours runs when the signal comes.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
+}
+
+/// What the kernel sends to a program that uses its terminal from the background.
+#[cfg(unix)]
+const OF_BACKGROUND: [libc::c_int; 2] = [libc::SIGTTIN, libc::SIGTTOU];
+
+/// Has a program that is started by this command stop where it uses its terminal from the background, as programs do by themselves, although
+/// this program goes on ([`go_on_in_background`]).
+#[cfg(unix)]
+#[allow(unsafe_code)]
+pub fn stop_in_background(command: &mut Command) {
+    let as_by_default = || {
+        for signal in OF_BACKGROUND {
+            // SAFETY: no code of ours runs when the signal comes.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: signal(2) may be called between fork and exec (signal-safety(7)), and nothing else happens there.
+    unsafe { command.pre_exec(as_by_default) };
 }
 
 /// Whether this program is in the background of the terminal at standard input: what is typed there is for another program.

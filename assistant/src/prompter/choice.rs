@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Console, Nobody, PinFile, Pinentry, Prompter};
+use super::{Console, Nobody, PinFile, Pinentry, Prompter, pinentry::opens_windows};
 
 /// The window systems' variables. A pinentry without any would ask in a terminal, and the assistant asks there itself.
 const DISPLAYS: [&str; 2] = ["WAYLAND_DISPLAY", "DISPLAY"];
@@ -29,9 +29,9 @@ pub fn choose(
     }
 }
 
-/// The pinentry of the machine, if it has one.
+/// The pinentry of the machine, if it has one that opens windows.
 pub fn pinentry() -> Option<PathBuf> {
-    find("pinentry")
+    find("pinentry").filter(|program| opens_windows(program))
 }
 
 /// A program in the folders of PATH.

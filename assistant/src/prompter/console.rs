@@ -1,17 +1,12 @@
 //! The terminal in which the assistant runs.
 
-use std::time::Duration;
-
 use terminal::{
     Failure,
     prompt::{self, Prompt, Unanswered},
     secret::Secret,
 };
 
-use super::{NotGiven, Prompter, Question, Stop};
-
-/// How long the holder may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+use super::{HOLDER, NotGiven, Prompter, Question, Stop};
 
 /// The controlling terminal.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +21,7 @@ impl Console {
     fn ask(question: &Question<'_>, end: &str, hidden: bool, stop: &Stop) -> Result<Secret, NotGiven> {
         let text = format!("\n{}\n{}{end} ", question.text(), question.prompt());
         let unwanted = || stop.is_wished();
-        let asked = Prompt { text: &text, hidden, patience: Some(PATIENCE), unwanted: &unwanted }.ask();
+        let asked = Prompt { text: &text, hidden, patience: Some(HOLDER), unwanted: &unwanted }.ask();
         match asked {
             Ok(answer) if answer.is_empty() => Err(NotGiven::Cancelled),
             Ok(answer) => Ok(Secret::from(&answer[..])),
@@ -37,14 +32,17 @@ impl Console {
 
 impl From<Unanswered> for NotGiven {
     fn from(why: Unanswered) -> Self {
-        let failed = |why: String| {
-            Self::Failed(Failure::new("the holder was not asked").because(why).next(super::INSTALL))
+        let failed = |why: &dyn std::fmt::Display, next| {
+            Self::Failed(Failure::new("the holder was not asked").because(why).next(next))
         };
         match why {
             Unanswered::Unwanted | Unanswered::Interrupted => Self::Stopped,
             Unanswered::TimedOut => Self::TimedOut,
-            Unanswered::NoTerminal(fault) | Unanswered::Failed(fault) => failed(fault.to_string()),
-            Unanswered::Background => failed("the assistant is in the background of its terminal".into()),
+            Unanswered::NoTerminal(fault) | Unanswered::Failed(fault) => failed(&fault, super::INSTALL),
+            Unanswered::Background => failed(
+                &"the assistant is in the background of its terminal",
+                "bring the assistant to the foreground of its terminal with fg, and begin again on the bank's page",
+            ),
         }
     }
 }

@@ -4,26 +4,25 @@
 use std::{
     env,
     io::{self, Read, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use terminal::{
     Failure,
     assuan::{LONGEST, Reply, reply, request},
-    prompt::{self, Modes},
+    prompt::{self, Modes, Unanswered},
     secret::{Secret, Variable},
+    signal::stop_in_background,
 };
 use zeroize::Zeroizing;
 
-use super::{NotGiven, Prompter, Question, Stop};
+use super::{HOLDER, NotGiven, Prompter, Question, Stop, nobody};
 
 /// How often somebody looks whether the end is wished.
 const GLANCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
-/// How long the holder may take.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// Errors of libgpg-error: GPG_ERR_TIMEOUT, GPG_ERR_CANCELED, GPG_ERR_NOT_CONFIRMED, GPG_ERR_FULLY_CANCELED. Above them stands the
 /// error's source.
 const TIMEOUT: u32 = 62;
@@ -37,7 +36,17 @@ pub struct Pinentry {
     pub program: PathBuf,
 }
 
+/// Whether the program, behind Debian's links to it, is none of those that ask in a terminal only. Started with a desktop, those have none.
+pub(super) fn opens_windows(program: &Path) -> bool {
+    let program = program.canonicalize().unwrap_or_else(|_| program.to_owned());
+    !["pinentry-curses", "pinentry-tty"].iter().any(|other| program.ends_with(other))
+}
+
 impl Prompter for Pinentry {
+    fn is_there(&self) -> bool {
+        opens_windows(&self.program) || prompt::is_there()
+    }
+
     fn pin(&self, question: &Question<'_>, stop: &Stop) -> Result<Secret, NotGiven> {
         let mut window = Window::open(self, stop)?;
         window.describe(question)?;
@@ -59,8 +68,8 @@ struct Window<'a> {
     buffer: Zeroizing<Vec<u8>>,
     stop: &'a Stop,
     end: Instant,
-    /// A pinentry that asks in the terminal may be killed while it has the terminal's modes changed.
-    _modes: Option<Modes>,
+    /// A pinentry that asks in the terminal may be killed while it has the terminal's modes changed. `None`: the terminal is not ours to ask in.
+    modes: Option<Modes>,
 }
 
 impl<'a> Window<'a> {
@@ -69,7 +78,13 @@ impl<'a> Window<'a> {
         for variable in Variable::ALL {
             command.env_remove(variable.name());
         }
+        // The assistant goes on in the background of its terminal. A pinentry that did the same would change the modes of a terminal that
+        // another program uses.
+        stop_in_background(&mut command);
         let modes = Modes::kept();
+        if modes.is_none() && !opens_windows(&pinentry.program) {
+            return Err(if prompt::is_there() { Unanswered::Background.into() } else { nobody() });
+        }
         let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -78,8 +93,7 @@ impl<'a> Window<'a> {
             .map_err(|error| failed(pinentry, &error))?;
         let Some(answers) = process.stdout.take() else { return Err(NotGiven::Cancelled) };
         let buffer = Zeroizing::new(Vec::with_capacity(LONGEST));
-        let mut window =
-            Self { process, answers, buffer, stop, end: Instant::now() + PATIENCE, _modes: modes };
+        let mut window = Self { process, answers, buffer, stop, end: Instant::now() + HOLDER, modes };
         window.good()?;
         Ok(window)
     }
@@ -88,7 +102,8 @@ impl<'a> Window<'a> {
         // A pinentry in a terminal draws what its locale can show.
         let locale = question.language.of("zh_CN.UTF-8", "C.UTF-8");
         let mut options = vec![format!("lc-ctype={locale}")];
-        if prompt::is_there() {
+        // A terminal in whose background the assistant is belongs to another program.
+        if self.modes.is_some() {
             let kind = env::var("TERM").unwrap_or_else(|_| "dumb".into());
             options.extend(["ttyname=/dev/tty".into(), format!("ttytype={kind}")]);
         }
@@ -105,7 +120,7 @@ impl<'a> Window<'a> {
             self.send(&request(command, text))?;
             self.good()?;
         }
-        self.send(&request("SETTIMEOUT", &PATIENCE.as_secs().to_string()))?;
+        self.send(&request("SETTIMEOUT", &HOLDER.as_secs().to_string()))?;
         let _ = self.good();
         Ok(())
     }

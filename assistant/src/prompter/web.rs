@@ -24,10 +24,8 @@ use terminal::secret::Secret;
 use tokio::{sync::watch, time::timeout};
 use zeroize::Zeroizing;
 
-use super::{NotGiven, Prompter, Question, Stop};
+use super::{HOLDER, NotGiven, Prompter, Question, Stop};
 
-/// How long the holder may take.
-const HOLDER: Duration = Duration::from_secs(120);
 /// How often it is looked whether the question is still wanted.
 const GLANCE: Duration = Duration::from_millis(100);
 /// How long a page waits for a question before it asks again.

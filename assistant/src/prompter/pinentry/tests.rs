@@ -1,4 +1,4 @@
-use std::fs;
+use std::{fs, os::unix::fs::symlink, time::Duration};
 
 use super::*;
 use crate::{
@@ -88,4 +88,19 @@ fn a_window_that_nobody_wants_any_more_is_closed() {
     assert!(matches!(ended, Err(NotGiven::Stopped)));
     let pid = fs::read_to_string(pid_file).unwrap();
     assert!(!std::path::Path::new("/proc").join(pid.trim()).exists(), "the window is gone");
+}
+
+#[test]
+fn a_pinentry_of_terminals_opens_no_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for (program, opens) in [("pinentry-gtk-2", true), ("pinentry-curses", false), ("pinentry-tty", false)] {
+        fs::write(at(program), "").unwrap();
+        // As Debian's alternatives are: a link to a link.
+        symlink(at(program), at("alternative")).unwrap();
+        symlink(at("alternative"), at("pinentry")).unwrap();
+        assert_eq!(opens_windows(&at("pinentry")), opens, "{program}");
+        fs::remove_file(at("alternative")).unwrap();
+        fs::remove_file(at("pinentry")).unwrap();
+    }
 }

@@ -38,14 +38,14 @@ const DRIVER: [&str; 3] = ["token", "driver", "holder"];
 
 /// Set the assistant up, step by step: the system, the driver of your shield's brand, the window for the PIN, and a start at each login
 ///
-/// Each step says what it will do, and asks before it changes anything. The last step writes two files, which are yours: no root is needed
-/// for it, and --remove takes it back. Banks that were set up before stay.
+/// Each step says what it will do, and asks before it changes anything. The last step writes two files and a link, which are yours: no root is
+/// needed for it, and --remove takes it back. Banks that were set up before stay.
 #[derive(Args)]
 #[command(after_help = "Examples:
   ushield assistant setup --bank https://bank.example
   ushield assistant setup --bank https://bank.example --yes      asks nothing
   sudo ushield assistant setup --fix      mends what is safe to mend: the module, pcscd, the brand's driver
-  ushield assistant setup --remove        starts it at no login any more")]
+  ushield assistant setup --remove        takes the start at each login back")]
 pub(super) struct Setup {
     /// A bank whose pages the assistant shall answer; may be repeated [default: you are asked]
     #[arg(long, value_name = "ORIGIN", conflicts_with_all = ["fix", "remove"])]
@@ -90,12 +90,12 @@ struct Wizard {
 impl Wizard {
     fn install(mut self, named: Vec<Origin>) -> Outcome {
         let home = home()?;
+        say(self.text.begins());
         let mut banks = home.banks();
         banks.extend(named.into_iter().filter(|bank| !banks.contains(bank)).collect::<Vec<_>>());
         if banks.is_empty() {
             banks.push(self.ask_bank()?);
         }
-        say(self.text.begins());
         let (findings, _) = treat(&self.system, &Roads, false, Duration::ZERO);
         let faults = [
             self.examine(self.text.system(), &SYSTEM, &findings),
@@ -107,16 +107,22 @@ impl Wizard {
     }
 
     fn ask_bank(&self) -> Result<Origin, Failure> {
-        let failed = |why: String| {
+        let none = || {
             Failure::of(
                 Reason::Usage,
                 "the assistant was not set up",
-                why,
+                "no bank was named",
                 "name your bank, as its page says: --bank https://bank.example",
             )
         };
-        let answer = self.answer(self.text.which_bank()).ok_or_else(|| failed("no bank was named".into()))?;
-        answer.trim().parse().map_err(|why| failed(format!("{answer:?} is no bank's address: {why}")))
+        loop {
+            let answer = if is_asked() { self.answer(self.text.which_bank()) } else { None };
+            let answer = answer.filter(|answer| !answer.trim().is_empty()).ok_or_else(none)?;
+            match typed_origin(&answer) {
+                Some(bank) => return Ok(bank),
+                None => say(self.text.no_address()),
+            }
+        }
     }
 
     /// Tells what is wrong, and mends it once root has said yes. Whether something is left to be done.
@@ -136,14 +142,20 @@ impl Wizard {
     fn finding(&self, finding: &Finding) -> bool {
         let said = self.text.said(words::of(finding.code));
         self.steps.detail(&format!("{} ({})", Paint::stdout().bad(said.what), finding.code));
-        // The doctor tells developers how to make a shield; a bank's customer has one.
-        let advice = finding.mend.as_deref().filter(|_| finding.code != "token_absent").unwrap_or(said.next);
-        self.steps.detail(&format!("{}: {}", self.text.mend(), one_line(advice)));
-        let Some(fix) = &finding.fix else { return false };
+        let mend = finding.mend.as_deref().map(one_line).unwrap_or_default();
+        let Some(fix) = &finding.fix else {
+            self.steps.detail(&format!("{}: {}", self.text.mend(), said.next));
+            // The doctor tells developers how to make a shield; a bank's customer has one.
+            if finding.code != "token_absent" {
+                self.steps.detail(&format!("ushield doctor: {mend}"));
+            }
+            return false;
+        };
         if !self.system.is_root() {
-            self.steps.detail(self.text.as_root());
+            self.steps.detail(&format!("{}: {mend}", self.text.as_root()));
             return false;
         }
+        self.steps.detail(&format!("{}: {mend}", self.text.mend()));
         if !self.agreed(self.text.mend_it()) {
             return false;
         }
@@ -163,7 +175,7 @@ impl Wizard {
         self.step(name, does);
         let found = prompter::pinentry();
         match &found {
-            Some(program) => self.steps.detail(&program.display().to_string()),
+            Some(program) => self.steps.detail(&format!("{}: {}", self.text.found(), program.display())),
             None => {
                 let said = self.text.said(words::of("no_prompt"));
                 self.steps.detail(&format!("{} {}", Paint::stdout().bad(said.what), said.next));
@@ -176,19 +188,20 @@ impl Wizard {
         let program = env::current_exe().what("this program does not know where it lies")?;
         let [name, does] = self.text.login();
         self.step(name, does);
-        for file in home.files() {
-            self.steps.detail(&file.display().to_string());
+        for path in home.paths() {
+            self.steps.detail(&path.display().to_string());
         }
         let list: Vec<&str> = banks.iter().map(Origin::as_str).collect();
         self.steps.detail(&format!("{}: {}", self.text.banks(), list.join(", ")));
         let by_hand = || format!("{} assistant --bank {}", program.display(), list.join(" --bank "));
-        if !self.agreed(self.text.write_it()) {
+        let served = has_systemd();
+        if !self.agreed(if served { self.text.write_and_start() } else { self.text.write() }) {
             say(&format!("{}: {}", self.text.by_hand(), by_hand()));
             return Ok(());
         }
         home.write(&program, banks)?;
         // `restart` also where an assistant runs that knows fewer banks.
-        let started = has_systemd() && ["daemon-reload", "enable", "restart"].into_iter().all(systemctl);
+        let started = served && ["daemon-reload", "restart"].into_iter().all(systemctl);
         if started {
             say(self.text.runs());
         } else {
@@ -199,12 +212,13 @@ impl Wizard {
     }
 
     fn remove(self) -> Outcome {
-        if has_systemd() {
+        let home = home()?;
+        let is_served = home.has_unit() && has_systemd();
+        if is_served {
             let _ = systemctl("stop");
-            let _ = systemctl("disable");
         }
-        let removed = home()?.remove();
-        if has_systemd() {
+        let removed = home.remove()?;
+        if is_served {
             let _ = systemctl("daemon-reload");
         }
         for path in &removed {
@@ -228,9 +242,11 @@ impl Wizard {
             self.step(name, does);
             for finding in findings.iter().filter(|finding| is_fault(finding, checks)) {
                 left = true;
-                let mend = finding.mend.as_deref().unwrap_or_default();
-                self.steps.detail(&format!("{}: {}", finding.code, one_line(&finding.message)));
-                self.steps.detail(&format!("{}: {}", self.text.mend(), one_line(mend)));
+                let mend = finding.mend.as_deref().map(one_line).unwrap_or_default();
+                let said = self.text.said(words::of(finding.code));
+                self.steps.detail(&format!("{} ({})", Paint::stdout().bad(said.what), finding.code));
+                self.steps.detail(&format!("ushield doctor: {}", one_line(&finding.message)));
+                self.steps.detail(&format!("{}: {mend}", self.text.mend()));
             }
         }
         Ok(if left { Exit::Refused } else { Exit::Done })
@@ -249,7 +265,7 @@ impl Wizard {
     }
 
     fn answer(&self, question: &str) -> Option<String> {
-        if !std::io::stdin().is_terminal() || !prompt::is_there() {
+        if !is_asked() {
             say(&format!("{question} {}", self.text.no_terminal()));
             return None;
         }
@@ -257,6 +273,21 @@ impl Wizard {
         let asked = Prompt { text: &text, hidden: false, patience: None, unwanted: &|| false }.ask().ok()?;
         String::from_utf8(asked.to_vec()).ok()
     }
+}
+
+/// Whether there is somebody to answer.
+fn is_asked() -> bool {
+    std::io::stdin().is_terminal() && prompt::is_there()
+}
+
+/// The bank of what somebody has typed, or has copied from a browser: the address of any page of the bank's, or the host alone.
+fn typed_origin(text: &str) -> Option<Origin> {
+    let text = text.trim().to_ascii_lowercase();
+    // A word alone is no host of a bank's.
+    let alone = || text.contains('.').then_some(("https", &*text));
+    let (scheme, rest) = text.split_once("://").or_else(alone)?;
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    format!("{scheme}://{host}").parse().ok()
 }
 
 /// The folder of the user's own configuration. Through sudo it would be root's, or a file of root's in the user's home.
@@ -295,4 +326,36 @@ fn is_fault(finding: &Finding, checks: &[&str]) -> bool {
 
 fn one_line(text: &str) -> String {
     printed(text.replace('\n', " ")).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bank_is_known_by_any_of_its_addresses() {
+        for typed in [
+            "bank.example",
+            " https://bank.example/ ",
+            "https://Bank.example/sign-in?a=b",
+            "https://bank.example#top",
+        ] {
+            assert_eq!(
+                typed_origin(typed).map(|bank| bank.to_string()).as_deref(),
+                Some("https://bank.example"),
+                "{typed}"
+            );
+        }
+        assert_eq!(typed_origin("http://localhost:8080/account").unwrap().as_str(), "http://localhost:8080");
+        for typed in [
+            "",
+            "yes",
+            "ftp://bank.example",
+            "http://bank.example",
+            "https://bank.example@other.example/",
+            "my bank",
+        ] {
+            assert!(typed_origin(typed).is_none(), "{typed}");
+        }
+    }
 }

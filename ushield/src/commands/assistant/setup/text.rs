@@ -46,14 +46,18 @@ texts! {
     begins: "网银助手安装向导，共四步。未经您同意，不会改动任何内容。",
         "The wizard has four steps. Nothing is changed before you have said yes.";
     which_bank: "请输入银行网页的地址（如 https://bank.example）：", "Your bank's address, such as https://bank.example:";
+    no_address: "这不是银行网页的地址。请从浏览器的地址栏复制；直接按回车键退出。",
+        "That is no address of a bank's page. Copy the address from your browser; Enter alone ends the wizard.";
     all_good: "一切正常。", "All is good.";
     mend: "修复方法", "mend";
     mend_it: "现在修复吗？（是/否）", "Mend it now? (yes/no)";
     mended: "已修复。", "Mended.";
-    as_root: "需要管理员权限：请运行 sudo ushield assistant setup --fix，然后重新运行本向导。",
-        "This wants root: run sudo ushield assistant setup --fix, then run the wizard again.";
+    as_root: "需要管理员权限：请运行 sudo ushield assistant setup --fix，然后重新运行本向导。将执行的命令",
+        "This wants root: run sudo ushield assistant setup --fix, then run the wizard again. What it will run";
+    found: "已找到", "Found";
     banks: "允许的银行", "Banks that are answered";
-    write_it: "写入这两个文件，并立即启动网银助手吗？（是/否）", "Write these two files, and start the assistant now? (yes/no)";
+    write_and_start: "写入这些文件，并立即启动网银助手吗？（是/否）", "Write these, and start the assistant now? (yes/no)";
+    write: "写入这些文件吗？（是/否）", "Write these? (yes/no)";
     by_hand: "未写入。需要时请在终端运行", "Nothing was written. To run the assistant in a terminal";
     runs: "网银助手已启动，以后登录时会自动启动。", "The assistant runs, and starts at each login.";
     next_login: "下次登录时自动启动。要现在启动，请在终端运行",
@@ -109,8 +113,8 @@ impl Text {
         [
             self.of("登录时启动", "Start at login"),
             self.of(
-                "写入您自己的两个文件；ushield assistant setup --remove 可撤销。",
-                "Writes two files of your own; ushield assistant setup --remove takes that back.",
+                "写入您自己的两个文件和一个链接；ushield assistant setup --remove 可撤销。",
+                "Writes two files and a link of your own; ushield assistant setup --remove takes that back.",
             ),
         ]
     }

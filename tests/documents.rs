@@ -42,9 +42,29 @@ fn each_attack_on_the_assistant_is_in_its_table() {
     assert_eq!(driven, named);
 }
 
+/// The page of the assistant has each state in its table of tests.
+#[test]
+fn each_state_of_the_assistant_is_in_its_table() {
+    let source = read("assistant/src/words/shield.rs");
+    let states: Vec<&str> =
+        source.split("\n    (").skip(1).filter_map(|row| quoted_by(row, '"').next()).collect();
+    let page = read("docs/assistant.md");
+    let table = page.split_once("## States").unwrap().1.split_once("\n## ").unwrap().0;
+    let rows =
+        table.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | ").map(|(first, _)| first));
+    let named: BTreeSet<&str> = rows.flat_map(quoted).collect();
+    assert!(states.len() > 10);
+    assert_eq!(states.into_iter().collect::<BTreeSet<_>>(), named);
+}
+
 /// What stands between backticks on one line.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
+    quoted_by(text, '`')
+}
+
+/// What stands between two of these marks on one line.
+fn quoted_by(text: &str, mark: char) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(move |line| line.split(mark).skip(1).step_by(2))
 }
 
 /// A path of the tree, such as `wire/src/apdu.rs`, with or without `#test`.

@@ -50,15 +50,16 @@ async function permission() {
 
 class Assistant {
   /** The page's number: it stays the page's through a reload, so that the page finds its operation again. */
-  constructor(serial, kept) {
+  constructor({ serial, brand }, kept) {
     this.page = kept?.page ?? crypto.randomUUID();
     this.port = kept?.port ?? null;
     this.serial = serial || null;
+    this.brand = brand || null;
   }
 
   /** One call. Answers other than 2xx are troubles; `null` is no answer at all. */
   async ask(port, path, more, time, signal) {
-    const body = { protocol: PROTOCOL, page: this.page, language: LANGUAGE, serial: this.serial, ...more };
+    const body = { protocol: PROTOCOL, page: this.page, language: LANGUAGE, serial: this.serial, brand: this.brand, ...more };
     const signals = [AbortSignal.timeout(time), ...(signal ? [signal] : [])];
     let answer, told;
     try {
@@ -144,7 +145,7 @@ class Panel {
     this.flow = FLOWS[section.dataset.flow];
     const kept = JSON.parse(sessionStorage.getItem('shield') ?? 'null');
     this.kept = kept?.path === location.pathname ? kept : null;
-    this.assistant = new Assistant(section.dataset.serial, this.kept);
+    this.assistant = new Assistant(section.dataset, this.kept);
     this.form = section.querySelector('form');
     section.addEventListener('click', (event) => this.clicked(event.target.closest('[data-do]')));
     this.form?.addEventListener('submit', (event) => {
@@ -223,8 +224,14 @@ class Panel {
     if (button.dataset.do === 'begin') this.begin();
     if (button.dataset.do === 'cancel') this.cancel();
     if (button.dataset.do === 'replace') this.begin(() => this.flow.run(this, true));
-    if (button.dataset.do === 'change-pin') this.errand?.(['/change_pin', {}]);
-    if (button.dataset.do === 'mend') this.errand?.(['/mend', { code: button.dataset.code }]);
+    if (button.dataset.do === 'change-pin') this.want('/change_pin', {});
+    if (button.dataset.do === 'mend') this.want('/mend', { code: button.dataset.code });
+  }
+
+  /** Has the look-out run this call next: at once where it pauses, and else after its look. */
+  want(...errand) {
+    this.errand = errand;
+    this.wake?.();
   }
 
   /** Comes to life: goes on where a reload has interrupted, begins where the customer has just asked for it, or waits. */
@@ -299,8 +306,10 @@ class Panel {
       const now = JSON.stringify([told.state, told.findings, trouble?.words]);
       if (now !== shown) this.tell(told, trouble);
       shown = now;
-      const errand = await Promise.race([pause(PAUSE), new Promise((done) => (this.errand = done))]);
-      if (errand) trouble = await this.run(...errand).then(() => null, (caught) => caught);
+      if (!this.errand) await Promise.race([pause(PAUSE), new Promise((done) => (this.wake = done))]);
+      if (this.errand) trouble = await this.run(...this.errand).then(() => null, (caught) => caught);
+      // A second click while the call ran meant the same.
+      this.errand = null;
     }
   }
 

@@ -144,6 +144,14 @@ impl Shields {
         self
     }
 
+    /// The brand of the shields that the bank trusts, where there is one brand only. The assistant takes a brand of at most 64 bytes, and a longer
+    /// one may be cut off in its factory's name.
+    pub(crate) fn brand(&self) -> Option<&str> {
+        let mut brands = self.factories.iter().map(Factory::brand);
+        let brand = brands.next()?.filter(|brand| brand.len() < 64)?;
+        brands.all(|other| other == Some(brand)).then_some(brand)
+    }
+
     /// Whom the bank certifies: the subject of this person. Every shield of this project is a test token, and its certificates say so.
     pub(crate) fn subject(&self, name: &str, user_id: &str) -> Subject {
         Subject {

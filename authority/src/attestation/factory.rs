@@ -1,6 +1,7 @@
 //! The factory whose tokens are trusted: a CA certificate from a file, or the TEST factory of a brand, whose key follows
 //! from the brand's name (`wire::attest::factory_seed`) and is therefore known to everybody.
 
+use const_oid::db::rfc4519::O;
 use sha2::{Digest, Sha256};
 use wire::attest;
 
@@ -56,6 +57,12 @@ impl Factory {
             Sha256::digest(&key.public().point)[..20].try_into().map_err(|_| none())?;
         let tbs = attest::factory(brand, &key.public().info(), &identifier);
         Certificate::parse(&attest::certificate(&tbs, &key.sign(&tbs))).map(Self)
+    }
+
+    /// The brand of the factory's tokens: the organisation in the CA's name, which has at most 64 characters of the brand
+    /// (`wire::attest::factory`).
+    pub fn brand(&self) -> Option<&str> {
+        self.0.subject.iter().find(|(kind, _)| *kind == O).map(|(_, text)| text.as_str())
     }
 
     /// The CA's certificate.

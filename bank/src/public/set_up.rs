@@ -13,6 +13,7 @@ use crate::{
     error::{Refusal, Result},
     package::Package,
     page::{Page, draw_reaching},
+    shields::Shields,
     site::Routes,
 };
 
@@ -25,10 +26,13 @@ pub(super) fn routes() -> Routes {
 struct SetUp<'a> {
     page: &'a Page,
     package: Option<&'a Package>,
+    /// The brand of the bank's shields. A page that knows no serial number tells another bank's shield by its brand.
+    brand: Option<&'a str>,
 }
 
 async fn set_up(State(bank): State<Open>, visit: Visit) -> Result<Response> {
-    draw_reaching(&SetUp { page: &visit.page, package: bank.package.as_ref() })
+    let brand = bank.shields().ok().and_then(Shields::brand);
+    draw_reaching(&SetUp { page: &visit.page, package: bank.package.as_ref(), brand })
 }
 
 /// The assistant's package, under its own name.

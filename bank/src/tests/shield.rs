@@ -429,3 +429,20 @@ fn every_reason_is_told() {
         }
     }
 }
+
+/// The set-up page names the brand of the bank's shields, where it is one brand that the assistant takes whole.
+#[test]
+fn one_brand_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path().join("ca");
+    let of = |brand| Maker { brand, ..Maker::new(Kind::Payment) }.factory();
+    let one = shields(&place);
+    assert_eq!(one.brand(), Some("U-shield"));
+    let twice = one.trusting(of("U-shield"));
+    assert_eq!(twice.brand(), Some("U-shield"));
+    assert_eq!(twice.trusting(of("Indigo test shield")).brand(), None, "two brands");
+    let open = || Shields::open(&place, None, &place.join("none")).expect("the CA");
+    assert_eq!(open().brand(), None, "no factory");
+    let long = "银行U盾".repeat(9);
+    assert_eq!(open().trusting(of(long.leak())).brand(), None, "a brand that is too long");
+}

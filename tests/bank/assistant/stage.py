@@ -13,9 +13,10 @@ import tempfile
 import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / "tests/browser"), str(ROOT / "tests/bank/browser")]
+sys.path[:0] = [str(ROOT / "tests" / folder) for folder in ("browser", "bank/browser", "assistant")]
 
 from bank import ANYWHERE
+from desk import PINENTRY
 from driver import Failure, until
 
 PROGRAMS = pathlib.Path(os.environ.get("PROGRAMS", ROOT / "target/debug"))
@@ -53,12 +54,15 @@ class Stage:
         for token in self.tokens:
             token.stop()
         if self.bank:
-            self.bank.send_signal(signal.SIGTERM)
-            status = self.bank.wait(60)
-            faults = [line for line in (self.folder / "bank.log").read_text().splitlines() if '"fault"' in line]
-            if status or faults:
-                raise Failure(f"the bank ended with {status}, and said {faults}")
+            self.stop_bank()
         self.scratch.cleanup()
+
+    def stop_bank(self):
+        self.bank.send_signal(signal.SIGTERM)
+        status = self.bank.wait(60)
+        faults = [line for line in (self.folder / "bank.log").read_text().splitlines() if '"fault"' in line]
+        if status or faults:
+            raise Failure(f"the bank ended with {status}, and said {faults}")
 
     # Programs
 
@@ -74,8 +78,9 @@ class Stage:
             raise Failure(f"{program} {' '.join(map(str, words))}: {done.stdout}{done.stderr}")
         return done.stdout
 
-    def start(self, program, *words, log):
-        return subprocess.Popen([PROGRAMS / program, *words], env=self.environment, stdout=subprocess.PIPE,
+    def start(self, program, *words, log, at=()):
+        """`at` is a command that starts the program elsewhere."""
+        return subprocess.Popen([*at, PROGRAMS / program, *words], env=self.environment, stdout=subprocess.PIPE,
                                 stderr=open(self.folder / f"{log}.log", "ab"), text=True, start_new_session=True)
 
     def start_bank(self, *words, settings="", tellers=True):
@@ -87,11 +92,14 @@ class Stage:
         secret = self.write("password", PASSWORD)
         for name in ("lin", "zhao"):
             self.run("bank", "teller", "add", name, "--password-file", secret, "--folder", bank)
-        self.bank = self.start("bank", "serve", "--folder", bank, *(words or ANYWHERE), log="bank")
-        told = dict(self.bank.stdout.readline().split() for _ in range(3))
-        self.public, self.counter = told["customers"], told["tellers"]
+        self.serve_bank(*words)
         self.bearers = [self.sign_in(name) for name in ("lin", "zhao")] if tellers else []
         return self
+
+    def serve_bank(self, *words):
+        self.bank = self.start("bank", "serve", "--folder", self.folder / "bank", *(words or ANYWHERE), log="bank")
+        told = dict(self.bank.stdout.readline().split() for _ in range(3))
+        self.public, self.counter = told["customers"], told["tellers"]
 
     def sign_in(self, name):
         return ask_json(self.counter_host(), "POST", "/api/sign-in", {"name": name, "password": PASSWORD})[1]["token"]
@@ -116,13 +124,19 @@ class Stage:
 
     # The assistant
 
-    def start_assistant(self, pin=None, new_pin=None, token=None, bank=None, prompts=True):
-        """Starts the assistant for the bank's pages. The file with the PIN may be written anew while the assistant runs."""
+    def start_assistant(self, pin=None, new_pin=None, token=None, bank=None, prompts=True, window=False, device=None, road=None):
+        """Starts the assistant for the bank's pages. The file with the PIN may be written anew while the assistant runs. `window`: the holder is
+        asked in a window of the test's, which says yes once there is a file of that name. `device`: the USB IDs of the one device at a machine of
+        the test's own, to which no road leads. `road`: another one than the token's server."""
         self.write("pin", pin or PIN)
         self.write("new-pin", new_pin or PIN)
-        roads = ["--usbip", token.road] if token else []
+        roads = ["--usbip", road or (token.road if token else "127.0.0.1:1")] if road or token or device else []
         pins = ["--pin-file", self.folder / "pin", "--new-pin-file", self.folder / "new-pin"] if prompts else []
-        self.assistant = self.start("ushield", "assistant", "--bank", bank or self.public, *pins, *roads, log="assistant")
+        if window:
+            self.write("pinentry", PINENTRY).chmod(0o700)
+            pins = ["--pinentry", self.folder / "pinentry"]
+        machine = ["unshare", "--mount", sys.executable, "-B", ROOT / "tests/assistant/machine.py", device] if device else []
+        self.assistant = self.start("ushield", "assistant", "--bank", bank or self.public, *pins, *roads, log="assistant", at=machine)
         said = self.assistant.stdout.readline()
         found = re.search(r"http://127\.0\.0\.1:(\d+)", said)
         if not found:

@@ -9,6 +9,8 @@ import threading
 
 from stage import PASSWORD, PIN, Stage
 
+import states
+
 from bank import ROOT
 from driver import Browser, Failure, until
 from pages import Customer
@@ -63,9 +65,12 @@ class Story:
 
     def hears_words(self, code):
         """Waits for the assistant's own words for this code."""
-        what, following = WORDS[self.language][code]
+        what, following = self.words(code)
         self.hears_text(what)
         self.hears_text(following)
+
+    def words(self, code):
+        return WORDS[self.language][code]
 
     def begin(self):
         self.browser.find("[data-do=begin]:not([hidden])").click()
@@ -95,6 +100,16 @@ class Story:
     def is_paid(self):
         self.wait(lambda: self.site.state() == self.site.word("state-posted"), "the order is not paid")
 
+    def renew(self, look=lambda: None):
+        """Renews the ID, from the page that offers it. `look` looks at the page that has the code."""
+        self.site.send("/shield/renew")
+        look()
+        self.browser.find("form[data-when] button").click()
+        self.token.confirm(*REQUESTS)
+        # The shield asks before the new key takes the place of the former one.
+        self.token.confirm("更换")
+        self.hears("download-done")
+
     def type_code(self, code):
         self.site.fill(reference=code["reference"], code=code["code"])
         self.browser.find("form[data-when] button").click()
@@ -102,12 +117,17 @@ class Story:
 
 def words_of(language):
     """The assistant's words, read from its source: code, what, what next."""
-    found = {}
+    found, at = {}, 0 if language == "zh" else 1
+    string = r'"((?:[^"\\]|\\.)*)"'
+    pair = rf"\[\s*{string},\s*{string},?\s*\]"
     for name in ("shield", "operation", "machine"):
         text = (ROOT / f"assistant/src/words/{name}.rs").read_text()
-        strings = r'\[\s*"((?:[^"\\]|\\.)*)",\s*"((?:[^"\\]|\\.)*)",?\s*\]'
-        for code, *said in re.findall(rf'"([a-z_-]+)",\s*{strings},\s*{strings}', text):
-            found[code] = tuple(said[:2] if language == "zh" else said[2:])
+        for code, *said in re.findall(rf'"([a-z_-]+)",\s*{pair},\s*{pair}', text):
+            found[code] = tuple(said[2 * at:][:2])
+        # What the doctor finds: many findings have one mend, which has a name.
+        mends = {mend: said for mend, *said in re.findall(rf"const ([A-Z]+): [^=]*= {pair}", text)}
+        for code, zh, en, mend, *own in re.findall(rf'row\(\s*"([a-z_0-9]+)",\s*{string},\s*{string},\s*(?:([A-Z]+)|{pair}),?\s*\)', text):
+            found[code] = ((zh, en)[at], (mends.get(mend) or own)[at])
     return found
 
 
@@ -527,13 +547,7 @@ def the_id_is_renewed(story):
     site.look("accounts-renew")
     site.open("/shield")
     site.look("shield-renew", keyboard=True)
-    site.send("/shield/renew")
-    site.look("renew", keyboard=True)
-    story.browser.find("form[data-when] button").click()
-    token.confirm(*REQUESTS)
-    # The shield asks before the new key takes the place of the former one.
-    token.confirm("更换")
-    story.hears("download-done")
+    story.renew(lambda: site.look("renew", keyboard=True))
     site.look("renew-done")
     story.write_order("1.09")
     token.confirm(r"¥1\.09")
@@ -565,6 +579,7 @@ CHAPTERS = [
     registration,
     set_up_names_what_is_missing,
     the_pin_is_changed,
+    states.no_id_yet,
     wrong_codes_are_told,
     each_interruption_leaves_nothing_half_written,
     the_id_is_found_and_told,
@@ -575,8 +590,12 @@ CHAPTERS = [
     the_page_is_loaded_anew,
     two_tabs,
     two_shields,
+    states.another_banks_shield,
+    states.a_missing_driver,
+    states.a_program_holds_the_shield,
     nobody_can_be_asked,
     another_program_at_the_port,
     the_id_is_renewed,
+    states.the_id_has_expired,
     the_pin_is_locked,
 ]

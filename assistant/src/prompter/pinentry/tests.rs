@@ -87,7 +87,7 @@ fn a_window_that_nobody_wants_any_more_is_closed() {
     });
     assert!(matches!(ended, Err(NotGiven::Stopped)));
     let pid = fs::read_to_string(pid_file).unwrap();
-    assert!(!std::path::Path::new("/proc").join(pid.trim()).exists(), "the window is gone");
+    assert!(!Path::new("/proc").join(pid.trim()).exists(), "the window is gone");
 }
 
 #[test]

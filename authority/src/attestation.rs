@@ -44,21 +44,27 @@ impl Attestation {
     /// [`Reason::Damaged`]: anything else.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let text = file::read(path)?;
-        let text = String::from_utf8_lossy(&text);
-        const END: &str = "-----END CERTIFICATE-----";
-        let one = |pem: &str| {
-            certificate::pem_or_der("CERTIFICATE", format!("{}{END}\n", pem.trim_start()).as_bytes())
-        };
-        match text.split(END).collect::<Vec<_>>()[..] {
-            [statement, token, rest] if rest.trim().is_empty() => {
-                Ok(Self { statement: one(statement)?, token: one(token)? })
-            }
-            _ => Err(Error::new(
+        Self::parse(&String::from_utf8_lossy(&text)).ok_or_else(|| {
+            Error::new(
                 Reason::Damaged,
                 format!("the attestation {} was not read", path.display()),
                 "it is not two certificates in PEM: the statement, then the token's own",
                 "make it with cert-tool request --attestation FILE",
-            )),
+            )
+        })
+    }
+
+    /// Two certificates in PEM, the statement first. [`None`]: anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        const END: &str = "-----END CERTIFICATE-----";
+        let one = |pem: &str| {
+            certificate::pem_or_der("CERTIFICATE", format!("{}{END}\n", pem.trim_start()).as_bytes()).ok()
+        };
+        match text.split(END).collect::<Vec<_>>()[..] {
+            [statement, token, rest] if rest.trim().is_empty() => {
+                Some(Self { statement: one(statement)?, token: one(token)? })
+            }
+            _ => None,
         }
     }
 

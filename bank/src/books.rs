@@ -21,6 +21,7 @@ pub(crate) mod remittance;
 pub(crate) mod signed;
 pub(crate) mod crl;
 pub(crate) mod certificate;
+pub(crate) mod attested;
 pub(crate) mod authorisation;
 pub(crate) mod puk;
 pub(crate) mod shield;
@@ -77,6 +78,7 @@ pub(crate) const STATEMENTS: &[&[(&str, &str)]] = &[
     signed::STATEMENTS,
     crl::STATEMENTS,
     certificate::STATEMENTS,
+    attested::STATEMENTS,
     authorisation::STATEMENTS,
     puk::STATEMENTS,
     shield::STATEMENTS,

@@ -409,6 +409,7 @@ impl Listen {
             proxies: Proxies::default(),
             tls: None,
             caller: Caller { allows_private: true, tls: None },
+            est: None,
         }
     }
 }
@@ -514,6 +515,7 @@ async fn run(
         public: server.bank.public.main().to_owned(),
         counter: server.bank.counter.main().to_owned(),
         metrics: metrics.unwrap_or_default(),
+        est: server.est().map(|est| format!("https://localhost:{}/.well-known/est", est.port())),
     })?;
     let (stop, stopped) = watch::channel(false);
     let signals = [unix::SignalKind::terminate(), unix::SignalKind::interrupt()].map(unix::signal);

@@ -42,6 +42,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) const LONGEST_BODY: usize = 16 << 10;
 /// Where programs send signed documents.
 pub(crate) const DOCUMENT: &str = "/api/payment";
+/// Where clients of EST ask (RFC 7030, 3.2.2), and where they bring what a shield says of its keys.
+const ENROLMENT: &str = "/.well-known/est/";
+pub(crate) const ATTESTATION: &str = "/attestation";
 const VISIT: &str = "__Host-visit";
 const LANGUAGE: &str = "__Host-language";
 
@@ -170,12 +173,14 @@ pub(crate) async fn guard(
     }
     let is_asset = path.starts_with("/asset/") && answer.status().is_success();
     // Where there is a session, its token is the secret, and stays in its own cookie. What is cached sets none.
-    let is_new = !had_visit && visit.session.is_none() && !is_asset;
+    let is_new = !had_visit && visit.session.is_none() && !is_asset && !is_enrolment(&path);
     if is_new && method == Method::GET && answer.status().is_success() {
         answer = with_cookie(answer, VISIT, &visit.secret, "SameSite=Strict; HttpOnly");
     }
     let reaches = answer.extensions_mut().remove::<ReachesShield>().is_some();
-    fortify(&side, &visit, (is_asset, reaches), answer.headers_mut());
+    if !is_enrolment(&path) {
+        fortify(&side, &visit, (is_asset, reaches), answer.headers_mut());
+    }
     let took = begun.elapsed();
     side.bank.metrics.request(answer.status().as_u16(), took);
     log::request(&method, &route, answer.status().as_u16(), took, &visit.from.address);
@@ -265,12 +270,22 @@ fn is_api(path: &str) -> bool {
     path.starts_with("/api/")
 }
 
+/// What programs of enrolment ask for: they show no page, and read plain text.
+fn is_enrolment(path: &str) -> bool {
+    path.starts_with(ENROLMENT) || path == ATTESTATION
+}
+
 /// `Host` is ours, and what changes anything comes from our own page. The API is no page: its token is in no cookie, so no other
 /// site can make a browser send it.
 fn check(side: &Side, request: &Request) -> Result<()> {
     let (headers, path) = (request.headers(), request.uri().path());
     if request.uri().path_and_query().is_some_and(|whole| whole.as_str().contains("%00")) {
         return Err(Refusal::Malformed.into());
+    }
+    if is_enrolment(path) {
+        // No browser comes here of its own, and no page elsewhere may make one speak for the shield that is plugged in.
+        let is_of_a_page = headers.contains_key(header::ORIGIN);
+        return if is_of_a_page { Err(Refusal::ForeignForm.into()) } else { Ok(()) };
     }
     let host = text(headers, header::HOST);
     if path != "/healthz" && !side.origins().has_host(host) {
@@ -374,6 +389,9 @@ fn tell(side: &Side, visit: &Visit, method: &Method, path: &str, failed: Failed)
     if is_api(path) {
         return (status, Json(json!({ "code": code, "error": why, "next": next }))).into_response();
     }
+    if is_enrolment(path) {
+        return tell_client(refusal, status, format!("{why}\n{next}\n"));
+    }
     let had_session = refusal == Some(Refusal::SignIn) && visit.session.is_some();
     let answer = match refusal {
         // Whoever follows a link while logged out is asked to log in, and is told only when a session has ended.
@@ -393,6 +411,24 @@ fn tell(side: &Side, visit: &Visit, method: &Method, path: &str, failed: Failed)
         }
     };
     if had_session { end_session(side.kind, answer) } else { answer }
+}
+
+/// What a client of EST is told: plain text, and a status that RFC 7030 (4.2.3) and RFC 9110 know.
+fn tell_client(refusal: Option<Refusal>, status: StatusCode, told: String) -> Response {
+    let status = match refusal {
+        Some(Refusal::CodeWrong) => StatusCode::UNAUTHORIZED,
+        _ if status == StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+        _ => status,
+    };
+    let mut answer = (status, told).into_response();
+    let more = match status {
+        // RFC 7617, 2.
+        StatusCode::UNAUTHORIZED => (header::WWW_AUTHENTICATE, "Basic realm=\"U-shield\", charset=\"UTF-8\""),
+        StatusCode::SERVICE_UNAVAILABLE => (header::RETRY_AFTER, "60"),
+        _ => return answer,
+    };
+    answer.headers_mut().insert(more.0, HeaderValue::from_static(more.1));
+    answer
 }
 
 /// The log-in, which tells somebody whose session has ended, and leads whoever wants to pay a merchant back to the merchant's order.

@@ -199,6 +199,10 @@ refusals! {
     PukKept = 409 "puk-kept";
     NoConsent = 403 "no-consent";
     BadShield = 422 "bad-shield";
+    WrongType = 415 "wrong-type";
+    NoCode = 401 "no-code";
+    NoCertificate = 403 "no-certificate";
+    OtherKey = 422 "other-key";
     CodeWrong = 403 "code-wrong";
     CodeExpired = 403 "code-expired";
     IdDelivered = 409 "id-delivered";

@@ -11,6 +11,7 @@ mod serve;
 mod gauge;
 mod webhook;
 mod counter;
+mod est;
 mod public;
 mod site;
 mod entry;

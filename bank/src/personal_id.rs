@@ -7,9 +7,14 @@
 //! deliver          both are on the shield: the code is spent, and the shield pays
 //! ```
 //!
-//! A program that is interrupted anywhere starts again with the same code.
+//! A program that is interrupted anywhere starts again with the same code. Clients of EST get the same certificates ([`enrolment`],
+//! [`renewal`]).
 
-use authority::{attestation::Attestation, certificate_kind::Kind, csr, subject::Subject};
+// The order is the law: a module uses only siblings listed below it (tests/floors.rs).
+pub(crate) mod renewal;
+pub(crate) mod enrolment;
+
+use authority::{attestation::Attestation, certificate_kind::Kind, csr, index::Entry, subject::Subject};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -160,18 +165,42 @@ pub(crate) async fn certify(
     }
     let key = csr::check(&request).map_err(|_| Refusal::RequestRefused)?.public_key;
     shields.check_attested(kind, &key, &granted.shield.serial, attestation, now)?;
-    let subject = granted.subject(shields);
-    let rows = {
-        let mut db = bank.database.connection().await?;
-        let digest = authority::certificate::hex(&Sha256::digest(&key));
-        certificate::concerning(&mut db, &digest, &subject.user_id).await?
-    };
-    let entries = rows.iter().map(certificate::Certificate::entry).collect::<Result<Vec<_>>>()?;
-    let page = Page::of(entries, bank.public.main(), 0);
-    let (serial, days) = (granted.shield.serial.clone(), bank.settings.certificate_days);
-    let (der, page) = shields.issue(Wanted { kind, request, subject, serial, days }, page, now).await?;
+    issue(bank, granted, kind, request, &key).await
+}
+
+/// Issues a certificate for a key that the shield has attested.
+async fn issue(bank: &Bank, granted: &Granted, kind: Kind, request: Vec<u8>, key: &[u8]) -> Result<Vec<u8>> {
+    let subject = granted.subject(bank.shields()?);
+    let (der, page) = sign(bank, &granted.shield, kind, (request, key), subject).await?;
     record(bank, granted, kind, &der, &page).await?;
     Ok(der)
+}
+
+/// The certificate, signed, and what is to be written down of it.
+async fn sign(
+    bank: &Bank,
+    shield: &Shield,
+    kind: Kind,
+    (request, key): (Vec<u8>, &[u8]),
+    subject: Subject,
+) -> Result<(Vec<u8>, Page)> {
+    let mut db = bank.database.connection().await?;
+    let rows = certificate::concerning(&mut db, &digest(key), &subject.user_id).await?;
+    drop(db);
+    let entries = rows.iter().map(certificate::Certificate::entry).collect::<Result<Vec<_>>>()?;
+    let page = Page::of(entries, bank.public.main(), 0);
+    let (serial, days) = (shield.serial.clone(), bank.settings.certificate_days);
+    bank.shields()?.issue(Wanted { kind, request, subject, serial, days }, page, bank.clock.date()).await
+}
+
+/// The SHA-256 of a key (SubjectPublicKeyInfo), as the rows of certificates have it.
+fn digest(key: &[u8]) -> String {
+    authority::certificate::hex(&Sha256::digest(key))
+}
+
+/// The SHA-256 of a certificate (DER), as the rows have it.
+fn fingerprint(der: &[u8]) -> String {
+    hex(&Sha256::digest(der))
 }
 
 async fn record(bank: &Bank, granted: &Granted, kind: Kind, der: &[u8], page: &Page) -> Result<()> {
@@ -182,22 +211,24 @@ async fn record(bank: &Bank, granted: &Granted, kind: Kind, der: &[u8], page: &P
         return Err(Refusal::CodeWrong.into());
     }
     certificate::revoke_on_the_way(&mut work, &shield.id, kind, now).await?;
-    let fingerprint = hex(&Sha256::digest(der));
-    let reference = authorisation.reference.as_str();
-    let place = Place { shield: &shield.id, reference, fingerprint: &fingerprint, der };
     for entry in &page.new {
-        certificate::add(&mut work, entry, place).await.map_err(|error| match error {
-            // Another request certified the key meanwhile.
-            Error::Database(sqlx::Error::Database(fault)) if fault.is_unique_violation() => {
-                Refusal::RequestRefused.into()
-            }
-            other => other,
-        })?;
+        add(&mut work, entry, shield, &authorisation.reference, der).await?;
         let detail = format!("{} {}", kind.name(), shield.serial);
         audit::add(&mut work, now, &granted.actor(), "certificate-issued", &entry.serial, &detail).await?;
     }
     work.commit().await?;
     Ok(())
+}
+
+async fn add(work: &mut Work, entry: &Entry, shield: &Shield, reference: &str, der: &[u8]) -> Result<()> {
+    let place = Place { shield: &shield.id, reference, fingerprint: &fingerprint(der), der };
+    certificate::add(work, entry, place).await.map_err(|error| match error {
+        // Another request certified the key meanwhile.
+        Error::Database(sqlx::Error::Database(fault)) if fault.is_unique_violation() => {
+            Refusal::RequestRefused.into()
+        }
+        other => other,
+    })
 }
 
 /// Both certificates are on the shield: the code is spent, the shield pays, and what the shield had before is revoked. Confirming

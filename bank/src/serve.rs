@@ -27,12 +27,12 @@ use crate::{
     database::SILENCE,
     dial::Caller,
     error::{Result, Trouble},
-    gauge, log, merchant,
+    est, gauge, log, merchant,
     origin::Origins,
     pay::remit,
     proxy::Proxies,
     public,
-    tls::Doorkeeper,
+    tls::{Doorkeeper, Holder},
     webhook,
 };
 
@@ -66,12 +66,15 @@ pub(crate) struct Places {
     pub(crate) tls: Option<Arc<Doorkeeper>>,
     /// What sends webhooks.
     pub(crate) caller: Caller,
+    /// Where clients of EST come, and what asks for their shields' certificates; [`None`] is nowhere.
+    pub(crate) est: Option<(SocketAddr, Arc<Doorkeeper>)>,
 }
 
 /// Listeners that are open, and the bank behind them.
 pub(crate) struct Server {
     pub(crate) bank: Open,
     listeners: [TcpListener; 3],
+    est: Option<(TcpListener, Door)>,
     sites: [Router; 3],
     proxies: Arc<Proxies>,
     tls: Option<Arc<Doorkeeper>>,
@@ -94,7 +97,8 @@ async fn listen(place: SocketAddr) -> std::result::Result<TcpListener, Failure> 
 impl Server {
     /// Opens the listeners. From now on connections wait, and [`Self::run`] answers them.
     pub(crate) async fn open(bank: Bank, places: Places) -> std::result::Result<Self, Failure> {
-        let Places { public, counter, metrics, public_origin, counter_origin, proxies, tls, caller } = places;
+        let Places { public, counter, metrics, public_origin, counter_origin, proxies, tls, caller, est } =
+            places;
         let listeners = [listen(public).await?, listen(counter).await?, listen(metrics).await?];
         let bank = Arc::new(bank);
         let place = |at: usize| listeners.get(at).and_then(|listener| listener.local_addr().ok());
@@ -109,12 +113,26 @@ impl Server {
             counter::routes().and(public::assets()).site(bank.clone(), SessionKind::Teller, proxies.clone()),
             Router::new().route("/metrics", get(metrics_page)).with_state(bank.clone()),
         ];
-        Ok(Self { bank, listeners, sites, proxies, tls, caller })
+        let est = match est {
+            None => None,
+            Some((place, tls)) => {
+                // What shows the shield's certificate ends here, so that no proxy speaks for anybody.
+                let proxies = Arc::<Proxies>::default();
+                let site = est::routes().site(bank.clone(), SessionKind::Customer, proxies.clone());
+                Some((listen(place).await?, Door { site, tls: Some(tls), proxies }))
+            }
+        };
+        Ok(Self { bank, listeners, est, sites, proxies, tls, caller })
     }
 
     /// The address of the metrics.
     pub(crate) fn metrics(&self) -> Option<SocketAddr> {
         self.listeners.last().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// Where clients of EST come.
+    pub(crate) fn est(&self) -> Option<SocketAddr> {
+        self.est.as_ref().and_then(|(listener, _)| listener.local_addr().ok())
     }
 
     /// Answers until `stop` says so; what is being answered then is answered to its end.
@@ -127,8 +145,12 @@ impl Server {
             tasks.spawn(accept(listener, door, stop.clone()));
         }
         tasks.spawn(webhook::run(self.bank.clone(), self.caller, stop.clone()));
-        if let Some(tls) = self.tls {
+        let of_est = self.est.as_ref().and_then(|(_, door)| door.tls.clone());
+        for tls in self.tls.into_iter().chain(of_est) {
             tasks.spawn(keep_door(self.bank.clone(), tls, stop.clone()));
+        }
+        if let Some((listener, door)) = self.est {
+            tasks.spawn(accept(listener, door, stop.clone()));
         }
         tasks.spawn(keep_house(self.bank.clone(), stop));
         while tasks.join_next().await.is_some() {}
@@ -192,7 +214,9 @@ async fn serve(stream: TcpStream, peer: SocketAddr, door: Door, stop: watch::Rec
         // Whoever does not speak TLS, or never ends to begin, is let go.
         Some(tls) => {
             if let Ok(Ok(stream)) = timeout(HEAD, tls.acceptor().accept(stream)).await {
-                converse(stream, site, stop).await;
+                let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+                let holder = Holder(shown.map(|certificate| certificate.to_vec()));
+                converse(stream, site.layer(axum::Extension(holder)), stop).await;
             }
         }
     }

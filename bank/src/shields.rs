@@ -167,6 +167,11 @@ impl Shields {
         self.signers.certificate(kind).pem()
     }
 
+    /// The CA's certificate for this kind, DER.
+    pub(crate) fn authority(&self, kind: Kind) -> &[u8] {
+        &self.signers.certificate(kind).der
+    }
+
     /// Whether a trusted factory's shield of this serial number says that it has made the key.
     ///
     /// # Errors

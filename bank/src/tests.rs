@@ -3,6 +3,8 @@
 
 mod attack;
 mod crawl;
+mod est_attack;
+mod est;
 mod measure;
 mod merchant;
 mod metric;

@@ -13,11 +13,23 @@ use tokio_rustls::{
         ClientConfig, Error, RootCertStore, ServerConfig,
         crypto::aws_lc_rs,
         pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
+        server::{WebPkiClientVerifier, danger::ClientCertVerifier},
         time_provider::TimeProvider,
     },
 };
 
 use crate::clock::{Clock, SECOND};
+
+/// The certificate (DER) that a client has shown in TLS, with the proof of its key.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Holder(pub(crate) Option<Vec<u8>>);
+
+/// Who may show a certificate: whoever has one for clients that this authority (DER) has signed, and that is valid by this clock.
+#[derive(Clone)]
+pub(crate) struct Holders {
+    pub(crate) authority: Vec<u8>,
+    pub(crate) clock: Clock,
+}
 
 fn wrong(path: &Path, why: impl std::fmt::Display, next: &str) -> Failure {
     Failure::new(format!("{} was not taken", path.display())).because(why).next(next)
@@ -30,11 +42,13 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
     if found.is_empty() { Err(wrong(path, "it holds no certificate", next)) } else { Ok(found) }
 }
 
-/// What answers the customers' and the tellers' TLS. Both files are read again when they have changed, so that a new certificate needs no
+/// What answers in TLS. Both files are read again when they have changed, so that a new certificate needs no
 /// new start: connections that are open go on, and the next ones get the new certificate.
 pub(crate) struct Doorkeeper {
     certificate: PathBuf,
     key: PathBuf,
+    /// [`None`]: nobody is asked for a certificate.
+    holders: Option<Holders>,
     now: Mutex<(Stamp, TlsAcceptor)>,
 }
 
@@ -42,10 +56,10 @@ pub(crate) struct Doorkeeper {
 type Stamp = [Option<(u64, u64, u64, i64, i64)>; 2];
 
 impl Doorkeeper {
-    pub(crate) fn new(certificate: &Path, key: &Path) -> Result<Self, Failure> {
+    pub(crate) fn new(certificate: &Path, key: &Path, holders: Option<Holders>) -> Result<Self, Failure> {
         let (certificate, key) = (certificate.to_owned(), key.to_owned());
-        let now = (stamp(&certificate, &key), acceptor(&certificate, &key)?);
-        Ok(Self { certificate, key, now: Mutex::new(now) })
+        let now = (stamp(&certificate, &key), acceptor(&certificate, &key, holders.as_ref())?);
+        Ok(Self { certificate, key, holders, now: Mutex::new(now) })
     }
 
     /// As the files were read last.
@@ -62,7 +76,7 @@ impl Doorkeeper {
         if self.now.lock().unwrap_or_else(PoisonError::into_inner).0 == found {
             return Ok(false);
         }
-        let read = acceptor(&self.certificate, &self.key)?;
+        let read = acceptor(&self.certificate, &self.key, self.holders.as_ref())?;
         *self.now.lock().unwrap_or_else(PoisonError::into_inner) = (found, read);
         Ok(true)
     }
@@ -75,16 +89,30 @@ fn stamp(certificate: &Path, key: &Path) -> Stamp {
     })
 }
 
+/// Whom a listener asks for a certificate. Whoever has none yet comes in as well.
+fn clients(holders: Option<&Holders>) -> Result<Arc<dyn ClientCertVerifier>, Failure> {
+    let Some(Holders { authority, .. }) = holders else { return Ok(WebPkiClientVerifier::no_client_auth()) };
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates([CertificateDer::from(authority.clone())]);
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    // A store without an authority is refused here.
+    verifier.allow_unauthenticated().build().map_err(|fault| Failure::new("TLS was not begun").because(fault))
+}
+
 /// The certificate with its chain, and its key, which is closed to others.
-fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Failure> {
+fn acceptor(certificate: &Path, key: &Path, holders: Option<&Holders>) -> Result<TlsAcceptor, Failure> {
     file::check_private(key, "600")?;
     let chain = certificates(certificate)?;
     let private = PrivateKeyDer::from_pem_slice(&file::read_secret(key)?).map_err(|_| {
         wrong(key, "it holds no private key", "give a PEM file of one key without a passphrase")
     })?;
-    let made = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let clients = clients(holders)?;
+    let clock = holders.map_or_else(Clock::default, |holders| holders.clock.clone());
+    let (provider, time) = (Arc::new(aws_lc_rs::default_provider()), Arc::new(ByClock(clock)));
+    let made = ServerConfig::builder_with_details(provider, time)
         .with_safe_default_protocol_versions()
-        .and_then(|versions| versions.with_no_client_auth().with_single_cert(chain, private));
+        .and_then(|versions| versions.with_client_cert_verifier(clients).with_single_cert(chain, private));
     let mut config = made.map_err(|fault| {
         let why = match fault {
             Error::InconsistentKeys(_) => "it is not the key of the certificate".to_owned(),

@@ -370,6 +370,7 @@ fn passwords_in_clear_are_refused_at_the_start_with_a_sentence() {
         (&["--public-origin", "https://bank.example", "--test-rules"], "customers come from elsewhere"),
         (&["--metrics", open], "the metrics are for this machine"),
         (&["--tls", &cert], "--key"),
+        (&["--est", "127.0.0.1:0"], "--tls"),
         (&["--tls", &cert, "--key", &other], "not the key of the certificate"),
         (&["--tls", &key, "--key", &key], "holds no certificate"),
         (&["--tls", &cert, "--key", &cert], "for its owner only"),

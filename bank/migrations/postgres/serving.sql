@@ -4,6 +4,7 @@
 -- Written once, and never changed or removed.
 GRANT SELECT, INSERT ON accepted TO :role;
 GRANT SELECT, INSERT ON attempt TO :role;
+GRANT SELECT, INSERT ON attested TO :role;
 GRANT SELECT, INSERT ON audit TO :role;
 GRANT SELECT, INSERT ON audit_seal TO :role;
 GRANT SELECT, INSERT ON card_pair TO :role;

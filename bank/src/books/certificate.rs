@@ -37,6 +37,13 @@ statements! {
     REVOKE_FORMER = "UPDATE certificate SET revoked_at = $1, reason = 'superseded'
                      WHERE shield = $2 AND serial <> $3 AND serial <> $4 AND revoked_at IS NULL";
     REVOKE_ALL = "UPDATE certificate SET revoked_at = $1, reason = $2 WHERE shield = $3 AND revoked_at IS NULL";
+    SUPERSEDE = "UPDATE certificate SET revoked_at = $1, reason = 'superseded' WHERE serial = $2 AND revoked_at IS NULL";
+    OF_CODE = "SELECT kind, serial FROM certificate WHERE reference = $1 AND revoked_at IS NULL";
+    OF_KEY = "SELECT reference, der FROM certificate WHERE key_digest = $1 AND shield = $2 AND revoked_at IS NULL";
+    SHOWN = "SELECT serial, kind, shield, reference, not_after, delivered_at, revoked_at FROM certificate
+             WHERE serial = $1 AND fingerprint = $2";
+    SUCCESSOR = "SELECT n.der FROM certificate c JOIN certificate n ON n.key_digest = c.key_digest AND n.shield = c.shield
+                 WHERE c.serial = $1 AND c.reason = 'superseded' AND n.revoked_at IS NULL";
     COUNT_REVOCATIONS = "UPDATE crl_head SET revocations = revocations + $1 WHERE id = 1";
     COUNT_PAYMENT = "UPDATE certificate SET payments = payments + 1
                      WHERE serial = $1 AND fingerprint = $2 AND kind = 'payment' AND delivered_at IS NOT NULL
@@ -266,6 +273,62 @@ pub(crate) async fn revoke_on_the_way(
     let revoke = sqlx::query(REVOKE_ON_THE_WAY).bind(now).bind(shield).bind(kind.name());
     let revoked = revoke.execute(&mut *db).await?.rows_affected();
     counted(db, revoked).await
+}
+
+/// The certificate's key has another certificate from now on. Whether it stood until now.
+pub(crate) async fn supersede(db: &mut Connection, serial: &str, now: Moment) -> Result<bool> {
+    let supersede = sqlx::query(SUPERSEDE).bind(now).bind(serial);
+    let revoked = supersede.execute(&mut *db).await?.rows_affected();
+    Ok(counted(db, revoked).await? == 1)
+}
+
+/// The kinds and serial numbers of what was issued for this code and stands.
+pub(crate) async fn of_code(db: &mut Connection, reference: &str) -> Result<Vec<(String, String)>> {
+    Ok(sqlx::query_as(OF_CODE).bind(reference).fetch_all(db).await?)
+}
+
+/// The certificate of this shield's key that stands: the code that it was issued for, and its DER.
+pub(crate) async fn of_key(
+    db: &mut Connection,
+    key: &str,
+    shield: &str,
+) -> Result<Option<(String, Vec<u8>)>> {
+    Ok(sqlx::query_as(OF_KEY).bind(key).bind(shield).fetch_optional(db).await?)
+}
+
+/// A certificate that somebody has shown, with the proof of its key.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    pub(crate) serial: String,
+    kind: String,
+    pub(crate) shield: String,
+    pub(crate) reference: String,
+    pub(crate) not_after: Moment,
+    delivered_at: Option<Moment>,
+    revoked_at: Option<Moment>,
+}
+from_row!(Shown { serial, kind, shield, reference, not_after, delivered_at, revoked_at });
+
+impl Shown {
+    /// Whether it says who its holder is: of this kind, and on its shield.
+    pub(crate) fn authenticates(&self) -> bool {
+        self.kind == Kind::Authentication.name() && self.delivered_at.is_some()
+    }
+
+    pub(crate) const fn is_revoked(&self) -> bool {
+        self.revoked_at.is_some()
+    }
+}
+
+/// The certificate of this serial number and fingerprint, where the bank has issued it.
+pub(crate) async fn shown(db: &mut Connection, serial: &str, fingerprint: &str) -> Result<Option<Shown>> {
+    Ok(sqlx::query_as(SHOWN).bind(serial).bind(fingerprint).fetch_optional(db).await?)
+}
+
+/// The certificate (DER) that has taken the place of this one for the same key, where nothing worse has happened to both.
+pub(crate) async fn successor(db: &mut Connection, serial: &str) -> Result<Option<Vec<u8>>> {
+    let row: Option<(Vec<u8>,)> = sqlx::query_as(SUCCESSOR).bind(serial).fetch_optional(db).await?;
+    Ok(row.map(|(der,)| der))
 }
 
 /// Revokes all of this shield but these two, whose keys have taken the place of the former ones. How many.

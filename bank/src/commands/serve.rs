@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use authority::certificate_kind::Kind;
 use clap::Args;
 use terminal::{Failure, Outcome, say_lines};
 
@@ -13,12 +14,12 @@ use super::{Listen, Place, check_version, counter, not_opened, run, told};
 use crate::{
     bank::Bank,
     clock::Clock,
-    database::Kind,
+    database,
     dial::Caller,
     log, origin, proxy,
     proxy::{Network, Proxies},
     serve::Places,
-    tls::{self, Doorkeeper},
+    tls::{self, Doorkeeper, Holders},
 };
 
 #[derive(Args)]
@@ -42,6 +43,9 @@ pub(super) struct Serve {
     /// A network whose machines may say in X-Forwarded-For where a request comes from; may be repeated
     #[arg(long, value_name = "CIDR", value_parser = proxy::parse)]
     trusted_proxy: Vec<Network>,
+    /// Where programs enrol shields by EST (RFC 7030), by the certificate of --tls; nowhere unless this is said
+    #[arg(long, value_name = "A:P", requires = "tls")]
+    est: Option<SocketAddr>,
     #[command(flatten)]
     telling: Telling,
 }
@@ -113,12 +117,13 @@ impl Serve {
         check_door(listen.public, self.public_origin.as_ref(), by_tls, "--public-origin")?;
         check_door(listen.counter, self.counter_origin.as_ref(), by_tls, "--counter-origin")?;
         let tls = match (&self.tls, &self.key) {
-            (Some(certificate), Some(key)) => Some(Arc::new(Doorkeeper::new(certificate, key)?)),
+            (Some(certificate), Some(key)) => Some(Arc::new(Doorkeeper::new(certificate, key, None)?)),
             _ => None,
         };
         self.listen.check_test_rules(self.public_origin.as_deref())?;
         let bank = self.place.open_whole(Clock::new(self.listen.business_date)).await?;
         join(&bank).await?;
+        let est = self.est(&bank)?;
         let mut bank = bank.with_package(self.listen.package()?);
         bank.settings.test_rules = self.listen.test_rules;
         let places = Places {
@@ -127,16 +132,29 @@ impl Serve {
             proxies: Proxies(self.trusted_proxy),
             tls,
             caller: self.telling.caller(&bank.clock)?,
+            est,
             ..self.listen.places()
         };
         run(bank, places, |at| {
+            let est = at.est.as_ref().map(|est| format!("\nEST        {est}")).unwrap_or_default();
             say_lines(&format!(
-                "customers  {}\ntellers    {}\nmetrics    {}",
+                "customers  {}\ntellers    {}\nmetrics    {}{est}",
                 at.public, at.counter, at.metrics
             ));
             Ok(())
         })
         .await
+    }
+
+    /// The place of EST, which asks for the certificates on shields.
+    fn est(&self, bank: &Bank) -> Result<Option<(SocketAddr, Arc<Doorkeeper>)>, Failure> {
+        let (Some(place), Some(certificate), Some(key)) = (self.est, &self.tls, &self.key) else {
+            return Ok(None);
+        };
+        let shields = bank.shields().map_err(told("the bank was not opened"))?;
+        let authority = shields.authority(Kind::Authentication).to_vec();
+        let holders = Holders { authority, clock: bank.clock.clone() };
+        Ok(Some((place, Arc::new(Doorkeeper::new(certificate, key, Some(holders))?))))
     }
 }
 
@@ -144,7 +162,7 @@ impl Serve {
 async fn join(bank: &Bank) -> Result<(), Failure> {
     bank.join().await.map_err(told("the bank was not opened"))?;
     check_version(bank).await?;
-    if bank.database.kind == Kind::Postgres
+    if bank.database.kind == database::Kind::Postgres
         && bank.database.may_rewrite().await.map_err(told("the bank was not opened"))?
     {
         log::event("the role of the database may change the ledger: `bank grant` makes one that may not");

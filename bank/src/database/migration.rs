@@ -40,7 +40,7 @@ macro_rules! migration {
     };
 }
 
-/// All of them, in their order. The number 6 was never used.
+/// All of them, in their order. The numbers 6 and 8 were never used.
 pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!("0001_books"),
     migration!("0002_index"),
@@ -49,6 +49,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!("0005_merchant"),
     migration!("0007_chains"),
     migration!("0009_nodes"),
+    migration!("0010_attested"),
 ];
 
 /// The migration that knows of nodes, and of what programs must know.

@@ -10,11 +10,14 @@ pub(crate) struct Addresses {
     pub(crate) public: String,
     pub(crate) counter: String,
     pub(crate) metrics: String,
+    /// Of `bank serve --est`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) est: Option<String>,
 }
 
 /// The guide, in the order of the story.
 pub(crate) fn guide(at: &Addresses, made: &Seeded) -> String {
-    let Addresses { public, counter, metrics } = at;
+    let Addresses { public, counter, metrics, .. } = at;
     let Seeded {
         password,
         payment_password,

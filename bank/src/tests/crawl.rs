@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     sync::watch,
     time::timeout,
@@ -49,7 +49,11 @@ impl Site {
 }
 
 async fn raw(place: SocketAddr, request: &[u8]) -> Answer {
-    let mut stream = TcpStream::connect(place).await.expect("a connection");
+    answer(TcpStream::connect(place).await.expect("a connection"), request).await
+}
+
+/// What the other end answers, up to its end; the status is 0 where it answers nothing.
+pub(super) async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> Answer {
     // A server that has refused may close before it has read all.
     let _ = stream.write_all(request).await;
     let mut bytes = Vec::new();

@@ -34,6 +34,10 @@ const NEW: &str = "2006-09-01";
 /// A CA for one test, which trusts the makers' factory.
 pub(super) fn shields(folder: &Path) -> Shields {
     Shields::found(folder, KeyAlgorithm::P256, None).expect("a CA");
+    opened(folder)
+}
+
+pub(super) fn opened(folder: &Path) -> Shields {
     let shields = Shields::open(folder, None, &folder.join("none")).expect("the CA");
     shields.trusting(Maker::new(Kind::Payment).factory())
 }
@@ -61,6 +65,11 @@ impl Soft {
     pub(super) fn new() -> Self {
         let serial = format!("{:08X}", u32::from_be_bytes(random::bytes().expect("random numbers")));
         Self { serial: String::leak(serial), key: fresh_key(), certificates: Vec::new() }
+    }
+
+    /// The shield with this payment key, and its certificate.
+    pub(super) fn paying_with(self, key: SigningKey, certificate: Vec<u8>) -> Self {
+        Self { key, certificates: vec![certificate], ..self }
     }
 
     pub(super) fn attest(&self, kind: Kind, key: &SigningKey) -> Attestation {

@@ -81,6 +81,16 @@ impl World {
         Self { bank, teller, other_teller, folder }
     }
 
+    /// Another node of this bank: the same books, secrets and CA.
+    pub(super) fn node(&self) -> Bank {
+        let path = self.folder.path().join("secrets.json");
+        self.bank.secrets.write(&path).expect("written");
+        let secrets = Secrets::read(&path).expect("read");
+        let node =
+            Bank::new(self.bank.database.clone(), secrets, self.bank.settings.clone(), Clock::default());
+        node.with_shields(super::shield::opened(&self.folder.path().join("ca")))
+    }
+
     /// A customer with ten thousand yuan and a contract that the counter made on this day.
     pub(super) async fn person(&self, name: &str, made_on: &str) -> Person {
         let bank = &self.bank;

@@ -87,14 +87,9 @@ pub(crate) async fn open_account(bank: &Bank, teller: &Teller, new: &Opening) ->
 
 /// A password that the bank makes: shown once, good for ten days, and to be changed at the first log-in.
 async fn one_time_password(bank: &Bank) -> Result<(String, String)> {
-    const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
-    let mut password = String::new();
-    for _ in 0..12 {
-        let at = random::below(u32::try_from(LETTERS.len()).unwrap_or(1))?;
-        password.push(LETTERS.get(at as usize).map_or('x', |byte| char::from(*byte)));
-    }
+    let password = random::signs(random::CLEAR, 12)?;
     let hash = bank.hasher.hash(&password).await?;
-    Ok((password, hash))
+    Ok((password.to_string(), hash))
 }
 
 /// The application form: a contract of online banking for a customer who has none. Gives the first password.

@@ -35,6 +35,7 @@ mod database;
 mod package;
 mod assistant;
 mod random;
+mod frame;
 mod crowd;
 mod proxy;
 mod tls;

@@ -43,16 +43,13 @@ pub(crate) struct Code {
     pub(crate) code: String,
 }
 
-fn digits(count: usize) -> Result<String> {
-    (0..count).map(|_| Ok(char::from_digit(random::below(10)?, 10).unwrap_or('0'))).collect()
-}
-
 fn mac(bank: &Bank, reference: &str, code: &str) -> Result<String> {
     Ok(hex(bank.secrets.mac(Purpose::Form, &["authorisation", reference, code])?.as_slice()))
 }
 
 /// Makes reference and code for a shield, in place of the former ones.
 pub(crate) async fn hand_out(bank: &Bank, work: &mut Work, shield: &Shield, now: Moment) -> Result<Code> {
+    let digits = |count| Ok::<_, Error>(random::signs(random::DIGITS, count)?.to_string());
     let (reference, code) = (digits(12)?, digits(10)?);
     let mac = mac(bank, &reference, &code)?;
     held(work, shield).await?;

@@ -1,6 +1,13 @@
 //! Random numbers of the system.
 
+use zeroize::Zeroizing;
+
 use crate::error::{Error, Result};
+
+/// Letters and digits that nobody confuses: eight of them are 39 bits.
+pub(crate) const CLEAR: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
+/// Ten of them are 33 bits.
+pub(crate) const DIGITS: &[u8] = b"0123456789";
 
 /// So many random bytes.
 pub(crate) fn bytes<const N: usize>() -> Result<[u8; N]> {
@@ -29,6 +36,16 @@ pub(crate) fn below(below: u32) -> Result<u32> {
             return Ok(drawn % below);
         }
     }
+}
+
+/// So many of these signs, which are ASCII, each equally likely.
+pub(crate) fn signs(of: &[u8], count: usize) -> Result<Zeroizing<String>> {
+    let mut drawn = Zeroizing::new(String::with_capacity(count));
+    for _ in 0..count {
+        let at = below(u32::try_from(of.len()).unwrap_or(1))?;
+        drawn.push(of.get(at as usize).map_or('x', |sign| char::from(*sign)));
+    }
+    Ok(drawn)
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -17,6 +17,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{
     error::{Error, Result},
+    frame,
     random::{self, hex},
 };
 
@@ -154,10 +155,7 @@ impl Secrets {
         };
         let key = key.ok_or_else(missing)?;
         let mut mac = Hmac::<Sha256>::new_from_slice(key.0.as_bytes()).map_err(|_| missing())?;
-        for part in parts {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part.as_bytes());
-        }
+        mac.update(&frame::whole(parts));
         Ok(Zeroizing::new(mac.finalize().into_bytes().into()))
     }
 }

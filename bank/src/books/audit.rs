@@ -8,7 +8,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{from_row, statements};
-use crate::{clock::Moment, database::Connection, error::Result, random::hex};
+use crate::{clock::Moment, database::Connection, error::Result, frame, random::hex};
 
 /// So many chains, as the table of the heads has rows.
 pub(super) const CHAINS: u8 = 16;
@@ -56,16 +56,13 @@ impl Row {
         self.previous == previous && self.hash == self.digest()
     }
 
-    /// The hash that the row must have. Each field has its length before it, so that no two rows are written alike. The chain is in the
+    /// The hash that the row must have. The chain is in the
     /// hash before the chain's first row ([`genesis`]).
     fn digest(&self) -> String {
-        let mut hash = Sha256::new();
         let (seq, at) = (self.seq.to_string(), self.at.to_string());
-        for field in [&self.previous, &seq, &at, &self.actor, &self.action, &self.subject, &self.detail] {
-            hash.update((field.len() as u64).to_be_bytes());
-            hash.update(field.as_bytes());
-        }
-        hex(&hash.finalize())
+        let fields: [&str; 7] =
+            [&self.previous, &seq, &at, &self.actor, &self.action, &self.subject, &self.detail];
+        hex(&Sha256::digest(&*frame::whole(&fields)))
     }
 }
 

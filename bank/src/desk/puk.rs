@@ -25,8 +25,7 @@ use crate::{
     rights::{AtCounter, Teller},
 };
 
-/// Letters and digits that nobody confuses; eight of them are 39 bits, and a shield takes six tries.
-const SIGNS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
+/// A shield takes six tries.
 const LENGTH: usize = wire::pin::FIELD;
 /// The consent of the second teller is good for so long.
 const CONSENT: Moment = 30 * MINUTE;
@@ -66,13 +65,9 @@ pub(crate) struct Errand {
 
 fn draw() -> Result<Clear> {
     loop {
-        let mut signs = Zeroizing::new(Vec::with_capacity(LENGTH));
-        for _ in 0..LENGTH {
-            let at = random::below(u32::try_from(SIGNS.len()).unwrap_or(1))?;
-            signs.push(SIGNS.get(at as usize).copied().unwrap_or(b'x'));
-        }
-        if !wire::pin::is_trivial(&signs) {
-            return Ok(Clear(signs));
+        let signs = random::signs(random::CLEAR, LENGTH)?;
+        if !wire::pin::is_trivial(signs.as_bytes()) {
+            return Ok(Clear::new(signs.as_bytes()));
         }
     }
 }

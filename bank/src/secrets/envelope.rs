@@ -10,20 +10,10 @@ use zeroize::Zeroizing;
 use super::Key;
 use crate::{
     error::{Error, Result},
-    random,
+    frame, random,
 };
 
 const NONCE: usize = 12;
-
-/// The parts, each with its length before it, so that no two lists of parts are alike.
-fn bound(parts: &[&str]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for part in parts {
-        bytes.extend((part.len() as u64).to_be_bytes());
-        bytes.extend(part.as_bytes());
-    }
-    bytes
-}
 
 fn cipher(key: &Key) -> Result<Aes256Gcm> {
     let broken = || Error::Broken("a key in the file of secrets is not one".into());
@@ -38,7 +28,7 @@ fn cipher(key: &Key) -> Result<Aes256Gcm> {
 /// Seals a secret for what the parts name.
 pub(super) fn seal(key: &Key, parts: &[&str], secret: &[u8]) -> Result<Vec<u8>> {
     let nonce = random::bytes::<NONCE>()?;
-    let payload = Payload { msg: secret, aad: &bound(parts) };
+    let payload = Payload { msg: secret, aad: &frame::whole(parts) };
     let sealed = cipher(key)?.encrypt(&Nonce::from(nonce), payload);
     let sealed = sealed.map_err(|_| Error::Broken("a secret was not sealed".into()))?;
     Ok([&nonce[..], &sealed].concat())
@@ -51,7 +41,7 @@ pub(super) fn seal(key: &Key, parts: &[&str], secret: &[u8]) -> Result<Vec<u8>> 
 pub(super) fn open(key: &Key, parts: &[&str], envelope: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     let broken = || Error::Broken("a sealed secret in the database does not open".into());
     let (nonce, sealed) = envelope.split_first_chunk::<NONCE>().ok_or_else(broken)?;
-    let payload = Payload { msg: sealed, aad: &bound(parts) };
+    let payload = Payload { msg: sealed, aad: &frame::whole(parts) };
     let opened = cipher(key)?.decrypt(&Nonce::from(*nonce), payload);
     opened.map(Zeroizing::new).map_err(|_| broken())
 }

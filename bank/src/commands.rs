@@ -4,37 +4,36 @@
 mod backup;
 mod confirm;
 mod serve;
+mod demo;
+mod teller;
+mod audit;
 mod counter;
 mod merchant;
 mod migrate;
 
-use std::{io::IsTerminal, net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf};
 
-use authority::attestation::{Factory, TEST_BRAND};
 use clap::{Args, Parser, Subcommand};
-use terminal::{Exit, Failure, Outcome, say, say_lines};
+use terminal::{Exit, Failure, Outcome, say};
 use time::Date;
 use tokio::{runtime::Runtime, signal::unix, sync::watch};
 use wire::algorithm::KeyAlgorithm;
 
 use crate::{
     bank::{Bank, Folder, failure},
-    books::{proof::Proof, seal::Known},
     clock::{Clock, parse_day},
     database::{Database, sqlite_url},
-    demo::{self, Kept, Seeded},
+    demo::Addresses,
     dial::Caller,
     error::Error,
     log, origin,
     package::Package,
     proxy::Proxies,
-    seals_file,
     seals_file::SealsFile,
     secrets::Secrets,
     serve::{Places, Server},
     settings::Settings,
     shields::Shields,
-    shop::Room,
 };
 
 /// A bank: accounts, payments, a counter
@@ -52,14 +51,14 @@ enum Command {
     /// Serve the pages and the counter
     Serve(serve::Serve),
     /// A bank with customers of all kinds, in a folder that goes away with it
-    Demo(Demo),
+    Demo(demo::Demo),
     /// Bring the database to this program's state
     Migrate(Place),
     /// Let a role of PostgreSQL serve that can change neither the ledger nor the audit; run it as the owner of the tables
     Grant(migrate::Grant),
     /// Tellers
     #[command(subcommand)]
-    Teller(TellerCommand),
+    Teller(teller::Teller),
     /// Merchants: who they are, their keys, and what they are told
     #[command(subcommand)]
     Merchant(merchant::Merchant),
@@ -75,7 +74,7 @@ enum Command {
     ConfirmShields(confirm::ConfirmShields),
     /// The audit
     #[command(subcommand)]
-    Audit(AuditCommand),
+    Audit(audit::Audit),
 }
 
 /// Which bank.
@@ -127,66 +126,6 @@ struct Listen {
     test_rules: bool,
 }
 
-#[derive(Args)]
-struct Demo {
-    #[command(flatten)]
-    listen: Listen,
-    /// Open a shop there, which sells one thing to customers of this bank
-    #[arg(long, value_name = "A:P")]
-    shop: Option<SocketAddr>,
-    /// Write addresses, customers and passwords into this file as JSON, once the pages are served
-    #[arg(long, value_name = "FILE")]
-    ready_file: Option<PathBuf>,
-    /// The serial number of a shield that a customer has: reference and code for its ID are printed
-    #[arg(long, value_name = "SERIAL")]
-    shield: Option<String>,
-    /// The only port of 127.0.0.1 at which the pages look for the Online Banking Assistant, for several worlds on one machine
-    #[arg(long, value_name = "N")]
-    assistant_port: Option<u16>,
-    /// Keep the bank in this folder: the next demo with it has the same customers and books
-    #[arg(long, value_name = "DIR")]
-    folder: Option<PathBuf>,
-}
-
-#[derive(Subcommand)]
-enum TellerCommand {
-    /// Add a teller
-    Add(TellerAdd),
-    /// A teller no longer works here
-    Stop(TellerStop),
-}
-
-#[derive(Args)]
-struct TellerAdd {
-    name: String,
-    #[command(flatten)]
-    password: counter::Password,
-    #[command(flatten)]
-    place: Place,
-}
-
-#[derive(Args)]
-struct TellerStop {
-    name: String,
-    #[command(flatten)]
-    place: Place,
-}
-
-#[derive(Subcommand)]
-enum AuditCommand {
-    /// Prove the books: the chains and their seals, the ledger against the chains, and that balances are the sums of their postings
-    Verify(Verify),
-}
-
-#[derive(Args)]
-struct Verify {
-    #[command(flatten)]
-    place: Place,
-    /// The head that a former proof has printed, kept elsewhere: nobody can have put a former state back in place since
-    #[arg(long, value_name = "NUMBER:HASH", value_parser = parse_head)]
-    head: Option<Known>,
-}
-
 impl Line {
     pub(crate) fn run(self) -> Outcome {
         let runtime =
@@ -198,15 +137,14 @@ impl Line {
                 Command::Demo(demo) => demo.run().await,
                 Command::Migrate(place) => migrate::migrate(&place).await,
                 Command::Grant(grant) => grant.run().await,
-                Command::Teller(TellerCommand::Add(add)) => add.run().await,
-                Command::Teller(TellerCommand::Stop(stop)) => stop.run().await,
+                Command::Teller(teller) => teller.run().await,
                 Command::Merchant(merchant) => merchant.run().await,
                 Command::Shop(shop) => shop.run().await,
                 Command::Counter(counter) => counter.run().await,
                 Command::Backup(backup) => backup.run().await,
                 Command::Restore(restore) => restore.run().await,
                 Command::ConfirmShields(confirm) => confirm.run().await,
-                Command::Audit(AuditCommand::Verify(verify)) => verify.run().await,
+                Command::Audit(audit) => audit.run().await,
             }
         })
     }
@@ -314,57 +252,6 @@ async fn init(place: &Place) -> Outcome {
     Ok(outcome)
 }
 
-impl TellerAdd {
-    async fn run(self) -> Outcome {
-        let bank = self.place.open(Clock::default()).await?;
-        let password = self.password.ask_new()?;
-        demo::add_teller(&bank, &self.name, &password).await.map_err(told("no teller was added"))?;
-        bank.seal().await.map_err(told("the audit was not sealed"))?;
-        say(&format!("teller {}", self.name));
-        Ok(Exit::Done)
-    }
-}
-
-impl TellerStop {
-    async fn run(self) -> Outcome {
-        let bank = self.place.open(Clock::default()).await?;
-        if demo::stop_teller(&bank, &self.name).await.map_err(told("the teller was not stopped"))? {
-            bank.seal().await.map_err(told("the audit was not sealed"))?;
-            return Ok(Exit::Done);
-        }
-        Err(Failure::new(format!("no teller {} works here", self.name)))
-    }
-}
-
-impl Verify {
-    async fn run(self) -> Outcome {
-        let bank = self.place.open(Clock::default()).await?;
-        let proof = bank.prove(self.head).await.map_err(told("the books were not read"))?;
-        let Proof { postings, rows } = proof.map_err(|why| {
-            Failure::new("the books are wrong")
-                .because(why)
-                .next("stop the bank, and compare with the backup")
-        })?;
-        // What was proven is sealed only now: nobody's changes are sealed in the proof's name.
-        let head = if bank.database.is_replica().await.map_err(told("the books were not read"))? {
-            "\nnothing was sealed, because the database is a replica".to_owned()
-        } else {
-            let seal = bank.seal().await.map_err(told("the audit was not sealed"))?;
-            seal.map_or(String::new(), |seal| format!("\nhead {}", seals_file::line(&seal).trim_end()))
-        };
-        say_lines(&format!(
-            "the books are right: {postings} postings sum to zero, {rows} rows of audit are in their chains{head}"
-        ));
-        Ok(Exit::Done)
-    }
-}
-
-/// Reads a head, as `bank audit verify` prints it.
-fn parse_head(text: &str) -> Result<Known, String> {
-    seals_file::parse(text)
-        .ok_or_else(|| "a head is written NUMBER:HASH, as `bank audit verify` prints it".into())
-}
-
 fn not_opened(why: String, next: &str) -> Failure {
     Failure::new("the bank was not opened").because(why).next(next)
 }
@@ -414,104 +301,11 @@ impl Listen {
     }
 }
 
-impl Demo {
-    /// Opens the shop's place: where it was, if there was one, because the books know the shop by its address.
-    async fn room(&self, kept: Option<&str>) -> Result<Option<Room>, Failure> {
-        let Some(at) = self.shop else { return Ok(None) };
-        let former = kept.and_then(|origin| origin.strip_prefix("http://")?.parse().ok());
-        let opened = Room::open(former.unwrap_or(at)).await;
-        let next = "end the program that has this address: the kept books know the shop by it";
-        let told = |failure: Failure| if former.is_some() { failure.next(next) } else { failure };
-        opened.map(Some).map_err(told)
-    }
-
-    /// The bank in this folder, with whom the demo has. A new one is founded and filled.
-    async fn bank(
-        &self,
-        folder: &demo::Folder,
-        package: Option<Package>,
-        kept: Option<Seeded>,
-    ) -> Result<(Bank, Seeded), Failure> {
-        let place = Place { folder: folder.path().to_owned(), database: None };
-        let own = Folder(folder.path());
-        if kept.is_none() {
-            Secrets::new().map_err(told("no secrets were made"))?.write(&own.secrets())?;
-            // The demo's passwords are printed, so its CA's keys lie in its own folder in clear, and it opens at once.
-            Shields::found(&own.authority(), KeyAlgorithm::P256, None)?;
-        }
-        let database = place.make_database().await?;
-        database.migrate(Clock::default().now()).await.map_err(told("the database was not made"))?;
-        database.close().await;
-        let clock = Clock::new(self.listen.business_date);
-        let shields = Shields::open(&own.authority(), None, &own.factories())?;
-        let shields = shields.trusting(Factory::test(TEST_BRAND)?);
-        let mut bank = place.open(clock).await?.with_shields(shields).with_package(package);
-        bank.settings.test_rules = self.listen.test_rules;
-        let bank = bank.with_assistant(self.assistant_port);
-        let made = match kept {
-            Some(made) => made,
-            None => {
-                let made = demo::seed(&bank, self.shield.as_deref()).await;
-                made.map_err(told("the demo was not seeded"))?
-            }
-        };
-        Ok((bank, made))
-    }
-
-    async fn run(self) -> Outcome {
-        self.listen.check_metrics()?;
-        if ![self.listen.public, self.listen.counter].iter().all(|place| place.ip().is_loopback()) {
-            return Err(Failure::new("the demo was not opened")
-                .because("its passwords are printed, so it is for this machine only")
-                .next("name an address of 127.0.0.1"));
-        }
-        let folder = demo::Folder::open(self.folder.clone())?;
-        let kept = folder.kept()?;
-        let (made, shop) = kept.map_or((None, None), |kept| (Some(kept.made), kept.shop));
-        // What can fail for a reason of the machine's comes first: a bank that was founded and not filled cannot be opened again.
-        let (package, room) = (self.listen.package()?, self.room(shop.as_deref()).await?);
-        let (bank, made) = self.bank(&folder, package, made).await?;
-        // The guide stays on the screen: the log of requests is for whoever sends it elsewhere.
-        log::keep_requests(!std::io::stderr().is_terminal());
-        let papers = folder.path().join("shop.json");
-        if let Some(room) = room.as_ref().filter(|_| shop.is_none()) {
-            merchant::furnish(&bank, room, &papers).await?;
-        }
-        let shop = shop.or_else(|| room.as_ref().map(|room| room.origin().to_owned()));
-        let kept = Kept { made, shop };
-        folder.keep(&kept)?;
-        let Kept { made, .. } = kept;
-        // What the demo's merchant was given, for programs that try the merchants' API.
-        let merchant = room.as_ref().map(|_| file::read(&papers)).transpose()?;
-        let merchant: Option<serde_json::Value> =
-            merchant.and_then(|papers| serde_json::from_slice(&papers).ok());
-        run(bank, self.listen.places(), |at| {
-            say_lines(&demo::guide(at, &made));
-            let shop = room.as_ref().map(|room| room.origin().to_owned());
-            if let Some(room) = room {
-                say_lines(&format!("7. Buy in a shop\n   Open {}, and pay as in 1 or 2.", room.origin()));
-                let bank = at.public.clone();
-                tokio::spawn(async move { room.sell(&bank, papers).await });
-            }
-            let Some(path) = &self.ready_file else { return Ok(()) };
-            let ready =
-                serde_json::json!({ "addresses": at, "demo": made, "shop": shop, "merchant": merchant });
-            let ready = ready.to_string();
-            Ok(file::write_fleeting(path, ready.as_bytes(), file::Access::Owner, true)?)
-        })
-        .await
-    }
-}
-
 /// Opens the listeners, tells where they are, and answers until a signal comes.
-async fn run(
-    bank: Bank,
-    places: Places,
-    tell: impl FnOnce(&demo::Addresses) -> Result<(), Failure>,
-) -> Outcome {
+async fn run(bank: Bank, places: Places, tell: impl FnOnce(&Addresses) -> Result<(), Failure>) -> Outcome {
     let server = Server::open(bank, places).await?;
     let metrics = server.metrics().map(|metrics| format!("http://{metrics}/metrics"));
-    tell(&demo::Addresses {
+    tell(&Addresses {
         public: server.bank.public.main().to_owned(),
         counter: server.bank.counter.main().to_owned(),
         metrics: metrics.unwrap_or_default(),

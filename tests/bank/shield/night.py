@@ -1,5 +1,6 @@
 """The bank's clock at three in the morning: nothing closes at night, and a large sum is transferred."""
 
+import os, subprocess
 from datetime import datetime, timedelta, timezone
 
 from clock import ahead
@@ -15,6 +16,9 @@ def fall(world):
     night += timedelta(days=1) if night <= now else timedelta(0)
     seconds = int((night - now).total_seconds())
     world.clock = ahead(seconds)
+    if world.database:
+        # The bank goes by PostgreSQL's clock.
+        subprocess.run(os.environ["SHIELD_RESTART"], shell=True, check=True, env=os.environ | world.clock, stdout=subprocess.DEVNULL)
 
 
 def transfer(world, customer, friend, token):

@@ -142,16 +142,33 @@ def kept(driver, language):
             check(stage.site.balance() == 19_980_000, f"the books have {stage.site.balance()}")
 
 
+# What the script says on its way. At a pace to watch, each of these is less than a minute behind the one before.
+STEPS = ["一、张三：静态密码", "II. 李四: a password card", "三、孙七：U盾", "The shield has its ID", "IV. A thief", "Nothing was signed", "剧终", "The end."]
+
+
+@contextlib.contextmanager
+def recorded(pace):
+    """A world whose story has played itself at this pace, and was recorded."""
+    shutil.rmtree(RECORD, ignore_errors=True)
+    with World("--script", "--pace", pace, "--record", RECORD, LANG="zh_CN.UTF-8") as world:
+        world.ready()
+        for part in STEPS:
+            world.says(part)
+        yield world
+
+
+def record():
+    """The story at a pace to watch, for tests/world/pictures."""
+    with recorded("1"):
+        pass
+
+
 def script(driver, language):
     """The story plays itself, tells its steps in both languages, and the books have what it told. Without a browser it says so."""
-    with World("--script", path="/nowhere") as world:
+    with World("--script", PATH="/nowhere") as world:
         check(world.process.wait(timeout=DEADLINE) != 0, "a story was played without a browser")
         check("install chromium" in world.said.read_text(), f"the world says {world.said.read_text()}")
-    shutil.rmtree(RECORD, ignore_errors=True)
-    with World("--script", "--pace", "0.1", "--record", RECORD) as world:
-        world.ready()
-        for part in ("静态密码", "a password card", "U盾显示真正的收款人", "Nothing was signed", "剧终", "The end."):
-            world.says(part)
+    with recorded("0.1") as world:
         browser = Browser(driver, language)
         try:
             site = Customer(browser, world.links["bank"], language[:2], "customer")
@@ -214,6 +231,8 @@ CHAPTERS = {"zh-CN": [shield, static, card, shop, kept, script, killed, a_part_i
 
 
 def main(*wanted):
+    if wanted == ("record",):
+        return record()
     driver = Driver()
     try:
         failed = chapter.tell(CHAPTERS, wanted, driver)

@@ -24,10 +24,11 @@ LINKS = {"bank": "银行 The bank", "shop": "书店 The shop", "panel": "U盾 Th
 class World:
     """One world, in a home of its own. It ends with the block that it stands in, and must leave nothing."""
 
-    def __init__(self, *options, path=os.environ["PATH"]):
+    def __init__(self, *options, **variables):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="wo"))
         (self.home / "run").mkdir(mode=0o700)
-        environment = {"PATH": path, "HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.home / "run"), "TMPDIR": str(self.home)}
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.home / "run"), "TMPDIR": str(self.home)}
+        environment |= variables
         self.said = self.home / "said"
         self.begun = time.monotonic()
         with self.said.open("w") as said:

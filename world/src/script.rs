@@ -38,8 +38,8 @@ pub(crate) struct Links<'a> {
 /// The bank stands beside the shield, and under the shield the page that asks for the PIN.
 const PLACES: [Place; 3] = [
     Place { left: 0, top: 0, width: 56, height: 100 },
-    Place { left: 56, top: 0, width: 44, height: 64 },
-    Place { left: 56, top: 64, width: 44, height: 36 },
+    Place { left: 56, top: 0, width: 44, height: 59 },
+    Place { left: 56, top: 59, width: 44, height: 41 },
 ];
 
 const UNSEEN: &str = "\n  没有显示器：浏览器在后台演出，U盾页面可看U盾\n  \

@@ -170,6 +170,9 @@ impl Bank {
         loop {
             let next = self.owed.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let Some(owed) = next else { return Ok(()) };
+            if owed.is_over() {
+                continue;
+            }
             if let Err(fault) = self.give_back(&owed).await {
                 self.owe(owed);
                 return Err(fault);

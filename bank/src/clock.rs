@@ -28,6 +28,11 @@ pub(crate) fn of_this_machine() -> Moment {
     milliseconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
+/// What a clock shows now that has shown a moment before.
+fn counted((moment, at): (Moment, Instant), now: Instant) -> Moment {
+    moment.saturating_add(milliseconds(now.saturating_duration_since(at)))
+}
+
 fn milliseconds(time: Duration) -> Moment {
     time.as_millis().try_into().unwrap_or(Moment::MAX)
 }
@@ -38,8 +43,23 @@ fn milliseconds(time: Duration) -> Moment {
 pub(crate) struct Clock {
     business_date: Option<Date>,
     /// What the clock of the database has shown, and when that was.
-    shown: Arc<RwLock<Option<(Moment, Instant)>>>,
+    shown: Arc<RwLock<Shown>>,
 }
+
+/// What another clock has shown.
+#[derive(Debug, Default)]
+struct Shown {
+    /// A moment, and when it was shown.
+    last: Option<(Moment, Instant)>,
+    /// A jump that is not followed yet, and how many answers in a row have shown it.
+    doubt: Option<(Moment, u32)>,
+}
+
+/// Two clocks drift apart by less than this between two questions.
+const STEP: Moment = 5 * SECOND;
+/// So many answers in a row show the same jump before it is believed; there is one every ten seconds. A machine that has just taken over a
+/// database sets its own clock in less time, and a jump that was believed for ten seconds would end all sessions for good.
+const BELIEVED: u32 = 30;
 
 impl Clock {
     pub(crate) fn new(business_date: Option<Date>) -> Self {
@@ -47,24 +67,43 @@ impl Clock {
     }
 
     /// From now on this clock goes with a clock that was asked and has answered at these moments.
-    pub(crate) fn set(&self, shown: Moment, asked: Instant, answered: Instant) {
+    ///
+    /// # Errors
+    /// The other clock has jumped by so many milliseconds. This clock counts on as before, until [`BELIEVED`] answers have shown the same jump.
+    pub(crate) fn follow(&self, moment: Moment, asked: Instant, answered: Instant) -> Result<(), Moment> {
         let middle = asked + answered.saturating_duration_since(asked) / 2;
-        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = Some((shown, middle));
+        let mut shown = self.shown.write().unwrap_or_else(PoisonError::into_inner);
+        let jump = shown.last.map_or(0, |last| moment.saturating_sub(counted(last, middle)));
+        if jump.saturating_abs() > STEP {
+            let is_same = |former: Moment| jump.saturating_sub(former).saturating_abs() <= STEP;
+            let seen = shown.doubt.filter(|(former, _)| is_same(*former)).map_or(1, |(_, seen)| seen + 1);
+            if seen < BELIEVED {
+                shown.doubt = Some((jump, seen));
+                return Err(jump);
+            }
+        }
+        *shown = Shown { last: Some((moment, middle)), doubt: None };
+        Ok(())
     }
 
     /// Whether another clock was asked already.
     pub(crate) fn is_set(&self) -> bool {
-        self.shown.read().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.shown.read().unwrap_or_else(PoisonError::into_inner).last.is_some()
+    }
+
+    /// Whether the other clock has jumped, and nobody knows yet whether the jump is right: nothing is thrown away meanwhile.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.shown.read().unwrap_or_else(PoisonError::into_inner).doubt.is_some()
     }
 
     pub(crate) fn now(&self) -> Moment {
-        let shown = *self.shown.read().unwrap_or_else(PoisonError::into_inner);
-        shown.map_or_else(of_this_machine, |(moment, at)| moment.saturating_add(milliseconds(at.elapsed())))
+        let last = self.shown.read().unwrap_or_else(PoisonError::into_inner).last;
+        last.map_or_else(of_this_machine, |last| counted(last, Instant::now()))
     }
 
     /// How much more the clock of this machine shows.
     pub(crate) fn away(&self) -> Moment {
-        of_this_machine() - self.now()
+        of_this_machine().saturating_sub(self.now())
     }
 
     /// As programs of X.509 take it, cut to the second.
@@ -131,7 +170,7 @@ pub(crate) fn parse_day(text: &str) -> Result<Date, String> {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{Clock, DAY, HOUR, SECOND, day, next_midnight, of_this_machine, parse_day, shown};
+    use super::{Clock, DAY, HOUR, Moment, SECOND, day, next_midnight, of_this_machine, parse_day, shown};
 
     /// What the machine's own clock shows decides nothing once another clock was asked.
     #[test]
@@ -139,12 +178,43 @@ mod tests {
         let (clock, asked) = (Clock::default(), Instant::now());
         assert!((clock.now() - of_this_machine()).abs() < HOUR);
         let held = clock.clone();
-        clock.set(5 * DAY, asked, asked + Duration::from_secs(2));
+        assert_eq!(clock.follow(5 * DAY, asked, asked + Duration::from_secs(2)), Ok(()));
         // It was read in the middle of the two seconds, and the test may be slow.
         assert!((5 * DAY - SECOND..5 * DAY + HOUR).contains(&held.now()), "{}", held.now());
         assert!(held.away() > 10_000 * DAY);
         assert_eq!(held.business_date(), "1970-01-06");
         assert_eq!(Clock::default().away() / HOUR, 0, "another clock is not touched");
+    }
+
+    /// A machine that takes over a database may show a wrong time until somebody has told it the right one.
+    #[test]
+    fn a_jump_is_believed_when_it_stays() {
+        let (clock, start) = (Clock::default(), Instant::now());
+        let answer = |round: u64, jump| {
+            let at = start + Duration::from_secs(10 * round);
+            let moment = 5 * DAY + 10 * SECOND * Moment::try_from(round).unwrap() + jump;
+            clock.follow(moment, at, at)
+        };
+        assert_eq!(answer(0, 0), Ok(()));
+        assert_eq!(answer(1, 2 * SECOND), Ok(()), "clocks drift");
+        assert_eq!(answer(2, 2 * DAY), Err(2 * DAY - 2 * SECOND));
+        assert!(clock.is_in_doubt());
+        assert_eq!(answer(3, 0), Ok(()), "the jump was taken back");
+        assert!(!clock.is_in_doubt());
+        for round in 4..33 {
+            assert_eq!(answer(round, 2 * DAY), Err(2 * DAY), "round {round}");
+        }
+        assert_eq!(answer(33, -2 * DAY), Err(-2 * DAY), "another jump is counted anew");
+        for round in 34..63 {
+            assert_eq!(answer(round, 2 * DAY), Err(2 * DAY), "round {round}");
+        }
+        assert_eq!(answer(63, 2 * DAY), Ok(()));
+        assert!(!clock.is_in_doubt());
+        assert_eq!(
+            answer(64, i64::MAX - 8 * DAY),
+            Err(i64::MAX - 10 * DAY),
+            "an absurd answer is a jump like others"
+        );
     }
 
     #[test]

@@ -190,7 +190,7 @@ impl Place {
         })?;
         let bank = Bank::new(self.database().await?, secrets, Settings::read(&folder.settings())?, clock)
             .with_seals_file(Some(seals));
-        if !bank.database.is_current().await {
+        if !bank.database.is_current().await.map_err(told("the bank was not opened"))? {
             return Err(Failure::new("the bank was not opened")
                 .because("its database lacks tables of this program")
                 .next("run `bank migrate`"));

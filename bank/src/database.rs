@@ -28,7 +28,7 @@ pub(crate) use {
 };
 
 use crate::{
-    clock::{Clock, Moment, of_this_machine},
+    clock::{Clock, Moment, SECOND, of_this_machine},
     error::{Error, Result},
 };
 
@@ -81,8 +81,12 @@ pub(crate) struct Database {
     writers: Arc<Semaphore>,
 }
 
-/// So long anybody waits for a connection, or for the turn to write.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// So long anybody waits for a connection, or for the turn to write: less than a request may take (`entry.rs`), so that whoever asks is told
+/// that the database is in the way.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A connection to PostgreSQL is renewed after this time: after a failover the name of the server leads to another machine, and the former
+/// one only reads.
+const RENEWED: Duration = Duration::from_secs(60);
 
 /// A question for the time that took longer says nothing of the time.
 const SLOW: Duration = Duration::from_millis(500);
@@ -115,6 +119,7 @@ impl Database {
         let options: AnyConnectOptions = url.parse().map_err(without_url)?;
         let pool = AnyPoolOptions::new()
             .max_connections(connections)
+            .max_lifetime((kind == Kind::Postgres).then_some(RENEWED))
             .acquire_timeout(PATIENCE)
             .after_connect(move |connection, _| Box::pin(prepare(connection, kind)))
             // SQLite takes a transaction back by itself when the disk is full, and then refuses the ROLLBACK that sqlx sends: such a
@@ -198,6 +203,9 @@ impl Database {
     }
 
     /// Sets the bank's clock by the clock that all nodes share. A question that took long says too little.
+    ///
+    /// # Errors
+    /// The database did not answer, or its clock jumps, and the bank's clock does not follow yet.
     pub(crate) async fn keep_time(&self, clock: &Clock) -> Result<()> {
         if self.kind == Kind::Sqlite {
             return Ok(());
@@ -206,10 +214,15 @@ impl Database {
         let asked = Instant::now();
         let (now,): (i64,) = sqlx::query_as(NOW).fetch_one(&mut *db).await?;
         let answered = Instant::now();
-        if answered - asked < SLOW || !clock.is_set() {
-            clock.set(now, asked, answered);
+        if answered - asked >= SLOW && clock.is_set() {
+            return Ok(());
         }
-        Ok(())
+        clock.follow(now, asked, answered).map_err(|jump| {
+            Error::Broken(format!(
+                "the database's clock shows {} s more than it should: set that machine's clock. The bank's clock follows after five minutes",
+                jump / SECOND
+            ))
+        })
     }
 
     /// Copies an SQLite database, as it is at one moment, into an empty file, while others write.

@@ -165,6 +165,7 @@ async fn make(
         document: document.into(),
         phone: PHONE.into(),
         deposit: if kind == Kind::Shield { "200000" } else { "10000" }.into(),
+        key: String::new(),
     };
     let account = desk::open_account(bank, teller, &opening).await?;
     let mut db = bank.database.connection().await?;

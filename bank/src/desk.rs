@@ -6,6 +6,7 @@ mod puk;
 mod shield;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::{
     bank::Bank,
@@ -42,6 +43,24 @@ pub(crate) struct Opening {
     pub(crate) phone: String,
     /// Cash that is paid in at once; empty for none.
     pub(crate) deposit: String,
+    /// What the form has of its own, or nothing. A form that is sent again opens no second account: the number comes from the key.
+    pub(crate) key: String,
+}
+
+impl Opening {
+    /// The number of the new account.
+    fn number(&self, teller: &Teller) -> Result<String> {
+        if self.key.is_empty() {
+            return account::new_number();
+        }
+        let mut digest = Sha256::new();
+        for part in [&teller.actor(), &self.key, self.document.trim(), self.deposit.trim()] {
+            digest.update(Sha256::digest(part.as_bytes()));
+        }
+        let digest: [u8; 32] = digest.finalize().into();
+        let bytes = digest.first_chunk().ok_or_else(|| Error::Broken("a digest is too short".into()))?;
+        Ok(account::number_of(*bytes))
+    }
 }
 
 fn plain(text: &str, least: usize, most: usize) -> Result<String> {
@@ -70,9 +89,12 @@ pub(crate) async fn open_account(bank: &Bank, teller: &Teller, new: &Opening) ->
         let same = |known: &Customer| known.name == person.name;
         known.filter(same).ok_or(Refusal::CustomerExists)?
     };
-    let number = account::new_number()?;
+    let number = new.number(teller)?;
     if !account::add(&mut work, &number, Some(&customer.id), &customer.name, "customer", now).await? {
-        return Err(Error::Broken("a random number of an account is taken".into()));
+        // The same form was sent before, and its answer was lost.
+        let known = account::find(&mut work, &number).await?;
+        let is_own = known.is_some_and(|known| known.customer.as_ref() == Some(&customer.id));
+        return is_own.then_some(number).ok_or_else(|| Error::Broken("an account's number is taken".into()));
     }
     if let Some(amount) = deposit {
         let (debit, credit, actor) = (VAULT, &number, &teller.actor());

@@ -20,7 +20,7 @@ pub(crate) enum Error {
 pub(crate) enum Trouble {
     /// No room is left on the database's disk.
     Full,
-    /// Nobody answers there, or the server is starting or stopping.
+    /// Nobody answers there, or the server is starting or stopping, or only reads since another one has taken over.
     Away,
     /// Others hold what was wanted: a lock, or a connection.
     Contention,
@@ -54,13 +54,15 @@ impl Trouble {
                 13 | 10 => Some(Self::Full),
                 // SQLITE_BUSY, SQLITE_LOCKED.
                 5 | 6 => Some(Self::Contention),
-                // SQLITE_CANTOPEN.
-                14 => Some(Self::Away),
+                // SQLITE_READONLY, SQLITE_CANTOPEN.
+                8 | 14 => Some(Self::Away),
                 _ => None,
             };
         }
         match (code.get(..2)?, &*code) {
             (_, "53100") => Some(Self::Full),
+            // A read-only transaction.
+            (_, "25006") => Some(Self::Away),
             // Insufficient resources, connection exceptions, the operator's intervention.
             ("08" | "53" | "57", _) => Some(Self::Away),
             // Serialisation and deadlock; a lock that was not to be had in time.
@@ -77,6 +79,16 @@ impl Error {
             Self::Database(fault) => Trouble::of(fault),
             Self::Refused(_) | Self::Broken(_) => None,
         }
+    }
+
+    /// The database has not answered for too long.
+    pub(crate) fn silent() -> Self {
+        Self::Database(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Whether the role of this program lacks a right (PostgreSQL's `insufficient_privilege`).
+    pub(crate) fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(told)) if told.code().as_deref() == Some("42501"))
     }
 
     /// Whether somebody else held a table for too long (PostgreSQL's `lock_timeout`), or the two held each other up.

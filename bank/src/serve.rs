@@ -1,6 +1,10 @@
 //! The listeners: two sites and the metrics, and how they stop.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{Router, extract::ConnectInfo, extract::State, routing::get};
 use hyper_util::{
@@ -26,7 +30,7 @@ use crate::{
     crowd::Crowd,
     database::SILENCE,
     dial::Caller,
-    error::{Result, Trouble},
+    error::{Error, Result, Trouble},
     est, gauge, log, merchant,
     origin::Origins,
     pay::remit,
@@ -46,6 +50,8 @@ const BUFFER: usize = 64 << 10;
 const HEAD: Duration = Duration::from_secs(10);
 /// What is being answered when the bank stops has this long.
 const GRACE: Duration = Duration::from_secs(10);
+/// A step of the housekeeping has this long.
+const STEP: Duration = Duration::from_secs(30);
 /// A clock that is so many seconds away is told of.
 const AWAY: i64 = 5;
 /// A browser that takes nothing of its answer for so long is let go.
@@ -135,9 +141,18 @@ impl Server {
         self.est.as_ref().and_then(|(listener, _)| listener.local_addr().ok())
     }
 
-    /// Answers until `stop` says so; what is being answered then is answered to its end.
-    pub(crate) async fn run(self, stop: watch::Receiver<bool>) {
+    /// Answers until `stop` says so, or until the database is not this program's any more; what is being answered then is answered to its end.
+    pub(crate) async fn run(self, mut outer: watch::Receiver<bool>) {
         let mut tasks = JoinSet::new();
+        let (halt, stop) = watch::channel(false);
+        tasks.spawn(keep_watch(self.bank.clone(), halt.clone(), stop.clone()));
+        let mut halted = stop.clone();
+        tasks.spawn(async move {
+            tokio::select! {
+                () = stopped(&mut outer) => halt.send_replace(true),
+                () = stopped(&mut halted) => true,
+            };
+        });
         // The metrics are at loopback only, so they are in clear.
         let tls = [self.tls.clone(), self.tls.clone(), None];
         for ((listener, site), tls) in self.listeners.into_iter().zip(self.sites).zip(tls) {
@@ -155,11 +170,10 @@ impl Server {
         tasks.spawn(keep_house(self.bank.clone(), stop));
         while tasks.join_next().await.is_some() {}
         let _ = timeout(GRACE, self.bank.rest()).await;
-        if let Err(error) = self.bank.seal().await {
-            log::fault(&format!("the audit was not sealed: {error}"));
-        }
-        tell(&self.bank, "this node's row", self.bank.leave().await);
-        self.bank.database.close().await;
+        step(&self.bank, "tries that were no guesses", self.bank.pay_owed()).await;
+        step(&self.bank, "the seal of the audit", async { self.bank.seal().await.map(|_| ()) }).await;
+        step(&self.bank, "this node's row", self.bank.leave()).await;
+        let _ = timeout(STEP, self.bank.database.close()).await;
         log::event("closed");
     }
 }
@@ -260,6 +274,24 @@ async fn keep_door(bank: Open, tls: Arc<Doorkeeper>, mut stop: watch::Receiver<b
     }
 }
 
+/// The time, and this node's row, which a migration waits for. Nothing else may hold this up. Ends the node where a newer program has taken
+/// something away meanwhile.
+async fn keep_watch(bank: Open, halt: watch::Sender<bool>, mut stop: watch::Receiver<bool>) {
+    let mut tick = interval(Duration::from_secs(10));
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = stopped(&mut stop) => return,
+        }
+        step(&bank, "the time", bank.database.keep_time(&bank.clock)).await;
+        step(&bank, "this node's row", bank.join()).await;
+        if let Ok(Ok(Some(why))) = timeout(STEP, bank.database.refuses()).await {
+            log::fault(&format!("this node ends, because {why}: serve with the newer program"));
+            halt.send_replace(true);
+        }
+    }
+}
+
 /// The outgoing queue, orders that are too old, and the hourly seal on the audit.
 async fn keep_house(bank: Open, mut stop: watch::Receiver<bool>) {
     let (mut tick, mut round) = (interval(Duration::from_millis(500)), 0_u64);
@@ -268,34 +300,38 @@ async fn keep_house(bank: Open, mut stop: watch::Receiver<bool>) {
             _ = tick.tick() => {}
             () = stopped(&mut stop) => return,
         }
-        let done = tidy(&bank, round).await;
-        tell(&bank, "the whole round", done);
+        tidy(&bank, round).await;
         round += 1;
     }
 }
 
-/// Every node keeps time, says that it serves, and writes the seals down; the rest is done by one node at a time.
-async fn tidy(bank: &Bank, round: u64) -> Result<()> {
-    if round.is_multiple_of(20) {
-        tell(bank, "the time", bank.database.keep_time(&bank.clock).await);
-        tell(bank, "this node's row", bank.join().await);
-    }
+/// Every node gives tries back and writes the seals down; the rest is done by one node at a time.
+async fn tidy(bank: &Bank, round: u64) {
+    step(bank, "tries that were no guesses", bank.pay_owed()).await;
     if round.is_multiple_of(120) {
         tell_time(bank);
-        tell(bank, "the file of the seals", bank.write_seals_down().await);
+        step(bank, "the file of the seals", bank.write_seals_down()).await;
     }
-    tell(bank, "tries that were no guesses", bank.pay_owed().await);
-    let Some(_duty) = bank.database.duty().await? else { return Ok(()) };
+    let duty = timeout(STEP, bank.database.duty()).await.unwrap_or_else(|_| Err(Error::silent()));
+    let _duty = match duty {
+        Ok(Some(duty)) => duty,
+        Ok(None) => return,
+        Err(fault) => return tell(bank, "the whole round", Err(fault)),
+    };
     // One step that fails keeps no other from being done.
-    tell(bank, "the outgoing queue", remit_all(bank).await);
+    step(bank, "the outgoing queue", remit_all(bank)).await;
     if round.is_multiple_of(10) {
-        tell(bank, "merchants' orders", merchant::expire_late(bank).await);
+        step(bank, "merchants' orders", merchant::expire_late(bank)).await;
     }
     if round.is_multiple_of(120) {
-        tell(bank, "what is too old", sweep(bank).await);
-        tell(bank, "the seal of the audit", bank.seal_hourly().await);
+        step(bank, "what is too old", sweep(bank)).await;
+        step(bank, "the seal of the audit", bank.seal_hourly()).await;
     }
-    Ok(())
+}
+
+/// One step, and how it went. A database whose machine is gone without a word holds up neither the next step nor the end of the node.
+async fn step(bank: &Bank, what: &str, act: impl Future<Output = Result<()>>) {
+    tell(bank, what, timeout(STEP, act).await.unwrap_or_else(|_| Err(Error::silent())));
 }
 
 fn tell(bank: &Bank, what: &str, done: Result<()>) {
@@ -314,11 +350,16 @@ fn tell_time(bank: &Bank) {
 }
 
 async fn remit_all(bank: &Bank) -> Result<()> {
-    while remit::step(bank).await? {}
+    let until = Instant::now() + STEP / 2;
+    while remit::step(bank).await? && Instant::now() < until {}
     Ok(())
 }
 
 async fn sweep(bank: &Bank) -> Result<()> {
+    // What is thrown away at a wrong time does not come back.
+    if bank.clock.is_in_doubt() {
+        return Ok(());
+    }
     let (mut db, now) = (bank.database.writer().await?, bank.clock.now());
     order::expire(&mut db, now).await?;
     session::sweep(&mut db, now).await?;

@@ -47,14 +47,19 @@ pub(crate) async fn found(db: &mut Connection, now: Moment) -> Result<()> {
 
 /// The sixteen digits of a new card: the bank's prefix, random digits and the check digit of ISO/IEC 7812-1, annex B.
 pub(crate) fn new_number() -> Result<String> {
+    Ok(number_of(random::bytes()?))
+}
+
+/// The number whose own digits come from these bytes.
+pub(crate) fn number_of(bytes: [u8; 9]) -> String {
     let mut number = String::from("622202");
-    for byte in random::bytes::<9>()? {
+    for byte in bytes {
         number.push(char::from(b'0' + byte % 10));
     }
     let doubled = |digit: u32| if digit > 4 { 2 * digit - 9 } else { 2 * digit };
     let digits = number.chars().rev().filter_map(|c| c.to_digit(10)).enumerate();
     let sum: u32 = digits.map(|(at, digit)| if at % 2 == 0 { doubled(digit) } else { digit }).sum();
-    Ok(format!("{number}{}", (10 - sum % 10) % 10))
+    format!("{number}{}", (10 - sum % 10) % 10)
 }
 
 /// Whether the number was free.

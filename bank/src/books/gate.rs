@@ -3,6 +3,8 @@
 //!
 //! A try is paid before anything is compared, so twenty who guess at once have five tries between them.
 
+use std::time::{Duration, Instant};
+
 use super::statements;
 use crate::{
     clock::{MINUTE, Moment, next_midnight},
@@ -105,22 +107,33 @@ pub(crate) async fn is_stale(db: &mut Connection, subject: &Subject<'_>, now: Mo
 /// Gives one try back: nothing was compared, or the answer was right and the order could not be paid. The tries of others stay
 /// paid: a right answer to a question that is no longer asked must not buy five guesses at the next one.
 pub(crate) async fn give_back(db: &mut Connection, subject: &Subject<'_>) -> Result<()> {
-    give_back_owed(db, &Owed(subject.key())).await
+    give_back_owed(db, &Owed::from(subject)).await
 }
 
 /// A try that could not be given back, because the database was away or full.
 #[derive(Debug)]
-pub(crate) struct Owed(String);
+pub(crate) struct Owed {
+    key: String,
+    since: Instant,
+}
 
 impl From<&Subject<'_>> for Owed {
     fn from(subject: &Subject<'_>) -> Self {
-        Self(subject.key())
+        Self { key: subject.key(), since: Instant::now() }
+    }
+}
+
+impl Owed {
+    /// Whether the try counts as a guess by now, as every try does of which nobody says for a minute how it went: see [`is_stale`]. Given back
+    /// later, it could be one of the tries that somebody else has guessed with meanwhile.
+    pub(crate) fn is_over(&self) -> bool {
+        self.since.elapsed() >= Duration::from_millis(MINUTE.unsigned_abs())
     }
 }
 
 /// As [`give_back`], later.
 pub(crate) async fn give_back_owed(db: &mut Connection, owed: &Owed) -> Result<()> {
-    sqlx::query(GIVE_BACK).bind(&owed.0).execute(db).await?;
+    sqlx::query(GIVE_BACK).bind(&owed.key).execute(db).await?;
     Ok(())
 }
 

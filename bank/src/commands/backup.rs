@@ -46,9 +46,9 @@ impl Backup {
         if database.kind == Kind::Postgres {
             return Err(Failure::new("nothing was copied")
                 .because("PostgreSQL has a program of its own for this, which no other one replaces")
-                .next("run pg_dump --no-owner --file FILE URL"));
+                .next("run pg_dump --no-owner --no-privileges --file FILE URL"));
         }
-        if !database.is_current().await {
+        if !database.is_current().await.map_err(told("nothing was copied"))? {
             return Err(Failure::new("nothing was copied")
                 .because("the database has no books, or those of a former version")
                 .next("name the bank's folder or database; after an update run `bank migrate`"));
@@ -140,8 +140,9 @@ fn refused(why: String, next: &str) -> Failure {
 /// Proves the books of this place, and ends what was open in them.
 async fn renew(place: &Place) -> std::result::Result<(), Failure> {
     let database = place.database().await?;
-    let (has_books, has_seals) =
-        (database.has_migration("0001_books").await, database.has_migration("0007_chains").await);
+    let unread = told("nothing was restored");
+    let has_books = database.has_migration("0001_books").await.map_err(&unread)?;
+    let has_seals = database.has_migration("0007_chains").await.map_err(&unread)?;
     database.close().await;
     if !has_books {
         return Err(refused("there are no books in it".into(), "name the copy that `bank backup` made"));

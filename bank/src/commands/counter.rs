@@ -105,6 +105,9 @@ enum Errand {
         /// Cash that is paid in at once
         #[arg(long, value_name = "YUAN", default_value = "")]
         deposit: String,
+        /// Any word of your own: the same command with the same word opens no second account, whatever became of the first answer
+        #[arg(long, value_name = "WORD", default_value = "")]
+        key: String,
     },
     /// The application form: a contract of online banking, and its first password
     Contract(Papers),
@@ -198,8 +201,8 @@ impl Errand {
             (Method::POST, format!("/api/approval/{}", plain(&id)), json!({ "approve": approve }))
         };
         match self {
-            Self::Open { name, document, phone, deposit } => {
-                let body = json!({ "name": name, "document": document, "phone": phone, "deposit": deposit });
+            Self::Open { name, document, phone, deposit, key } => {
+                let body = json!({ "name": name, "document": document, "phone": phone, "deposit": deposit, "key": key });
                 (Method::POST, "/api/action/open".to_owned(), body)
             }
             Self::Contract(papers) => act("contract", papers, Value::Null),

@@ -19,7 +19,7 @@ pub(super) async fn migrate(place: &Place) -> Outcome {
     }
     if folder.secrets().exists() && !folder.authority().exists() {
         // Certificates that another CA has issued would be worth nothing: a CA is founded where the books know of none.
-        if database.has_migration("0003_shield").await {
+        if database.has_migration("0003_shield").await.map_err(told("nothing was changed"))? {
             return Err(Failure::new("nothing was changed")
                 .because("the books know of a CA, and its folder ca is not there")
                 .next("put the copy of ca back, which is kept apart with secrets.json"));
@@ -56,7 +56,7 @@ impl Grant {
                 .because("SQLite has no roles: whoever can write the file can change everything in it")
                 .next("name a PostgreSQL with BANK_DATABASE"));
         }
-        if !database.is_current().await {
+        if !database.is_current().await.map_err(told("nothing was granted"))? {
             return Err(Failure::new("nothing was granted")
                 .because("the database lacks tables of this program")
                 .next("run `bank migrate`"));

@@ -160,6 +160,12 @@ impl Serve {
 
 /// From now on no migration takes away what this node uses. One that was under way may have.
 async fn join(bank: &Bank) -> Result<(), Failure> {
+    if bank.database.is_replica().await.map_err(told("the bank was not opened"))? {
+        return Err(not_opened(
+            "its database is a replica, in which nobody writes".into(),
+            "name the server that the replica follows, or promote the replica",
+        ));
+    }
     bank.join().await.map_err(told("the bank was not opened"))?;
     check_version(bank).await?;
     if bank.database.kind == database::Kind::Postgres

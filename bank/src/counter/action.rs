@@ -27,6 +27,8 @@ pub(crate) struct Fields {
     pub(crate) per_day: String,
     /// The serial number of a shield.
     pub(crate) serial: String,
+    /// What a form has of its own, so that the form opens one account however often it is sent.
+    pub(crate) key: String,
 }
 
 /// What came of it.
@@ -76,8 +78,8 @@ pub(crate) async fn perform(bank: &Bank, teller: &Teller, action: &str, fields: 
         return Err(Refusal::NotFound.into());
     }
     if action == "open" {
-        let Fields { name, document, phone, deposit, .. } = fields;
-        let opening = Opening { name, document, phone, deposit };
+        let Fields { name, document, phone, deposit, key, .. } = fields;
+        let opening = Opening { name, document, phone, deposit, key };
         return Ok(Done::Account(desk::open_account(bank, teller, &opening).await?));
     }
     let at = {

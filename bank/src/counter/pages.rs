@@ -19,6 +19,7 @@ use crate::{
     entry::{Sent, Visit},
     error::Result,
     page::{Page, draw, go},
+    random,
     rights::{AtCounter, Teller},
     site::Routes,
 };
@@ -38,10 +39,12 @@ pub(super) fn routes() -> Routes {
 struct DeskPage<'a> {
     page: &'a Page,
     teller: &'a str,
+    /// What this form has of its own: see [`crate::desk::Opening`].
+    key: String,
 }
 
 async fn desk(visit: Visit, teller: Teller) -> Result<Response> {
-    draw(&DeskPage { page: &visit.page, teller: teller.name() })
+    draw(&DeskPage { page: &visit.page, teller: teller.name(), key: random::id()? })
 }
 
 #[derive(Template)]

@@ -52,6 +52,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!("0010_attested"),
 ];
 
+const FIRST: &str = "0001_books";
 /// The migration that knows of nodes, and of what programs must know.
 const NODES: &str = "0009_nodes";
 /// A node that was not seen for so long has ended.
@@ -74,6 +75,17 @@ const NEEDS: &str = "SELECT name, needs FROM migration WHERE needs <> '' ORDER B
 const HOLD_NODES: &str = "LOCK TABLE node IN EXCLUSIVE MODE";
 const FORMER_NODES: &str = "SELECT COUNT(*) FROM node WHERE knows < $1 AND seen_at > $2";
 
+/// Does something to the tables, again while others hold what it wants.
+async fn again<T>(act: impl AsyncFn() -> Result<T>) -> Result<T> {
+    for _ in 1..TRIES {
+        match act().await {
+            Err(error) if error.is_lock_timeout() => sleep(PAUSE).await,
+            ended => return ended,
+        }
+    }
+    act().await
+}
+
 /// The newest migration that this program knows.
 pub(crate) fn newest() -> &'static str {
     MIGRATIONS.last().map_or("", |migration| migration.name)
@@ -91,22 +103,28 @@ impl Database {
         migrations: &[Migration],
         now: Moment,
     ) -> Result<Vec<&'static str>> {
-        let mut work = self.alone().await?;
-        sqlx::query(MAKE).execute(&mut *work).await?;
-        work.commit().await?;
+        again(|| self.make()).await?;
         let mut done = Vec::new();
         for migration in migrations {
-            let mut tries = 1;
-            let is_new = loop {
-                match self.apply(migration, now).await {
-                    Err(error) if error.is_lock_timeout() && tries < TRIES => sleep(PAUSE).await,
-                    ended => break ended?,
-                }
-                tries += 1;
-            };
+            // Programs before that migration have no row that tells of them, so a database that they may serve loses nothing in the same run.
+            let is_blind = done.contains(&NODES) && !done.contains(&FIRST);
+            if is_blind && !migration.needs.is_empty() {
+                return Err(Error::Broken(format!(
+                    "{} takes something away, and since {NODES} nodes tell that they serve: restart all nodes by this program, and run this again",
+                    migration.name
+                )));
+            }
+            let is_new = again(|| self.apply(migration, now)).await?;
             done.extend(is_new.then_some(migration.name));
         }
         Ok(done)
+    }
+
+    /// Makes the table of the migrations, if it is not there.
+    async fn make(&self) -> Result<()> {
+        let mut work = self.alone().await?;
+        sqlx::query(MAKE).execute(&mut *work).await?;
+        Ok(work.commit().await?)
     }
 
     /// A transaction beside which no other migration runs.
@@ -163,25 +181,38 @@ impl Database {
     }
 
     /// Whether all migrations ran: `serve` does not change a database that nobody asked it to change.
-    pub(crate) async fn is_current(&self) -> bool {
+    ///
+    /// # Errors
+    /// As [`Self::has_migration`].
+    pub(crate) async fn is_current(&self) -> Result<bool> {
         for migration in MIGRATIONS {
-            if !self.has_migration(migration.name).await {
-                return false;
+            if !self.has_migration(migration.name).await? {
+                return Ok(false);
             }
         }
-        true
+        Ok(true)
     }
 
-    /// Whether this migration ran.
-    pub(crate) async fn has_migration(&self, name: &'static str) -> bool {
-        let Ok(mut connection) = self.connection().await else { return false };
-        let found = sqlx::query(FIND).bind(name).fetch_optional(&mut *connection).await;
-        matches!(found, Ok(Some(_)))
+    /// Whether this migration ran. In an empty database none did.
+    ///
+    /// # Errors
+    /// The database is in the way, or the role may not read the table.
+    pub(crate) async fn has_migration(&self, name: &'static str) -> Result<bool> {
+        let mut connection = self.connection().await?;
+        match sqlx::query(FIND).bind(name).fetch_optional(&mut *connection).await.map_err(Error::from) {
+            Ok(found) => Ok(found.is_some()),
+            Err(fault) if fault.is_forbidden() => Err(Error::Broken(
+                "the role of the database may not read its tables: as their owner, run `bank grant ROLE`"
+                    .into(),
+            )),
+            Err(fault) if fault.trouble().is_some() => Err(fault),
+            Err(_) => Ok(false),
+        }
     }
 
     /// Why this program must not serve a database of a newer one; [`None`] where it may.
     pub(crate) async fn refuses(&self) -> Result<Option<String>> {
-        if !self.has_migration(NODES).await {
+        if !self.has_migration(NODES).await? {
             return Ok(None);
         }
         let mut db = self.connection().await?;

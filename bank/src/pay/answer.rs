@@ -144,9 +144,9 @@ impl Payment<'_> {
                 self.bank.metrics.payment(self.method.name());
                 Ok(())
             }
-            Err(Error::Refused(refusal)) => match self.refused(refusal).await {
-                Err(fault) if fault.trouble().is_some() => self.give_back(fault).await,
-                ended => ended,
+            Err(Error::Refused(refusal)) => match self.refuse(refusal).await {
+                Ok(()) => self.look_again(refusal).await,
+                Err(fault) => self.give_back(fault).await,
             },
             // Another answer to the same order was faster, and wrote the one posting.
             Err(Error::Database(Violation(fault))) if fault.is_unique_violation() => {
@@ -273,9 +273,8 @@ impl Payment<'_> {
         Ok(())
     }
 
-    /// The answer was right and nothing was posted. Money or limit too small ends the order; what another request has changed
-    /// meanwhile is looked at again.
-    async fn refused(&self, refusal: Refusal) -> Result<()> {
+    /// The answer was right and nothing was posted. Money or limit too small ends the order.
+    async fn refuse(&self, refusal: Refusal) -> Result<()> {
         let mut work = self.bank.database.begin().await?;
         // A right answer is no guess, so the try is given back.
         gate::give_back(&mut work, &self.subject()).await?;
@@ -284,7 +283,11 @@ impl Payment<'_> {
             let actor = format!("customer:{}", self.customer);
             audit::add(&mut work, self.now, &actor, "refused", &self.order.id, refusal.code()).await?;
         }
-        work.commit().await?;
+        Ok(work.commit().await?)
+    }
+
+    /// The try was given back. What another request has changed meanwhile is looked at again.
+    async fn look_again(&self, refusal: Refusal) -> Result<()> {
         let mut db = self.bank.database.connection().await?;
         match refusal {
             Refusal::OrderEnded | Refusal::ChallengeReplaced => {

@@ -49,5 +49,5 @@ async fn language(Path(tag): Path<String>, Query(Back { back }): Query<Back>) ->
 
 /// Whether the database answers and has this program's tables.
 async fn health(State(bank): State<Open>) -> Result<&'static str> {
-    if bank.database.is_current().await { Ok("ok\n") } else { Err(Refusal::Busy.into()) }
+    if bank.database.is_current().await? { Ok("ok\n") } else { Err(Refusal::Busy.into()) }
 }

@@ -180,12 +180,32 @@ async fn what_a_stopped_teller_asked_is_not_approved() {
     assert!(desk::answer(&world.bank, &world.teller, &asked, true).await.is_err());
 }
 
+/// A teller whose answer was lost sends the form again.
+#[tokio::test]
+async fn a_form_that_is_sent_twice_opens_one_account() {
+    let world = World::new().await;
+    let open = async |key: &str, deposit: &str| {
+        let (name, document, phone) = ("张三".into(), "AB123456".into(), "13800000000".into());
+        let opening = Opening { name, document, phone, deposit: deposit.into(), key: key.into() };
+        desk::open_account(&world.bank, &world.teller, &opening).await.expect("an account")
+    };
+    let first = open("one form", "100").await;
+    assert_eq!(open("one form", "100").await, first);
+    assert_eq!(world.balance(&first).await, 10_000, "the cash is counted once");
+    for (key, deposit) in [("another form", "100"), ("one form", "200"), ("", "100"), ("", "100")] {
+        let other = open(key, deposit).await;
+        assert_ne!(other, first, "{key} {deposit}");
+        assert_eq!(world.balance(&other).await, deposit.parse::<i64>().unwrap() * 100);
+    }
+    assert!(world.is_proven().await);
+}
+
 #[tokio::test]
 async fn a_deposit_without_a_vault_is_no_deposit() {
     let world = World::new().await;
     world.tamper("DELETE FROM account WHERE number = '1001'".into()).await.expect("no vault");
     let (name, document, phone) = ("张三".into(), "AB123456".into(), "13800000000".into());
-    let opening = Opening { name, document, phone, deposit: "10000".into() };
+    let opening = Opening { name, document, phone, deposit: "10000".into(), key: String::new() };
     let opened = desk::open_account(&world.bank, &world.teller, &opening).await;
     assert!(matches!(opened, Err(Error::Broken(_))), "cash is not lost in silence: {opened:?}");
 }

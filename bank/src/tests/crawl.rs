@@ -86,6 +86,7 @@ async fn open() -> (Site, Vec<String>, [String; 3]) {
         document: "AB123456".into(),
         phone: "13800000000".into(),
         deposit: String::new(),
+        key: String::new(),
     };
     let new = crate::desk::open_account(&world.bank, &world.teller, &opening).await.expect("an account");
     let at = world.at_counter(&new, "AB123456").await;

@@ -33,7 +33,7 @@ async fn what_a_newer_program_adds_lets_this_one_serve() {
     world.bank.join().await.expect("it serves");
     let done = database.migrate_by(&newer(&[ADDED]), 0).await.expect("migrated, though a node serves");
     assert_eq!(done, ["9001_added"]);
-    assert!(database.is_current().await);
+    assert!(database.is_current().await.expect("asked"));
     assert_eq!(database.refuses().await.expect("asked"), None);
     assert_eq!(database.strangers().await.expect("asked"), ["9001_added"]);
     world.pay_static(&person, "7").await.expect("paid");

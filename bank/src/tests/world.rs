@@ -100,6 +100,7 @@ impl World {
             document: document.clone(),
             phone: "13800000000".into(),
             deposit: "10000".into(),
+            key: String::new(),
         };
         let account = desk::open_account(bank, &self.teller, &opening).await.expect("an account");
         let at = self.at_counter(&account, &document).await;

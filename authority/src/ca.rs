@@ -214,7 +214,7 @@ impl Closed {
     /// The passphrase is wrong or missing, a key is damaged, or key and certificate do not belong together.
     pub fn open(self, passphrase: Option<&[u8]>) -> Result<Authority, Error> {
         let Self { folder, issuers } = self;
-        let signers = Signers::unseal(issuers, &folder, passphrase)?;
+        let signers = Signers::unseal(issuers, &folder, &Vec::from_iter(passphrase))?;
         Ok(Authority { folder, signers, write: file::write })
     }
 }

@@ -10,6 +10,7 @@ mod audit;
 mod counter;
 mod merchant;
 mod migrate;
+mod secrets;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -75,6 +76,9 @@ enum Command {
     /// The audit
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// The bank's own keys: their versions, and how they are changed
+    #[command(subcommand)]
+    Secrets(secrets::SecretsCommand),
 }
 
 /// Which bank.
@@ -145,6 +149,7 @@ impl Line {
                 Command::Restore(restore) => restore.run().await,
                 Command::ConfirmShields(confirm) => confirm.run().await,
                 Command::Audit(audit) => audit.run().await,
+                Command::Secrets(secrets) => secrets.run().await,
             }
         })
     }
@@ -211,8 +216,11 @@ impl Place {
                 .because("it has no CA: a former version of this program has made it")
                 .next("run `bank migrate`"));
         }
-        let shields =
-            Shields::open(&folder.authority(), Some(bank.secrets.passphrase()), &folder.factories())?;
+        let shields = Shields::open(
+            &folder.authority(),
+            &bank.secrets.passphrases().collect::<Vec<_>>(),
+            &folder.factories(),
+        )?;
         Ok(bank.with_shields(shields))
     }
 }
@@ -228,7 +236,7 @@ impl Init {
         let (secrets, folder) =
             (Secrets::new().map_err(told("no secrets were made"))?, Folder(&self.place.folder));
         secrets.write(&folder.secrets())?;
-        Shields::found(&folder.authority(), self.algorithm, Some(secrets.passphrase()))?;
+        Shields::found(&folder.authority(), self.algorithm, secrets.passphrases().next())?;
         file::make_private_folder(&folder.factories())?;
         self.place.make_database().await?.close().await;
         init(&self.place).await

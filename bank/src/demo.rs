@@ -42,6 +42,20 @@ pub(crate) async fn add_teller(bank: &Bank, name: &str, password: &str) -> Resul
     Ok(())
 }
 
+/// A teller has another password, and no session that was begun with the former one. Whether there is such a teller.
+pub(crate) async fn change_teller(bank: &Bank, name: &str, password: &str) -> Result<bool> {
+    password::check(password, &[name])?;
+    let hash = bank.hasher.hash(password).await?;
+    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+    if !teller::set_hash(&mut work, name, &hash).await? {
+        return Ok(false);
+    }
+    session::end_all(&mut work, SessionKind::Teller, name).await?;
+    audit::add(&mut work, now, "owner", "teller-password", name, "").await?;
+    work.commit().await?;
+    Ok(true)
+}
+
 /// A teller no longer works here: sessions end, and what the teller has asked for is not approved by anybody. Whether there was one.
 pub(crate) async fn stop_teller(bank: &Bank, name: &str) -> Result<bool> {
     let (mut work, now) = (bank.database.begin().await?, bank.clock.now());

@@ -26,6 +26,7 @@ use crate::{
     money::Fen,
     random,
     rights::{AtCounter, Teller},
+    secrets,
     settings::ONE_TIME,
 };
 
@@ -190,7 +191,7 @@ pub(crate) async fn issue_card(bank: &Bank, teller: &Teller, at: &AtCounter) -> 
     if card::of_customer(&mut work, id).await?.is_some() {
         return Err(Refusal::CardExists.into());
     }
-    let card = card::add(&mut work, id, bank.secrets.card_version(), now).await?;
+    let card = card::add(&mut work, id, bank.secrets.current(secrets::Kind::Card, now), now).await?;
     audit::add(&mut work, now, &teller.actor(), "card-issued", &card.id, at.account()).await?;
     work.commit().await?;
     print(bank, &card)
@@ -200,7 +201,7 @@ pub(crate) async fn issue_card(bank: &Bank, teller: &Teller, at: &AtCounter) -> 
 async fn replace_card(bank: &Bank, work: &mut Work, customer: &str, now: i64) -> Result<Printed> {
     card::of_customer(work, customer).await?.ok_or(Refusal::NoCard)?;
     card::end(work, customer, "replaced").await?;
-    let card = card::add(work, customer, bank.secrets.card_version(), now).await?;
+    let card = card::add(work, customer, bank.secrets.current(secrets::Kind::Card, now), now).await?;
     print(bank, &card)
 }
 

@@ -32,7 +32,7 @@ use crate::{
     proxy::Proxies,
     random,
     rights::{Settled, SignedIn, Teller},
-    secrets::{Purpose, alike},
+    secrets::{Kind, Purpose, alike},
     text::Language,
 };
 
@@ -89,10 +89,17 @@ impl Visit {
     /// # Errors
     /// The form is another site's, or of another session.
     pub(crate) fn check_form(&self, bank: &Bank, token: &[u8]) -> Result<()> {
-        let right = bank.secrets.mac(Purpose::Form, &["form", &self.secret])?;
-        let is_right = alike(token, random::hex(right.as_slice()).as_bytes());
+        let mut is_right = false;
+        for version in bank.secrets.living(Kind::Form, bank.clock.now()) {
+            is_right |= alike(token, form_token(bank, version, &self.secret)?.as_bytes());
+        }
         if is_right { Ok(()) } else { Err(Refusal::ForeignForm.into()) }
     }
+}
+
+/// What stands in the forms of whoever has this secret.
+fn form_token(bank: &Bank, version: i64, secret: &str) -> Result<String> {
+    Ok(random::hex(bank.secrets.mac(Purpose::Form(version), &["form", secret])?.as_slice()))
 }
 
 /// The cookie that begins a session. `__Host-`: this host only, and no page of another subdomain can set it (ASVS 3.3.1 to 3.3.4).
@@ -247,7 +254,8 @@ fn enter(side: &Side, peer: SocketAddr, request: &Request) -> Result<Visit> {
         (None, Some(visit)) => visit.to_owned(),
         (None, None) => random::id()?,
     };
-    let token = random::hex(side.bank.secrets.mac(Purpose::Form, &["form", &secret])?.as_slice());
+    let version = side.bank.secrets.current(Kind::Form, side.bank.clock.now());
+    let token = form_token(&side.bank, version, &secret)?;
     let agent = text(headers, header::USER_AGENT).chars().take(120).collect();
     let page = Page {
         language: chosen.unwrap_or_else(|| Language::accepted(text(headers, header::ACCEPT_LANGUAGE))),

@@ -5,6 +5,6 @@ mod order;
 mod owner;
 mod event;
 
-pub(crate) use event::{paid, secret};
+pub(crate) use event::{paid, secrets};
 pub(crate) use order::{Wanted, cancel, create, expire_late, with_page};
 pub(crate) use owner::{Added, NewMerchant, add, another_key, another_secret, resend, set_webhook, stop};

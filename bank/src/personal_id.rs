@@ -31,7 +31,7 @@ use crate::{
     error::{Error, Refusal, Result},
     random::{self, hex},
     rights::Settled,
-    secrets::{Purpose, Secret, alike},
+    secrets::{self, Purpose, Secret, alike},
     shields::{Page, Shields, Wanted},
 };
 
@@ -43,17 +43,18 @@ pub(crate) struct Code {
     pub(crate) code: String,
 }
 
-fn mac(bank: &Bank, reference: &str, code: &str) -> Result<String> {
-    Ok(hex(bank.secrets.mac(Purpose::Form, &["authorisation", reference, code])?.as_slice()))
+fn mac(bank: &Bank, version: i64, reference: &str, code: &str) -> Result<String> {
+    Ok(hex(bank.secrets.mac(Purpose::Form(version), &["authorisation", reference, code])?.as_slice()))
 }
 
 /// Makes reference and code for a shield, in place of the former ones.
 pub(crate) async fn hand_out(bank: &Bank, work: &mut Work, shield: &Shield, now: Moment) -> Result<Code> {
     let digits = |count| Ok::<_, Error>(random::signs(random::DIGITS, count)?.to_string());
     let (reference, code) = (digits(12)?, digits(10)?);
-    let mac = mac(bank, &reference, &code)?;
+    let key_version = bank.secrets.current(secrets::Kind::Form, now);
+    let mac = mac(bank, key_version, &reference, &code)?;
     held(work, shield).await?;
-    authorisation::replace(work, &reference, &shield.id, &mac, now).await?;
+    authorisation::replace(work, &reference, &shield.id, (&mac, key_version), now).await?;
     Ok(Code { serial: shield.serial.clone(), reference, code })
 }
 
@@ -87,7 +88,6 @@ impl Granted {
         let plain = |text: &str| text.chars().filter(|c| !c.is_whitespace() && *c != '-').collect::<String>();
         let reference = plain(&words.reference);
         let code = zeroize::Zeroizing::new(plain(&words.code));
-        let given = mac(bank, &reference, &code)?;
         // Whoever guesses references takes no lock: only a reference that is there is written to.
         if authorisation::state(&mut *bank.database.connection().await?, &reference).await?.is_none() {
             return Err(Refusal::CodeWrong.into());
@@ -98,6 +98,7 @@ impl Granted {
             let is_late = state.is_some_and(|(_, expires)| expires <= now);
             return Err(if is_late { Refusal::CodeExpired } else { Refusal::CodeWrong }.into());
         };
+        let given = mac(bank, authorisation.key_version, &reference, &code)?;
         if !alike(given.as_bytes(), authorisation.mac.as_bytes()) {
             if authorisation::die_if_due(&mut work, &reference).await? {
                 audit::add(&mut work, now, "bank", "code-dead", &reference, "").await?;

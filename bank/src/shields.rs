@@ -119,13 +119,22 @@ impl Shields {
         Ok(Signers::found(folder, &founding, passphrase)?)
     }
 
-    /// Opens the CA, and reads the certificates of trusted factories: each file in `factories`.
+    /// Closes the CA's keys by another passphrase; they may be closed by any of the former ones.
+    pub(crate) fn close_again(
+        folder: &Path,
+        former: &[&[u8]],
+        new: &[u8],
+    ) -> std::result::Result<(), Failure> {
+        Ok(Signers::close_again(folder, former, new)?)
+    }
+
+    /// Opens the CA by any of these passphrases, or without one where the keys lie in clear, and reads the certificates of trusted factories: each file in `factories`.
     pub(crate) fn open(
         folder: &Path,
-        passphrase: Option<&[u8]>,
+        passphrases: &[&[u8]],
         factories: &Path,
     ) -> std::result::Result<Self, Failure> {
-        let signers = Signers::open(folder, passphrase)?;
+        let signers = Signers::open_by_any(folder, passphrases)?;
         let verifier = Verifier::new(&signers.certificate(Kind::Payment).der, &[])
             .map_err(|fault| Failure::new("the bank's CA was not opened").because(fault))?;
         let mut trusted = Vec::new();

@@ -14,6 +14,7 @@ mod payment;
 mod proof;
 mod puk;
 mod role;
+mod secret;
 mod suspension;
 mod session;
 mod shield;

@@ -16,6 +16,7 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
+use zeroize::Zeroizing;
 
 use crate::{
     bank::{Bank, Open},
@@ -24,7 +25,7 @@ use crate::{
     dial::{Caller, PATIENCE},
     error::{Error, Result},
     log,
-    merchant::secret,
+    merchant::secrets,
     money::Fen,
     pay::rules::{Rule, rule},
     random,
@@ -83,8 +84,8 @@ async fn deliver(bank: &Bank, caller: &Caller, webhook: &Webhook) -> Result<()> 
         let mut db = bank.database.connection().await?;
         merchant::find(&mut db, &webhook.merchant).await?.ok_or_else(broken)?
     };
-    let secret = secret(bank, &merchant)?;
-    let send = async || match signed(&merchant.webhook, webhook, secret.as_slice(), bank.clock.now()) {
+    let secrets = secrets(bank, &merchant)?;
+    let send = async || match signed(&merchant.webhook, webhook, &secrets, bank.clock.now()) {
         Some(request) => caller.send(request).await,
         None => Err("the merchant has no address for webhooks"),
     };
@@ -128,12 +129,20 @@ fn pause(tries: i64) -> Result<Option<Moment>> {
     Ok(Some(pause + Moment::from(jitter)))
 }
 
-/// The request: `v1,` and HMAC-SHA256 over id, timestamp and body with a full stop between them.
-fn signed(target: &str, webhook: &Webhook, secret: &[u8], now: Moment) -> Option<Request<Full<Bytes>>> {
+/// The request: for each secret `v1,` and HMAC-SHA256 over id, timestamp and body with a full stop between them, and a blank between two.
+fn signed(
+    target: &str,
+    webhook: &Webhook,
+    secrets: &[Zeroizing<[u8; 32]>],
+    now: Moment,
+) -> Option<Request<Full<Bytes>>> {
     let seconds = (now / SECOND).to_string();
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
-    mac.update(format!("{}.{seconds}.{}", webhook.id, webhook.body).as_bytes());
-    let signature = format!("v1,{}", Base64::encode_string(&mac.finalize().into_bytes()));
+    let signature = |secret: &Zeroizing<[u8; 32]>| {
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_slice()).ok()?;
+        mac.update(format!("{}.{seconds}.{}", webhook.id, webhook.body).as_bytes());
+        Some(format!("v1,{}", Base64::encode_string(&mac.finalize().into_bytes())))
+    };
+    let signature = secrets.iter().map(signature).collect::<Option<Vec<_>>>()?.join(" ");
     let host = target.split_once("://")?.1.split(['/', '?']).next()?;
     let request = Request::post(target)
         .header(header::HOST, host)

@@ -216,6 +216,18 @@ fn tellers_work_by_commands_and_a_second_one_approves() {
     does("zhao", &["end-sessions"]);
     assert_ne!(after(&does("zhao", &["reset-login"]), "only: "), after(&first, "only: "));
 
+    // A teller gets another password, and the former one is wrong.
+    let password = |name: &str, file: &str| {
+        ["teller", "password", name, "--password-file", &scene.at(file)].map(str::to_owned)
+    };
+    let line = password("nobody", "password");
+    assert!(scene.refused(&line.each_ref().map(String::as_str)).contains("no teller nobody"));
+    scene.secret("another", "another one of 2026");
+    scene.done(&password("lin", "another").each_ref().map(String::as_str));
+    assert!(scene.is_told(at, "lin", &["approvals"]).contains("the counter refused"));
+    scene.done(&password("lin", "password").each_ref().map(String::as_str));
+    scene.does(at, "lin", &["approvals"]);
+
     // Another document, another password, another program at that place.
     let wrong = ["contract", "--account", &account, "--document", "XY999999"];
     assert!(scene.is_told(at, "lin", &wrong).contains("the counter refused"));
@@ -345,6 +357,53 @@ fn until(holds: impl Fn() -> bool) {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     panic!("it did not come within a minute");
+}
+
+/// Each key of the file of secrets has a command that changes it, and the bank serves and proves itself afterwards.
+#[test]
+fn keys_are_changed_by_commands() {
+    let scene = Scene::new();
+    let said = scene.done(&["secrets", "list"]);
+    for line in [
+        "card 1: from its first day on, makes what is new, 0 cards",
+        "authority 1: from its first day on, makes what is new",
+    ] {
+        assert!(said.lines().any(|own| own == line), "{said}");
+    }
+    let ca = fs::read(scene.path("bank/ca/ca-key.pem")).expect("the key of the CA");
+    for kind in ["card", "puk", "audit", "form", "authority"] {
+        let said = scene.done(&["secrets", "add", kind, "--hours", "0"]);
+        assert!(said.contains("copy secrets.json to all nodes"), "{said}");
+    }
+    assert_ne!(
+        fs::read(scene.path("bank/ca/ca-key.pem")).expect("the key"),
+        ca,
+        "closed by the new passphrase"
+    );
+    scene.done(&["secrets", "add", "card"]);
+    let said = scene.done(&["secrets", "list"]);
+    assert!(said.contains("card 2: from ") && said.contains("on, makes what is new, 0 cards"), "{said}");
+    assert!(
+        said.lines().any(|line| line.starts_with("card 3: from ") && line.ends_with(" on, 0 cards")),
+        "{said}"
+    );
+    let file = fs::read_to_string(scene.path("bank/secrets.json")).expect("the file");
+    let keys: serde_json::Value = serde_json::from_str(&file).expect("JSON");
+    let key = keys["card"]["2"].as_str().expect("a key");
+    assert!(key.len() == 64 && !said.contains(key), "no key is printed");
+    assert_eq!(
+        fs::metadata(scene.path("bank/secrets.json")).expect("the file").permissions().mode() & 0o777,
+        0o600
+    );
+    for refused in [["card", "1"], ["card", "2"], ["audit", "1"], ["authority", "7"]] {
+        let [kind, version] = refused;
+        scene.refused(&["secrets", "forget", kind, version]);
+    }
+    scene.done(&["secrets", "forget", "card", "3"]);
+    let served = scene.serve(&[]);
+    open(&scene, &served.tellers);
+    served.stop();
+    assert!(scene.done(&["audit", "verify"]).contains("the books are right"));
 }
 
 #[test]

@@ -248,7 +248,7 @@ pub const LEAST_PASSPHRASE: usize = 8;
 ///
 /// # Errors
 /// [`Reason::Invalid`].
-fn check_passphrase(passphrase: &[u8]) -> Result<(), Error> {
+pub(super) fn check_passphrase(passphrase: &[u8]) -> Result<(), Error> {
     let characters = String::from_utf8_lossy(passphrase).chars().count();
     if characters >= LEAST_PASSPHRASE {
         return Ok(());

@@ -112,9 +112,13 @@ impl Sealed {
     ///
     /// # Errors
     /// The passphrase is wrong or missing, the key is damaged, or key and certificate do not belong together.
-    pub(super) fn open(self, folder: &Path, passphrase: Option<&[u8]>) -> Result<Signer, Error> {
+    pub(super) fn open(self, folder: &Path, passphrases: &[&[u8]]) -> Result<Signer, Error> {
         let Self { charge, certificate, pem, .. } = self;
-        let key = PrivateKey::parse(&pem, passphrase)?;
+        let first = PrivateKey::parse(&pem, passphrases.first().copied());
+        let others = passphrases.iter().skip(1);
+        let key = first.or_else(|refused| {
+            others.map(|other| PrivateKey::parse(&pem, Some(other))).find_map(Result::ok).ok_or(refused)
+        })?;
         if PublicKey::parse(&certificate.public_key).as_ref() == Some(key.public()) {
             return Ok(Signer { charge, certificate, key });
         }

@@ -49,6 +49,14 @@ impl Signers {
     /// # Errors
     /// There is nothing, others may read a key or write a certificate, the passphrase is wrong or missing, or a file is damaged.
     pub fn open(folder: &Path, passphrase: Option<&[u8]>) -> Result<Self, Error> {
+        Self::open_by_any(folder, &Vec::from_iter(passphrase))
+    }
+
+    /// As [`Self::open`], by whichever of these passphrases opens a key: a change of the passphrase may have been interrupted between two keys.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; where no passphrase opens a key, what the first one was told.
+    pub fn open_by_any(folder: &Path, passphrases: &[&[u8]]) -> Result<Self, Error> {
         if !folder.join(MAIN.certificate).exists() {
             return Err(Error::new(
                 Reason::Missing,
@@ -60,16 +68,26 @@ impl Signers {
         file::check_closed(folder, "700")?;
         let two = folder.join(Charge::Authentication.files().certificate).exists();
         let sealed = Charge::of(two).iter().map(|&charge| Sealed::find(folder, charge));
-        Self::unseal(sealed.collect::<Result<_, Error>>()?, folder, passphrase)
+        Self::unseal(sealed.collect::<Result<_, Error>>()?, folder, passphrases)
+    }
+
+    /// Closes the keys in `folder`, which any of the former passphrases opens, by another one. Each file is written whole; after an interruption
+    /// between two of them [`Self::open_by_any`] still opens both.
+    ///
+    /// # Errors
+    /// As [`Self::open_by_any`]; the new passphrase is soon guessed; or the disk's fault.
+    pub fn close_again(folder: &Path, former: &[&[u8]], new: &[u8]) -> Result<(), Error> {
+        folder::check_passphrase(new)?;
+        for signer in Self::open_by_any(folder, former)?.all() {
+            let key = signer.key.pem(Some(new))?;
+            file::write(&folder.join(signer.charge.files().key), key.as_bytes(), file::Access::Owner, true)?;
+        }
+        Ok(())
     }
 
     /// Opens the keys, the main issuer's first.
-    pub(super) fn unseal(
-        sealed: Vec<Sealed>,
-        folder: &Path,
-        passphrase: Option<&[u8]>,
-    ) -> Result<Self, Error> {
-        let mut opened = sealed.into_iter().map(|issuer| issuer.open(folder, passphrase));
+    pub(super) fn unseal(sealed: Vec<Sealed>, folder: &Path, passphrases: &[&[u8]]) -> Result<Self, Error> {
+        let mut opened = sealed.into_iter().map(|issuer| issuer.open(folder, passphrases));
         let main = opened.next().unwrap_or_else(|| Err(refused("it has no issuer".into())))?;
         let second = opened.next().transpose()?;
         let subject = &main.certificate.subject;

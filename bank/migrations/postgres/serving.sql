@@ -26,7 +26,7 @@ GRANT SELECT, INSERT, UPDATE (ecommerce, enabled_on) ON contract TO :role;
 GRANT SELECT, UPDATE (number, revocations) ON crl_head TO :role;
 GRANT SELECT, INSERT, UPDATE (blocked_until, blocks, closed, failures) ON gate TO :role;
 GRANT SELECT, INSERT, UPDATE (chosen_at, expires_at, hash, one_time) ON login_password TO :role;
-GRANT SELECT, INSERT, UPDATE (active, webhook, webhook_version) ON merchant TO :role;
+GRANT SELECT, INSERT, UPDATE (active, former_secret_until, former_webhook_key, webhook, webhook_key, webhook_version) ON merchant TO :role;
 GRANT SELECT, INSERT, UPDATE (ends_at) ON merchant_key TO :role;
 GRANT SELECT, INSERT, UPDATE (ended_at, method, refusal, state) ON payment_order TO :role;
 GRANT SELECT, INSERT, UPDATE (chosen_at, hash) ON payment_password TO :role;
@@ -34,7 +34,7 @@ GRANT SELECT, INSERT, UPDATE (approval, set_at, state) ON puk TO :role;
 GRANT SELECT, INSERT, UPDATE (ended_at, payment, state) ON purchase TO :role;
 GRANT SELECT, INSERT, UPDATE (answer, answered_at, state) ON remittance TO :role;
 GRANT SELECT, INSERT, UPDATE (delivered_at, ended_at, state, suspended_at) ON shield TO :role;
-GRANT SELECT, INSERT, UPDATE (active) ON teller TO :role;
+GRANT SELECT, INSERT, UPDATE (active, hash) ON teller TO :role;
 GRANT SELECT, INSERT, UPDATE (answer, due_at, ended_at, leased_until, state, tries) ON webhook TO :role;
 
 -- What ends is removed.

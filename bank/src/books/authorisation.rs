@@ -10,16 +10,17 @@ use crate::{
 statements! {
     KILL = "UPDATE authorisation SET state = 'dead' WHERE shield = $1 AND state = 'live'";
     KILL_ALL = "UPDATE authorisation SET state = 'dead' WHERE state <> 'dead'";
-    ADD = "INSERT INTO authorisation (reference, shield, mac, state, made_at, expires_at)
-           VALUES ($1, $2, $3, 'live', $4, $5)";
+    ADD = "INSERT INTO authorisation (reference, shield, mac, key_version, state, made_at, expires_at)
+           VALUES ($1, $2, $3, $4, 'live', $5, $6)";
     PAY = "UPDATE authorisation SET tries = tries + 1
            WHERE reference = $1 AND state IN ('live', 'spent') AND tries < 5 AND expires_at > $2
-           RETURNING reference, shield, mac, state";
+           RETURNING reference, shield, mac, key_version, state";
     GIVE_BACK = "UPDATE authorisation SET tries = tries - 1 WHERE reference = $1 AND tries > 0";
     DIE = "UPDATE authorisation SET state = 'dead' WHERE reference = $1 AND tries >= 5 AND state = 'live'";
     COUNT = "UPDATE authorisation SET issued = issued + 1
              WHERE reference = $1 AND state = 'live' AND expires_at > $2 AND issued < 40";
     SPEND = "UPDATE authorisation SET state = 'spent', spent_at = $1 WHERE reference = $2 AND state = 'live'";
+    OF_KEY = "SELECT COUNT(*) FROM authorisation WHERE key_version = $1 AND state = 'live' AND expires_at > $2";
     STATE = "SELECT state, expires_at FROM authorisation WHERE reference = $1";
 }
 
@@ -32,9 +33,11 @@ pub(crate) struct Authorisation {
     pub(crate) reference: String,
     pub(crate) shield: String,
     pub(crate) mac: String,
+    /// The version of the key that has made the MAC.
+    pub(crate) key_version: i64,
     state: String,
 }
-from_row!(Authorisation { reference, shield, mac, state });
+from_row!(Authorisation { reference, shield, mac, key_version, state });
 
 impl Authorisation {
     /// Whether its certificates were delivered.
@@ -48,13 +51,19 @@ pub(crate) async fn replace(
     db: &mut Connection,
     reference: &str,
     shield: &str,
-    mac: &str,
+    (mac, key_version): (&str, i64),
     now: Moment,
 ) -> Result<()> {
     kill(db, shield).await?;
-    let add = sqlx::query(ADD).bind(reference).bind(shield).bind(mac).bind(now).bind(now + LIFE);
-    add.execute(db).await?;
+    let add = sqlx::query(ADD).bind(reference).bind(shield).bind(mac).bind(key_version);
+    add.bind(now).bind(now + LIFE).execute(db).await?;
     Ok(())
+}
+
+/// How many codes that are good name this version of the key.
+pub(crate) async fn of_key(db: &mut Connection, version: i64, now: Moment) -> Result<i64> {
+    let (count,): (i64,) = sqlx::query_as(OF_KEY).bind(version).bind(now).fetch_one(db).await?;
+    Ok(count)
 }
 
 /// No code is good any more.

@@ -25,6 +25,7 @@ statements! {
            WHERE id = $1 AND pair = $2 AND state = 'active' AND uses < 1000";
     BURN = "UPDATE card SET pair = NULL WHERE id = $1 AND pair = $2";
     KEEP_PAIR = "INSERT INTO card_pair (card, pair, at) VALUES ($1, $2, $3) ON CONFLICT (card, pair) DO NOTHING";
+    OF_KEY = "SELECT COUNT(*) FROM card WHERE key_version = $1 AND state IN ('issued', 'active')";
 }
 
 /// The rows and columns of a card: A1 to J8.
@@ -144,4 +145,10 @@ impl Card {
             pair.split_once('-').ok_or_else(|| Error::Broken("a pair in the database is not one".into()))?;
         Ok(self.cell(secrets, one)? + &self.cell(secrets, other)?)
     }
+}
+
+/// How many cards that are in use name this version of the key.
+pub(crate) async fn of_key(db: &mut Connection, version: i64) -> Result<i64> {
+    let (count,): (i64,) = sqlx::query_as(OF_KEY).bind(version).fetch_one(db).await?;
+    Ok(count)
 }

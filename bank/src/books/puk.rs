@@ -14,6 +14,7 @@ statements! {
     SET = "UPDATE puk SET state = 'current', set_at = $1 WHERE id = $2 AND state = 'pending'";
     RELEASE = "UPDATE puk SET approval = NULL WHERE id = $1 AND state = 'pending'";
     HAS_UNBLOCKED = "SELECT id FROM puk WHERE approval = $1 AND state <> 'pending' LIMIT 1";
+    OF_KEY = "SELECT COUNT(*) FROM puk WHERE key_version = $1 AND state IN ('pending', 'current')";
 }
 
 /// A sealed PUK.
@@ -83,4 +84,10 @@ pub(crate) async fn release(db: &mut Connection, id: &str) -> Result<()> {
 /// Whether a shield was unblocked for this approval.
 pub(crate) async fn has_unblocked(db: &mut Connection, approval: &str) -> Result<bool> {
     Ok(sqlx::query(HAS_UNBLOCKED).bind(approval).fetch_optional(db).await?.is_some())
+}
+
+/// How many PUKs of which a shield may have one name this version of the key.
+pub(crate) async fn of_key(db: &mut Connection, version: i64) -> Result<i64> {
+    let (count,): (i64,) = sqlx::query_as(OF_KEY).bind(version).fetch_one(db).await?;
+    Ok(count)
 }

@@ -10,14 +10,15 @@ use crate::{
     database::Connection,
     error::Result,
     random::hex,
-    secrets::{Purpose, Secrets, alike},
+    secrets::{Kind, Purpose, Secrets, alike},
 };
 
 statements! {
-    ADD = "INSERT INTO audit_seal (number, at, heads, mac) VALUES ($1, $2, $3, $4) ON CONFLICT (number) DO NOTHING";
-    ALL = "SELECT number, at, heads, mac FROM audit_seal ORDER BY number";
-    SINCE = "SELECT number, at, heads, mac FROM audit_seal WHERE number >= $1 ORDER BY number";
-    LAST = "SELECT number, at, heads, mac FROM audit_seal ORDER BY number DESC LIMIT 1";
+    ADD = "INSERT INTO audit_seal (number, at, heads, mac, key_version) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (number) DO NOTHING";
+    ALL = "SELECT number, at, heads, mac, key_version FROM audit_seal ORDER BY number";
+    SINCE = "SELECT number, at, heads, mac, key_version FROM audit_seal WHERE number >= $1 ORDER BY number";
+    OF_KEY = "SELECT COUNT(*) FROM audit_seal WHERE key_version = $1";
+    LAST = "SELECT number, at, heads, mac, key_version FROM audit_seal ORDER BY number DESC LIMIT 1";
 }
 
 /// The bank seals each hour and when it stops, so a row of this age is sealed.
@@ -31,8 +32,10 @@ pub(crate) struct Seal {
     /// `CHAIN:SEQ:HASH`, with a blank between two.
     heads: String,
     mac: String,
+    /// The version of the key that has made the MAC.
+    key_version: i64,
 }
-from_row!(Seal { number, at, heads, mac });
+from_row!(Seal { number, at, heads, mac, key_version });
 
 impl Seal {
     /// What is written down elsewhere, so that the seal and all before it are missed when they are gone.
@@ -51,7 +54,8 @@ impl Seal {
 
     fn right_mac(&self, secrets: &Secrets) -> Result<String> {
         let (number, at) = (self.number.to_string(), self.at.to_string());
-        let mac = secrets.mac(Purpose::Audit, &["audit-seal", &number, &at, &self.heads])?;
+        let mac =
+            secrets.mac(Purpose::Audit(self.key_version), &["audit-seal", &number, &at, &self.heads])?;
         Ok(hex(mac.as_slice()))
     }
 }
@@ -71,9 +75,10 @@ pub(crate) async fn add(db: &mut Connection, secrets: &Secrets, now: Moment) -> 
     if heads.is_empty() || last.as_ref().is_some_and(|last| last.heads == heads) {
         return Ok(last);
     }
-    let mut seal = Seal { number, at: now, heads, mac: String::new() };
+    let key_version = secrets.current(Kind::Audit, now);
+    let mut seal = Seal { number, at: now, heads, mac: String::new(), key_version };
     seal.mac = seal.right_mac(secrets)?;
-    let add = sqlx::query(ADD).bind(number).bind(now).bind(&seal.heads).bind(&seal.mac);
+    let add = sqlx::query(ADD).bind(number).bind(now).bind(&seal.heads).bind(&seal.mac).bind(key_version);
     let is_ours = add.execute(&mut *db).await?.rows_affected() == 1;
     Ok(is_ours.then_some(seal))
 }
@@ -88,6 +93,12 @@ pub(crate) async fn since(db: &mut Connection, number: i64) -> Result<Vec<Known>
 pub(crate) async fn last(db: &mut Connection) -> Result<Option<Moment>> {
     let last: Option<Seal> = sqlx::query_as(LAST).fetch_optional(db).await?;
     Ok(last.map(|last| last.at))
+}
+
+/// How many seals name this version of the key.
+pub(crate) async fn of_key(db: &mut Connection, version: i64) -> Result<i64> {
+    let (count,): (i64,) = sqlx::query_as(OF_KEY).bind(version).fetch_one(db).await?;
+    Ok(count)
 }
 
 /// What the seals say of the chains: the hash of each row that was sealed.
@@ -117,6 +128,9 @@ pub(super) async fn verify(
     for (seal, number) in seals.iter().zip(1..) {
         if seal.number != number {
             return Ok(Err(format!("seal {number} is gone")));
+        }
+        if !secrets.could_make(Kind::Audit, seal.key_version, seal.at) {
+            return Ok(Err(format!("seal {number} is by a key that was given up before")));
         }
         let heads = seal.heads();
         let (true, Some(heads)) = (alike(seal.right_mac(secrets)?.as_bytes(), seal.mac.as_bytes()), heads)

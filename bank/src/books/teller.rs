@@ -6,6 +6,7 @@ use crate::{clock::Moment, database::Connection, error::Result};
 statements! {
     ADD = "INSERT INTO teller (name, hash, active, made_at) VALUES ($1, $2, 1, $3) ON CONFLICT (name) DO NOTHING";
     HASH = "SELECT hash FROM teller WHERE name = $1 AND active = 1";
+    SET_HASH = "UPDATE teller SET hash = $1 WHERE name = $2 AND active = 1";
     STOP = "UPDATE teller SET active = 0 WHERE name = $1 AND active = 1";
 }
 
@@ -18,6 +19,11 @@ pub(crate) async fn add(db: &mut Connection, name: &str, hash: &str, now: Moment
 pub(crate) async fn hash(db: &mut Connection, name: &str) -> Result<Option<String>> {
     let found: Option<(String,)> = sqlx::query_as(HASH).bind(name).fetch_optional(db).await?;
     Ok(found.map(|(hash,)| hash))
+}
+
+/// Another password. Whether such a teller works here.
+pub(crate) async fn set_hash(db: &mut Connection, name: &str, hash: &str) -> Result<bool> {
+    Ok(sqlx::query(SET_HASH).bind(hash).bind(name).execute(db).await?.rows_affected() == 1)
 }
 
 /// The teller no longer works here. Whether there was one.

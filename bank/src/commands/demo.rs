@@ -69,7 +69,7 @@ impl Demo {
         database.migrate(Clock::default().now()).await.map_err(told("the database was not made"))?;
         database.close().await;
         let clock = Clock::new(self.listen.business_date);
-        let shields = Shields::open(&own.authority(), None, &own.factories())?;
+        let shields = Shields::open(&own.authority(), &[], &own.factories())?;
         let shields = shields.trusting(Factory::test(TEST_BRAND)?);
         let mut bank = place.open(clock).await?.with_shields(shields).with_package(package);
         bank.settings.test_rules = self.listen.test_rules;

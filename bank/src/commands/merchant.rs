@@ -31,8 +31,8 @@ pub(super) enum Merchant {
     List(Place),
     /// Make another key; the former one ends in a day
     Key(Key),
-    /// Sign webhooks with another secret, which is shown this once
-    Secret(Named),
+    /// Sign webhooks with another secret, which is shown this once; the former one signs beside it for a day
+    Secret(Key),
     /// Tell outcomes at another address, or nowhere
     Webhook(Target),
     /// What was told, and what is waiting or was given up
@@ -102,7 +102,7 @@ pub(super) struct Named {
 #[derive(Args)]
 pub(super) struct Key {
     name: String,
-    /// End the former keys at once, because others know one of them
+    /// End the former ones at once, because others know one of them
     #[arg(long)]
     at_once: bool,
     #[command(flatten)]
@@ -149,7 +149,7 @@ impl Merchant {
             }
             Self::Secret(of) => {
                 let bank = open(&of.place).await?;
-                let secret = merchant::another_secret(&bank, &of.name).await.map_err(refused)?;
+                let secret = merchant::another_secret(&bank, &of.name, of.at_once).await.map_err(refused)?;
                 finish(&bank, &format!("secret {}", written(secret.as_slice()))).await?;
             }
             Self::Webhook(of) => {

@@ -25,7 +25,7 @@ pub(super) async fn migrate(place: &Place) -> Outcome {
                 .next("put the copy of ca back, which is kept apart with secrets.json"));
         }
         let secrets = Secrets::read(&folder.secrets())?;
-        Shields::found(&folder.authority(), KeyAlgorithm::P256, Some(secrets.passphrase()))?;
+        Shields::found(&folder.authority(), KeyAlgorithm::P256, secrets.passphrases().next())?;
     }
     let done = database.migrate(now).await.map_err(told("the database was not changed"))?;
     let found = async { account::found(&mut *database.connection().await?, now).await };

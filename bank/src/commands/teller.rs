@@ -10,6 +10,8 @@ use crate::{clock::Clock, demo};
 pub(super) enum Teller {
     /// Add a teller
     Add(Add),
+    /// Give a teller another password; the teller's sessions end
+    Password(Add),
     /// A teller no longer works here
     Stop(Stop),
 }
@@ -34,6 +36,7 @@ impl Teller {
     pub(super) async fn run(self) -> Outcome {
         match self {
             Self::Add(add) => add.run().await,
+            Self::Password(password) => password.change().await,
             Self::Stop(stop) => stop.run().await,
         }
     }
@@ -47,6 +50,20 @@ impl Add {
         bank.seal().await.map_err(told("the audit was not sealed"))?;
         say(&format!("teller {}", self.name));
         Ok(Exit::Done)
+    }
+}
+
+impl Add {
+    /// The same words for a teller who is there.
+    async fn change(self) -> Outcome {
+        let bank = self.place.open(Clock::default()).await?;
+        let password = self.password.ask_new()?;
+        let changed = demo::change_teller(&bank, &self.name, &password).await;
+        if changed.map_err(told("the password was not changed"))? {
+            bank.seal().await.map_err(told("the audit was not sealed"))?;
+            return Ok(Exit::Done);
+        }
+        Err(Failure::new(format!("no teller {} works here", self.name)))
     }
 }
 

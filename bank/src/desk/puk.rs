@@ -87,7 +87,7 @@ async fn make(
     now: Moment,
 ) -> Result<(String, Clear)> {
     let (id, clear) = (random::id()?, draw()?);
-    let (key_version, sealed) = bank.secrets.seal(&["puk", serial, &id], &clear.0)?;
+    let (key_version, sealed) = bank.secrets.seal(&["puk", serial, &id], &clear.0, now)?;
     let new = Puk { id, serial: serial.to_owned(), state: "pending".into(), key_version, sealed };
     puk::add(work, &new, approval, teller.name(), now).await?;
     audit::add(work, now, &teller.actor(), "puk-sealed", serial, &new.id).await?;

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use crate::{
     bank::Bank,
     books::{
-        merchant::Merchant,
+        merchant::{Merchant, WebhookSecret},
         order::Order,
         purchase::{self, Purchase},
         webhook,
@@ -55,8 +55,22 @@ pub(super) async fn tell(db: &mut Connection, id: &str, event: &str, now: Moment
     webhook::add(db, &message, &purchase.merchant, id, &body.to_string(), now).await
 }
 
-/// The secret that signs a merchant's webhooks: 256 bits, which the file of secrets, the merchant and the version make.
-pub(crate) fn secret(bank: &Bank, merchant: &Merchant) -> Result<Zeroizing<[u8; 32]>> {
-    let version = merchant.webhook_version.to_string();
-    bank.secrets.mac(Purpose::Form, &["webhook", &merchant.id, &version])
+/// A secret of webhooks: 256 bits, which the file of secrets, the merchant and the number of the secret make.
+type Key = Zeroizing<[u8; 32]>;
+
+fn derived(bank: &Bank, merchant: &Merchant, secret: WebhookSecret) -> Result<Key> {
+    let number = secret.number.to_string();
+    bank.secrets.mac(Purpose::Form(secret.key_version), &["webhook", &merchant.id, &number])
+}
+
+/// The secret that signs a merchant's webhooks.
+pub(super) fn secret(bank: &Bank, merchant: &Merchant) -> Result<Key> {
+    derived(bank, merchant, merchant.secret())
+}
+
+/// All secrets that sign now, the newest first: after a change the former one signs beside it for a day, so that the merchant's server
+/// is changed in between (Standard Webhooks 1.0, "Signature scheme").
+pub(crate) fn secrets(bank: &Bank, merchant: &Merchant) -> Result<Vec<Key>> {
+    let all = [Some(merchant.secret()), merchant.former_secret(bank.clock.now())];
+    all.into_iter().flatten().map(|secret| derived(bank, merchant, secret)).collect()
 }

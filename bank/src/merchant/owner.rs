@@ -14,6 +14,7 @@ use crate::{
     database::Connection,
     error::{Error, Refusal, Result},
     origin,
+    secrets::Kind,
     wording::text,
 };
 
@@ -68,7 +69,8 @@ pub(crate) async fn add(bank: &Bank, new: &NewMerchant) -> Result<Added> {
     };
     let (account, return_origins, webhook) = (&number, &new.return_origins, &new.webhook);
     let row = merchant::NewMerchant { name: &name, account, return_origins, webhook };
-    let merchant = merchant::add(&mut work, &row, now).await?.ok_or(Refusal::MerchantExists)?;
+    let webhook_key = bank.secrets.current(Kind::Form, now);
+    let merchant = merchant::add(&mut work, &row, webhook_key, now).await?.ok_or(Refusal::MerchantExists)?;
     let key = merchant::add_key(&mut work, &merchant.id, now, now).await?;
     audit::add(&mut work, now, "owner", "merchant-added", &merchant.id, &number).await?;
     work.commit().await?;
@@ -91,11 +93,17 @@ pub(crate) async fn another_key(bank: &Bank, name: &str, ends_former: bool) -> R
     Ok(key)
 }
 
-/// Another secret: whatever is sent from now on is signed with it.
-pub(crate) async fn another_secret(bank: &Bank, name: &str) -> Result<Zeroizing<[u8; 32]>> {
+/// Another secret: whatever is sent from now on is signed with it. The former one signs beside it for a day, or no more where somebody else
+/// knows it.
+pub(crate) async fn another_secret(
+    bank: &Bank,
+    name: &str,
+    ends_former: bool,
+) -> Result<Zeroizing<[u8; 32]>> {
     let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
     let merchant = known(&mut work, name).await?;
-    merchant::next_secret(&mut work, &merchant.id).await?;
+    let end = if ends_former { now } else { now + DAY };
+    merchant::next_secret(&mut work, &merchant.id, bank.secrets.current(Kind::Form, now), end).await?;
     audit::add(&mut work, now, "owner", "merchant-secret", &merchant.id, "").await?;
     let merchant = known(&mut work, name).await?;
     work.commit().await?;

@@ -257,7 +257,7 @@ async fn keys_are_replaced_and_a_merchant_that_is_stopped_orders_nothing() {
     assert!(known(&keyed.key).await && known(&second).await, "the former one goes on for a day");
     let third = merchant::another_key(&world.bank, "北京书店", true).await.expect("a key");
     assert!(!known(&keyed.key).await && !known(&second).await && known(&third).await);
-    let secret = merchant::another_secret(&world.bank, "北京书店").await.expect("a secret");
+    let secret = merchant::another_secret(&world.bank, "北京书店", false).await.expect("a secret");
     assert_ne!(*secret, keyed.secret);
     let id = world.purchase(&keyed, "7").await;
     merchant::stop(&world.bank, "北京书店").await.expect("stopped");

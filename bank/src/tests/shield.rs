@@ -38,7 +38,7 @@ pub(super) fn shields(folder: &Path) -> Shields {
 }
 
 pub(super) fn opened(folder: &Path) -> Shields {
-    let shields = Shields::open(folder, None, &folder.join("none")).expect("the CA");
+    let shields = Shields::open(folder, &[], &folder.join("none")).expect("the CA");
     shields.trusting(Maker::new(Kind::Payment).factory())
 }
 
@@ -450,7 +450,7 @@ fn one_brand_is_named() {
     let twice = one.trusting(of("U-shield"));
     assert_eq!(twice.brand(), Some("U-shield"));
     assert_eq!(twice.trusting(of("Indigo test shield")).brand(), None, "two brands");
-    let open = || Shields::open(&place, None, &place.join("none")).expect("the CA");
+    let open = || Shields::open(&place, &[], &place.join("none")).expect("the CA");
     assert_eq!(open().brand(), None, "no factory");
     let long = "银行U盾".repeat(9);
     assert_eq!(open().trusting(of(long.leak())).brand(), None, "a brand that is too long");

@@ -119,3 +119,25 @@ fn a_certificate_names_the_crl_and_the_responder_that_the_page_names() {
         assert!(text.contains(Rows::default().distribution_point(kind)), "{text}");
     }
 }
+
+/// The passphrase is changed, and a change that was interrupted between the two keys of a CA loses neither.
+#[test]
+fn a_ca_is_closed_by_another_passphrase() {
+    for algorithm in [KeyAlgorithm::P256, KeyAlgorithm::Sm2] {
+        let (_parent, folder, _) = signers(algorithm);
+        let (former, new) = (PASSPHRASE.as_bytes(), "another passphrase".as_bytes());
+        let key = folder.join(MAIN.key);
+        let before = fs::read(&key).unwrap();
+        assert!(Signers::close_again(&folder, &[former], b"short").is_err());
+        assert!(Signers::close_again(&folder, &[b"a wrong passphrase"], new).is_err());
+        assert_eq!(fs::read(&key).unwrap(), before);
+        Signers::close_again(&folder, &[new, former], new).unwrap();
+        assert!(Signers::open(&folder, Some(former)).is_err());
+        Signers::open(&folder, Some(new)).unwrap();
+        fs::write(&key, before).unwrap();
+        assert!(Signers::open(&folder, Some(new)).is_err());
+        Signers::open_by_any(&folder, &[new, former]).unwrap();
+        Signers::close_again(&folder, &[new, former], new).unwrap();
+        Signers::open(&folder, Some(new)).unwrap();
+    }
+}

@@ -287,16 +287,29 @@ pub(crate) async fn withdraw(bank: &Bank, granted: &Granted, serials: &[String])
 /// From so long before the end of a certificate until so long after it, the holder renews it alone.
 const RENEWAL: (Moment, Moment) = (90 * DAY, 30 * DAY);
 
-/// When the payment certificate of a shield ends, and whether its holder may renew it now.
-pub(crate) async fn end_of(bank: &Bank, shield: &Shield) -> Result<Option<(Moment, bool)>> {
+/// The end of the personal ID on a shield.
+pub(crate) struct End {
+    /// The last moment of the payment certificate.
+    pub(crate) until: Moment,
+    /// The last moment at which the holder may renew the ID alone.
+    pub(crate) renewable_until: Moment,
+    /// Whether the ID has ended.
+    pub(crate) is_over: bool,
+    /// Whether the holder may renew the ID alone now.
+    pub(crate) may_renew: bool,
+}
+
+/// When the personal ID of a shield ends; nothing where none has arrived.
+pub(crate) async fn end_of(bank: &Bank, shield: &Shield) -> Result<Option<End>> {
     let mut db = bank.database.connection().await?;
     let standing = certificate::standing(&mut db, &shield.id).await?;
     let own = standing.iter().rev().find(|row| row.kind() == Kind::Payment && row.delivered_at.is_some());
     let now = bank.clock.now();
     Ok(own.map(|row| {
         let is_in_use = shield.is_delivered() && !shield.is_suspended();
-        let may = is_in_use && now >= row.not_after - RENEWAL.0 && now <= row.not_after + RENEWAL.1;
-        (row.not_after, may)
+        let (until, renewable_until) = (row.not_after, row.not_after + RENEWAL.1);
+        let may_renew = is_in_use && now >= until - RENEWAL.0 && now <= renewable_until;
+        End { until, renewable_until, is_over: now > until, may_renew }
     }))
 }
 
@@ -311,7 +324,7 @@ pub(crate) async fn renew(bank: &Bank, who: &Settled) -> Result<Code> {
         return Err(Refusal::ShieldSuspended.into());
     }
     let end = end_of(bank, &shield).await?.ok_or(Refusal::ShieldNotDelivered)?;
-    if !end.1 {
+    if !end.may_renew {
         return Err(Refusal::NotYetRenewed.into());
     }
     let (mut work, now) = (bank.database.begin().await?, bank.clock.now());

@@ -98,12 +98,12 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "no_id",
-        ["U盾中没有个人证书。", "请在本页下载个人证书。"],
+        ["U盾中没有个人证书。", "请在银行网页下载个人证书。"],
         ["There is no personal ID on the shield.", "Download your personal ID on the bank's page."],
     ),
     (
         "expired",
-        ["U盾中的个人证书已过期。", "请在本页更新证书；若已过更新期限，请到柜台办理。"],
+        ["U盾中的个人证书已过期。", "请在银行网页更新证书；若已过更新期限，请到柜台办理。"],
         [
             "The personal ID on the shield has expired.",
             "Renew the ID on the bank's page; after the time for renewal, go to the counter.",

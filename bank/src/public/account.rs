@@ -17,7 +17,7 @@ use crate::{
     entry::Visit,
     error::Result,
     page::{Page, draw},
-    personal_id,
+    personal_id::{self, End},
     rights::{PayerOf, Settled},
     site::Routes,
 };
@@ -33,8 +33,8 @@ struct Accounts<'a> {
     name: &'a str,
     accounts: &'a [Account],
     now: Moment,
-    /// When the ID of the customer's shield ends, where it is to be renewed now.
-    renew: &'a Option<Moment>,
+    /// The end of the ID on the customer's shield, where the ID is to be renewed now.
+    end: &'a Option<End>,
 }
 
 #[derive(Template)]
@@ -55,9 +55,9 @@ async fn list(State(bank): State<Open>, visit: Visit, who: Settled) -> Result<Re
         Some(shield) => personal_id::end_of(&bank, shield).await?,
         None => None,
     };
-    let renew = &end.and_then(|(until, may)| may.then_some(until));
+    let end = &end.filter(|end| end.may_renew);
     let (page, name, now) = (&visit.page, who.customer().name.as_str(), bank.clock.now());
-    draw(&Accounts { page, name, accounts: &accounts, now, renew })
+    draw(&Accounts { page, name, accounts: &accounts, now, end })
 }
 
 async fn one(

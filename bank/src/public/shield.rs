@@ -21,7 +21,7 @@ use crate::{
     error::{Refusal, Result},
     page::{Page, draw, draw_reaching, go},
     pay,
-    personal_id::{self, Code},
+    personal_id::{self, Code, End},
     rights::{OwnerOf, Settled},
     site::Routes,
 };
@@ -43,8 +43,7 @@ pub(super) fn routes() -> Routes {
 struct Shown<'a> {
     page: &'a Page,
     shield: &'a Option<Shield>,
-    /// When its ID ends, and whether the holder may renew it now.
-    end: &'a Option<(i64, bool)>,
+    end: &'a Option<End>,
 }
 
 /// The ID is downloaded here, or renewed.

@@ -7,7 +7,7 @@ use super::{
     world::{World, refused},
 };
 use crate::{
-    books::certificate,
+    books::{certificate, shield},
     desk::{self, Action, Brought},
     error::Refusal,
     personal_id::{self, Granted, Words},
@@ -182,7 +182,18 @@ async fn an_id_is_renewed_near_its_end() {
             new
         }
     );
-    let late = bank.clock.now() - 31 * crate::clock::DAY;
-    world.tamper(format!("UPDATE certificate SET not_after = {late}")).await.expect("aged");
+    // What the customer's page says of the end: it is near, it is over and may be renewed, it is over for good.
+    for (days, said) in [(89, (false, true)), (-29, (true, true)), (-31, (true, false))] {
+        let until = bank.clock.now() + days * crate::clock::DAY;
+        world.tamper(format!("UPDATE certificate SET not_after = {until}")).await.expect("aged");
+        let mut db = bank.database.connection().await.expect("a connection");
+        let shield = shield::of_customer(&mut db, &person.customer.customer().id)
+            .await
+            .expect("read")
+            .expect("a shield");
+        drop(db);
+        let end = personal_id::end_of(bank, &shield).await.expect("read").expect("an ID");
+        assert_eq!((end.is_over, end.may_renew), said, "{days} days");
+    }
     assert_eq!(refused(personal_id::renew(bank, &person.customer).await), Refusal::NotYetRenewed);
 }

@@ -105,6 +105,7 @@ def the_id_has_expired(story):
     story.hears_words("expired")
     site.look("pay-expired", keyboard=True)
     site.follow("/shield")
+    site.has(site.word("renew-ended").split("{")[0])
     site.look("shield-expired")
     story.renew()
     story.write_order("1.14")

@@ -42,9 +42,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) const LONGEST_BODY: usize = 16 << 10;
 /// Where programs send signed documents.
 pub(crate) const DOCUMENT: &str = "/api/payment";
-/// Where clients of EST ask (RFC 7030, 3.2.2), and where they bring what a shield says of its keys.
-const ENROLMENT: &str = "/.well-known/est/";
-pub(crate) const ATTESTATION: &str = "/attestation";
 const VISIT: &str = "__Host-visit";
 const LANGUAGE: &str = "__Host-language";
 
@@ -54,6 +51,8 @@ pub(crate) struct Side {
     pub(crate) bank: Open,
     pub(crate) kind: SessionKind,
     pub(crate) proxies: Arc<Proxies>,
+    /// Whether people come here. Elsewhere programs of enrolment do, which show no page and read plain text.
+    pub(crate) has_pages: bool,
 }
 
 impl Side {
@@ -180,14 +179,12 @@ pub(crate) async fn guard(
     }
     let is_asset = path.starts_with("/asset/") && answer.status().is_success();
     // Where there is a session, its token is the secret, and stays in its own cookie. What is cached sets none.
-    let is_new = !had_visit && visit.session.is_none() && !is_asset && !is_enrolment(&path);
+    let is_new = !had_visit && visit.session.is_none() && !is_asset && side.has_pages;
     if is_new && method == Method::GET && answer.status().is_success() {
         answer = with_cookie(answer, VISIT, &visit.secret, "SameSite=Strict; HttpOnly");
     }
     let reaches = answer.extensions_mut().remove::<ReachesShield>().is_some();
-    if !is_enrolment(&path) {
-        fortify(&side, &visit, (is_asset, reaches), answer.headers_mut());
-    }
+    fortify(&side, &visit, (is_asset, reaches), answer.headers_mut());
     let took = begun.elapsed();
     side.bank.metrics.request(answer.status().as_u16(), took);
     log::request(&method, &route, answer.status().as_u16(), took, &visit.from.address);
@@ -279,11 +276,6 @@ fn is_api(path: &str) -> bool {
     path.starts_with("/api/")
 }
 
-/// What programs of enrolment ask for: they show no page, and read plain text.
-fn is_enrolment(path: &str) -> bool {
-    path.starts_with(ENROLMENT) || path == ATTESTATION
-}
-
 /// `Host` is ours, and what changes anything comes from our own page. The API is no page: its token is in no cookie, so no other
 /// site can make a browser send it.
 fn check(side: &Side, request: &Request) -> Result<()> {
@@ -291,7 +283,7 @@ fn check(side: &Side, request: &Request) -> Result<()> {
     if request.uri().path_and_query().is_some_and(|whole| whole.as_str().contains("%00")) {
         return Err(Refusal::Malformed.into());
     }
-    if is_enrolment(path) {
+    if !side.has_pages {
         // No browser comes here of its own, and no page elsewhere may make one speak for the shield that is plugged in.
         let is_of_a_page = headers.contains_key(header::ORIGIN);
         return if is_of_a_page { Err(Refusal::ForeignForm.into()) } else { Ok(()) };
@@ -398,7 +390,7 @@ fn tell(side: &Side, visit: &Visit, method: &Method, path: &str, failed: Failed)
     if is_api(path) {
         return (status, Json(json!({ "code": code, "error": why, "next": next }))).into_response();
     }
-    if is_enrolment(path) {
+    if !side.has_pages {
         return tell_client(refusal, status, format!("{why}\n{next}\n"));
     }
     let had_session = refusal == Some(Refusal::SignIn) && visit.session.is_some();

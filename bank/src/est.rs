@@ -17,12 +17,14 @@ use zeroize::Zeroizing;
 
 use crate::{
     bank::Open,
-    entry::ATTESTATION,
     error::{Error, Refusal, Result},
     personal_id::{Granted, Words, enrolment, renewal},
     site::Routes,
     tls::Holder,
 };
+
+/// Where clients bring what a shield says of its keys.
+const ATTESTATION: &str = "/attestation";
 
 /// All routes of the listener. A label in the address is one of the two certificates (RFC 7030, 3.2.2).
 pub(crate) fn routes() -> Routes {

@@ -163,15 +163,30 @@ pub(crate) async fn certify(
     }
     let key = csr::check(&request).map_err(|_| Refusal::RequestRefused)?.public_key;
     shields.check_attested(kind, &key, &granted.shield.serial, attestation, now)?;
-    issue(bank, granted, kind, request, &key).await
+    issue(bank, granted, kind, (request, &key), Again::Another).await
+}
+
+/// What whoever asks a second time for the certificate of a key gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Again {
+    /// Another certificate, and the first is revoked: a client of the API tells when one is on the shield.
+    Another,
+    /// The certificate that the key got by the same code.
+    TheSame,
 }
 
 /// Issues a certificate for a key that the shield has attested.
-async fn issue(bank: &Bank, granted: &Granted, kind: Kind, request: Vec<u8>, key: &[u8]) -> Result<Vec<u8>> {
+async fn issue(
+    bank: &Bank,
+    granted: &Granted,
+    kind: Kind,
+    (request, key): (Vec<u8>, &[u8]),
+    again: Again,
+) -> Result<Vec<u8>> {
     let subject = granted.subject(bank.shields()?);
     let (der, page) = sign(bank, &granted.shield, kind, (request, key), subject).await?;
-    record(bank, granted, kind, &der, &page).await?;
-    Ok(der)
+    let known = record(bank, granted, (kind, key, again), &der, &page).await?;
+    Ok(known.unwrap_or(der))
 }
 
 /// The certificate, signed, and what is to be written down of it.
@@ -201,10 +216,25 @@ fn fingerprint(der: &[u8]) -> String {
     hex(&Sha256::digest(der))
 }
 
-async fn record(bank: &Bank, granted: &Granted, kind: Kind, der: &[u8], page: &Page) -> Result<()> {
+/// Writes the new certificate down, in one transaction. Where the same request was faster and is answered alike, nothing is written: the
+/// certificate (DER) that it got.
+async fn record(
+    bank: &Bank,
+    granted: &Granted,
+    (kind, key, again): (Kind, &[u8], Again),
+    der: &[u8],
+    page: &Page,
+) -> Result<Option<Vec<u8>>> {
     let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
     let Granted { authorisation, shield, .. } = granted;
     held(&mut work, shield).await?;
+    // The shield's row is this transaction's, so whoever was faster is done.
+    if again == Again::TheSame
+        && let Some((reference, known)) = certificate::of_key(&mut work, &digest(key), &shield.id).await?
+        && reference == authorisation.reference
+    {
+        return Ok(Some(known));
+    }
     if !authorisation::count(&mut work, &authorisation.reference, now).await? {
         return Err(Refusal::CodeWrong.into());
     }
@@ -215,7 +245,7 @@ async fn record(bank: &Bank, granted: &Granted, kind: Kind, der: &[u8], page: &P
         audit::add(&mut work, now, &granted.actor(), "certificate-issued", &entry.serial, &detail).await?;
     }
     work.commit().await?;
-    Ok(())
+    Ok(None)
 }
 
 async fn add(work: &mut Work, entry: &Entry, shield: &Shield, reference: &str, der: &[u8]) -> Result<()> {

@@ -123,9 +123,9 @@ impl Server {
             None => None,
             Some((place, tls)) => {
                 // What shows the shield's certificate ends here, so that no proxy speaks for anybody.
-                let proxies = Arc::<Proxies>::default();
-                let site = est::routes().site(bank.clone(), SessionKind::Customer, proxies.clone());
-                Some((listen(place).await?, Door { site, tls: Some(tls), proxies }))
+                let site = est::routes().for_clients(bank.clone());
+                let proxies = proxies.clone();
+                Some((listen(place).await?, Door { site, tls: Some(tls), proxies, keeps_alive: false }))
             }
         };
         Ok(Self { bank, listeners, est, sites, proxies, tls, caller })
@@ -156,7 +156,7 @@ impl Server {
         // The metrics are at loopback only, so they are in clear.
         let tls = [self.tls.clone(), self.tls.clone(), None];
         for ((listener, site), tls) in self.listeners.into_iter().zip(self.sites).zip(tls) {
-            let door = Door { site, tls, proxies: self.proxies.clone() };
+            let door = Door { site, tls, proxies: self.proxies.clone(), keeps_alive: true };
             tasks.spawn(accept(listener, door, stop.clone()));
         }
         tasks.spawn(webhook::run(self.bank.clone(), self.caller, stop.clone()));
@@ -188,7 +188,10 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 struct Door {
     site: Router,
     tls: Option<Arc<Doorkeeper>>,
+    /// Where many may come from one place.
     proxies: Arc<Proxies>,
+    /// Whether a connection may ask more than once.
+    keeps_alive: bool,
 }
 
 async fn accept(listener: TcpListener, door: Door, mut stop: watch::Receiver<bool>) {
@@ -224,24 +227,25 @@ async fn accept(listener: TcpListener, door: Door, mut stop: watch::Receiver<boo
 async fn serve(stream: TcpStream, peer: SocketAddr, door: Door, stop: watch::Receiver<bool>) {
     let site = door.site.layer(axum::Extension(ConnectInfo(peer)));
     match door.tls {
-        None => converse(stream, site, stop).await,
+        None => converse(stream, site, door.keeps_alive, stop).await,
         // Whoever does not speak TLS, or never ends to begin, is let go.
         Some(tls) => {
             if let Ok(Ok(stream)) = timeout(HEAD, tls.acceptor().accept(stream)).await {
                 let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
                 let holder = Holder(shown.map(|certificate| certificate.to_vec()));
-                converse(stream, site.layer(axum::Extension(holder)), stop).await;
+                converse(stream, site.layer(axum::Extension(holder)), door.keeps_alive, stop).await;
             }
         }
     }
 }
 
-async fn converse<S>(stream: S, site: Router, mut stop: watch::Receiver<bool>)
+async fn converse<S>(stream: S, site: Router, keeps_alive: bool, mut stop: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_headers(64).max_buf_size(BUFFER);
+    builder.keep_alive(keeps_alive);
     // Whoever asks and reads nothing gives the place back.
     let stream = Patient::new(stream, UNREAD);
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(site));

@@ -53,7 +53,16 @@ impl Routes {
 
     /// The whole site, behind the guard.
     pub(crate) fn site(self, bank: Open, kind: SessionKind, proxies: Arc<Proxies>) -> Router {
-        let side = Side { bank: bank.clone(), kind, proxies };
+        self.behind(Side { bank, kind, proxies, has_pages: true })
+    }
+
+    /// Routes for programs alone. What shows the shield's certificate ends here, so that no proxy speaks for anybody.
+    pub(crate) fn for_clients(self, bank: Open) -> Router {
+        self.behind(Side { bank, kind: SessionKind::Customer, proxies: Arc::default(), has_pages: false })
+    }
+
+    fn behind(self, side: Side) -> Router {
+        let bank = side.bank.clone();
         self.router
             .fallback(nowhere)
             .method_not_allowed_fallback(not_so)

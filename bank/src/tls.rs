@@ -13,7 +13,7 @@ use tokio_rustls::{
         ClientConfig, Error, RootCertStore, ServerConfig,
         crypto::aws_lc_rs,
         pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
-        server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+        server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
         time_provider::TimeProvider,
     },
 };
@@ -121,6 +121,11 @@ fn acceptor(certificate: &Path, key: &Path, holders: Option<&Holders>) -> Result
         wrong(key, why, "give the certificate and the key that belong together")
     })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    if holders.is_some() {
+        // A session that is resumed shows the former certificate again, without a proof of its key and whatever its end.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 

@@ -6,7 +6,7 @@ use super::statements;
 use crate::{clock::Moment, database::Connection, error::Result};
 
 statements! {
-    ADD = "INSERT INTO attested (key_digest, kind, shield, at) VALUES ($1, $2, $3, $4) ON CONFLICT (key_digest) DO NOTHING";
+    ADD = "INSERT INTO attested (key_digest, kind, shield, at) VALUES ($1, $2, $3, $4) ON CONFLICT (key_digest, shield) DO NOTHING";
     KIND = "SELECT kind FROM attested WHERE key_digest = $1 AND shield = $2";
 }
 

@@ -40,6 +40,7 @@ statements! {
     SUPERSEDE = "UPDATE certificate SET revoked_at = $1, reason = 'superseded' WHERE serial = $2 AND revoked_at IS NULL";
     OF_CODE = "SELECT kind, serial FROM certificate WHERE reference = $1 AND revoked_at IS NULL";
     OF_KEY = "SELECT reference, der FROM certificate WHERE key_digest = $1 AND shield = $2 AND revoked_at IS NULL";
+    COUNT_OF = "SELECT COUNT(*) FROM certificate WHERE reference = $1";
     SHOWN = "SELECT serial, kind, shield, reference, not_after, delivered_at, revoked_at FROM certificate
              WHERE serial = $1 AND fingerprint = $2";
     SUCCESSOR = "SELECT n.der FROM certificate c JOIN certificate n ON n.key_digest = c.key_digest AND n.shield = c.shield
@@ -323,6 +324,12 @@ impl Shown {
 /// The certificate of this serial number and fingerprint, where the bank has issued it.
 pub(crate) async fn shown(db: &mut Connection, serial: &str, fingerprint: &str) -> Result<Option<Shown>> {
     Ok(sqlx::query_as(SHOWN).bind(serial).bind(fingerprint).fetch_optional(db).await?)
+}
+
+/// How many certificates one code and the renewals after it have.
+pub(crate) async fn count_of(db: &mut Connection, reference: &str) -> Result<i64> {
+    let (count,): (i64,) = sqlx::query_as(COUNT_OF).bind(reference).fetch_one(db).await?;
+    Ok(count)
 }
 
 /// The certificate (DER) that has taken the place of this one for the same key, where nothing worse has happened to both.

@@ -10,7 +10,7 @@
 
 use authority::{attestation::Attestation, certificate::Certificate, certificate_kind::Kind, csr};
 
-use super::{Granted, deliver, digest, held, issue};
+use super::{Again, Granted, deliver, digest, held, issue};
 use crate::{
     bank::Bank,
     books::{attested, audit, authorisation, certificate},
@@ -74,7 +74,7 @@ pub(crate) async fn enrol(
     let der = match known {
         Some((reference, der)) if reference == granted.authorisation.reference => der,
         _ if granted.authorisation.is_spent() => return Err(Refusal::IdDelivered.into()),
-        _ => issue(bank, granted, kind, request, &key).await?,
+        _ => issue(bank, granted, kind, (request, &key), Again::TheSame).await?,
     };
     finish(bank, granted).await?;
     Ok(der)

@@ -16,6 +16,10 @@ use crate::{
     shields::Page,
 };
 
+/// One code and the renewals after it have so many certificates. A bank whose certificates live for years meets no such end; one whose
+/// certificates may be renewed as soon as they are issued does.
+const MOST: i64 = 40;
+
 /// Issues another certificate for the key of the one that was shown (DER), whose place it takes. Who lost the answer shows the former
 /// certificate again, and gets the same.
 ///
@@ -36,6 +40,10 @@ pub(crate) async fn renew(
     let holder = customer::by_id(&mut db, &shield.customer).await?.ok_or_else(missing)?;
     drop(db);
     check_in_use(&shield)?;
+    // The handshake has judged that too, but a connection may be older than the end of its certificate.
+    if bank.clock.now() > former.not_after {
+        return Err(Refusal::CertificateExpired.into());
+    }
     let subject = bank.shields()?.subject(&holder.name, &shield.user_id);
     let wish = csr::check_for(&request, &subject).map_err(|_| Refusal::RequestRefused)?;
     if wish.subject != own.subject || asked == Some(Kind::Payment) {
@@ -50,6 +58,11 @@ pub(crate) async fn renew(
     if bank.clock.now() < former.not_after - RENEWAL.0 {
         return Err(Refusal::NotYetRenewed.into());
     }
+    let mut db = bank.database.connection().await?;
+    if certificate::count_of(&mut db, &former.reference).await? >= MOST {
+        return Err(Refusal::TooManyTries.into());
+    }
+    drop(db);
     let key = (request, own.public_key.as_slice());
     let (der, page) = sign(bank, &shield, Kind::Authentication, key, subject).await?;
     if record(bank, &shield, &former, &der, &page).await? { Ok(der) } else { successor(bank, &former).await }

@@ -18,11 +18,17 @@ use p256::{
     pkcs8::{EncodePrivateKey, LineEnding},
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use tokio::{net::TcpStream, sync::watch, task::JoinHandle};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
 use tokio_rustls::{
     TlsConnector,
+    client::TlsStream,
     rustls::{
-        ClientConfig, RootCertStore,
+        ClientConfig, HandshakeKind, RootCertStore,
         crypto::aws_lc_rs,
         pki_types::{CertificateDer, PrivateKeyDer, ServerName},
     },
@@ -99,13 +105,22 @@ impl Est {
         extra: &str,
         body: &str,
     ) -> Answer {
+        let stream = self.connect(&Arc::new(self.config(holder))).await;
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAccept-Language: en\r\nConnection: close\r\n{extra}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        crawl::answer(stream, head.as_bytes()).await
+    }
+
+    fn config(&self, holder: Holder<'_>) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.clone()).expect("an authority");
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("versions")
             .with_root_certificates(roots);
-        let config = match holder {
+        match holder {
             None => config.with_no_client_auth(),
             Some((certificate, key)) => {
                 let chain = vec![CertificateDer::from(certificate.to_vec())];
@@ -113,15 +128,13 @@ impl Est {
                 let key = PrivateKeyDer::try_from(key).expect("a key");
                 config.with_client_auth_cert(chain, key).expect("a certificate")
             }
-        };
+        }
+    }
+
+    async fn connect(&self, config: &Arc<ClientConfig>) -> TlsStream<TcpStream> {
         let stream = TcpStream::connect(self.place).await.expect("a connection");
         let name = ServerName::try_from("localhost").expect("a name");
-        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("TLS");
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAccept-Language: en\r\nConnection: close\r\n{extra}Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        crawl::answer(stream, head.as_bytes()).await
+        TlsConnector::from(config.clone()).connect(name, stream).await.expect("TLS")
     }
 
     pub(super) async fn post(&self, path: &str, code: &Code, body: &str) -> Answer {
@@ -144,6 +157,10 @@ impl Est {
         let body = Base64::encode_string(request);
         self.ask(holder, "POST", "/.well-known/est/simplereenroll", PKCS10, &body).await
     }
+}
+
+pub(super) fn copy(code: &Code) -> Code {
+    Code { serial: code.serial.clone(), reference: code.reference.clone(), code: code.code.clone() }
 }
 
 pub(super) fn basic(code: &Code) -> String {
@@ -245,6 +262,46 @@ async fn an_id_by_est_pays_as_one_by_the_api_does() {
     assert!(world.is_proven().await);
 }
 
+/// A client that got no answer in time asks again, while the bank still works on the first request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_request_eight_times_at_once_has_one_certificate() {
+    let world = World::new().await;
+    let person = world.person("张三", NEW).await;
+    let (fresh, est) = (world.fresh(&person).await, Arc::new(Est::open(&world).await));
+    for (at, kind) in Kind::ALL.into_iter().enumerate() {
+        assert_eq!(est.attest(&fresh.code, &fresh.soft.attest(kind, &fresh.keys[at])).await, 204);
+        let mut all = JoinSet::new();
+        for _ in 0..8 {
+            let (est, request) = (est.clone(), fresh.requests()[at].clone());
+            let code = copy(&fresh.code);
+            all.spawn(async move { only(&est.enrol(&code, &request).await) });
+        }
+        let mut issued = all.join_all().await;
+        issued.dedup();
+        assert_eq!(issued.len(), 1, "{kind}");
+    }
+    let mut db = world.bank.database.connection().await.expect("a connection");
+    assert_eq!(certificate::count_of(&mut db, &fresh.code.reference).await.expect("read"), 2);
+    drop(db);
+    assert_eq!(world.standing(&person).await, 2);
+}
+
+/// A session that was resumed would show the former certificate without a proof of its key.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_connection_proves_its_key_anew() {
+    let world = World::new().await;
+    let est = Est::open(&world).await;
+    let config = Arc::new(est.config(None));
+    for _ in 0..2 {
+        let mut stream = est.connect(&config).await;
+        let asked = b"GET /.well-known/est/cacerts HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        stream.write_all(asked).await.expect("sent");
+        // The connection ends with its answer, though nobody asked it to.
+        stream.read_to_end(&mut Vec::new()).await.expect("answered");
+        assert_eq!(stream.get_ref().1.handshake_kind(), Some(HandshakeKind::Full));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_holder_renews_with_the_certificate_on_the_shield() {
     let mut world = World::new().await;
@@ -264,7 +321,7 @@ async fn the_holder_renews_with_the_certificate_on_the_shield() {
     assert_eq!(est.renew(Some((&former, key)), &named).await.status, 400, "another name");
 
     // Eight at once are one renewal, and whoever lost the answer gets it by the former certificate.
-    let mut all = tokio::task::JoinSet::new();
+    let mut all = JoinSet::new();
     for _ in 0..8 {
         let (est, former, key, again) = (est.clone(), former.clone(), key.clone(), again.clone());
         all.spawn(async move { only(&est.renew(Some((&former, &key)), &again).await) });

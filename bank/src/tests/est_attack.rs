@@ -13,7 +13,7 @@ use wire::{algorithm::KeyAlgorithm, attest::Origin};
 use x509_cert::request::CertReqInfo;
 
 use super::{
-    est::{Est, Fresh, NEW, PKCS10, basic},
+    est::{Est, Fresh, NEW, PKCS10, basic, copy},
     shield::{fresh_key, request},
     world::World,
 };
@@ -76,10 +76,6 @@ async fn what_is_not_attested_asked_and_shown_in_the_right_way_gets_nothing() {
     assert!(world.is_proven().await);
 }
 
-fn copy(code: &Code) -> Code {
-    Code { serial: code.serial.clone(), reference: code.reference.clone(), code: code.code.clone() }
-}
-
 /// Requests for an attested key that are refused all the same.
 fn spoilt(fresh: &Fresh, own: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let key = PublicKey::parse(&maker::spki(&fresh.keys[0])).expect("a key of P-256");
@@ -111,11 +107,12 @@ async fn refused_forms(est: &Est, code: &Code, body: &str) {
     let (path, right) = ("/.well-known/est/simpleenroll", basic(code));
     let long = "A".repeat(20_000);
     let bearer = right.replace("Basic", "Bearer");
+    let pem = format!("-----BEGIN CERTIFICATE REQUEST-----\n{body}\n-----END CERTIFICATE REQUEST-----\n");
     for (what, method, path, extra, body, status) in [
         ("no code", "POST", path, PKCS10.to_owned(), body, 401),
         ("another scheme", "POST", path, format!("{bearer}{PKCS10}"), body, 401),
         ("no base64", "POST", path, format!("{right}{PKCS10}"), "!!!!", 400),
-        ("PEM", "POST", path, format!("{right}{PKCS10}"), "-----BEGIN CERTIFICATE REQUEST-----", 400),
+        ("PEM", "POST", path, format!("{right}{PKCS10}"), &pem, 400),
         ("too long", "POST", path, format!("{right}{PKCS10}"), &long, 413),
         ("another type", "POST", path, format!("{right}Content-Type: text/plain\r\n"), body, 415),
         ("no type", "POST", path, right.clone(), body, 415),

@@ -499,6 +499,7 @@ bank-silent = The bank did not answer.
 bank-silent-next = Check your connection, and press the button again. Nothing is done twice.
 tries-left = Tries of the PIN left:
 goes-on = This page goes on by itself.
+goes-on-then = After that this page goes on by itself.
 change-pin = Change the PIN
 shield-found = Reading the shield.
 enter-pin = Enter the PIN of your shield in the window of the assistant.

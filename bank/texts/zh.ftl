@@ -499,6 +499,7 @@ bank-silent = 银行没有应答。
 bank-silent-next = 请检查网络后再按按钮，不会重复办理。
 tries-left = U盾密码还可输入次数：
 goes-on = 插入后本页自动继续。
+goes-on-then = 处理后本页自动继续。
 change-pin = 修改U盾密码
 shield-found = 正在读取U盾。
 enter-pin = 请在网银助手的窗口中输入U盾密码。

@@ -84,6 +84,7 @@ def a_program_holds_the_shield(story):
     token.shows("上海水务")
     story.write_order("1.12")
     story.hears_words("token_held")
+    story.hears("goes-on-then")
     story.site.look("pay-token-held")
     token.press("cancel")
     program.wait(60)

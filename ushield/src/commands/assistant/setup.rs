@@ -103,7 +103,12 @@ impl Wizard {
             self.window(),
         ];
         self.start_at_login(&home, &banks)?;
-        Ok(if faults.contains(&true) { Exit::Refused } else { Exit::Done })
+        Ok(if faults.contains(&true) {
+            say(self.text.left());
+            Exit::Refused
+        } else {
+            Exit::Done
+        })
     }
 
     fn ask_bank(&self) -> Result<Origin, Failure> {
@@ -138,19 +143,23 @@ impl Wizard {
         left
     }
 
-    /// Whether the fault is mended.
-    fn finding(&self, finding: &Finding) -> bool {
+    /// Tells what is wrong, and what a person does about it. The doctor tells developers how to make a shield; a bank's customer has one.
+    fn tell(&self, finding: &Finding) {
         let said = self.text.said(words::of(finding.code));
         self.steps.detail(&format!("{} ({})", Paint::stdout().bad(said.what), finding.code));
+        let doctors = finding.mend.as_deref().filter(|_| finding.code != "token_absent").map(one_line);
+        match doctors {
+            Some(_) if finding.fix.is_some() => {}
+            Some(mend) => self.steps.detail(&format!("{} (ushield doctor): {mend}", self.text.mend())),
+            None => self.steps.detail(&format!("{}: {}", self.text.mend(), said.next)),
+        }
+    }
+
+    /// Whether the fault is mended.
+    fn finding(&self, finding: &Finding) -> bool {
+        self.tell(finding);
+        let Some(fix) = &finding.fix else { return false };
         let mend = finding.mend.as_deref().map(one_line).unwrap_or_default();
-        let Some(fix) = &finding.fix else {
-            self.steps.detail(&format!("{}: {}", self.text.mend(), said.next));
-            // The doctor tells developers how to make a shield; a bank's customer has one.
-            if finding.code != "token_absent" {
-                self.steps.detail(&format!("ushield doctor: {mend}"));
-            }
-            return false;
-        };
         if !self.system.is_root() {
             self.steps.detail(&format!("{}: {mend}", self.text.as_root()));
             return false;
@@ -242,11 +251,7 @@ impl Wizard {
             self.step(name, does);
             for finding in findings.iter().filter(|finding| is_fault(finding, checks)) {
                 left = true;
-                let mend = finding.mend.as_deref().map(one_line).unwrap_or_default();
-                let said = self.text.said(words::of(finding.code));
-                self.steps.detail(&format!("{} ({})", Paint::stdout().bad(said.what), finding.code));
-                self.steps.detail(&format!("ushield doctor: {}", one_line(&finding.message)));
-                self.steps.detail(&format!("{}: {mend}", self.text.mend()));
+                self.tell(finding);
             }
         }
         Ok(if left { Exit::Refused } else { Exit::Done })

@@ -44,7 +44,8 @@ macro_rules! texts {
 
 texts! {
     begins: "网银助手安装向导，共四步。未经您同意，不会改动任何内容。",
-        "The wizard has four steps. Nothing is changed before you have said yes.";
+        "This wizard sets up the Online Banking Assistant in four steps. Nothing is changed before you have said yes.";
+    left: "仍有问题未修复，请见上面的步骤。", "Something is left to be mended: see the steps above.";
     which_bank: "请输入银行网页的地址（如 https://bank.example）：", "Your bank's address, such as https://bank.example:";
     no_address: "这不是银行网页的地址。请从浏览器的地址栏复制；直接按回车键退出。",
         "That is no address of a bank's page. Copy the address from your browser; Enter alone ends the wizard.";

@@ -31,8 +31,10 @@ use crate::{
     random,
 };
 
-/// So many are sent at a time.
-const AT_ONCE: usize = 16;
+/// So many are sent at a time, one to each merchant.
+const AT_ONCE: usize = 64;
+/// So many of these places are for merchants who have not failed: however many servers hang, nobody else waits for them.
+const FOR_THE_READY: usize = 16;
 /// Between two looks into the outbox.
 const GLANCE: Duration = Duration::from_millis(200);
 /// A node that was killed while it sent gives the row back after so long.
@@ -46,7 +48,8 @@ pub(crate) async fn run(bank: Open, caller: Caller, mut stop: watch::Receiver<bo
     let mut sending = JoinSet::new();
     while !*stop.borrow() {
         while sending.try_join_next().is_some() {}
-        let due = if sending.len() < AT_ONCE { claim(&bank).await } else { Ok(None) };
+        let places = AT_ONCE - sending.len();
+        let due = if places > 0 { claim(&bank, places <= FOR_THE_READY).await } else { Ok(None) };
         match due {
             Ok(Some(webhook)) => {
                 let (bank, caller) = (bank.clone(), caller.clone());
@@ -68,10 +71,10 @@ pub(crate) async fn run(bank: Open, caller: Caller, mut stop: watch::Receiver<bo
     let _ = timeout(PATIENCE, async { while sending.join_next().await.is_some() {} }).await;
 }
 
-/// Takes the one that has waited longest. Its try is counted before anything is sent.
-async fn claim(bank: &Bank) -> Result<Option<Webhook>> {
+/// Takes the one that has waited longest; `ready`: of merchants who have not failed. Its try is counted before anything is sent.
+async fn claim(bank: &Bank, ready: bool) -> Result<Option<Webhook>> {
     let (mut db, now) = (bank.database.connection().await?, bank.clock.now());
-    let Some(mut due) = webhook::next(&mut db, now).await? else { return Ok(None) };
+    let Some(mut due) = webhook::next(&mut db, now, ready).await? else { return Ok(None) };
     drop(db);
     let mut db = bank.database.writer().await?;
     Ok(webhook::lease(&mut db, &mut due, now + LEASE).await?.then_some(due))

@@ -12,6 +12,8 @@ statements! {
             FROM webhook w WHERE w.state = 'waiting' AND w.due_at <= $1 AND w.leased_until <= $1
             AND NOT EXISTS (SELECT 1 FROM webhook o WHERE o.merchant = w.merchant AND o.state = 'waiting'
                             AND o.leased_until > $1)
+            AND (CAST($2 AS BIGINT) = 0 OR NOT EXISTS (SELECT 1 FROM webhook f WHERE f.merchant = w.merchant
+                                                       AND f.state = 'waiting' AND f.tries > 0))
             ORDER BY w.due_at, w.id LIMIT 1";
     LEASE = "UPDATE webhook SET tries = tries + 1, leased_until = $1
              WHERE id = $2 AND state = 'waiting' AND tries = $3 AND leased_until = $4";
@@ -58,9 +60,9 @@ pub(crate) async fn add(
     Ok(())
 }
 
-/// The one that has waited longest, of merchants to whom nothing is being sent: a slow merchant delays no other.
-pub(crate) async fn next(db: &mut Connection, now: Moment) -> Result<Option<Webhook>> {
-    Ok(sqlx::query_as(NEXT).bind(now).fetch_optional(db).await?)
+/// The one that has waited longest, of merchants to whom nothing is being sent; `ready`: of those alone whose last webhook arrived.
+pub(crate) async fn next(db: &mut Connection, now: Moment, ready: bool) -> Result<Option<Webhook>> {
+    Ok(sqlx::query_as(NEXT).bind(now).bind(i64::from(ready)).fetch_optional(db).await?)
 }
 
 /// Takes it for this node, and counts a try before anything is sent. Whether no other node was faster.

@@ -25,7 +25,7 @@ use crate::{
     bank::Open,
     books::webhook::{self as book, Webhook},
     dial::Caller,
-    merchant,
+    merchant, random,
     secrets::Kind,
     webhook,
 };
@@ -298,6 +298,34 @@ async fn a_server_that_comes_back_is_told_and_one_that_never_does_is_given_up() 
     node.end().await;
 }
 
+/// More servers hang than there are places, and have waited longer: another merchant is told all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_that_hang_delay_nobody_else() {
+    const HANGING: usize = 70;
+    let (silent, receiver) = (Receiver::open(vec!["silent"]).await, Receiver::open(vec![TAKEN]).await);
+    let world = World::new().await;
+    let owe = async |name: &str, target: &str, due: i64| {
+        let keyed = world.merchant(name, target).await;
+        let (purchase, id) = (world.purchase(&keyed, "7").await, random::id().expect("random numbers"));
+        let mut db = world.bank.database.connection().await.expect("a connection");
+        let merchant = &keyed.shop.merchant().id;
+        book::add(&mut db, &id, merchant, &purchase, "{}", due).await.expect("owed");
+        keyed
+    };
+    for number in 0..HANGING {
+        owe(&format!("书店{number}"), &silent.url(), 1).await;
+    }
+    world.tamper("UPDATE webhook SET tries = 1".into()).await.expect("changed");
+    let keyed = owe("北京书店", &receiver.url(), 2).await;
+    let World { bank, folder, .. } = world;
+    let scene = Scene { bank: Arc::new(bank), keyed, _folder: folder };
+    let node = Node::start(&scene.bank, true);
+    scene.until(|told| told.state == "sent").await;
+    let asked = silent.count().await;
+    assert!(asked < HANGING, "all {asked} that hang were asked before");
+    node.task.abort();
+}
+
 /// A name that resolves to a private address is refused when the bank connects, so it does not matter what the name resolved to before.
 #[tokio::test]
 async fn no_private_address_is_called() {
@@ -356,7 +384,7 @@ async fn two_nodes_tell_once_and_a_killed_node_is_replaced() {
         .await;
     let due = async || {
         let mut db = scene.bank.database.connection().await.expect("a connection");
-        crate::books::webhook::next(&mut db, scene.bank.clock.now()).await.expect("read").is_some()
+        crate::books::webhook::next(&mut db, scene.bank.clock.now(), false).await.expect("read").is_some()
     };
     assert!(!due().await, "another node's lease is respected");
     scene.tamper("UPDATE webhook SET leased_until = 1").await;

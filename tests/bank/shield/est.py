@@ -58,12 +58,18 @@ def certificates(world, client, authority, issuer):
     if world.algorithm == "p256":
         done, _, said = client.run("--estca", "--url", client.url, "--cacert", authority, "--caout", world.path("got"), "--outform", "pem")
         world.must("strongSwan fetches the bank's CA", done and "Root CA cert" in said and os.path.exists(world.path("got.pem")), said)
-    bag = world.foreign("curl", "-sS", "--cacert", authority, f"{client.url}/.well-known/est/authentication/cacerts")
-    der = world.foreign("openssl", "base64", "-d", "-A", "-out", world.path("bag"), input=bag.stdout)
-    read = world.foreign("openssl", "pkcs7", "-inform", "DER", "-in", world.path("bag"), "-print_certs")
+    fetch = lambda label: bag(world, world.foreign("curl", "-sS", "--cacert", authority, f"{client.url}/.well-known/est/{label}cacerts").stdout)
     with open(issuer) as file:
-        right = file.read().split("-----")[2] in read.stdout
-    world.must("openssl finds the CA in what curl fetches", right, bag.stderr + der.stderr + read.stderr)
+        right = file.read().split("-----")[2] in fetch("authentication/")
+    world.must("openssl finds the CA of a label in what curl fetches", right)
+    both = fetch("").count("-----BEGIN")
+    world.must("and without a label each CA", both == (1 if world.algorithm == "p256" else 2), both)
+
+
+def bag(world, base64):
+    """The certificates of an answer, by openssl."""
+    world.foreign("openssl", "base64", "-d", "-A", "-out", world.path("bag"), input=base64)
+    return world.foreign("openssl", "pkcs7", "-inform", "DER", "-in", world.path("bag"), "-print_certs").stdout
 
 
 def enrol(world, customer, client, authority, code):
@@ -96,8 +102,7 @@ def by_hand(world, curl, request, url):
     world.foreign("openssl", "req", "-in", request, "-outform", "DER", "-out", world.path("der"))
     world.foreign("openssl", "base64", "-in", world.path("der"), "-out", world.path("body"))
     sent = world.foreign(*curl, "--header", "Content-Type: application/pkcs10", "--data-binary", f"@{world.path('body')}", url)
-    world.foreign("openssl", "base64", "-d", "-A", "-out", world.path("bag"), input=sent.stdout)
-    read = world.foreign("openssl", "pkcs7", "-inform", "DER", "-in", world.path("bag"), "-print_certs").stdout
+    read = bag(world, sent.stdout)
     world.must("curl and openssl enrol a key of SM2", "-----BEGIN" in read, sent.stdout + sent.stderr)
     return read[read.index("-----BEGIN"):].strip().encode() + b"\n"
 

@@ -7,6 +7,10 @@ use serde_json::Value;
 /// Stands where the link to the PIN window would, while a script answers there.
 pub(crate) const SCRIPTS: &str = "剧本在用 · the script has it";
 
+/// What to do first.
+const BEGIN: &str = "\n  先做什么：打开银行、U盾、密码窗口三页；用孙七的账号登录，下载证书，再付款，在U盾上按 OK\n  \
+     Begin: open bank, shield and PIN window; log in by the account of 孙七, download the ID, then pay, and press OK on the shield\n";
+
 /// Links and people, in both languages. `bank` is what the bank has written about itself, `another` the command that prints another link
 /// to the shield's page, `pin` the shield's PIN, and `kept` the folder of a world that stays.
 pub(crate) fn text(
@@ -42,6 +46,9 @@ pub(crate) fn text(
     out += &format!(
         "\n\n  另一个浏览器打开U盾页面 · another link to the shield's page, for another browser:\n      {another}\n"
     );
+    if prompter != SCRIPTS {
+        out += BEGIN;
+    }
     out += "\n  Ctrl-C ";
     match kept {
         None => out + "结束一切，不留痕迹 · ends everything, and leaves nothing\n",

@@ -39,6 +39,7 @@ class World:
         self.took = time.monotonic() - self.begun
         text = self.said.read_text()
         self.links = {name: re.search(re.escape(label) + r"\s+(\S+)", text)[1] for name, label in LINKS.items()}
+        check(text.count(self.links["panel"]) == 1, f"the shield's link is told twice: {text}")
         self.pin = re.search(r"the shield's PIN: (\S+)", text)[1]
         self.code = re.search(r"reference (\d+)\s+授权码 code (\d+)", text).groups()
         self.accounts = dict(re.findall(r"^  (\S\S)  (\d{16,19})  ", text, re.M))

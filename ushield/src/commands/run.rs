@@ -104,6 +104,9 @@ pub(crate) struct Run {
     /// What presses the buttons: accept (OK at once), reject, web (you, on a page in your browser), none (`ushield press` only) or script:FILE (see `ushield up`)
     #[arg(long, value_name = "PANEL", default_value = "accept", value_parser = run_panel)]
     panel: Panel,
+    /// The command tells the link to the panel's page itself
+    #[arg(long, hide = true)]
+    link_is_told: bool,
     /// When the certificates end: a date, or a moment such as 2027-12-31T12:00:00Z [default: in 30 days]
     #[arg(long, value_name = "T", value_parser = moment::parse, conflicts_with = "no_enrol")]
     not_after: Option<OffsetDateTime>,
@@ -248,7 +251,7 @@ impl Run {
             runtime.spawn(page.serve(rack.clone()));
         }
         let link = rack.link().what("no link to the panel's page was made")?;
-        if let Some(link) = &link {
+        if let Some(link) = link.as_ref().filter(|_| !self.link_is_told) {
             warn_lines(&format!(
                 "The token's panel: {link}\n  The link opens the page once. Another browser needs another link: ushield panel --control {}",
                 quoted(&control.display().to_string())

@@ -16,9 +16,9 @@ use crate::{
 };
 
 /// The bank's tests, as a program.
-const PROGRAM: &str = "BANK_MEASURE_PROGRAM";
+pub(crate) const PROGRAM: &str = "BANK_MEASURE_PROGRAM";
 /// The PostgreSQL, as its URL, and the number of its process.
-const POSTGRES: [&str; 2] = ["BANK_MEASURE_POSTGRES", "BANK_MEASURE_POSTGRES_PROCESS"];
+pub(crate) const POSTGRES: [&str; 2] = ["BANK_MEASURE_POSTGRES", "BANK_MEASURE_POSTGRES_PROCESS"];
 
 pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
     let _free = Free::new()?;
@@ -37,7 +37,7 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn needed(name: &str) -> String {
+pub(crate) fn needed(name: &str) -> String {
     format!("{name} is not set: start this by benches/run")
 }
 

@@ -1,5 +1,6 @@
 //! Measures what `docs/benches.md` names, and prints one table. Started by `benches/run`.
 
+mod nodes;
 mod bank;
 mod run;
 mod sign;
@@ -36,7 +37,7 @@ struct Arguments {
     /// Rounds in which all arms take their turn.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
-    /// Only this section: sign, crypto, sm2, pin, labour, memory, scale, verify, bank, pkcs11, run or constant-time.
+    /// Only this section: sign, crypto, sm2, pin, labour, memory, scale, verify, bank, nodes, pkcs11, run or constant-time.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
     /// Few operations: shows that everything runs; the figures mean nothing.
@@ -108,7 +109,7 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let scale = Scale { rounds, smoke: arguments.smoke };
     process::pin()?;
     let mut rows = Vec::new();
-    let sections: [(&str, Section); 12] = [
+    let sections: [(&str, Section); 13] = [
         ("sign", sign::measure),
         ("crypto", crypto::measure),
         ("sm2", sm2::measure),
@@ -118,6 +119,7 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         ("scale", scale::measure),
         ("verify", verify::measure),
         ("bank", bank::measure),
+        ("nodes", nodes::measure),
         ("pkcs11", pkcs11::measure),
         ("run", run::measure),
         ("constant-time", constant_time::measure),

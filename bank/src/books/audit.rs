@@ -116,6 +116,37 @@ pub(crate) async fn add(
     Ok(())
 }
 
+/// Writes many rows that repeat postings, each with its time, its subject and its detail: books of a size that nobody waits for.
+#[cfg(test)]
+pub(crate) async fn add_many(
+    db: &mut Connection,
+    actor: &str,
+    told: &[(Moment, String, String)],
+) -> Result<()> {
+    let chain = i64::from(chain_of(actor));
+    let (mut seq, mut previous): (i64, String) = sqlx::query_as(HOLD).bind(chain).fetch_one(&mut *db).await?;
+    let mut rows = Vec::new();
+    for (at, subject, detail) in told {
+        let (actor, action) = (actor.to_owned(), POSTED.to_owned());
+        let (subject, detail, hash) = (subject.clone(), detail.clone(), String::new());
+        let mut row = Row { chain, seq, at: *at, actor, action, subject, detail, previous, hash };
+        row.hash = row.digest();
+        let Row { actor, action, subject, detail, previous: before, hash, .. } = &row;
+        rows.push(format!(
+            "({chain}, {seq}, {at}, '{actor}', '{action}', '{subject}', '{detail}', '{before}', '{hash}')"
+        ));
+        (seq, previous) = (seq + 1, row.hash);
+    }
+    let sql = format!(
+        "INSERT INTO audit (chain, seq, at, actor, action, subject, detail, previous, hash) VALUES {}",
+        rows.join(", ")
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut *db).await?;
+    let set = sqlx::query("UPDATE audit_head SET seq = $1, hash = $2 WHERE chain = $3");
+    set.bind(seq - 1).bind(&previous).bind(chain).execute(&mut *db).await?;
+    Ok(())
+}
+
 /// The last hundred rows.
 pub(crate) async fn last(db: &mut Connection) -> Result<Vec<Row>> {
     Ok(sqlx::query_as(LAST).fetch_all(db).await?)

@@ -8,10 +8,10 @@ use super::{chain, seal, seal::Known, statements};
 use crate::{clock::Moment, database::Connection, error::Result, secrets::Secrets};
 
 statements! {
-    BALANCES = "SELECT a.number FROM account a WHERE a.balance <>
-        CAST(COALESCE((SELECT SUM(p.amount) FROM posting p WHERE p.credit = a.number), 0) AS BIGINT)
-        - CAST(COALESCE((SELECT SUM(p.amount) FROM posting p WHERE p.debit = a.number), 0) AS BIGINT)
-        ORDER BY a.number LIMIT 10";
+    BALANCES = "SELECT a.number FROM account a LEFT JOIN
+        (SELECT m.number, SUM(m.amount) AS total FROM
+            (SELECT credit AS number, amount FROM posting UNION ALL SELECT debit, -amount FROM posting) m GROUP BY m.number) s
+        ON s.number = a.number WHERE a.balance <> CAST(COALESCE(s.total, 0) AS BIGINT) ORDER BY a.number LIMIT 10";
     SUM = "SELECT CAST(COALESCE(SUM(balance), 0) AS BIGINT) FROM account";
     COUNT = "SELECT COUNT(*) FROM posting";
     UNKNOWN = "SELECT p.id FROM posting p LEFT JOIN audit a ON a.subject = p.id AND a.action = 'posted' AND a.at = p.posted_at

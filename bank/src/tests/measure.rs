@@ -1,6 +1,10 @@
 //! What `benches/run --only bank` measures: U-shield authorisations beside the same writes alone, in turn, on one database. It prints
 //! its figures as a line of JSON. In `cargo test` it does a few of each, and only looks at the books afterwards: no test asserts a time.
 
+// The order is the law: a module uses only siblings listed below it (tests/floors.rs).
+mod node;
+mod growth;
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
@@ -9,18 +13,23 @@ use std::{
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::{runtime::Builder, task::JoinSet};
+use tokio::{
+    runtime::{Builder, Runtime},
+    task::JoinSet,
+};
 
 use super::{
     shield::{Soft, serial},
-    world::{PAYEE, Person, World},
+    world::{Person, World},
 };
 use crate::{
     books::{
-        audit, certificate, order,
+        account, audit, certificate, order,
         posting::{self, Posting},
         signed::{self, Accepted},
     },
+    clock::Moment,
+    database::Work,
     error::{Refusal, Result},
     money::Fen,
     pay,
@@ -43,6 +52,7 @@ struct Scale {
 struct Waiting {
     order: String,
     payer: String,
+    payee: String,
     customer: String,
     der: Vec<u8>,
     document: Vec<u8>,
@@ -55,12 +65,35 @@ async fn prepare(world: &World, (person, soft): &(Person, Soft)) -> Waiting {
     let der = world.challenge(person, &order.id).await.expect("a challenge");
     let (document, certificate) = (soft.sign(&der), soft.payment_certificate());
     let fingerprint = hex(&Sha256::digest(certificate));
-    let (payer, customer) = (person.account.clone(), person.customer.customer().id.clone());
-    Waiting { order: order.id, payer, customer, der, document, serial: serial(certificate), fingerprint }
+    let (payer, payee) = (person.account.clone(), order.payee);
+    let customer = person.customer.customer().id.clone();
+    Waiting {
+        order: order.id,
+        payer,
+        payee,
+        customer,
+        der,
+        document,
+        serial: serial(certificate),
+        fingerprint,
+    }
+}
+
+/// Moves the money and writes the ledger, and nothing into the audit.
+async fn post_bare(work: &mut Work, posting: &Posting<'_>, now: Moment) -> Result<bool> {
+    if !account::move_money(work, posting.debit, posting.credit, posting.amount).await? {
+        return Ok(false);
+    }
+    let add = sqlx::query(
+        "INSERT INTO posting (id, order_id, debit, credit, amount, memo, posted_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    );
+    let add = add.bind(random::id()?).bind(posting.order).bind(posting.debit).bind(posting.credit);
+    add.bind(posting.amount.0).bind(posting.memo).bind(now).execute(&mut **work).await?;
+    Ok(true)
 }
 
 /// The writes of an authorisation, in one transaction, for a document that nobody has looked at.
-async fn writes(world: &World, waiting: &Waiting) -> Result<()> {
+async fn writes(world: &World, waiting: &Waiting, is_audited: bool) -> Result<()> {
     let (bank, now) = (&world.bank, world.bank.clock.now());
     let must = |happened: bool| if happened { Ok(()) } else { Err(Refusal::OrderEnded) };
     let actor = format!("customer:{}", waiting.customer);
@@ -76,23 +109,36 @@ async fn writes(world: &World, waiting: &Waiting) -> Result<()> {
         order: Some(order),
         reverses: None,
         debit: &waiting.payer,
-        credit: PAYEE,
+        credit: &waiting.payee,
         amount: Fen(1),
         memo: "水费",
         actor: &actor,
     };
-    must(posting::add(&mut work, &posting, now).await?.is_some())?;
+    must(if is_audited {
+        posting::add(&mut work, &posting, now).await?.is_some()
+    } else {
+        post_bare(&mut work, &posting, now).await?
+    })?;
     must(order::post(&mut work, order, now).await?)?;
-    audit::add(&mut work, now, &actor, "paid", order, &format!("shield {serial}")).await?;
+    if is_audited {
+        audit::add(&mut work, now, &actor, "paid", order, &format!("shield {serial}")).await?;
+    }
     work.commit().await?;
     Ok(())
 }
 
-/// Which of the two arms.
+/// What is measured.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Arm {
     Authorisation,
     Writes,
+    /// The writes without the audit. Their books prove nothing, so they are books of their own.
+    Bare,
+}
+
+impl Arm {
+    const ALL: [(Self, &str); 3] =
+        [(Self::Authorisation, "authorisations"), (Self::Writes, "writes"), (Self::Bare, "bare")];
 }
 
 /// Sends all of them, so many at a time; gives how long that took, and how long each one took.
@@ -111,7 +157,8 @@ async fn send(world: &Arc<World>, arm: Arm, waiting: Vec<Waiting>) -> (Duration,
                         let paid = pay::shield::submit(&world.bank, &waiting.document, None).await;
                         assert_eq!(paid.expect("paid"), waiting.order);
                     }
-                    Arm::Writes => writes(&world, &waiting).await.expect("written"),
+                    Arm::Writes => writes(&world, &waiting, true).await.expect("written"),
+                    Arm::Bare => writes(&world, &waiting, false).await.expect("written"),
                 }
                 took.push(begun.elapsed());
             }
@@ -132,26 +179,31 @@ fn figures((all, mut each): (Duration, Vec<Duration>)) -> Value {
 }
 
 async fn measure(scale: &Scale) -> Value {
-    let world = Arc::new(World::new().await);
-    let mut people = Vec::new();
-    for _ in 0..CUSTOMERS {
-        people.push(world.shielded("张三").await);
+    let worlds = [Arc::new(World::new().await), Arc::new(World::new().await)];
+    let mut people = [Vec::new(), Vec::new()];
+    for (world, people) in worlds.iter().zip(&mut people) {
+        for _ in 0..CUSTOMERS {
+            people.push(world.shielded("张三").await);
+        }
     }
     let mut rounds = Vec::new();
     // The first round warms both arms, and is not told.
     for round in 0..=scale.rounds {
         let mut told = serde_json::Map::new();
-        let arms = [(Arm::Authorisation, "authorisations"), (Arm::Writes, "writes")];
-        for (arm, name) in if round % 2 == 0 { arms } else { [arms[1], arms[0]] } {
+        let mut arms = Arm::ALL;
+        arms.rotate_left(round % Arm::ALL.len());
+        for (arm, name) in arms {
+            let books = usize::from(arm == Arm::Bare);
+            let (world, people) = (&worlds[books], &people[books]);
             let mut waiting = Vec::new();
             for at in 0..scale.documents {
-                waiting.push(prepare(&world, &people[at % CUSTOMERS]).await);
+                waiting.push(prepare(world, &people[at % CUSTOMERS]).await);
             }
-            told.insert(name.into(), figures(send(&world, arm, waiting).await));
+            told.insert(name.into(), figures(send(world, arm, waiting).await));
         }
         rounds.push(Value::Object(told));
     }
-    assert!(world.is_proven().await);
+    assert!(worlds[0].is_proven().await);
     json!({ "rounds": rounds.split_off(1) })
 }
 
@@ -161,7 +213,10 @@ fn authorisations_beside_their_writes() {
     let numbers: Vec<usize> = words.split(' ').map(|word| word.parse().expect("a number")).collect();
     let [rounds, documents, threads] = numbers[..] else { panic!("rounds, documents, threads") };
     let scale = Scale { rounds, documents, threads };
-    let runtime = Builder::new_multi_thread().worker_threads(scale.threads).enable_all().build();
-    let measured = runtime.expect("a runtime").block_on(measure(&scale));
-    println!("measured {measured}");
+    println!("measured {}", runtime(scale.threads).block_on(measure(&scale)));
+}
+
+fn runtime(threads: usize) -> Runtime {
+    let runtime = Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    runtime.expect("a runtime")
 }

@@ -45,7 +45,11 @@ fn need(rights: &mut Rights, sql: &str) {
     };
     let all = words(&sql);
     for pair in all.windows(2) {
-        if matches!(pair[0], "FROM" | "JOIN") && !(all[0] == "DELETE" && pair[1] == all[2]) {
+        // What stands in brackets names its tables itself.
+        if matches!(pair[0], "FROM" | "JOIN")
+            && pair[1] != "SELECT"
+            && !(all[0] == "DELETE" && pair[1] == all[2])
+        {
             add(pair[1], "SELECT".into());
         }
     }

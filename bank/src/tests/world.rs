@@ -28,6 +28,8 @@ pub(super) struct World {
     pub(super) teller: Teller,
     pub(super) other_teller: Teller,
     pub(super) folder: tempfile::TempDir,
+    /// Whom customers pay: always the same one, but for nodes that are measured beside each other.
+    payees: Vec<String>,
 }
 
 pub(super) struct Person {
@@ -45,13 +47,24 @@ pub(super) async fn database(folder: &std::path::Path) -> Database {
     let Ok(url) = std::env::var("BANK_TEST_POSTGRES") else {
         return Database::open(&sqlite_url(&folder.join("bank.sqlite")), 16).await.expect("SQLite");
     };
+    schema(&url, &format!("t{}", random::id().expect("random numbers"))).await
+}
+
+/// The database in this schema of a PostgreSQL, which is made where there is none.
+async fn schema(url: &str, schema: &str) -> Database {
     sqlx::any::install_default_drivers();
-    let schema = format!("t{}", random::id().expect("random numbers"));
-    let mut admin = sqlx::AnyConnection::connect(&url).await.expect("the PostgreSQL of BANK_TEST_POSTGRES");
-    sqlx::raw_sql(AssertSqlSafe(format!("CREATE SCHEMA {schema}")))
-        .execute(&mut admin)
-        .await
-        .expect("a schema");
+    let mut admin = sqlx::AnyConnection::connect(url).await.expect("the PostgreSQL of BANK_TEST_POSTGRES");
+    // Of two that make a schema at once one is told that it is there: then it is.
+    for _ in 0..2 {
+        let make = sqlx::raw_sql(AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {schema}")));
+        match make.execute(&mut admin).await {
+            Err(sqlx::Error::Database(fault)) if fault.is_unique_violation() => {}
+            made => {
+                made.expect("a schema");
+                break;
+            }
+        }
+    }
     admin.close().await.expect("closed");
     let mark = if url.contains('?') { '&' } else { '?' };
     Database::open(&format!("{url}{mark}options=-c%20search_path%3D{schema}"), 10).await.expect("PostgreSQL")
@@ -61,6 +74,26 @@ impl World {
     pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let database = database(folder.path()).await;
+        Self::over(database, folder, ["lin", "zhao"], vec![PAYEE.into()]).await
+    }
+
+    /// A node of several, each a process: they share the books of this schema, and each has its own tellers.
+    pub(super) async fn joined(name: &str, node: usize) -> Self {
+        let url = std::env::var("BANK_TEST_POSTGRES").expect("several nodes have a PostgreSQL");
+        let database = schema(&url, name).await;
+        let tellers = [format!("lin-{node}"), format!("zhao-{node}")];
+        let folder = tempfile::tempdir().expect("a folder");
+        // With one payee all payments of all nodes would wait for the payee's row.
+        let payees = (0..16).map(|at| format!("62220212{node:04}{at:04}")).collect();
+        Self::over(database, folder, tellers.each_ref().map(String::as_str), payees).await
+    }
+
+    async fn over(
+        database: Database,
+        folder: tempfile::TempDir,
+        tellers: [&str; 2],
+        payees: Vec<String>,
+    ) -> Self {
         database.migrate(0).await.expect("the tables");
         // Argon2 with the least memory: these tests hash thousands of times, and look at other things.
         let settings =
@@ -69,16 +102,21 @@ impl World {
         let bank = bank.with_shields(super::shield::shields(&folder.path().join("ca")));
         bank.found().await.expect("founded");
         let mut work = bank.database.begin().await.expect("a transaction");
-        crate::books::account::add(&mut work, PAYEE, None, "上海水务", "payee", 0).await.expect("a payee");
+        for payee in &payees {
+            crate::books::account::add(&mut work, payee, None, "上海水务", "payee", 0)
+                .await
+                .expect("a payee");
+        }
         work.commit().await.expect("committed");
+        let names = tellers;
         let mut tellers = Vec::new();
-        for name in ["lin", "zhao"] {
+        for name in names {
             add_teller(&bank, name, PASSWORD).await.expect("a teller");
             let token = identity::sign_in_teller(&bank, name, PASSWORD, &from()).await.expect("a session");
             tellers.push(Teller::by_token(&bank, &token).await.expect("read").expect("a teller"));
         }
         let [teller, other_teller] = tellers.try_into().expect("two tellers");
-        Self { bank, teller, other_teller, folder }
+        Self { bank, teller, other_teller, folder, payees }
     }
 
     /// Another node of this bank: the same books, secrets and CA.
@@ -146,9 +184,10 @@ impl World {
 
     pub(super) async fn order_with(&self, person: &Person, amount: &str, form_key: &str) -> Result<Order> {
         let payer = self.payer(person).await?;
+        let digits: usize = person.account.bytes().map(usize::from).sum();
         let wish = Wish {
             kind: OrderKind::Payment,
-            payee: PAYEE.into(),
+            payee: self.payees[digits % self.payees.len()].clone(),
             payee_name: String::new(),
             payee_bank: String::new(),
             amount: amount.into(),

@@ -229,6 +229,30 @@ def a_part_is_killed(_driver, _language):
                 world.is_gone()
 
 
+def the_stage_is_killed(_driver, _language):
+    """Whoever kills by the name of the program hits the stage alone: bank, assistant and browser end with the stage."""
+    for number, options in ((signal.SIGKILL, ()), (signal.SIGTERM, ("--script",))):
+        with World(*options) as world:
+            world.ready()
+            os.kill(world.stage(), number)
+            check(world.process.wait(timeout=DEADLINE) != 0, "the world ends well without its stage")
+            world.is_gone()
+
+
+def the_interrupt_key(_driver, _language):
+    """Ctrl-C at a terminal goes to all processes of the world at once, and leaves nothing."""
+    keyboard, terminal = os.openpty()
+    try:
+        with World("--script", "--pace", "0.1", terminal=terminal) as world:
+            world.ready()
+            os.write(keyboard, b"\x03")
+            world.process.wait(timeout=DEADLINE)
+            world.is_gone()
+    finally:
+        os.close(keyboard)
+        os.close(terminal)
+
+
 def ten(_driver, _language):
     """Ten worlds side by side, each with ports of its own."""
     with contextlib.ExitStack() as stack:
@@ -244,7 +268,7 @@ def ten(_driver, _language):
 # What a language does not change is told beside one of them.
 CHAPTERS = {
     "zh-CN": [shield, static, card, shop, script],
-    "en-GB": [shield, static, card, shop, kept, killed, a_part_is_killed, ten],
+    "en-GB": [shield, static, card, shop, kept, killed, a_part_is_killed, the_stage_is_killed, the_interrupt_key, ten],
 }
 
 

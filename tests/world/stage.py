@@ -1,6 +1,7 @@
 """A world, and the windows that a person has open before it. Only the standard library, and what the tests of the bank's pages have."""
 
 import contextlib
+import fcntl
 import os
 import pathlib
 import re
@@ -8,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import termios
 import time
 
 from driver import DEADLINE, Browser, check, until
@@ -24,15 +26,19 @@ LINKS = {"bank": "银行 The bank", "shop": "书店 The shop", "panel": "U盾 Th
 class World:
     """One world, in a home of its own. It ends with the block that it stands in, and must leave nothing."""
 
-    def __init__(self, *options, **variables):
+    def __init__(self, *options, terminal=None, **variables):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="wo"))
         (self.home / "run").mkdir(mode=0o700)
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.home / "run"), "TMPDIR": str(self.home)}
         environment |= variables
         self.said = self.home / "said"
         self.begun = time.monotonic()
+        # At a terminal of its own the world is what the interrupt key reaches.
+        place = {"stdin": subprocess.DEVNULL}
+        if terminal is not None:
+            place = {"stdin": terminal, "start_new_session": True, "preexec_fn": lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)}
         with self.said.open("w") as said:
-            self.process = subprocess.Popen([PROGRAMS / "world", *options], env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+            self.process = subprocess.Popen([PROGRAMS / "world", *options], env=environment, stdout=said, stderr=said, **place)
 
     def ready(self):
         self.says("Ctrl-C")
@@ -80,6 +86,11 @@ class World:
                         found.append(int(entry.name))
                 except OSError:
                     pass
+        return found
+
+    def stage(self):
+        """The process that the run of this world has as its command."""
+        [found] = [process for process in self.processes() if os.readlink(f"/proc/{process}/exe").endswith("/world")]
         return found
 
     def process_of(self, word):

@@ -47,7 +47,7 @@ const SPEAKER: Program = Program { label: "world:", indented: true };
   world --state shop-trial  keeps the bank's books and the shield in that folder; the next start finds them again"
 )]
 struct Line {
-    /// Open bank, shop, shield and PIN page in your browser; a browser that is started by this ends with the world
+    /// Open bank, shop, shield and PIN page in your browser; a browser that is started by this may end with the world
     #[arg(long)]
     open: bool,
     /// Play the story by itself: a Chromium of its own pays in three ways, and a thief tries
@@ -118,8 +118,8 @@ impl Line {
     }
 }
 
-/// The slowest pace: a step of a minute.
-const SLOWEST: f64 = 60.0;
+/// The slowest pace. A question on the shield waits for a minute, and the script needs a few steps to answer one.
+const SLOWEST: f64 = 10.0;
 
 fn pace(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "a number of seconds is wanted, such as 1.5".to_owned())?;

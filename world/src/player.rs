@@ -6,10 +6,11 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
 };
 
-use terminal::{Context, Failure, warn_lines};
+use terminal::{Context, Failure, secret::Variable, warn_lines};
 
-/// What the run gives its command, and no program of the world needs: each asks for a PIN by a road of its own.
-const SECRETS: [&str; 2] = ["USHIELD_PIN", "USHIELD_PUK"];
+/// What the run gives its command besides PIN and PUK, and no program of the world needs: the file with the PIN, the link that opens the
+/// shield's page, and the socket that presses the shield's buttons.
+const ROADS: [&str; 3] = ["USHIELD_PIN_FILE", "USHIELD_PANEL", "USHIELD_CONTROL"];
 
 /// The most lines of a program's last words.
 const LINES: usize = 12;
@@ -22,7 +23,7 @@ pub(crate) struct Player {
 }
 
 impl Player {
-    /// Starts a program, whose log stands in this folder. The program prints nothing, and does not learn the token's PIN and PUK.
+    /// Starts a program, whose log stands in this folder. The program prints nothing, and learns no secret of the run.
     pub(crate) fn start(name: &'static str, command: &mut Command, folder: &Path) -> Result<Self, Failure> {
         Self::spawn(name, command.stdin(Stdio::null()).stdout(Stdio::null()), folder)
     }
@@ -76,9 +77,11 @@ impl Drop for Player {
     }
 }
 
-/// Takes the token's PIN and PUK out of a program's environment.
+/// Takes every secret out of a program's environment, the token's and those of the person's own shell: each program asks for a PIN by a road
+/// of its own.
 pub(crate) fn without_secrets(command: &mut Command) -> &mut Command {
-    SECRETS.iter().fold(command, |command, name| command.env_remove(name))
+    let secrets = Variable::ALL.iter().map(|variable| variable.name());
+    secrets.chain(ROADS).fold(command, |command, name| command.env_remove(name))
 }
 
 /// The failure of a program that could not be started, or did not become ready.
@@ -105,12 +108,15 @@ mod tests {
     }
 
     #[test]
-    fn a_player_learns_neither_pin_nor_puk() {
-        let mut command = Command::new("sh");
-        command.args(["-c", "test -z \"$USHIELD_PIN$USHIELD_PUK\" && test -n \"$USHIELD_CONTROL\""]);
-        for name in ["USHIELD_PIN", "USHIELD_PUK", "USHIELD_CONTROL"] {
+    fn a_player_learns_no_secret() {
+        let mut command = Command::new("env");
+        let secrets = Variable::ALL.iter().map(|variable| variable.name());
+        for name in secrets.chain(ROADS).chain(["USHIELD_TOKENS"]) {
             command.env(name, "told");
         }
-        assert!(without_secrets(&mut command).status().unwrap().success());
+        let told = without_secrets(&mut command).output().unwrap();
+        let told = String::from_utf8(told.stdout).unwrap();
+        let names: Vec<_> = told.lines().filter_map(|line| line.strip_suffix("=told")).collect();
+        assert_eq!(names, ["USHIELD_TOKENS"]);
     }
 }

@@ -74,7 +74,5 @@ impl Script {
 }
 
 fn stuck(fault: &str) -> Failure {
-    Failure::new("the script did not reach its end")
-        .because(fault)
-        .next("start the world again; with a greater --pace it is seen where the story stops")
+    Failure::new("the script did not reach its end").because(fault).next("start the world again")
 }

@@ -71,7 +71,7 @@ pub(crate) fn play(
 /// The failure of a world one of whose programs has ended.
 fn gone(name: &str) -> Failure {
     Failure::new(format!("the {name} has ended, and the world with it"))
-        .because("it says why above, unless somebody has killed it")
+        .because(format!("the {name} says why above, unless somebody has killed that program"))
         .next("start the world again")
         .exits(Exit::Refused)
 }
@@ -166,10 +166,12 @@ fn ready(file: &Path, player: &mut Player) -> Result<Value, Failure> {
         let failed = not_started(player.name());
         if player.ended()?.is_some() {
             player.tell_last_words();
-            return Err(failed.because("it says why, above"));
+            return Err(failed.because(format!("the {} says why, above", player.name())));
         }
         if Instant::now() >= end {
-            return Err(failed.because(format!("it was not ready within {} seconds", PATIENCE.as_secs())));
+            player.tell_last_words();
+            let why = format!("the {} was not ready within {} seconds", player.name(), PATIENCE.as_secs());
+            return Err(failed.because(why).next("start the world again when the machine has less to do"));
         }
         thread::sleep(GLANCE);
     }

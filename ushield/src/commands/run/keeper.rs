@@ -196,7 +196,8 @@ fn keep(run: Pid, lifeline: RawFd, program: &OsStr, arguments: &[OsString]) -> O
             tokio::select! {
                 _ = children.recv() => {
                     if let Some(status) = reap(Some(pid)) {
-                        if ending {
+                        // A command that a signal has ended (Ctrl-C of the terminal's, somebody's kill) had no time to end what it had started.
+                        if ending || status.signal().is_some() {
                             end_all();
                         }
                         return Ok(Exit::As(child::code(status)));

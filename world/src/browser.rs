@@ -6,7 +6,7 @@
 mod pipe;
 
 use std::{
-    env, fs,
+    env, fs, io,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -95,6 +95,8 @@ impl Browser {
         let program = find()?;
         let is_seen =
             !hidden && ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| env::var_os(name).is_some());
+        settle(&folder.join("browser/Default"), is_seen)
+            .map_err(|fault| not_started("browser").because(fault))?;
         let mut command = Command::new("sh");
         command.args(["-c", PLUMBING]).arg(program).args(OPTIONS);
         command
@@ -268,6 +270,22 @@ pub(crate) fn find() -> Result<PathBuf, Failure> {
             ))
             .next("install chromium, or start `world` without --script, and play in your own browser")
     })
+}
+
+/// Writes the settings of a new profile: no page is covered by a question whether to keep a password or to translate, and windows that are
+/// seen show their pages at [`SCALE`], too.
+fn settle(profile: &Path, is_seen: bool) -> io::Result<()> {
+    let mut settings = json!({
+        "credentials_enable_service": false,
+        "profile": { "password_manager_enabled": false, "password_manager_leak_detection": false },
+        "translate": { "enabled": false },
+    });
+    if is_seen {
+        // A step of Chromium's zoom is a factor of 1.2.
+        settings["partition"] = json!({ "default_zoom_level": { "x": SCALE.ln() / 1.2_f64.ln() } });
+    }
+    fs::create_dir_all(profile)?;
+    fs::write(profile.join("Preferences"), settings.to_string())
 }
 
 /// Whether this process runs as root (proc_pid_status(5): the effective user stands second).

@@ -88,7 +88,7 @@ impl Line {
         programs.build()?;
         let this = std::env::current_exe().map_err(|error| not_started(&error))?;
         let mut run = Command::new(programs.path("ushield")?);
-        run.args(["run", "--panel", "web", "--link-is-told", "--no-enrol"]);
+        run.args(["run", "--panel", "web", "--command-tells", "--no-enrol"]);
         // This process becomes the run and can hold no folder: the stage takes it, for as long as the world is there.
         let state = self.state.as_deref().map(State::take).transpose()?;
         if let Some(state) = &state {

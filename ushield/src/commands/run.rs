@@ -104,9 +104,9 @@ pub(crate) struct Run {
     /// What presses the buttons: accept (OK at once), reject, web (you, on a page in your browser), none (`ushield press` only) or script:FILE (see `ushield up`)
     #[arg(long, value_name = "PANEL", default_value = "accept", value_parser = run_panel)]
     panel: Panel,
-    /// The command tells the link to the panel's page itself
+    /// The command tells the link to the panel's page itself, and needs no PKCS#11 module
     #[arg(long, hide = true)]
-    link_is_told: bool,
+    command_tells: bool,
     /// When the certificates end: a date, or a moment such as 2027-12-31T12:00:00Z [default: in 30 days]
     #[arg(long, value_name = "T", value_parser = moment::parse, conflicts_with = "no_enrol")]
     not_after: Option<OffsetDateTime>,
@@ -167,7 +167,7 @@ impl Run {
             let _inside = runtime.enter();
             self.set(&runtime, &folder, tested)?
         };
-        let outcome = Self::command(&runtime, &mut keeper, &folder, &stage);
+        let outcome = self.command(&runtime, &mut keeper, &folder, &stage);
         if let (Some(artifacts), false) = (artifacts, matches!(outcome, Ok(Exit::As(0)))) {
             if let Err(failure) = stage.rack.stop_capture() {
                 // The part of the capture that was written is kept.
@@ -251,7 +251,7 @@ impl Run {
             runtime.spawn(page.serve(rack.clone()));
         }
         let link = rack.link().what("no link to the panel's page was made")?;
-        if let Some(link) = link.as_ref().filter(|_| !self.link_is_told) {
+        if let Some(link) = link.as_ref().filter(|_| !self.command_tells) {
             warn_lines(&format!(
                 "The token's panel: {link}\n  The link opens the page once. Another browser needs another link: ushield panel --control {}",
                 quoted(&control.display().to_string())
@@ -294,9 +294,9 @@ impl Run {
         }
     }
 
-    fn command(runtime: &Waiter, keeper: &mut Keeper, folder: &Folder, stage: &Stage) -> Outcome {
+    fn command(&self, runtime: &Waiter, keeper: &mut Keeper, folder: &Folder, stage: &Stage) -> Outcome {
         let module = environment::module();
-        if module.is_none() {
+        if module.is_none() && !self.command_tells {
             warn_lines(&format!("ushield: {}", environment::how_to_build()));
         }
         let environment = Environment {

@@ -78,9 +78,10 @@ impl Home {
         let files = self.files().into_iter().filter(|file| is_ours(file));
         let ours: Vec<PathBuf> = link.into_iter().chain(files).collect();
         ours.iter().try_for_each(|path| remove(path))?;
-        for folder in [WANTS, "systemd/user", "systemd", "autostart"] {
+        for path in &ours {
+            let folders = path.ancestors().skip(1).take_while(|folder| *folder != self.0);
             // A folder that has something else stays.
-            let _ = fs::remove_dir(self.0.join(folder));
+            folders.for_each(|folder| drop(fs::remove_dir(folder)));
         }
         Ok(ours)
     }
@@ -128,8 +129,11 @@ impl Home {
 pub const UNIT: &str = "ushield-assistant.service";
 /// The folder of the links to what systemd starts with the desktop.
 const WANTS: &str = "systemd/user/graphical-session.target.wants";
-/// The first line of both files. A file without it is somebody else's, and is neither read nor written over nor removed.
+/// How the first line of both files begins. A file without it is somebody else's, and is neither read nor written over nor removed.
 const MARK: &str = "# By ushield assistant setup.";
+/// The rest of the line.
+const CHANGES: &str =
+    "The next setup writes this file anew: systemctl --user edit ushield-assistant keeps changes of yours.";
 
 fn is_ours(file: &Path) -> bool {
     fs::read_to_string(file).is_ok_and(|text| text.starts_with(MARK))
@@ -172,16 +176,16 @@ fn command(program: &str, banks: &[Origin]) -> String {
 
 fn unit(command: &str) -> String {
     format!(
-        "{MARK}\n[Unit]\nDescription=Online Banking Assistant\nPartOf=graphical-session.target\n\
-         After=graphical-session.target\n\n[Service]\nExecStart={command}\nRestart=on-failure\nNoNewPrivileges=yes\n\n\
+        "{MARK} {CHANGES}\n[Unit]\nDescription=Online Banking Assistant\nPartOf=graphical-session.target\n\
+         After=graphical-session.target\n\n[Service]\nType=exec\nExecStart={command}\nRestart=on-failure\nNoNewPrivileges=yes\n\n\
          [Install]\nWantedBy=graphical-session.target\n"
     )
 }
 
-/// Where systemd starts the assistant, the desktop does not: the second one would find the port taken.
+/// Where systemd starts the assistant, the desktop does not: there would be two.
 fn autostart(command: &str) -> String {
     format!(
-        "{MARK}\n[Desktop Entry]\nType=Application\nName=Online Banking Assistant\nName[zh_CN]=网银助手\n\
+        "{MARK} {CHANGES}\n[Desktop Entry]\nType=Application\nName=Online Banking Assistant\nName[zh_CN]=网银助手\n\
          Exec={command}\nTerminal=false\nX-systemd-skip=true\n"
     )
 }
@@ -222,6 +226,9 @@ mod tests {
         assert_eq!(home.remove().unwrap().len(), 3);
         assert_eq!(fs::read_dir(&home.0).unwrap().count(), 0, "nothing is left");
         assert!(home.remove().unwrap().is_empty() && home.banks().is_empty());
+        // An empty folder of the user's.
+        fs::create_dir_all(autostart.parent().unwrap()).unwrap();
+        assert!(home.remove().unwrap().is_empty() && autostart.parent().unwrap().exists());
         // A file of the same name that is the user's own, and another one beside it.
         fs::create_dir_all(unit.parent().unwrap()).unwrap();
         fs::create_dir_all(autostart.parent().unwrap()).unwrap();

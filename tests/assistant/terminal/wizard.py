@@ -142,7 +142,12 @@ def somebody_elses_unit(_desk):
         user.run("--bank", BANK, "--yes", PATH=path)
         told = (user.home / "run/told").read_text().splitlines()
         unit = f"--user --quiet restart {user.unit.name}"
-        expect(told, ["--user --quiet daemon-reload", unit], "systemctl was asked")
+        asked = f"--user --quiet is-active {user.unit.name}"
+        expect(told, ["--user --quiet daemon-reload", unit, asked], "systemctl was asked")
+        # An assistant that ends at once is not said to run.
+        systemctl.write_text('#!/bin/sh\ncase "$*" in *is-active*) exit 3;; esac\n')
+        said = user.run("--bank", BANK, "--yes", PATH=path)
+        expect(("systemctl --user status" in said, "The assistant runs" in said), (True, False), f"it says {said}")
 
 
 def through_sudo(_desk):

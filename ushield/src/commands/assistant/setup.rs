@@ -7,6 +7,7 @@ use std::{
     io::IsTerminal,
     path::Path,
     process::{Command, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -30,6 +31,8 @@ use wire::display::printed;
 
 use text::{Language, Text};
 
+/// How long an assistant that cannot run takes to end.
+const FIRST_STEPS: Duration = Duration::from_secs(1);
 /// How long pcscd may take to take a token.
 const SETTLE: Duration = Duration::from_secs(15);
 /// The checks of the step "System Upgrade" and of the step "Driver Installation" (docs/doctor.md).
@@ -212,7 +215,9 @@ impl Wizard {
         // `restart` also where an assistant runs that knows fewer banks.
         let started = served && ["daemon-reload", "restart"].into_iter().all(systemctl);
         if started {
-            say(self.text.runs());
+            // An assistant that finds no free port, for example, ends at once.
+            thread::sleep(FIRST_STEPS);
+            say(if systemctl("is-active") { self.text.runs() } else { self.text.ended() });
         } else {
             say(&format!("{}: {}", self.text.next_login(), by_hand()));
         }

@@ -61,8 +61,10 @@ texts! {
     write: "写入这些文件吗？（是/否）", "Write these? (yes/no)";
     by_hand: "未写入。需要时请在终端运行", "Nothing was written. To run the assistant in a terminal";
     runs: "网银助手已启动，以后登录时会自动启动。", "The assistant runs, and starts at each login.";
+    ended: "网银助手启动后立即退出了。请运行 systemctl --user status ushield-assistant 查看原因；以后登录时会再次启动。",
+        "The assistant ended as soon as it had begun. systemctl --user status ushield-assistant says why; each login starts the assistant again.";
     next_login: "下次登录时自动启动。要现在启动，请在终端运行",
-        "It starts at the next login. To run it now, in a terminal that stays open";
+        "The assistant starts at the next login. To run the assistant now, in a terminal that stays open";
     go_to: "请回到银行网页继续", "Go on at your bank's page";
     removed: "已删除", "Removed";
     nothing_removed: "没有可删除的内容。", "There was nothing to remove.";

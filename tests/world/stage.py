@@ -23,6 +23,14 @@ RECORD = ROOT / "target" / "world" / "record"
 LINKS = {"bank": "银行 The bank", "shop": "书店 The shop", "panel": "U盾 The shield", "prompter": "密码窗口 PIN window"}
 
 
+def program(process):
+    """The program that a process runs; empty where the process has just ended."""
+    try:
+        return os.readlink(f"/proc/{process}/exe")
+    except OSError:
+        return ""
+
+
 class World:
     """One world, in a home of its own. It ends with the block that it stands in, and must leave nothing."""
 
@@ -90,7 +98,7 @@ class World:
 
     def stage(self):
         """The process that the run of this world has as its command."""
-        [found] = [process for process in self.processes() if os.readlink(f"/proc/{process}/exe").endswith("/world")]
+        [found] = [process for process in self.processes() if program(process).endswith("/world")]
         return found
 
     def process_of(self, word):

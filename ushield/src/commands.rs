@@ -29,7 +29,7 @@ mod panel;
 mod ends;
 mod background;
 
-use std::{process::ExitCode, thread::JoinHandle};
+use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use terminal::{Exit, Outcome};
@@ -52,9 +52,6 @@ Example:
 pub(crate) struct Program {
     #[command(subcommand)]
     command: Command,
-    /// A thread that tests the tokens' arithmetic for a run.
-    #[arg(skip)]
-    tested: Option<JoinHandle<()>>,
 }
 
 #[derive(Subcommand)]
@@ -89,11 +86,9 @@ enum Command {
 impl Program {
     /// Reads the command line, and whether it asks for JSON.
     pub(crate) fn read() -> Result<(Self, bool), clap::Error> {
-        let runs = std::env::args_os().nth(1).is_some_and(|word| word == "run");
-        let tested = runs.then(run::test_ahead).flatten();
         let mut matches = Self::command().try_get_matches()?;
         let json = asks_for_json(&matches);
-        Ok((Self { tested, ..Self::from_arg_matches_mut(&mut matches)? }, json))
+        Ok((Self::from_arg_matches_mut(&mut matches)?, json))
     }
 
     /// Does what a run of a command has started this process for, if a run has: see [`run::keep`].
@@ -106,7 +101,7 @@ impl Program {
         match self.command {
             Command::Demo(command) => command.run(),
             Command::Up(command) => command.run(),
-            Command::Run(command) => command.run(self.tested),
+            Command::Run(command) => command.run(),
             Command::Down(command) => command.run(),
             Command::Wait(command) => command.run(),
             Command::Ls(command) => command.run(),

@@ -141,18 +141,18 @@ fn ours(failure: Failure) -> Failure {
 }
 
 impl Run {
-    /// `tested` tests the tokens' arithmetic: see [`test_ahead`].
-    pub(crate) fn run(self, tested: Option<JoinHandle<()>>) -> Outcome {
-        let outcome = self.work(tested);
+    pub(crate) fn run(self) -> Outcome {
+        let outcome = self.work();
         log::tell_now();
         outcome.map_err(ours)
     }
 
-    fn work(self, tested: Option<JoinHandle<()>>) -> Outcome {
+    fn work(self) -> Outcome {
         if std::env::var_os("USHIELD_LOG").is_some() {
             log::begin();
         }
         let limits = memory::close();
+        let tested = test_ahead();
         let runtime = Waiter::start()?;
         runtime.spawn(log::tell_what_was_left_out());
         let mut keeper = {
@@ -320,9 +320,8 @@ impl Run {
     }
 }
 
-/// Tests the tokens' arithmetic on another core, while the options are read and the bank is founded. Where the system gives no thread, the
-/// first token tests.
-pub(crate) fn test_ahead() -> Option<JoinHandle<()>> {
+/// Tests the tokens' arithmetic on another core, while the bank is founded. Where the system gives no thread, the first token tests.
+fn test_ahead() -> Option<JoinHandle<()>> {
     let test = || {
         // A fault is told by the first token, which tests again.
         let _ = firmware::test_arithmetic();

@@ -1,7 +1,7 @@
 //! The bank's secrets: one file for its owner only, the same on all nodes, never in the database and never in `argv`.
 //!
 //! Each kind of key has versions. What a key protects names the version: an old key stays until nothing names it. A new version makes
-//! nothing before its time has come, so that the file is on all nodes by then (`docs/decisions/0068-keys-are-changed.md`).
+//! nothing before its time has come, so that every node has the file by then (`docs/decisions/0068-keys-are-changed.md`).
 
 // The order is the law: a module uses only siblings listed below it (tests/floors.rs).
 mod envelope;
@@ -139,12 +139,16 @@ impl Secrets {
         newest.or_else(|| self.versions(kind).next()).unwrap_or_default()
     }
 
-    /// The versions of which something that lasts no longer than a day may be: the current one, and for a day the one before.
+    /// The versions of which something that lasts no longer than a day may be, the newest first: the current one, and each that was the
+    /// current one until less than a day ago.
     pub(crate) fn living(&self, kind: Kind, now: Moment) -> Vec<i64> {
         let current = self.current(kind, now);
-        let is_new = now < self.from(kind, current).saturating_add(OVERLAP);
-        let before = self.versions(kind).rev().find(|version| *version < current);
-        [Some(current), before.filter(|_| is_new)].into_iter().flatten().collect()
+        let next = |version| self.versions(kind).find(|other| *other > version);
+        let is_living = |version: i64| {
+            next(version).is_none_or(|next| now < self.from(kind, next).saturating_add(OVERLAP))
+        };
+        let made = self.versions(kind).rev().filter(|version| *version <= current);
+        made.filter(|version| is_living(*version)).collect()
     }
 
     /// Whether something of this moment can be of this version: a key that was given up makes nothing any more.
@@ -379,6 +383,12 @@ mod tests {
             assert!(!secrets.could_make(kind, 1, from + 3 * HOUR));
             assert!(secrets.could_make(kind, 2, from + 1000 * DAY));
         }
+        // Two changes in a day: what was made before the first is good for its day, too.
+        let mut twice = Secrets::read(&path).expect("read");
+        assert_eq!(twice.add(Kind::Form, from + HOUR, &path).expect("added"), 3);
+        assert_eq!(twice.living(Kind::Form, from + HOUR), [3, 2, 1]);
+        assert_eq!(twice.living(Kind::Form, from + DAY), [3, 2]);
+        assert_eq!(twice.living(Kind::Form, from + DAY + HOUR), [3]);
         assert_ne!(
             secrets.mac(Purpose::Form(1), &["a"]).expect("a"),
             secrets.mac(Purpose::Form(2), &["a"]).expect("b")

@@ -370,6 +370,10 @@ fn keys_are_changed_by_commands() {
     ] {
         assert!(said.lines().any(|own| own == line), "{said}");
     }
+    // A bank that stops seals its audit.
+    let served = scene.serve(&[]);
+    open(&scene, &served.tellers);
+    served.stop();
     let ca = fs::read(scene.path("bank/ca/ca-key.pem")).expect("the key of the CA");
     for kind in ["card", "puk", "audit", "form", "authority"] {
         let said = scene.done(&["secrets", "add", kind, "--hours", "0"]);
@@ -395,11 +399,31 @@ fn keys_are_changed_by_commands() {
         fs::metadata(scene.path("bank/secrets.json")).expect("the file").permissions().mode() & 0o777,
         0o600
     );
-    for refused in [["card", "1"], ["card", "2"], ["audit", "1"], ["authority", "7"]] {
-        let [kind, version] = refused;
-        scene.refused(&["secrets", "forget", kind, version]);
+    for (kind, version, why) in [
+        ("card", "1", "or did until yesterday"),
+        ("card", "2", "makes what is new"),
+        ("card", "3", "is the newest version"),
+        ("authority", "7", "there is no authority 7"),
+    ] {
+        let said = scene.refused(&["secrets", "forget", kind, version]);
+        assert!(said.contains(why), "{said}");
     }
-    scene.done(&["secrets", "forget", "card", "3"]);
+    // Two days later: what names a former version keeps it, and of the CA's passphrases the newest opens the keys.
+    let mut later = keys.clone();
+    for key in ["card 2", "audit 2", "authority 2"] {
+        let from = &mut later["from"][key];
+        *from = (from.as_i64().expect("a moment") - 2 * 86_400_000).into();
+    }
+    fs::write(scene.path("bank/secrets.json"), later.to_string()).expect("written");
+    let said = scene.refused(&["secrets", "forget", "audit", "1"]);
+    assert!(said.contains("seals name audit 1"), "{said}");
+    scene.done(&["secrets", "forget", "authority", "1"]);
+    let now = scene.done(&["secrets", "list"]);
+    assert!(!now.contains("authority 1:") && now.contains("audit 1:"), "{now}");
+    let mut now: serde_json::Value =
+        serde_json::from_slice(&fs::read(scene.path("bank/secrets.json")).expect("the file")).expect("JSON");
+    now["from"] = keys["from"].clone();
+    fs::write(scene.path("bank/secrets.json"), now.to_string()).expect("written");
     let served = scene.serve(&[]);
     open(&scene, &served.tellers);
     served.stop();

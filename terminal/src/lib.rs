@@ -15,6 +15,7 @@ mod token_options;
 pub mod refusal;
 pub mod secret;
 pub mod assuan;
+pub mod desktop;
 #[cfg(unix)]
 pub mod prompt;
 #[cfg(unix)]

@@ -234,6 +234,9 @@ def the_stage_is_killed(_driver, _language):
     for number, options in ((signal.SIGKILL, ()), (signal.SIGTERM, ("--script",))):
         with World(*options) as world:
             world.ready()
+            if options:
+                # The first step is told once the browser has its pages.
+                world.says(STEPS[0])
             os.kill(world.stage(), number)
             check(world.process.wait(timeout=DEADLINE) != 0, "the world ends well without its stage")
             world.is_gone()
@@ -245,6 +248,7 @@ def the_interrupt_key(_driver, _language):
     try:
         with World("--script", "--pace", "0.1", terminal=terminal) as world:
             world.ready()
+            world.says(STEPS[0])
             os.write(keyboard, b"\x03")
             world.process.wait(timeout=DEADLINE)
             world.is_gone()

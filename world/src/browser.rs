@@ -6,14 +6,14 @@
 mod pipe;
 
 use std::{
-    env, fs, io,
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
-use terminal::{Failure, warn};
+use terminal::{Failure, desktop, warn};
 
 use crate::player::{Player, not_started};
 use pipe::Pipe;
@@ -93,8 +93,7 @@ impl Browser {
     /// There is none on this machine, or it does not start.
     pub(crate) fn start(folder: &Path, hidden: bool) -> Result<Self, Failure> {
         let program = find()?;
-        let is_seen =
-            !hidden && ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| env::var_os(name).is_some());
+        let is_seen = !hidden && desktop::has_windows();
         settle(&folder.join("browser/Default"), is_seen)
             .map_err(|fault| not_started("browser").because(fault))?;
         let mut command = Command::new("sh");
@@ -107,7 +106,8 @@ impl Browser {
             // Parts of the browser write settings of a desktop here.
             command.env("XDG_RUNTIME_DIR", folder);
         }
-        if is_chinese() {
+        // Windows that nobody sees would speak English to everybody.
+        if desktop::speaks_chinese() {
             command.args(["--lang=zh-CN", "--accept-lang=zh-CN"]);
         }
         if is_root() {
@@ -259,10 +259,7 @@ fn text(value: &Value) -> String {
 /// # Errors
 /// There is none.
 pub(crate) fn find() -> Result<PathBuf, Failure> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<PathBuf> = env::split_paths(&path).collect();
-    let all = NAMES.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
-    all.into_iter().find(|program| program.is_file()).ok_or_else(|| {
+    NAMES.iter().find_map(|name| desktop::program(name)).ok_or_else(|| {
         Failure::new("the script was not played")
             .because(format!(
                 "it plays in Chromium or a browser of its kind, and none is in PATH: {}",
@@ -293,14 +290,6 @@ fn is_root() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let users = status.lines().find_map(|line| line.strip_prefix("Uid:"));
     users.and_then(|users| users.split_ascii_whitespace().nth(1)) == Some("0")
-}
-
-/// Whether the person speaks Chinese (locale(7)). Windows that nobody sees would speak English to everybody.
-fn is_chinese() -> bool {
-    let spoken = ["LC_ALL", "LC_MESSAGES", "LANG"]
-        .iter()
-        .find_map(|name| env::var(name).ok().filter(|name| !name.is_empty()));
-    spoken.is_some_and(|name| name.starts_with("zh"))
 }
 
 #[cfg(test)]

@@ -56,8 +56,7 @@ impl Row {
         self.previous == previous && self.hash == self.digest()
     }
 
-    /// The hash that the row must have. The chain is in the
-    /// hash before the chain's first row ([`genesis`]).
+    /// The hash that the row must have. The chain is in the hash before the chain's first row ([`genesis`]).
     fn digest(&self) -> String {
         let (seq, at) = (self.seq.to_string(), self.at.to_string());
         let fields: [&str; 7] =

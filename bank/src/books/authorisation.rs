@@ -20,7 +20,7 @@ statements! {
     COUNT = "UPDATE authorisation SET issued = issued + 1
              WHERE reference = $1 AND state = 'live' AND expires_at > $2 AND issued < 40";
     SPEND = "UPDATE authorisation SET state = 'spent', spent_at = $1 WHERE reference = $2 AND state = 'live'";
-    OF_KEY = "SELECT COUNT(*) FROM authorisation WHERE key_version = $1 AND state = 'live' AND expires_at > $2";
+    OF_KEY = "SELECT COUNT(*) FROM authorisation WHERE key_version = $1 AND state IN ('live', 'spent') AND expires_at > $2";
     STATE = "SELECT state, expires_at FROM authorisation WHERE reference = $1";
 }
 
@@ -61,7 +61,7 @@ pub(crate) async fn replace(
 }
 
 /// How many codes that are good name this version of the key.
-pub(crate) async fn of_key(db: &mut Connection, version: i64, now: Moment) -> Result<i64> {
+pub(crate) async fn of_key_version(db: &mut Connection, version: i64, now: Moment) -> Result<i64> {
     let (count,): (i64,) = sqlx::query_as(OF_KEY).bind(version).bind(now).fetch_one(db).await?;
     Ok(count)
 }

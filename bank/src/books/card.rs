@@ -148,7 +148,7 @@ impl Card {
 }
 
 /// How many cards that are in use name this version of the key.
-pub(crate) async fn of_key(db: &mut Connection, version: i64) -> Result<i64> {
+pub(crate) async fn of_key_version(db: &mut Connection, version: i64) -> Result<i64> {
     let (count,): (i64,) = sqlx::query_as(OF_KEY).bind(version).fetch_one(db).await?;
     Ok(count)
 }

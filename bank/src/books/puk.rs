@@ -87,7 +87,7 @@ pub(crate) async fn has_unblocked(db: &mut Connection, approval: &str) -> Result
 }
 
 /// How many PUKs of which a shield may have one name this version of the key.
-pub(crate) async fn of_key(db: &mut Connection, version: i64) -> Result<i64> {
+pub(crate) async fn of_key_version(db: &mut Connection, version: i64) -> Result<i64> {
     let (count,): (i64,) = sqlx::query_as(OF_KEY).bind(version).fetch_one(db).await?;
     Ok(count)
 }

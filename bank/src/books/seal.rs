@@ -96,7 +96,7 @@ pub(crate) async fn last(db: &mut Connection) -> Result<Option<Moment>> {
 }
 
 /// How many seals name this version of the key.
-pub(crate) async fn of_key(db: &mut Connection, version: i64) -> Result<i64> {
+pub(crate) async fn of_key_version(db: &mut Connection, version: i64) -> Result<i64> {
     let (count,): (i64,) = sqlx::query_as(OF_KEY).bind(version).fetch_one(db).await?;
     Ok(count)
 }
@@ -130,7 +130,11 @@ pub(super) async fn verify(
             return Ok(Err(format!("seal {number} is gone")));
         }
         if !secrets.could_make(Kind::Audit, seal.key_version, seal.at) {
-            return Ok(Err(format!("seal {number} is by a key that was given up before")));
+            return Ok(Err(format!(
+                "seal {number} names version {} of the key for seals, which had been given up: a node with a former secrets.json has made the \
+                 seal, or somebody with a key that was seen",
+                seal.key_version
+            )));
         }
         let heads = seal.heads();
         let (true, Some(heads)) = (alike(seal.right_mac(secrets)?.as_bytes(), seal.mac.as_bytes()), heads)

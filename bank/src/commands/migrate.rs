@@ -4,7 +4,7 @@ use clap::Args;
 use terminal::{Exit, Failure, Outcome, say, say_lines};
 use wire::algorithm::KeyAlgorithm;
 
-use super::{Place, told};
+use super::{Place, secrets::lock, told};
 use crate::{bank::Folder, books::account, database::Kind, secrets::Secrets, shields::Shields};
 
 /// Brings the tables, and what is beside them, to this program's state.
@@ -12,6 +12,7 @@ pub(super) async fn migrate(place: &Place) -> Outcome {
     let folder = Folder(&place.folder);
     let database = place.database().await?;
     let now = database.now().await.map_err(told("the database was not changed"))?;
+    let lock = lock(place)?;
     if folder.secrets().exists() && Secrets::read(&folder.secrets())?.complete(&folder.secrets())? {
         say(
             "secrets.json has a new key, for the PUKs of shields: copy the file to all nodes, and to where its copy is kept",
@@ -27,6 +28,7 @@ pub(super) async fn migrate(place: &Place) -> Outcome {
         let secrets = Secrets::read(&folder.secrets())?;
         Shields::found(&folder.authority(), KeyAlgorithm::P256, secrets.passphrases().next())?;
     }
+    drop(lock);
     let done = database.migrate(now).await.map_err(told("the database was not changed"))?;
     let found = async { account::found(&mut *database.connection().await?, now).await };
     found.await.map_err(told("the bank was not founded"))?;

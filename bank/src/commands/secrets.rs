@@ -1,6 +1,6 @@
 //! `bank secrets`: the keys of `secrets.json`, their versions, and what names each of them. No key is ever printed.
 
-use std::{fs, io::ErrorKind};
+use std::fs::{self, TryLockError};
 
 use clap::{Args, Subcommand};
 use terminal::{Exit, Failure, Outcome, say_lines};
@@ -61,19 +61,26 @@ impl SecretsCommand {
     }
 }
 
-/// What names a version, and how many of them.
-async fn named(bank: &Bank, kind: Kind, version: i64) -> Result<(&'static str, i64)> {
+/// What names a version, and how many of them. Nothing names a passphrase.
+async fn named(bank: &Bank, kind: Kind, version: i64) -> Result<Option<(&'static str, i64)>> {
     let (mut db, now) = (bank.database.connection().await?, bank.clock.now());
-    Ok(match kind {
-        Kind::Card => ("cards", card::of_key(&mut db, version).await?),
-        Kind::Puk => ("PUKs", puk::of_key(&mut db, version).await?),
-        Kind::Audit => ("seals", seal::of_key(&mut db, version).await?),
+    Ok(Some(match kind {
+        Kind::Card => ("cards", card::of_key_version(&mut db, version).await?),
+        Kind::Puk => ("PUKs", puk::of_key_version(&mut db, version).await?),
+        Kind::Audit => ("seals", seal::of_key_version(&mut db, version).await?),
         Kind::Form => {
-            let codes = authorisation::of_key(&mut db, version, now).await?;
+            let codes = authorisation::of_key_version(&mut db, version, now).await?;
             ("codes and merchants", codes + merchant::of_webhook_key(&mut db, version, now).await?)
         }
-        Kind::Authority => ("keys of the CA", 0),
-    })
+        Kind::Authority => return Ok(None),
+    }))
+}
+
+/// Closes the keys of the CA by the newest passphrase. Each may be closed by any of the former ones.
+fn close(place: &Place, secrets: &Secrets) -> std::result::Result<(), Failure> {
+    let all: Vec<_> = secrets.passphrases().collect();
+    let newest = all.first().copied().unwrap_or_default();
+    Shields::close_again(&Folder(&place.folder).authority(), &all, newest)
 }
 
 async fn list(place: &Place) -> Outcome {
@@ -81,7 +88,7 @@ async fn list(place: &Place) -> Outcome {
     let mut lines = Vec::new();
     for kind in Kind::ALL {
         for version in bank.secrets.versions(kind) {
-            let (what, count) = named(&bank, kind, version).await.map_err(told("the books were not read"))?;
+            let named = named(&bank, kind, version).await.map_err(told("the books were not read"))?;
             let from = bank.secrets.from(kind, version);
             let since = match from {
                 Moment::MIN => "from its first day on".to_owned(),
@@ -89,7 +96,7 @@ async fn list(place: &Place) -> Outcome {
             };
             let is_current = bank.secrets.current(kind, bank.clock.now()) == version;
             let mark = if is_current { ", makes what is new" } else { "" };
-            let names = if kind == Kind::Authority { String::new() } else { format!(", {count} {what}") };
+            let names = named.map_or(String::new(), |(what, count)| format!(", {count} {what}"));
             lines.push(format!("{} {version}: {since}{mark}{names}", kind.name()));
         }
     }
@@ -97,36 +104,27 @@ async fn list(place: &Place) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// One change of the file at a time: two would each write what they have read. The folder is locked, because the file is replaced.
-struct Lock(fs::File);
-
-impl Lock {
-    fn take(place: &Place) -> std::result::Result<Self, Failure> {
-        let refused = |why: String| {
-            Failure::new("the secrets were not changed")
-                .because(why)
-                .next("wait for the other command to end")
-        };
-        let path = &place.folder;
-        let file = fs::File::open(path).map_err(|fault| match fault.kind() {
-            ErrorKind::NotFound => refused(format!("there is no {}", path.display()))
-                .next("name the bank's folder with --folder, or make a bank: `bank init`"),
-            _ => refused(format!("{} was not opened: {fault}", path.display())),
-        })?;
-        file.try_lock().map_err(|_| refused("another command is changing them".into()))?;
-        Ok(Self(file))
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        let _ = self.0.unlock();
+/// One change of the file at a time: two would each write what they have read. The folder is locked until the value goes, because the file is
+/// replaced. A file system that knows no locks has none.
+pub(super) fn lock(place: &Place) -> std::result::Result<fs::File, Failure> {
+    let refused = |why: String| Failure::new("the secrets were not changed").because(why);
+    let path = place.folder.display();
+    let folder = fs::File::open(&place.folder).map_err(|fault| {
+        refused(format!("{path} was not opened: {fault}"))
+            .next("name the bank's folder with --folder, or make a bank: `bank init`")
+    })?;
+    match folder.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            Err(refused("another command is changing them".into())
+                .next("wait until the other command has ended"))
+        }
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(folder),
     }
 }
 
 impl Add {
     async fn run(self) -> Outcome {
-        let _lock = Lock::take(&self.place)?;
+        let _lock = lock(&self.place)?;
         let bank = self.place.open(Clock::default()).await?;
         let (now, path) = (bank.clock.now(), Folder(&self.place.folder).secrets());
         let mut secrets = Secrets::read(&path)?;
@@ -135,11 +133,14 @@ impl Add {
         let from = if is_authority || self.hours == 0 { now } else { now + self.hours * HOUR };
         let version = secrets.add(self.kind, from, &path)?;
         if is_authority {
-            let all: Vec<_> = secrets.passphrases().collect();
-            let new = all.first().copied().unwrap_or_default();
-            Shields::close_again(&Folder(&self.place.folder).authority(), &all, new)?;
+            close(&self.place, &secrets)?;
         }
-        let (name, at) = (self.kind.name(), shown(from));
+        let name = self.kind.name();
+        let (at, until) = if from > now {
+            (format!("from {} on", shown(from)), "before that")
+        } else {
+            ("from now on".to_owned(), "at once")
+        };
         let next = match self.kind {
             Kind::Card => "then replace the cards that name the former version, at the counter",
             Kind::Puk => "then set the PUKs that name the former version, where shields come to the counter",
@@ -148,8 +149,8 @@ impl Add {
             Kind::Authority => "copy the folder ca as well",
         };
         say_lines(&format!(
-            "{name} {version} makes what is new from {at} on\n\
-             next: copy secrets.json to all nodes and to where its copy is kept, and restart the nodes in turn, before that\n\
+            "{name} {version} makes what is new {at}\n\
+             next: copy secrets.json to all nodes and to where its copy is kept, and restart the nodes in turn, {until}\n\
              next: {next}; `bank secrets list` says what names a version, and `bank secrets forget` takes it out"
         ));
         Ok(Exit::Done)
@@ -158,7 +159,7 @@ impl Add {
 
 impl Forget {
     async fn run(self) -> Outcome {
-        let _lock = Lock::take(&self.place)?;
+        let _lock = lock(&self.place)?;
         let bank = self.place.open(Clock::default()).await?;
         let (kind, version) = (self.kind, self.version);
         let refused = |why: String, next: &str| Failure::new("nothing was taken out").because(why).next(next);
@@ -166,10 +167,19 @@ impl Forget {
             let why = format!("{} {version} makes what is new, or did until yesterday", kind.name());
             return Err(refused(why, "add a version with `bank secrets add`, and wait a day"));
         }
-        let (what, count) = named(&bank, kind, version).await.map_err(told("the books were not read"))?;
-        if count > 0 {
+        // Nodes may have the file already. The next version would have this number again, and be another key.
+        if bank.secrets.versions(kind).next_back() == Some(version) {
+            let why = format!("{} {version} is the newest version", kind.name());
+            return Err(refused(why, "add another version with `bank secrets add` first"));
+        }
+        let named = named(&bank, kind, version).await.map_err(told("the books were not read"))?;
+        if let Some((what, count)) = named.filter(|(_, count)| *count > 0) {
             let why = format!("{count} {what} name {} {version}", kind.name());
             return Err(refused(why, "replace them first"));
+        }
+        // A change that was interrupted may have left a key of the CA closed by this passphrase.
+        if kind == Kind::Authority {
+            close(&self.place, &bank.secrets)?;
         }
         let path = Folder(&self.place.folder).secrets();
         if !Secrets::read(&path)?.forget(kind, version, &path)? {
@@ -178,7 +188,9 @@ impl Forget {
                 "`bank secrets list` has all versions",
             ));
         }
-        say_lines("next: copy secrets.json to all nodes, and to where its copy is kept");
+        say_lines(
+            "next: copy secrets.json to all nodes, and to where its copy is kept; keep the former copy as long as a backup of the database from before now",
+        );
         Ok(Exit::Done)
     }
 }

@@ -10,12 +10,14 @@ use crate::error::{Error, Result};
 pub(crate) const GRANTS: &str = include_str!("../../migrations/postgres/serving.sql");
 
 const SCHEMA: &str = "SELECT CAST(current_schema() AS TEXT)";
-/// Whether the role is this one, or can become it. A superuser can become everybody.
-const IS_OWNER: &str = "SELECT CAST(CAST(pg_has_role($1, current_user, 'MEMBER') AS INT) AS BIGINT)";
+/// Whether the role owns the tables, or can become their owner. A superuser can become everybody.
+const IS_OWNER: &str = "SELECT CAST(CAST(pg_has_role($1, tableowner, 'MEMBER') AS INT) AS BIGINT) FROM pg_tables WHERE schemaname = \
+                        current_schema() AND tablename = 'posting'";
 const EXISTS: &str = "SELECT COUNT(*) FROM pg_roles WHERE rolname = $1";
 /// Whoever may post serves.
 const SERVING: &str = "SELECT DISTINCT CAST(grantee AS TEXT) FROM information_schema.role_table_grants WHERE table_schema = \
-                       current_schema() AND table_name = 'posting' AND privilege_type = 'INSERT' AND grantee <> current_user";
+                       current_schema() AND table_name = 'posting' AND privilege_type = 'INSERT' AND CAST(grantee AS TEXT) NOT IN ('PUBLIC', (SELECT \
+                       CAST(tableowner AS TEXT) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'posting'))";
 const MAY_REWRITE: &str = "SELECT CAST(CAST(has_table_privilege('posting', 'UPDATE') AS INT) AS BIGINT)";
 const IS_REPLICA: &str = "SELECT CAST(CAST(pg_is_in_recovery() AS INT) AS BIGINT)";
 

@@ -1,4 +1,4 @@
-//! The versions of one kind of key. What a key protects names the version, or stands for so short a time that the newest two are enough.
+//! The versions of one kind of key. What a key protects names the key's version; a form names none, and is good for a day.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -67,7 +67,7 @@ impl<'de> Visitor<'de> for Read {
         let mut versions = BTreeMap::new();
         while let Some((version, key)) = map.next_entry::<i64, Key>()? {
             if version < 1 || versions.insert(version, key).is_some() {
-                return Err(A::Error::custom("a version is none"));
+                return Err(A::Error::custom("a version is below 1, or stands twice"));
             }
         }
         Ok(Versions(versions))

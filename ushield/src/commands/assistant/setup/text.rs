@@ -1,9 +1,8 @@
 //! What the wizard says, in both languages.
 
-use std::env;
-
 use assistant::words::{Said, Words};
 use clap::ValueEnum;
+use terminal::desktop;
 
 /// The wizard's language.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -15,15 +14,9 @@ pub(super) enum Language {
 }
 
 impl Language {
-    /// As the user's locale says (POSIX.1, 8.2: the first of these variables that is set counts).
+    /// As the user's locale says.
     pub(super) fn of_user() -> Self {
-        let set = |name: &&str| env::var(name).is_ok_and(|value| !value.is_empty());
-        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find(|name| set(name)).map(env::var);
-        if locale.is_some_and(|locale| locale.is_ok_and(|locale| locale.starts_with("zh"))) {
-            Self::Zh
-        } else {
-            Self::En
-        }
+        if desktop::speaks_chinese() { Self::Zh } else { Self::En }
     }
 }
 

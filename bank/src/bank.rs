@@ -3,10 +3,11 @@
 use std::{
     path::Path,
     sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 use terminal::Failure;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::sleep};
 
 use crate::{
     assistant::AssistantPorts,
@@ -17,16 +18,18 @@ use crate::{
         proof::{self, Proof},
         seal::{self, Known},
     },
-    clock::{Clock, HOUR},
+    clock::{Clock, HOUR, MINUTE, Moment, SECOND},
     database::{Database, newest},
     error::{Error, Result},
+    log,
     metrics::Metrics,
+    neighbour::{GLANCE, LOOK, Neighbours, is_near},
     origin::Origins,
     package::Package,
     password::Hasher,
     random,
     seals_file::SealsFile,
-    secrets::Secrets,
+    secrets::{Kind, Secrets},
     settings::Settings,
     shields::Shields,
 };
@@ -202,6 +205,62 @@ impl Bank {
         Ok(known.len().try_into().unwrap_or(i64::MAX))
     }
 
+    /// Goes by the database's clock, and by a jump of the database's clock when it has stayed, or when all other nodes go by it.
+    ///
+    /// # Errors
+    /// As [`Database::keep_time`].
+    pub(crate) async fn keep_time(&self, neighbours: &mut Neighbours) -> Result<()> {
+        let kept = self.database.keep_time(&self.clock).await;
+        let shown = neighbours.renewed(self.others().await?);
+        if let Ok(Some(jump)) = kept {
+            log::event(&format!("the bank's clock follows the database's by {} s", jump / SECOND));
+        }
+        if self.clock.is_in_doubt() && !shown.is_empty() {
+            let now = self.database.now().await?;
+            if shown.iter().all(|seen| is_near(*seen, now)) {
+                self.clock.join(now);
+                log::event("the bank's clock follows the database's, as all other nodes do");
+                return Ok(());
+            }
+        }
+        kept.map(drop)
+    }
+
+    /// Before this node serves: where the nodes that serve go by another time than the database's clock shows, so does this one. The database's
+    /// clock jumps, and this node cannot know since when.
+    pub(crate) async fn join_time(&self) -> Result<()> {
+        let (mut known, now) = (Neighbours::default(), self.clock.now());
+        let rows = self.others().await?;
+        if rows.is_empty() || rows.iter().any(|(_, seen)| is_near(*seen, now)) {
+            return Ok(());
+        }
+        log::event(
+            "the nodes of the last time were not seen for long, or go by another time: looking whether one serves",
+        );
+        known.renewed(rows);
+        let until = Instant::now() + LOOK;
+        while Instant::now() < until {
+            sleep(GLANCE).await;
+            let Some(seen) = known.renewed(self.others().await?).into_iter().max() else { continue };
+            let away = (self.clock.now() - seen) / SECOND;
+            if !is_near(seen, self.clock.now()) {
+                self.clock.join(seen);
+                log::fault(&format!(
+                    "the database's clock shows {away} s more than the nodes that serve: this node goes by theirs. Set the clock of the database's \
+                     machine"
+                ));
+            }
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    /// The rows of the other nodes.
+    async fn others(&self) -> Result<Vec<(String, Moment)>> {
+        let rows = node::all(&mut *self.database.connection().await?).await?;
+        Ok(rows.into_iter().filter(|(id, _)| *id != self.node).collect())
+    }
+
     /// Says to the other nodes and to `bank migrate` that this node serves.
     pub(crate) async fn join(&self) -> Result<()> {
         let (mut db, now) = (self.database.writer().await?, self.clock.now());
@@ -213,10 +272,15 @@ impl Bank {
         node::gone(&mut *self.database.writer().await?, &self.node).await
     }
 
-    /// Seals the audit, if no node has done so within the hour.
+    /// Seals the audit, if no node has done so within the hour, or by a key that is current no more: nodes without the new key seal no more then.
     pub(crate) async fn seal_hourly(&self) -> Result<()> {
         let last = seal::last(&mut *self.database.connection().await?).await?;
-        if last.is_none_or(|at| at <= self.clock.now() - HOUR) {
+        let now = self.clock.now();
+        // A seal of a later time was made while the clock was ahead: the next hour begins now.
+        let is_due = |(at, key)| {
+            !(now - HOUR + 1..=now + MINUTE).contains(&at) || key < self.secrets.current(Kind::Audit, now)
+        };
+        if last.is_none_or(is_due) {
             self.seal().await?;
         }
         Ok(())

@@ -66,11 +66,17 @@ impl Clock {
         Self { business_date, ..Self::default() }
     }
 
-    /// From now on this clock goes with a clock that was asked and has answered at these moments.
+    /// From now on this clock goes with a clock that was asked and has answered at these moments. By how many milliseconds it jumps with the
+    /// other clock: that is told once.
     ///
     /// # Errors
     /// The other clock has jumped by so many milliseconds. This clock counts on as before, until [`BELIEVED`] answers have shown the same jump.
-    pub(crate) fn follow(&self, moment: Moment, asked: Instant, answered: Instant) -> Result<(), Moment> {
+    pub(crate) fn follow(
+        &self,
+        moment: Moment,
+        asked: Instant,
+        answered: Instant,
+    ) -> Result<Option<Moment>, Moment> {
         let middle = asked + answered.saturating_duration_since(asked) / 2;
         let mut shown = self.shown.write().unwrap_or_else(PoisonError::into_inner);
         let jump = shown.last.map_or(0, |last| moment.saturating_sub(counted(last, middle)));
@@ -83,7 +89,13 @@ impl Clock {
             }
         }
         *shown = Shown { last: Some((moment, middle)), doubt: None };
-        Ok(())
+        Ok((jump.saturating_abs() > STEP).then_some(jump))
+    }
+
+    /// From now on this clock shows what the clocks of the other nodes show, which is this moment.
+    pub(crate) fn join(&self, moment: Moment) {
+        let mut shown = self.shown.write().unwrap_or_else(PoisonError::into_inner);
+        *shown = Shown { last: Some((moment, Instant::now())), doubt: None };
     }
 
     /// Whether another clock was asked already.
@@ -178,7 +190,7 @@ mod tests {
         let (clock, asked) = (Clock::default(), Instant::now());
         assert!((clock.now() - of_this_machine()).abs() < HOUR);
         let held = clock.clone();
-        assert_eq!(clock.follow(5 * DAY, asked, asked + Duration::from_secs(2)), Ok(()));
+        assert_eq!(clock.follow(5 * DAY, asked, asked + Duration::from_secs(2)), Ok(None));
         // It was read in the middle of the two seconds, and the test may be slow.
         assert!((5 * DAY - SECOND..5 * DAY + HOUR).contains(&held.now()), "{}", held.now());
         assert!(held.away() > 10_000 * DAY);
@@ -195,11 +207,11 @@ mod tests {
             let moment = 5 * DAY + 10 * SECOND * Moment::try_from(round).unwrap() + jump;
             clock.follow(moment, at, at)
         };
-        assert_eq!(answer(0, 0), Ok(()));
-        assert_eq!(answer(1, 2 * SECOND), Ok(()), "clocks drift");
+        assert_eq!(answer(0, 0), Ok(None));
+        assert_eq!(answer(1, 2 * SECOND), Ok(None), "clocks drift");
         assert_eq!(answer(2, 2 * DAY), Err(2 * DAY - 2 * SECOND));
         assert!(clock.is_in_doubt());
-        assert_eq!(answer(3, 0), Ok(()), "the jump was taken back");
+        assert_eq!(answer(3, 0), Ok(None), "the jump was taken back");
         assert!(!clock.is_in_doubt());
         for round in 4..33 {
             assert_eq!(answer(round, 2 * DAY), Err(2 * DAY), "round {round}");
@@ -208,7 +220,7 @@ mod tests {
         for round in 34..63 {
             assert_eq!(answer(round, 2 * DAY), Err(2 * DAY), "round {round}");
         }
-        assert_eq!(answer(63, 2 * DAY), Ok(()));
+        assert_eq!(answer(63, 2 * DAY), Ok(Some(2 * DAY)));
         assert!(!clock.is_in_doubt());
         assert_eq!(
             answer(64, i64::MAX - 8 * DAY),

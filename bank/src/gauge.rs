@@ -8,7 +8,6 @@ use crate::{
     bank::Bank,
     books::{node, remittance, seal, session, webhook},
     clock::SECOND,
-    database::SILENCE,
     error::Result,
 };
 
@@ -36,10 +35,10 @@ async fn of_database(bank: &Bank) -> Result<Vec<Gauge>> {
     let sealed = seal::last(&mut db).await?;
     Ok(vec![
         ("sessions", session::count(&mut db, now).await?),
-        ("nodes", node::count(&mut db, now - SILENCE).await?),
+        ("nodes", node::count(&mut db, now).await?),
         ("remittances_waiting", remittance::waiting(&mut db).await?),
         ("webhooks_waiting", webhook::count(&mut db, "waiting").await?),
         ("webhooks_failed", webhook::count(&mut db, "failed").await?),
-        ("seal_age_seconds", sealed.map_or(0, |at| (now - at) / SECOND)),
+        ("seal_age_seconds", sealed.map_or(0, |(at, _)| (now - at) / SECOND)),
     ])
 }

@@ -24,6 +24,7 @@ mod revocation;
 mod identity;
 mod rights;
 mod bank;
+mod neighbour;
 mod seals_file;
 mod books;
 mod shields;

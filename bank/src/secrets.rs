@@ -79,8 +79,11 @@ const OVERLAP: Moment = DAY;
 /// A node that was not started anew in time seals with the former key for so long without being accused.
 const LATE: Moment = 2 * HOUR;
 
-fn missing() -> Error {
-    Error::Broken("the file of secrets lacks the version of a key that the books name".into())
+fn missing(kind: Kind, version: i64) -> Error {
+    Error::Broken(format!(
+        "secrets.json lacks {} {version}, which the books name: copy the file from where `bank secrets add` has changed it, and restart this node",
+        kind.name()
+    ))
 }
 
 /// What the keys are for, by the version that is named where the use is written down.
@@ -238,7 +241,8 @@ impl Secrets {
     /// # Errors
     /// The file lacks that version of the key, or the envelope is not of these parts.
     pub(crate) fn open(&self, version: i64, parts: &[&str], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-        envelope::open(self.0.puk.0.get(&version).ok_or_else(missing)?, parts, sealed)
+        let key = self.0.puk.0.get(&version).ok_or_else(|| missing(Kind::Puk, version))?;
+        envelope::open(key, parts, sealed)
     }
 
     /// What may open the keys of the bank's CA, the newest first: a change that was interrupted leaves the former one in use.
@@ -253,6 +257,7 @@ impl Secrets {
             Purpose::Audit(version) => (Kind::Audit, version),
             Purpose::Form(version) => (Kind::Form, version),
         };
+        let missing = || missing(kind, version);
         let key = self.of(kind).0.get(&version).ok_or_else(missing)?;
         let mut mac = Hmac::<Sha256>::new_from_slice(key.0.as_bytes()).map_err(|_| missing())?;
         mac.update(&frame::whole(parts));

@@ -28,10 +28,10 @@ use crate::{
     clock::SECOND,
     counter,
     crowd::Crowd,
-    database::SILENCE,
     dial::Caller,
     error::{Error, Result, Trouble},
     est, gauge, log, merchant,
+    neighbour::Neighbours,
     origin::Origins,
     pay::remit,
     proxy::Proxies,
@@ -281,13 +281,13 @@ async fn keep_door(bank: Open, tls: Arc<Doorkeeper>, mut stop: watch::Receiver<b
 /// The time, and this node's row, which a migration waits for. Nothing else may hold this up. Ends the node where a newer program has taken
 /// something away meanwhile.
 async fn keep_watch(bank: Open, halt: watch::Sender<bool>, mut stop: watch::Receiver<bool>) {
-    let mut tick = interval(Duration::from_secs(10));
+    let (mut tick, mut neighbours) = (interval(Duration::from_secs(10)), Neighbours::default());
     loop {
         tokio::select! {
             _ = tick.tick() => {}
             () = stopped(&mut stop) => return,
         }
-        step(&bank, "the time", bank.database.keep_time(&bank.clock)).await;
+        step(&bank, "the time", bank.keep_time(&mut neighbours)).await;
         step(&bank, "this node's row", bank.join()).await;
         if let Ok(Ok(Some(why))) = timeout(STEP, bank.database.refuses()).await {
             log::fault(&format!("this node ends, because {why}: serve with the newer program"));
@@ -366,9 +366,9 @@ async fn sweep(bank: &Bank) -> Result<()> {
     }
     let (mut db, now) = (bank.database.writer().await?, bank.clock.now());
     order::expire(&mut db, now).await?;
-    session::sweep(&mut db, now).await?;
+    session::sweep(&mut db, now, bank.settings.session_life()).await?;
     throttle::sweep(&mut db, now).await?;
-    node::sweep(&mut db, now - SILENCE).await?;
+    node::sweep(&mut db, now).await?;
     idempotency::sweep(&mut db, now).await
 }
 

@@ -1,6 +1,7 @@
 //! What the whole bank must show, on SQLite, and on PostgreSQL where `BANK_TEST_POSTGRES` names one (`bank/README.md`).
 #![cfg(test)]
 
+mod ahead;
 mod attack;
 mod crawl;
 mod est_attack;

@@ -37,8 +37,6 @@ const AT_ONCE: usize = 64;
 const FOR_THE_READY: usize = 16;
 /// Between two looks into the outbox.
 const GLANCE: Duration = Duration::from_millis(200);
-/// A node that was killed while it sent gives the row back after so long.
-const LEASE: Moment = 30 * SECOND;
 /// The pauses after each try that failed; after the last one the operator must look.
 const PAUSES: [Moment; 9] =
     [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR];
@@ -77,7 +75,7 @@ async fn claim(bank: &Bank, ready: bool) -> Result<Option<Webhook>> {
     let Some(mut due) = webhook::next(&mut db, now, ready).await? else { return Ok(None) };
     drop(db);
     let mut db = bank.database.writer().await?;
-    Ok(webhook::lease(&mut db, &mut due, now + LEASE).await?.then_some(due))
+    Ok(webhook::lease(&mut db, &mut due, now + webhook::LEASE_LASTS).await?.then_some(due))
 }
 
 /// Sends one, and writes down what came of it. Only 2xx says that the merchant has it.

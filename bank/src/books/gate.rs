@@ -17,7 +17,7 @@ statements! {
     MAKE = "INSERT INTO gate (subject) VALUES ($1) ON CONFLICT (subject) DO NOTHING";
     PAY = "UPDATE gate SET failures = CASE WHEN blocked_until > 0 THEN 1 ELSE failures + 1 END, blocked_until = 0
            WHERE subject = $1 AND closed = 0
-           AND ((blocked_until = 0 AND failures < 5) OR (blocked_until > 0 AND blocked_until <= $2))";
+           AND ((blocked_until = 0 AND failures < 5) OR (blocked_until > 0 AND blocked_until NOT BETWEEN $2 AND $3))";
     RECORD = "INSERT INTO attempt (id, subject, order_id, at) VALUES ($1, $2, $3, $4)";
     BLOCK = "UPDATE gate SET blocked_until = $1, blocks = blocks + 1,
              closed = CASE WHEN blocks >= 1 THEN 1 ELSE 0 END
@@ -62,7 +62,7 @@ pub(crate) async fn look(db: &mut Connection, subject: &Subject<'_>, now: Moment
     let found: Option<(i64, i64)> = sqlx::query_as(FIND).bind(subject.key()).fetch_optional(db).await?;
     Ok(match found {
         Some((_, 1)) => Gate::Closed,
-        Some((until, _)) if until > now => Gate::Blocked(until),
+        Some((until, _)) if (now + 1..=next_midnight(now)).contains(&until) => Gate::Blocked(until),
         _ => Gate::Open,
     })
 }
@@ -77,7 +77,9 @@ pub(crate) async fn pay_try(
 ) -> Result<bool> {
     let (key, mut work) = (subject.key(), database.begin().await?);
     sqlx::query(MAKE).bind(&key).execute(&mut *work).await?;
-    if sqlx::query(PAY).bind(&key).bind(now).execute(&mut *work).await?.rows_affected() != 1 {
+    // No gate is closed for longer than until midnight: one that is was closed while the clock was ahead.
+    let pay = sqlx::query(PAY).bind(&key).bind(now + 1).bind(next_midnight(now));
+    if pay.execute(&mut *work).await?.rows_affected() != 1 {
         return Ok(false);
     }
     let record = sqlx::query(RECORD).bind(random::id()?).bind(&key).bind(order).bind(now);

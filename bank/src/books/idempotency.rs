@@ -70,7 +70,9 @@ pub(crate) async fn claim(db: &mut Connection, asked: &Asked<'_>, now: Moment) -
         }
     };
     let is_old = known.made_at <= now - DAY;
-    let is_left = known.state == "running" && known.until <= now && known.request == asked.request;
+    let is_left = known.state == "running"
+        && !(now + 1..=until).contains(&known.until)
+        && known.request == asked.request;
     if !is_old && !is_left {
         return Ok(if known.state == "done" { Turn::Done(known) } else { Turn::Running(known) });
     }

@@ -65,6 +65,9 @@ pub(crate) type Known = (i64, String);
 
 /// Seals the heads as they are now. Where nothing was written since the last seal, that one stands; [`None`] where nothing was written
 /// ever, or another node was faster.
+///
+/// # Errors
+/// The last seal was made by a key that this node lacks: what a former key seals from now on would accuse the bank.
 pub(crate) async fn add(db: &mut Connection, secrets: &Secrets, now: Moment) -> Result<Option<Seal>> {
     let last: Option<Seal> = sqlx::query_as(LAST).fetch_optional(&mut *db).await?;
     let heads = audit::heads(&mut *db).await?;
@@ -75,7 +78,9 @@ pub(crate) async fn add(db: &mut Connection, secrets: &Secrets, now: Moment) -> 
     if heads.is_empty() || last.as_ref().is_some_and(|last| last.heads == heads) {
         return Ok(last);
     }
-    let key_version = secrets.current(Kind::Audit, now);
+    // The clocks of two nodes differ by moments, and of two seals the later one names no older key.
+    let newest = last.as_ref().map_or(i64::MIN, |last| last.key_version);
+    let key_version = secrets.current(Kind::Audit, now).max(newest);
     let mut seal = Seal { number, at: now, heads, mac: String::new(), key_version };
     seal.mac = seal.right_mac(secrets)?;
     let add = sqlx::query(ADD).bind(number).bind(now).bind(&seal.heads).bind(&seal.mac).bind(key_version);
@@ -89,10 +94,10 @@ pub(crate) async fn since(db: &mut Connection, number: i64) -> Result<Vec<Known>
     Ok(seals.iter().map(Seal::known).collect())
 }
 
-/// When the audit was sealed last.
-pub(crate) async fn last(db: &mut Connection) -> Result<Option<Moment>> {
+/// When the audit was sealed last, and which version of the key has made the seal.
+pub(crate) async fn last(db: &mut Connection) -> Result<Option<(Moment, i64)>> {
     let last: Option<Seal> = sqlx::query_as(LAST).fetch_optional(db).await?;
-    Ok(last.map(|last| last.at))
+    Ok(last.map(|last| (last.at, last.key_version)))
 }
 
 /// How many seals name this version of the key.

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::{from_row, statements};
 use crate::{
-    clock::Moment,
+    clock::{HOUR, Moment},
     database::Connection,
     error::Result,
     random::{self, hex},
@@ -14,7 +14,7 @@ use crate::{
 statements! {
     ADD = "INSERT INTO session (token, id, kind, subject, address, agent, made_at, seen_at, ends_at)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)";
-    TOUCH = "UPDATE session SET seen_at = $1 WHERE token = $2 AND kind = $3 AND ends_at > $1 AND seen_at > $4
+    TOUCH = "UPDATE session SET seen_at = CASE WHEN seen_at > $1 THEN seen_at ELSE $1 END WHERE token = $2 AND kind = $3 AND ends_at > $1 AND seen_at > $4
              RETURNING id, subject, address, agent, made_at, seen_at";
     OF_SUBJECT = "SELECT id, subject, address, agent, made_at, seen_at FROM session
                   WHERE kind = $1 AND subject = $2 AND ends_at > $3 AND seen_at > $4 ORDER BY seen_at DESC";
@@ -22,7 +22,7 @@ statements! {
     END_TOKEN = "DELETE FROM session WHERE token = $1 AND kind = $2";
     END_ALL = "DELETE FROM session WHERE kind = $1 AND subject = $2";
     END_EVERYBODY = "DELETE FROM session";
-    SWEEP = "DELETE FROM session WHERE ends_at <= $1";
+    SWEEP = "DELETE FROM session WHERE ends_at NOT BETWEEN $1 AND $2";
     COUNT = "SELECT COUNT(*) FROM session WHERE ends_at > $1";
 }
 
@@ -130,9 +130,9 @@ pub(crate) async fn end_everybody(db: &mut Connection) -> Result<()> {
     Ok(())
 }
 
-/// Removes what has ended.
-pub(crate) async fn sweep(db: &mut Connection, now: Moment) -> Result<()> {
-    sqlx::query(SWEEP).bind(now).execute(db).await?;
+/// Removes what has ended, and what would last longer than a session's `life`: it was begun while the clock was ahead.
+pub(crate) async fn sweep(db: &mut Connection, now: Moment, life: Moment) -> Result<()> {
+    sqlx::query(SWEEP).bind(now + 1).bind(now + life + HOUR).execute(db).await?;
     Ok(())
 }
 

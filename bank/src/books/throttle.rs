@@ -16,7 +16,7 @@ statements! {
     WAIT = "UPDATE throttle SET open_at = $2 WHERE subject = $1 AND open_at < $2";
     GIVE_BACK = "UPDATE throttle SET failures = failures - 1, open_at = 0 WHERE subject = $1 AND failures > 0";
     FORGET = "DELETE FROM throttle WHERE subject = $1";
-    SWEEP = "DELETE FROM throttle WHERE at < $1";
+    SWEEP = "DELETE FROM throttle WHERE at NOT BETWEEN $1 AND $2";
 }
 
 /// Pays one try of this subject, before anything is compared, in one transaction: two that try at once do not both come before
@@ -46,8 +46,8 @@ pub(crate) async fn forget(db: &mut Connection, subject: &str) -> Result<()> {
     Ok(())
 }
 
-/// Removes what is older than a day.
+/// Removes what is older than a day, and what was written while the clock was ahead: nobody waits for a time that is far away.
 pub(crate) async fn sweep(db: &mut Connection, now: Moment) -> Result<()> {
-    sqlx::query(SWEEP).bind(now - DAY).execute(db).await?;
+    sqlx::query(SWEEP).bind(now - DAY).bind(now + MINUTE).execute(db).await?;
     Ok(())
 }

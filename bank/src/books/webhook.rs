@@ -2,16 +2,20 @@
 //! happened is forgotten, and nothing is told that has not happened.
 
 use super::{from_row, statements};
-use crate::{clock::Moment, database::Connection, error::Result};
+use crate::{
+    clock::{HOUR, Moment, SECOND},
+    database::Connection,
+    error::Result,
+};
 
 statements! {
     ADD = "INSERT INTO webhook (id, merchant, purchase, body, state, due_at, made_at)
            SELECT CAST($1 AS TEXT), m.id, CAST($2 AS TEXT), CAST($3 AS TEXT), 'waiting', CAST($4 AS BIGINT), CAST($4 AS BIGINT)
            FROM merchant m WHERE m.id = $5 AND m.webhook <> ''";
     NEXT = "SELECT w.id, w.merchant, w.purchase, w.body, w.state, w.tries, w.due_at, w.leased_until, w.answer, w.made_at
-            FROM webhook w WHERE w.state = 'waiting' AND w.due_at <= $1 AND w.leased_until <= $1
+            FROM webhook w WHERE w.state = 'waiting' AND w.due_at NOT BETWEEN $1 AND $3 AND w.leased_until NOT BETWEEN $1 AND $4
             AND NOT EXISTS (SELECT 1 FROM webhook o WHERE o.merchant = w.merchant AND o.state = 'waiting'
-                            AND o.leased_until > $1)
+                            AND o.leased_until BETWEEN $1 AND $4)
             AND (CAST($2 AS BIGINT) = 0 OR NOT EXISTS (SELECT 1 FROM webhook f WHERE f.merchant = w.merchant
                                                        AND f.state = 'waiting' AND f.tries > 0))
             ORDER BY w.due_at, w.id LIMIT 1";
@@ -60,9 +64,16 @@ pub(crate) async fn add(
     Ok(())
 }
 
-/// The one that has waited longest, of merchants to whom nothing is being sent; `ready`: of those alone whose last webhook arrived.
+/// A node that was killed while it sent gives the row back after so long.
+pub(crate) const LEASE_LASTS: Moment = 30 * SECOND;
+/// No pause between two tries is longer.
+pub(crate) const LONGEST_PAUSE: Moment = 30 * HOUR;
+
+/// The one that has waited longest, of merchants to whom nothing is being sent; `ready`: of those alone whose last webhook arrived. What is
+/// due or held at a moment that no pause and no lease reaches was written while the clock was ahead, and is due now.
 pub(crate) async fn next(db: &mut Connection, now: Moment, ready: bool) -> Result<Option<Webhook>> {
-    Ok(sqlx::query_as(NEXT).bind(now).bind(i64::from(ready)).fetch_optional(db).await?)
+    let find = sqlx::query_as(NEXT).bind(now + 1).bind(i64::from(ready));
+    Ok(find.bind(now + LONGEST_PAUSE).bind(now + LEASE_LASTS).fetch_optional(db).await?)
 }
 
 /// Takes it for this node, and counts a try before anything is sent. Whether no other node was faster.

@@ -8,7 +8,7 @@ use terminal::{Exit, Failure, Outcome, say_lines};
 use super::{Place, told};
 use crate::{
     bank::{Bank, Folder},
-    books::{authorisation, card, merchant, puk, seal},
+    books::{authorisation, card, merchant, node, puk, seal},
     clock::{Clock, HOUR, Moment, shown},
     error::Result,
     secrets::{Kind, Secrets},
@@ -122,6 +122,18 @@ pub(super) fn lock(place: &Place) -> std::result::Result<fs::File, Failure> {
     }
 }
 
+/// A key that makes what is new at once is for a bank of one node: another one that serves would meet what it does not know, and would seal with
+/// the former key.
+async fn check_alone(bank: &Bank) -> std::result::Result<(), Failure> {
+    let mut db = bank.database.connection().await.map_err(told("the books were not read"))?;
+    match node::count(&mut db, bank.clock.now()).await.map_err(told("the books were not read"))? {
+        0 | 1 => Ok(()),
+        nodes => Err(Failure::new("the secrets were not changed")
+            .because(format!("{nodes} nodes have served within the last minute, and those that have not got the file would not know the new key"))
+            .next("say --hours 1 or more, and restart the nodes until then")),
+    }
+}
+
 impl Add {
     async fn run(self) -> Outcome {
         let _lock = lock(&self.place)?;
@@ -130,6 +142,9 @@ impl Add {
         let mut secrets = Secrets::read(&path)?;
         // The keys of the CA are closed by the new passphrase at once, and either passphrase opens them.
         let is_authority = self.kind == Kind::Authority;
+        if self.hours == 0 && !is_authority {
+            check_alone(&bank).await?;
+        }
         let from = if is_authority || self.hours == 0 { now } else { now + self.hours * HOUR };
         let version = secrets.add(self.kind, from, &path)?;
         if is_authority {

@@ -166,6 +166,7 @@ async fn join(bank: &Bank) -> Result<(), Failure> {
             "name the server that the replica follows, or promote the replica",
         ));
     }
+    bank.join_time().await.map_err(told("the bank was not opened"))?;
     bank.join().await.map_err(told("the bank was not opened"))?;
     check_version(bank).await?;
     if bank.database.kind == database::Kind::Postgres

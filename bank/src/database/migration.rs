@@ -73,7 +73,7 @@ const SET_NEEDS: &str = "UPDATE migration SET needs = $1 WHERE name = $2";
 const NEEDS: &str = "SELECT name, needs FROM migration WHERE needs <> '' ORDER BY name";
 /// No node begins to serve until the migration is done, and then it sees what it must know.
 const HOLD_NODES: &str = "LOCK TABLE node IN EXCLUSIVE MODE";
-const FORMER_NODES: &str = "SELECT COUNT(*) FROM node WHERE knows < $1 AND seen_at > $2";
+const FORMER_NODES: &str = "SELECT COUNT(*) FROM node WHERE knows < $1 AND seen_at BETWEEN $2 AND $3";
 
 /// Does something to the tables, again while others hold what it wants.
 async fn again<T>(act: impl AsyncFn() -> Result<T>) -> Result<T> {
@@ -169,7 +169,7 @@ impl Database {
         if self.kind == Kind::Postgres {
             sqlx::raw_sql(HOLD_NODES).execute(&mut **work).await?;
         }
-        let find = sqlx::query_as(FORMER_NODES).bind(needs).bind(now - SILENCE);
+        let find = sqlx::query_as(FORMER_NODES).bind(needs).bind(now - SILENCE).bind(now + SILENCE);
         let (former,): (i64,) = find.fetch_one(&mut **work).await?;
         if former == 0 {
             return Ok(());

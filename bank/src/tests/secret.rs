@@ -8,7 +8,7 @@ use crate::{
     clock::{DAY, HOUR},
     error::Refusal,
     personal_id::Granted,
-    secrets::Kind,
+    secrets::{Kind, Secrets},
 };
 
 const NEW: &str = "2006-09-01";
@@ -68,8 +68,21 @@ async fn seals_are_proven_by_the_key_of_their_time() {
     world.bank.seal().await.expect("sealed").expect("rows");
     world.change(Kind::Audit, 0);
     world.pay_static(&person, "7").await.expect("paid");
-    world.bank.seal().await.expect("sealed").expect("rows");
+    // The first seal by the new key does not wait for the hour.
+    world.bank.seal_hourly().await.expect("sealed");
+    let mut db = world.bank.database.connection().await.expect("a connection");
+    assert_eq!(crate::books::seal::of_key_version(&mut db, 2).await.expect("counted"), 1);
+    drop(db);
     assert!(world.is_proven().await);
+    // A node that was not given the file seals no more: nobody could tell its seal from a thief's.
+    world.pay_static(&person, "7").await.expect("paid");
+    let (file, other) = ["secrets.json", "late.json"].map(|name| world.folder.path().join(name)).into();
+    let mut late = Secrets::read(&file).expect("read");
+    assert!(late.forget(Kind::Audit, 2, &other).expect("forgotten"));
+    let whole = std::mem::replace(&mut world.bank.secrets, late);
+    let refused = world.bank.seal().await.expect_err("sealed without the key");
+    assert!(refused.to_string().contains("secrets.json lacks audit 2"), "{refused}");
+    world.bank.secrets = whole;
     // Whoever has stolen the former key seals with it what the bank has sealed with the new one.
     world.change(Kind::Audit, DAY);
     let why = world.bank.prove(None).await.expect("read").expect_err("made with a key that was given up");

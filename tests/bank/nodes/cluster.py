@@ -1,14 +1,16 @@
 """A bank of several nodes on one PostgreSQL, behind haproxy, and what happens to them."""
 
-import glob, json, os, random, shutil, signal, socket, subprocess, sys, time, urllib.request
+import json, os, random, re, shutil, signal, socket, subprocess, sys, time, urllib.request
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "shield"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "shield"), os.path.join(HERE, "..", "..", "browser")]
 
-from world import World
+from clock import Settable
+from server import Server
+from world import Site, World
 
 # The contract of a static password is older than September 2006.
 BUSINESS_DATE = "2006-08-15"
-HOUR, DAY = 3600, 86400
 HAPROXY = """
 global
     stats socket {folder}/haproxy.sock
@@ -45,45 +47,39 @@ def free_port():
 
 
 class Node:
-    def __init__(self, cluster, number):
+    def __init__(self, cluster, number, folder=None):
         self.cluster, self.number = cluster, number
         self.customers, self.tellers = free_port(), free_port()
-        self.folder = cluster.path(f"folder{number}")
+        self.folder = folder or cluster.path(f"folder{number}")
+        self.clock = Settable(cluster.path(f"clock{number}"))
 
-    def set_clock(self, seconds):
-        """From now on the clock of this node's machine shows so much more. The clock that counts from the machine's start goes on, as it does
-        when somebody sets the time."""
-        written = self.cluster.write(f"clock{self.number}.new", f"{seconds:+}")
-        os.replace(written, self.cluster.path(f"clock{self.number}"))
-
-    def environment(self):
-        """The node reads a clock that can be set, by Debian's libfaketime."""
-        clock = self.cluster.path(f"clock{self.number}")
-        if not os.path.exists(clock):
-            self.set_clock(0)
-        found = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
-        if not found:
-            raise SystemExit("libfaketime is not installed: tests/bank/run installs it")
-        fake = {"LD_PRELOAD": found[0], "FAKETIME_TIMESTAMP_FILE": clock, "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-        return self.cluster.environment() | fake
+    def lines(self, all=False):
+        """The lines of the node's log since it was started last, or all."""
+        with open(self.cluster.path(f"node{self.number}.log")) as file:
+            lines = file.read().splitlines()
+        return [json.loads(line) for line in lines[0 if all else self.begun:] if line.startswith("{") and line.endswith("}")]
 
     def moments(self):
         """The times of the node's log, in milliseconds."""
-        with open(self.cluster.path(f"node{self.number}.log")) as file:
-            return [json.loads(line)["at"] for line in file if line.startswith("{")]
+        return [line["at"] for line in self.lines(all=True)]
+
+    def places(self):
+        return ["--public", f"127.0.0.1:{self.customers}", "--counter", f"127.0.0.1:{self.tellers}", "--metrics", "127.0.0.1:0",
+                "--public-origin", self.cluster.public, "--counter-origin", self.cluster.counter]
 
     def start(self):
         cluster = self.cluster
         if not os.path.exists(self.folder):
             shutil.copytree(cluster.bank, self.folder)
-        words = ["serve", "--folder", self.folder, "--public", f"127.0.0.1:{self.customers}", "--counter", f"127.0.0.1:{self.tellers}",
-                 "--metrics", "127.0.0.1:0", "--public-origin", cluster.public, "--counter-origin", cluster.counter,
-                 "--trusted-proxy", "127.0.0.1/32", "--business-date", BUSINESS_DATE]
-        log = open(cluster.path(f"node{self.number}.log"), "a")
+        words = ["serve", "--folder", self.folder, *self.places(), "--trusted-proxy", "127.0.0.1/32", "--business-date", BUSINESS_DATE]
+        log = open(cluster.path(f"node{self.number}.log"), "a+")
+        log.seek(0)
+        self.begun = len(log.read().splitlines())
         # The last node's clock jumps. The others go by the machine's.
         is_last = self is cluster.nodes[-1]
-        environment = self.environment() if is_last else cluster.environment()
+        environment = cluster.environment() | (self.clock.environment() if is_last else {})
         self.process = subprocess.Popen([cluster.programs["bank"], *words], env=environment, stdout=subprocess.DEVNULL, stderr=log)
+        cluster.processes.append(self.process)
 
     def answers(self):
         try:
@@ -112,8 +108,13 @@ class Node:
 class Cluster(World):
     def __init__(self, nodes):
         super().__init__("p256")
+        # The database's machine has a clock of its own, by which the bank goes.
+        self.clock_of_server = Settable(self.path("clock"))
+        os.makedirs(self.path("books"))
+        self.server = Server(self, "server", self.path("books"), settings=["max_connections=300"], environment=self.clock_of_server.environment())
+        self.server.make().start()
         # The owner of the tables, and the role that serves.
-        self.owner = self.database = os.environ["NODES_DATABASE"]
+        self.owner = self.database = self.server.url
         self.former, self.new = os.environ.get("NODES_FORMER"), self.programs["bank"]
         self.public, self.counter = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
         self.nodes = [Node(self, number) for number in range(1, nodes + 1)]
@@ -176,8 +177,12 @@ class Cluster(World):
             node.start()
             node.wait()
 
+    def restart_database(self):
+        self.server.stop()
+        self.server.start()
+
     def sql(self, statement):
-        psql = [os.environ["NODES_PSQL"], "-X", "-At", "-c", statement, self.owner]
+        psql = [f"{self.server.bin}/psql", "-X", "-At", "-c", statement, self.owner]
         return subprocess.run(psql, check=True, capture_output=True, text=True).stdout.split()
 
     def faults(self):
@@ -192,4 +197,5 @@ class Cluster(World):
         for node in self.nodes:
             if getattr(node, "process", None) and node.process.poll() is None:
                 node.process.kill()
+        self.server.stop()
         super().end()

@@ -63,7 +63,7 @@ class Buyer:
         found = re.search(r'class="balance money">¥([\d,]+)\.(\d\d)<', html)
         return Read(start, time.monotonic(), int(found[1].replace(",", "")) * 100 + int(found[2]))
 
-    def pay(self, payee, fen):
+    def order(self, payee, fen):
         payment = Payment(self.customer.account, payee.account, fen, self.method)
         fields = self.hidden(self.page("/transfer"))
         yuan = f"{fen // 100}.{fen % 100:02}"
@@ -72,6 +72,12 @@ class Buyer:
         if status != 303:
             raise SystemExit(f"no order: {status} {html[:2000]!r}")
         payment.order = where
+        return payment
+
+    def pay(self, payee, fen):
+        return self.settle(self.order(payee, fen))
+
+    def settle(self, payment):
         # The whole time in which the money may move.
         payment.start = time.monotonic()
         for _ in range(100):
@@ -90,19 +96,28 @@ class Buyer:
         return re.search(r'id="state"><strong>([^<]*)<', self.page(payment.order))[1]
 
     def answer(self, payment):
-        token = self.hidden(self.page(payment.order))["token"]
-        self.ask("POST", f"{payment.order}/ask", {"token": token, "method": self.method})
+        self.choose(payment)
         if self.method == "shield":
             return self.sign(payment)
+        told = self.told(payment)
+        if told:
+            self.ask("POST", f"{payment.order}/answer", told)
+
+    def choose(self, payment):
+        token = self.hidden(self.page(payment.order))["token"]
+        self.ask("POST", f"{payment.order}/ask", {"token": token, "method": self.method})
+
+    def told(self, payment):
+        """What the customer types, where the bank asks for something."""
         html = self.page(payment.order)
         fields = self.hidden(html)
         if "challenge" not in fields:
-            return
+            return None
         told = {**fields, "password": PAYMENT}
         if self.method == "card":
             cells = re.findall(r'class="cell">([A-Z])(\d+)<', html)
             told["code"] = "".join(self.customer.cells[column][int(row) - 1] for column, row in cells)
-        self.ask("POST", f"{payment.order}/answer", told)
+        return told
 
     def sign(self, payment):
         status, _, order = self.ask("GET", f"{payment.order}/order.json")

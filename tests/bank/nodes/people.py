@@ -6,29 +6,31 @@ from world import PASSWORD, Customer, Token
 
 def people(world, methods=("static", "static", "card", "card", "shield")):
     """A customer for each method."""
-    made = []
-    for number, method in enumerate(methods):
-        customer = Customer(world, f"客户{'甲乙丙丁戊'[number]}", f"11010119800101{number:04}", "10000")
-        world.act("enable", **customer.papers)
-        if method == "card":
-            card = world.act("card", **customer.papers)[1]["card"]
-            columns = zip(card["columns"], zip(*card["rows"]))
-            customer.cells = {letter: list(cells) for letter, cells in columns}
-        customer.choose()
-        if method == "card":
-            customer.site.form("/card", "/card/activate", number=card["number"])
-        if method == "shield":
-            customer.token = Token(world, "one")
-            _, asked = world.act("shield", serial=customer.token.serial, **customer.papers)
-            _, code = world.approve(asked)
-            customer.token.choose("135246")
-            customer.token.enrol(code)
-        else:
-            told = {"login": PASSWORD, "password": PAYMENT, "again": PAYMENT}
-            status, _, html = customer.site.form("/payment-password", "/payment-password", **told)
-            world.must(f"{customer.name} has a payment password", status == 303, html)
-        made.append(Buyer(world, customer, method))
-    return made
+    return [become(world, f"客户{'甲乙丙丁戊'[number]}", f"11010119800101{number:04}", method) for number, method in enumerate(methods)]
+
+
+def become(world, name, document, method):
+    """A customer who pays so."""
+    customer = Customer(world, name, document, "10000")
+    world.act("enable", **customer.papers)
+    if method == "card":
+        card = world.act("card", **customer.papers)[1]["card"]
+        columns = zip(card["columns"], zip(*card["rows"]))
+        customer.cells = {letter: list(cells) for letter, cells in columns}
+    customer.choose()
+    if method == "card":
+        customer.site.form("/card", "/card/activate", number=card["number"])
+    if method == "shield":
+        customer.token = Token(world, "one")
+        _, asked = world.act("shield", serial=customer.token.serial, **customer.papers)
+        _, code = world.approve(asked)
+        customer.token.choose("135246")
+        customer.token.enrol(code)
+    else:
+        told = {"login": PASSWORD, "password": PAYMENT, "again": PAYMENT}
+        status, _, html = customer.site.form("/payment-password", "/payment-password", **told)
+        world.must(f"{customer.name} has a payment password", status == 303, html)
+    return Buyer(world, customer, method)
 
 
 def check_posted(world, payments):

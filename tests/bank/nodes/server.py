@@ -7,10 +7,12 @@ SMALL = ("--wal-segsize=1",)
 
 
 class Server:
-    """`data` and `log` are folders that are there, on whatever disk; without `log` the log is among the data."""
+    """`data` and `log` are folders that are there, on whatever disk; without `log` the log is among the data. `environment` is what the
+    server has beside this program's own."""
 
-    def __init__(self, world, name, data, log=None, settings=()):
+    def __init__(self, world, name, data, log=None, settings=(), environment={}):
         self.bin, self.name, self.settings = os.environ["POSTGRES_BIN"], name, list(settings)
+        self.environment = os.environ | environment
         self.data, self.log, self.socket = f"{data}/data", log and f"{log}/wal", world.path(f"{name}.socket")
         os.makedirs(self.socket)
         # PostgreSQL refuses to run as root.
@@ -30,7 +32,8 @@ class Server:
         return [*user, f"{self.bin}/{name}", *words]
 
     def tool(self, name, *words, check=True):
-        return subprocess.run(self.command(name, *words), check=check, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+        ended = subprocess.run(self.command(name, *words), check=check, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return ended.returncode
 
     def start(self):
         settings = ["listen_addresses=''", f"unix_socket_directories='{self.socket}'", *self.settings]

@@ -13,13 +13,15 @@ class Site:
 
     def __init__(self, address, language="en"):
         self.host = urllib.parse.urlparse(address).netloc
+        # Where a node is met without the balancer before it.
+        self.through = self.host
         self.language = language
         self.cookies = {}
         self.bearer = None
 
     def ask(self, method, place, body=None, kind=None):
-        line = http.client.HTTPConnection(self.host, timeout=60)
-        headers = {"Origin": f"http://{self.host}", "Accept-Language": self.language}
+        line = http.client.HTTPConnection(self.through, timeout=60)
+        headers = {"Host": self.host, "Origin": f"http://{self.host}", "Accept-Language": self.language}
         if self.cookies:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         if self.bearer:

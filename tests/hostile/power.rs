@@ -174,13 +174,13 @@ fn cut_everywhere(used: &Flash) {
     let mut cuts = 0;
     for operation in OPERATIONS {
         let mut points = 0;
+        // Keys come from the token's random source, so that the same run makes the same key.
+        let whole = used.copy();
+        (operation.run)(&mut card(&whole)).ok();
+        let after = contents(&whole);
         for how in [Cut::Before, Cut::After] {
             for cut in 0.. {
                 let flash = used.copy();
-                // Keys come from the token's random source, so that the same run makes the same key.
-                let whole = used.copy();
-                (operation.run)(&mut card(&whole)).ok();
-                let after = contents(&whole);
                 let mut card = card(&flash);
                 flash.cut_at(cut, how);
                 let done = (operation.run)(&mut card);

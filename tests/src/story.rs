@@ -136,6 +136,13 @@ impl Story {
         story
     }
 
+    /// Puts a copy of this chip into the token, and plugs it in: the token is again as it was when the chip was copied.
+    pub fn be_again(&mut self, chip: &Flash) {
+        self.unplug();
+        self.flash = chip.copy();
+        self.plug();
+    }
+
     /// Plugs the token in and powers it on.
     pub fn plug(&mut self) {
         self.card = None;

@@ -1,6 +1,6 @@
 //! The self-download is interrupted. The former ID still works, and the message says what to do.
 
-use firmware::fixture::{Cut, Mood};
+use firmware::fixture::{Cut, Mood, SharedFlash as Flash};
 use firmware::seams::Button;
 use ushield_tests::{scene::Scene, story::Story};
 
@@ -12,11 +12,18 @@ super::over_each_road!(
     the_same_token_again,
 );
 
+/// A token with an ID, the ID, and the chip that an interrupted enrolment begins with each time.
+fn enrolled(scene: Scene) -> (Story, [Vec<u8>; 2], Flash) {
+    let mut token = Story::enrolled(scene);
+    let (former, chip) = (token.id(), token.copy_of_flash());
+    (token, former, chip)
+}
+
 fn cancelled_at_each_prompt(scene: Scene) {
+    let (mut token, former, chip) = enrolled(scene);
     let mut prompts = 0;
     for n in 0.. {
-        let mut token = Story::enrolled(scene);
-        let former = token.id();
+        token.be_again(&chip);
         token.holder.be(Mood::CancelAfter(n));
         let enrolled = token.try_enrol();
         token.holder.be(Mood::Press(Button::Ok));
@@ -42,11 +49,11 @@ fn wrong_pin(scene: Scene) {
 /// At each write of an enrolment the power goes, once before and once after it: afterwards the token has the former
 /// ID or the new one, whole, and can pay with it.
 fn power_cut_at_each_write(scene: Scene) {
+    let (mut token, former, chip) = enrolled(scene);
     let mut cuts = 0;
     for how in [Cut::Before, Cut::After] {
         for cut in 0.. {
-            let mut token = Story::enrolled(scene);
-            let former = token.id();
+            token.be_again(&chip);
             token.flash().cut_at(cut, how);
             let enrolled = token.try_enrol();
             token.flash().mend();
@@ -69,11 +76,11 @@ fn power_cut_at_each_write(scene: Scene) {
 
 /// At each command of an enrolment the token is pulled out, once before it and once before its answer.
 fn lost_at_each_command(scene: Scene) {
+    let (mut token, former, chip) = enrolled(scene);
     let mut commands = 0;
     for how in [Cut::Before, Cut::After] {
         for n in 0.. {
-            let mut token = Story::enrolled(scene);
-            let former = token.id();
+            token.be_again(&chip);
             token.lose_at(n, how);
             let enrolled = token.try_enrol();
             token.replug();

@@ -28,6 +28,11 @@ pub trait Issuer {
     /// The CA's own certificate, under which it issues certificates of this kind.
     fn certificate(&self, kind: Kind) -> &Certificate;
 
+    /// Whether a certificate of this kind was signed by this issuer, or by one whose place this issuer has taken.
+    fn has_issued(&self, kind: Kind, certificate: &Certificate) -> bool {
+        certificate.issued_by(self.certificate(kind))
+    }
+
     /// The algorithm of the keys that it certifies for this kind, which is its own key's. `None`: it certifies none.
     fn algorithm(&self, kind: Kind) -> Option<KeyAlgorithm> {
         PublicKey::parse(&self.certificate(kind).public_key).map(|key| key.algorithm)

@@ -15,6 +15,7 @@ pub mod index;
 pub mod issuer;
 pub mod attestation;
 pub mod csr;
+pub mod succession;
 pub mod certificate;
 pub mod signature;
 pub mod subject;

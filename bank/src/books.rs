@@ -20,6 +20,7 @@ pub(crate) mod throttle;
 pub(crate) mod remittance;
 pub(crate) mod signed;
 pub(crate) mod crl;
+pub(crate) mod generation;
 pub(crate) mod certificate;
 pub(crate) mod attested;
 pub(crate) mod authorisation;
@@ -77,6 +78,7 @@ pub(crate) const STATEMENTS: &[&[(&str, &str)]] = &[
     remittance::STATEMENTS,
     signed::STATEMENTS,
     crl::STATEMENTS,
+    generation::STATEMENTS,
     certificate::STATEMENTS,
     attested::STATEMENTS,
     authorisation::STATEMENTS,

@@ -10,6 +10,7 @@ mod audit;
 mod counter;
 mod merchant;
 mod migrate;
+mod ca;
 mod secrets;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -27,7 +28,7 @@ use crate::{
     demo::Addresses,
     dial::Caller,
     error::Error,
-    log, origin,
+    generation, issuers, log, origin,
     package::Package,
     proxy::Proxies,
     seals_file::SealsFile,
@@ -79,6 +80,9 @@ enum Command {
     /// The bank's own keys: their versions, and how they are changed
     #[command(subcommand)]
     Secrets(secrets::SecretsCommand),
+    /// The keys of the CA: their generations, and how they are changed
+    #[command(subcommand)]
+    Ca(ca::CaCommand),
 }
 
 /// Which bank.
@@ -150,6 +154,7 @@ impl Line {
                 Command::ConfirmShields(confirm) => confirm.run().await,
                 Command::Audit(audit) => audit.run().await,
                 Command::Secrets(secrets) => secrets.run().await,
+                Command::Ca(ca) => ca.run().await,
             }
         })
     }
@@ -216,12 +221,42 @@ impl Place {
                 .because("it has no CA: a former version of this program has made it")
                 .next("run `bank migrate`"));
         }
-        let shields = Shields::open(
-            &folder.authority(),
-            &bank.secrets.passphrases().collect::<Vec<_>>(),
-            &folder.factories(),
-        )?;
+        let shields = self.shields(&bank).await?;
         Ok(bank.with_shields(shields))
+    }
+
+    /// The CA, in all generations that the books know of. A copy of the folder from before a change of the keys is told so.
+    async fn shields(&self, bank: &Bank) -> Result<Shields, Failure> {
+        let (folder, passphrases) = (Folder(&self.folder), bank.secrets.passphrases().collect::<Vec<_>>());
+        let all = generation::all(bank).await.map_err(told("the bank was not opened"))?;
+        let kept: Vec<_> = all.iter().filter(|own| own.is_kept()).collect();
+        let there = issuers::there(&folder.authority());
+        let next = "copy the folder ca from another node, or from where its copy is kept";
+        if let Some(lacking) = kept.iter().find(|own| !there.contains(&own.number)) {
+            let why = format!(
+                "its folder ca lacks generation {} of the CA's keys, which the books name: it is an older copy",
+                lacking.number
+            );
+            return Err(not_opened(why, next));
+        }
+        let numbers: Vec<_> = kept.iter().map(|own| own.number).collect();
+        let shields = Shields::open(&folder.authority(), &numbers, &passphrases, &folder.factories())?;
+        for own in kept {
+            let found = shields.issuers(own.number).map_err(told("the bank was not opened"))?.certificates();
+            if own.certificates().is_some_and(|written| written != found) {
+                let why = format!(
+                    "generation {} in its folder ca has other keys than the one that the books name",
+                    own.number
+                );
+                return Err(not_opened(why, next));
+            }
+        }
+        for number in there.into_iter().filter(|number| all.iter().all(|own| own.number != *number)) {
+            log::event(&format!(
+                "the folder ca has generation {number}, and the books know of none: `bank ca add` takes up what was interrupted"
+            ));
+        }
+        Ok(shields)
     }
 }
 
@@ -313,6 +348,11 @@ impl Listen {
 async fn run(bank: Bank, places: Places, tell: impl FnOnce(&Addresses) -> Result<(), Failure>) -> Outcome {
     let server = Server::open(bank, places).await?;
     let metrics = server.metrics().map(|metrics| format!("http://{metrics}/metrics"));
+    // Whoever reads the addresses may stop the bank at once.
+    let signals = [unix::SignalKind::terminate(), unix::SignalKind::interrupt()].map(unix::signal);
+    let [Ok(mut terminate), Ok(mut interrupt)] = signals else {
+        return Err(Failure::new("the bank cannot hear when it is to stop"));
+    };
     tell(&Addresses {
         public: server.bank.public.main().to_owned(),
         counter: server.bank.counter.main().to_owned(),
@@ -320,10 +360,6 @@ async fn run(bank: Bank, places: Places, tell: impl FnOnce(&Addresses) -> Result
         est: server.est().map(|est| format!("https://localhost:{}/.well-known/est", est.port())),
     })?;
     let (stop, stopped) = watch::channel(false);
-    let signals = [unix::SignalKind::terminate(), unix::SignalKind::interrupt()].map(unix::signal);
-    let [Ok(mut terminate), Ok(mut interrupt)] = signals else {
-        return Err(Failure::new("the bank cannot hear when it is to stop"));
-    };
     tokio::spawn(async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         log::event("closing");

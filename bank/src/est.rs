@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use crate::{
     bank::Open,
     error::{Error, Refusal, Result},
+    generation,
     personal_id::{Granted, Words, enrolment, renewal},
     site::Routes,
     tls::Holder,
@@ -38,12 +39,19 @@ pub(crate) fn routes() -> Routes {
         .post(ATTESTATION, attest)
 }
 
-/// RFC 7030, 4.1: the CA of the labelled certificate, or of both.
+/// RFC 7030, 4.1: the CA of the labelled certificate, or of both. Of a CA whose keys were changed: the certificates of all that are trusted, and
+/// what each says of those that follow it (4.1.3).
 async fn authorities(State(bank): State<Open>, Label(kind): Label) -> Result<Response> {
-    let (shields, kinds) = (bank.shields()?, kind.map_or(Kind::ALL.to_vec(), |kind| vec![kind]));
-    let mut found: Vec<_> = kinds.into_iter().map(|kind| shields.authority(kind)).collect();
-    // A bank of P-256 has one CA for both.
-    found.dedup();
+    let mut found: Vec<&[u8]> = Vec::new();
+    for kind in kind.map_or(Kind::ALL.to_vec(), |kind| vec![kind]) {
+        let own = generation::anchors(&bank, kind).await?.into_iter().map(|own| own.der.as_slice());
+        for der in own.chain(generation::links(&bank, kind).await?) {
+            // A bank of P-256 has one CA for both.
+            if !found.contains(&der) {
+                found.push(der);
+            }
+        }
+    }
     certificates(&found)
 }
 

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     bank::Bank,
     books::{
-        audit,
+        self, audit,
         authorisation::{self, Authorisation},
         certificate::{self, Place},
         contract, customer, puk,
@@ -29,6 +29,7 @@ use crate::{
     clock::{DAY, Moment},
     database::{Connection, Work},
     error::{Error, Refusal, Result},
+    generation,
     random::{self, hex},
     rights::Settled,
     secrets::{self, Purpose, Secret, alike},
@@ -184,26 +185,46 @@ async fn issue(
     again: Again,
 ) -> Result<Vec<u8>> {
     let subject = granted.subject(bank.shields()?);
-    let (der, page) = sign(bank, &granted.shield, kind, (request, key), subject).await?;
-    let known = record(bank, granted, (kind, key, again), &der, &page).await?;
-    Ok(known.unwrap_or(der))
+    let signed = sign(bank, &granted.shield, kind, (request, key), subject).await?;
+    let known = record(bank, granted, (kind, key, again), &signed).await?;
+    Ok(known.unwrap_or(signed.der))
 }
 
-/// The certificate, signed, and what is to be written down of it.
+/// A certificate (DER), and what is to be written down of it.
+struct Signed {
+    der: Vec<u8>,
+    page: Page,
+    /// The generation of the CA's keys that has signed it.
+    generation: i64,
+}
+
+impl Signed {
+    /// Counts the certificate, in the transaction that writes it down, after the shield's row: a generation whose keys were stolen meanwhile has
+    /// issued nothing.
+    async fn count(&self, work: &mut Work) -> Result<()> {
+        let may_issue = books::generation::count(work, self.generation).await?;
+        if may_issue { Ok(()) } else { Err(Refusal::Busy.into()) }
+    }
+}
+
+/// Has the generation sign that issues now.
 async fn sign(
     bank: &Bank,
     shield: &Shield,
     kind: Kind,
     (request, key): (Vec<u8>, &[u8]),
     subject: Subject,
-) -> Result<(Vec<u8>, Page)> {
+) -> Result<Signed> {
+    let generation = generation::issuing(bank).await?;
     let mut db = bank.database.connection().await?;
     let rows = certificate::concerning(&mut db, &digest(key), &subject.user_id).await?;
     drop(db);
     let entries = rows.iter().map(certificate::Certificate::entry).collect::<Result<Vec<_>>>()?;
-    let page = Page::of(entries, bank.public.main(), 0);
+    let page = Page::of(entries, bank.public.main(), 0, generation);
     let (serial, days) = (shield.serial.clone(), bank.settings.certificate_days);
-    bank.shields()?.issue(Wanted { kind, request, subject, serial, days }, page, bank.clock.date()).await
+    let wanted = Wanted { kind, request, subject, serial, days };
+    let (der, page) = bank.shields()?.issue(generation, wanted, page, bank.clock.date()).await?;
+    Ok(Signed { der, page, generation })
 }
 
 /// The SHA-256 of a key (SubjectPublicKeyInfo), as the rows of certificates have it.
@@ -222,12 +243,12 @@ async fn record(
     bank: &Bank,
     granted: &Granted,
     (kind, key, again): (Kind, &[u8], Again),
-    der: &[u8],
-    page: &Page,
+    signed: &Signed,
 ) -> Result<Option<Vec<u8>>> {
     let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
     let Granted { authorisation, shield, .. } = granted;
     held(&mut work, shield).await?;
+    signed.count(&mut work).await?;
     // The shield's row is this transaction's, so whoever was faster is done.
     if again == Again::TheSame
         && let Some((reference, known)) = certificate::of_key(&mut work, &digest(key), &shield.id).await?
@@ -239,8 +260,8 @@ async fn record(
         return Err(Refusal::CodeWrong.into());
     }
     certificate::revoke_on_the_way(&mut work, &shield.id, kind, now).await?;
-    for entry in &page.new {
-        add(&mut work, entry, shield, &authorisation.reference, der).await?;
+    for entry in &signed.page.new {
+        add(&mut work, entry, shield, &authorisation.reference, signed).await?;
         let detail = format!("{} {}", kind.name(), shield.serial);
         audit::add(&mut work, now, &granted.actor(), "certificate-issued", &entry.serial, &detail).await?;
     }
@@ -248,8 +269,15 @@ async fn record(
     Ok(None)
 }
 
-async fn add(work: &mut Work, entry: &Entry, shield: &Shield, reference: &str, der: &[u8]) -> Result<()> {
-    let place = Place { shield: &shield.id, reference, fingerprint: &fingerprint(der), der };
+async fn add(
+    work: &mut Work,
+    entry: &Entry,
+    shield: &Shield,
+    reference: &str,
+    Signed { der, generation, .. }: &Signed,
+) -> Result<()> {
+    let (fingerprint, generation) = (&fingerprint(der), *generation);
+    let place = Place { shield: &shield.id, reference, fingerprint, der, generation };
     certificate::add(work, entry, place).await.map_err(|error| match error {
         // Another request certified the key meanwhile.
         Error::Database(sqlx::Error::Database(fault)) if fault.is_unique_violation() => {

@@ -3,15 +3,11 @@
 //! The keys lie in the folder `ca` of the bank's folder, closed by a passphrase from the file of secrets; the register is the table
 //! `certificate` (`docs/decisions/0056-the-register-behind-a-trait.md`).
 
-use std::{
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use authority::{
     attestation::{self, Attestation, Expected, Factory},
-    ca::ocsp::Responder,
-    ca::{DEFAULT_AUTHENTICATION_CRL_URL, DEFAULT_CRL_URL, Founding, Signers},
+    ca::ocsp::Asked,
     certificate_kind::Kind,
     index::Entry,
     issuer::Order,
@@ -27,24 +23,18 @@ use wire::algorithm::KeyAlgorithm;
 
 use crate::{
     error::{Error, Refusal, Result},
+    issuers::{self, FIRST, Issuers},
     log,
 };
 
-/// The bank that certificates name.
-const ORGANISATION: &str = "U-shield Test Bank";
-/// The common name of the CA.
-const NAME: &str = "U-shield Test Bank CA";
-/// The CA's own certificates are good for so many days.
-const CA_DAYS: u32 = 7305;
-
 /// The CA, opened, and who is trusted.
 pub(crate) struct Shields {
-    signers: Arc<Signers>,
-    /// Knows the CA's certificate and no CRL: whether a certificate stands is asked of its row, in the posting's transaction.
+    /// By the numbers of their generations.
+    issuers: BTreeMap<i64, Issuers>,
+    /// Knows the certificates of all generations and no CRL: whether a certificate stands is asked of its row, in the posting's transaction. So a
+    /// generation whose keys were stolen is refused by its rows on all nodes at once, whatever a node has read at its start.
     pub(crate) verifier: Verifier,
     factories: Vec<Factory>,
-    /// The responders of both kinds, in the order of [`Kind::ALL`], since somebody asked.
-    responders: Mutex<[Option<Arc<Responder>>; 2]>,
 }
 
 /// A page of the register: the rows that were read, and what is to be written.
@@ -59,9 +49,10 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// A page with these rows.
-    pub(crate) fn of(read: Vec<Entry>, origin: &str, crl_number: u64) -> Self {
-        let crl_base = Kind::ALL.map(|kind| format!("{origin}/crl/{}.crl", kind.name()));
+    /// A page with these rows of a generation. Each generation has lists of its own, and one place answers by OCSP for all.
+    pub(crate) fn of(read: Vec<Entry>, origin: &str, crl_number: u64, generation: i64) -> Self {
+        let own = if generation == FIRST { String::new() } else { format!("{generation}/") };
+        let crl_base = Kind::ALL.map(|kind| format!("{origin}/crl/{own}{}.crl", kind.name()));
         let ocsp = Kind::ALL.map(|kind| format!("{origin}/api/ocsp/{}", kind.name()));
         Self { read, new: Vec::new(), crl_base, ocsp, crl_number }
     }
@@ -107,35 +98,21 @@ impl Shields {
         algorithm: KeyAlgorithm,
         passphrase: Option<&[u8]>,
     ) -> std::result::Result<(), Failure> {
-        let founding = Founding {
-            name: NAME,
-            organisation: ORGANISATION,
-            algorithm,
-            // Certificates name the bank's own address; these two stand for nothing here.
-            crl_url: DEFAULT_CRL_URL,
-            authentication_crl_url: DEFAULT_AUTHENTICATION_CRL_URL,
-            validity: Validity::Days(CA_DAYS),
-        };
-        Ok(Signers::found(folder, &founding, passphrase)?)
+        issuers::found(folder, FIRST, algorithm, passphrase)
     }
 
-    /// Closes the CA's keys by another passphrase; they may be closed by any of the former ones.
-    pub(crate) fn close_again(
-        folder: &Path,
-        former: &[&[u8]],
-        new: &[u8],
-    ) -> std::result::Result<(), Failure> {
-        Ok(Signers::close_again(folder, former, new)?)
-    }
-
-    /// Opens the CA by any of these passphrases, or without one where the keys lie in clear, and reads the certificates of trusted factories: each file in `factories`.
+    /// Opens these generations of the CA by any of these passphrases, or without one where the keys lie in clear, and reads the certificates of
+    /// trusted factories: each file in `factories`.
     pub(crate) fn open(
         folder: &Path,
+        numbers: &[i64],
         passphrases: &[&[u8]],
         factories: &Path,
     ) -> std::result::Result<Self, Failure> {
-        let signers = Signers::open_by_any(folder, passphrases)?;
-        let verifier = Verifier::new(&signers.certificate(Kind::Payment).der, &[])
+        let open = |number: &i64| Ok::<_, Failure>((*number, Issuers::open(folder, *number, passphrases)?));
+        let issuers = numbers.iter().map(open).collect::<std::result::Result<BTreeMap<_, _>, _>>()?;
+        let anchors: String = issuers.values().map(|own| own.certificate(Kind::Payment).pem()).collect();
+        let verifier = Verifier::new(anchors.as_bytes(), &[])
             .map_err(|fault| Failure::new("the bank's CA was not opened").because(fault))?;
         let mut trusted = Vec::new();
         if factories.is_dir() {
@@ -144,7 +121,7 @@ impl Shields {
                 trusted.push(Factory::parse(&file::read(&entry.map_err(unread)?.path())?)?);
             }
         }
-        Ok(Self { signers: Arc::new(signers), verifier, factories: trusted, responders: Mutex::default() })
+        Ok(Self { issuers, verifier, factories: trusted })
     }
 
     /// Trusts one factory more.
@@ -164,21 +141,38 @@ impl Shields {
     /// Whom the bank certifies: the subject of this person. Every shield of this project is a test token, and its certificates say so.
     pub(crate) fn subject(&self, name: &str, user_id: &str) -> Subject {
         Subject {
-            organisation: self.signers.organisation().to_owned(),
+            organisation: self.issuers.values().next().map_or("", Issuers::organisation).to_owned(),
             unit: Some(TEST_UNIT.to_owned()),
             name: name.to_owned(),
             user_id: user_id.to_owned(),
         }
     }
 
-    /// The CA's certificate for this kind, in PEM.
-    pub(crate) fn ca(&self, kind: Kind) -> String {
-        self.signers.certificate(kind).pem()
+    /// The issuers of a generation.
+    ///
+    /// # Errors
+    /// This node was started with a folder that lacks the generation.
+    pub(crate) fn issuers(&self, generation: i64) -> Result<&Issuers> {
+        self.issuers.get(&generation).ok_or_else(|| {
+            Error::Broken(format!(
+                "this node lacks generation {generation} of the CA's keys: copy the folder ca to it, and restart it"
+            ))
+        })
     }
 
-    /// The CA's certificate for this kind, DER.
-    pub(crate) fn authority(&self, kind: Kind) -> &[u8] {
-        &self.signers.certificate(kind).der
+    /// What the bank's shields sign payments with.
+    pub(crate) fn algorithm(&self) -> KeyAlgorithm {
+        self.issuers.values().next().map_or(KeyAlgorithm::P256, Issuers::algorithm)
+    }
+
+    /// The issuers of all generations, by their numbers.
+    pub(crate) const fn all(&self) -> &BTreeMap<i64, Issuers> {
+        &self.issuers
+    }
+
+    /// The generation that a question by OCSP is about.
+    pub(crate) fn asked(&self, kind: Kind, asked: &Asked) -> Option<i64> {
+        self.issuers.iter().find(|(_, own)| own.is_asked(kind, asked)).map(|(number, _)| *number)
     }
 
     /// Whether a trusted factory's shield of this serial number says that it has made the key.
@@ -210,11 +204,12 @@ impl Shields {
     /// The CA's rules refuse the request.
     pub(crate) async fn issue(
         &self,
+        generation: i64,
         wanted: Wanted,
         mut page: Page,
         now: OffsetDateTime,
     ) -> Result<(Vec<u8>, Page)> {
-        let signers = self.signers.clone();
+        let signers = self.issuers(generation)?.signers().clone();
         let issue = move || {
             let Wanted { kind, request, subject, serial, days } = wanted;
             let validity = Validity::Days(days);
@@ -226,35 +221,16 @@ impl Shields {
         issued.map_err(|_| Refusal::RequestRefused.into())
     }
 
-    /// The responder for certificates of this kind, which is made anew before its certificate ends.
-    pub(crate) async fn responder(&self, kind: Kind, now: OffsetDateTime) -> Result<Arc<Responder>> {
-        let place = usize::from(kind != Kind::Payment);
-        let held = || self.responders.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Some(known)) = held().get(place)
-            && known.is_fresh(now)
-        {
-            return Ok(known.clone());
-        }
-        let signers = self.signers.clone();
-        let made = spawn_blocking(move || signers.responder(kind, now)).await;
-        let made = made.map_err(|_| Error::Broken("signing panicked".into()))?;
-        let made = made.map_err(|error| Error::Broken(format!("no responder was made: {}", error.why())))?;
-        let made = Arc::new(made);
-        if let Some(place) = held().get_mut(place) {
-            *place = Some(made.clone());
-        }
-        Ok(made)
-    }
-
     /// Signs the list of what is revoked on the page.
     pub(crate) async fn crl(
         &self,
+        generation: i64,
         kind: Kind,
         page: Arc<Page>,
         this_update: OffsetDateTime,
         next_update: OffsetDateTime,
     ) -> Result<Vec<u8>> {
-        let signers = self.signers.clone();
+        let signers = self.issuers(generation)?.signers().clone();
         let sign = move || signers.crl(kind, &*page, this_update, next_update);
         let signed = spawn_blocking(sign).await.map_err(|_| Error::Broken("signing panicked".into()))?;
         signed.map_err(|error| Error::Broken(format!("no list was signed: {}", error.why())))

@@ -5,6 +5,7 @@ mod ahead;
 mod attack;
 mod crawl;
 mod est_attack;
+mod generation;
 mod est;
 mod measure;
 mod merchant;

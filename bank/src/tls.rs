@@ -24,10 +24,10 @@ use crate::clock::{Clock, SECOND};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Holder(pub(crate) Option<Vec<u8>>);
 
-/// Who may show a certificate: whoever has one for clients that this authority (DER) has signed, and that is valid by this clock.
+/// Who may show a certificate: whoever has one for clients that one of these authorities (DER) has signed, and that is valid by this clock.
 #[derive(Clone)]
 pub(crate) struct Holders {
-    pub(crate) authority: Vec<u8>,
+    pub(crate) authorities: Vec<Vec<u8>>,
     pub(crate) clock: Clock,
 }
 
@@ -91,9 +91,11 @@ fn stamp(certificate: &Path, key: &Path) -> Stamp {
 
 /// Whom a listener asks for a certificate. Whoever has none yet comes in as well.
 fn clients(holders: Option<&Holders>) -> Result<Arc<dyn ClientCertVerifier>, Failure> {
-    let Some(Holders { authority, .. }) = holders else { return Ok(WebPkiClientVerifier::no_client_auth()) };
+    let Some(Holders { authorities, .. }) = holders else {
+        return Ok(WebPkiClientVerifier::no_client_auth());
+    };
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates([CertificateDer::from(authority.clone())]);
+    roots.add_parsable_certificates(authorities.iter().cloned().map(CertificateDer::from));
     let provider = Arc::new(aws_lc_rs::default_provider());
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
     // A store without an authority is refused here.

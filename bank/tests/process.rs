@@ -1,6 +1,9 @@
 //! The program `bank` as an operator and as tellers use it: start, TLS, the counter as commands, backup and restore. On SQLite, and on
 //! PostgreSQL where `BANK_TEST_POSTGRES` names one, with its tools in `BANK_TEST_POSTGRES_BIN`.
 
+#[path = "process/ca.rs"]
+mod ca;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},

@@ -16,8 +16,9 @@ use authority::{
     certificate::{Certificate, pem, pem_or_der},
     certificate_kind::Kind,
     issuer::{Issuer, Order},
-    moment::Validity,
+    moment::{self, Validity},
     subject::Subject,
+    succession::Former,
 };
 use serde_json::{Value, json};
 use terminal::secret::Secret;
@@ -61,6 +62,21 @@ pub struct Bank {
     standing: Vec<String>,
     payment: Certificate,
     authentication: Certificate,
+    /// The issuers that the bank has had before, and what they say of those two.
+    former: Vec<(Kind, Former)>,
+}
+
+/// The issuers that the bank has had before, where it names any. What cannot be read says nothing.
+fn former(answer: &Value) -> Vec<(Kind, Former)> {
+    let of = |kind: Kind| {
+        let all = answer["former"][kind.name()].as_array().into_iter().flatten();
+        all.filter_map(move |one| {
+            let [ca, link] =
+                [&one["ca"], &one["link"]].map(|pem| pem.as_str().unwrap_or_default().as_bytes());
+            Some((kind, Former::read(ca, link).ok()?))
+        })
+    };
+    Kind::ALL.into_iter().flat_map(of).collect()
 }
 
 impl Bank {
@@ -89,7 +105,8 @@ impl Bank {
         let (subject, serial, standing, payment, authentication) =
             read().ok_or_else(|| http::strange("its answer lacks something"))?;
         subject.check()?;
-        Ok(Self { server, words, subject, serial, standing, payment, authentication })
+        let former = former(&answer);
+        Ok(Self { server, words, subject, serial, standing, payment, authentication, former })
     }
 
     /// Whom the bank certifies.
@@ -136,6 +153,15 @@ impl Issuer for Bank {
             Kind::Payment => &self.payment,
             Kind::Authentication => &self.authentication,
         }
+    }
+
+    /// A bank that has changed the keys of its CA names the former issuers, each with what it says of the present one. Whoever answers in the
+    /// bank's place has no such statement.
+    fn has_issued(&self, kind: Kind, certificate: &Certificate) -> bool {
+        let (now, own) = (moment::now(), self.certificate(kind));
+        let of_kind = self.former.iter().filter(|(of, _)| *of == kind);
+        certificate.issued_by(own)
+            || of_kind.into_iter().any(|(_, former)| former.has_issued(certificate, own, now))
     }
 
     fn organisation(&self) -> &str {
@@ -191,5 +217,93 @@ impl Issuer for Bank {
 
     fn withdraw(&mut self, serials: &[String]) -> Result<(), Error> {
         self.ask("/api/id/withdraw", json!({ "serials": serials })).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use authority::{
+        ca::{Founding, Signers},
+        csr,
+        index::Index,
+        signature::PublicKey,
+        subject::DEFAULT_ORGANISATION,
+    };
+    use rcgen::{KeyPair, PublicKeyData as _, SigningKey as _};
+    use wire::algorithm::KeyAlgorithm;
+
+    fn signers(name: &str) -> Signers {
+        let folder = tempfile::tempdir().unwrap();
+        let founding = Founding {
+            name,
+            organisation: DEFAULT_ORGANISATION,
+            algorithm: KeyAlgorithm::P256,
+            crl_url: "http://crl.bank.example/ca.crl",
+            authentication_crl_url: "http://crl.bank.example/9a.crl",
+            validity: Validity::Days(10),
+        };
+        Signers::found(&folder.path().join("ca"), &founding, None).unwrap();
+        Signers::open(&folder.path().join("ca"), None).unwrap()
+    }
+
+    fn subject() -> Subject {
+        let organisation = DEFAULT_ORGANISATION.to_owned();
+        Subject { organisation, unit: None, name: "张三".into(), user_id: "6222".into() }
+    }
+
+    fn issued(signers: &Signers) -> Certificate {
+        let (key, subject) = (KeyPair::generate().unwrap(), subject());
+        let public = PublicKey::parse(&key.subject_public_key_info()).unwrap();
+        let info = csr::info(&subject, &public).unwrap();
+        let request = csr::signed(&info, public.algorithm, &key.sign(&info).unwrap()).unwrap();
+        let (kind, validity) = (Kind::Payment, Validity::Days(1));
+        let order = Order { request: &request, kind, subject: &subject, validity, token: None };
+        let mut page = Index::new("http://crl.bank.example/ca.crl".into(), None);
+        Certificate::parse(&signers.issue(&order, &mut page, moment::now()).unwrap()).unwrap()
+    }
+
+    fn bank(own: &Signers, answer: &Value) -> Bank {
+        let certificate = own.certificate(Kind::Payment).clone();
+        Bank {
+            server: Server::parse("http://127.0.0.1:1", Path::new("")).unwrap(),
+            words: Words { reference: String::new(), code: Zeroizing::default() },
+            subject: subject(),
+            serial: String::new(),
+            standing: Vec::new(),
+            payment: certificate.clone(),
+            authentication: certificate,
+            former: former(answer),
+        }
+    }
+
+    #[test]
+    fn a_bank_with_new_keys_has_issued_what_its_former_ones_have() {
+        let [old, new, thief] = ["CA", "CA 2", "CA"].map(signers);
+        let own = issued(&old);
+        let ca = |signers: &Signers| signers.certificate(Kind::Payment).pem();
+        let said = |by: &Signers| {
+            let link = by.link(Kind::Payment, new.certificate(Kind::Payment), moment::now()).unwrap();
+            pem("CERTIFICATE", &link)
+        };
+        let told =
+            |ca: String, link: String| json!({ "former": { "payment": [{ "ca": ca, "link": link }] } });
+        let takes = |answer: &Value| bank(&new, answer).has_issued(Kind::Payment, &own);
+        assert!(takes(&told(ca(&old), said(&old))));
+        assert!(bank(&new, &json!({})).has_issued(Kind::Payment, &issued(&new)));
+        let answer = told(ca(&old), said(&old));
+        assert!(!bank(&new, &answer).has_issued(Kind::Authentication, &own), "it is said of payments");
+        // Whoever answers in the bank's place has not the key that signed the holder's certificate.
+        for answer in [
+            json!({}),
+            json!({ "former": "all" }),
+            json!({ "former": { "payment": [{}, 7, { "ca": "x", "link": ca(&old) }] } }),
+            told(ca(&old), said(&thief)),
+            told(ca(&thief), said(&thief)),
+            told(ca(&old), ca(&old)),
+            told(ca(&old), own.pem()),
+        ] {
+            assert!(!takes(&answer), "{answer}");
+        }
     }
 }

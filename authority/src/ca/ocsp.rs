@@ -106,12 +106,49 @@ pub const MALFORMED: [u8; 5] = [0x30, 0x03, 0x0A, 0x01, 0x01];
 pub struct Responder {
     key: PrivateKey,
     certificate: Vec<u8>,
-    /// The issuer's name, DER, and its key's bits.
-    issuer: (Vec<u8>, Vec<u8>),
+    issuer: Names,
     until: OffsetDateTime,
 }
 
+/// What identifiers of certificates name an issuer by.
+struct Names {
+    /// DER.
+    name: Vec<u8>,
+    /// The bits of its key.
+    key: Vec<u8>,
+}
+
+impl Names {
+    fn of(signer: &Signer) -> Result<Self, Error> {
+        let key = PublicKey::parse(&signer.certificate.public_key).ok_or_else(|| broken("the CA's key"))?;
+        let name = own_identifier(&signer.certificate)?.0.to_der().map_err(broken)?;
+        Ok(Self { name, key: key.point })
+    }
+
+    /// Whether an identifier names this issuer, by SHA-1 or SHA-256 of its name and key.
+    fn are_in(&self, id: &CertId) -> bool {
+        let with = |algorithm: &'static Algorithm| {
+            digest(algorithm, &self.name).as_ref() == id.name.as_bytes()
+                && digest(algorithm, &self.key).as_ref() == id.key.as_bytes()
+        };
+        match id.hash.oid {
+            SHA1_ID => with(&SHA1_FOR_LEGACY_USE_ONLY),
+            SHA256_ID => with(&SHA256),
+            _ => false,
+        }
+    }
+}
+
 impl Signers {
+    /// Whether a question is about a certificate that the issuer of this kind has issued, or could have.
+    ///
+    /// # Errors
+    /// A file of the CA is none.
+    pub fn is_asked(&self, kind: Kind, asked: &Asked) -> Result<bool, Error> {
+        let names = Names::of(self.of(kind))?;
+        Ok(asked.ids.iter().any(|id| names.are_in(id)))
+    }
+
     /// A new responder for certificates of this kind.
     ///
     /// # Errors
@@ -121,10 +158,7 @@ impl Signers {
         let key = PrivateKey::generate(signer.key.public().algorithm)?;
         let until = (now + LIFE).min(signer.certificate.not_after);
         let certificate = delegate(signer, &key, self.organisation(), now, until)?;
-        let issuer = own_identifier(&signer.certificate)?.0.to_der().map_err(broken)?;
-        let bits =
-            PublicKey::parse(&signer.certificate.public_key).ok_or_else(|| broken("the CA's key"))?.point;
-        Ok(Responder { key, certificate, issuer: (issuer, bits), until })
+        Ok(Responder { key, certificate, issuer: Names::of(signer)?, until })
     }
 }
 
@@ -196,19 +230,6 @@ impl Responder {
         now + Duration::DAY < self.until
     }
 
-    /// Whether an identifier names this responder's issuer, by SHA-1 or SHA-256 of its name and key.
-    fn is_ours(&self, id: &CertId) -> bool {
-        let with = |algorithm: &'static Algorithm| {
-            digest(algorithm, &self.issuer.0).as_ref() == id.name.as_bytes()
-                && digest(algorithm, &self.issuer.1).as_ref() == id.key.as_bytes()
-        };
-        match id.hash.oid {
-            SHA1_ID => with(&SHA1_FOR_LEGACY_USE_ONLY),
-            SHA256_ID => with(&SHA256),
-            _ => false,
-        }
-    }
-
     /// The answer, DER, signed. `status` tells of a serial number what the books say; of another CA's certificate nothing is told.
     ///
     /// # Errors
@@ -222,7 +243,8 @@ impl Responder {
     ) -> Result<Vec<u8>, Error> {
         let mut singles = Vec::new();
         for id in &asked.ids {
-            let known = if self.is_ours(id) { status(&hex(id.serial.as_bytes())) } else { Status::Unknown };
+            let known =
+                if self.issuer.are_in(id) { status(&hex(id.serial.as_bytes())) } else { Status::Unknown };
             let state = match known {
                 Status::Good => tlv(0x80, &[]),
                 Status::Unknown => tlv(0x82, &[]),

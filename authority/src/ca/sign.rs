@@ -20,8 +20,16 @@ use x509_cert::{
 use self::build::{Content, broken, extension, key_identifier, list, moment, own_identifier};
 use super::signer::Signer;
 use crate::{
-    Error, csr::Request, index::Revocation, issuer::Order, key::random, moment::Validity, register::Register,
-    signature::PrivateKey, subject::name,
+    Error,
+    certificate::Certificate,
+    csr::Request,
+    index::Revocation,
+    issuer::Order,
+    key::random,
+    moment::Validity,
+    register::Register,
+    signature::{PrivateKey, PublicKey},
+    subject::name,
 };
 use const_oid::db::{
     rfc4519::{CN, O},
@@ -74,6 +82,28 @@ pub(super) fn root(
     content.signed(key)
 }
 
+/// What an issuer says of the one that takes its place: a certificate for the successor's name and key, DER. It ends with the first of the two.
+pub(super) fn link(signer: &Signer, successor: &Certificate, now: OffsetDateTime) -> Result<Vec<u8>, Error> {
+    let (issuer, authority) = own_identifier(&signer.certificate)?;
+    let key = PublicKey::parse(&successor.public_key).ok_or_else(|| broken("the successor's key"))?;
+    let usage = KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign);
+    let content = Content {
+        serial: serial()?,
+        issuer,
+        subject: own_identifier(successor)?.0,
+        from: now - SKEW,
+        until: signer.certificate.not_after.min(successor.not_after),
+        key: successor.public_key.clone(),
+        extensions: vec![
+            authority,
+            extension(&BasicConstraints { ca: true, path_len_constraint: Some(0) }, true)?,
+            extension(&usage, true)?,
+            key_identifier(&key)?,
+        ],
+    };
+    content.signed(&signer.key)
+}
+
 /// A personal certificate, DER: the order's kind alone decides on its extensions.
 pub(super) fn certificate(
     signer: &Signer,
@@ -83,8 +113,8 @@ pub(super) fn certificate(
     now: OffsetDateTime,
     not_after: OffsetDateTime,
 ) -> Result<Vec<u8>, Error> {
-    let key = crate::signature::PublicKey::parse(&request.public_key)
-        .ok_or_else(|| broken("the request's key cannot be written"))?;
+    let key =
+        PublicKey::parse(&request.public_key).ok_or_else(|| broken("the request's key cannot be written"))?;
     let (issuer, authority) = own_identifier(&signer.certificate)?;
     let mut extensions = vec![
         authority,

@@ -168,6 +168,19 @@ impl Signers {
         Ok(der)
     }
 
+    /// What the issuer of this kind says of another one that takes its place ([`crate::succession`]), DER.
+    ///
+    /// # Errors
+    /// The successor's certificate is none.
+    pub fn link(&self, kind: Kind, successor: &Certificate, now: OffsetDateTime) -> Result<Vec<u8>, Error> {
+        sign::link(self.of(kind), successor, now)
+    }
+
+    /// Whether one issuer issues certificates of both kinds.
+    pub const fn is_one(&self) -> bool {
+        self.second.is_none()
+    }
+
     /// The CRL of the issuer of this kind, DER: all that is revoked on the page and that this issuer issued.
     ///
     /// # Errors

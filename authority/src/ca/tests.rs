@@ -1,5 +1,6 @@
 mod books;
 mod ocsp;
+mod succession;
 mod two;
 mod witness;
 

@@ -19,6 +19,7 @@ GRANT SELECT, INSERT, UPDATE (ceiling, spent) ON allowance TO :role;
 GRANT SELECT, INSERT, UPDATE (answered_at, answered_by, state) ON approval TO :role;
 GRANT SELECT, UPDATE (hash, seq) ON audit_head TO :role;
 GRANT SELECT, INSERT, UPDATE (issued, spent_at, state, tries) ON authorisation TO :role;
+GRANT SELECT, INSERT, UPDATE (authentication, distrusted_at, forgotten_at, issued, payment) ON ca_generation TO :role;
 GRANT SELECT, INSERT, UPDATE (activated_at, pair, state, uses) ON card TO :role;
 GRANT SELECT, INSERT, UPDATE (delivered_at, payments, reason, revoked_at) ON certificate TO :role;
 GRANT SELECT, INSERT, UPDATE (state) ON challenge TO :role;

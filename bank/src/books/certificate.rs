@@ -13,13 +13,14 @@ use crate::{
 
 statements! {
     ADD = "INSERT INTO certificate (serial, kind, shield, reference, subject, holder, user_id, key_digest, fingerprint, der,
-           issued_at, not_after) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+           issued_at, not_after, generation) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     CONCERNING = "SELECT serial, kind, subject, holder, user_id, key_digest, issued_at, not_after, delivered_at, revoked_at,
                   reason FROM certificate WHERE key_digest = $1 OR user_id = $2 ORDER BY issued_at, serial";
     REVOKED = "SELECT c.serial, c.kind, c.subject, c.holder, c.user_id, c.key_digest, c.issued_at, c.not_after, c.delivered_at,
                COALESCE(c.revoked_at, s.suspended_at) AS revoked_at, COALESCE(c.reason, 'certificate-hold') AS reason
                FROM certificate c JOIN shield s ON s.id = c.shield
-               WHERE c.revoked_at IS NOT NULL OR (s.suspended_at IS NOT NULL AND s.state IN ('bound', 'delivered'))
+               WHERE c.generation = $1
+               AND (c.revoked_at IS NOT NULL OR (s.suspended_at IS NOT NULL AND s.state IN ('bound', 'delivered')))
                ORDER BY c.serial";
     STANDING = "SELECT serial, kind, subject, holder, user_id, key_digest, issued_at, not_after, delivered_at, revoked_at,
                 reason FROM certificate WHERE shield = $1 AND revoked_at IS NULL ORDER BY issued_at, serial";
@@ -27,7 +28,7 @@ statements! {
             FROM certificate c JOIN shield s ON s.id = c.shield WHERE c.serial = $1 AND c.fingerprint = $2";
     STATUS = "SELECT COALESCE(c.revoked_at, s.suspended_at) AS at,
               COALESCE(c.reason, CASE WHEN s.suspended_at IS NULL THEN NULL ELSE 'certificate-hold' END) AS why
-              FROM certificate c JOIN shield s ON s.id = c.shield WHERE c.serial = $1 AND c.kind = $2";
+              FROM certificate c JOIN shield s ON s.id = c.shield WHERE c.serial = $1 AND c.kind = $2 AND c.generation = $3";
     DELIVER = "UPDATE certificate SET delivered_at = COALESCE(delivered_at, $1)
                WHERE serial = $2 AND shield = $3 AND revoked_at IS NULL";
     WITHDRAW = "UPDATE certificate SET revoked_at = $1, reason = 'cessation-of-operation'
@@ -38,6 +39,9 @@ statements! {
                      WHERE shield = $2 AND serial <> $3 AND serial <> $4 AND revoked_at IS NULL";
     REVOKE_ALL = "UPDATE certificate SET revoked_at = $1, reason = $2 WHERE shield = $3 AND revoked_at IS NULL";
     SUPERSEDE = "UPDATE certificate SET revoked_at = $1, reason = 'superseded' WHERE serial = $2 AND revoked_at IS NULL";
+    REVOKE_GENERATION = "UPDATE certificate SET revoked_at = $1, reason = 'privilege-withdrawn'
+                         WHERE generation = $2 AND revoked_at IS NULL";
+    OF_GENERATION = "SELECT COUNT(*) FROM certificate WHERE generation = $1 AND not_after > $2";
     OF_CODE = "SELECT kind, serial FROM certificate WHERE reference = $1 AND revoked_at IS NULL";
     OF_KEY = "SELECT reference, der FROM certificate WHERE key_digest = $1 AND shield = $2 AND revoked_at IS NULL";
     COUNT_OF = "SELECT COUNT(*) FROM certificate WHERE reference = $1";
@@ -134,6 +138,7 @@ fn reason(name: &str) -> Result<index::Revocation> {
         "superseded" => Ok(index::Revocation::Superseded),
         "cessation-of-operation" => Ok(index::Revocation::CessationOfOperation),
         "certificate-hold" => Ok(index::Revocation::CertificateHold),
+        "privilege-withdrawn" => Ok(index::Revocation::PrivilegeWithdrawn),
         _ => Err(Error::Broken("a certificate in the database is revoked for no known reason".into())),
     }
 }
@@ -147,6 +152,8 @@ pub(crate) struct Place<'a> {
     /// SHA-256 of the DER, in hexadecimal.
     pub(crate) fingerprint: &'a str,
     pub(crate) der: &'a [u8],
+    /// The generation of the CA's keys that has issued it.
+    pub(crate) generation: i64,
 }
 
 fn milliseconds(at: OffsetDateTime) -> Moment {
@@ -159,7 +166,8 @@ pub(crate) async fn add(db: &mut Connection, entry: &index::Entry, place: Place<
     let add = sqlx::query(ADD).bind(&entry.serial).bind(entry.kind.name()).bind(place.shield);
     let add = add.bind(place.reference).bind(&entry.subject).bind(&holder.name).bind(&holder.user_id);
     let add = add.bind(&entry.key).bind(place.fingerprint).bind(place.der.to_vec());
-    add.bind(milliseconds(entry.issued_at)).bind(milliseconds(entry.not_after)).execute(db).await?;
+    let add = add.bind(milliseconds(entry.issued_at)).bind(milliseconds(entry.not_after));
+    add.bind(place.generation).execute(db).await?;
     Ok(())
 }
 
@@ -168,9 +176,9 @@ pub(crate) async fn concerning(db: &mut Connection, key: &str, user_id: &str) ->
     Ok(sqlx::query_as(CONCERNING).bind(key).bind(user_id).fetch_all(db).await?)
 }
 
-/// All that are revoked.
-pub(crate) async fn revoked(db: &mut Connection) -> Result<Vec<Certificate>> {
-    Ok(sqlx::query_as(REVOKED).fetch_all(db).await?)
+/// All of a generation of the CA's keys that are revoked.
+pub(crate) async fn revoked(db: &mut Connection, generation: i64) -> Result<Vec<Certificate>> {
+    Ok(sqlx::query_as(REVOKED).bind(generation).fetch_all(db).await?)
 }
 
 /// All certificates of this shield that are not revoked, oldest first.
@@ -219,14 +227,16 @@ pub(crate) async fn find(db: &mut Connection, serial: &str, fingerprint: &str) -
     }))
 }
 
-/// What an outsider is told of this serial number: [`None`] where no such certificate was issued, else when and why it was revoked.
+/// What an outsider is told of this serial number of a generation's: [`None`] where no such certificate was issued, else when and why it was revoked.
 pub(crate) async fn status(
     db: &mut Connection,
     serial: &str,
     kind: Kind,
+    generation: i64,
 ) -> Result<Option<Option<(OffsetDateTime, index::Revocation)>>> {
     type Row = (Option<Moment>, Option<String>);
-    let row: Option<Row> = sqlx::query_as(STATUS).bind(serial).bind(kind.name()).fetch_optional(db).await?;
+    let find = sqlx::query_as(STATUS).bind(serial).bind(kind.name()).bind(generation);
+    let row: Option<Row> = find.fetch_optional(db).await?;
     match row {
         None => Ok(None),
         Some((Some(at), Some(why))) => {
@@ -355,6 +365,19 @@ pub(crate) async fn revoke_all(db: &mut Connection, shield: &str, why: Why, now:
     let revoke = sqlx::query(REVOKE_ALL).bind(now).bind(why.name()).bind(shield);
     let revoked = revoke.execute(&mut *db).await?.rows_affected();
     counted(db, revoked).await
+}
+
+/// Revokes all that a generation of the CA's keys has issued. How many.
+pub(crate) async fn revoke_generation(db: &mut Connection, generation: i64, now: Moment) -> Result<u64> {
+    let revoke = sqlx::query(REVOKE_GENERATION).bind(now).bind(generation);
+    let revoked = revoke.execute(&mut *db).await?.rows_affected();
+    counted(db, revoked).await
+}
+
+/// How many certificates of a generation of the CA's keys have not ended, revoked or not: verifiers ask for their list until then.
+pub(crate) async fn of_generation(db: &mut Connection, generation: i64, now: Moment) -> Result<i64> {
+    let (count,): (i64,) = sqlx::query_as(OF_GENERATION).bind(generation).bind(now).fetch_one(db).await?;
+    Ok(count)
 }
 
 /// Counts a payment, in the posting's transaction, and holds the row: a revocation comes before the payment or after it. Whether the

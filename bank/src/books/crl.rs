@@ -10,13 +10,13 @@ use crate::{
 };
 
 statements! {
-    LATEST = "SELECT number, revocations, this_update, next_update, der FROM crl WHERE kind = $1
+    LATEST = "SELECT number, revocations, this_update, next_update, der FROM crl WHERE kind = $1 AND generation = $2
               ORDER BY number DESC LIMIT 1";
     REVOCATIONS = "SELECT revocations FROM crl_head WHERE id = 1";
     NEXT = "UPDATE crl_head SET number = number + 1 WHERE id = 1 RETURNING number, revocations";
     LEAP = "UPDATE crl_head SET number = CASE WHEN number < $1 THEN $1 ELSE number + 1 END WHERE id = 1";
-    ADD = "INSERT INTO crl (number, kind, revocations, this_update, next_update, der) VALUES ($1, $2, $3, $4, $5, $6)";
-    SWEEP = "DELETE FROM crl WHERE number < $1";
+    ADD = "INSERT INTO crl (number, kind, generation, revocations, this_update, next_update, der) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    SWEEP = "DELETE FROM crl WHERE generation = $1 AND number NOT IN (SELECT number FROM crl WHERE generation = $1 ORDER BY number DESC LIMIT 20)";
 }
 
 /// A list.
@@ -31,8 +31,9 @@ pub(crate) struct Crl {
 }
 from_row!(Crl { number, revocations, this_update, next_update, der });
 
-pub(crate) async fn latest(db: &mut Connection, kind: Kind) -> Result<Option<Crl>> {
-    Ok(sqlx::query_as(LATEST).bind(kind.name()).fetch_optional(db).await?)
+/// The newest list of a kind and of a generation of the CA's keys.
+pub(crate) async fn latest(db: &mut Connection, kind: Kind, generation: i64) -> Result<Option<Crl>> {
+    Ok(sqlx::query_as(LATEST).bind(kind.name()).bind(generation).fetch_optional(db).await?)
 }
 
 /// How many revocations there were until now.
@@ -53,14 +54,14 @@ pub(crate) async fn leap(db: &mut Connection, now: Moment) -> Result<()> {
     Ok(())
 }
 
-pub(crate) async fn add(db: &mut Connection, kind: Kind, new: &Crl) -> Result<()> {
-    let add = sqlx::query(ADD).bind(new.number).bind(kind.name()).bind(new.revocations);
+pub(crate) async fn add(db: &mut Connection, kind: Kind, generation: i64, new: &Crl) -> Result<()> {
+    let add = sqlx::query(ADD).bind(new.number).bind(kind.name()).bind(generation).bind(new.revocations);
     add.bind(new.this_update).bind(new.next_update).bind(new.der.clone()).execute(db).await?;
     Ok(())
 }
 
-/// Removes all lists before this number: the newest one has all that they have.
-pub(crate) async fn sweep(db: &mut Connection, before: i64) -> Result<()> {
-    sqlx::query(SWEEP).bind(before).execute(db).await?;
+/// Removes the lists of a generation that others have followed long ago: the newest one has all that they have.
+pub(crate) async fn sweep(db: &mut Connection, generation: i64) -> Result<()> {
+    sqlx::query(SWEEP).bind(generation).execute(db).await?;
     Ok(())
 }

@@ -14,6 +14,7 @@ statements! {
     SWEEP = "DELETE FROM node WHERE seen_at NOT BETWEEN $1 AND $2";
     COUNT = "SELECT COUNT(*) FROM node WHERE seen_at BETWEEN $1 AND $2";
     ALL = "SELECT id, seen_at FROM node";
+    FORMER = "SELECT COUNT(*) FROM node WHERE seen_at BETWEEN $1 AND $2 AND (knows < $3 OR started_at < $4)";
 }
 
 /// This node serves, with a program whose newest migration this is.
@@ -32,6 +33,13 @@ pub(crate) async fn gone(db: &mut Connection, id: &str) -> Result<()> {
 pub(crate) async fn sweep(db: &mut Connection, now: Moment) -> Result<()> {
     sqlx::query(SWEEP).bind(now - SILENCE).bind(now + SILENCE).execute(db).await?;
     Ok(())
+}
+
+/// How many serve by a program that does not know a migration, or were started before a moment.
+pub(crate) async fn former(db: &mut Connection, now: Moment, knows: &str, started: Moment) -> Result<i64> {
+    let count = sqlx::query_as(FORMER).bind(now - SILENCE).bind(now + SILENCE).bind(knows).bind(started);
+    let (count,): (i64,) = count.fetch_one(db).await?;
+    Ok(count)
 }
 
 /// How many serve.

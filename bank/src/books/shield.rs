@@ -17,6 +17,9 @@ statements! {
                  WHERE suspended_at IS NOT NULL AND state IN ('bound', 'delivered') ORDER BY id";
     CONFIRM = "UPDATE shield SET suspended_at = NULL
                WHERE id = $1 AND state IN ('bound', 'delivered') AND suspended_at IS NOT NULL";
+    HOLD_ALL = "UPDATE shield SET state = state WHERE state IN ('bound', 'delivered')";
+    WAIT_FOR_AN_ID = "UPDATE shield SET state = 'bound' WHERE state = 'delivered' AND NOT EXISTS (SELECT 1 FROM certificate c
+                      WHERE c.shield = shield.id AND c.kind = 'payment' AND c.delivered_at IS NOT NULL AND c.revoked_at IS NULL)";
     END = "UPDATE shield SET state = $1, ended_at = $2 WHERE id = $3 AND state IN ('bound', 'delivered')";
 }
 
@@ -76,6 +79,17 @@ pub(crate) async fn of_customer(db: &mut Connection, customer: &str) -> Result<O
 /// holder's still.
 pub(crate) async fn hold(db: &mut Connection, id: &str) -> Result<bool> {
     Ok(sqlx::query(HOLD).bind(id).execute(db).await?.rows_affected() == 1)
+}
+
+/// As [`hold`], of all shields that are their holders'.
+pub(crate) async fn hold_all(db: &mut Connection) -> Result<()> {
+    sqlx::query(HOLD_ALL).execute(db).await?;
+    Ok(())
+}
+
+/// Shields whose IDs are all revoked wait for another one. How many there are.
+pub(crate) async fn wait_for_an_id(db: &mut Connection) -> Result<u64> {
+    Ok(sqlx::query(WAIT_FOR_AN_ID).execute(db).await?.rows_affected())
 }
 
 /// All shields wait until the counter confirms them. How many there are.

@@ -68,10 +68,9 @@ impl Demo {
         let database = place.make_database().await?;
         database.migrate(Clock::default().now()).await.map_err(told("the database was not made"))?;
         database.close().await;
-        let clock = Clock::new(self.listen.business_date);
-        let shields = Shields::open(&own.authority(), &[], &own.factories())?;
-        let shields = shields.trusting(Factory::test(TEST_BRAND)?);
-        let mut bank = place.open(clock).await?.with_shields(shields).with_package(package);
+        let bank = place.open(Clock::new(self.listen.business_date)).await?;
+        let shields = place.shields(&bank).await?.trusting(Factory::test(TEST_BRAND)?);
+        let mut bank = bank.with_shields(shields).with_package(package);
         bank.settings.test_rules = self.listen.test_rules;
         let bank = bank.with_assistant(self.assistant_port);
         let made = match kept {

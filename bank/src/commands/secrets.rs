@@ -11,8 +11,8 @@ use crate::{
     books::{authorisation, card, merchant, node, puk, seal},
     clock::{Clock, HOUR, Moment, shown},
     error::Result,
+    issuers,
     secrets::{Kind, Secrets},
-    shields::Shields,
 };
 
 #[derive(Subcommand)]
@@ -80,7 +80,7 @@ async fn named(bank: &Bank, kind: Kind, version: i64) -> Result<Option<(&'static
 fn close(place: &Place, secrets: &Secrets) -> std::result::Result<(), Failure> {
     let all: Vec<_> = secrets.passphrases().collect();
     let newest = all.first().copied().unwrap_or_default();
-    Shields::close_again(&Folder(&place.folder).authority(), &all, newest)
+    issuers::close_again(&Folder(&place.folder).authority(), &all, newest)
 }
 
 async fn list(place: &Place) -> Outcome {
@@ -124,7 +124,7 @@ pub(super) fn lock(place: &Place) -> std::result::Result<fs::File, Failure> {
 
 /// A key that makes what is new at once is for a bank of one node: another one that serves would meet what it does not know, and would seal with
 /// the former key.
-async fn check_alone(bank: &Bank) -> std::result::Result<(), Failure> {
+pub(super) async fn check_alone(bank: &Bank) -> std::result::Result<(), Failure> {
     let mut db = bank.database.connection().await.map_err(told("the books were not read"))?;
     match node::count(&mut db, bank.clock.now()).await.map_err(told("the books were not read"))? {
         0 | 1 => Ok(()),

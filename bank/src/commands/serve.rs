@@ -152,8 +152,9 @@ impl Serve {
             return Ok(None);
         };
         let shields = bank.shields().map_err(told("the bank was not opened"))?;
-        let authority = shields.authority(Kind::Authentication).to_vec();
-        let holders = Holders { authority, clock: bank.clock.clone() };
+        let all = shields.all().values();
+        let authorities = all.map(|own| own.certificate(Kind::Authentication).der.clone()).collect();
+        let holders = Holders { authorities, clock: bank.clock.clone() };
         Ok(Some((place, Arc::new(Doorkeeper::new(certificate, key, Some(holders))?))))
     }
 }

@@ -50,6 +50,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!("0007_chains"),
     migration!("0009_nodes"),
     migration!("0010_attested"),
+    migration!("0011_generations"),
 ];
 
 const FIRST: &str = "0001_books";

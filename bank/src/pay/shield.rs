@@ -23,6 +23,7 @@ use crate::{
     clock::{self, Moment},
     database::Connection,
     error::{Error, Refusal, Result},
+    generation,
     random::hex,
 };
 
@@ -69,7 +70,14 @@ pub(crate) async fn submit(bank: &Bank, document: &[u8], page: Option<&str>) -> 
     // Whose account it is, the books say in the transaction below: the order is the customer's, and so must the certificate be.
     let against =
         Against { at: bank.clock.time(), payers: &|_: &payment::Holder, _: &str| true, issued: None };
-    let verified = bank.shields()?.verifier.examine(document, &against).map_err(refusal)?;
+    let verified = match bank.shields()?.verifier.examine(document, &against).map_err(refusal) {
+        Err(Refusal::DocumentForeign) if generation::is_behind(bank).await? => {
+            return Err(Error::Broken(
+                "this node lacks keys of the CA: copy the folder ca to it, and restart it".into(),
+            ));
+        }
+        judged => judged?,
+    };
     let number = verified.order().number.as_str();
     if page.is_some_and(|page| page != number) {
         return Err(Refusal::OrderMismatch.into());

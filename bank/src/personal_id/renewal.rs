@@ -3,7 +3,7 @@
 
 use authority::{certificate::Certificate, certificate_kind::Kind, csr};
 
-use super::{RENEWAL, add, fingerprint, held, sign};
+use super::{RENEWAL, Signed, add, fingerprint, held, sign};
 use crate::{
     bank::Bank,
     books::{
@@ -13,7 +13,6 @@ use crate::{
         shield::{self, Shield},
     },
     error::{Error, Refusal, Result},
-    shields::Page,
 };
 
 /// One code and the renewals after it have so many certificates. A bank whose certificates live for years meets no such end; one whose
@@ -64,8 +63,12 @@ pub(crate) async fn renew(
     }
     drop(db);
     let key = (request, own.public_key.as_slice());
-    let (der, page) = sign(bank, &shield, Kind::Authentication, key, subject).await?;
-    if record(bank, &shield, &former, &der, &page).await? { Ok(der) } else { successor(bank, &former).await }
+    let signed = sign(bank, &shield, Kind::Authentication, key, subject).await?;
+    if record(bank, &shield, &former, &signed).await? {
+        Ok(signed.der)
+    } else {
+        successor(bank, &former).await
+    }
 }
 
 fn check_in_use(shield: &Shield) -> Result<()> {
@@ -85,14 +88,15 @@ async fn successor(bank: &Bank, former: &Shown) -> Result<Vec<u8>> {
 }
 
 /// Writes the renewal down, in one transaction. Whether the former certificate stood until then.
-async fn record(bank: &Bank, shield: &Shield, former: &Shown, der: &[u8], page: &Page) -> Result<bool> {
+async fn record(bank: &Bank, shield: &Shield, former: &Shown, signed: &Signed) -> Result<bool> {
     let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
     held(&mut work, shield).await?;
+    signed.count(&mut work).await?;
     if !certificate::supersede(&mut work, &former.serial, now).await? {
         return Ok(false);
     }
-    for entry in &page.new {
-        add(&mut work, entry, shield, &former.reference, der).await?;
+    for entry in &signed.page.new {
+        add(&mut work, entry, shield, &former.reference, signed).await?;
         // Its key is on the shield already.
         certificate::deliver(&mut work, &entry.serial, &shield.id, now).await?;
         let actor = format!("customer:{}", shield.customer);

@@ -20,6 +20,8 @@ use crate::{
     bank::{Bank, Open},
     entry::Told,
     error::{Error, Refusal, Result},
+    generation,
+    issuers::FIRST,
     personal_id::{self, Granted, Words},
     revocation,
     site::Routes,
@@ -33,18 +35,26 @@ pub(super) fn routes() -> Routes {
         .post("/api/id/withdraw", withdraw)
         .get("/crl/payment.crl", payment_crl)
         .get("/crl/authentication.crl", authentication_crl)
+        .get("/crl/{generation}/payment.crl", payment_crl_of)
+        .get("/crl/{generation}/authentication.crl", authentication_crl_of)
+        .get("/crl/payment.pem", payment_crls)
+        .get("/crl/authentication.pem", authentication_crls)
         .post("/api/ocsp/payment", payment_ocsp)
         .post("/api/ocsp/authentication", authentication_ocsp)
         .get("/api/ocsp/payment/{*request}", payment_ocsp_by_url)
         .get("/api/ocsp/authentication/{*request}", authentication_ocsp_by_url)
         .get("/ca/payment.pem", payment_ca)
         .get("/ca/authentication.pem", authentication_ca)
+        .get("/ca/payment-links.pem", payment_links)
+        .get("/ca/authentication-links.pem", authentication_links)
 }
 
 async fn present(State(bank): State<Open>, Told(words): Told<Words>) -> Result<Json<Value>> {
     let granted = Granted::check(&bank, &words).await?;
     let shields = bank.shields()?;
     let subject = granted.subject(shields);
+    let issuing = generation::issuing(&bank).await?;
+    let ca = |kind| Ok::<_, Error>(shields.issuers(issuing)?.certificate(kind).pem());
     Ok(Json(json!({
         "organisation": subject.organisation,
         "unit": subject.unit,
@@ -52,7 +62,8 @@ async fn present(State(bank): State<Open>, Told(words): Told<Words>) -> Result<J
         "user_id": subject.user_id,
         "serial": granted.serial(),
         "standing": personal_id::standing(&bank, &granted).await?,
-        "ca": { "payment": shields.ca(Kind::Payment), "authentication": shields.ca(Kind::Authentication) },
+        "ca": { "payment": ca(Kind::Payment)?, "authentication": ca(Kind::Authentication)? },
+        "former": generation::former(&bank, issuing).await?,
     })))
 }
 
@@ -104,6 +115,9 @@ async fn withdraw(State(bank): State<Open>, Told(told): Told<Serials<Vec<String>
     Ok(Json(json!({})))
 }
 
+/// Certificates and lists, one after the other (RFC 8555, 9.1 has the name).
+const PEM: &str = "application/pem-certificate-chain";
+
 fn file(kind: &'static str, bytes: Vec<u8>) -> Response {
     let mut answer = bytes.into_response();
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -111,16 +125,44 @@ fn file(kind: &'static str, bytes: Vec<u8>) -> Response {
 }
 
 /// RFC 2585, 4.1: one CRL, DER.
-async fn crl(bank: &Bank, kind: Kind) -> Result<Response> {
-    Ok(file("application/pkix-crl", revocation::current(bank, kind).await?.der))
+async fn crl(bank: &Bank, kind: Kind, generation: i64) -> Result<Response> {
+    if !bank.shields()?.all().contains_key(&generation) {
+        return Err(Refusal::NotFound.into());
+    }
+    Ok(file("application/pkix-crl", revocation::current(bank, kind, generation).await?.der))
 }
 
 async fn payment_crl(State(bank): State<Open>) -> Result<Response> {
-    crl(&bank, Kind::Payment).await
+    crl(&bank, Kind::Payment, FIRST).await
 }
 
 async fn authentication_crl(State(bank): State<Open>) -> Result<Response> {
-    crl(&bank, Kind::Authentication).await
+    crl(&bank, Kind::Authentication, FIRST).await
+}
+
+async fn payment_crl_of(State(bank): State<Open>, Path(generation): Path<i64>) -> Result<Response> {
+    crl(&bank, Kind::Payment, generation).await
+}
+
+async fn authentication_crl_of(State(bank): State<Open>, Path(generation): Path<i64>) -> Result<Response> {
+    crl(&bank, Kind::Authentication, generation).await
+}
+
+/// The lists of all generations that this node has, in PEM: a verifier who trusts several issuers needs the list of each.
+async fn crls(bank: &Bank, kind: Kind) -> Result<Response> {
+    let mut all = String::new();
+    for generation in bank.shields()?.all().keys() {
+        all.push_str(&pem("X509 CRL", &revocation::current(bank, kind, *generation).await?.der));
+    }
+    Ok(file(PEM, all.into_bytes()))
+}
+
+async fn payment_crls(State(bank): State<Open>) -> Result<Response> {
+    crls(&bank, Kind::Payment).await
+}
+
+async fn authentication_crls(State(bank): State<Open>) -> Result<Response> {
+    crls(&bank, Kind::Authentication).await
 }
 
 /// RFC 6960, appendix A: by POST, or by GET with the request in base64 and escaped.
@@ -154,10 +196,31 @@ async fn authentication_ocsp_by_url(
     ocsp(&bank, Kind::Authentication, &decoded(&request)).await
 }
 
+/// The issuers that verifiers are to trust: the one that issues first.
+async fn ca(bank: &Bank, kind: Kind) -> Result<Response> {
+    let all: String = generation::anchors(bank, kind).await?.into_iter().map(Certificate::pem).collect();
+    Ok(file(PEM, all.into_bytes()))
+}
+
 async fn payment_ca(State(bank): State<Open>) -> Result<Response> {
-    Ok(file("application/pem-certificate-chain", bank.shields()?.ca(Kind::Payment).into_bytes()))
+    ca(&bank, Kind::Payment).await
 }
 
 async fn authentication_ca(State(bank): State<Open>) -> Result<Response> {
-    Ok(file("application/pem-certificate-chain", bank.shields()?.ca(Kind::Authentication).into_bytes()))
+    ca(&bank, Kind::Authentication).await
+}
+
+/// What former issuers say of those that follow them: whoever trusts one of them knows the others by it.
+async fn links(bank: &Bank, kind: Kind) -> Result<Response> {
+    let links = generation::links(bank, kind).await?;
+    let all: String = links.into_iter().map(|link| pem("CERTIFICATE", link)).collect();
+    Ok(file(PEM, all.into_bytes()))
+}
+
+async fn payment_links(State(bank): State<Open>) -> Result<Response> {
+    links(&bank, Kind::Payment).await
+}
+
+async fn authentication_links(State(bank): State<Open>) -> Result<Response> {
+    links(&bank, Kind::Authentication).await
 }

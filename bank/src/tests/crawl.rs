@@ -121,6 +121,7 @@ fn filled(path: &str) -> String {
         .replace("{number}", "6222020000000000")
         .replace("{tag}", "en")
         .replace("{name}", "contract")
+        .replace("{generation}", "1")
         .replace("{*request}", "AAAA")
 }
 
@@ -140,8 +141,14 @@ const PUBLIC: &[&str] = &[
     "/openapi.json",
     "/crl/payment.crl",
     "/crl/authentication.crl",
+    "/crl/{generation}/payment.crl",
+    "/crl/{generation}/authentication.crl",
+    "/crl/payment.pem",
+    "/crl/authentication.pem",
     "/ca/payment.pem",
     "/ca/authentication.pem",
+    "/ca/payment-links.pem",
+    "/ca/authentication-links.pem",
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

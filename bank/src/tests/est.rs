@@ -85,8 +85,9 @@ impl Est {
         };
         let (certificate, key) = (keep("cert.pem", &certificate), keep("key.pem", &own.serialize_pem()));
         let bank = world.node();
-        let authority_of_holders = bank.shields().expect("a CA").authority(Kind::Authentication).to_vec();
-        let holders = Holders { authority: authority_of_holders, clock: bank.clock.clone() };
+        let all = bank.shields().expect("a CA").all().values();
+        let authorities = all.map(|own| own.certificate(Kind::Authentication).der.clone()).collect();
+        let holders = Holders { authorities, clock: bank.clock.clone() };
         let tls = Doorkeeper::new(&certificate, &key, Some(holders)).expect("TLS");
         let place = SocketAddr::from(([127, 0, 0, 1], 0));
         let places = Places { est: Some((place, Arc::new(tls))), ..anywhere() };
@@ -153,7 +154,7 @@ impl Est {
         self.ask(None, "POST", "/.well-known/est/simpleenroll", &extra, &lines.collect::<String>()).await
     }
 
-    async fn renew(&self, holder: Holder<'_>, request: &[u8]) -> Answer {
+    pub(super) async fn renew(&self, holder: Holder<'_>, request: &[u8]) -> Answer {
         let body = Base64::encode_string(request);
         self.ask(holder, "POST", "/.well-known/est/simplereenroll", PKCS10, &body).await
     }
@@ -168,9 +169,9 @@ pub(super) fn basic(code: &Code) -> String {
     format!("Authorization: Basic {shown}\r\n")
 }
 
-/// The one certificate of an answer.
+/// The certificates of an answer.
 #[track_caller]
-fn only(answer: &Answer) -> Vec<u8> {
+pub(super) fn all(answer: &Answer) -> Vec<Vec<u8>> {
     assert_eq!(answer.status, 200, "{} {}", answer.head, answer.body);
     assert!(
         answer.head.contains("content-type: application/pkcs7-mime; smime-type=certs-only"),
@@ -182,7 +183,13 @@ fn only(answer: &Answer) -> Vec<u8> {
     assert!(data.signer_infos.0.is_empty() && data.encap_content_info.econtent.is_none());
     let certificates = data.certificates.expect("certificates").0;
     let der = |one: &CertificateChoices| one.to_der().expect("a certificate");
-    let all: Vec<_> = certificates.iter().map(der).collect();
+    certificates.iter().map(der).collect()
+}
+
+/// The one certificate of an answer.
+#[track_caller]
+pub(super) fn only(answer: &Answer) -> Vec<u8> {
+    let all = all(answer);
     let [one] = &all[..] else { panic!("{} certificates", all.len()) };
     one.clone()
 }
@@ -219,7 +226,7 @@ impl Fresh {
     }
 
     /// Attests both keys and enrols them: the certificates, for payment first.
-    async fn enrol(&self, est: &Est) -> [Vec<u8>; 2] {
+    pub(super) async fn enrol(&self, est: &Est) -> [Vec<u8>; 2] {
         let mut certificates = Vec::new();
         for (at, kind) in Kind::ALL.into_iter().enumerate() {
             assert_eq!(est.attest(&self.code, &self.soft.attest(kind, &self.keys[at])).await, 204);
@@ -235,7 +242,8 @@ async fn an_id_by_est_pays_as_one_by_the_api_does() {
     let world = World::new().await;
     let person = world.person("张三", NEW).await;
     let (fresh, est) = (world.fresh(&person).await, Est::open(&world).await);
-    let ca = world.bank.shields().expect("a CA").authority(Kind::Payment).to_vec();
+    let issuers = world.bank.shields().expect("a CA").issuers(1).expect("the first ones");
+    let ca = issuers.certificate(Kind::Payment).der.clone();
     for path in ["cacerts", "payment/cacerts", "authentication/cacerts"] {
         let answer = est.ask(None, "GET", &format!("/.well-known/est/{path}"), "", "").await;
         assert_eq!(only(&answer), ca, "{path}");
@@ -333,8 +341,9 @@ async fn the_holder_renews_with_the_certificate_on_the_shield() {
     let (old, young) = (serial(&former), serial(new));
     assert_ne!(old, young);
     let mut db = world.bank.database.connection().await.expect("a connection");
-    let mut status =
-        async |serial: &str| certificate::status(&mut db, serial, Kind::Authentication).await.expect("read");
+    let mut status = async |serial: &str| {
+        certificate::status(&mut db, serial, Kind::Authentication, 1).await.expect("read")
+    };
     assert!(matches!(status(&old).await, Some(Some((_, index::Revocation::Superseded)))));
     assert_eq!(status(&young).await, Some(None));
     drop(db);

@@ -21,6 +21,7 @@ use crate::{
     clock::Clock,
     desk,
     error::{Refusal, Result},
+    issuers::FIRST,
     money::Fen,
     pay::{self, Wish, standing::Method},
     personal_id::{self, Code, Granted, Words},
@@ -38,7 +39,8 @@ pub(super) fn shields(folder: &Path) -> Shields {
 }
 
 pub(super) fn opened(folder: &Path) -> Shields {
-    let shields = Shields::open(folder, &[], &folder.join("none")).expect("the CA");
+    let numbers = crate::issuers::there(folder);
+    let shields = Shields::open(folder, &numbers, &[], &folder.join("none")).expect("the CA");
     shields.trusting(Maker::new(Kind::Payment).factory())
 }
 
@@ -160,8 +162,9 @@ impl World {
         document: &[u8],
         order: &[u8],
     ) -> (i64, std::result::Result<(), payment::Reason>) {
-        let ca = self.bank.shields().expect("a CA").ca(Kind::Payment);
-        let list = revocation::current(&self.bank, Kind::Payment).await.expect("a list");
+        let issuers = self.bank.shields().expect("a CA").issuers(FIRST).expect("the first ones");
+        let ca = issuers.certificate(Kind::Payment).pem();
+        let list = revocation::current(&self.bank, Kind::Payment, FIRST).await.expect("a list");
         let verifier = Verifier::new(ca.as_bytes(), &[&list.der]).expect("trust");
         let against = payment::Against {
             at: std::time::SystemTime::now(),
@@ -396,8 +399,8 @@ async fn of_another_bank(user_id: &str) -> Soft {
     let subject = shields.subject("张三", user_id);
     let (kind, request) = (Kind::Payment, request(&key, &subject));
     let wanted = Wanted { kind, request, subject, serial: "00C0FFEE".into(), days: 1 };
-    let issued =
-        shields.issue(wanted, Page::of(Vec::new(), "http://bank.example", 0), Clock::default().date()).await;
+    let page = Page::of(Vec::new(), "http://bank.example", 0, FIRST);
+    let issued = shields.issue(FIRST, wanted, page, Clock::default().date()).await;
     Soft { key, certificates: vec![issued.expect("a certificate").0], ..Soft::new() }
 }
 
@@ -450,7 +453,7 @@ fn one_brand_is_named() {
     let twice = one.trusting(of("U-shield"));
     assert_eq!(twice.brand(), Some("U-shield"));
     assert_eq!(twice.trusting(of("Indigo test shield")).brand(), None, "two brands");
-    let open = || Shields::open(&place, &[], &place.join("none")).expect("the CA");
+    let open = || Shields::open(&place, &[FIRST], &[], &place.join("none")).expect("the CA");
     assert_eq!(open().brand(), None, "no factory");
     let long = "银行U盾".repeat(9);
     assert_eq!(open().trusting(of(long.leak())).brand(), None, "a brand that is too long");

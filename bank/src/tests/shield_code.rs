@@ -141,7 +141,7 @@ async fn a_shield_has_one_holder_and_a_customer_one_shield() {
     assert_eq!(refused(desk::lose_shield(&world.bank, &world.teller, &at).await), Refusal::NoShield);
     assert_eq!(refused(Granted::check(&world.bank, &words(&code)).await), Refusal::ShieldEnded);
     let mut db = world.bank.database.connection().await.expect("a connection");
-    assert_eq!(certificate::revoked(&mut db).await.expect("read").len(), 2);
+    assert_eq!(certificate::revoked(&mut db, 1).await.expect("read").len(), 2);
     drop(db);
     // A shield that came back from its holder is another customer's later.
     let asked = desk::ask(&world.bank, &world.teller, &at, Action::ReplaceShield(second.serial.into())).await;

@@ -122,7 +122,9 @@ impl World {
     /// Another node of this bank: the same books, secrets and CA.
     pub(super) fn node(&self) -> Bank {
         let path = self.folder.path().join("secrets.json");
-        self.bank.secrets.write(&path).expect("written");
+        if !path.exists() {
+            self.bank.secrets.write(&path).expect("written");
+        }
         let secrets = Secrets::read(&path).expect("read");
         let node =
             Bank::new(self.bank.database.clone(), secrets, self.bank.settings.clone(), Clock::default());

@@ -76,9 +76,7 @@ pub(super) fn decide(
         .with_state("nothing was changed on the token"));
     }
     // Whoever answers in the bank's place has a CA of its own, and would take the ID away: the holder says so, or it does not happen.
-    if let Some(payment) =
-        former[0].as_ref().filter(|former| !former.issued_by(issuer.certificate(Kind::Payment)))
-    {
+    if let Some(payment) = former[0].as_ref().filter(|former| !issuer.has_issued(Kind::Payment, former)) {
         return Err(Failure::of(
             Reason::IssuerRefused,
             format!("token {} was not enrolled: it carries a personal ID of another CA", information.serial),
@@ -87,7 +85,7 @@ pub(super) fn decide(
                 display_name(&payment.issuer),
                 display_name(&issuer.certificate(Kind::Payment).subject)
             ),
-            "ask the bank whether it has a new CA; then say --replace to replace that ID for good",
+            "ask the bank whether its former CA is trusted no more; then say --replace to replace that ID for good",
         )
         .with_state("nothing was changed on the token"));
     }
@@ -138,7 +136,7 @@ fn renewed(
     let (Some(subject), Some(payment)) = (holder, &former[0]) else {
         return refuse(Reason::NotEnrolled, "the token carries no personal ID".into());
     };
-    if !payment.issued_by(issuer.certificate(Kind::Payment)) {
+    if !issuer.has_issued(Kind::Payment, payment) {
         return refuse(Reason::IssuerRefused, format!("{subject} was certified by another CA"));
     }
     if !issuer.stands(payment)? {
@@ -160,7 +158,7 @@ fn kept(
         let good = certificate.holder().as_ref() == Some(subject)
             && certificate.is_of(kind)
             && certificate.valid_at(now)
-            && certificate.issued_by(issuer.certificate(kind));
+            && issuer.has_issued(kind, certificate);
         if !good || !issuer.stands(certificate)? {
             return Ok(None);
         }

@@ -2,11 +2,11 @@
 //! runtime. An unknown user costs the same time as a known one (ASVS 6.3.8).
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 use zeroize::Zeroizing;
 
@@ -24,6 +24,9 @@ const WAITING: usize = 256;
 pub(crate) struct Hasher {
     turns: Arc<Semaphore>,
     places: Arc<Semaphore>,
+    /// The memory of those who have had their turn, for those who come next. Each thread that asked the allocator for so much kept it: a node that
+    /// had checked passwords for some seconds had ten times as much.
+    tables: Arc<Mutex<Vec<Vec<Block>>>>,
     memory: u32,
     passes: u32,
     work: AtomicU64,
@@ -35,6 +38,7 @@ impl Hasher {
         Self {
             turns: Arc::new(Semaphore::new(cores)),
             places: Arc::new(Semaphore::new(WAITING)),
+            tables: Arc::default(),
             memory: settings.argon2_memory,
             passes: settings.argon2_passes,
             work: AtomicU64::new(0),
@@ -77,14 +81,19 @@ impl Hasher {
         let turn = turn.map_err(|_| Error::Broken("the hasher was closed".into()))?;
         self.work.fetch_add(u64::from(memory) * u64::from(passes), Ordering::Relaxed);
         let password = Zeroizing::new(password.as_bytes().to_vec());
+        let tables = self.tables.clone();
         let work = move || {
             // The thread holds both: a thread cannot be stopped, so it counts until it is done, whoever has gone away.
             let _held = (place, turn);
             let params = Params::new(memory, passes, 1, Some(32)).map_err(|fault| fault.to_string())?;
+            let mut table = tables.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+            // What stands in it does not matter: each pass over it writes before it reads.
+            table.resize(params.block_count(), Block::default());
             let mut hash = Zeroizing::new([0; 32]);
             Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-                .hash_password_into(&password, &salt, hash.as_mut_slice())
+                .hash_password_into_with_memory(&password, &salt, hash.as_mut_slice(), &mut table)
                 .map_err(|fault| fault.to_string())?;
+            tables.lock().unwrap_or_else(PoisonError::into_inner).push(table);
             Ok(hash)
         };
         let done: std::result::Result<_, String> =
@@ -127,6 +136,31 @@ pub(crate) fn check(password: &str, known: &[&str]) -> std::result::Result<(), R
 mod tests {
     use super::{Hasher, check};
     use crate::settings::Settings;
+
+    /// Hashes of all sizes follow each other in the same memory.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_memory_of_one_is_the_next_ones() {
+        let of = |memory| {
+            Hasher::new(&Settings { argon2_memory: memory, argon2_passes: 2, ..Settings::default() })
+        };
+        let (hasher, small, large) = (std::sync::Arc::new(of(64)), of(8), of(256));
+        let [small, large] = [
+            small.hash("öffne dich").await.expect("a hash"),
+            large.hash("öffne dich").await.expect("a hash"),
+        ];
+        let mut tasks = tokio::task::JoinSet::new();
+        for kept in [&small, &large, &small, &small, &large, &large, &small, &large] {
+            let (hasher, kept) = (hasher.clone(), kept.clone());
+            tasks.spawn(async move {
+                assert!(hasher.verify("öffne dich", Some(&kept)).await.expect("compared"));
+                assert!(!hasher.verify("offne dich", Some(&kept)).await.expect("compared"));
+            });
+        }
+        tasks.join_all().await;
+        let kept = hasher.tables.lock().expect("nobody panicked").len();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        assert!((1..=cores).contains(&kept), "{kept}");
+    }
 
     #[tokio::test]
     async fn only_the_password_itself_is_right() {

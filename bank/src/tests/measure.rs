@@ -29,7 +29,7 @@ use crate::{
         signed::{self, Accepted},
     },
     clock::Moment,
-    database::Work,
+    database::{Kind, Work},
     error::{Refusal, Result},
     money::Fen,
     pay,
@@ -142,10 +142,15 @@ impl Arm {
 }
 
 /// Sends all of them, so many at a time; gives how long that took, and how long each one took.
-async fn send(world: &Arc<World>, arm: Arm, waiting: Vec<Waiting>) -> (Duration, Vec<Duration>) {
+async fn send(
+    world: &Arc<World>,
+    arm: Arm,
+    waiting: Vec<Waiting>,
+    at_once: usize,
+) -> (Duration, Vec<Duration>) {
     let queue = Arc::new(Mutex::new(VecDeque::from(waiting)));
     let (mut tasks, begun) = (JoinSet::new(), Instant::now());
-    for _ in 0..AT_ONCE {
+    for _ in 0..at_once {
         let (world, queue) = (world.clone(), queue.clone());
         tasks.spawn(async move {
             let mut took = Vec::new();
@@ -199,7 +204,7 @@ async fn measure(scale: &Scale) -> Value {
             for at in 0..scale.documents {
                 waiting.push(prepare(world, &people[at % CUSTOMERS]).await);
             }
-            told.insert(name.into(), figures(send(world, arm, waiting).await));
+            told.insert(name.into(), figures(send(world, arm, waiting, AT_ONCE).await));
         }
         rounds.push(Value::Object(told));
     }
@@ -214,6 +219,17 @@ fn authorisations_beside_their_writes() {
     let [rounds, documents, threads] = numbers[..] else { panic!("rounds, documents, threads") };
     let scale = Scale { rounds, documents, threads };
     println!("measured {}", runtime(scale.threads).block_on(measure(&scale)));
+}
+
+impl World {
+    /// PostgreSQL cleans up now, and not while something is measured: the server that is measured does not do so by itself.
+    async fn clean(&self) {
+        if self.bank.database.kind == Kind::Postgres {
+            self.tamper("VACUUM (ANALYZE) account, audit_head, payment_order, challenge, certificate".into())
+                .await
+                .expect("cleaned");
+        }
+    }
 }
 
 fn runtime(threads: usize) -> Runtime {

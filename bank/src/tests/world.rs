@@ -67,7 +67,7 @@ async fn schema(url: &str, schema: &str) -> Database {
     }
     admin.close().await.expect("closed");
     let mark = if url.contains('?') { '&' } else { '?' };
-    Database::open(&format!("{url}{mark}options=-c%20search_path%3D{schema}"), 10).await.expect("PostgreSQL")
+    Database::open(&format!("{url}{mark}options=-c%20search_path%3D{schema}"), 16).await.expect("PostgreSQL")
 }
 
 impl World {
@@ -77,15 +77,23 @@ impl World {
         Self::over(database, folder, ["lin", "zhao"], vec![PAYEE.into()]).await
     }
 
-    /// A node of several, each a process: they share the books of this schema, and each has its own tellers.
-    pub(super) async fn joined(name: &str, node: usize) -> Self {
+    /// A node of several, each a process: they share the books of this schema, and each has its own tellers and so many payees.
+    pub(super) async fn joined(name: &str, node: usize, payees: usize) -> Self {
         let url = std::env::var("BANK_TEST_POSTGRES").expect("several nodes have a PostgreSQL");
         let database = schema(&url, name).await;
         let tellers = [format!("lin-{node}"), format!("zhao-{node}")];
         let folder = tempfile::tempdir().expect("a folder");
         // With one payee all payments of all nodes would wait for the payee's row.
-        let payees = (0..16).map(|at| format!("62220212{node:04}{at:04}")).collect();
+        let payees = (0..payees).map(|at| format!("62220212{node:04}{at:04}")).collect();
         Self::over(database, folder, tellers.each_ref().map(String::as_str), payees).await
+    }
+
+    /// A bank of its own with so many payees.
+    pub(super) async fn with_payees(payees: usize) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = database(folder.path()).await;
+        let payees = (0..payees).map(|at| format!("622202129999{at:04}")).collect();
+        Self::over(database, folder, ["lin", "zhao"], payees).await
     }
 
     async fn over(

@@ -76,7 +76,7 @@ class Node:
         log.seek(0)
         self.begun = len(log.read().splitlines())
         # The last node's clock jumps. The others go by the machine's.
-        is_last = self is cluster.nodes[-1]
+        is_last = cluster.has_clocks and self is cluster.nodes[-1]
         environment = cluster.environment() | (self.clock.environment() if is_last else {})
         self.process = subprocess.Popen([cluster.programs["bank"], *words], env=environment, stdout=subprocess.DEVNULL, stderr=log)
         cluster.processes.append(self.process)
@@ -106,12 +106,13 @@ class Node:
 
 
 class Cluster(World):
-    def __init__(self, nodes):
+    def __init__(self, nodes, clocks=True):
         super().__init__("p256")
-        # The database's machine has a clock of its own, by which the bank goes.
-        self.clock_of_server = Settable(self.path("clock"))
+        # The database's machine has a clock of its own, by which the bank goes. What is measured goes by the machine's clocks.
+        self.has_clocks, self.clock_of_server = clocks, Settable(self.path("clock"))
         os.makedirs(self.path("books"))
-        self.server = Server(self, "server", self.path("books"), settings=["max_connections=300"], environment=self.clock_of_server.environment())
+        environment = self.clock_of_server.environment() if clocks else {}
+        self.server = Server(self, "server", self.path("books"), settings=["max_connections=300"], environment=environment)
         self.server.make().start()
         # The owner of the tables, and the role that serves.
         self.owner = self.database = self.server.url

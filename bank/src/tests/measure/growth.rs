@@ -1,11 +1,12 @@
-//! How the cost of a payment, of a statement and of the proof grows with the books, and how many bytes a payment takes.
+//! How the cost of a payment, of a statement and of the proof grows with the books, and how many bytes a payment takes: in the tables, and in the log
+//! of PostgreSQL.
 
 use std::{sync::Arc, time::Instant};
 
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
-use super::{Arm, CUSTOMERS, figures, prepare, runtime, send};
+use super::{AT_ONCE as ON_THEIR_WAY, Arm, CUSTOMERS, figures, prepare, runtime, send};
 use crate::{
     books::{account::VAULT, audit, posting},
     database::Kind,
@@ -17,11 +18,11 @@ const AT_ONCE: i64 = 1000;
 /// So many statements of an account are read.
 const STATEMENTS: usize = 200;
 
-/// What was asked for, in `BANK_MEASURE_GROWTH`: customers, postings, and documents.
-fn wanted() -> [i64; 3] {
-    let words = std::env::var("BANK_MEASURE_GROWTH").unwrap_or_else(|_| "50 2000 16".into());
+/// What was asked for, in `BANK_MEASURE_GROWTH`: customers, postings, documents of a round, and rounds.
+fn wanted() -> [i64; 4] {
+    let words = std::env::var("BANK_MEASURE_GROWTH").unwrap_or_else(|_| "50 2000 16 1".into());
     let numbers: Vec<i64> = words.split(' ').map(|word| word.parse().expect("a number")).collect();
-    numbers.try_into().expect("customers, postings, documents")
+    numbers.try_into().expect("customers, postings, documents, rounds")
 }
 
 fn number(at: i64) -> String {
@@ -92,6 +93,24 @@ impl World {
         bytes
     }
 
+    /// The bytes that the log of PostgreSQL has taken until now.
+    async fn logged(&self) -> i64 {
+        if self.bank.database.kind == Kind::Sqlite {
+            return 0;
+        }
+        let sql = "SELECT CAST(pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') AS BIGINT)";
+        let mut db = self.bank.database.connection().await.expect("a connection");
+        let (bytes,): (i64,) = sqlx::query_as(sql).fetch_one(&mut *db).await.expect("the bytes");
+        bytes
+    }
+
+    /// From now on the first change of each page is written to the log as a whole page, as after every checkpoint.
+    async fn checkpoint(&self) {
+        if self.bank.database.kind == Kind::Postgres {
+            self.tamper("CHECKPOINT".into()).await.expect("a checkpoint");
+        }
+    }
+
     /// How long each statement of an account takes, in microseconds: the median.
     async fn statement(&self, customers: i64) -> f64 {
         let mut took = Vec::new();
@@ -108,8 +127,8 @@ impl World {
     }
 }
 
-async fn measure([customers, postings, documents]: [i64; 3]) -> Value {
-    let world = Arc::new(World::new().await);
+async fn measure([customers, postings, documents, rounds]: [i64; 4]) -> Value {
+    let world = Arc::new(World::with_payees(CUSTOMERS).await);
     let empty = world.bytes().await;
     world.fill(customers, postings).await;
     let filled = world.bytes().await;
@@ -117,26 +136,37 @@ async fn measure([customers, postings, documents]: [i64; 3]) -> Value {
     for _ in 0..CUSTOMERS {
         people.push(world.shielded("张三").await);
     }
-    let mut told = serde_json::Map::new();
-    // The first time warms the caches, and is not told.
-    for round in 0..2 {
-        let before = world.bytes().await;
+    let mut all = Vec::new();
+    // The first round warms the caches. The last one begins with a checkpoint: what it writes to the log is told, and how fast it was is not.
+    for round in 0..rounds + 2 {
+        world.clean().await;
+        if round > rounds {
+            world.checkpoint().await;
+        }
+        let (bytes, logged) = (world.bytes().await, world.logged().await);
         let mut waiting = Vec::new();
         for at in 0..documents as usize {
             waiting.push(prepare(&world, &people[at % CUSTOMERS]).await);
         }
-        let sent = figures(send(&world, Arm::Authorisation, waiting).await);
-        if round == 1 {
-            told.insert("authorisations".into(), sent);
-            told.insert("bytes a payment".into(), json!((world.bytes().await - before) / documents.max(1)));
-        }
+        let sent = figures(send(&world, Arm::Authorisation, waiting, ON_THEIR_WAY).await);
+        let each = |before: i64, now: i64| (now - before) / documents.max(1);
+        all.push(json!({
+            "authorisations": sent,
+            "bytes": each(bytes, world.bytes().await),
+            "logged": each(logged, world.logged().await),
+        }));
     }
-    told.insert("bytes a filled posting".into(), json!((filled - empty) / postings.max(1)));
-    told.insert("statement".into(), json!(world.statement(customers).await));
+    let after_checkpoint = all.pop().expect("the last round");
+    let statement = world.statement(customers).await;
     let begun = Instant::now();
     assert!(world.is_proven().await);
-    told.insert("proof".into(), json!(begun.elapsed().as_secs_f64()));
-    Value::Object(told)
+    json!({
+        "rounds": all.split_off(1),
+        "logged after a checkpoint": after_checkpoint["logged"],
+        "bytes a filled posting": (filled - empty) / postings.max(1),
+        "statement": statement,
+        "proof": begun.elapsed().as_secs_f64(),
+    })
 }
 
 #[test]

@@ -140,12 +140,16 @@ async fn authentication_crl(State(bank): State<Open>) -> Result<Response> {
     crl(&bank, Kind::Authentication, FIRST).await
 }
 
-async fn payment_crl_of(State(bank): State<Open>, Path(generation): Path<i64>) -> Result<Response> {
-    crl(&bank, Kind::Payment, generation).await
+fn number(generation: &str) -> Result<i64> {
+    Ok(generation.parse().map_err(|_| Refusal::NotFound)?)
 }
 
-async fn authentication_crl_of(State(bank): State<Open>, Path(generation): Path<i64>) -> Result<Response> {
-    crl(&bank, Kind::Authentication, generation).await
+async fn payment_crl_of(State(bank): State<Open>, Path(generation): Path<String>) -> Result<Response> {
+    crl(&bank, Kind::Payment, number(&generation)?).await
+}
+
+async fn authentication_crl_of(State(bank): State<Open>, Path(generation): Path<String>) -> Result<Response> {
+    crl(&bank, Kind::Authentication, number(&generation)?).await
 }
 
 /// The lists of all generations that this node has, in PEM: a verifier who trusts several issuers needs the list of each.

@@ -41,6 +41,8 @@ impl World {
         let made = issuers::succeed(&folder, kind, &[], &trusted, self.bank.clock.date()).expect("keys");
         assert!(made.1, "they are new");
         assert!(generation::begin(&self.bank, number, made.0.certificates(), from).await.expect("written"));
+        let again = generation::begin(&self.bank, number, made.0.certificates(), from).await;
+        assert!(!again.expect("asked"), "of two at once one is told that it was too late");
         self.bank = self.node();
         number
     }

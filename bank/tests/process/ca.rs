@@ -243,7 +243,9 @@ fn keys_of_the_ca_are_changed_while_the_bank_serves() {
         ]);
         assert!(said.contains("verify OK") && said.contains("Revoked Certificates:") == has, "{said}");
     }
-    assert_eq!(ask(&customers, "GET", "/crl/4/payment.crl", "").0, 404);
+    for nowhere in ["/crl/4/payment.crl", "/crl/x/payment.crl", "/crl/-1/authentication.crl"] {
+        assert_eq!(ask(&customers, "GET", nowhere, "").0, 404, "{nowhere}");
+    }
     // Whoever has the first certificate alone learns of the others by openssl.
     let links = fs::read_to_string(scene.path("ca-payment-links.pem")).expect("the links");
     let links: Vec<_> = links.split_inclusive("-----END CERTIFICATE-----\n").collect();

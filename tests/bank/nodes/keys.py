@@ -11,12 +11,12 @@ from world import Site
 KINDS = ["card", "puk", "audit", "form"]
 
 
-def command(world, *words, ahead=0, refused=False):
-    """A command of `bank secrets` on a machine where the database's clock shows so much more for the moment of the command: no key can be added
+def command(world, *words, ahead=0, refused=False, of="secrets"):
+    """A command of `bank secrets`, or of `bank ca`, on a machine where the database's clock shows so much more for the moment of the command: no key can be added
     for in a minute, and none forgotten on the day of its change."""
     world.clock_of_server.set(ahead)
     try:
-        return world.run("bank", "secrets", *words, "--folder", world.bank, refused=refused)
+        return world.run("bank", of, *words, "--folder", world.bank, refused=refused)
     finally:
         world.clock_of_server.set(0)
 

@@ -3,7 +3,7 @@
 use std::{
     path::Path,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use terminal::Failure;
@@ -13,14 +13,15 @@ use crate::{
     assistant::AssistantPorts,
     books::{
         account,
-        gate::{self, Owed, Subject},
+        gate::{self, Try},
         node,
         proof::{self, Proof},
         seal::{self, Known},
+        throttle,
     },
     clock::{Clock, HOUR, MINUTE, Moment, SECOND},
     database::{Database, newest},
-    error::{Error, Result},
+    error::{Error, Result, Trouble},
     log,
     metrics::Metrics,
     neighbour::{GLANCE, LOOK, Neighbours, is_near},
@@ -36,6 +37,24 @@ use crate::{
 
 /// So many requests that change something are at work at a time.
 const LABOUR: usize = 1024;
+
+/// A try that could not be given back, because the database was away or full.
+#[derive(Debug)]
+enum Owed {
+    Answer(Try),
+    /// For one account from one address, and from that address for all accounts; and since when.
+    LogIn([String; 2], Instant),
+}
+
+impl Owed {
+    /// Whether the try counts as a guess by now.
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Answer(paid) => paid.is_over(),
+            Self::LogIn(_, since) => since.elapsed() >= Duration::from_millis(MINUTE.unsigned_abs()),
+        }
+    }
+}
 
 /// A bank that is open.
 pub(crate) struct Bank {
@@ -162,9 +181,18 @@ impl Bank {
     }
 
     /// Gives a try back that was no guess. Where the database cannot write now, that is done later: a full disk closes no customer's gate.
-    pub(crate) async fn give_try_back(&self, subject: &Subject<'_>) {
-        if self.give_back(&Owed::from(subject)).await.is_err() {
-            self.owe(Owed::from(subject));
+    pub(crate) async fn give_try_back(&self, paid: &Try) {
+        if self.give_back(&Owed::Answer(paid.clone())).await.is_err() {
+            self.owe(Owed::Answer(paid.clone()));
+        }
+    }
+
+    /// Gives the tries of a log-in back that was no guess, as [`Self::give_try_back`]. Where the line has broken nobody knows whether that was done, and
+    /// then it stays undone: such a try has no name by which it would be found.
+    pub(crate) async fn give_log_in_back(&self, subjects: [&str; 2]) {
+        let owed = Owed::LogIn(subjects.map(str::to_owned), Instant::now());
+        if self.give_back(&owed).await.is_err_and(|fault| fault.trouble() != Some(Trouble::Away)) {
+            self.owe(owed);
         }
     }
 
@@ -177,7 +205,9 @@ impl Bank {
                 continue;
             }
             if let Err(fault) = self.give_back(&owed).await {
-                self.owe(owed);
+                if matches!(owed, Owed::Answer(_)) || fault.trouble() != Some(Trouble::Away) {
+                    self.owe(owed);
+                }
                 return Err(fault);
             }
         }
@@ -191,7 +221,12 @@ impl Bank {
     }
 
     async fn give_back(&self, owed: &Owed) -> Result<()> {
-        gate::give_back_owed(&mut *self.database.writer().await?, owed).await
+        let mut work = self.database.begin().await?;
+        match owed {
+            Owed::Answer(paid) => gate::give_back(&mut work, paid).await?,
+            Owed::LogIn([own, all], _) => throttle::give_both_back(&mut work, own, all).await?,
+        }
+        Ok(work.commit().await?)
     }
 
     /// How many seals are not in this node's file yet.

@@ -8,7 +8,7 @@ use crate::{
         teller, throttle,
     },
     database::Connection,
-    error::{Refusal, Result},
+    error::{Error, Refusal, Result},
     password,
     proxy::household,
     rights::{Settled, SignedIn},
@@ -68,16 +68,16 @@ impl Try {
         throttle::forget(db, &self.own).await
     }
 
-    /// Compares a password with its hash. When the bank is too busy to compare, the try is given back.
-    async fn verify(&self, bank: &Bank, password: &str, kept: Option<&str>) -> Result<bool> {
-        let verified = bank.hasher.verify(password, kept).await;
-        if verified.is_err() {
-            let mut work = bank.database.begin().await?;
-            throttle::give_back(&mut work, &self.all).await?;
-            throttle::give_back(&mut work, &self.own).await?;
-            work.commit().await?;
+    /// Does what the try was paid for. A try that ends in a fault of the bank's own, or in an answer that the bank is too busy to compare, was no
+    /// guess, and is given back.
+    async fn spend<T>(&self, bank: &Bank, act: impl Future<Output = Result<T>>) -> Result<T> {
+        let done = act.await;
+        match &done {
+            Ok(_) => {}
+            Err(Error::Refused(refusal)) if *refusal != Refusal::Busy => {}
+            Err(_) => bank.give_log_in_back([&self.own, &self.all]).await,
         }
-        verified
+        done
     }
 }
 
@@ -94,33 +94,37 @@ fn digest(text: &str) -> String {
 pub(crate) async fn sign_in(bank: &Bank, account: &str, password: &str, from: &From) -> Result<String> {
     let account: String = account.chars().filter(|c| !c.is_whitespace()).take(64).collect();
     let paid = pay_try(bank, "customer", &account, from).await?;
-    let now = bank.clock.now();
-    let (customer, kept) = {
-        let mut db = bank.database.connection().await?;
-        let customer = customer::by_account(&mut db, &account).await?;
-        let kept = match &customer {
-            Some(customer) => customer::login(&mut db, &customer.id).await?,
-            None => None,
+    let act = async {
+        let now = bank.clock.now();
+        let (customer, kept) = {
+            let mut db = bank.database.connection().await?;
+            let customer = customer::by_account(&mut db, &account).await?;
+            let kept = match &customer {
+                Some(customer) => customer::login(&mut db, &customer.id).await?,
+                None => None,
+            };
+            (customer, kept)
         };
-        (customer, kept)
+        let is_right = bank.hasher.verify(password, kept.as_ref().map(|kept| kept.hash.as_str())).await?;
+        let is_late = kept.and_then(|kept| kept.one_time_until).is_some_and(|until| until <= now);
+        let Some(customer) = customer.filter(|_| is_right && !is_late) else {
+            return Err(Refusal::WrongLogin.into());
+        };
+        let mut work = bank.database.begin().await?;
+        paid.succeed(&mut work).await?;
+        let new = NewSession {
+            kind: SessionKind::Customer,
+            subject: &customer.id,
+            address: &from.address,
+            agent: &from.agent,
+        };
+        let token = session::begin(&mut work, &new, now, now + bank.settings.session_life()).await?;
+        audit::add(&mut work, now, &format!("customer:{}", customer.id), "sign-in", "", &from.address)
+            .await?;
+        work.commit().await?;
+        Ok(token)
     };
-    let is_right = paid.verify(bank, password, kept.as_ref().map(|kept| kept.hash.as_str())).await?;
-    let is_late = kept.and_then(|kept| kept.one_time_until).is_some_and(|until| until <= now);
-    let Some(customer) = customer.filter(|_| is_right && !is_late) else {
-        return Err(Refusal::WrongLogin.into());
-    };
-    let mut work = bank.database.begin().await?;
-    paid.succeed(&mut work).await?;
-    let new = NewSession {
-        kind: SessionKind::Customer,
-        subject: &customer.id,
-        address: &from.address,
-        agent: &from.agent,
-    };
-    let token = session::begin(&mut work, &new, now, now + bank.settings.session_life()).await?;
-    audit::add(&mut work, now, &format!("customer:{}", customer.id), "sign-in", "", &from.address).await?;
-    work.commit().await?;
-    Ok(token)
+    paid.spend(bank, act).await
 }
 
 /// Checks who stands at the bank's own machine, without a session.
@@ -130,14 +134,17 @@ pub(crate) async fn sign_in(bank: &Bank, account: &str, password: &str, from: &F
 pub(crate) async fn check_teller(bank: &Bank, name: &str, password: &str) -> Result<()> {
     let from = From { address: "console".into(), agent: String::new() };
     let paid = pay_try(bank, "teller", name, &from).await?;
-    let kept = teller::hash(&mut *bank.database.connection().await?, name).await?;
-    if !paid.verify(bank, password, kept.as_deref()).await? {
-        return Err(Refusal::WrongLogin.into());
-    }
-    let mut work = bank.database.begin().await?;
-    paid.succeed(&mut work).await?;
-    work.commit().await?;
-    Ok(())
+    let act = async {
+        let kept = teller::hash(&mut *bank.database.connection().await?, name).await?;
+        if !bank.hasher.verify(password, kept.as_deref()).await? {
+            return Err(Refusal::WrongLogin.into());
+        }
+        let mut work = bank.database.begin().await?;
+        paid.succeed(&mut work).await?;
+        work.commit().await?;
+        Ok(())
+    };
+    paid.spend(bank, act).await
 }
 
 /// Logs a teller in.
@@ -146,18 +153,25 @@ pub(crate) async fn check_teller(bank: &Bank, name: &str, password: &str) -> Res
 /// The name or the password is wrong, or too many were tried.
 pub(crate) async fn sign_in_teller(bank: &Bank, name: &str, password: &str, from: &From) -> Result<String> {
     let paid = pay_try(bank, "teller", name, from).await?;
-    let kept = teller::hash(&mut *bank.database.connection().await?, name).await?;
-    if !paid.verify(bank, password, kept.as_deref()).await? {
-        return Err(Refusal::WrongLogin.into());
-    }
-    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
-    paid.succeed(&mut work).await?;
-    let new =
-        NewSession { kind: SessionKind::Teller, subject: name, address: &from.address, agent: &from.agent };
-    let token = session::begin(&mut work, &new, now, now + bank.settings.session_life()).await?;
-    audit::add(&mut work, now, &format!("teller:{name}"), "sign-in", "", &from.address).await?;
-    work.commit().await?;
-    Ok(token)
+    let act = async {
+        let kept = teller::hash(&mut *bank.database.connection().await?, name).await?;
+        if !bank.hasher.verify(password, kept.as_deref()).await? {
+            return Err(Refusal::WrongLogin.into());
+        }
+        let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+        paid.succeed(&mut work).await?;
+        let new = NewSession {
+            kind: SessionKind::Teller,
+            subject: name,
+            address: &from.address,
+            agent: &from.agent,
+        };
+        let token = session::begin(&mut work, &new, now, now + bank.settings.session_life()).await?;
+        audit::add(&mut work, now, &format!("teller:{name}"), "sign-in", "", &from.address).await?;
+        work.commit().await?;
+        Ok(token)
+    };
+    paid.spend(bank, act).await
 }
 
 /// What somebody who registers types.
@@ -183,39 +197,47 @@ pub(crate) async fn register(bank: &Bank, new: &Registration, from: &From) -> Re
     let (account, document, phone) = (plain(&new.account), plain(&new.document), plain(&new.phone));
     password::check(&new.password, &[&account, &document, &phone])?;
     let paid = pay_try(bank, "register", &account, from).await?;
-    let hash = bank.hasher.hash(&new.password).await?;
-    let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
-    let found = customer::by_account(&mut work, &account).await?;
-    let right =
-        |found: &customer::Customer| found.document.eq_ignore_ascii_case(&document) && found.phone == phone;
-    let customer = found.filter(right).ok_or(Refusal::NoMatch)?;
-    let today = bank.clock.business_date();
-    let maker = contract::Maker::Web;
-    if !contract::add(&mut work, &customer.id, maker, &today, AGREEMENT, now).await? {
-        return Err(Refusal::NoMatch.into());
-    }
-    customer::set_chosen_login(&mut work, &customer.id, &hash, now).await?;
-    paid.succeed(&mut work).await?;
-    let actor = format!("customer:{}", customer.id);
-    audit::add(&mut work, now, &actor, "registered", &account, AGREEMENT).await?;
-    work.commit().await?;
-    Ok(())
+    let act = async {
+        let hash = bank.hasher.hash(&new.password).await?;
+        let (mut work, now) = (bank.database.begin().await?, bank.clock.now());
+        let found = customer::by_account(&mut work, &account).await?;
+        let right = |found: &customer::Customer| {
+            found.document.eq_ignore_ascii_case(&document) && found.phone == phone
+        };
+        let customer = found.filter(right).ok_or(Refusal::NoMatch)?;
+        let today = bank.clock.business_date();
+        let maker = contract::Maker::Web;
+        if !contract::add(&mut work, &customer.id, maker, &today, AGREEMENT, now).await? {
+            return Err(Refusal::NoMatch.into());
+        }
+        customer::set_chosen_login(&mut work, &customer.id, &hash, now).await?;
+        paid.succeed(&mut work).await?;
+        let actor = format!("customer:{}", customer.id);
+        audit::add(&mut work, now, &actor, "registered", &account, AGREEMENT).await?;
+        work.commit().await?;
+        Ok(())
+    };
+    paid.spend(bank, act).await
 }
 
 /// Whoever has an open session proves to know the log-in password, too. A password of the bank's making proves nothing after its
 /// end, though the session goes on.
 async fn prove_login(bank: &Bank, customer: &str, login: &str, from: &From) -> Result<()> {
     let paid = pay_try(bank, "password", customer, from).await?;
-    let kept = customer::login(&mut *bank.database.connection().await?, customer).await?;
-    let is_right = paid.verify(bank, login, kept.as_ref().map(|kept| kept.hash.as_str())).await?;
-    let is_late = kept.and_then(|kept| kept.one_time_until).is_some_and(|until| until <= bank.clock.now());
-    if !is_right || is_late {
-        return Err(Refusal::WrongPassword.into());
-    }
-    let mut work = bank.database.begin().await?;
-    paid.succeed(&mut work).await?;
-    work.commit().await?;
-    Ok(())
+    let act = async {
+        let kept = customer::login(&mut *bank.database.connection().await?, customer).await?;
+        let is_right = bank.hasher.verify(login, kept.as_ref().map(|kept| kept.hash.as_str())).await?;
+        let is_late =
+            kept.and_then(|kept| kept.one_time_until).is_some_and(|until| until <= bank.clock.now());
+        if !is_right || is_late {
+            return Err(Refusal::WrongPassword.into());
+        }
+        let mut work = bank.database.begin().await?;
+        paid.succeed(&mut work).await?;
+        work.commit().await?;
+        Ok(())
+    };
+    paid.spend(bank, act).await
 }
 
 /// A customer logs out.

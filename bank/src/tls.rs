@@ -6,17 +6,24 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use base64ct::{Base64, Encoding};
 use terminal::Failure;
 use tokio_rustls::{
     TlsAcceptor, TlsConnector,
     rustls::{
         ClientConfig, Error, RootCertStore, ServerConfig,
-        crypto::aws_lc_rs,
-        pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
+        crypto::aws_lc_rs::{self, sign::any_supported_type},
+        pki_types::{
+            CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer,
+            UnixTime, pem::PemObject,
+        },
         server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
+        sign::{CertifiedKey, SingleCertAndKey},
         time_provider::TimeProvider,
+        version::TLS13,
     },
 };
+use zeroize::Zeroizing;
 
 use crate::clock::{Clock, SECOND};
 
@@ -102,26 +109,53 @@ fn clients(holders: Option<&Holders>) -> Result<Arc<dyn ClientCertVerifier>, Fai
     verifier.allow_unauthenticated().build().map_err(|fault| Failure::new("TLS was not begun").because(fault))
 }
 
+type Form = fn(&[u8]) -> PrivateKeyDer<'_>;
+
+/// What PEM calls a private key without a passphrase, and what stands in it (RFC 5208, RFC 5915, RFC 8017).
+const KEYS: [(&str, Form); 3] = [
+    ("PRIVATE KEY", |der| PrivatePkcs8KeyDer::from(der).into()),
+    ("EC PRIVATE KEY", |der| PrivateSec1KeyDer::from(der).into()),
+    ("RSA PRIVATE KEY", |der| PrivatePkcs1KeyDer::from(der).into()),
+];
+
+/// Does something with the private key of a PEM file; [`None`] where the file has none. Nothing of the key is left in memory: the readers of
+/// rustls leave it there, in base64 and in DER.
+fn with_key<T>(pem: &[u8], act: impl FnOnce(&PrivateKeyDer<'_>) -> T) -> Option<T> {
+    let text = std::str::from_utf8(pem).ok()?;
+    let section = |label: &str| {
+        let (_, rest) = text.split_once(&format!("-----BEGIN {label}-----"))?;
+        rest.split_once(&format!("-----END {label}-----")).map(|(section, _)| section)
+    };
+    let (section, form) = KEYS.iter().find_map(|(label, form)| section(label).map(|found| (found, form)))?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(section.len()));
+    bytes.extend(section.bytes().filter(|byte| !byte.is_ascii_whitespace()));
+    Base64::decode_in_place(&mut bytes).ok().map(|der| act(&form(der)))
+}
+
 /// The certificate with its chain, and its key, which is closed to others.
 fn acceptor(certificate: &Path, key: &Path, holders: Option<&Holders>) -> Result<TlsAcceptor, Failure> {
     file::check_private(key, "600")?;
     let chain = certificates(certificate)?;
-    let private = PrivateKeyDer::from_pem_slice(&file::read_secret(key)?).map_err(|_| {
-        wrong(key, "it holds no private key", "give a PEM file of one key without a passphrase")
-    })?;
+    let signer =
+        with_key(&file::read_secret(key)?, any_supported_type).and_then(Result::ok).ok_or_else(|| {
+            wrong(key, "it holds no private key", "give a PEM file of one key without a passphrase")
+        })?;
+    let own = CertifiedKey::new(chain, signer);
     let clients = clients(holders)?;
     let clock = holders.map_or_else(Clock::default, |holders| holders.clock.clone());
     let (provider, time) = (Arc::new(aws_lc_rs::default_provider()), Arc::new(ByClock(clock)));
     let made = ServerConfig::builder_with_details(provider, time)
-        .with_safe_default_protocol_versions()
-        .and_then(|versions| versions.with_client_cert_verifier(clients).with_single_cert(chain, private));
-    let mut config = made.map_err(|fault| {
+        .with_protocol_versions(&[&TLS13])
+        .and_then(|versions| own.keys_match().map(|()| versions));
+    let versions = made.map_err(|fault| {
         let why = match fault {
             Error::InconsistentKeys(_) => "it is not the key of the certificate".to_owned(),
             other => other.to_string(),
         };
         wrong(key, why, "give the certificate and the key that belong together")
     })?;
+    let resolver = Arc::new(SingleCertAndKey::from(own));
+    let mut config = versions.with_client_cert_verifier(clients).with_cert_resolver(resolver);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     if holders.is_some() {
         // A session that is resumed shows the former certificate again, without a proof of its key and whatever its end.
@@ -156,9 +190,44 @@ pub(crate) fn connector(authorities: &Path, clock: &Clock) -> Result<TlsConnecto
     }
     let (provider, time) = (Arc::new(aws_lc_rs::default_provider()), Arc::new(ByClock(clock.clone())));
     let made = ClientConfig::builder_with_details(provider, time)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(&[&TLS13])
         .map_err(|fault| Failure::new("TLS was not begun").because(fault))?;
     let mut config = made.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsConnector::from(Arc::new(config)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{any_supported_type, with_key};
+
+    /// As openssl writes keys of all three forms, and what is none.
+    #[test]
+    fn a_key_is_read_from_each_form_of_pem() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let openssl = |words: &[&str]| {
+            let path = folder.path().join("key.pem");
+            let done = std::process::Command::new("openssl").args(words).arg("-out").arg(&path).output();
+            assert!(done.expect("openssl").status.success(), "{words:?}");
+            std::fs::read(path).expect("written")
+        };
+        let is_key = |pem: &[u8]| with_key(pem, any_supported_type).is_some_and(|key| key.is_ok());
+        let curve = ["ecparam", "-name", "prime256v1", "-genkey"];
+        let with_parameters = openssl(&curve);
+        assert!(with_parameters.starts_with(b"-----BEGIN EC PARAMETERS-----"));
+        let pkcs8 = openssl(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+        assert!(is_key(&with_parameters) && is_key(&pkcs8));
+        assert!(is_key(&openssl(&["genrsa", "-traditional"])));
+        let text = String::from_utf8(pkcs8).expect("text");
+        assert!(is_key(text.replace('\n', "\r\n").as_bytes()), "lines of Windows");
+        for wrong in [
+            text.replace("-----END", "----END"),
+            text.replace('M', "!"),
+            text.replace("PRIVATE", "PUBLIC"),
+            String::new(),
+        ] {
+            assert!(!is_key(wrong.as_bytes()), "{wrong}");
+        }
+        assert!(!is_key(b"\xff"));
+    }
 }

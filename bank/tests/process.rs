@@ -351,6 +351,22 @@ fn a_new_certificate_needs_no_new_start() {
     served.stop();
 }
 
+/// Whoever has all nodes read their certificates again ends none that stands behind a proxy.
+#[test]
+fn a_node_without_tls_outlives_sighup() {
+    let scene = Scene::new();
+    certify(&scene);
+    let served = scene.serve(&[]);
+    let hung_up = Command::new("kill").args(["-HUP", &served.process.id().to_string()]).status();
+    assert!(hung_up.expect("kill").success());
+    let log = scene.path("log");
+    until(|| {
+        fs::read_to_string(&log).expect("the log").contains("without --tls there is nothing to read again")
+    });
+    scene.does(&served.tellers, "lin", &["approvals"]);
+    served.stop();
+}
+
 /// Waits for what comes at its own time.
 fn until(holds: impl Fn() -> bool) {
     for _ in 0..1200 {

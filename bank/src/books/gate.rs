@@ -19,6 +19,8 @@ statements! {
            WHERE subject = $1 AND closed = 0
            AND ((blocked_until = 0 AND failures < 5) OR (blocked_until > 0 AND blocked_until NOT BETWEEN $2 AND $3))";
     RECORD = "INSERT INTO attempt (id, subject, order_id, at) VALUES ($1, $2, $3, $4)";
+    SETTLE = "INSERT INTO attempt (id, subject, order_id, at) SELECT $1, subject, order_id, at FROM attempt WHERE id = $2
+              ON CONFLICT (id) DO NOTHING";
     BLOCK = "UPDATE gate SET blocked_until = $1, blocks = blocks + 1,
              closed = CASE WHEN blocks >= 1 THEN 1 ELSE 0 END
              WHERE subject = $2 AND failures >= 5 AND blocked_until = 0";
@@ -67,23 +69,40 @@ pub(crate) async fn look(db: &mut Connection, subject: &Subject<'_>, now: Moment
     })
 }
 
+/// A try: what it is paid at, and by which name it is recorded.
+#[derive(Clone, Debug)]
+pub(crate) struct Try {
+    id: String,
+    subject: String,
+    order: String,
+    at: Moment,
+    since: Instant,
+}
+
+impl Try {
+    pub(crate) fn new(subject: &Subject<'_>, order: &str, at: Moment) -> Result<Self> {
+        let (id, subject, order) = (random::id()?, subject.key(), order.to_owned());
+        Ok(Self { id, subject, order, at, since: Instant::now() })
+    }
+
+    /// Whether the try counts as a guess by now, as every try does of which nobody says for a minute how it went: see [`is_stale`]. Given back
+    /// later, it could be one of the tries that somebody else has guessed with meanwhile.
+    pub(crate) fn is_over(&self) -> bool {
+        self.since.elapsed() >= Duration::from_millis(MINUTE.unsigned_abs())
+    }
+}
+
 /// Pays one try and keeps a record of it, in a transaction of its own: the try is paid whatever happens next. Whether the
 /// gate was open.
-pub(crate) async fn pay_try(
-    database: &Database,
-    subject: &Subject<'_>,
-    order: &str,
-    now: Moment,
-) -> Result<bool> {
-    let (key, mut work) = (subject.key(), database.begin().await?);
-    sqlx::query(MAKE).bind(&key).execute(&mut *work).await?;
+pub(crate) async fn pay_try(database: &Database, wanted: &Try) -> Result<bool> {
+    let (Try { id, subject, order, at, .. }, mut work) = (wanted, database.begin().await?);
+    sqlx::query(MAKE).bind(subject).execute(&mut *work).await?;
     // No gate is closed for longer than until midnight: one that is was closed while the clock was ahead.
-    let pay = sqlx::query(PAY).bind(&key).bind(now + 1).bind(next_midnight(now));
+    let pay = sqlx::query(PAY).bind(subject).bind(at + 1).bind(next_midnight(*at));
     if pay.execute(&mut *work).await?.rows_affected() != 1 {
         return Ok(false);
     }
-    let record = sqlx::query(RECORD).bind(random::id()?).bind(&key).bind(order).bind(now);
-    record.execute(&mut *work).await?;
+    sqlx::query(RECORD).bind(id).bind(subject).bind(order).bind(at).execute(&mut *work).await?;
     work.commit().await?;
     Ok(true)
 }
@@ -106,36 +125,20 @@ pub(crate) async fn is_stale(db: &mut Connection, subject: &Subject<'_>, now: Mo
     Ok(now - last >= MINUTE)
 }
 
-/// Gives one try back: nothing was compared, or the answer was right and the order could not be paid. The tries of others stay
-/// paid: a right answer to a question that is no longer asked must not buy five guesses at the next one.
-pub(crate) async fn give_back(db: &mut Connection, subject: &Subject<'_>) -> Result<()> {
-    give_back_owed(db, &Owed::from(subject)).await
+/// Says, in the transaction that decides it, that it is known how a try went: from then on it is not given back any more. A connection that breaks
+/// at the end of a transaction leaves nobody knowing whether the transaction was carried out, and whoever asks again must not give back a try
+/// that somebody else has paid. Whether the try was paid, and nobody knew.
+pub(crate) async fn settle(db: &mut Connection, paid: &Try) -> Result<bool> {
+    let settle = sqlx::query(SETTLE).bind(format!("{}:settled", paid.id)).bind(&paid.id);
+    Ok(settle.execute(db).await?.rows_affected() == 1)
 }
 
-/// A try that could not be given back, because the database was away or full.
-#[derive(Debug)]
-pub(crate) struct Owed {
-    key: String,
-    since: Instant,
-}
-
-impl From<&Subject<'_>> for Owed {
-    fn from(subject: &Subject<'_>) -> Self {
-        Self { key: subject.key(), since: Instant::now() }
+/// Gives one try back, in a transaction of the caller's: nothing was compared, or the answer was right and the order could not be paid. The tries of
+/// others stay paid: a right answer to a question that is no longer asked must not buy five guesses at the next one. Twice is once.
+pub(crate) async fn give_back(db: &mut Connection, paid: &Try) -> Result<()> {
+    if settle(&mut *db, paid).await? {
+        sqlx::query(GIVE_BACK).bind(&paid.subject).execute(db).await?;
     }
-}
-
-impl Owed {
-    /// Whether the try counts as a guess by now, as every try does of which nobody says for a minute how it went: see [`is_stale`]. Given back
-    /// later, it could be one of the tries that somebody else has guessed with meanwhile.
-    pub(crate) fn is_over(&self) -> bool {
-        self.since.elapsed() >= Duration::from_millis(MINUTE.unsigned_abs())
-    }
-}
-
-/// As [`give_back`], later.
-pub(crate) async fn give_back_owed(db: &mut Connection, owed: &Owed) -> Result<()> {
-    sqlx::query(GIVE_BACK).bind(&owed.key).execute(db).await?;
     Ok(())
 }
 

@@ -40,6 +40,14 @@ pub(crate) async fn give_back(db: &mut Connection, subject: &str) -> Result<()> 
     Ok(())
 }
 
+/// Gives both tries of a log-in back. Where the first one is gone, the log-in has succeeded all the same, and has given back both.
+pub(crate) async fn give_both_back(db: &mut Connection, own: &str, all: &str) -> Result<()> {
+    if sqlx::query(GIVE_BACK).bind(own).execute(&mut *db).await?.rows_affected() == 1 {
+        give_back(db, all).await?;
+    }
+    Ok(())
+}
+
 /// A success forgets the failures of its own account and address.
 pub(crate) async fn forget(db: &mut Connection, subject: &str) -> Result<()> {
     sqlx::query(FORGET).bind(subject).execute(db).await?;

@@ -1,6 +1,7 @@
 //! `bank serve`: the pages and the counter, and what must hold before they are opened.
 
 use std::{
+    io::IsTerminal,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -9,6 +10,7 @@ use std::{
 use authority::certificate_kind::Kind;
 use clap::Args;
 use terminal::{Failure, Outcome, say_lines};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Listen, Place, check_version, counter, not_opened, run, told};
 use crate::{
@@ -126,6 +128,9 @@ impl Serve {
         let est = self.est(&bank)?;
         let mut bank = bank.with_package(self.listen.package()?);
         bank.settings.test_rules = self.listen.test_rules;
+        if tls.is_none() {
+            outlive_hangups()?;
+        }
         let places = Places {
             public_origin: self.public_origin,
             counter_origin: self.counter_origin,
@@ -157,6 +162,21 @@ impl Serve {
         let holders = Holders { authorities, clock: bank.clock.clone() };
         Ok(Some((place, Arc::new(Doorkeeper::new(certificate, key, Some(holders))?))))
     }
+}
+
+/// Whoever has all nodes read their certificates again ends none that has no certificate. A terminal that is closed ends what was started in it.
+fn outlive_hangups() -> Result<(), Failure> {
+    if std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    let mut hangups = signal(SignalKind::hangup())
+        .map_err(|fault| Failure::new("the bank cannot hear SIGHUP").because(fault))?;
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            log::event("SIGHUP: without --tls there is nothing to read again");
+        }
+    });
+    Ok(())
 }
 
 /// From now on no migration takes away what this node uses. One that was under way may have.

@@ -58,13 +58,14 @@ const FIRST: &str = "0001_books";
 const NODES: &str = "0009_nodes";
 /// A node that was not seen for so long has ended.
 pub(crate) const SILENCE: Moment = MINUTE;
-/// So often a migration tries to get the tables for itself, with a pause between. Whoever pays waits no longer than one try.
-const TRIES: u32 = 30;
+/// So often a migration tries to get the tables for itself, with a pause between. Whoever pays waits no longer than one try, which is a fifth of
+/// the time: somebody who reads for long, such as a proof, keeps a migration out and nobody else.
+const TRIES: u32 = 90;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// One migration at a time, whoever starts it. The number is "migr" in ASCII.
 const ALONE: &str =
-    "SET LOCAL lock_timeout = '2s'; DO $$ BEGIN PERFORM pg_advisory_xact_lock(1835624306); END $$";
+    "SET LOCAL lock_timeout = '250ms'; DO $$ BEGIN PERFORM pg_advisory_xact_lock(1835624306); END $$";
 const MAKE: &str =
     "CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY, digest TEXT NOT NULL, at BIGINT NOT NULL)";
 const FIND: &str = "SELECT digest FROM migration WHERE name = $1";
@@ -84,7 +85,12 @@ async fn again<T>(act: impl AsyncFn() -> Result<T>) -> Result<T> {
             ended => return ended,
         }
     }
-    act().await
+    act().await.map_err(|error| match error.is_lock_timeout() {
+        true => Error::Broken(format!(
+            "others have held the tables for {TRIES} tries: run this again when no proof and no report is at work (pg_stat_activity names them). {error}"
+        )),
+        false => error,
+    })
 }
 
 /// The newest migration that this program knows.

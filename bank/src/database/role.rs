@@ -3,7 +3,7 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::{Database, Kind};
+use super::{Connection, Database, Kind};
 use crate::error::{Error, Result};
 
 /// What the serving role may do, a line for each table.
@@ -18,8 +18,21 @@ const EXISTS: &str = "SELECT COUNT(*) FROM pg_roles WHERE rolname = $1";
 const SERVING: &str = "SELECT DISTINCT CAST(grantee AS TEXT) FROM information_schema.role_table_grants WHERE table_schema = \
                        current_schema() AND table_name = 'posting' AND privilege_type = 'INSERT' AND CAST(grantee AS TEXT) NOT IN ('PUBLIC', (SELECT \
                        CAST(tableowner AS TEXT) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'posting'))";
-const MAY_REWRITE: &str = "SELECT CAST(CAST(has_table_privilege('posting', 'UPDATE') AS INT) AS BIGINT)";
+/// The tables that a role may change, and by whose rights: everybody's, those of each role that it is a member of, whether it has them at once or by SET
+/// ROLE, and its own.
+const REWRITERS: &str = "SELECT CAST(c.relname AS TEXT), CAST(r.name AS TEXT) FROM pg_class c, (SELECT 'public' AS name, 0 AS place UNION ALL \
+                         SELECT CAST(rolname AS TEXT), CASE WHEN rolname = $1 THEN 2 ELSE 1 END FROM pg_roles WHERE pg_has_role($1, oid, 'MEMBER')) r \
+                         WHERE c.relnamespace = CAST(current_schema() AS regnamespace) AND c.relkind IN ('r', 'p') AND \
+                         (has_table_privilege(r.name, c.oid, 'UPDATE, DELETE, TRUNCATE, TRIGGER') OR has_any_column_privilege(r.name, c.oid, 'UPDATE')) \
+                         ORDER BY r.place, r.name, c.relname";
+const WHO: &str = "SELECT CAST(current_user AS TEXT)";
 const IS_REPLICA: &str = "SELECT CAST(CAST(pg_is_in_recovery() AS INT) AS BIGINT)";
+
+/// The tables whose rows are written once, and never changed or removed.
+fn is_written_once(table: &str) -> bool {
+    let names = GRANTS.lines().filter_map(|line| line.strip_prefix("GRANT SELECT, INSERT ON "));
+    names.filter_map(|line| line.split_whitespace().next()).any(|name| name == table)
+}
 
 /// A name as SQL takes it, whatever is in it.
 fn quoted(name: &str) -> String {
@@ -45,11 +58,23 @@ impl Database {
             )));
         }
         drop(db);
-        let (schema, role) = (quoted(&schema), quoted(role));
+        let (schema, name, role) = (quoted(&schema), role, quoted(role));
         let first = format!(
             "REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}; GRANT USAGE ON SCHEMA {schema} TO {role};"
         );
-        self.run(&format!("{first}\n{}", GRANTS.replace(":role", &role))).await
+        let mut work = self.begin().await?;
+        let sql = format!("{first}\n{}", GRANTS.replace(":role", &role));
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *work).await?;
+        // Taking rights from the role takes none from those whom the role is a member of, and none from everybody.
+        match rewriter(&mut work, name).await? {
+            None => Ok(work.commit().await?),
+            Some((table, by)) if by == "public" || by == name => Err(Error::Broken(format!(
+                "the role {name} may change the table {table} all the same, as everybody may: REVOKE ALL ON {table} FROM PUBLIC"
+            ))),
+            Some((table, by)) => Err(Error::Broken(format!(
+                "the role {name} may change the table {table} all the same, as a member of {by}: REVOKE {by} FROM {name}"
+            ))),
+        }
     }
 
     /// Gives the roles that serve what this program's statements need. What a former version needs is left to them.
@@ -85,7 +110,14 @@ impl Database {
         if self.kind == Kind::Sqlite {
             return Ok(true);
         }
-        let (may,): (i64,) = sqlx::query_as(MAY_REWRITE).fetch_one(&mut *self.connection().await?).await?;
-        Ok(may != 0)
+        let mut db = self.connection().await?;
+        let (who,): (String,) = sqlx::query_as(WHO).fetch_one(&mut *db).await?;
+        Ok(rewriter(&mut db, &who).await?.is_some())
     }
+}
+
+/// A table that is written once and that this role may change, and by whose rights.
+async fn rewriter(db: &mut Connection, role: &str) -> Result<Option<(String, String)>> {
+    let all: Vec<(String, String)> = sqlx::query_as(REWRITERS).bind(role).fetch_all(db).await?;
+    Ok(all.into_iter().find(|(table, _)| is_written_once(table)))
 }

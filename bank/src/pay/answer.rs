@@ -21,7 +21,7 @@ use crate::{
         audit,
         card::{self, Card},
         challenge::{self, Challenge},
-        gate::{self, Subject},
+        gate::{self, Subject, Try},
         order::{self, Order},
     },
     database::Connection,
@@ -120,23 +120,23 @@ impl Payment<'_> {
     }
 
     async fn go(&self, answer: &Answer) -> Result<()> {
-        self.pay_try().await?;
+        let paid = &self.pay_try().await?;
         match self.is_right(answer).await {
-            Ok(true) => self.settle().await,
+            Ok(true) => self.settle(paid).await,
             Ok(false) => {
                 self.close_if_due().await?;
                 Err(Refusal::WrongAnswer.into())
             }
             // Nothing was compared: a busy bank must not close a customer's card.
-            Err(fault) => self.give_back(fault).await,
+            Err(fault) => self.give_back(paid, fault).await,
         }
     }
 
     /// The answer was right.
-    async fn settle(&self) -> Result<()> {
+    async fn settle(&self, paid: &Try) -> Result<()> {
         rules::pause(&self.bank.settings, self.order.amount()).await;
         let posted = match self.make_rows().await {
-            Ok(()) => self.post().await,
+            Ok(()) => self.post(paid).await,
             Err(fault) => Err(fault),
         };
         match posted {
@@ -144,33 +144,38 @@ impl Payment<'_> {
                 self.bank.metrics.payment(self.method.name());
                 Ok(())
             }
-            Err(Error::Refused(refusal)) => match self.refuse(refusal).await {
+            Err(Error::Refused(refusal)) => match self.refuse(paid, refusal).await {
                 Ok(()) => self.look_again(refusal).await,
-                Err(fault) => self.give_back(fault).await,
+                Err(fault) => self.give_back(paid, fault).await,
             },
             // Another answer to the same order was faster, and wrote the one posting.
             Err(Error::Database(Violation(fault))) if fault.is_unique_violation() => {
                 let mut db = self.bank.database.connection().await?;
                 is_posted_or(self.bank, &mut db, self.order).await
             }
-            Err(fault) => self.give_back(fault).await,
+            Err(fault) => self.give_back(paid, fault).await,
         }
     }
 
-    async fn give_back(&self, fault: Error) -> Result<()> {
-        self.bank.give_try_back(&self.subject()).await;
+    async fn give_back<T>(&self, paid: &Try, fault: Error) -> Result<T> {
+        self.bank.give_try_back(paid).await;
         Err(fault)
     }
 
     /// Pays a try. While five are being compared, whoever comes next waits until one of them is told right or wrong.
-    async fn pay_try(&self) -> Result<()> {
+    async fn pay_try(&self) -> Result<Try> {
         let until = Instant::now() + Duration::from_secs(self.bank.settings.answer_seconds);
         loop {
             let is_full =
                 gate::is_full(&mut *self.bank.database.connection().await?, &self.subject()).await?;
-            let (database, now) = (&self.bank.database, self.bank.clock.now());
-            if !is_full && gate::pay_try(database, &self.subject(), &self.order.id, now).await? {
-                return Ok(());
+            let wanted = Try::new(&self.subject(), &self.order.id, self.bank.clock.now())?;
+            if !is_full {
+                match gate::pay_try(&self.bank.database, &wanted).await {
+                    Ok(true) => return Ok(wanted),
+                    Ok(false) => {}
+                    // It may have been paid all the same, where the answer was lost.
+                    Err(fault) => return self.give_back(&wanted, fault).await,
+                }
             }
             self.check_open().await?;
             if Instant::now() >= until {
@@ -246,7 +251,7 @@ impl Payment<'_> {
 
     /// The posting. Each statement says itself whether it may happen; the first that may not ends the transaction, and nothing
     /// has happened. Locks are taken in the order of `docs/decisions/0052-the-bank.md`.
-    async fn post(&self) -> Result<()> {
+    async fn post(&self, paid: &Try) -> Result<()> {
         let (order, now) = (self.order, self.bank.clock.now());
         let must = |happened: bool, refusal: Refusal| if happened { Ok(()) } else { Err(refusal) };
         let mut work = self.bank.database.begin().await?;
@@ -255,6 +260,7 @@ impl Payment<'_> {
         let over = if self.method == Method::Card { Refusal::OverDay } else { Refusal::StaticUsedUp };
         must(allowance::spend(&mut work, &row, order.amount()).await?, over)?;
         must(gate::pass(&mut work, &self.subject()).await?, self.blocked())?;
+        gate::settle(&mut work, paid).await?;
         // The counter may have issued a card or agreed another limit while the passwords were compared.
         let fresh = standing(self.bank, &mut work, self.customer).await?.before(self.method, order.amount());
         let question = Question { kind: order.kind(), amount: Some(order.amount()) };
@@ -274,10 +280,10 @@ impl Payment<'_> {
     }
 
     /// The answer was right and nothing was posted. Money or limit too small ends the order.
-    async fn refuse(&self, refusal: Refusal) -> Result<()> {
+    async fn refuse(&self, paid: &Try, refusal: Refusal) -> Result<()> {
         let mut work = self.bank.database.begin().await?;
         // A right answer is no guess, so the try is given back.
-        gate::give_back(&mut work, &self.subject()).await?;
+        gate::give_back(&mut work, paid).await?;
         if refusal.ends_order() && order::refuse(&mut work, &self.order.id, refusal.code(), self.now).await? {
             challenge::kill(&mut work, &self.order.id).await?;
             let actor = format!("customer:{}", self.customer);

@@ -95,7 +95,8 @@ async fn a_gate_that_was_closed_at_a_later_time_is_open_now() {
     let block = async || {
         for _ in 0..5 {
             let at = world.bank.clock.now();
-            assert!(gate::pay_try(&world.bank.database, &subject, &order.id, at).await.expect("paid"));
+            let wanted = gate::Try::new(&subject, &order.id, at).expect("random numbers");
+            assert!(gate::pay_try(&world.bank.database, &wanted).await.expect("paid"));
         }
         let mut db = world.bank.database.writer().await.expect("a connection");
         assert!(gate::block_if_due(&mut db, &subject, world.bank.clock.now()).await.expect("closed"));

@@ -110,6 +110,44 @@ async fn a_bank_that_cannot_compare_takes_no_try() {
     world.sign_in(&person.account).await;
 }
 
+/// A database that fails after the try was paid, and fails again when the try is to be given back: the try is no guess, and comes back later, once.
+#[tokio::test]
+async fn a_log_in_that_fails_by_the_banks_fault_costs_no_try() {
+    let world = World::new().await;
+    let person = world.person("张三", OLD).await;
+    let tries = async || {
+        let mut db = world.bank.database.connection().await.expect("a connection");
+        let sql = "SELECT subject, failures FROM throttle WHERE subject LIKE 'customer:%' AND failures > 0 ORDER BY subject";
+        let all: Vec<(String, i64)> = sqlx::query_as(sql).fetch_all(&mut *db).await.expect("read");
+        all.into_iter().map(|(_, failures)| failures).collect::<Vec<_>>()
+    };
+    world.tamper("ALTER TABLE login_password RENAME TO away".into()).await.expect("away");
+    let failed = identity::sign_in(&world.bank, &person.account, super::world::PASSWORD, &from()).await;
+    assert!(matches!(failed, Err(Error::Database(_))), "{failed:?}");
+    assert_eq!(tries().await, [0; 0], "given back at once");
+    // The table of the tries is away as well, between the two.
+    let paid = ["customer:x:1", "customer:*:1"];
+    for subject in paid {
+        let mut work = world.bank.database.begin().await.expect("a transaction");
+        let now = world.bank.clock.now();
+        assert!(crate::books::throttle::pay(&mut work, subject, 5, now).await.expect("paid"));
+        work.commit().await.expect("committed");
+    }
+    world.tamper("ALTER TABLE throttle RENAME TO throttle_away".into()).await.expect("away");
+    world.bank.give_log_in_back(paid).await;
+    world.tamper("ALTER TABLE throttle_away RENAME TO throttle".into()).await.expect("there again");
+    assert_eq!(tries().await, [1, 1]);
+    world.bank.pay_owed().await.expect("given back");
+    assert_eq!(tries().await, [0; 0]);
+    // A log-in of which nobody heard that it succeeded has given both back.
+    let mut work = world.bank.database.begin().await.expect("a transaction");
+    crate::books::throttle::pay(&mut work, paid[1], 5, world.bank.clock.now()).await.expect("paid");
+    crate::books::throttle::forget(&mut work, paid[0]).await.expect("it succeeded");
+    work.commit().await.expect("committed");
+    world.bank.give_log_in_back(paid).await;
+    assert_eq!(tries().await, [1], "which is somebody else's");
+}
+
 /// Fills the gate of a static password as if five answers were being compared, and empties one place after a while.
 async fn fill(world: &World, customer: &str) {
     let now = world.bank.clock.now();

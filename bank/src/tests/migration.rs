@@ -4,7 +4,7 @@ use super::world::World;
 use crate::{
     books,
     clock::MINUTE,
-    database::{MIGRATIONS, Migration, SILENCE},
+    database::{Kind, MIGRATIONS, Migration, SILENCE},
 };
 
 const ADDED: Migration = Migration {
@@ -73,4 +73,30 @@ async fn a_node_that_was_killed_holds_nothing_up_for_long() {
         database.migrate_by(&all, now + SILENCE + MINUTE).await.expect("it has ended"),
         ["9002_taken"]
     );
+}
+
+/// Somebody who reads for long keeps a migration out, and nobody who pays.
+#[tokio::test]
+async fn a_long_proof_keeps_a_migration_out_and_nobody_who_pays() {
+    let world = World::new().await;
+    let database = &world.bank.database;
+    if database.kind == Kind::Sqlite {
+        return;
+    }
+    let person = world.person("张三", "2006-08-31").await;
+    let mut proof = database.snapshot().await.expect("a snapshot");
+    sqlx::raw_sql("SELECT COUNT(*) FROM payment_order; SELECT COUNT(*) FROM account")
+        .execute(&mut *proof)
+        .await
+        .expect("read");
+    let pay = async {
+        for _ in 0..3 {
+            world.pay_static(&person, "7").await.expect("paid");
+        }
+        assert!(!database.strangers().await.expect("asked").contains(&"9001_added".to_owned()));
+        drop(proof);
+    };
+    let all = newer(&[ADDED]);
+    let (done, ()) = tokio::join!(database.migrate_by(&all, 0), pay);
+    assert_eq!(done.expect("migrated when the proof was over"), ["9001_added"]);
 }

@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use super::world::{PAYEE, PAYMENT, World, code, refused};
 use crate::{
-    books::gate::{self, Subject},
+    books::gate::{self, Subject, Try},
     desk::{self, Action},
     error::Refusal,
     pay::{remit, standing::Method},
@@ -299,8 +299,10 @@ async fn a_try_that_cannot_be_given_back_at_once_is_given_back_later() {
     let person = world.person("张三", OLD).await;
     let (bank, id) = (&world.bank, &person.customer.customer().id);
     let subject = Subject::Static(id);
+    let mut paid = Vec::new();
     for _ in 0..3 {
-        assert!(gate::pay_try(&bank.database, &subject, "order", bank.clock.now()).await.expect("paid"));
+        paid.push(Try::new(&subject, "order", bank.clock.now()).expect("random numbers"));
+        assert!(gate::pay_try(&bank.database, &paid[paid.len() - 1]).await.expect("paid"));
     }
     let failures = async || {
         let mut db = bank.database.connection().await.expect("a connection");
@@ -309,13 +311,29 @@ async fn a_try_that_cannot_be_given_back_at_once_is_given_back_later() {
         all
     };
     world.tamper("ALTER TABLE gate RENAME TO away".into()).await.expect("away");
-    bank.give_try_back(&subject).await;
-    bank.give_try_back(&subject).await;
+    bank.give_try_back(&paid[0]).await;
+    bank.give_try_back(&paid[1]).await;
     assert!(bank.pay_owed().await.is_err(), "it is still away");
     world.tamper("ALTER TABLE away RENAME TO gate".into()).await.expect("there again");
     assert_eq!(failures().await, [(3,)]);
     bank.pay_owed().await.expect("given back");
     assert_eq!(failures().await, [(1,)]);
     bank.pay_owed().await.expect("nothing is owed");
+    assert_eq!(failures().await, [(1,)]);
+    // Whoever did not hear that it was done asks again.
+    bank.give_try_back(&paid[0]).await;
+    assert_eq!(failures().await, [(1,)], "twice is once");
+    // One that was never paid, because the line broke before, gives nothing back.
+    let never = Try::new(&subject, "order", bank.clock.now()).expect("random numbers");
+    bank.give_try_back(&never).await;
+    assert_eq!(failures().await, [(1,)]);
+    // A right answer has settled its try: the try that somebody else has paid since stays paid.
+    let mut work = bank.database.begin().await.expect("a transaction");
+    assert!(gate::pass(&mut work, &subject).await.expect("passed"));
+    assert!(gate::settle(&mut work, &paid[2]).await.expect("settled"));
+    work.commit().await.expect("committed");
+    let other = Try::new(&subject, "order", bank.clock.now()).expect("random numbers");
+    assert!(gate::pay_try(&bank.database, &other).await.expect("paid"));
+    bank.give_try_back(&paid[2]).await;
     assert_eq!(failures().await, [(1,)]);
 }

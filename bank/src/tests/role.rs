@@ -182,8 +182,34 @@ async fn the_serving_role_serves_and_rewrites_nothing() {
     assert!(!world.bank.database.may_rewrite().await.expect("asked"));
     world.pay_static(&person, "8").await.expect("paid");
     assert!(world.is_proven().await);
+    is_no_member(&owner, &role).await;
     let owner_role = url.split_once("://").and_then(|(_, rest)| rest.split_once('@')).expect("a user").0;
     assert!(owner.grant(owner_role).await.is_err(), "the owner of the tables can do everything");
+}
+
+/// Rights that come by another way than the role's own are found: from a role that it is a member of, from one that it can only become, and from everybody.
+async fn is_no_member(owner: &Database, role: &str) {
+    let by = format!("by{role}");
+    let run = async |sql: String| {
+        let mut db = owner.connection().await.expect("a connection");
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *db).await.expect("done");
+    };
+    run(format!("CREATE ROLE {by}; GRANT UPDATE (memo) ON posting TO {by}; CREATE ROLE over{by}; GRANT {by} TO over{by}")).await;
+    for member in [by.clone(), format!("over{by}"), "pg_write_all_data".into()] {
+        run(format!("GRANT {member} TO {role}")).await;
+        for inherits in ["INHERIT", "NOINHERIT"] {
+            run(format!("ALTER ROLE {role} {inherits}")).await;
+            let why = owner.grant(role).await.expect_err("it may change the ledger").to_string();
+            assert!(why.contains("all the same, as a member of"), "{why}");
+        }
+        run(format!("REVOKE {member} FROM {role}; ALTER ROLE {role} INHERIT")).await;
+    }
+    run("GRANT DELETE ON accepted TO PUBLIC".into()).await;
+    let why = owner.grant(role).await.expect_err("everybody may").to_string();
+    assert!(why.contains("REVOKE ALL ON accepted FROM PUBLIC"), "{why}");
+    run("REVOKE ALL ON accepted FROM PUBLIC".into()).await;
+    owner.grant(role).await.expect("granted");
+    run(format!("REVOKE UPDATE (memo) ON posting FROM {by}; DROP ROLE over{by}; DROP ROLE {by}")).await;
 }
 
 /// PostgreSQL refuses it for want of a right (42501), and not for another reason.

@@ -41,7 +41,9 @@ pub(crate) async fn current(bank: &Bank, kind: Kind, generation: i64) -> Result<
 }
 
 fn is_fresh(bank: &Bank, list: &Crl, revocations: i64) -> bool {
-    list.revocations == revocations && list.next_update - bank.clock.now() > LIFE / 2
+    let now = bank.clock.now();
+    // A list of a later time was made while the clock was ahead, and nobody takes it yet.
+    list.revocations == revocations && list.next_update - now > LIFE / 2 && list.this_update <= now
 }
 
 /// Makes both lists of a generation under one number. The number is spent first, and its row holds off whoever else would make a list.

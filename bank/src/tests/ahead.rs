@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use super::world::{PASSWORD, PAYMENT, World, from, refused};
+use authority::certificate_kind::Kind;
+
 use crate::{
     books::{gate, idempotency, node, session, throttle},
     clock::{DAY, HOUR, MINUTE, Moment},
@@ -13,6 +15,7 @@ use crate::{
     identity,
     neighbour::Neighbours,
     pay::standing::Method,
+    revocation,
     rights::SignedIn,
 };
 
@@ -125,6 +128,19 @@ async fn what_follows_a_seal_of_a_later_time_is_sealed() {
     world.bank.seal_hourly().await.expect("sealed");
     world.bank.clock.join(now + 3 * HOUR);
     assert_eq!(world.bank.prove(None).await.expect("read").map(|_| ()), Ok(()));
+}
+
+/// Outsiders take no list whose time has not come.
+#[tokio::test]
+async fn a_list_of_a_later_time_is_made_anew() {
+    let world = World::new().await;
+    let now = world.bank.clock.now();
+    let list = async || revocation::current(&world.bank, Kind::Payment, 1).await.expect("a list");
+    world.bank.clock.join(now + MONTH);
+    assert!(list().await.this_update > now);
+    world.bank.clock.join(now);
+    let (first, again) = (list().await, list().await);
+    assert!(first.this_update <= now + MINUTE && first.number == again.number);
 }
 
 #[tokio::test]

@@ -43,5 +43,5 @@ pub mod refusal;
 pub mod seams;
 
 pub use application::Factory;
-pub use crypto::{Memory, sm2, sm3, sm4, test_arithmetic};
+pub use crypto::{Memory, sm2, sm3, sm4, test_arithmetic_ahead};
 pub use token::{Finished, Stall, Ticket, Token};

@@ -206,8 +206,9 @@ impl Run {
         };
         let brand = brand::named(&self.brand)?.brand;
         let mut bank = self.bank(folder, brand.algorithm)?;
+        // The other core is still at it when the bank is founded.
+        firmware::test_arithmetic_ahead();
         if let Some(tested) = tested {
-            // What the test found is asked again by each token.
             let _ = tested.join();
         }
         let mut batch = Batch::open(home, Profile::of(brand), Codes::Chosen(pin.clone()), Some(self.tokens))?;
@@ -320,13 +321,13 @@ impl Run {
     }
 }
 
-/// Tests the tokens' arithmetic on another core, while the bank is founded. Where the system gives no thread, the first token tests.
+/// Tests the tokens' arithmetic on another core, while the bank is founded. Where the system gives no thread, this one tests all of it.
 fn test_ahead() -> Option<JoinHandle<()>> {
-    let test = || {
-        // A fault is told by the first token, which tests again.
-        let _ = firmware::test_arithmetic();
-    };
-    thread::Builder::new().name("ushield-test".into()).stack_size(STACK).spawn(test).ok()
+    thread::Builder::new()
+        .name("ushield-test".into())
+        .stack_size(STACK)
+        .spawn(firmware::test_arithmetic_ahead)
+        .ok()
 }
 
 /// Everything that is there while the command runs.

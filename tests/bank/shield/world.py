@@ -14,13 +14,13 @@ class Site:
     def __init__(self, address, language="en"):
         self.host = urllib.parse.urlparse(address).netloc
         # Where a node is met without the balancer before it.
-        self.through = self.host
+        self.through = None
         self.language = language
         self.cookies = {}
         self.bearer = None
 
     def ask(self, method, place, body=None, kind=None):
-        line = http.client.HTTPConnection(self.through, timeout=60)
+        line = http.client.HTTPConnection(self.through or self.host, timeout=60)
         headers = {"Host": self.host, "Origin": f"http://{self.host}", "Accept-Language": self.language}
         if self.cookies:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())

@@ -68,6 +68,14 @@ impl Try {
         throttle::forget(db, &self.own).await
     }
 
+    /// As [`Self::succeed`], where nothing else is written.
+    async fn succeed_alone(&self, bank: &Bank) -> Result<()> {
+        let mut work = bank.database.begin().await?;
+        self.succeed(&mut work).await?;
+        work.commit().await?;
+        Ok(())
+    }
+
     /// Does what the try was paid for. A try that ends in a fault of the bank's own, or in an answer that the bank is too busy to compare, was no
     /// guess, and is given back.
     async fn spend<T>(&self, bank: &Bank, act: impl Future<Output = Result<T>>) -> Result<T> {
@@ -139,10 +147,7 @@ pub(crate) async fn check_teller(bank: &Bank, name: &str, password: &str) -> Res
         if !bank.hasher.verify(password, kept.as_deref()).await? {
             return Err(Refusal::WrongLogin.into());
         }
-        let mut work = bank.database.begin().await?;
-        paid.succeed(&mut work).await?;
-        work.commit().await?;
-        Ok(())
+        paid.succeed_alone(bank).await
     };
     paid.spend(bank, act).await
 }
@@ -232,10 +237,7 @@ async fn prove_login(bank: &Bank, customer: &str, login: &str, from: &From) -> R
         if !is_right || is_late {
             return Err(Refusal::WrongPassword.into());
         }
-        let mut work = bank.database.begin().await?;
-        paid.succeed(&mut work).await?;
-        work.commit().await?;
-        Ok(())
+        paid.succeed_alone(bank).await
     };
     paid.spend(bank, act).await
 }

@@ -8,7 +8,7 @@ use std::sync::{
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use tokio::{sync::Semaphore, task::spawn_blocking};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::{
     error::{Error, Refusal, Result},
@@ -87,14 +87,14 @@ impl Hasher {
             let _held = (place, turn);
             let params = Params::new(memory, passes, 1, Some(32)).map_err(|fault| fault.to_string())?;
             let mut table = tables.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
-            // What stands in it does not matter: each pass over it writes before it reads.
             table.resize(params.block_count(), Block::default());
             let mut hash = Zeroizing::new([0; 32]);
-            Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-                .hash_password_into_with_memory(&password, &salt, hash.as_mut_slice(), &mut table)
-                .map_err(|fault| fault.to_string())?;
+            let done = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+                .hash_password_into_with_memory(&password, &salt, hash.as_mut_slice(), &mut table);
+            // What a password was stretched through does not outlive the turn.
+            table.iter_mut().zeroize();
             tables.lock().unwrap_or_else(PoisonError::into_inner).push(table);
-            Ok(hash)
+            done.map(|()| hash).map_err(|fault| fault.to_string())
         };
         let done: std::result::Result<_, String> =
             spawn_blocking(work).await.map_err(|fault| Error::Broken(fault.to_string()))?;
@@ -157,9 +157,11 @@ mod tests {
             });
         }
         tasks.join_all().await;
-        let kept = hasher.tables.lock().expect("nobody panicked").len();
+        let tables = hasher.tables.lock().expect("nobody panicked");
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        assert!((1..=cores).contains(&kept), "{kept}");
+        assert!((1..=cores).contains(&tables.len()), "{}", tables.len());
+        let mut words = tables.iter().flatten().flat_map(|block| block.as_ref());
+        assert!(words.all(|word| *word == 0), "nothing is left of the passwords");
     }
 
     #[tokio::test]
